@@ -1,0 +1,180 @@
+"""What each signal is: the vocabulary that recorder, figures and docs share.
+
+A *family* is defined once. A recorded signal is either the family itself (``loss``) or a
+member named after what it was measured on (``hidden_norm/rnn.l0``).
+
+Notation: ``T`` steps, ``B`` sequences, ``H`` hidden units; ``h_t`` the hidden state after
+step ``t``, which counts forward from 0; ``‖·‖`` the L2 norm over units; ``θ`` all
+parameters; ``L`` the scalar that backward was called on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["CATALOGUE", "Signal", "describe", "family", "member"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The definition of one family of signals."""
+
+    name: str
+    """Family name, as recorded."""
+    title: str
+    """A short name for axes and legends."""
+    formula: str
+    """How the number is computed."""
+    axes: tuple[str, ...]
+    """``("iteration",)`` for a scalar; a second axis makes it a profile."""
+    unit: str
+    reduction: str
+    """What was averaged or maximised away to arrive at the axes."""
+    cost: str
+    """What measuring it adds to a training step."""
+    source: str
+    """Where the definition comes from."""
+    per: str | None = None
+    """What a member is named after (``layer``), or None where there is only one."""
+
+    @property
+    def is_profile(self) -> bool:
+        """True where one sample is a row of numbers rather than a single one."""
+        return len(self.axes) > 1
+
+
+_DEFINITIONS = (
+    Signal(
+        name="loss",
+        title="training loss",
+        formula="L, the scalar that backward was called on, without any loss scaling",
+        axes=("iteration",),
+        unit="nats per character (text)",
+        reduction="as the loss itself; mean over data-parallel processes",
+        cost="none: the value is already there",
+        source="the training loop",
+    ),
+    Signal(
+        name="grad_norm",
+        title="gradient norm before clipping",
+        formula="‖∂L/∂θ‖ after backward, before any clipping",
+        axes=("iteration",),
+        unit="loss per unit of parameter",
+        reduction="L2 over all parameters that have a gradient",
+        cost="one pass over the gradients",
+        source="Pascanu, Mikolov, Bengio 2013, §3.2",
+    ),
+    Signal(
+        name="grad_norm_applied",
+        title="gradient norm as applied",
+        formula="‖∂L/∂θ‖ at the moment the optimizer reads it; divided by grad_norm it is the "
+        "clip factor",
+        axes=("iteration",),
+        unit="loss per unit of parameter",
+        reduction="L2 over all parameters that have a gradient",
+        cost="one pass over the gradients",
+        source="Pascanu, Mikolov, Bengio 2013, §3.2",
+    ),
+    Signal(
+        name="hidden_norm_mean",
+        title="hidden-state norm, mean",
+        formula="mean over t and b of ‖h_{t,b}‖",
+        axes=("iteration",),
+        unit="hidden-state units",
+        reduction="L2 over units, mean over time steps and sequences",
+        cost="one pass over the layer's output",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="hidden_norm_max",
+        title="hidden-state norm, maximum",
+        formula="max over t and b of ‖h_{t,b}‖",
+        axes=("iteration",),
+        unit="hidden-state units",
+        reduction="L2 over units, maximum over time steps and sequences",
+        cost="shared with hidden_norm_mean",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="hidden_norm",
+        title="hidden-state norm",
+        formula="mean over b of ‖h_{t,b}‖ for each t; drift shows as a slope along t",
+        axes=("iteration", "time"),
+        unit="hidden-state units",
+        reduction="L2 over units, mean over sequences",
+        cost="shared with hidden_norm_mean, plus one row a sampled iteration",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="lr",
+        title="learning rate",
+        formula="the optimizer's learning rate in this step (first parameter group)",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="the optimizer",
+    ),
+    Signal(
+        name="momentum",
+        title="momentum",
+        formula="the optimizer's momentum, or Adam's β₁, in this step (first parameter group)",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="the optimizer",
+    ),
+    Signal(
+        name="seq_len",
+        title="sequence length",
+        formula="T, the number of steps unrolled in this iteration",
+        axes=("iteration",),
+        unit="steps",
+        reduction="none",
+        cost="none",
+        source="the training loop",
+    ),
+    Signal(
+        name="tokens_per_second",
+        title="throughput",
+        formula="B·T of this iteration over all processes, divided by the wall time since the "
+        "previous one ended (time spent in validation left out)",
+        axes=("iteration",),
+        unit="1/s",
+        reduction="none",
+        cost="one clock reading",
+        source="the training loop",
+    ),
+    Signal(
+        name="val_loss",
+        title="validation loss",
+        formula="mean of -ln p(next character) over the validation windows; divided by ln 2 it "
+        "is bits a character",
+        axes=("iteration",),
+        unit="nats per character (text)",
+        reduction="mean over positions",
+        cost="forward passes over the validation windows, every validate_every iterations",
+        source="the training loop",
+    ),
+)
+
+CATALOGUE: Mapping[str, Signal] = MappingProxyType({s.name: s for s in _DEFINITIONS})
+
+
+def family(name: str) -> str:
+    """The family part of a recorded name: ``hidden_norm/rnn.l0`` → ``hidden_norm``."""
+    return name.partition("/")[0]
+
+
+def member(name: str) -> str:
+    """The member part of a recorded name, empty where there is none: ``rnn.l0``."""
+    return name.partition("/")[2]
+
+
+def describe(name: str) -> Signal | None:
+    """The definition behind a recorded name, or None for a signal the user made up."""
+    return CATALOGUE.get(family(name))

@@ -1,0 +1,146 @@
+"""A run's folder on disk and its ``run.json``.
+
+::
+
+    runs/<name>/
+        run.json      what was run: settings, command line, versions, seed, writer, status
+        signals.db    what was measured (see ``_store``)
+        checkpoints/  what can be resumed
+        report.html   what was seen
+"""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from backsight.errors import RunError
+from backsight.signals import _process
+from backsight.signals._json import dumps
+
+__all__ = ["FORMAT", "RUN_JSON", "STORE", "create_folder", "free_name", "read_run_json", "update"]
+
+FORMAT = 1
+"""Version of the layout of ``run.json`` and ``signals.db``; a reader refuses a newer one."""
+
+RUN_JSON = "run.json"
+STORE = "signals.db"
+
+
+def free_name(root: Path, stem: str) -> Path:
+    """The first of ``root/stem-1``, ``root/stem-2``, … that does not exist yet."""
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return root / f"{stem}-{number}"
+
+
+def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int | None) -> None:
+    """Make the folder of a new run and write its first ``run.json``.
+
+    Raises:
+        RunError: the folder exists already and is not empty, or cannot be made.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path} exists already: choose another name for the run, or remove it")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _write(
+            path,
+            {
+                "format": FORMAT,
+                "kind": kind,
+                "status": "running",
+                "reason": None,
+                "created": time.time(),
+                "ended": None,
+                "iterations": None,
+                "seed": seed,
+                "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "config": dict(config),
+                "versions": _versions(),
+                "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+                "git": _git(),
+                "writer": _process.identity(),
+            },
+        )
+    except OSError as error:
+        raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
+
+
+def read_run_json(path: Path) -> dict[str, Any]:
+    """Read and check ``run.json`` of the run folder ``path``.
+
+    Raises:
+        RunError: the folder is missing, is not a run, is damaged or is from a newer version.
+    """
+    if not path.is_dir():
+        what = "is a file, not a run folder" if path.exists() else "does not exist"
+        raise RunError(f"{path} {what}: expected a run folder such as runs/chars-rnn-1")
+    try:
+        content = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} is not a run folder: it holds no {RUN_JSON} (backsight runs lists runs)"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path / RUN_JSON} cannot be read ({error}): it is damaged, or was copied half way"
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise RunError(f"{path / RUN_JSON} is not Backsight's: it has no format number")
+    if content["format"] > FORMAT:
+        raise RunError(
+            f"{path} was written by a newer Backsight (format {content['format']}, this one "
+            f"reads up to {FORMAT}): upgrade with pip install -U backsight"
+        )
+    return content
+
+
+def update(path: Path, **changes: Any) -> None:
+    """Change entries of ``run.json``; a reader sees the old or the new one, never a half."""
+    _write(path, {**read_run_json(path), **changes})
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    temporary = path / f".{RUN_JSON}.{os.getpid()}"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(dumps(content, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path / RUN_JSON)
+
+
+def _versions() -> dict[str, str]:
+    """Versions by package, read from metadata so that nothing heavy is imported."""
+    versions = {"python": platform.python_version()}
+    for package in ("backsight", "torch", "numpy", "lightning-fabric"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git() -> dict[str, Any] | None:
+    """The revision of the working directory, or None outside a repository."""
+
+    def ask(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
+
+    try:
+        return {
+            "revision": ask("rev-parse", "HEAD"),
+            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,39 @@
+"""JSON in which a NaN stays a NaN.
+
+Standard JSON has no NaN, and most encoders write ``null`` instead, which reads as "nothing
+happened". Here a non-finite number becomes one of the strings ``"NaN"``, ``"Infinity"`` and
+``"-Infinity"``: valid JSON everywhere, and ``float(...)`` turns each back.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import PurePath
+
+__all__ = ["dumps", "spell"]
+
+
+def spell(value: float) -> str:
+    """The JSON word for a non-finite number."""
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return spell(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    return value
+
+
+def dumps(value: object, *, indent: int | None = None) -> str:
+    """Encode ``value`` (mappings, sequences, NumPy, paths) with non-finite numbers spelled out."""
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,247 @@
+"""Takes signals from a running training loop and gets them to disk, out of its way.
+
+The training thread only appends to a queue. A thread of the recorder's own turns the queue
+into blocks and commits them once a second, together with a heartbeat, so that a killed run
+loses at most the last second, however slow its iterations are.
+"""
+
+import atexit
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from backsight.signals._folder import STORE, create_folder, update
+from backsight.signals._json import dumps
+from backsight.signals._store import Block, Store
+
+__all__ = ["Recorder"]
+
+_log = logging.getLogger("backsight")
+
+COMMIT_EVERY = 1.0
+"""Seconds between commits: what a kill may cost."""
+
+KEEP_BYTES = 256 << 20
+"""How much may wait in memory while the disk takes nothing; past that the oldest goes."""
+
+
+class Recorder:
+    """The one writer of a run folder.
+
+    Usable as a context manager: leaving it closes the run as ``finished``, an exception as
+    ``failed`` with its text. Scalars of one call share an iteration; every signal's
+    iterations must increase. A disk that takes nothing never stops training: values wait in
+    memory, one warning says so, and each second is another try.
+
+    Args:
+        path: the run folder to create.
+        kind: what kind of run this is (``train chars``).
+        config: the settings, kept in ``run.json``.
+        seed: the seed, or None.
+
+    Raises:
+        RunError: the folder exists already or cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        kind: str = "run",
+        config: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        create_folder(self.path, kind=kind, config=config or {}, seed=seed)
+        self._store = Store(self.path / STORE)
+        # deque.append and popleft are atomic: the hot path takes no lock.
+        self._queue: deque[tuple[Any, ...]] = deque()
+        self._pending: dict[str, list[Block]] = {}
+        self._pending_events: list[tuple[int, float, str, str]] = []
+        self._last: dict[str, tuple[int, int]] = {}  # newest iteration, dimensions
+        self._warned: set[str] = set()
+        self._lost = 0
+        self._commit_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._work, name="backsight-recorder", daemon=True)
+        self._commit()  # a reader finds a whole store and a heartbeat from the first moment
+        self._thread.start()
+        atexit.register(self._abandon)
+
+    # -- from the training thread: an append each ------------------------------------------
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Record one number a signal at ``iteration``, as float64."""
+        self._queue.append(("scalars", iteration, dict(values)))
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """Record many samples of a scalar at once, in the values' own float dtype.
+
+        Args:
+            name: the signal.
+            iterations: shape ``(n,)``.
+            values: shape ``(n,)``; taken over, not copied.
+        """
+        self._queue.append(("block", name, iterations, values))
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """Record one row, shape ``(width,)``; the width may differ from the last row's."""
+        self._queue.append(("block", name, [iteration], np.asarray(row)[np.newaxis]))
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """Record something that happened; ``urgent`` commits at once instead of next second."""
+        self._queue.append(("event", iteration, time.time(), kind, dumps(body)))
+        if urgent:
+            self._wake.set()
+
+    # -- lifetime --------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Commit everything recorded so far, now."""
+        self._commit()
+
+    def close(self, status: str = "finished", reason: str | None = None) -> None:
+        """Commit, fold the journal back and write the final status. A second call does nothing.
+
+        Args:
+            status: ``finished`` or ``failed``.
+            reason: why it ended, where that is worth telling.
+        """
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        atexit.unregister(self._abandon)
+        self._wake.set()
+        self._thread.join()
+        self._commit()
+        self._report_losses()
+        try:
+            self._store.close()
+            update(
+                self.path,
+                status=status,
+                reason=reason,
+                ended=time.time(),
+                iterations=max((last for last, _ in self._last.values()), default=-1) + 1,
+            )
+        except (OSError, sqlite3.Error) as error:
+            self._warn("close", f"the end of the run could not be written: {error}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def _abandon(self) -> None:
+        self.close("failed", "the process ended without closing the run")
+
+    # -- from the recorder's own thread ----------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._closed:
+            self._wake.wait(COMMIT_EVERY)
+            self._wake.clear()
+            try:
+                self._commit()
+            except Exception as error:  # noqa: BLE001 - an observer's error must not end the run
+                self._warn("work", f"recording to {self.path} failed: {error!r}")
+
+    def _commit(self) -> None:
+        if os.getpid() != self._pid:
+            return  # a forked child (a data loader's worker) is not the writer
+        with self._commit_lock:
+            self._drain()
+            try:
+                self._store.write(self._pending, self._pending_events, time.time())
+            except sqlite3.Error as error:
+                self._warn(
+                    "write",
+                    f"{self.path / STORE} takes no values ({error}): they wait in memory, and "
+                    "training goes on",
+                )
+                self._bound_memory()
+            else:
+                self._pending, self._pending_events = {}, []
+
+    def _drain(self) -> None:
+        """Turn the queue into blocks."""
+        rows: dict[str, tuple[list[int], list[float]]] = {}
+        while self._queue:
+            what, *item = self._queue.popleft()
+            if what == "scalars":
+                iteration, values = item
+                for name, value in values.items():
+                    if name not in rows:
+                        rows[name] = [], []
+                    rows[name][0].append(iteration)
+                    rows[name][1].append(value)
+            elif what == "block":
+                self._add(*item)
+            else:
+                self._pending_events.append(tuple(item))  # type: ignore[arg-type]
+        for name, (iterations, numbers) in rows.items():
+            self._add(name, iterations, numbers)
+
+    def _add(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """Queue samples for the store, or say once why they cannot be kept."""
+        try:
+            at = np.asarray(iterations, np.int64)
+            numbers = np.asarray(values)
+            if numbers.dtype != np.float32:
+                numbers = numbers.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            self._warn(name, f"signal {name!r} was left out: not numbers ({error})")
+            return
+        if at.size == 0:
+            return
+        last, ndim = self._last.get(name, (-1, numbers.ndim))
+        if numbers.ndim != ndim or ndim not in (1, 2) or at.shape != numbers.shape[:1]:
+            expected = "one number" if ndim == 1 else "one row of numbers"
+            self._warn(name, f"signal {name!r} was left out at iteration {at[0]}: expected {expected}")
+        elif np.any(np.diff(at, prepend=last) <= 0):
+            self._warn(
+                name,
+                f"signal {name!r} was left out at iteration {at[0]}: iterations must increase, "
+                f"and the last one was {last}",
+            )
+        else:
+            self._last[name] = int(at[-1]), ndim
+            self._pending.setdefault(name, []).append(Block(at, numbers))
+
+    def _bound_memory(self) -> None:
+        """Give up the oldest blocks of the largest signals while too much waits."""
+        held = {name: sum(b.nbytes for b in blocks) for name, blocks in self._pending.items()}
+        while sum(held.values()) > KEEP_BYTES:
+            name = max(held, key=held.__getitem__)
+            block = self._pending[name].pop(0)
+            held[name] -= block.nbytes
+            self._lost += len(block.iterations)
+
+    def _report_losses(self) -> None:
+        waiting = sum(len(b.iterations) for p in self._pending.values() for b in p)
+        if self._lost or waiting:
+            self._warn(
+                "lost", f"{self._lost + waiting:,} values of {self.path} never reached the disk"
+            )
+
+    def _warn(self, key: str, message: str) -> None:
+        """Say it once a key."""
+        if key not in self._warned:
+            self._warned.add(key)
+            _log.warning("backsight: %s", message)
+

@@ -1,0 +1,263 @@
+"""Reading a run back: NumPy arrays by signal name."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.errors import RunError
+from backsight.signals import _process
+from backsight.signals._catalogue import family
+from backsight.signals._folder import RUN_JSON, STORE, read_run_json
+from backsight.signals._store import Event, join, read_blocks, reading
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+__all__ = ["Profile", "Run", "Series", "list_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One number a sample."""
+
+    iterations: NDArray[np.int64]
+    """Shape ``(n,)``, strictly increasing."""
+    values: NDArray[np.floating[Any]]
+    """Shape ``(n,)``, in the dtype it was measured in; NaN and ±Inf as they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One row a sample; the width may change during a run (a length curriculum)."""
+
+    iterations: NDArray[np.int64]
+    """Shape ``(n,)``, strictly increasing."""
+    rows: tuple[NDArray[np.floating[Any]], ...]
+    """``n`` arrays of shape ``(width_i,)``."""
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """Shape ``(n,)``: the length of each row."""
+        return np.array([len(row) for row in self.rows], np.int64)
+
+    def table(self) -> "np.ma.MaskedArray[Any, Any]":
+        """All rows as one masked array, shape ``(n, widest)``.
+
+        Masked means *not recorded* (the row was shorter); a NaN stays a NaN, unmasked.
+        """
+        widths = self.widths
+        table = np.ma.masked_all((len(self.rows), widths.max(initial=0)), np.float64)
+        for index, row in enumerate(self.rows):
+            table[index, : len(row)] = row
+        return table
+
+
+class Run:
+    """A run folder, readable at any time: while it trains, after it was killed, finished.
+
+    ``run["loss"]`` gives the values of a signal; :meth:`series` and :meth:`profile` give them
+    with their iterations. A family's name alone (``hidden_norm_mean``) is enough where it has
+    one member. Every read shows what was committed by then; nothing is cached but ``info``.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        RunError: not a run folder, damaged, or from a newer version.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.info: dict[str, Any] = read_run_json(self.path)
+        """The content of ``run.json``."""
+        if not (self.path / STORE).is_file():
+            raise RunError(f"{self.path} is incomplete: it holds {RUN_JSON} but no {STORE}")
+        expected = self.info.get("iterations")
+        if isinstance(expected, int) and self.iterations < expected:
+            raise RunError(
+                f"{self.path} is incomplete: {RUN_JSON} speaks of {expected} iterations and "
+                f"{STORE} holds {self.iterations}; copy the folder again"
+            )
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path} {self.status}, {self.iterations} iterations>"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def status(self) -> str:
+        """``running``, ``finished``, ``failed``, or ``killed`` where the writer is gone."""
+        status = str(self.info.get("status"))
+        if status != "running":
+            return status
+        if _process.is_alive(self.info.get("writer") or {}, self.heartbeat):
+            return "running"
+        # It may have ended properly between our reading run.json and our asking.
+        status = str(read_run_json(self.path).get("status"))
+        return "killed" if status == "running" else status
+
+    @property
+    def heartbeat(self) -> float | None:
+        """When the writer last committed, in seconds since the epoch."""
+        with reading(self.path / STORE) as connection:
+            row = connection.execute("SELECT time FROM heartbeat").fetchone()
+        return float(row[0]) if row else None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the run began."""
+        return time.time() - float(self.info["created"])
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the run's beginning to its end, or to its last sign of life."""
+        end = self.info.get("ended") or self.heartbeat or self.info["created"]
+        return float(end) - float(self.info["created"])
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations are recorded: the newest one's number plus one."""
+        with reading(self.path / STORE) as connection:
+            (last,) = connection.execute("SELECT MAX(last) FROM chunk").fetchone()
+        return 0 if last is None else int(last) + 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All recorded signals, sorted."""
+        return tuple(sorted(self._kinds()))
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self.members(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The recorded signals that ``name`` means: itself, or the members of that family."""
+        return _matching(name, self._kinds())
+
+    def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
+        """The values of a signal: ``(n,)``, or for a profile the masked ``(n, width)`` table."""
+        return self.profile(name).table() if self.is_profile(name) else self.series(name).values
+
+    def is_profile(self, name: str) -> bool:
+        """True where ``name`` has a row a sample."""
+        return self._kinds()[self._resolve(name)]
+
+    def series(self, name: str) -> Series:
+        """A scalar signal with its iterations.
+
+        Raises:
+            RunError: no such signal, a profile, or a damaged store.
+        """
+        name = self._resolve(name, profile=False)
+        with reading(self.path / STORE) as connection:
+            blocks = read_blocks(connection, name)
+        block = join(blocks)
+        return Series(block.iterations, block.values)
+
+    def last(self, name: str) -> tuple[int, float]:
+        """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
+        name = self._resolve(name, profile=False)
+        with reading(self.path / STORE) as connection:
+            block = read_blocks(connection, name, newest_only=True)[-1]
+        return int(block.iterations[-1]), float(block.values[-1])
+
+    def profile(self, name: str) -> Profile:
+        """A profile signal with its iterations.
+
+        Raises:
+            RunError: no such signal, a scalar, or a damaged store.
+        """
+        name = self._resolve(name, profile=True)
+        with reading(self.path / STORE) as connection:
+            blocks = read_blocks(connection, name)
+        return Profile(
+            np.concatenate([b.iterations for b in blocks]),
+            tuple(row for block in blocks for row in block.values),
+        )
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
+        with reading(self.path / STORE) as connection:
+            rows = connection.execute(
+                "SELECT iteration, time, kind, body FROM event"
+                " WHERE ?1 IS NULL OR kind = ?1 ORDER BY iteration, id",
+                (kind,),
+            ).fetchall()
+        try:
+            return [Event(at, when, what, json.loads(body)) for at, when, what, body in rows]
+        except ValueError as error:
+            raise RunError(f"{self.path / STORE}: an event is damaged ({error})") from error
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """All scalar signals, a column each, by iteration; needs ``backsight[data]``.
+
+        A cell that was never recorded is ``<NA>``; a recorded NaN stays a NaN.
+        """
+        from backsight.signals._frames import to_pandas
+
+        return to_pandas(self)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """All signals as an xarray Dataset; needs ``backsight[data]``.
+
+        Signals sampled at the same iterations share a dimension. A profile has a second one,
+        ``<name>_step``, and a variable ``<name>_width`` with the length of each row.
+        """
+        from backsight.signals._frames import to_xarray
+
+        return to_xarray(self)
+
+    def _kinds(self) -> dict[str, bool]:
+        with reading(self.path / STORE) as connection:
+            rows = connection.execute("SELECT name, profile FROM signal").fetchall()
+        return {name: bool(profile) for name, profile in rows}
+
+    def _resolve(self, name: str, *, profile: bool | None = None) -> str:
+        kinds = self._kinds()
+        found = _matching(name, kinds)
+        if len(found) != 1:
+            problem = f"has several members ({', '.join(found)})" if found else "was not recorded"
+            known = "" if found else f"; there is {', '.join(sorted(kinds)) or 'nothing yet'}"
+            raise RunError(f"{self.path}: signal {name!r} {problem}{known}")
+        if profile is not None and kinds[found[0]] != profile:
+            use = "profile" if kinds[found[0]] else "series"
+            raise RunError(f"{self.path}: signal {name!r} is read with run.{use}({name!r})")
+        return found[0]
+
+
+def _matching(name: str, kinds: dict[str, bool]) -> tuple[str, ...]:
+    return (name,) if name in kinds else tuple(sorted(n for n in kinds if family(n) == name))
+
+
+def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
+    """The runs in ``root``, oldest first, and the complaint about each folder that only looks
+    like one.
+
+    Raises:
+        RunError: ``root`` is not a folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise RunError(f"{root} is not a folder: expected one that holds runs, such as runs")
+    runs: list[Run] = []
+    broken: list[RunError] = []
+    for path in sorted(root.iterdir()):
+        if (path / RUN_JSON).exists() or (path / STORE).exists():
+            try:
+                runs.append(Run(path))
+            except RunError as error:
+                broken.append(error)
+    return sorted(runs, key=lambda run: float(run.info["created"])), broken
