@@ -4,37 +4,39 @@ The names below are the whole public surface; each is imported when first used, 
 reading a run never waits for torch.
 """
 
-from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from backsight._lazy import lazy
 
 if TYPE_CHECKING:
-    from backsight.errors import BacksightError as BacksightError
-    from backsight.lab import Chars as Chars
-    from backsight.lab import train as train
-    from backsight.monitor import Monitor as Monitor
-    from backsight.report import write_report as write_report
-    from backsight.signals import Recorder as Recorder
-    from backsight.signals import Run as Run
-
-_PLACES = {
-    "BacksightError": "backsight.errors",
-    "Chars": "backsight.lab",
-    "Monitor": "backsight.monitor",
-    "Recorder": "backsight.signals",
-    "Run": "backsight.signals",
-    "train": "backsight.lab",
-    "write_report": "backsight.report",
-}
+    from backsight.errors import BacksightError
+    from backsight.lab import Chars, train
+    from backsight.monitor import Monitor
+    from backsight.report import write_report
+    from backsight.signals import Recorder, Run
 
 __version__ = metadata.version("backsight")
-__all__ = sorted([*_PLACES, "__version__"])  # noqa: PLE0605
+__all__ = [
+    "BacksightError",
+    "Chars",
+    "Monitor",
+    "Recorder",
+    "Run",
+    "__version__",
+    "train",
+    "write_report",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
-    raise AttributeError(f"module 'backsight' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__ = lazy(
+    __name__,
+    {
+        "BacksightError": "backsight.errors",
+        "Chars": "backsight.lab",
+        "Monitor": "backsight.monitor",
+        "Recorder": "backsight.signals",
+        "Run": "backsight.signals",
+        "train": "backsight.lab",
+        "write_report": "backsight.report",
+    },
+)

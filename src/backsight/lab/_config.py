@@ -1,0 +1,126 @@
+"""The settings of a training run, checked; needs no torch, so that ``--help`` is instant."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from backsight.errors import SettingError
+from backsight.nn import Cell, Init
+
+__all__ = ["Chars", "Optimizer", "Precision"]
+
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Precision = Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"]
+
+DEFAULT_RATE = {"sgd": 0.5, "momentum": 0.1, "adam": 0.002, "adamw": 0.002}
+"""Where a plain RNN of 128 units on text learns well with clipping at 1 (see CONTRIBUTING)."""
+
+
+@dataclass(frozen=True)
+class Chars:
+    """Train a character model on text, instrumented.
+
+    With no --text, the corpus is the Python standard library's own source.
+    """
+
+    text: Path | None = None
+    """A UTF-8 text file, or a folder of them."""
+    cell: Cell = "rnn"
+    """Recurrent cell; rnn is tanh."""
+    layers: int = 1
+    """Recurrent layers."""
+    hidden: int = 128
+    """Hidden units a layer."""
+    embedding: int = 0
+    """Size of the character embedding; 0 for one-hot input."""
+    dropout: float = 0.0
+    """Dropout between recurrent layers."""
+    init: Init = "default"
+    """Initialisation of the recurrent layers."""
+    gain: float = 1.0
+    """Factor on the initial recurrent matrices."""
+    seq_len: int = 64
+    """Time steps unrolled in an iteration."""
+    batch: int = 32
+    """Sequences in an iteration, over all processes."""
+    stateful: bool = True
+    """Carry the hidden state (detached) from window to window, or draw windows at random."""
+    iterations: int = 2000
+    """Optimizer steps."""
+    optimizer: Optimizer = "adam"
+    """Optimizer; momentum is SGD with momentum."""
+    lr: float | None = None
+    """Learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
+    momentum: float | None = None
+    """Momentum, or Adam's beta1; 0.9 by default."""
+    weight_decay: float = 0.0
+    """Weight decay."""
+    clip: float | None = 1.0
+    """Clip the gradient's global norm to this; None does not clip."""
+    seed: int = 0
+    """Seed of everything random: weights, dropout, windows, samples."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    precision: Precision = "32-true"
+    """Arithmetic."""
+    run: Path | None = None
+    """Run folder to create; by default the next free runs/chars-CELL-N."""
+    every: int = 25
+    """Iterations between hidden-state profiles."""
+    validate_every: int | None = None
+    """Iterations between validations; by default a tenth of the iterations."""
+    validate_chars: int = 50_000
+    """Validation characters, spread over the validation split (the corpus' last tenth)."""
+    sample_chars: int = 300
+    """Characters of text to generate at each validation."""
+    temperature: float = 0.7
+    """Temperature of generated text."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "layers", "hidden", "seq_len", "batch", "iterations", "every", "validate_chars",
+        ):  # fmt: skip
+            self._require(name, getattr(self, name) >= 1, "a whole number of at least 1")
+        for name in ("embedding", "sample_chars", "seed"):
+            self._require(name, getattr(self, name) >= 0, "a whole number of at least 0")
+        for name in ("gain", "temperature", "lr", "clip"):
+            value = getattr(self, name)
+            good = value is None or (math.isfinite(value) and value > 0)
+            self._require(name, good, "a number above 0")
+        for name in ("dropout", "momentum"):
+            value = getattr(self, name)
+            self._require(name, value is None or 0 <= value < 1, "a number from 0 up to below 1")
+        good = math.isfinite(self.weight_decay) and self.weight_decay >= 0
+        self._require("weight_decay", good, "a number of at least 0")
+        good = self.validate_every is None or self.validate_every >= 1
+        self._require("validate_every", good, "a whole number of at least 1")
+        self._require("seed", self.seed < 2**32, "a whole number below 2³²")
+        if self.dropout and self.layers == 1:
+            raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
+        if self.momentum and self.optimizer == "sgd":
+            raise SettingError(
+                "--momentum does nothing with --optimizer sgd: choose --optimizer momentum"
+            )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate in force."""
+        return DEFAULT_RATE[self.optimizer] if self.lr is None else self.lr
+
+    @property
+    def inertia(self) -> float:
+        """The momentum (Adam: β₁) in force."""
+        if self.optimizer == "sgd":
+            return 0.0
+        return 0.9 if self.momentum is None else self.momentum
+
+    @property
+    def validation_interval(self) -> int:
+        """Iterations between validations, in force."""
+        return self.validate_every or max(1, self.iterations // 10)
+
+    def _require(self, name: str, good: bool, expected: str) -> None:
+        if not good:
+            flag = "--" + name.replace("_", "-")
+            raise SettingError(f"{flag} must be {expected}, not {getattr(self, name)}")

@@ -1,0 +1,275 @@
+"""The training loop of the built-in lab, on Lightning Fabric."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backsight.errors import SettingError
+from backsight.lab._config import Chars
+from backsight.lab._validation import Validation
+from backsight.monitor import Monitor
+from backsight.nn import CharModel, State, count_parameters, detach, generate
+from backsight.signals import Recorder, Run, free_name
+from backsight.tasks import Split, Streams, read_corpus, split_text
+
+__all__ = ["View", "train"]
+
+
+class View(Protocol):
+    """Somebody watching: the terminal, or a test. Only the first process has one."""
+
+    def begin(self, run: Path, config: Chars, facts: Mapping[str, Any]) -> None:
+        """The run folder exists and training is about to start."""
+
+    def update(self, iteration: int, latest: Mapping[str, float]) -> None:
+        """``iteration`` iterations are done; ``latest`` has the newest known scalars."""
+
+    def validated(self, iteration: int, loss: float, sample: str) -> None:
+        """Validation loss in nats, and text the model wrote."""
+
+
+def train(
+    config: Chars, *, view: View | None = None, stop: Callable[[], bool] = lambda: False
+) -> Run:
+    """Train a character model as ``config`` says and return its run.
+
+    Under ``torchrun`` every process calls this, and ``config.batch`` is shared among them; the
+    first one records. Seeds torch's global generator.
+
+    Args:
+        config: the settings.
+        view: told of progress.
+        stop: asked after every iteration; True ends the run cleanly with what there is.
+
+    Raises:
+        BacksightError: the settings, the text or the run folder cannot be used.
+    """
+    fabric = _fabric(config)
+    split = split_text(read_corpus(config.text))
+    validation = Validation(
+        split,
+        batch=config.batch,
+        steps=config.seq_len,
+        characters=config.validate_chars,
+        stateful=config.stateful,
+    )
+    streams = Streams(split.train, config.batch, stateful=config.stateful, seed=config.seed)
+    streams.check(config.seq_len)
+    torch.manual_seed(config.seed)
+    model = CharModel(
+        len(split.vocabulary),
+        cell=config.cell,
+        hidden=config.hidden,
+        layers=config.layers,
+        embedding=config.embedding,
+        dropout=config.dropout,
+        init=config.init,
+        gain=config.gain,
+    )
+    # After the weights are drawn: dropout must differ from process to process.
+    torch.manual_seed(config.seed + fabric.global_rank)
+    wrapped, optimizer = fabric.setup(model, _optimizer(config, model))
+    loop = _Loop(config, fabric, wrapped, optimizer, streams)
+    path = fabric.broadcast(config.run or free_name(Path("runs"), f"chars-{config.cell}"))
+    if fabric.is_global_zero:
+        facts = {
+            "origin": split.origin,
+            "train_characters": len(split.train),
+            "validation_characters": len(split.validation),
+            "vocabulary": len(split.vocabulary),
+            "parameters": count_parameters(model),
+            "device": str(fabric.device),
+            "processes": fabric.world_size,
+            "baselines": validation.baselines(),
+        }
+        with Recorder(path, kind="train chars", config=_settings(config), seed=config.seed) as r:
+            r.event("setup", 0, facts)
+            if view:
+                view.begin(path, config, facts)
+            with Monitor(model, optimizer.optimizer, r, every=config.every) as monitor:
+                scribe = _Scribe(config, fabric, model, split, validation, monitor, r, view)
+                reason = loop.run(scribe, stop)
+            r.close(reason=reason)
+    else:
+        loop.run(None, lambda: False)
+    fabric.barrier()
+    return Run(path)
+
+
+class _Loop:
+    """Forward, backward, clip, step; the same in every process."""
+
+    def __init__(
+        self, config: Chars, fabric: Fabric, model: nn.Module, optimizer: Any, streams: Streams
+    ) -> None:
+        self._config = config
+        self._fabric = fabric
+        self._model = model
+        self._optimizer = optimizer
+        self._streams = streams
+
+    def run(self, scribe: "_Scribe | None", stop: Callable[[], bool]) -> str | None:
+        """Train to the end; returns why it ended early, or None."""
+        config, state = self._config, None
+        for iteration in range(1, config.iterations + 1):
+            state = self._step(state, scribe)
+            stopped = self._agree(stop())
+            last = stopped or iteration == config.iterations
+            if scribe:
+                scribe.iteration_ended(iteration, last=last)
+            if stopped and iteration < config.iterations:
+                return f"stopped by the user after {iteration} of {config.iterations} iterations"
+        return None
+
+    def _step(self, state: State | None, scribe: "_Scribe | None") -> State:
+        config, fabric, optimizer = self._config, self._fabric, self._optimizer
+        inputs, targets, fresh = self._streams.window(config.seq_len)
+        mine = slice(fabric.global_rank, None, fabric.world_size)
+        logits, state = self._model(self._put(inputs[mine]), None if fresh else state)
+        loss = functional.cross_entropy(logits.flatten(0, 1), self._put(targets[mine]).flatten())
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        # Loss scaling is divided out first: a norm, and a clip, means true gradients.
+        fabric.strategy.precision.unscale_gradients(optimizer.optimizer)
+        loss = loss.detach()
+        if fabric.world_size > 1:
+            loss = fabric.all_reduce(loss, reduce_op="mean")
+        if scribe:
+            scribe.monitor.backward_ended(loss)
+        if config.clip is not None:
+            nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
+        optimizer.step()
+        return detach(state)
+
+    def _put(self, codes: Any) -> Tensor:
+        return torch.tensor(codes).to(self._fabric.device, non_blocking=True)
+
+    def _agree(self, stop: bool) -> bool:
+        """All processes stop together, when the first one is asked to."""
+        if self._fabric.world_size == 1:
+            return stop
+        flag = torch.tensor(float(stop), device=self._fabric.device)
+        return bool(self._fabric.all_reduce(flag, reduce_op="sum") > 0)
+
+
+class _Scribe:
+    """What only the first process does: monitor, validate, sample, show."""
+
+    def __init__(
+        self,
+        config: Chars,
+        fabric: Fabric,
+        model: CharModel,
+        split: Split,
+        validation: Validation,
+        monitor: Monitor,
+        recorder: Recorder,
+        view: View | None,
+    ) -> None:
+        self.monitor = monitor
+        self._config = config
+        self._fabric = fabric
+        self._model = model
+        self._split = split
+        self._validation = validation
+        self._recorder = recorder
+        self._view = view
+        # A generator of its own: sampling must not move training's random numbers.
+        self._generator = torch.Generator().manual_seed(config.seed)
+
+    def iteration_ended(self, iteration: int, *, last: bool) -> None:
+        """``iteration`` iterations are done."""
+        config = self._config
+        due = iteration % config.validation_interval == 0 or last
+        if due:
+            self._validate(iteration)
+        self.monitor.iteration_ended(seq_len=config.seq_len, tokens=config.batch * config.seq_len)
+        if last:
+            self.monitor.collect()
+        if self._view:
+            self._view.update(iteration, self.monitor.latest)
+
+    def _validate(self, iteration: int) -> None:
+        with self.monitor.aside(), self._fabric.autocast():
+            loss = self._validation.loss(self._model)
+            sample = self._sample()
+        self.monitor.log(val_loss=loss)
+        if sample:
+            self._recorder.event(
+                "sample", iteration - 1, {"text": sample, "temperature": self._config.temperature}
+            )
+        if self._view:
+            self._view.validated(iteration, loss, sample)
+
+    def _sample(self) -> str:
+        vocabulary = self._split.vocabulary
+        start = int(vocabulary.encode("\n")[0])
+        was_training = self._model.training
+        self._model.eval()
+        codes = generate(
+            self._model, start, self._config.sample_chars, self._config.temperature, self._generator
+        )
+        self._model.train(was_training)
+        return vocabulary.decode(codes.numpy())
+
+
+def _fabric(config: Chars) -> Fabric:
+    """Fabric on one device, or on the processes that torchrun started."""
+    name, _, index = config.device.partition(":")
+    available = {
+        "auto": True,
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    count = torch.cuda.device_count() if name == "cuda" else 1
+    if not available.get(name) or (index and not (index.isdigit() and int(index) < count)):
+        here = ", ".join(known for known, there in available.items() if there)
+        raise SettingError(f"--device {config.device} is not on this machine: there is {here}")
+    on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
+    if config.precision == "16-mixed" and on_cpu:
+        raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")
+    here, everywhere = (int(os.environ.get(v, "1")) for v in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    if config.batch % everywhere:
+        raise SettingError(
+            f"--batch {config.batch} cannot be shared equally among {everywhere} processes"
+        )
+    fabric = Fabric(
+        accelerator="auto" if name == "auto" else name,
+        devices=[int(index)] if index else here,
+        num_nodes=everywhere // here,
+        strategy="ddp" if everywhere > 1 else "auto",
+        precision=config.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _optimizer(config: Chars, model: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = config.rate, config.weight_decay
+    match config.optimizer:
+        case "sgd" | "momentum":
+            return torch.optim.SGD(
+                model.parameters(), lr=rate, momentum=config.inertia, weight_decay=decay
+            )
+        case "adam" | "adamw":
+            kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+            betas = (config.inertia, 0.999)
+            return kind(model.parameters(), lr=rate, betas=betas, weight_decay=decay)
+
+
+def _settings(config: Chars) -> dict[str, Any]:
+    """The settings as given, with the defaults in force filled in."""
+    return {
+        **asdict(config),
+        "lr": config.rate,
+        "momentum": config.inertia,
+        "validate_every": config.validation_interval,
+    }

@@ -1,0 +1,62 @@
+"""The hidden states a recurrent layer shows in its output, and their norms."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+__all__ = ["HiddenNorms", "hidden_norms", "recurrent_layers"]
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenNorms:
+    """Norms of the hidden states of one layer in one call, on the layer's device."""
+
+    profile: Tensor
+    """Shape ``(T,)``: mean over sequences of ``‖h_t‖``."""
+    mean: Tensor
+    """Scalar: mean over steps and sequences."""
+    maximum: Tensor
+    """Scalar: the largest; NaN as soon as one state is NaN."""
+    states: int
+    """How many states were measured: steps times sequences, padding left out."""
+
+
+def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
+    """PyTorch's recurrent modules in ``model``, by module path."""
+    return {path: m for path, m in model.named_modules() if isinstance(m, nn.RNNBase)}
+
+
+@torch.no_grad()
+def hidden_norms(
+    path: str, module: nn.RNNBase, output: Tensor | PackedSequence
+) -> dict[str, HiddenNorms]:
+    """Measure the top layer of ``module``: a stack shows no other one in its output.
+
+    Args:
+        path: the module's path, the stem of the names.
+        module: an ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``.
+        output: its first output: ``(T, B, D·H)``, ``(B, T, D·H)``, unbatched ``(T, D·H)``, or
+            packed, where step ``t`` is averaged over the sequences that reach it.
+
+    Returns:
+        Norms by layer name in PyTorch's own spelling: ``rnn.l1``, ``rnn.l1_reverse``.
+    """
+    stem = ".".join(filter(None, (path, f"l{module.num_layers - 1}")))
+    packed = isinstance(output, PackedSequence)
+    states = (output.data if packed else output).detach()
+    directions = {"": states}
+    if module.bidirectional:
+        directions[""], directions["_reverse"] = states.chunk(2, dim=-1)
+    norms = {}
+    for suffix, part in directions.items():
+        each = torch.linalg.vector_norm(part, dim=-1)
+        if packed:
+            lengths = output.batch_sizes.to(each.device)
+            profile = torch.segment_reduce(each, "mean", lengths=lengths)
+        else:
+            by_time = each.T if module.batch_first and each.dim() == 2 else each
+            profile = by_time.reshape(len(by_time), -1).mean(1)
+        norms[stem + suffix] = HiddenNorms(profile, each.mean(), each.amax(), each.numel())
+    return norms

@@ -1,0 +1,37 @@
+"""What counting alone achieves: the baselines that tell learning from not learning."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["bigram_loss", "unigram_loss"]
+
+Codes = NDArray[np.int64]
+
+
+def unigram_loss(train: Codes, targets: Codes, size: int) -> float:
+    """Mean of ``-ln p(c)`` over the targets ``c``, in nats a character.
+
+    ``p`` is the frequency of each of ``size`` codes in ``train``, plus one each (Laplace).
+    """
+    return float(-np.mean(np.log(_unigram(train, size)[targets])))
+
+
+def bigram_loss(train: Codes, inputs: Codes, targets: Codes, size: int) -> float:
+    """Mean of ``-ln p(target | input)`` over pairs of codes, in nats a character.
+
+    ``p`` blends pair frequencies in ``train`` with unigram ones as if each character had been
+    seen once more followed by the unigram distribution (Dirichlet prior of weight 1): no pair
+    gets probability zero, and a frequent one keeps its frequency.
+    """
+    # Only the pairs that occur: a table of all of them would not fit for a large alphabet.
+    seen, counts = np.unique(train[:-1] * size + train[1:], return_counts=True)
+    asked = inputs * size + targets
+    place = np.minimum(np.searchsorted(seen, asked), len(seen) - 1)
+    pairs = np.where(seen[place] == asked, counts[place], 0)
+    before = np.bincount(train[:-1], minlength=size)[inputs]
+    return float(-np.mean(np.log((pairs + _unigram(train, size)[targets]) / (before + 1.0))))
+
+
+def _unigram(train: Codes, size: int) -> NDArray[np.float64]:
+    counts = np.bincount(train, minlength=size) + 1.0
+    return counts / counts.sum()
