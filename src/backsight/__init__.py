@@ -4,8 +4,7 @@ The names below are the whole public surface; each is imported when first used, 
 reading a run never waits for torch.
 """
 
-from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backsight._lazy import lazy
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from backsight.report import write_report
     from backsight.signals import Recorder, Run
 
-__version__ = metadata.version("backsight")
+    __version__: str
+
 __all__ = [
     "BacksightError",
     "Chars",
@@ -28,7 +28,7 @@ __all__ = [
     "write_report",
 ]
 
-__getattr__ = lazy(
+_imported = lazy(
     __name__,
     {
         "BacksightError": "backsight.errors",
@@ -40,3 +40,11 @@ __getattr__ = lazy(
         "write_report": "backsight.report",
     },
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # the metadata machinery takes longer than all our own imports
+        from importlib.metadata import version
+
+        return version("backsight")
+    return _imported(name)

@@ -141,7 +141,9 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> None:
         if error is None:
             self.close()
         else:
@@ -212,7 +214,9 @@ class Recorder:
         last, ndim = self._last.get(name, (-1, numbers.ndim))
         if numbers.ndim != ndim or ndim not in (1, 2) or at.shape != numbers.shape[:1]:
             expected = "one number" if ndim == 1 else "one row of numbers"
-            self._warn(name, f"signal {name!r} was left out at iteration {at[0]}: expected {expected}")
+            self._warn(
+                name, f"signal {name!r} was left out at iteration {at[0]}: expected {expected}"
+            )
         elif np.any(np.diff(at, prepend=last) <= 0):
             self._warn(
                 name,
@@ -244,4 +248,3 @@ class Recorder:
         if key not in self._warned:
             self._warned.add(key)
             _log.warning("backsight: %s", message)
-

@@ -328,7 +328,9 @@ def read_blocks(
             and first > previous
         )
         if not sound:
-            raise RunError(f"signal {name!r} is damaged from iteration {first} on: checksum differs")
+            raise RunError(
+                f"signal {name!r} is damaged from iteration {first} on: checksum differs"
+            )
         values = np.frombuffer(numbers, dtype)
         blocks.append(Block(at, values.reshape(at.size, width) if profile else values))
         previous = int(at[-1])

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from backsight.errors import DataError, SettingError
 
-__all__ = ["UNKNOWN", "Corpus", "Split", "Streams", "Vocabulary", "read_corpus", "split_text", "windows"]
+__all__ = [
+    "UNKNOWN",
+    "Corpus",
+    "Split",
+    "Streams",
+    "Vocabulary",
+    "read_corpus",
+    "split_text",
+    "windows",
+]
 
 UNKNOWN = "\ufffd"
 """Stands for every character outside the vocabulary; always code 0."""
@@ -257,7 +266,9 @@ class Streams:
         self._random.bit_generator.state = state["random"]
 
 
-def windows(codes: Codes, batch: int, steps: int, limit: int) -> Iterator[tuple[Codes, Codes, bool]]:
+def windows(
+    codes: Codes, batch: int, steps: int, limit: int
+) -> Iterator[tuple[Codes, Codes, bool]]:
     """One pass of stateful windows over ``codes``, at most ``limit`` of them: for validation.
 
     A short text gets fewer parallel streams than ``batch``.

@@ -1,0 +1,67 @@
+"""Finds the command, runs it, and turns errors into one sentence and an exit status."""
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from backsight.errors import BacksightError, SettingError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "train": "train a model of the built-in lab, instrumented",
+    "report": "write one self-contained HTML page about a run",
+    "runs": "list runs: status, iterations, last loss, age",
+    "version": "print versions of Backsight and what it stands on",
+}
+"""Each is a module of this package with ``main(arguments) -> exit status``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    ``--debug`` anywhere before ``--`` shows the traceback of an error as well.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    if debug:
+        words.remove("--debug")
+    try:
+        return _dispatch(words)
+    except BacksightError as error:
+        if debug:
+            raise
+        print(f"backsight: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has closed it (head, less): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        _help()
+        return 0
+    if words[0] == "--version":
+        words[0] = "version"
+    name, *rest = words
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else "type backsight --help for the commands"
+        raise SettingError(f"there is no command {name!r}: {hint}")
+    status: int = import_module(f"backsight.cli._{name}").main(rest)
+    return status
+
+
+def _help() -> None:
+    print("usage: backsight COMMAND [options]\n")
+    print("How far back in time a recurrent network can learn, and what goes wrong.\n")
+    for name, what in COMMANDS.items():
+        print(f"  {name:9} {what}")
+    print("\n  --debug   show the traceback of an error\n")
+    print("backsight COMMAND --help tells the options of each; backsight train chars is a start.")

@@ -1,0 +1,61 @@
+"""Options of a command from a dataclass, by tyro; a wrong one is one sentence."""
+
+import io
+import re
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from typing import TypeVar
+
+import tyro
+
+from backsight.errors import SettingError
+
+__all__ = ["parse"]
+
+Options = TypeVar("Options")
+
+
+def parse(options: type[Options], command: str, arguments: Sequence[str]) -> Options:
+    """Read ``arguments`` into ``options``.
+
+    Args:
+        options: a dataclass; its docstrings are the help.
+        command: as typed, for messages: ``backsight train chars``.
+        arguments: what came after it.
+
+    Raises:
+        SettingError: an argument is unknown, missing or unreadable.
+        SystemExit: help was asked for.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(options, prog=command, args=list(arguments))
+    except SystemExit as exit_:
+        if not exit_.code:
+            raise
+        raise SettingError(
+            f"{_sentence(said.getvalue(), options.__name__)} ({command} --help tells the options)"
+        ) from None
+
+
+def _sentence(box: str, owner: str) -> str:
+    """The first paragraph of tyro's framed message, without the frame."""
+    words = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines():
+        text = line.strip("│ ")
+        if text.startswith("╭"):
+            continue
+        if not text or text[0] in "─╰":
+            break
+        words.append(text)
+    sentence = re.sub(r"^Error parsing ", "", " ".join(words).rstrip("."))
+    sentence = re.sub(  # what a dataclass's own check says needs no more introduction
+        rf"^{owner}: ", "", sentence
+    )
+    sentence = re.sub(
+        r"no type matching {None}\|(\w+) could be instantiated from \['(.*)'\]",
+        r"expected None or a value of kind \1, not '\2'",
+        sentence,
+    )
+    return sentence or "the options cannot be read"

@@ -1,0 +1,36 @@
+"""``backsight report RUN``: one self-contained HTML page."""
+
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from backsight.cli._options import parse
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write one self-contained HTML page about a run."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+    out: Path | None = None
+    """The file to write; report.html in the run folder by default."""
+    open: bool = False
+    """Open the page in the browser."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page and print its path."""
+    options = parse(Report, "backsight report", arguments)
+    from backsight.report import write_report
+
+    page = write_report(options.run, options.out)
+    print(page)
+    if options.open:
+        webbrowser.open(page.resolve().as_uri())
+    return 0

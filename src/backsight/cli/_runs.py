@@ -1,0 +1,78 @@
+"""``backsight runs [DIR]``: what runs there are and how they stand."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from backsight.cli._options import parse
+from backsight.errors import RunError
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """List runs, oldest first."""
+
+    folder: tyro.conf.Positional[Path] = Path("runs")
+    """The folder that holds them."""
+    json: bool = False
+    """Print JSON: a list of objects; a NaN is the string "NaN"."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the list; folders that only look like runs are named on standard error."""
+    options = parse(Runs, "backsight runs", arguments)
+    from backsight.signals import dumps, list_runs
+
+    runs, broken = list_runs(options.folder)
+    rows = []
+    for run in runs:
+        try:
+            rows.append(_row(run))
+        except RunError as error:
+            broken.append(error)
+    for complaint in broken:
+        print(f"backsight: {complaint}", file=sys.stderr)
+    if options.json:
+        print(dumps(rows, indent=2))
+    elif rows:
+        _table(rows)
+    else:
+        print(f"no runs in {options.folder}: backsight train chars makes one")
+    return 2 if broken else 0
+
+
+def _row(run: Any) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "status": run.status,
+        "iterations": run.iterations,
+        "loss": run.last("loss")[1] if "loss" in run else None,
+        "val_loss": run.last("val_loss")[1] if "val_loss" in run else None,
+        "age": run.age,
+        "path": run.path,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from backsight.report import duration, number
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("run", no_wrap=True)
+    table.add_column("status")
+    for heading in ("iterations", "loss", "val. loss", "age"):
+        table.add_column(heading, justify="right")
+    colours = {"finished": "green", "running": "blue"}
+    for row in rows:
+        losses = ("–" if row[k] is None else number(row[k]) for k in ("loss", "val_loss"))
+        status = f"[{colours.get(row['status'], 'red')}]{row['status']}"
+        table.add_row(row["name"], status, f"{row['iterations']:,}", *losses, duration(row["age"]))
+    Console().print(table)

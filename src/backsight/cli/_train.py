@@ -1,0 +1,65 @@
+"""``backsight train TASK``: the built-in lab, with a live view of its signals."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from backsight.cli._options import parse
+from backsight.errors import SettingError
+from backsight.lab import Chars
+
+__all__ = ["main"]
+
+TASKS = {"chars": "a character model on real text"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train, and say where the run is."""
+    task, *rest = arguments or ["--help"]
+    if task in ("-h", "--help"):
+        print("usage: backsight train TASK [options]\n")
+        for name, what in TASKS.items():
+            print(f"  {name:9} {what}")
+        print("\nbacksight train TASK --help tells the options of each.")
+        return 0
+    if task not in TASKS:
+        raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
+    config = parse(Chars, f"backsight train {task}", rest)
+
+    print("preparing (torch, text) …", end="\r", file=sys.stderr, flush=True)
+    from backsight.lab import train
+    from backsight.report import TrainingView
+
+    interrupt = _Interrupt()
+    with TrainingView(config.iterations) as view, interrupt:
+        run = train(config, view=view, stop=interrupt.asked)
+    reason = run.info.get("reason")
+    if reason:
+        print(f"{reason}; kept in {run.path}")
+    print(f"a page about it: backsight report {run.path}")
+    return 130 if interrupt.asked() else 0
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C (or SIGTERM) into a request; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def asked(self) -> bool:
+        """True once somebody wants the run to end."""
+        return self._asked
+
+    def __enter__(self) -> "_Interrupt":
+        self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True

@@ -1,0 +1,23 @@
+"""Shows a run: figures, the HTML page, the terminal. Never imports torch."""
+
+from typing import TYPE_CHECKING
+
+from backsight._lazy import lazy
+
+if TYPE_CHECKING:
+    from backsight.report._page import write_report
+    from backsight.report._terminal import TrainingView
+    from backsight.report._words import duration, number, summary
+
+__all__ = ["TrainingView", "duration", "number", "summary", "write_report"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "TrainingView": "backsight.report._terminal",
+        "duration": "backsight.report._words",
+        "number": "backsight.report._words",
+        "summary": "backsight.report._words",
+        "write_report": "backsight.report._page",
+    },
+)

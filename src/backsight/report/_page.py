@@ -1,0 +1,128 @@
+"""One self-contained HTML page about a run: words, pictures, samples, settings."""
+
+import math
+import os
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from backsight.errors import RunError
+from backsight.report._words import duration, number, samples, setup, summary
+from backsight.report.figures import FIGURES
+from backsight.signals import Run
+
+__all__ = ["write_report"]
+
+PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+
+
+def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
+    """Write the page about ``run`` and return its path.
+
+    Args:
+        run: a run, or its folder.
+        out: the file to write; ``report.html`` in the run folder by default.
+
+    Raises:
+        RunError: the run cannot be read, or the page cannot be written.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    out = run.path / "report.html" if out is None else Path(out)
+    page = _render(run)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(out)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    return out
+
+
+def _render(run: Run) -> str:
+    template = files("backsight.report").joinpath("_page.html.jinja").read_text(encoding="utf-8")
+    figures = [
+        {
+            "entry": entry,
+            "html": Markup(
+                entry.draw(run).to_html(
+                    full_html=False, include_plotlyjs=False, div_id=f"plot-{entry.key}", config=PLOT
+                )
+            ),
+        }
+        for entry in FIGURES
+    ]
+    return (
+        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        .from_string(template)
+        .render(
+            run=run,
+            status=run.status,
+            tiles=_tiles(run),
+            summary=summary(run),
+            figures=figures,
+            samples=_chosen_samples(run),
+            settings=_rows(run.info.get("config", {})),
+            provenance=_rows(_provenance(run)),
+            plotly=Markup(get_plotlyjs()),
+        )
+    )
+
+
+def _tiles(run: Run) -> list[tuple[str, str, str]]:
+    """The numbers to see first: value, what it is, a note."""
+    tiles = [(f"{run.iterations:,}", "iterations", duration(run.duration))]
+    if "val_loss" in run:
+        _, loss = run.last("val_loss")
+        tiles.append((number(loss / math.log(2)), "bits a character", "validation"))
+        bigram = setup(run).get("baselines", {}).get("bigram")
+        if bigram:
+            note = "bits, for comparison: counting pairs"
+            tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
+    elif "loss" in run:
+        tiles.append((number(run.last("loss")[1]), "loss", "last iteration"))
+    if "grad_norm" in run:
+        values = run["grad_norm"]
+        finite = values[np.isfinite(values)]
+        middle = float(np.median(finite)) if finite.size else math.nan
+        broken = len(values) - len(finite)
+        note = f"{broken:,} not finite" if broken else "all finite"
+        tiles.append((number(middle), "median gradient norm", note))
+    return tiles
+
+
+def _chosen_samples(run: Run) -> list[tuple[int, str]]:
+    """The first, a middle and the last text: enough to see it learn."""
+    written = samples(run)
+    return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    info = run.info
+    git = info.get("git") or {}
+    changed = " with uncommitted changes" if git.get("dirty") else ""
+    return {
+        "command": info.get("command"),
+        "began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(info["created"])),
+        "git revision": f"{git['revision'][:12]}{changed}" if git else None,
+        **{f"{name} version": v for name, v in info.get("versions", {}).items()},
+        **info.get("machine", {}),
+    }
+
+
+def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key.replace("_", " "), _cell(value)) for key, value in content.items()]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,142 @@
+"""The terminal while a run trains: a live view, or plain lines where it is not a terminal."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from backsight.report._words import number
+from backsight.signals import family, member
+
+__all__ = ["TrainingView"]
+
+LINE_EVERY = 5.0
+"""Seconds between plain lines."""
+
+REFRESH = 4
+"""Refreshes a second of the live view."""
+
+
+class TrainingView:
+    """Shows progress and the newest signals of a run that trains.
+
+    Args:
+        total: iterations to come.
+        console: where to; the terminal by default.
+    """
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._total = total
+        self._began = self._line = time.monotonic()
+        self._done = 0
+        self._latest: Mapping[str, float] = {}
+        self._progress = Progress(
+            TextColumn("[bold]training"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task = self._progress.add_task("training", total=total)
+        # Rich asks for the picture a few times a second: an update only stores numbers.
+        self._live = Live(
+            console=self._console, refresh_per_second=REFRESH, get_renderable=self._picture
+        )
+        self._lively = self._console.is_terminal
+
+    def __enter__(self) -> Self:
+        if self._lively:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lively:
+            self._live.stop()
+
+    def begin(self, run: Path, config: Any, facts: Mapping[str, Any]) -> None:
+        """Say what is about to be trained, on what, and what counting alone would achieve."""
+        base = facts["baselines"]
+        self._console.print(
+            f"[bold]{run}[/bold]  {config.layers}-layer {config.cell} of {config.hidden} units, "
+            f"{facts['parameters']:,} parameters, on {facts['device']}"
+            + (f" × {facts['processes']}" if facts["processes"] > 1 else "")
+        )
+        self._console.print(
+            f"{facts['origin']}: {facts['train_characters']:,} characters to learn from, "
+            f"{facts['vocabulary']} different ones"
+        )
+        self._console.print(
+            f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
+            f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
+        )
+        self._began = self._line = time.monotonic()
+        self._progress.reset(self._task)
+
+    def update(self, iteration: int, latest: Mapping[str, float]) -> None:
+        """``iteration`` iterations are done; ``latest`` has the newest scalars."""
+        self._done, self._latest = iteration, latest
+        if self._lively:
+            self._progress.update(self._task, completed=iteration)
+        elif time.monotonic() - self._line >= LINE_EVERY or iteration == self._total:
+            self._line = time.monotonic()
+            self._console.print(self._plain(), soft_wrap=True)
+
+    def validated(self, iteration: int, loss: float, sample: str) -> None:
+        """Validation loss in nats, and what the model wrote."""
+        line = Text(f"after {iteration:,} iterations: validation ")
+        line.append(
+            f"{number(loss)} nats, {number(loss / math.log(2))} bits a character", _style(loss)
+        )
+        self._console.print(line)
+        if sample and self._lively:
+            first = " ".join(sample.split())
+            self._console.print(Text(f"  “{first}”", "dim", overflow="ellipsis", no_wrap=True))
+
+    def _values(self) -> list[tuple[str, float]]:
+        """What is worth showing of the newest scalars, under short names."""
+        latest = self._latest
+        shown = []
+        if "loss" in latest:
+            shown.append(("loss", latest["loss"]))
+            shown.append(("bits/char", latest["loss"] / math.log(2)))
+        if "grad_norm" in latest:
+            shown.append(("‖grad‖", latest["grad_norm"]))
+        hidden = [name for name in latest if family(name) == "hidden_norm_mean"]
+        for name in sorted(hidden):
+            label = "‖h‖" if len(hidden) == 1 else f"‖h‖ {member(name)}"
+            shown.append((label, latest[name]))
+        if "tokens_per_second" in latest:
+            shown.append(("chars/s", latest["tokens_per_second"]))
+        return shown
+
+    def _plain(self) -> str:
+        values = "  ".join(f"{name} {_short(name, value)}" for name, value in self._values())
+        pace = (time.monotonic() - self._began) / max(self._done, 1)
+        left = round(pace * (self._total - self._done))
+        return f"{self._done}/{self._total}  {values}  left {left // 60}:{left % 60:02d}"
+
+    def _picture(self) -> Group:
+        table = Table.grid(padding=(0, 3))
+        values = self._values()
+        for _ in values:
+            table.add_column(justify="right", min_width=9)
+        table.add_row(*(Text(name, "dim") for name, _ in values))
+        table.add_row(*(Text(_short(name, value), _style(value)) for name, value in values))
+        return Group(self._progress, table)
+
+
+def _short(name: str, value: float) -> str:
+    return f"{value:,.0f}" if name == "chars/s" and math.isfinite(value) else number(value)
+
+
+def _style(value: float) -> str:
+    return "bold" if math.isfinite(value) else "bold red"

@@ -1,0 +1,174 @@
+"""A run in words: what it was, whether it learned, what its gradients and states did."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.signals import Run, Series, member, spell
+
+__all__ = ["duration", "number", "samples", "setup", "summary"]
+
+CELLS = {
+    "rnn": "Vanilla RNN (tanh)",
+    "rnn-relu": "Vanilla RNN (ReLU)",
+    "gru": "GRU",
+    "lstm": "LSTM",
+}
+
+
+def number(value: float) -> str:
+    """Four significant digits; a non-finite number by its name."""
+    if not math.isfinite(value):
+        return spell(value)
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """``58 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def setup(run: Run) -> dict[str, Any]:
+    """What the trainer noted of model and data before it began; empty for other runs."""
+    events = run.events("setup")
+    return dict(events[0].body) if events else {}
+
+
+def samples(run: Run) -> list[tuple[int, str]]:
+    """Texts the model wrote: iterations done by then, and the text."""
+    return [(event.iteration + 1, event.body["text"]) for event in run.events("sample")]
+
+
+def summary(run: Run) -> list[str]:
+    """The run in a few sentences, each from the recorded numbers."""
+    parts = (_what, _ending, _learning, _gradient, _hidden, _non_finite)
+    return [sentence for part in parts if (sentence := part(run))]
+
+
+def _what(run: Run) -> str:
+    facts, config = setup(run), run.info.get("config", {})
+    done = f"{run.iterations:,} iterations in {duration(run.duration)}"
+    if not facts:
+        return f"{done}."
+    layers = config["layers"]
+    size = f"{layers} layer{'s' * (layers > 1)} of {config['hidden']} units"
+    speed = ""
+    if "tokens_per_second" in run:
+        pace = np.median(run["tokens_per_second"])
+        speed = f", {pace:,.0f} characters a second"
+    return (
+        f"{CELLS.get(config['cell'], config['cell'])}, {size}, {facts['parameters']:,} parameters, "
+        f"on {facts['origin']} ({facts['train_characters']:,} characters to learn from): {done}, "
+        f"{config['batch']} sequences of {config['seq_len']} characters each{speed}."
+    )
+
+
+def _ending(run: Run) -> str:
+    reason = run.info.get("reason")
+    match run.status:
+        case "killed":
+            return "The process was gone before the run ended: this is what it had recorded."
+        case "running":
+            return "The run is still going: this is what it has recorded so far."
+        case "failed":
+            return f"The run failed: {reason}."
+    return f"It was {reason}." if reason else ""
+
+
+def _learning(run: Run) -> str:
+    if "val_loss" not in run:
+        return ""
+    iteration, loss = run.last("val_loss")
+    if not math.isfinite(loss):
+        return f"The validation loss is {spell(loss)}: the model's predictions are not finite."
+    text = (
+        f"After {iteration + 1:,} iterations the validation loss is {loss:.3f} nats, or "
+        f"{loss / math.log(2):.3f} bits, a character"
+    )
+    baselines = setup(run).get("baselines")
+    if not baselines:
+        return f"{text}."
+    unigram, bigram = baselines["unigram"], baselines["bigram"]
+    if loss < bigram:
+        verdict = "it is better than both: it uses more context than the previous character"
+    elif loss < unigram:
+        verdict = (
+            "it is no better than pairs: it has learned less than the previous character tells"
+        )
+    else:
+        verdict = "it has not learned even which characters are frequent"
+    return (
+        f"{text}. On the same text, guessing from how often each character occurs costs "
+        f"{unigram:.3f} nats, from pairs of characters {bigram:.3f}; {verdict}."
+    )
+
+
+def _gradient(run: Run) -> str:
+    if "grad_norm" not in run:
+        return ""
+    before = run.series("grad_norm")
+    finite = before.values[np.isfinite(before.values)]
+    if not finite.size:
+        return "The gradient was never finite."
+    top = np.flatnonzero(before.values == finite.max())[0]
+    text = (
+        f"The gradient norm has a median of {number(float(np.median(finite)))} and its largest "
+        f"finite value, {number(float(finite.max()))}, at iteration {before.iterations[top]:,}"
+    )
+    clip = run.info.get("config", {}).get("clip")
+    if clip is None:
+        return f"{text}."
+    share = np.mean(before.values > clip)
+    return f"{text}; clipping at {clip:g} acted on {share:.1%} of the iterations."
+
+
+def _hidden(run: Run) -> str:
+    sentences = []
+    for name in run.members("hidden_norm"):
+        profile = run.profile(name)
+        row = profile.rows[-1]
+        if not np.isfinite(row).all():
+            continue  # told by _non_finite
+        steps = len(row)
+        sentences.append(
+            f"In the last sample the hidden-state norm of {member(name)} is {number(row[0])} "
+            f"at the first of {steps} steps, {number(row[steps // 2])} half way and "
+            f"{number(row[-1])} at the last."
+        )
+    return " ".join(sentences)
+
+
+def _non_finite(run: Run) -> str:
+    found: list[tuple[int, str]] = []
+    for name in run.names:
+        iterations, values = _flat(run, name)
+        broken = ~np.isfinite(values)
+        if broken.any():
+            first = int(np.flatnonzero(broken)[0])
+            found.append(
+                (
+                    int(iterations[first]),
+                    f"{name} from iteration {iterations[first]:,} "
+                    f"({spell(float(values[first]))}, {int(broken.sum()):,} of {len(values):,})",
+                )
+            )
+    if not found:
+        return "Every recorded value is finite."
+    listed = "; ".join(text for _, text in sorted(found)[:6])
+    return f"Not finite: {listed}{'; and others' if len(found) > 6 else ''}."
+
+
+def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
+    """A signal with one number a sample: a profile counts as broken where any step is."""
+    if run.is_profile(name):
+        profile = run.profile(name)
+        return profile.iterations, np.array([row.sum() for row in profile.rows])
+    series: Series = run.series(name)
+    return series.iterations, series.values

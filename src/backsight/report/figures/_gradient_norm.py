@@ -1,0 +1,20 @@
+"""The gradient's norm before clipping, and as the optimizer used it."""
+
+import plotly.graph_objects as go
+
+from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
+from backsight.signals import Run
+
+__all__ = ["gradient_norm"]
+
+
+def gradient_norm(run: Run) -> go.Figure:
+    """``grad_norm`` and ``grad_norm_applied`` on a log axis; where they part, clipping acted."""
+    if "grad_norm" not in run:
+        return empty("no gradient norm was recorded in this run")
+    fig = figure("gradient norm")
+    drawn = [add_series(fig, run, "grad_norm", "before clipping", COLOURS[0], log=True)]
+    if "grad_norm_applied" in run:
+        drawn.append(add_series(fig, run, "grad_norm_applied", "as applied", COLOURS[1], log=True))
+    log_axis(fig, drawn)
+    return fig

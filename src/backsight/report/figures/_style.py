@@ -1,0 +1,129 @@
+"""One look for every figure, and the marks for what a line cannot show."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from backsight.report._thin import Thinned, thin
+from backsight.signals import Run
+
+__all__ = ["COLOURS", "add_series", "empty", "figure", "log_axis", "mark", "wide_range"]
+
+COLOURS = ("#2f6fde", "#e07b39", "#0f8b8d", "#8250df", "#bf3989", "#57606a")
+ALARM = "#d1242f"
+INK = "#1b1f24"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def figure(y_title: str, *, height: int = 340) -> go.Figure:
+    """An empty figure over iterations."""
+    return go.Figure(
+        layout={
+            "template": "none",
+            "height": height,
+            "margin": {"l": 68, "r": 20, "t": 34, "b": 48},
+            "font": {"family": FONT, "size": 13, "color": INK},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "#ffffff",
+            "hovermode": "x unified",
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "xaxis": {"title": {"text": "iteration"}, **_axis()},
+            "yaxis": {"title": {"text": y_title}, **_axis()},
+            # A strip across the picture for marks, whatever the scale of the values is.
+            "yaxis2": {
+                "overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True,
+            },
+        }
+    )  # fmt: skip
+
+
+def _axis() -> dict[str, object]:
+    return {
+        "gridcolor": "#eaeef2", "linecolor": "#8c959f", "showline": True, "zeroline": False,
+        "ticks": "outside", "tickcolor": "#8c959f",
+    }  # fmt: skip
+
+
+def add_series(
+    fig: go.Figure,
+    run: Run,
+    name: str,
+    label: str,
+    colour: str,
+    *,
+    log: bool = False,
+    mode: str = "lines",
+    dash: str | None = None,
+) -> Thinned:
+    """Draw a scalar signal, thinned, with its non-finite values marked; returns what was drawn."""
+    series = run.series(name)
+    thinned = thin(series.iterations, series.values, log=log)
+    fig.add_scatter(
+        x=thinned.iterations,
+        y=thinned.values,
+        name=label,
+        mode=mode,
+        line={"color": colour, "width": 1.4, "dash": dash},
+        marker={"size": 6},
+        hovertemplate="%{y:.4g}",
+        connectgaps=False,
+    )
+    mark(fig, thinned, label)
+    return thinned
+
+
+def mark(fig: go.Figure, thinned: Thinned, label: str) -> None:
+    """Put a cross over every iteration whose value cannot be drawn, by kind."""
+    for kind, marks in thinned.marks.items():
+        below = kind == "≤ 0"
+        fig.add_scatter(
+            x=marks.iterations,
+            y=np.full(len(marks.iterations), 0.02 if below else 0.96),
+            yaxis="y2",
+            mode="markers",
+            name=f"{label}: {kind} ({marks.count:,}×)",
+            marker={"symbol": "triangle-down" if below else "x", "size": 9, "color": ALARM},
+            hovertemplate=f"{kind}<extra>{label}</extra>",
+        )
+        if not below:
+            fig.add_vline(x=int(marks.iterations[0]), line={"color": ALARM, "width": 1})
+
+
+def wide_range(parts: Iterable[Thinned], ratio: float = 50.0) -> bool:
+    """True where values are positive and span so much that only a log axis shows them all."""
+    values = _together(parts)
+    return bool(values.size and values.min() > 0 and values.max() / values.min() > ratio)
+
+
+def log_axis(fig: go.Figure, parts: Iterable[Thinned]) -> None:
+    """Make the y axis logarithmic, with every tick labelled in full.
+
+    Plotly's own labels between decades are bare digits: 0.5 reads as "5".
+    """
+    values = _together(parts)
+    fig.update_layout(yaxis={"type": "log"})
+    if values.size:
+        low = math.floor(math.log10(values.min()))
+        high = math.ceil(math.log10(values.max()))
+        every = max(1, (high - low) // 8)
+        digits = (1, 2, 5) if high - low <= 3 else (1,)
+        at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
+        text = [f"{t:g}" if 1e-3 <= t < 1e5 else f"{t:.0e}" for t in at]
+        fig.update_layout(yaxis={"tickvals": at, "ticktext": text})
+
+
+def _together(parts: Iterable[Thinned]) -> NDArray[np.floating[Any]]:
+    return np.concatenate([part.values for part in parts])
+
+
+def empty(text: str) -> go.Figure:
+    """A figure that says why there is nothing to see."""
+    fig = figure("", height=140)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    return fig

@@ -1,0 +1,32 @@
+"""What several tests need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backsight.signals import Recorder, Run
+
+
+@pytest.fixture
+def run_path(tmp_path: Path) -> Path:
+    """Where a run may be created."""
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def small_run(run_path: Path) -> Run:
+    """A finished run written by hand: known numbers, one NaN, one spike, a growing window."""
+    with Recorder(run_path, kind="train chars", config={"clip": 1.0}, seed=3) as recorder:
+        for i in range(100):
+            loss = float("nan") if i == 60 else 3.0 - i / 100
+            norm = 1e6 if i == 40 else 0.5
+            recorder.scalars(i, {"loss": loss, "grad_norm": norm, "grad_norm_applied": 0.5})
+            recorder.scalars(
+                i, {"hidden_norm_mean/rnn.l0": 1.0 + i, "hidden_norm_max/rnn.l0": 2.0 + i}
+            )
+            if i % 10 == 0:
+                width = 4 if i < 50 else 8
+                recorder.profile("hidden_norm/rnn.l0", i, np.arange(width, dtype=np.float32))
+        recorder.event("sample", 99, {"text": "<b>hello & goodbye</b>", "temperature": 0.7})
+    return Run(run_path)
