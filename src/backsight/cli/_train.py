@@ -1,7 +1,7 @@
 """``backsight train TASK``: the built-in lab, with a live view of its signals."""
 
+import os
 import signal
-import sys
 from collections.abc import Sequence
 from types import FrameType
 
@@ -27,17 +27,23 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     config = parse(Chars, f"backsight train {task}", rest)
 
-    print("preparing (torch, text) …", end="\r", file=sys.stderr, flush=True)
-    from backsight.lab import train
+    first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us: one speaks
+    from rich.console import Console
+
     from backsight.report import TrainingView
 
+    with Console(stderr=True, quiet=not first).status("loading torch"):
+        from backsight.lab import train
     interrupt = _Interrupt()
+    if not first:
+        with interrupt:
+            train(config, stop=interrupt.asked)
+        return 130 if interrupt.asked() else 0
     with TrainingView(config.iterations) as view, interrupt:
         run = train(config, view=view, stop=interrupt.asked)
-    reason = run.info.get("reason")
-    if reason:
-        print(f"{reason}; kept in {run.path}")
-    print(f"a page about it: backsight report {run.path}")
+    if run.info.get("reason"):
+        print(f"{run.info['reason']}; what there is was kept")
+    print(f"for a page about it, type backsight report {run.path}")
     return 130 if interrupt.asked() else 0
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from backsight.probes._precision import wide
+
 __all__ = ["HiddenNorms", "hidden_norms", "recurrent_layers"]
 
 
@@ -51,7 +53,7 @@ def hidden_norms(
         directions[""], directions["_reverse"] = states.chunk(2, dim=-1)
     norms = {}
     for suffix, part in directions.items():
-        each = torch.linalg.vector_norm(part, dim=-1)
+        each = torch.linalg.vector_norm(part, dim=-1, dtype=wide(part.dtype))
         if packed:
             lengths = output.batch_sizes.to(each.device)
             profile = torch.segment_reduce(each, "mean", lengths=lengths)

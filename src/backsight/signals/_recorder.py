@@ -193,6 +193,8 @@ class Recorder:
                     rows[name][0].append(iteration)
                     rows[name][1].append(value)
             elif what == "block":
+                if item[0] in rows:  # recorded before it, so written before it
+                    self._add(item[0], *rows.pop(item[0]))
                 self._add(*item)
             else:
                 self._pending_events.append(tuple(item))  # type: ignore[arg-type]

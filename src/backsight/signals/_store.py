@@ -41,13 +41,14 @@ CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, profile 
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY,
     signal INTEGER NOT NULL REFERENCES signal,
+    start INTEGER NOT NULL,   -- samples of this signal before this chunk
     first INTEGER NOT NULL,   -- iteration of the first sample
     last INTEGER NOT NULL,    -- iteration of the last sample
     width INTEGER NOT NULL,   -- numbers a sample; 1 for a scalar
     dtype TEXT NOT NULL,      -- '<f4' or '<f8'
     iterations BLOB NOT NULL, -- '<i8'
     numbers BLOB NOT NULL,
-    checksum INTEGER NOT NULL -- CRC-32 of iterations, then numbers
+    checksum INTEGER NOT NULL -- CRC-32 of name, width and dtype; iterations; numbers
 );
 CREATE INDEX chunk_order ON chunk (signal, first);
 CREATE TABLE event (
@@ -98,7 +99,13 @@ class _Stored:
     """A chunk of this run's that a later one may still absorb."""
 
     rowid: int
+    start: int
     block: Block
+
+    @property
+    def end(self) -> int:
+        """Samples of the signal up to and with this chunk."""
+        return self.start + len(self.block.iterations)
 
 
 class Store:
@@ -179,40 +186,53 @@ class Store:
             assert signal is not None
             self._ids[name] = signal
         older = self._open.get(name, ())
+        start = older[-1].end if older else 0
         parts = [block]
         size = block.nbytes
-        while older and len(older[-1].block.iterations) <= sum(len(p.iterations) for p in parts):
-            if not block.continues(older[-1].block) or size + older[-1].block.nbytes > CHUNK_BYTES:
-                older = ()  # full, or of another width: closed for good
-                break
-            self._connection.execute("DELETE FROM chunk WHERE id = ?", (older[-1].rowid,))
-            parts.insert(0, older[-1].block)
-            size += older[-1].block.nbytes
-            older = older[:-1]
+        closed = False
+        while (
+            older
+            and not closed
+            and len(older[-1].block.iterations) <= sum(len(p.iterations) for p in parts)
+        ):
+            closed = (  # full, or of another width
+                not block.continues(older[-1].block) or size + older[-1].block.nbytes > CHUNK_BYTES
+            )
+            if not closed:
+                self._connection.execute("DELETE FROM chunk WHERE id = ?", (older[-1].rowid,))
+                parts.insert(0, older[-1].block)
+                size += older[-1].block.nbytes
+                start = older[-1].start
+                older = older[:-1]
         merged = join(parts)
         iterations = merged.iterations.astype("<i8").tobytes()
         dtype = merged.values.dtype.newbyteorder("<").str
         numbers = merged.values.astype(dtype).tobytes()
+        width = merged.values.shape[1] if merged.values.ndim == 2 else 1
         rowid = self._connection.execute(
-            "INSERT INTO chunk (signal, first, last, width, dtype, iterations, numbers, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunk"
+            " (signal, start, first, last, width, dtype, iterations, numbers, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 signal,
+                start,
                 int(merged.iterations[0]),
                 int(merged.iterations[-1]),
-                _width(merged),
+                width,
                 dtype,
                 iterations,
                 numbers,
-                zlib.crc32(numbers, zlib.crc32(iterations)),
+                _checksum(name, width, dtype, iterations, numbers),
             ),
         ).lastrowid
         assert rowid is not None
-        self._open[name] = (*older, _Stored(rowid, merged))
+        # What lies below a closed chunk can never be absorbed either.
+        self._open[name] = (*(() if closed else older), _Stored(rowid, start, merged))
 
 
-def _width(block: Block) -> int:
-    return block.values.shape[1] if block.values.ndim == 2 else 1
+def _checksum(name: str, width: int, dtype: str, iterations: bytes, numbers: bytes) -> int:
+    label = f"{name}\0{width}\0{dtype}".encode()
+    return zlib.crc32(numbers, zlib.crc32(iterations, zlib.crc32(label)))
 
 
 def _gather(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -263,6 +283,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise RunError(f"{path} is damaged, or was copied half way ({error})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        # A damaged record that SQLite itself cannot tell from a sound one.
+        raise RunError(f"{path} is damaged: it holds what no Backsight wrote ({error})") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -312,26 +335,25 @@ def read_blocks(
     """
     order = "DESC LIMIT 1" if newest_only else "ASC"
     rows = connection.execute(
-        "SELECT profile, width, dtype, iterations, numbers, checksum, first FROM chunk"
-        f" JOIN signal ON signal.id = chunk.signal WHERE name = ? ORDER BY first {order}",
+        "SELECT profile, start, first, last, width, dtype, iterations, numbers, checksum FROM chunk"
+        f" JOIN signal ON signal.id = chunk.signal WHERE name = ? ORDER BY start {order}",
         (name,),
     )
     blocks: list[Block] = []
+    expected: int | None = None if newest_only else 0
     previous = -1
-    for profile, width, dtype, iterations, numbers, checksum, first in rows:
+    for profile, start, first, last, width, dtype, iterations, numbers, checksum in rows:
         at = np.frombuffer(iterations, "<i8") if len(iterations) % 8 == 0 else np.empty(0, "<i8")
         sound = (
-            zlib.crc32(numbers, zlib.crc32(iterations)) == checksum
-            and dtype in ("<f4", "<f8")
+            _checksum(name, width, dtype, iterations, numbers) == checksum
             and at.size > 0
-            and len(numbers) == at.size * width * int(dtype[2])
+            and (at[0], at[-1]) == (first, last)
             and first > previous
+            and expected in (None, start)
         )
         if not sound:
-            raise RunError(
-                f"signal {name!r} is damaged from iteration {first} on: checksum differs"
-            )
+            raise RunError(f"signal {name!r} is damaged at iteration {first}: checksums differ")
         values = np.frombuffer(numbers, dtype)
         blocks.append(Block(at, values.reshape(at.size, width) if profile else values))
-        previous = int(at[-1])
+        previous, expected = last, start + at.size
     return blocks

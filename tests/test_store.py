@@ -1,0 +1,581 @@
+"""The store keeps every bit, reads at any time, and never shows a damaged number."""
+
+import itertools
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from backsight.errors import RunError
+from backsight.signals import Recorder, Run, list_runs
+from backsight.signals._store import CHUNK_BYTES, Block, Store
+
+ANY_CASE = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def chunk_rows(run: Run, name: str) -> list[int]:
+    with sqlite3.connect(run.path / "signals.db") as connection:
+        rows = connection.execute(
+            "SELECT LENGTH(iterations) / 8 FROM chunk JOIN signal ON signal.id = chunk.signal"
+            " WHERE name = ? ORDER BY first",
+            (name,),
+        ).fetchall()
+    connection.close()
+    return [count for (count,) in rows]
+
+
+@ANY_CASE
+@given(
+    values=hnp.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        st.integers(1, 200),
+        elements={"allow_nan": True, "allow_infinity": True, "allow_subnormal": True},
+    ),
+    cuts=st.lists(st.integers(0, 200), max_size=5),
+)
+def test_every_bit_comes_back(
+    values: np.ndarray, cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """NaN payloads, infinities, negative zero and subnormals survive any division into commits."""
+    path = tmp_path_factory.mktemp("bits") / "run"
+    edges = sorted({0, len(values), *(min(c, len(values)) for c in cuts)})
+    with Recorder(path) as recorder:
+        for a, b in itertools.pairwise(edges):
+            recorder.series("x", np.arange(a, b), values[a:b])
+            recorder.flush()
+    series = Run(path).series("x")
+    assert series.values.dtype == values.dtype
+    assert series.values.tobytes() == values.tobytes()
+    assert series.iterations.tolist() == list(range(len(values)))
+
+
+def test_a_nan_with_a_payload_keeps_it(run_path: Path) -> None:
+    odd = np.array([0x7FF8_0000_DEAD_BEEF, 0xFFF0_0000_0000_0000], np.uint64).view(np.float64)
+    with Recorder(run_path) as recorder:
+        recorder.series("x", [0, 1], odd)
+    assert Run(run_path)["x"].tobytes() == odd.tobytes()
+
+
+def test_scalars_from_python_floats_keep_nan_and_infinities(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        for i, value in enumerate((float("nan"), float("inf"), float("-inf"), -0.0)):
+            recorder.scalars(i, {"loss": value})
+    values = Run(run_path)["loss"]
+    assert np.isnan(values[0])
+    assert values[1:3].tolist() == [np.inf, -np.inf]
+    assert np.signbit(values[3])
+
+
+@ANY_CASE
+@given(widths=st.lists(st.integers(1, 6), min_size=1, max_size=40), flush_every=st.integers(1, 10))
+def test_a_profile_may_change_its_width(
+    widths: list[int], flush_every: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("widths") / "run"
+    rows = [np.full(width, i, np.float32) for i, width in enumerate(widths)]
+    with Recorder(path) as recorder:
+        for i, row in enumerate(rows):
+            recorder.profile("hidden_norm/rnn.l0", 7 * i, row)
+            if i % flush_every == 0:
+                recorder.flush()
+    profile = Run(path).profile("hidden_norm")
+    assert profile.iterations.tolist() == [7 * i for i in range(len(widths))]
+    assert profile.widths.tolist() == widths
+    assert all(np.array_equal(a, b) for a, b in zip(profile.rows, rows, strict=True))
+    table = profile.table()
+    assert table.shape == (len(widths), max(widths))
+    assert (~np.ma.getmaskarray(table)).sum() == sum(widths)
+
+
+def test_in_a_table_missing_is_masked_and_nan_is_not(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.profile("p", 0, [1.0, np.nan])
+        recorder.profile("p", 1, [1.0, 2.0, 3.0])
+    table = Run(run_path)["p"]
+    assert np.ma.getmaskarray(table).tolist() == [[False, False, True], [False, False, False]]
+    assert np.isnan(table.data[0, 1])
+
+
+def test_one_sample_a_commit_still_ends_in_few_chunks(run_path: Path) -> None:
+    """The binary counter: n single commits leave about log2(n) chunks, in order."""
+    with Recorder(run_path) as recorder:
+        for i in range(1000):
+            recorder.scalars(i, {"x": i})
+            recorder._commit()
+    run = Run(run_path)
+    assert chunk_rows(run, "x") == [512, 256, 128, 64, 32, 8]
+    assert run["x"].tolist() == list(range(1000))
+
+
+def test_a_chunk_stops_growing_at_its_limit(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        for i in range(0, 20_000, 100):
+            recorder.series("x", np.arange(i, i + 100), np.zeros(100))
+            recorder._commit()
+    rows = chunk_rows(Run(run_path), "x")
+    assert sum(rows) == 20_000
+    assert CHUNK_BYTES // 32 < max(rows) <= CHUNK_BYTES // 16
+
+
+def test_readers_see_a_consistent_run_while_it_is_written(run_path: Path) -> None:
+    recorder = Recorder(run_path)
+    stop = threading.Event()
+
+    def write() -> None:
+        i = 0
+        while not stop.is_set():
+            recorder.scalars(i, {"a": i, "b": -i})
+            i += 1
+            if i % 50 == 0:
+                recorder.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = 0
+        for _ in range(50):
+            run = Run(run_path)
+            if "a" in run:
+                values = run["a"]
+                assert values.tolist() == list(range(len(values)))
+                assert len(values) >= seen
+                seen = len(values)
+        assert run.status == "running"
+    finally:
+        stop.set()
+        writer.join()
+        recorder.close()
+    assert seen > 0
+    assert Run(run_path).status == "finished"
+
+
+def test_a_finished_run_is_one_plain_file(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.scalars(0, {"x": 1.0})
+    assert sorted(p.name for p in run_path.iterdir()) == ["run.json", "signals.db"]
+
+
+READ_AS_NOBODY = """
+import os, sys, tempfile
+from backsight.signals import Run
+tempfile.gettempdir()
+os.setgid(65534); os.setuid(65534)  # only now: nobody may not read root's Python
+run = Run(sys.argv[1])
+assert not os.access(sys.argv[1], os.W_OK)
+print(run.iterations, run["x"].sum())
+"""
+
+
+@pytest.mark.parametrize("how", ["finished", "killed"])
+def test_a_run_is_readable_from_a_folder_we_may_not_write(how: str, tmp_path: Path) -> None:
+    """Also a killed one, whose journal SQLite would like to rebuild beside the file."""
+    if os.getuid():
+        pytest.skip("needs root, to become somebody who may not write")
+    path = tmp_path / "run"
+    recorder = Recorder(path)
+    for i in range(100):
+        recorder.scalars(i, {"x": 1.0})
+    recorder.flush()
+    copy = tmp_path / "copy"
+    shutil.copytree(path, copy)
+    recorder.close()
+    folder = copy if how == "killed" else path
+    for parent in (tmp_path, *list(tmp_path.parents)[:2]):  # pytest's own, closed to others
+        parent.chmod(0o755)
+    (folder / "signals.db-shm").unlink(missing_ok=True)
+    folder.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_AS_NOBODY, str(folder)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["100", "100.0"], done.stderr
+
+
+WRITER = """
+import sys, time
+from backsight.signals import Recorder
+recorder = Recorder(sys.argv[1])
+i = 0
+while True:
+    recorder.scalars(i, {"loss": float(i), "bad": float("nan")})
+    if i % 10 == 0:
+        recorder.profile("hidden_norm/rnn.l0", i, [float(i)] * (5 + i % 3))
+    print(i, time.time(), flush=True)
+    i += 1
+    time.sleep(0.002)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.4, 0.9, 1.3, 1.9, 2.2])
+def test_kill_9_loses_at_most_the_last_second(seconds: float, tmp_path: Path) -> None:
+    """At every moment: the run reads back whole, and only the uncommitted second is missing."""
+    path = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    time.sleep(seconds)
+    process.kill()
+    lines = [first, *process.stdout.read().splitlines()]
+    process.wait()
+    process.stdout.close()
+    recorded = [line.split() for line in lines if len(line.split()) == 2]
+    died = float(recorded[-1][1])
+    run = Run(path)
+    assert run.status == "killed"
+    values = run["loss"] if "loss" in run else np.empty(0)
+    assert values.tolist() == list(range(len(values)))
+    if len(values):
+        assert np.isnan(run["bad"]).all()
+        assert len(run["bad"]) == len(values)
+        profile = run.profile("hidden_norm")
+        assert all(
+            (row == i).all() for i, row in zip(profile.iterations, profile.rows, strict=True)
+        )
+    # The commit itself and this machine's scheduling are granted half a second more.
+    missing = [float(when) for i, when in recorded[len(values) :]]
+    assert not missing or died - missing[0] < 1.5
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "run"
+    with Recorder(path) as recorder:
+        for i in range(300):
+            recorder.scalars(i, {"loss": i / 7, "grad_norm": float("nan") if i == 5 else 1.0})
+            recorder.profile("hidden_norm/rnn.l0", i, np.full(5, i, np.float32))
+        recorder.event("sample", 299, {"text": "abc"})
+    return path
+
+
+def read_everything(path: Path) -> dict[str, bytes]:
+    run = Run(path)
+    content = {name: run[name].tobytes() for name in run.names}
+    content["events"] = repr([(e.iteration, e.kind, e.body) for e in run.events()]).encode()
+    return content | {"status": run.status.encode(), "iterations": bytes(run.iterations)}
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_truncated_at_any_byte_is_an_error_and_never_nonsense(
+    data: st.DataObject, whole: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = data.draw(st.sampled_from(["signals.db", "run.json"]))
+    length = (whole / file).stat().st_size
+    keep = data.draw(st.integers(0, length - 1))
+    path = tmp_path_factory.mktemp("cut") / "run"
+    shutil.copytree(whole, path)
+    os.truncate(path / file, keep)
+    if file == "run.json" and keep == length - 1:  # only the final newline is missing
+        assert read_everything(path) == read_everything(whole)
+        return
+    with pytest.raises(RunError) as caught:
+        read_everything(path)
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_flipped_byte_never_changes_a_number_silently(
+    data: st.DataObject, whole: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Either the run says it is damaged, or every number is as it was."""
+    content = bytearray((whole / "signals.db").read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.mktemp("flip") / "run"
+    shutil.copytree(whole, path)
+    (path / "signals.db").write_bytes(content)
+    try:
+        run = Run(path)
+        names = [name for name in run.names if name in ("loss", "grad_norm", "hidden_norm/rnn.l0")]
+        read = {name: run[name].tobytes() for name in names}
+    except RunError:
+        return
+    true = Run(whole)
+    assert all(read[name] == true[name].tobytes() for name in names)
+
+
+def test_a_half_copied_killed_run_reads_or_says_so(tmp_path: Path) -> None:
+    """The database without its journal: what was folded in, or a clear error; never nonsense."""
+    recorder = Recorder(tmp_path / "run")
+    for i in range(3000):
+        recorder.scalars(i, {"x": i})
+        if i % 500 == 0:
+            recorder.flush()
+    recorder.flush()
+    for name in ("signals.db-wal", "signals.db", "run.json"):
+        copy = tmp_path / f"without-{name}"
+        shutil.copytree(tmp_path / "run", copy)
+        (copy / name).unlink()
+        try:
+            values = Run(copy)["x"]
+        except RunError:
+            continue
+        assert values.tolist() == list(range(len(values)))
+    recorder.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: None, "does not exist"),
+        (lambda p: p.write_text("x"), "is a file, not a run folder"),
+        (lambda p: p.mkdir(), "holds no run.json"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text("{")), "is damaged"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text("[]")), "is not Backsight's"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_bytes(b"\xff\xfe")), "is damaged"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 99}')), "newer Backsight"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 1}')), "no signals.db"),
+    ],
+)
+def test_what_is_not_a_run_is_one_clear_sentence(make: object, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "thing"
+    make(path)  # type: ignore[operator]
+    with pytest.raises(RunError, match=words):
+        Run(path)
+
+
+def test_somebody_elses_database_is_refused(small_run: Run) -> None:
+    (small_run.path / "signals.db").unlink()
+    connection = sqlite3.connect(small_run.path / "signals.db")
+    connection.execute("CREATE TABLE signal (id, name, profile)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(RunError, match="not a store that this Backsight can read"):
+        Run(small_run.path)
+
+
+def test_a_database_older_than_its_run_json_is_refused(small_run: Run) -> None:
+    """A copy that took an old signals.db must not pass for the finished run."""
+    other = small_run.path.parent / "other"
+    with Recorder(other) as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+    shutil.copy(other / "signals.db", small_run.path / "signals.db")
+    with pytest.raises(RunError, match=r"100 iterations and .* holds 1;"):
+        Run(small_run.path)
+
+
+def test_a_full_disk_loses_nothing_and_is_said_once(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite's own 'disk is full', brought about by a page limit, then lifted."""
+    recorder = Recorder(run_path)
+    limit = recorder._store._connection
+    limit.execute("PRAGMA max_page_count = 16")
+    for i in range(20_000):
+        recorder.scalars(i, {"x": i})
+    recorder.flush()
+    recorder.scalars(20_000, {"x": 20_000})
+    recorder.flush()
+    assert caplog.text.count("takes no values (database or disk is full)") == 1
+    limit.execute("PRAGMA max_page_count = 1000000")
+    recorder.close()
+    assert Run(run_path)["x"].tolist() == list(range(20_001))
+
+
+def test_what_never_reached_the_disk_is_counted(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(run_path)
+    recorder._store._connection.execute("PRAGMA max_page_count = 16")
+    for i in range(20_000):
+        recorder.scalars(i, {"x": i})
+    recorder.close()
+    assert "20,000 values" in caplog.text
+    assert "never reached the disk" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("misuse", "words"),
+    [
+        (lambda r: (r.scalars(5, {"x": 1}), r.scalars(5, {"x": 2})), "must increase"),
+        (lambda r: (r.scalars(5, {"x": 1}), r.profile("x", 6, [1, 2])), "expected one number"),
+        (lambda r: (r.profile("x", 5, [1, 2]), r.scalars(6, {"x": 1})), "expected one row"),
+        (lambda r: (r.scalars(5, {"x": 1}), r.scalars(6, {"x": "oops"})), "not numbers"),
+    ],
+)
+def test_misuse_is_said_once_and_the_rest_is_kept(
+    misuse: object, words: str, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Recorder(run_path) as recorder:
+        for _ in range(2):
+            misuse(recorder)  # type: ignore[operator]
+            recorder.flush()
+        recorder.scalars(9, {"fine": 1.0})
+    assert words in caplog.text
+    assert Run(run_path)["fine"].tolist() == [1.0]
+
+
+def test_an_exception_makes_the_run_failed(run_path: Path) -> None:
+    def train() -> None:
+        with Recorder(run_path) as recorder:
+            recorder.scalars(0, {"x": 1.0})
+            recorder.scalars(1, {"x": 1 / 0})
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    run = Run(run_path)
+    assert run.status == "failed"
+    assert run.info["reason"] == "ZeroDivisionError: division by zero"
+    assert run["x"].tolist() == [1.0]
+
+
+def test_a_process_that_ends_without_closing_keeps_its_values(run_path: Path) -> None:
+    code = (
+        "import sys; from backsight.signals import Recorder\n"
+        "r = Recorder(sys.argv[1]); r.scalars(0, {'x': 4.0})"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run_path)], check=True)
+    run = Run(run_path)
+    assert run.status == "failed"
+    assert "without closing" in run.info["reason"]
+    assert run["x"].tolist() == [4.0]
+
+
+def test_a_forked_child_does_not_touch_the_run(run_path: Path) -> None:
+    code = (
+        "import os, sys; from backsight.signals import Recorder\n"
+        "r = Recorder(sys.argv[1]); r.scalars(0, {'x': 4.0})\n"
+        "child = os.fork()\n"
+        "if child == 0: sys.exit(0)\n"
+        "os.waitpid(child, 0); r.scalars(1, {'x': 5.0}); r.close()"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(run_path)], check=True)
+    run = Run(run_path)
+    assert run.status == "finished"
+    assert run["x"].tolist() == [4.0, 5.0]
+
+
+def test_an_existing_folder_is_refused(run_path: Path) -> None:
+    Recorder(run_path).close()
+    with pytest.raises(RunError, match="exists already: choose another name"):
+        Recorder(run_path)
+
+
+def test_a_run_written_elsewhere_is_judged_by_its_heartbeat(run_path: Path) -> None:
+    from backsight.signals._folder import update
+
+    recorder = Recorder(run_path)
+    update(run_path, writer={"host": "far away", "pid": 1, "started": "x"})
+    assert Run(run_path).status == "running"
+    recorder._store.write({}, [], time.time() - 60)
+    assert Run(run_path).status == "killed"
+    recorder.close()
+
+
+def test_a_reused_pid_does_not_keep_a_dead_run_alive(run_path: Path) -> None:
+    from backsight.signals._folder import update
+
+    recorder = Recorder(run_path)
+    writer = Run(run_path).info["writer"]
+    update(run_path, writer={**writer, "started": "another time"})
+    assert Run(run_path).status == "killed"
+    recorder.close()
+
+
+def test_events_keep_order_and_content(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.event("note", 3, {"value": float("nan"), "text": "ü\n"}, urgent=True)
+        recorder.event("other", 1, [1, 2.5])
+    run = Run(run_path)
+    assert [(e.iteration, e.kind) for e in run.events()] == [(1, "other"), (3, "note")]
+    assert run.events("note")[0].body == {"value": "NaN", "text": "ü\n"}
+
+
+def test_an_urgent_event_is_committed_without_waiting(run_path: Path) -> None:
+    recorder = Recorder(run_path)
+    recorder._wake.wait(0)  # the thread is in its one-second sleep, or about to be
+    recorder.event("finding", 0, {}, urgent=True)
+    deadline = time.monotonic() + 30
+    while not Run(run_path).events() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert Run(run_path).events("finding")
+    recorder.close()
+
+
+def test_names_resolve_to_a_single_member_or_say_which(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.scalars(0, {"hidden_norm_mean/rnn.l0": 1.0, "a/x": 1.0, "a/y": 2.0})
+        recorder.profile("p", 0, [1.0])
+    run = Run(run_path)
+    assert run["hidden_norm_mean"].tolist() == [1.0]
+    assert run.members("a") == ("a/x", "a/y")
+    with pytest.raises(RunError, match=r"several members \(a/x, a/y\)"):
+        run["a"]
+    with pytest.raises(RunError, match="'nope' was not recorded; there is a/x"):
+        run["nope"]
+    with pytest.raises(RunError, match=r"read with run.profile\('p'\)"):
+        run.series("p")
+    with pytest.raises(RunError, match=r"read with run.series\('a/x'\)"):
+        run.profile("a/x")
+
+
+def test_a_run_with_nothing_recorded_is_readable(run_path: Path) -> None:
+    Recorder(run_path).close()
+    run = Run(run_path)
+    assert (run.iterations, run.names, run.events(), run.status) == (0, (), [], "finished")
+
+
+def test_list_runs_names_the_broken_ones(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        Recorder(tmp_path / name).close()
+    (tmp_path / "unrelated").mkdir()
+    Recorder(tmp_path / "broken").close()
+    (tmp_path / "broken" / "run.json").write_text("{")
+    runs, broken = list_runs(tmp_path)
+    assert [run.name for run in runs] == ["b", "a"]  # by when they began
+    assert len(broken) == 1
+    assert "broken" in str(broken[0])
+
+
+def test_pandas_keeps_nan_and_missing_apart(small_run: Run) -> None:
+    frame = small_run.to_pandas()
+    assert frame.index.name == "iteration"
+    assert not frame["loss"].isna()[60] or np.isnan(frame["loss"].to_numpy(float)[60])
+    assert frame["loss"].array._mask.sum() == 0
+    assert np.isnan(frame["loss"].array._data[60])
+
+
+def test_pandas_marks_what_was_not_recorded(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.scalars(0, {"loss": float("nan")})
+        recorder.scalars(1, {"loss": 1.0, "val_loss": 2.0})
+    frame = Run(run_path).to_pandas()
+    assert frame["val_loss"].array._mask.tolist() == [True, False]
+    assert frame["loss"].array._mask.tolist() == [False, False]
+
+
+def test_xarray_has_every_signal_with_its_unit(small_run: Run) -> None:
+    data = small_run.to_xarray()
+    assert set(small_run.names) <= set(data.data_vars)
+    assert data["loss"].attrs["long_name"] == "training loss"
+    assert np.isnan(data["loss"].values[60])
+    assert data["hidden_norm/rnn.l0_width"].values.tolist() == [4] * 5 + [8] * 5
+
+
+def test_a_failed_commit_can_be_repeated(tmp_path: Path) -> None:
+    """Nothing of it is half there, in the file or in the writer's own bookkeeping."""
+    store = Store(tmp_path / "signals.db")
+    block = Block(np.arange(5), np.zeros(5))
+    store.write({"x": [block]}, [], 0.0)
+    bad = (0, 0.0, None, "{}")  # kind must not be NULL
+    with pytest.raises(sqlite3.IntegrityError):
+        store.write({"y": [block]}, [bad], 0.0)  # type: ignore[list-item]
+    store.write({"y": [block], "x": [Block(np.arange(5, 10), np.ones(5))]}, [], 0.0)
+    store.close()
+    connection = sqlite3.connect(tmp_path / "signals.db")
+    assert connection.execute("SELECT COUNT(*) FROM chunk").fetchone() == (2,)
+    connection.close()
