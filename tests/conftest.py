@@ -1,11 +1,16 @@
 """What several tests need."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backsight.signals import Recorder, Run
+
+# Tiny tensors gain nothing from threads, and spinning ones starve each other on a busy
+# machine. Before torch is imported anywhere, so that subprocesses inherit it too.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
@@ -30,3 +35,11 @@ def small_run(run_path: Path) -> Run:
                 recorder.profile("hidden_norm/rnn.l0", i, np.arange(width, dtype=np.float32))
         recorder.event("sample", 99, {"text": "<b>hello & goodbye</b>", "temperature": 0.7})
     return Run(run_path)
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20,000 characters with something to learn: squares, in words and figures."""
+    path = tmp_path_factory.mktemp("text") / "squares.txt"
+    path.write_text("".join(f"the square of {i} is {i * i}.\n" for i in range(1000))[:20_000])
+    return path

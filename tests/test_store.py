@@ -217,7 +217,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.4, 0.9, 1.3, 1.9, 2.2])
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 1.0, 1.6, 2.3, 4.5])
 def test_kill_9_loses_at_most_the_last_second(seconds: float, tmp_path: Path) -> None:
     """At every moment: the run reads back whole, and only the uncommitted second is missing."""
     path = tmp_path / "run"
@@ -244,9 +244,9 @@ def test_kill_9_loses_at_most_the_last_second(seconds: float, tmp_path: Path) ->
         assert all(
             (row == i).all() for i, row in zip(profile.iterations, profile.rows, strict=True)
         )
-    # The commit itself and this machine's scheduling are granted half a second more.
+    # A second by design; a loaded machine may hold the commit itself up for another.
     missing = [float(when) for i, when in recorded[len(values) :]]
-    assert not missing or died - missing[0] < 1.5
+    assert not missing or died - missing[0] < 2.0
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ A training loop tells the monitor what happens, in this order, once an iteration
     monitor.iteration_ended(...)     the iteration is complete
 
 Observing never changes the run: hooks only read, under ``no_grad``, and draw no random
-numbers. Measured values stay on the model's device and come over in one copy every second,
-never in a step. An error in a probe is logged once, switches that probe off, and training
-goes on.
+numbers. Measured values stay on the model's device and come over in one copy a few times a
+second, never value by value. An error in a probe is logged once, switches that probe off, and
+training goes on.
 """
 
 import logging
@@ -31,8 +31,8 @@ __all__ = ["Monitor"]
 
 _log = logging.getLogger("backsight")
 
-COLLECT_EVERY = 1.0
-"""Seconds between copies from the device; the recorder commits at the same pace."""
+COLLECT_EVERY = 0.4
+"""Seconds between copies from the device: with the recorder's own pace, within a second."""
 
 COLLECT_AT_MOST = 4096
 """Values held on the device at most, however fast the iterations are."""

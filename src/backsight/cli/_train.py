@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us: one speaks
     from rich.console import Console
 
-    from backsight.report import TrainingView
+    from backsight.report import TrainingView, summary
 
     with Console(stderr=True, quiet=not first).status("loading torch"):
         from backsight.lab import train
@@ -41,9 +41,11 @@ def main(arguments: Sequence[str]) -> int:
         return 130 if interrupt.asked() else 0
     with TrainingView(config.iterations) as view, interrupt:
         run = train(config, view=view, stop=interrupt.asked)
-    if run.info.get("reason"):
-        print(f"{run.info['reason']}; what there is was kept")
-    print(f"for a page about it, type backsight report {run.path}")
+    print()
+    for sentence in summary(run)[1:]:
+        print(sentence)
+    page = run.path / "report.html"
+    print(f"\nthe page: {page}" if page.exists() else f"\na page: backsight report {run.path}")
     return 130 if interrupt.asked() else 0
 
 

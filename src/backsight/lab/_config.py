@@ -76,6 +76,8 @@ class Chars:
     """Characters of text to generate at each validation."""
     temperature: float = 0.7
     """Temperature of generated text."""
+    report: bool = True
+    """At the end, write the page about the run: report.html in its folder."""
 
     def __post_init__(self) -> None:
         for name in (

@@ -1,7 +1,9 @@
 """The training loop of the built-in lab, on Lightning Fabric."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,11 +13,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backsight.errors import SettingError
+from backsight.errors import BacksightError, SettingError
 from backsight.lab._config import Chars
 from backsight.lab._validation import Validation
 from backsight.monitor import Monitor
 from backsight.nn import CharModel, State, count_parameters, detach, generate
+from backsight.report import write_report
 from backsight.signals import Recorder, Run, free_name
 from backsight.tasks import Split, Streams, read_corpus, split_text
 
@@ -97,10 +100,20 @@ def train(
                 scribe = _Scribe(config, fabric, model, split, validation, monitor, r, view)
                 reason = loop.run(scribe, stop)
             r.close(reason=reason)
+        if config.report:
+            _write_page(path)
     else:
         loop.run(None, lambda: False)
     fabric.barrier()
     return Run(path)
+
+
+def _write_page(path: Path) -> None:
+    """A page that cannot be written must not cost the run its end."""
+    try:
+        write_report(path)
+    except BacksightError as error:
+        logging.getLogger("backsight").warning("backsight: no page about the run: %s", error)
 
 
 class _Loop:
@@ -132,7 +145,8 @@ class _Loop:
         config, fabric, optimizer = self._config, self._fabric, self._optimizer
         inputs, targets, fresh = self._streams.window(config.seq_len)
         mine = slice(fabric.global_rank, None, fabric.world_size)
-        logits, state = self._model(self._put(inputs[mine]), None if fresh else state)
+        with self._arithmetic():
+            logits, state = self._model(self._put(inputs[mine]), None if fresh else state)
         loss = functional.cross_entropy(logits.flatten(0, 1), self._put(targets[mine]).flatten())
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
@@ -140,13 +154,17 @@ class _Loop:
         fabric.strategy.precision.unscale_gradients(optimizer.optimizer)
         loss = loss.detach()
         if fabric.world_size > 1:
-            loss = fabric.all_reduce(loss, reduce_op="mean")
+            loss = torch.as_tensor(fabric.all_reduce(loss, reduce_op="mean"))
         if scribe:
             scribe.monitor.backward_ended(loss)
         if config.clip is not None:
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
         optimizer.step()
         return detach(state)
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        """Fabric casts what a module returns to the default dtype, which would round float64."""
+        return self._fabric.autocast() if self._config.precision == "64-true" else nullcontext()
 
     def _put(self, codes: Any) -> Tensor:
         return torch.tensor(codes).to(self._fabric.device, non_blocking=True)
@@ -156,7 +174,7 @@ class _Loop:
         if self._fabric.world_size == 1:
             return stop
         flag = torch.tensor(float(stop), device=self._fabric.device)
-        return bool(self._fabric.all_reduce(flag, reduce_op="sum") > 0)
+        return bool(torch.as_tensor(self._fabric.all_reduce(flag, reduce_op="sum")) > 0)
 
 
 class _Scribe:
@@ -231,8 +249,8 @@ def _fabric(config: Chars) -> Fabric:
     }
     count = torch.cuda.device_count() if name == "cuda" else 1
     if not available.get(name) or (index and not (index.isdigit() and int(index) < count)):
-        here = ", ".join(known for known, there in available.items() if there)
-        raise SettingError(f"--device {config.device} is not on this machine: there is {here}")
+        known = ", ".join(kind for kind, there in available.items() if there)
+        raise SettingError(f"--device {config.device} is not on this machine: there is {known}")
     on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
     if config.precision == "16-mixed" and on_cpu:
         raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")

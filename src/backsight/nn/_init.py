@@ -50,7 +50,7 @@ def initialise(rnn: nn.RNNBase, name: Init, gain: float = 1.0) -> None:
             recurrent, spread = _smart_tanh, 0.01
     for parameter_name, parameter in rnn.named_parameters():
         if parameter_name.startswith("weight_hh"):
-            for block in parameter.split(parameter.shape[1], dim=0):
+            for block in torch.split(parameter, parameter.shape[1]):
                 recurrent(block)
                 block.mul_(gain)
         elif parameter_name.startswith("weight_ih") and spread is not None:

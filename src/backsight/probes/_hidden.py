@@ -46,17 +46,16 @@ def hidden_norms(
         Norms by layer name in PyTorch's own spelling: ``rnn.l1``, ``rnn.l1_reverse``.
     """
     stem = ".".join(filter(None, (path, f"l{module.num_layers - 1}")))
-    packed = isinstance(output, PackedSequence)
-    states = (output.data if packed else output).detach()
+    lengths = output.batch_sizes if isinstance(output, PackedSequence) else None
+    states = (output.data if isinstance(output, PackedSequence) else output).detach()
     directions = {"": states}
     if module.bidirectional:
         directions[""], directions["_reverse"] = states.chunk(2, dim=-1)
     norms = {}
     for suffix, part in directions.items():
         each = torch.linalg.vector_norm(part, dim=-1, dtype=wide(part.dtype))
-        if packed:
-            lengths = output.batch_sizes.to(each.device)
-            profile = torch.segment_reduce(each, "mean", lengths=lengths)
+        if lengths is not None:
+            profile = torch.segment_reduce(each, "mean", lengths=lengths.to(each.device))
         else:
             by_time = each.T if module.batch_first and each.dim() == 2 else each
             profile = by_time.reshape(len(by_time), -1).mean(1)

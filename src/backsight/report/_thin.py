@@ -87,7 +87,8 @@ def _columns(iterations: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
     if not len(iterations):
         return np.empty(0, np.int64)
     span = max(int(iterations[-1] - iterations[0]), 1)
-    return (iterations - iterations[0]) * (pixels - 1) // span
+    column: NDArray[np.int64] = (iterations - iterations[0]) * (pixels - 1) // span
+    return column
 
 
 def _first(column: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -79,7 +79,7 @@ def _ending(run: Run) -> str:
             return "The run is still going: this is what it has recorded so far."
         case "failed":
             return f"The run failed: {reason}."
-    return f"It was {reason}." if reason else ""
+    return f"It was {reason}; what there is was kept." if reason else ""
 
 
 def _learning(run: Run) -> str:

@@ -53,10 +53,10 @@ class Profile:
         Masked means *not recorded* (the row was shorter); a NaN stays a NaN, unmasked.
         """
         widths = self.widths
-        table = np.ma.masked_all((len(self.rows), widths.max(initial=0)), np.float64)
+        values = np.zeros((len(self.rows), widths.max(initial=0)))
         for index, row in enumerate(self.rows):
-            table[index, : len(row)] = row
-        return table
+            values[index, : len(row)] = row
+        return np.ma.MaskedArray(values, np.arange(values.shape[1]) >= widths[:, np.newaxis])
 
 
 class Run:

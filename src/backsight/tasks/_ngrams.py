@@ -33,5 +33,5 @@ def bigram_loss(train: Codes, inputs: Codes, targets: Codes, size: int) -> float
 
 
 def _unigram(train: Codes, size: int) -> NDArray[np.float64]:
-    counts = np.bincount(train, minlength=size) + 1.0
-    return counts / counts.sum()
+    counts: NDArray[np.float64] = np.bincount(train, minlength=size) + 1.0
+    return counts / float(counts.sum())

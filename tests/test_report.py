@@ -1,0 +1,571 @@
+"""The page about a run: figures, words, one file that works offline."""
+
+import base64
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+
+from backsight.errors import RunError
+from backsight.report import duration, number, summary, write_report
+from backsight.report.figures import FIGURES, gradient_norm, hidden_norm, hidden_norm_time, loss
+from backsight.report.figures._style import ALARM
+from backsight.signals import Recorder, Run
+
+Write = Callable[[Recorder], None]
+
+SETUP = {
+    "origin": "a text",
+    "parameters": 1234,
+    "train_characters": 9000,
+    "baselines": {"uniform": 4.0, "unigram": 3.0, "bigram": 2.0},
+}
+CONFIG = {"cell": "gru", "layers": 2, "hidden": 8, "batch": 4, "seq_len": 16, "clip": 1.0}
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Callable[..., Run]:
+    """Makes a finished run of whatever is recorded."""
+
+    def make(write: Write, config: Mapping[str, Any] | None = None) -> Run:
+        path = tmp_path / "recorded"
+        with Recorder(path, config=config) as recorder:
+            write(recorder)
+        return Run(path)
+
+    return make
+
+
+def trace(figure: Any, word: str) -> Any:
+    """The one trace whose name has ``word`` in it."""
+    (found,) = [t for t in figure.data if word in (t.name or "")]
+    return found
+
+
+def heatmaps(figure: Any) -> list[Any]:
+    """Heatmaps of values, without the red ones."""
+    return [t for t in figure.data if t.type == "heatmap" and t.coloraxis]
+
+
+def red_heatmaps(figure: Any) -> list[Any]:
+    """Heatmaps that say "not finite"."""
+    found = [t for t in figure.data if t.type == "heatmap" and not t.coloraxis]
+    for each in found:
+        assert "not finite" in each.hovertemplate
+        assert {colour for _, colour in each.colorscale} == {ALARM}
+    return found
+
+
+def words(figure: Any) -> str:
+    """All annotations of a figure."""
+    return " ".join(note.text for note in figure.layout.annotations)
+
+
+# -- figures ---------------------------------------------------------------------------------
+
+
+def test_loss_figure_marks_the_nan_where_it_is(small_run: Run) -> None:
+    figure = loss(small_run)
+    nan = trace(figure, "NaN")
+    assert nan.x.tolist() == [60]
+    assert nan.marker.color == ALARM
+    assert "(1×)" in nan.name
+    assert 60 in [shape.x0 for shape in figure.layout.shapes]
+    line = figure.data[0]
+    assert sorted({*range(100)} - {60}) == line.x.tolist()
+    assert line.y[0] == 3.0
+
+
+def test_gradient_figure_draws_the_spike_of_one_iteration_on_a_log_axis(small_run: Run) -> None:
+    figure = gradient_norm(small_run)
+    before = trace(figure, "before clipping")
+    assert before.x[before.y == 1e6].tolist() == [40]
+    assert trace(figure, "as applied").y.tolist() == [0.5] * 100
+    assert figure.layout.yaxis.type == "log"
+    assert {0.1, 1e6} <= set(figure.layout.yaxis.tickvals)
+
+
+def test_gradient_figure_marks_zero_and_each_kind_of_non_finite(
+    record: Callable[..., Run],
+) -> None:
+    values = [1.0, 0.0, math.inf, -math.inf, math.nan, 2.0]
+
+    def write(recorder: Recorder) -> None:
+        for i, value in enumerate(values):
+            recorder.scalars(i, {"grad_norm": value})
+
+    figure = gradient_norm(record(write))
+    for kind, at in (("≤ 0", 1), ("+Inf", 2), ("−Inf", 3), ("NaN", 4)):
+        assert trace(figure, kind).x.tolist() == [at]
+    assert figure.data[0].y.tolist() == [1.0, 2.0]
+
+
+def test_hidden_figure_has_mean_and_maximum_of_each_layer(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        for layer, value in (("a", 1.0), ("b", 2.0)):
+            for i in range(3):
+                recorder.scalars(i, {f"hidden_norm_mean/{layer}": value})
+                recorder.scalars(i, {f"hidden_norm_max/{layer}": 10 * value})
+
+    figure = hidden_norm(record(write))
+    drawn = {t.name: (t.y.tolist(), t.line.color) for t in figure.data}
+    assert drawn["a mean"][0] == [1.0] * 3
+    assert drawn["a maximum"][0] == [10.0] * 3
+    assert drawn["b maximum"][0] == [20.0] * 3
+    assert drawn["a mean"][1] == drawn["a maximum"][1] != drawn["b mean"][1]
+
+
+def test_heatmap_leaves_the_steps_of_shorter_rows_empty(small_run: Run) -> None:
+    figure = hidden_norm_time(small_run)
+    (heatmap,) = heatmaps(figure)
+    assert heatmap.x.tolist() == list(range(0, 100, 10))
+    assert heatmap.z.shape == (8, 10)
+    assert np.array_equal(heatmap.z[:4], np.repeat(np.arange(4.0)[:, None], 10, 1))
+    assert np.isnan(heatmap.z[4:, :5]).all()
+    assert np.array_equal(heatmap.z[4:, 5:], np.repeat(np.arange(4.0, 8)[:, None], 5, 1))
+    assert red_heatmaps(figure) == []  # not recorded is not the same as not finite
+
+
+def test_heatmap_shows_non_finite_steps_in_red(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.profile("hidden_norm/l0", 0, [1.0, 2.0])
+        recorder.profile("hidden_norm/l0", 1, [1.0, math.nan, 3.0])
+        recorder.profile("hidden_norm/l0", 2, [-math.inf, 2.0, math.inf])
+
+    figure = hidden_norm_time(record(write))
+    (red,), (values,) = red_heatmaps(figure), heatmaps(figure)
+    assert np.array_equal(
+        ~np.isnan(red.z), [[False, False, True], [False, True, False], [False, False, True]]
+    )
+    gap = math.nan
+    shown = [[1.0, 1.0, gap], [2.0, gap, 2.0], [gap, 3.0, gap]]
+    assert np.array_equal(values.z, shown, equal_nan=True)
+
+
+def test_heatmap_of_many_rows_keeps_one_spike_and_one_nan(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        for i in range(1234):
+            row = np.ones(3)
+            row[1] = 1e3 if i == 777 else 1.0
+            row[2] = math.nan if i == 778 else 1.0
+            recorder.profile("hidden_norm/l0", i, row)
+
+    figure = hidden_norm_time(record(write))
+    (red,), (values,) = red_heatmaps(figure), heatmaps(figure)
+    assert len(values.x) <= 400
+    step, column = np.argwhere(values.z == 1e3)[0]
+    assert step == 1
+    assert values.x[column] <= 777 < values.x[column + 1]
+    ((step, column),) = np.argwhere(red.z == 1)
+    assert step == 2
+    assert values.x[column] <= 778 < values.x[column + 1]
+
+
+def test_each_panel_of_the_heatmap_has_a_visible_place_of_its_own(
+    record: Callable[..., Run],
+) -> None:
+    """Three layers, three panels, one above the other, none laid over another."""
+
+    def write(recorder: Recorder) -> None:
+        for layer in ("a", "b", "c"):
+            for i in (0, 10):
+                recorder.profile(f"hidden_norm/{layer}", i, np.arange(1.0, 5.0))
+
+    figure = hidden_norm_time(record(write))
+    panels = heatmaps(figure)
+    axes = [figure.layout["yaxis" + panel.yaxis.removeprefix("y")] for panel in panels]
+    assert len(axes) == 3
+    for axis in axes:
+        assert axis.visible is not False
+        assert not axis.overlaying
+        assert axis.range is None  # or it would not show all steps
+    for above, below in pairwise(axes):
+        assert above.domain[0] > below.domain[1]
+    assert all(layer in words(figure) for layer in ("a", "b", "c"))
+
+
+def test_loss_figure_has_the_baselines_and_the_validation_loss(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.event("setup", 0, SETUP)
+        recorder.scalars(0, {"loss": 3.0})
+        recorder.scalars(1, {"loss": 2.5, "val_loss": 2.6})
+
+    figure = loss(record(write, CONFIG))
+    assert [shape.y0 for shape in figure.layout.shapes] == [4.0, 3.0, 2.0]
+    assert "bigram 2.00 (2.89 bits)" in words(figure)
+    assert trace(figure, "validation").y.tolist() == [2.6]
+
+
+def test_a_baselines_label_stands_at_its_line_on_a_log_axis_too(
+    record: Callable[..., Run],
+) -> None:
+    """Plotly places shapes by value, but annotations on a log axis by the value's logarithm."""
+
+    def write(recorder: Recorder) -> None:
+        recorder.event("setup", 0, SETUP)
+        for i, value in enumerate((3.0, 1000.0, 2.5)):
+            recorder.scalars(i, {"loss": value})
+
+    figure = loss(record(write, CONFIG))
+    assert figure.layout.yaxis.type == "log"
+    lines = [shape.y0 for shape in figure.layout.shapes if shape.yref == "y"]
+    labels = [10**note.y for note in figure.layout.annotations if note.yref == "y"]
+    assert labels == pytest.approx(lines)
+
+
+@pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
+def test_a_run_with_nothing_recorded_gets_figures_that_say_so(
+    entry: Any, record: Callable[..., Run]
+) -> None:
+    figure = entry.draw(record(lambda _: None))
+    assert len(figure.data) == 0
+    assert re.search(r"^no .* was recorded in this run$", words(figure))
+
+
+def test_a_run_with_a_loss_alone_gets_one_figure_and_a_page(record: Callable[..., Run]) -> None:
+    run = record(lambda recorder: recorder.scalars(0, {"loss": 2.0}))
+    assert [len(entry.draw(run).data) for entry in FIGURES] == [1, 0, 0, 0]
+    assert write_report(run).is_file()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
+    bad: float, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        names = ("loss", "val_loss", "grad_norm", "grad_norm_applied", "tokens_per_second",
+                 "hidden_norm_mean/l0", "hidden_norm_max/l0")  # fmt: skip
+        recorder.event("setup", 0, SETUP)
+        for i in range(3):
+            recorder.scalars(i, dict.fromkeys(names, bad))
+            recorder.profile("hidden_norm/l0", i, [bad, bad])
+
+    run = record(write, CONFIG)
+    for entry in FIGURES:
+        assert entry.draw(run).data
+    assert write_report(run).is_file()
+    assert "The gradient was never finite." in summary(run)
+
+
+def test_a_million_iterations_keep_a_spike_and_a_nan_of_one_iteration(
+    record: Callable[..., Run],
+) -> None:
+    values = np.linspace(3.0, 2.0, 10**6)
+    values[271_828], values[314_159] = 2.9e6, math.nan
+
+    def write(recorder: Recorder) -> None:
+        for at in range(0, 10**6, 50_000):
+            block = slice(at, at + 50_000)
+            recorder.series("loss", np.arange(at, at + 50_000), values[block])
+
+    run = record(write)
+    assert run.iterations == 10**6
+    figure = loss(run)
+    assert trace(figure, "training: NaN").x.tolist() == [314_159]
+    line = figure.data[0]
+    assert len(line.x) <= 4800
+    assert line.x[line.y == 2.9e6].tolist() == [271_828]
+    assert figure.layout.yaxis.type == "log"  # 2 to 2.9e6 shows on no other
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("loss/a", "loss/b"),
+        ("val_loss/a", "val_loss/b"),
+        ("grad_norm/a", "grad_norm/b"),
+        ("hidden_norm_mean",),
+        ("hidden_norm",),
+    ],
+    ids=" ".join,
+)
+def test_signals_named_otherwise_than_the_catalogue_does_cost_nobody_the_page(
+    names: tuple[str, ...], record: Callable[..., Run]
+) -> None:
+    """Names are free: two losses, or a layer without a name."""
+    run = record(lambda recorder: recorder.scalars(0, dict.fromkeys(names, 1.0)))
+    assert write_report(run).is_file()
+
+
+# -- words -----------------------------------------------------------------------------------
+
+
+def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
+    text = " ".join(summary(small_run))
+    assert "Not finite: loss from iteration 60 (NaN, 1 of 100)." in text
+    assert "100 iterations" in text
+    assert "median of 0.5 and its largest finite value, 1e+06, at iteration 40" in text
+    assert "clipping at 1 acted on 1.0% of the iterations" in text
+    assert "norm of rnn.l0 is 0 at the first of 8 steps, 4 half way and 7 at the last" in text
+    assert "null" not in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (1.5, "better than both"),
+        (2.5, "no better than pairs"),
+        (3.5, "not learned even which characters are frequent"),
+    ],
+)
+def test_summary_compares_with_the_baselines(
+    value: float, verdict: str, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.event("setup", 0, SETUP)
+        recorder.scalars(9, {"val_loss": value, "tokens_per_second": 1000.0})
+
+    first, *rest = summary(record(write, CONFIG))
+    assert first.startswith("GRU, 2 layers of 8 units, 1,234 parameters, on a text (9,000 ")
+    assert "1,000 characters a second" in first
+    assert verdict in rest[0]
+    assert f"{value:.3f} nats, or {value / math.log(2):.3f} bits" in rest[0]
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")]
+)
+def test_summary_names_the_kind_of_a_validation_loss_that_is_not_finite(
+    bad: float, word: str, record: Callable[..., Run]
+) -> None:
+    text = summary(record(lambda recorder: recorder.scalars(4, {"val_loss": bad})))
+    assert f"The validation loss is {word}: the model's predictions are not finite." in text
+    assert f"Not finite: val_loss from iteration 4 ({word}, 1 of 1)." in text
+
+
+def test_summary_lists_the_first_signals_that_broke(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        for i in range(8):
+            recorder.scalars(i, {f"s{k}": math.nan if i >= k else 0.0 for k in range(8)})
+
+    last = summary(record(write))[-1]
+    assert last.startswith("Not finite: s0 from iteration 0 (NaN, 8 of 8); s1 from iteration 1 (")
+    assert "s5" in last
+    assert "s6" not in last
+    assert last.endswith("; and others.")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [np.full(8, 3e38, np.float32), np.full(8, 1e308)],
+    ids=["float32", "float64"],
+)
+def test_summary_calls_a_row_of_huge_finite_numbers_finite(
+    row: Any, record: Callable[..., Run]
+) -> None:
+    run = record(lambda recorder: recorder.profile("hidden_norm/l0", 0, row))
+    assert summary(run)[-1] == "Every recorded value is finite."
+
+
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        ([1.0, math.nan, math.inf], "NaN"),
+        ([1.0, math.inf, -math.inf], "Infinity"),
+    ],
+)
+def test_summary_names_a_kind_that_is_in_the_row_that_is_not_finite(
+    row: list[float], word: str, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.profile("hidden_norm/l0", 0, [1.0, 1.0, 1.0])
+        recorder.profile("hidden_norm/l0", 5, row)
+
+    expected = f"Not finite: hidden_norm/l0 from iteration 5 ({word}, 1 of 2)."
+    assert summary(record(write))[-1] == expected
+
+
+def test_summary_says_how_a_failed_run_ended(run_path: Path) -> None:
+    def fail() -> None:
+        with Recorder(run_path):
+            raise ZeroDivisionError("by hand")
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert "The run failed: ZeroDivisionError: by hand." in summary(Run(run_path))
+
+
+def test_numbers_and_durations_in_words() -> None:
+    assert [number(v) for v in (math.nan, math.inf, -math.inf, 0.123456, 1e6, 1234.5)] == [
+        "NaN", "Infinity", "-Infinity", "0.1235", "1e+06", "1234",
+    ]  # fmt: skip
+    assert [duration(s) for s in (0.4, 59.4, 59.6, 200, 3599.6, 7500)] == [
+        "0 s", "59 s", "1 min 0 s", "3 min 20 s", "1 h 0 min", "2 h 5 min",
+    ]  # fmt: skip
+
+
+# -- the page --------------------------------------------------------------------------------
+
+
+class Reader(HTMLParser):
+    """Collects what a page would load, its style, and the text a reader sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.style = self.text = ""
+        self._inside: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the attributes that load something."""
+        loads = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
+        self.addresses += [value or "" for name, value in attrs if name in loads]
+        self.style += "".join(value or "" for name, value in attrs if name == "style")
+        if tag in ("script", "style"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a script or a style sheet."""
+        if self._inside and tag == self._inside[-1]:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Sort text by what it is."""
+        if not self._inside:
+            self.text += data
+        elif self._inside[-1] == "style":
+            self.style += data
+
+
+def test_the_page_is_one_file_that_loads_nothing_from_a_network(small_run: Run) -> None:
+    before = set(small_run.path.iterdir())
+    page = write_report(small_run)
+    assert page == small_run.path / "report.html"
+    assert set(small_run.path.iterdir()) - before == {page}
+    reader = Reader(page.read_text(encoding="utf-8"))
+    assert reader.addresses == ["data:,"]  # the icon: nothing at all
+    assert not re.search(r"url\(|@import", reader.style)
+
+
+def test_the_page_goes_where_it_is_told_and_replaces_an_older_one(
+    small_run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "p.html").write_text("old")
+    page = write_report(small_run.path, str(tmp_path / "out" / "p.html"))
+    assert [page] == list((tmp_path / "out").iterdir())
+    assert "100 iterations" in page.read_text(encoding="utf-8")
+    assert not (small_run.path / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_an_error_with_its_path(
+    small_run: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match=r"cannot write .*none/p\.html: No such file"):
+        write_report(small_run, tmp_path / "none" / "p.html")
+
+
+def test_the_page_says_nan_in_words_and_never_null(small_run: Run) -> None:
+    text = Reader(write_report(small_run).read_text(encoding="utf-8")).text
+    assert "loss from iteration 60 (NaN, 1 of 100)" in text
+    assert "null" not in text
+    for entry in FIGURES:
+        assert entry.title in text
+
+
+def test_a_text_sample_is_escaped(small_run: Run) -> None:
+    page = write_report(small_run).read_text(encoding="utf-8")
+    assert "<pre>&lt;b&gt;hello &amp; goodbye&lt;/b&gt;</pre>" in page
+    assert "<b>hello" not in page
+
+
+def test_a_text_sample_has_the_temperature_it_was_drawn_at(small_run: Run) -> None:
+    """It is in the sample itself: not every run has it among its settings."""
+    text = Reader(write_report(small_run).read_text(encoding="utf-8")).text
+    assert re.search(r"at\s+temperature\s+0\.7\b", text)
+
+
+def test_of_many_samples_the_first_a_middle_and_the_last_are_shown(
+    record: Callable[..., Run],
+) -> None:
+    def write(recorder: Recorder) -> None:
+        for i in range(9):
+            recorder.event("sample", 10 * i, {"text": f"<text {i}>", "temperature": 0.7})
+
+    text = Reader(write_report(record(write)).read_text(encoding="utf-8")).text
+    assert re.findall(r"after (\d+) iterations", text) == ["1", "41", "81"]
+    assert re.findall(r"<text \d>", text) == ["<text 0>", "<text 4>", "<text 8>"]
+
+
+def test_names_in_a_run_cannot_become_markup(tmp_path: Path) -> None:
+    evil = "</script><script>bad()</script>"
+    with Recorder(tmp_path / "a<i>b", config={evil: evil}) as recorder:
+        recorder.scalars(0, {f"hidden_norm_mean/{evil}": 1.0, "loss": math.nan})
+        recorder.profile(f"hidden_norm/{evil}", 0, [1.0])
+    page = write_report(tmp_path / "a<i>b").read_text(encoding="utf-8")
+    assert evil not in page
+    assert "<script>bad" not in page
+    assert "a<i>b" not in page
+    assert "a&lt;i&gt;b" in page
+
+
+# -- in a browser ----------------------------------------------------------------------------
+
+RED_PIXELS = """async (png) => {
+  const image = new Image();
+  image.src = "data:image/png;base64," + png;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+  canvas.drawImage(image, 0, 0);
+  const {data} = canvas.getImageData(0, 0, image.width, image.height);
+  let red = 0;
+  for (let i = 0; i < data.length; i += 4)
+    red += data[i] > 180 && data[i + 1] < 80 && data[i + 2] < 90;
+  return red;
+}"""
+"""Counts red pixels of a screenshot: what is really on the screen, whatever the DOM says."""
+
+
+def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_run: Run) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("chromium is not installed")
+    page_file = write_report(small_run)
+    problems: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1100, "height": 900})
+        context.set_offline(True)
+        page = context.new_page()
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(page_file.resolve().as_uri())
+        plots = page.locator(".js-plotly-plot")
+        plots.last.locator("svg.main-svg").first.wait_for()
+        drawn = [plot.locator("svg.main-svg").count() for plot in plots.all()]
+        cross = page.locator("#plot-loss .scatterlayer .trace:has(.points path) .points path")
+        cross.wait_for()
+        fill = cross.evaluate("e => getComputedStyle(e).fill")
+        box = cross.bounding_box()
+        assert box is not None
+        seen = page.evaluate(
+            RED_PIXELS, base64.b64encode(page.screenshot(full_page=True, clip=box)).decode()
+        )
+        ticks = page.locator("#plot-gradient-norm .ytick").all_text_contents()
+        gaps = page.evaluate(
+            "Array.from(document.getElementById('plot-hidden-norm-time').calcdata[0][0].z[7])"
+            ".map(v => v === undefined || Number.isNaN(v))"
+        )
+        browser.close()
+    assert problems == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert len(drawn) == 4
+    assert min(drawn) >= 1
+    assert fill == "rgb({}, {}, {})".format(*bytes.fromhex(ALARM[1:]))
+    assert seen > 10
+    assert {"1", "1e+06"} <= set(ticks)
+    assert gaps == [True] * 5 + [False] * 5

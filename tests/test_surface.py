@@ -1,0 +1,82 @@
+"""The public surface is exactly what is written down."""
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import backsight
+
+ROOMS = ["errors", "signals", "tasks", "nn", "probes", "monitor", "report", "lab", "cli"]
+MODULES = [m.name for m in pkgutil.walk_packages(backsight.__path__, "backsight.")]
+
+
+def ruff_order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest: as ruff sorts ``__all__``."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def test_the_public_list_is_exact() -> None:
+    assert backsight.__all__ == [
+        "BacksightError", "Chars", "Monitor", "Recorder", "Run", "__version__", "train",
+        "write_report",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["backsight", *(f"backsight.{room}" for room in ROOMS)])
+def test_every_listed_name_exists_and_the_list_is_sorted(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__all__ == sorted(module.__all__, key=ruff_order)
+    for public in module.__all__:
+        assert getattr(module, public) is not None
+    with pytest.raises(AttributeError):
+        module.there_is_no_such_name  # noqa: B018
+
+
+def test_every_room_is_here() -> None:
+    public = {m.split(".")[1] for m in MODULES if not m.split(".")[1].startswith("_")}
+    assert public == set(ROOMS)
+
+
+def test_every_module_lists_its_names() -> None:
+    """And every name in __all__ is defined, or imported, in that very module."""
+    for name in MODULES:
+        if name.endswith("__main__"):
+            continue
+        module = importlib.import_module(name)
+        assert isinstance(module.__all__, list), name
+        assert all(hasattr(module, public) for public in module.__all__), name
+
+
+def test_implementation_modules_are_private() -> None:
+    source = Path(backsight.__file__).parent
+    public = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if not path.name.startswith("_")
+    }
+    assert public == {"errors.py", "monitor.py"}
+
+
+def test_modules_stay_readable() -> None:
+    """One idea a file: nothing past 400 lines."""
+    source = Path(backsight.__file__).parent
+    long = {p.name: n for p in source.rglob("*.py") if (n := len(p.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+def test_every_public_function_and_class_has_a_docstring() -> None:
+    source = Path(backsight.__file__).parent
+    missing = [
+        f"{path.name}:{node.lineno} {node.name}"
+        for path in source.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+        and not any(isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list)
+        and node.name not in {"get", "hook", "ask"}  # inside functions
+    ]
+    assert missing == []
