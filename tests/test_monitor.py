@@ -104,7 +104,7 @@ def test_the_catalogue_is_complete_in_itself() -> None:
 def sum_of_squares(model: nn.Module) -> float:
     """Of all gradients, element by element."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    return sum(v * v for g in gradients for v in g.flatten().tolist())
+    return float(sum(v * v for g in gradients for v in g.flatten().tolist()))
 
 
 def test_numbers_equal_a_slow_reference_in_float64(run_path: Path) -> None:

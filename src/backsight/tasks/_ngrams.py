@@ -33,5 +33,6 @@ def bigram_loss(train: Codes, inputs: Codes, targets: Codes, size: int) -> float
 
 
 def _unigram(train: Codes, size: int) -> NDArray[np.float64]:
-    counts: NDArray[np.float64] = np.bincount(train, minlength=size) + 1.0
-    return counts / float(counts.sum())
+    counts = np.bincount(train, minlength=size).astype(np.float64) + 1
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
