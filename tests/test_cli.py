@@ -71,7 +71,7 @@ def test_train_then_runs_then_report(text_file: Path, tmp_path: Path) -> None:
     assert "30/30  loss " in done.stdout
     assert "\x1b" not in done.stdout
     assert "from pairs of characters" in done.stdout
-    assert "the page: runs/chars-gru-1/report.html" in done.stdout
+    assert "chars-gru-1/report.html" in done.stdout
 
     done = backsight("runs", cwd=tmp_path)
     assert "chars-gru-1" in done.stdout

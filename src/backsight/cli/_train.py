@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     print()
     for sentence in summary(run)[1:]:
         print(sentence)
-    page = run.path / "report.html"
+    page = run.path.resolve() / "report.html"
     print(f"\nthe page: {page}" if page.exists() else f"\na page: backsight report {run.path}")
     return 130 if interrupt.asked() else 0
 
