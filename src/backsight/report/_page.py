@@ -78,16 +78,16 @@ def _render(run: Run) -> str:
 def _tiles(run: Run) -> list[tuple[str, str, str]]:
     """The numbers to see first: value, what it is, a note."""
     tiles = [(f"{run.iterations:,}", "iterations", duration(run.duration))]
-    if "val_loss" in run:
+    if run.members("val_loss", profile=False) == ("val_loss",):
         _, loss = run.last("val_loss")
         tiles.append((number(loss / math.log(2)), "bits a character", "validation"))
         bigram = setup(run).get("baselines", {}).get("bigram")
         if bigram:
             note = "bits, for comparison: counting pairs"
             tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
-    elif "loss" in run:
+    elif run.members("loss", profile=False) == ("loss",):
         tiles.append((number(run.last("loss")[1]), "loss", "last iteration"))
-    if "grad_norm" in run:
+    if run.members("grad_norm", profile=False) == ("grad_norm",):
         values = run["grad_norm"]
         finite = values[np.isfinite(values)]
         middle = float(np.median(finite)) if finite.size else math.nan
@@ -97,7 +97,7 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _chosen_samples(run: Run) -> list[tuple[int, str]]:
+def _chosen_samples(run: Run) -> list[tuple[int, str, float]]:
     """The first, a middle and the last text: enough to see it learn."""
     written = samples(run)
     return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []

@@ -51,7 +51,7 @@ class TrainingView:
         self._live = Live(
             console=self._console, refresh_per_second=REFRESH, get_renderable=self._picture
         )
-        self._lively = self._console.is_terminal
+        self._lively = self._console.is_terminal and not self._console.is_dumb_terminal
 
     def __enter__(self) -> Self:
         if self._lively:
@@ -65,16 +65,16 @@ class TrainingView:
     def begin(self, run: Path, config: Any, facts: Mapping[str, Any]) -> None:
         """Say what is about to be trained, on what, and what counting alone would achieve."""
         base = facts["baselines"]
-        self._console.print(
-            f"[bold]{run}[/bold]  {config.layers}-layer {config.cell} of {config.hidden} units, "
+        self._say(
+            f"{run}  {config.layers}-layer {config.cell} of {config.hidden} units, "
             f"{facts['parameters']:,} parameters, on {facts['device']}"
             + (f" × {facts['processes']}" if facts["processes"] > 1 else "")
         )
-        self._console.print(
+        self._say(
             f"{facts['origin']}: {facts['train_characters']:,} characters to learn from, "
             f"{facts['vocabulary']} different ones"
         )
-        self._console.print(
+        self._say(
             f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
             f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
         )
@@ -88,7 +88,7 @@ class TrainingView:
             self._progress.update(self._task, completed=iteration)
         elif time.monotonic() - self._line >= LINE_EVERY or iteration == self._total:
             self._line = time.monotonic()
-            self._console.print(self._plain(), soft_wrap=True)
+            self._say(self._plain())
 
     def validated(self, iteration: int, loss: float, sample: str) -> None:
         """Validation loss in nats, and what the model wrote."""
@@ -100,6 +100,10 @@ class TrainingView:
         if sample and self._lively:
             first = " ".join(sample.split())
             self._console.print(Text(f"  “{first}”", "dim", overflow="ellipsis", no_wrap=True))
+
+    def _say(self, line: str) -> None:
+        """As it is: a path may hold what rich would take for markup."""
+        self._console.print(Text(line), soft_wrap=True)
 
     def _values(self) -> list[tuple[str, float]]:
         """What is worth showing of the newest scalars, under short names."""

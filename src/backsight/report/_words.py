@@ -41,9 +41,12 @@ def setup(run: Run) -> dict[str, Any]:
     return dict(events[0].body) if events else {}
 
 
-def samples(run: Run) -> list[tuple[int, str]]:
-    """Texts the model wrote: iterations done by then, and the text."""
-    return [(event.iteration + 1, event.body["text"]) for event in run.events("sample")]
+def samples(run: Run) -> list[tuple[int, str, float]]:
+    """Texts the model wrote: iterations done by then, the text, the temperature."""
+    return [
+        (event.iteration + 1, event.body["text"], event.body["temperature"])
+        for event in run.events("sample")
+    ]
 
 
 def summary(run: Run) -> list[str]:
@@ -60,7 +63,7 @@ def _what(run: Run) -> str:
     layers = config["layers"]
     size = f"{layers} layer{'s' * (layers > 1)} of {config['hidden']} units"
     speed = ""
-    if "tokens_per_second" in run:
+    if run.members("tokens_per_second", profile=False):
         pace = np.median(run["tokens_per_second"])
         speed = f", {pace:,.0f} characters a second"
     return (
@@ -83,7 +86,7 @@ def _ending(run: Run) -> str:
 
 
 def _learning(run: Run) -> str:
-    if "val_loss" not in run:
+    if run.members("val_loss", profile=False) != ("val_loss",):
         return ""
     iteration, loss = run.last("val_loss")
     if not math.isfinite(loss):
@@ -111,7 +114,7 @@ def _learning(run: Run) -> str:
 
 
 def _gradient(run: Run) -> str:
-    if "grad_norm" not in run:
+    if run.members("grad_norm", profile=False) != ("grad_norm",):
         return ""
     before = run.series("grad_norm")
     finite = before.values[np.isfinite(before.values)]
@@ -131,15 +134,15 @@ def _gradient(run: Run) -> str:
 
 def _hidden(run: Run) -> str:
     sentences = []
-    for name in run.members("hidden_norm"):
+    for name in run.members("hidden_norm", profile=True):
         profile = run.profile(name)
         row = profile.rows[-1]
         if not np.isfinite(row).all():
             continue  # told by _non_finite
         steps = len(row)
         sentences.append(
-            f"In the last sample the hidden-state norm of {member(name)} is {number(row[0])} "
-            f"at the first of {steps} steps, {number(row[steps // 2])} half way and "
+            f"In the last sample the hidden-state norm of {member(name) or 'the layer'} is "
+            f"{number(row[0])} at the first of {steps} steps, {number(row[steps // 2])} half way and "
             f"{number(row[-1])} at the last."
         )
     return " ".join(sentences)
@@ -169,6 +172,12 @@ def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[A
     """A signal with one number a sample: a profile counts as broken where any step is."""
     if run.is_profile(name):
         profile = run.profile(name)
-        return profile.iterations, np.array([row.sum() for row in profile.rows])
+        return profile.iterations, np.array([_worst(row) for row in profile.rows])
     series: Series = run.series(name)
     return series.iterations, series.values
+
+
+def _worst(row: NDArray[np.floating[Any]]) -> float:
+    """A number that is finite where the whole row is, else the first kind of what is not."""
+    broken = row[~np.isfinite(row)]
+    return float(broken[0]) if broken.size else 0.0

@@ -81,10 +81,10 @@ def read_run_json(path: Path) -> dict[str, Any]:
     Raises:
         RunError: the folder is missing, is not a run, is damaged or is from a newer version.
     """
-    if not path.is_dir():
-        what = "is a file, not a run folder" if path.exists() else "does not exist"
-        raise RunError(f"{path} {what}: expected a run folder such as runs/chars-rnn-1")
     try:
+        if not path.is_dir():
+            what = "is a file, not a run folder" if path.exists() else "does not exist"
+            raise RunError(f"{path} {what}: expected a run folder such as runs/chars-rnn-1")
         content = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(

@@ -137,14 +137,20 @@ class Run:
         return tuple(sorted(self._kinds()))
 
     def __contains__(self, name: str) -> bool:
-        return bool(self.members(name))
+        """True where ``run[name]`` would work."""
+        return len(self.members(name)) == 1
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
-    def members(self, name: str) -> tuple[str, ...]:
-        """The recorded signals that ``name`` means: itself, or the members of that family."""
-        return _matching(name, self._kinds())
+    def members(self, name: str, *, profile: bool | None = None) -> tuple[str, ...]:
+        """The recorded signals that ``name`` means: itself, or the members of that family.
+
+        ``profile`` keeps only those with (True) or without (False) a row a sample.
+        """
+        kinds = self._kinds()
+        found = _matching(name, kinds)
+        return found if profile is None else tuple(n for n in found if kinds[n] == profile)
 
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
         """The values of a signal: ``(n,)``, or for a profile the masked ``(n, width)`` table."""

@@ -25,8 +25,10 @@ def bigram_loss(train: Codes, inputs: Codes, targets: Codes, size: int) -> float
     """
     # Only the pairs that occur: a table of all of them would not fit for a large alphabet.
     seen, counts = np.unique(train[:-1] * size + train[1:], return_counts=True)
+    # An end beyond every pair, so that each search lands on an entry.
+    seen, counts = np.append(seen, size * size), np.append(counts, 0)
     asked = inputs * size + targets
-    place = np.minimum(np.searchsorted(seen, asked), len(seen) - 1)
+    place = np.searchsorted(seen, asked)
     pairs = np.where(seen[place] == asked, counts[place], 0)
     before = np.bincount(train[:-1], minlength=size)[inputs]
     return float(-np.mean(np.log((pairs + _unigram(train, size)[targets]) / (before + 1.0))))

@@ -49,10 +49,18 @@ def read_corpus(path: Path | str | None = None) -> Corpus:
     if path is None:
         return _standard_library()
     path = Path(path)
-    if path.is_dir():
+    try:
+        path.stat()
+        folder = path.is_dir()
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} does not exist: expected a UTF-8 text file or a folder of them"
+        ) from None
+    except (OSError, ValueError) as error:  # a name too long, a NUL in it, a closed folder
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {reason}") from error
+    if folder:
         return _folder(path)
-    if not path.exists():
-        raise DataError(f"{path} does not exist: expected a UTF-8 text file or a folder of them")
     text = _decode(path)
     if not text.strip():
         raise DataError(f"{path} is empty: expected some text to learn from")

@@ -10,11 +10,11 @@ __all__ = ["gradient_norm"]
 
 def gradient_norm(run: Run) -> go.Figure:
     """``grad_norm`` and ``grad_norm_applied`` on a log axis; where they part, clipping acted."""
-    if "grad_norm" not in run:
+    if run.members("grad_norm", profile=False) != ("grad_norm",):
         return empty("no gradient norm was recorded in this run")
     fig = figure("gradient norm")
     drawn = [add_series(fig, run, "grad_norm", "before clipping", COLOURS[0], log=True)]
-    if "grad_norm_applied" in run:
+    if run.members("grad_norm_applied", profile=False) == ("grad_norm_applied",):
         drawn.append(add_series(fig, run, "grad_norm_applied", "as applied", COLOURS[1], log=True))
     log_axis(fig, drawn)
     return fig

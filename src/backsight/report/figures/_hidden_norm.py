@@ -10,18 +10,18 @@ __all__ = ["hidden_norm"]
 
 def hidden_norm(run: Run) -> go.Figure:
     """Mean and maximum of ``‖h_t‖`` an iteration, a colour a layer."""
-    layers = [member(name) for name in run.members("hidden_norm_mean")]
-    if not layers:
+    names = run.members("hidden_norm_mean", profile=False)
+    if not names:
         return empty("no hidden-state norm was recorded in this run")
     fig = figure("‖h‖")
     drawn = []
-    for index, layer in enumerate(layers):
+    for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]
-        name = f"hidden_norm_max/{layer}"
-        if name in run:
-            drawn.append(add_series(fig, run, name, f"{layer} maximum", colour, dash="dot"))
-        name = f"hidden_norm_mean/{layer}"
-        drawn.append(add_series(fig, run, name, f"{layer} mean", colour))
+        largest = name.replace("hidden_norm_mean", "hidden_norm_max", 1)
+        if largest in run.members("hidden_norm_max", profile=False):
+            label = f"{member(name)} maximum".lstrip()
+            drawn.append(add_series(fig, run, largest, label, colour, dash="dot"))
+        drawn.append(add_series(fig, run, name, f"{member(name)} mean".lstrip(), colour))
     if wide_range(drawn):
         log_axis(fig, drawn)
     return fig

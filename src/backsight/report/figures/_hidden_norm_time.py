@@ -19,7 +19,7 @@ def hidden_norm_time(run: Run) -> go.Figure:
     A long run has several samples a column: the largest is shown, so that no spike is lost.
     Non-finite cells are red; steps that a shorter window did not have are left grey.
     """
-    names = run.members("hidden_norm")
+    names = run.members("hidden_norm", profile=True)
     if not names:
         return empty("no hidden-state profile was recorded in this run")
     fig = make_subplots(

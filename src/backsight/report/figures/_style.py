@@ -33,12 +33,8 @@ def figure(y_title: str, *, height: int = 340) -> go.Figure:
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {"title": {"text": "iteration"}, **_axis()},
             "yaxis": {"title": {"text": y_title}, **_axis()},
-            # A strip across the picture for marks, whatever the scale of the values is.
-            "yaxis2": {
-                "overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True,
-            },
         }
-    )  # fmt: skip
+    )
 
 
 def _axis() -> dict[str, object]:
@@ -78,6 +74,10 @@ def add_series(
 
 def mark(fig: go.Figure, thinned: Thinned, label: str) -> None:
     """Put a cross over every iteration whose value cannot be drawn, by kind."""
+    if thinned.marks:
+        # A strip across the picture for the marks, whatever the scale of the values is.
+        strip = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
+        fig.update_layout(yaxis2=strip)
     for kind, marks in thinned.marks.items():
         below = kind == "≤ 0"
         fig.add_scatter(
