@@ -142,8 +142,8 @@ def _hidden(run: Run) -> str:
         steps = len(row)
         sentences.append(
             f"In the last sample the hidden-state norm of {member(name) or 'the layer'} is "
-            f"{number(row[0])} at the first of {steps} steps, {number(row[steps // 2])} half way and "
-            f"{number(row[-1])} at the last."
+            f"{number(row[0])} at the first of {steps} steps, {number(row[steps // 2])} half way "
+            f"and {number(row[-1])} at the last."
         )
     return " ".join(sentences)
 
