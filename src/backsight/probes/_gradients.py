@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
-from backsight.probes._precision import wide
+from backsight.probes._precision import norm_dtype
 
 __all__ = ["gradient_norm"]
 
@@ -18,4 +17,9 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     None where no parameter has one: nothing was measured, which is not the same as zero.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    return get_total_norm([g.to(wide(g.dtype)) for g in gradients]) if gradients else None
+    if not gradients:
+        return None
+    device = gradients[0].device
+    norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)).to(device) for g in gradients]
+    total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return total

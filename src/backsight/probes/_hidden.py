@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes._precision import wide
+from backsight.probes._precision import norm_dtype
 
 __all__ = ["HiddenNorms", "hidden_norms", "recurrent_layers"]
 
@@ -48,12 +48,15 @@ def hidden_norms(
     stem = ".".join(filter(None, (path, f"l{module.num_layers - 1}")))
     lengths = output.batch_sizes if isinstance(output, PackedSequence) else None
     states = (output.data if isinstance(output, PackedSequence) else output).detach()
+    # h = o ⊙ tanh(c) and its kin stay within ±1; relu and a projection know no bound.
+    bounded = module.mode != "RNN_RELU" and not module.proj_size
+    dtype = norm_dtype(states, bounded=bounded)
     directions = {"": states}
     if module.bidirectional:
         directions[""], directions["_reverse"] = states.chunk(2, dim=-1)
     norms = {}
     for suffix, part in directions.items():
-        each = torch.linalg.vector_norm(part, dim=-1, dtype=wide(part.dtype))
+        each = torch.linalg.vector_norm(part, dim=-1, dtype=dtype)
         if lengths is not None:
             profile = torch.segment_reduce(each, "mean", lengths=lengths.to(each.device))
         else:

@@ -32,7 +32,11 @@ def figure(y_title: str, *, height: int = 340) -> go.Figure:
             "hovermode": "x unified",
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {"title": {"text": "iteration"}, **_axis()},
-            "yaxis": {"title": {"text": y_title}, **_axis()},
+            "yaxis": {
+                "title": {"text": y_title, "standoff": 8},
+                "automargin": True,
+                **_axis(),
+            },
         }
     )
 
