@@ -163,6 +163,17 @@ def test_the_view_is_told(small: dict[str, Any]) -> None:
     assert ("validated", 20, True, 20) in told
 
 
+def test_a_view_that_fails_does_not_end_the_training(
+    small: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise UnicodeEncodeError("ascii", "‖", 0, 1, "ordinal not in range")
+
+    assert train(Chars(**small), view=Broken()).iterations == 20
+    assert caplog.text.count("the view failed and is switched off") == 1
+
+
 def test_stateful_training_carries_the_hidden_state_detached(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,7 @@ def test_loss_figure_marks_the_nan_where_it_is(small_run: Run) -> None:
     assert "(1×)" in nan.name
     assert 60 in [shape.x0 for shape in figure.layout.shapes]
     line = figure.data[0]
-    assert sorted({*range(100)} - {60}) == line.x.tolist()
+    assert sorted({*range(100)} - {60}) == line.x[np.isfinite(line.y)].tolist()
     assert line.y[0] == 3.0
 
 
@@ -106,7 +106,9 @@ def test_gradient_figure_marks_zero_and_each_kind_of_non_finite(
     figure = gradient_norm(record(write))
     for kind, at in (("≤ 0", 1), ("+Inf", 2), ("−Inf", 3), ("NaN", 4)):
         assert trace(figure, kind).x.tolist() == [at]
-    assert figure.data[0].y.tolist() == [1.0, 2.0]
+    assert [v for v in figure.data[0].y.tolist() if math.isfinite(v)] == [1.0, 2.0]
+    alone = figure.data[1]  # no line goes through them: they are dots
+    assert (alone.mode, alone.x.tolist(), alone.y.tolist()) == ("markers", [0, 5], [1.0, 2.0])
 
 
 def test_hidden_figure_has_mean_and_maximum_of_each_layer(record: Callable[..., Run]) -> None:
@@ -207,10 +209,8 @@ def test_loss_figure_has_the_baselines_and_the_validation_loss(record: Callable[
     assert trace(figure, "validation").y.tolist() == [2.6]
 
 
-def test_a_baselines_label_stands_at_its_line_on_a_log_axis_too(
-    record: Callable[..., Run],
-) -> None:
-    """Plotly places shapes by value, but annotations on a log axis by the value's logarithm."""
+def test_baselines_are_named_in_the_legend_of_a_log_axis(record: Callable[..., Run]) -> None:
+    """In place they would lie on each other, and Plotly puts them at 10 to the value."""
 
     def write(recorder: Recorder) -> None:
         recorder.event("setup", 0, SETUP)
@@ -220,8 +220,9 @@ def test_a_baselines_label_stands_at_its_line_on_a_log_axis_too(
     figure = loss(record(write, CONFIG))
     assert figure.layout.yaxis.type == "log"
     lines = [shape.y0 for shape in figure.layout.shapes if shape.yref == "y"]
-    labels = [10**note.y for note in figure.layout.annotations if note.yref == "y"]
-    assert labels == pytest.approx(lines)
+    names = [shape.name.split()[0] for shape in figure.layout.shapes if shape.showlegend]
+    assert dict(zip(names, lines, strict=True)) == SETUP["baselines"]
+    assert not figure.layout.annotations
 
 
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
@@ -571,3 +572,25 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
     assert seen > 10
     assert {"1", "1e+06"} <= set(ticks)
     assert gaps == [True] * 5 + [False] * 5
+
+
+def test_a_line_never_bridges_what_it_cannot_show(record: Callable[..., Run]) -> None:
+    """NaN from 10 to 89: the line stops at 9 and begins again at 90."""
+    values = [math.nan if 10 <= i < 90 else 1.0 for i in range(100)]
+    figure = loss(record(lambda r: r.series("loss", range(100), values)))
+    line = figure.data[0]
+    gap = np.flatnonzero(np.isnan(line.y))
+    assert line.x[gap[0] - 1] == 9
+    assert line.x[gap[0] + 1] == 90
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda r: r.profile("hidden_norm/a", 0, np.array([])),
+        lambda r: r.series("grad_norm", [0, 1], [1.5e308, 1.5e308]),
+    ],
+    ids=["empty row", "huge norm"],
+)
+def test_odd_numbers_cost_nobody_the_page(write: Any, record: Callable[..., Run]) -> None:
+    assert write_report(record(write, {"clip": math.inf})).is_file()

@@ -1,5 +1,6 @@
 """What the terminal shows while a run trains."""
 
+import io
 import math
 import re
 from collections.abc import Callable
@@ -178,3 +179,12 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines() -> None:
         view._line = -math.inf  # a line is due
         view.update(1, LATEST)
         assert "1/2  loss 1.386" in shown(console)
+
+
+def test_a_terminal_without_unicode_gets_plain_signs() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    view = TrainingView(1, Console(file=stream))
+    view.update(1, LATEST)
+    stream.flush()
+    assert b"|grad|" in raw.getvalue()

@@ -24,6 +24,8 @@ from backsight.tasks import Split, Streams, read_corpus, split_text
 
 __all__ = ["View", "train"]
 
+_log = logging.getLogger("backsight")
+
 
 class View(Protocol):
     """Somebody watching: the terminal, or a test. Only the first process has one."""
@@ -94,10 +96,9 @@ def train(
         }
         with Recorder(path, kind="train chars", config=_settings(config), seed=config.seed) as r:
             r.event("setup", 0, facts)
-            if view:
-                view.begin(path, config, facts)
             with Monitor(model, optimizer.optimizer, r, every=config.every) as monitor:
                 scribe = _Scribe(config, fabric, model, split, validation, monitor, r, view)
+                scribe.show("begin", path, config, facts)
                 reason = loop.run(scribe, stop)
             r.close(reason=reason)
         if config.report:
@@ -113,7 +114,7 @@ def _write_page(path: Path) -> None:
     try:
         write_report(path)
     except BacksightError as error:
-        logging.getLogger("backsight").warning("backsight: no page about the run: %s", error)
+        _log.warning("backsight: no page about the run: %s", error)
 
 
 class _Loop:
@@ -211,8 +212,7 @@ class _Scribe:
         self.monitor.iteration_ended(seq_len=config.seq_len, tokens=config.batch * config.seq_len)
         if last:
             self.monitor.collect()
-        if self._view:
-            self._view.update(iteration, self.monitor.latest)
+        self.show("update", iteration, self.monitor.latest)
 
     def _validate(self, iteration: int) -> None:
         with self.monitor.aside(), self._fabric.autocast():
@@ -223,8 +223,16 @@ class _Scribe:
             self._recorder.event(
                 "sample", iteration - 1, {"text": sample, "temperature": self._config.temperature}
             )
-        if self._view:
-            self._view.validated(iteration, loss, sample)
+        self.show("validated", iteration, loss, sample)
+
+    def show(self, what: str, *news: Any) -> None:
+        """A terminal that cannot show something must not end the training."""
+        try:
+            if self._view:
+                getattr(self._view, what)(*news)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._view = None
+            _log.warning("backsight: the view failed and is switched off: %r", error)
 
     def _sample(self) -> str:
         vocabulary = self._split.vocabulary

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from backsight.errors import RunError
-from backsight.report._words import duration, number, samples, setup, summary
+from backsight.report._words import duration, median, number, samples, setup, summary
 from backsight.report.figures import FIGURES
 from backsight.signals import Run
 
@@ -90,7 +90,7 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     if run.members("grad_norm", profile=False) == ("grad_norm",):
         values = run["grad_norm"]
         finite = values[np.isfinite(values)]
-        middle = float(np.median(finite)) if finite.size else math.nan
+        middle = median(finite) if finite.size else math.nan
         broken = len(values) - len(finite)
         note = f"{broken:,} not finite" if broken else "all finite"
         tiles.append((number(middle), "median gradient norm", note))

@@ -105,6 +105,9 @@ class TrainingView:
         """As it is: a path may hold what rich would take for markup."""
         self._console.print(Text(line), soft_wrap=True)
 
+    def _norm(self, of: str) -> str:
+        return f"|{of}|" if self._console.options.ascii_only else f"‖{of}‖"
+
     def _values(self) -> list[tuple[str, float]]:
         """What is worth showing of the newest scalars, under short names."""
         latest = self._latest
@@ -113,10 +116,10 @@ class TrainingView:
             shown.append(("loss", latest["loss"]))
             shown.append(("bits/char", latest["loss"] / math.log(2)))
         if "grad_norm" in latest:
-            shown.append(("‖grad‖", latest["grad_norm"]))
+            shown.append((self._norm("grad"), latest["grad_norm"]))
         hidden = [name for name in latest if family(name) == "hidden_norm_mean"]
         for name in sorted(hidden):
-            label = "‖h‖" if len(hidden) == 1 else f"‖h‖ {member(name)}"
+            label = self._norm("h") + (f" {member(name)}" if len(hidden) > 1 else "")
             shown.append((label, latest[name]))
         if "tokens_per_second" in latest:
             shown.append(("chars/s", latest["tokens_per_second"]))

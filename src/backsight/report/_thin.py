@@ -34,6 +34,8 @@ class Thinned:
     """Finite; the same shape as ``iterations``."""
     marks: dict[str, Marks]
     """By kind, ``NaN``, ``+Inf``, ``−Inf`` and ``≤ 0``; only the kinds that occur."""
+    breaks: NDArray[np.intp]
+    """Indices into ``iterations`` before which something that cannot be drawn was left out."""
 
 
 def thin(
@@ -52,7 +54,7 @@ def thin(
         log: the axis is logarithmic, so that values of zero and below need marks.
     """
     column = _columns(iterations, pixels)
-    finite = np.isfinite(values)
+    finite = np.isfinite(values)  # and, on a log axis, positive: what a line can show
     kinds = {"NaN": np.isnan(values), "+Inf": values == np.inf, "−Inf": values == -np.inf}
     if log:
         kinds["≤ 0"] = finite & (values <= 0)
@@ -74,7 +76,8 @@ def thin(
             kept.append(hits[_first(column[hits])])
         chosen = np.unique(np.concatenate(kept))
         at, drawn = at[chosen], drawn[chosen]
-    return Thinned(at, drawn, marks)
+    left_out = np.searchsorted(iterations[~finite], at)
+    return Thinned(at, drawn, marks, np.flatnonzero(np.diff(left_out) > 0) + 1)
 
 
 def thin_columns(count: int, columns: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backsight.signals import Run, Series, member, spell
 
-__all__ = ["duration", "number", "samples", "setup", "summary"]
+__all__ = ["duration", "median", "number", "samples", "setup", "summary"]
 
 CELLS = {
     "rnn": "Vanilla RNN (tanh)",
@@ -23,6 +23,11 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return spell(value)
     return f"{value:.4g}"
+
+
+def median(values: NDArray[np.floating[Any]]) -> float:
+    """The middle value, the lower of two: their mean might overflow."""
+    return float(np.percentile(values, 50, method="lower"))
 
 
 def duration(seconds: float) -> str:
@@ -122,11 +127,11 @@ def _gradient(run: Run) -> str:
         return "The gradient was never finite."
     top = np.flatnonzero(before.values == finite.max())[0]
     text = (
-        f"The gradient norm has a median of {number(float(np.median(finite)))} and its largest "
+        f"The gradient norm has a median of {number(median(finite))} and its largest "
         f"finite value, {number(float(finite.max()))}, at iteration {before.iterations[top]:,}"
     )
     clip = run.info.get("config", {}).get("clip")
-    if clip is None:
+    if not isinstance(clip, (int, float)):
         return f"{text}."
     share = np.mean(before.values > clip)
     return f"{text}; clipping at {clip:g} acted on {share:.1%} of the iterations."

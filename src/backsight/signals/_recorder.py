@@ -214,7 +214,8 @@ class Recorder:
         if at.size == 0:
             return
         last, ndim = self._last.get(name, (-1, numbers.ndim))
-        if numbers.ndim != ndim or ndim not in (1, 2) or at.shape != numbers.shape[:1]:
+        fits = numbers.ndim == ndim and ndim in (1, 2) and at.shape == numbers.shape[:1]
+        if not fits or numbers.size == 0:
             expected = "one number" if ndim == 1 else "one row of numbers"
             self._warn(
                 name, f"signal {name!r} was left out at iteration {at[0]}: expected {expected}"

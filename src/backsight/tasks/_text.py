@@ -40,8 +40,8 @@ class Corpus:
 def read_corpus(path: Path | str | None = None) -> Corpus:
     """Read a UTF-8 file, a folder of them, or (None) the Python standard library's sources.
 
-    A folder is read whole, in the order of its relative paths; hidden files and files that are
-    not UTF-8 text are passed over and counted in ``origin``.
+    A folder is read whole, in the order of its relative paths. Hidden files are passed over, and
+    so are files that are not UTF-8 text, which ``origin`` counts.
 
     Raises:
         DataError: missing, empty, binary, or not UTF-8.
@@ -126,6 +126,7 @@ def _standard_library() -> Corpus:
 def _sorted_files(root: Path, pattern: str) -> list[Path]:
     """In an order that depends on the names alone, not on the disk."""
     try:
+        next(root.iterdir(), None)  # rglob takes a folder it may not read for an empty one
         return sorted(
             (p for p in root.rglob(pattern) if p.is_file()),
             key=lambda p: p.relative_to(root).as_posix(),

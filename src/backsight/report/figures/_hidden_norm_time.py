@@ -62,7 +62,7 @@ def hidden_norm_time(run: Run) -> go.Figure:
                 col=1,
             )
         fig.update_yaxes(title={"text": "time step"}, row=row, col=1)
-    fig.update_xaxes(title={"text": "iteration"}, row=len(names), col=1)
+        fig.update_xaxes(title={"text": "iteration" if row == len(names) else ""}, row=row, col=1)
     bar: dict[str, Any] = {"title": {"text": "‖h‖"}, "thickness": 14}
     if logarithmic:
         low, high = np.floor(np.log10(floor)), np.ceil(np.log10(shown.max()))

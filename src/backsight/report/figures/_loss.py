@@ -32,16 +32,11 @@ def loss(run: Run) -> go.Figure:
     if logarithmic:
         log_axis(fig, drawn)
     for name, value in setup(run).get("baselines", {}).items():
-        fig.add_hline(y=value, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
-        fig.add_annotation(
-            text=f"{name} {value:.2f} ({value / math.log(2):.2f} bits)",
-            font={"size": 11, "color": COLOURS[5]},
-            x=1,
-            xref="x domain",
-            xanchor="right",
-            y=math.log10(value) if logarithmic else value,  # Plotly wants it so
-            yref="y",
-            yanchor="bottom",
-            showarrow=False,
-        )
+        line = {"color": COLOURS[5], "width": 1, "dash": "dot"}
+        label = f"{name} {value:.2f} ({value / math.log(2):.2f} bits)"
+        if logarithmic:  # over decades they lie too close together to be labelled in place
+            fig.add_hline(y=value, line=line, name=label, showlegend=True)
+        else:
+            note = {"text": label, "font": {"size": 11, "color": COLOURS[5]}}
+            fig.add_hline(y=value, line=line, annotation=note)
     return fig

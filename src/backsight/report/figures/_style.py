@@ -63,8 +63,9 @@ def add_series(
     series = run.series(name)
     thinned = thin(series.iterations, series.values, log=log)
     fig.add_scatter(
-        x=thinned.iterations,
-        y=thinned.values,
+        # A line must not bridge what it cannot show.
+        x=np.insert(thinned.iterations, thinned.breaks, thinned.iterations[thinned.breaks]),
+        y=np.insert(thinned.values, thinned.breaks, np.nan),
         name=label,
         mode=mode,
         line={"color": colour, "width": 1.4, "dash": dash},
@@ -72,6 +73,17 @@ def add_series(
         hovertemplate="%{y:.4g}",
         connectgaps=False,
     )
+    ends = np.concatenate([[0], thinned.breaks, [len(thinned.iterations)]])
+    alone = ends[:-1][np.diff(ends) == 1]
+    if thinned.breaks.size and alone.size:  # a line of one sample would not be seen
+        fig.add_scatter(
+            x=thinned.iterations[alone],
+            y=thinned.values[alone],
+            mode="markers",
+            marker={"size": 3, "color": colour},
+            hoverinfo="skip",
+            showlegend=False,
+        )
     mark(fig, thinned, label)
     return thinned
 
@@ -112,7 +124,7 @@ def log_axis(fig: go.Figure, parts: Iterable[Thinned]) -> None:
     fig.update_layout(yaxis={"type": "log"})
     if values.size:
         low = math.floor(math.log10(values.min()))
-        high = math.ceil(math.log10(values.max()))
+        high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
         every = max(1, (high - low) // 8)
         digits = (1, 2, 5) if high - low <= 3 else (1,)
         at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
