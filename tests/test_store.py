@@ -396,6 +396,24 @@ def test_what_never_reached_the_disk_is_counted(
     recorder.close()
     assert "20,000 values" in caplog.text
     assert "never reached the disk" in caplog.text
+    run = Run(run_path)  # what did reach it is a sound run of its own
+    assert (run.status, run.iterations) == ("finished", 0)
+
+
+def test_the_status_is_written_even_if_the_journal_cannot_be_folded_back(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(run_path)
+    recorder.scalars(0, {"x": 1.0})
+
+    def full() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(recorder._store, "close", full)
+    recorder.close(reason="done")
+    assert "could not be written: database or disk is full" in caplog.text
+    assert Run(run_path).status == "finished"
+    assert Run(run_path)["x"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

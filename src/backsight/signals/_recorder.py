@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from backsight.errors import BacksightError
 from backsight.signals._folder import STORE, create_folder, update
 from backsight.signals._json import dumps
 from backsight.signals._store import Block, Store
@@ -70,6 +71,7 @@ class Recorder:
         self._last: dict[str, tuple[int, int]] = {}  # newest iteration, dimensions
         self._warned: set[str] = set()
         self._lost = 0
+        self._written = 0  # iterations that reached the disk
         self._commit_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
@@ -126,17 +128,15 @@ class Recorder:
         self._thread.join()
         self._commit()
         self._report_losses()
-        try:
-            self._store.close()
-            update(
-                self.path,
-                status=status,
-                reason=reason,
-                ended=time.time(),
-                iterations=max((last for last, _ in self._last.values()), default=-1) + 1,
-            )
-        except (OSError, sqlite3.Error) as error:
-            self._warn("close", f"the end of the run could not be written: {error}")
+        ending = {"status": status, "reason": reason, "ended": time.time()}
+        for finish in (
+            self._store.close,
+            lambda: update(self.path, **ending, iterations=self._written),
+        ):
+            try:
+                finish()
+            except (OSError, sqlite3.Error, BacksightError) as error:
+                self._warn("close", f"the end of {self.path} could not be written: {error}")
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +178,8 @@ class Recorder:
                 )
                 self._bound_memory()
             else:
+                for blocks in self._pending.values():
+                    self._written = max(self._written, int(blocks[-1].iterations[-1]) + 1)
                 self._pending, self._pending_events = {}, []
 
     def _drain(self) -> None:

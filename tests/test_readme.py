@@ -1,0 +1,71 @@
+"""What the README shows works as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from backsight.cli._main import COMMANDS
+from backsight.lab import Chars, train
+from backsight.signals import CATALOGUE, Run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARY, OWN_LOOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = {"hidden": 8, "seq_len": 10, "iterations": 2, "validate_chars": 100}
+    train(Chars(run=Path("runs/chars-rnn-1"), report=False, **small))
+    assert "iterations=500" in LIBRARY  # only the length of the run is changed
+    exec(LIBRARY.replace("iterations=500", "iterations=2"), {})
+    said = capsys.readouterr().out
+    assert "finished 2" in said
+    assert "page runs/chars-lstm-1/report.html" in said
+
+
+def test_the_loop_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru = nn.GRU(3, 4, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.gru(x)[0]
+            return output
+
+    monkeypatch.chdir(tmp_path)
+    model = Model()
+    names = {
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "criterion": nn.MSELoss(),
+        "batches": [(torch.randn(2, 6, 3), torch.randn(2, 6, 4)) for _ in range(3)],
+    }
+    exec("import backsight\n" + OWN_LOOP, names)
+    run = Run("runs/mine")
+    assert run.status == "finished"
+    assert {"loss", "grad_norm", "grad_norm_applied", "hidden_norm_mean/gru.l0"} <= set(run.names)
+    assert len(run["loss"]) == 3
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for command in COMMANDS:
+        assert f"`backsight {command}" in README
+
+
+def test_the_changelog_names_every_signal() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in CATALOGUE:
+        assert f"`{name}`" in changelog
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
