@@ -20,8 +20,7 @@ def test_the_library_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = {"hidden": 8, "seq_len": 10, "iterations": 2, "validate_chars": 100}
-    train(Chars(run=Path("runs/chars-rnn-1"), report=False, **small))
+    train(Chars(run=Path("runs/chars-rnn-1"), hidden=8, seq_len=10, iterations=2, report=False))
     assert "iterations=500" in LIBRARY  # only the length of the run is changed
     exec(LIBRARY.replace("iterations=500", "iterations=2"), {})
     said = capsys.readouterr().out

@@ -18,7 +18,8 @@ from hypothesis.extra import numpy as hnp
 
 from backsight.errors import RunError
 from backsight.signals import Recorder, Run, list_runs
-from backsight.signals._store import CHUNK_BYTES, Block, Store
+from backsight.signals._samples import Block
+from backsight.signals._store import CHUNK_BYTES, Store
 
 ANY_CASE = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -4,8 +4,8 @@ from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, me
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell
 from backsight.signals._recorder import Recorder
-from backsight.signals._run import Profile, Run, Series, list_runs
-from backsight.signals._store import Event
+from backsight.signals._run import Run, list_runs
+from backsight.signals._samples import Event, Profile, Series
 
 __all__ = [
     "CATALOGUE",

@@ -1,28 +1,31 @@
-"""A run as a pandas table or an xarray data set, for people with tools of their own."""
+"""Signals as a pandas table or an xarray data set, for people with tools of their own."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backsight.errors import SettingError
 from backsight.signals._catalogue import describe
+from backsight.signals._samples import Profile, Series
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from backsight.signals._run import Run
-
 __all__ = ["to_pandas", "to_xarray"]
 
 
-def to_pandas(run: "Run") -> "pandas.DataFrame":
-    """See :meth:`backsight.Run.to_pandas`."""
+def to_pandas(scalars: Mapping[str, Series]) -> "pandas.DataFrame":
+    """See :meth:`backsight.Run.to_pandas`.
+
+    Raises:
+        SettingError: pandas is not installed.
+    """
     try:
         import pandas
     except ImportError:
         raise _missing("pandas") from None
-    scalars = {name: run.series(name) for name in run.names if not run.is_profile(name)}
     index = np.unique(np.concatenate([[], *(s.iterations for s in scalars.values())])).astype(int)
     columns = {}
     for name, series in scalars.items():
@@ -35,30 +38,33 @@ def to_pandas(run: "Run") -> "pandas.DataFrame":
     return pandas.DataFrame(columns, index=pandas.Index(index, name="iteration"))
 
 
-def to_xarray(run: "Run") -> "xarray.Dataset":
-    """See :meth:`backsight.Run.to_xarray`."""
+def to_xarray(
+    signals: Mapping[str, Series | Profile], attributes: Mapping[str, str]
+) -> "xarray.Dataset":
+    """See :meth:`backsight.Run.to_xarray`.
+
+    Raises:
+        SettingError: xarray is not installed.
+    """
     try:
         import xarray
     except ImportError:
         raise _missing("xarray") from None
-    dataset = xarray.Dataset(attrs={"run": run.name, "status": run.status})
+    dataset = xarray.Dataset(attrs=dict(attributes))
     dimensions: dict[bytes, str] = {}
-    for name in run.names:
+    for name, samples in signals.items():
         signal = describe(name)
         notes = {"long_name": signal.title, "units": signal.unit} if signal else {}
-        profile = run.profile(name) if run.is_profile(name) else None
-        iterations = run.series(name).iterations if profile is None else profile.iterations
-        key = iterations.tobytes()
+        key = samples.iterations.tobytes()
         if key not in dimensions:
             dimensions[key] = f"iteration_{name}" if dimensions else "iteration"
-            dataset = dataset.assign_coords({dimensions[key]: iterations})
+            dataset = dataset.assign_coords({dimensions[key]: samples.iterations})
         along = dimensions[key]
-        if profile is None:
-            dataset[name] = (along, run.series(name).values, notes)
+        if isinstance(samples, Series):
+            dataset[name] = (along, samples.values, notes)
         else:
-            table = profile.table().filled(np.nan)
-            dataset[name] = ((along, f"{name}_step"), table, notes)
-            dataset[f"{name}_width"] = (along, profile.widths)
+            dataset[name] = ((along, f"{name}_step"), samples.table().filled(np.nan), notes)
+            dataset[f"{name}_width"] = (along, samples.widths)
     return dataset
 
 

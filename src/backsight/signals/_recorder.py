@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 from backsight.errors import BacksightError
 from backsight.signals._folder import STORE, create_folder, update
 from backsight.signals._json import dumps
-from backsight.signals._store import Block, Store
+from backsight.signals._samples import Block
+from backsight.signals._store import Store
 
 __all__ = ["Recorder"]
 

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,49 +13,15 @@ from backsight.errors import RunError
 from backsight.signals import _process
 from backsight.signals._catalogue import family
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
-from backsight.signals._store import Event, join, read_blocks, reading
+from backsight.signals._frames import to_pandas, to_xarray
+from backsight.signals._reading import read_blocks, reading
+from backsight.signals._samples import Event, Profile, Series, join
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Profile", "Run", "Series", "list_runs"]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One number a sample."""
-
-    iterations: NDArray[np.int64]
-    """Shape ``(n,)``, strictly increasing."""
-    values: NDArray[np.floating[Any]]
-    """Shape ``(n,)``, in the dtype it was measured in; NaN and ±Inf as they were."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One row a sample; the width may change during a run (a length curriculum)."""
-
-    iterations: NDArray[np.int64]
-    """Shape ``(n,)``, strictly increasing."""
-    rows: tuple[NDArray[np.floating[Any]], ...]
-    """``n`` arrays of shape ``(width_i,)``."""
-
-    @property
-    def widths(self) -> NDArray[np.int64]:
-        """Shape ``(n,)``: the length of each row."""
-        return np.array([len(row) for row in self.rows], np.int64)
-
-    def table(self) -> "np.ma.MaskedArray[Any, Any]":
-        """All rows as one masked array, shape ``(n, widest)``.
-
-        Masked means *not recorded* (the row was shorter); a NaN stays a NaN, unmasked.
-        """
-        widths = self.widths
-        values = np.zeros((len(self.rows), widths.max(initial=0)))
-        for index, row in enumerate(self.rows):
-            values[index, : len(row)] = row
-        return np.ma.MaskedArray(values, np.arange(values.shape[1]) >= widths[:, np.newaxis])
+__all__ = ["Run", "list_runs"]
 
 
 class Run:
@@ -211,9 +176,7 @@ class Run:
 
         A cell that was never recorded is ``<NA>``; a recorded NaN stays a NaN.
         """
-        from backsight.signals._frames import to_pandas
-
-        return to_pandas(self)
+        return to_pandas({n: self.series(n) for n in self.names if not self.is_profile(n)})
 
     def to_xarray(self) -> "xarray.Dataset":
         """All signals as an xarray Dataset; needs ``backsight[data]``.
@@ -221,9 +184,10 @@ class Run:
         Signals sampled at the same iterations share a dimension. A profile has a second one,
         ``<name>_step``, and a variable ``<name>_width`` with the length of each row.
         """
-        from backsight.signals._frames import to_xarray
-
-        return to_xarray(self)
+        return to_xarray(
+            {n: self.profile(n) if self.is_profile(n) else self.series(n) for n in self.names},
+            {"run": self.name, "status": self.status},
+        )
 
     def _kinds(self) -> dict[str, bool]:
         with reading(self.path / STORE) as connection:

@@ -1,0 +1,86 @@
+"""Samples of a signal as plain arrays: what is written, and what is read back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Block", "Event", "Profile", "Series", "join"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive samples of one signal."""
+
+    iterations: NDArray[np.int64]
+    """Shape ``(n,)``, strictly increasing."""
+    values: NDArray[np.floating[Any]]
+    """Shape ``(n,)`` for a scalar, ``(n, width)`` for a profile."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of iterations and values together."""
+        return self.iterations.nbytes + self.values.nbytes
+
+    def continues(self, other: "Block") -> bool:
+        """True where both can share a chunk: the same width and dtype."""
+        return (
+            self.values.shape[1:] == other.values.shape[1:]
+            and self.values.dtype == other.values.dtype
+        )
+
+
+def join(blocks: list[Block]) -> Block:
+    """One block out of several of the same width, bits unchanged."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Block(
+        np.concatenate([b.iterations for b in blocks]), np.concatenate([b.values for b in blocks])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One number a sample."""
+
+    iterations: NDArray[np.int64]
+    """Shape ``(n,)``, strictly increasing."""
+    values: NDArray[np.floating[Any]]
+    """Shape ``(n,)``, in the dtype it was measured in; NaN and ±Inf as they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One row a sample; the width may change during a run (a length curriculum)."""
+
+    iterations: NDArray[np.int64]
+    """Shape ``(n,)``, strictly increasing."""
+    rows: tuple[NDArray[np.floating[Any]], ...]
+    """``n`` arrays of shape ``(width_i,)``."""
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """Shape ``(n,)``: the length of each row."""
+        return np.array([len(row) for row in self.rows], np.int64)
+
+    def table(self) -> "np.ma.MaskedArray[Any, Any]":
+        """All rows as one masked array, shape ``(n, widest)``.
+
+        Masked means *not recorded* (the row was shorter); a NaN stays a NaN, unmasked.
+        """
+        widths = self.widths
+        values = np.zeros((len(self.rows), widths.max(initial=0)))
+        for index, row in enumerate(self.rows):
+            values[index, : len(row)] = row
+        return np.ma.MaskedArray(values, np.arange(values.shape[1]) >= widths[:, np.newaxis])
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at an iteration: a text sample, a finding, an intervention."""
+
+    iteration: int
+    time: float
+    kind: str
+    body: Any
