@@ -38,7 +38,7 @@ def test_help_is_there_and_imports_nothing_heavy(arguments: tuple[str, ...]) -> 
         "import sys; from backsight.cli import main\n"
         "try: status = main(sys.argv[1:])\n"
         "except SystemExit as e: status = e.code or 0\n"
-        "heavy = {'torch', 'numpy', 'plotly', 'lightning_fabric', 'pandas'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'plotly', 'lightning_fabric', 'pandas', 'typeguard'} & set(sys.modules)\n"
         "print('HEAVY', heavy, 'STATUS', status)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)

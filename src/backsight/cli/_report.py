@@ -4,6 +4,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import tyro
 
@@ -18,7 +19,7 @@ class Report:
 
     run: tyro.conf.Positional[Path]
     """The run folder."""
-    out: Path | None = None
+    out: Optional[Path] = None
     """The file to write; report.html in the run folder by default."""
     open: bool = False
     """Open the page in the browser."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Optional
 
 from backsight.errors import SettingError
 from backsight.nn import Cell, Init
@@ -24,7 +24,7 @@ class Chars:
     With no --text, the corpus is the Python standard library's own source.
     """
 
-    text: Path | None = None
+    text: Optional[Path] = None
     """A UTF-8 text file, or a folder of them."""
     cell: Cell = "rnn"
     """Recurrent cell; rnn is tanh."""
@@ -50,13 +50,13 @@ class Chars:
     """Optimizer steps."""
     optimizer: Optimizer = "adam"
     """Optimizer; momentum is SGD with momentum."""
-    lr: float | None = None
+    lr: Optional[float] = None
     """Learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
-    momentum: float | None = None
+    momentum: Optional[float] = None
     """Momentum, or Adam's beta1; 0.9 by default."""
     weight_decay: float = 0.0
     """Weight decay."""
-    clip: float | None = 1.0
+    clip: Optional[float] = 1.0
     """Clip the gradient's global norm to this; None does not clip."""
     seed: int = 0
     """Seed of everything random: weights, dropout, windows, samples."""
@@ -64,11 +64,11 @@ class Chars:
     """auto, cpu, cuda, cuda:1, mps."""
     precision: Precision = "32-true"
     """Arithmetic."""
-    run: Path | None = None
+    run: Optional[Path] = None
     """Run folder to create; by default the next free runs/chars-CELL-N."""
     every: int = 25
     """Iterations between hidden-state profiles."""
-    validate_every: int | None = None
+    validate_every: Optional[int] = None
     """Iterations between validations; by default a tenth of the iterations."""
     validate_chars: int = 50_000
     """Validation characters, spread over the validation split (the corpus' last tenth)."""
