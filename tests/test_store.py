@@ -438,6 +438,49 @@ def test_misuse_is_said_once_and_the_rest_is_kept(
     assert Run(run_path)["fine"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize("poison", ["name", "body"])
+def test_what_cannot_be_written_does_not_stand_in_the_way_of_the_rest(
+    poison: str, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lone surrogate, as in a path whose bytes are no UTF-8: no name, but fine in a body."""
+    with Recorder(run_path, config={"text": "caf\udce9.txt"}) as recorder:
+        if poison == "name":
+            recorder.scalars(0, {"bad \udce9": 1.0})
+        else:
+            recorder.event("note", 0, {"path": "caf\udce9.txt"})
+        recorder.flush()
+        recorder.scalars(1, {"good": 2.0})
+    run = Run(run_path)
+    assert run["good"].tolist() == [2.0]
+    assert run.info["config"]["text"] == "caf\udce9.txt"
+    if poison == "name":
+        assert "values could not be kept" in caplog.text
+        assert "1 values" in caplog.text
+    else:
+        assert run.events("note")[0].body == {"path": "caf\udce9.txt"}
+
+
+def test_memory_for_values_that_wait_is_bounded(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest go first, are counted, and what is left is written when the disk takes it."""
+    monkeypatch.setattr("backsight.signals._recorder.KEEP_BYTES", 100_000)
+    recorder = Recorder(run_path)
+    connection = recorder._store._connection
+    connection.execute("PRAGMA max_page_count = 16")
+    for start in range(0, 40_000, 4_000):
+        recorder.series("x", np.arange(start, start + 4_000), np.full(4_000, float(start)))
+        recorder.flush()
+    connection.execute("PRAGMA max_page_count = 1000000")
+    recorder.close()
+    run = Run(run_path)
+    kept = run.series("x").iterations
+    assert kept[-1] == 39_999
+    assert len(kept) < 40_000
+    assert f"{40_000 - len(kept):,} values" in caplog.text
+    assert run.status == "finished"
+
+
 def test_an_exception_makes_the_run_failed(run_path: Path) -> None:
     def train() -> None:
         with Recorder(run_path) as recorder:

@@ -65,7 +65,6 @@ class Monitor:
         """The newest value of each scalar that has reached the host."""
         self._recorder = recorder
         self._optimizer = optimizer
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._every = every
         self._off: set[str] = set()
         self._aside = False
@@ -109,9 +108,13 @@ class Monitor:
         if now - self._collected > COLLECT_EVERY or len(self._there) > COLLECT_AT_MOST:
             self.collect()
 
-    def log(self, **values: float) -> None:
-        """Record numbers of the caller's own beside this iteration's."""
-        self._here.update({name: float(value) for name, value in values.items()})
+    def log(self, **values: float | Tensor) -> None:
+        """Record numbers of the caller's own; a tensor's value is not waited for."""
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                self._measured(name, value)
+            else:
+                self._here[name] = float(value)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -185,7 +188,8 @@ class Monitor:
             self._hidden.setdefault(name, []).append(norms)
 
     def _measure_gradient(self, name: str) -> None:
-        self._measured(name, gradient_norm(self._parameters))
+        groups = self._optimizer.param_groups  # asked anew: a group may be added later
+        self._measured(name, gradient_norm(p for group in groups for p in group["params"]))
 
     def _seal_hidden(self) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
@@ -206,11 +210,7 @@ class Monitor:
     def _read_settings(self, optimizer: Optimizer) -> None:
         group = optimizer.param_groups[0]
         momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
-        for name, value in (("lr", group["lr"]), ("momentum", momentum)):
-            if isinstance(value, Tensor):
-                self._measured(name, value)
-            else:
-                self._here[name] = float(value)
+        self.log(lr=group["lr"], momentum=momentum)
 
     def _try(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
         """Run a measurement so that its failure costs the measurement, not the training."""

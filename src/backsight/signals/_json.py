@@ -36,4 +36,5 @@ def _plain(value: object) -> object:
 
 def dumps(value: object, *, indent: int | None = None) -> str:
     """Encode ``value`` (mappings, sequences, NumPy, paths) with non-finite numbers spelled out."""
-    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    # ASCII: a path may hold bytes that are no UTF-8, and a terminal may know no more.
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=True, allow_nan=False)

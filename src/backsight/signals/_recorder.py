@@ -32,6 +32,9 @@ _log = logging.getLogger("backsight")
 COMMIT_EVERY = 0.5
 """Seconds between commits. A kill may cost a second; the other half is for whoever measures."""
 
+RETRY_EVERY = 5.0
+"""Seconds between tries while the disk takes nothing: each one handles all that waits."""
+
 KEEP_BYTES = 256 << 20
 """How much may wait in memory while the disk takes nothing; past that the oldest goes."""
 
@@ -76,6 +79,7 @@ class Recorder:
         self._commit_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
+        self._pause = COMMIT_EVERY
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name="backsight-recorder", daemon=True)
         self._commit()  # a reader finds a whole store and a heartbeat from the first moment
@@ -157,12 +161,9 @@ class Recorder:
 
     def _work(self) -> None:
         while not self._closed:
-            self._wake.wait(COMMIT_EVERY)
+            self._wake.wait(self._pause)
             self._wake.clear()
-            try:
-                self._commit()
-            except Exception as error:  # noqa: BLE001 - an observer's error must not end the run
-                self._warn("work", f"recording to {self.path} failed: {error!r}")
+            self._commit()
 
     def _commit(self) -> None:
         if os.getpid() != self._pid:
@@ -171,17 +172,23 @@ class Recorder:
             self._drain()
             try:
                 self._store.write(self._pending, self._pending_events, time.time())
-            except sqlite3.Error as error:
+            except sqlite3.OperationalError as error:  # full, or not writable: may pass
+                self._pause = RETRY_EVERY
                 self._warn(
                     "write",
                     f"{self.path / STORE} takes no values ({error}): they wait in memory, and "
                     "training goes on",
                 )
                 self._bound_memory()
+                return
+            except Exception as error:  # noqa: BLE001 - an observer's error must not end the run
+                # Nothing that could be written later: let it not stand in the way of the rest.
+                self._lost += self._waiting()
+                self._warn("poison", f"{self.path / STORE}: values could not be kept: {error!r}")
             else:
                 for blocks in self._pending.values():
                     self._written = max(self._written, int(blocks[-1].iterations[-1]) + 1)
-                self._pending, self._pending_events = {}, []
+            self._pending, self._pending_events, self._pause = {}, [], COMMIT_EVERY
 
     def _drain(self) -> None:
         """Turn the queue into blocks."""
@@ -241,13 +248,16 @@ class Recorder:
             block = self._pending[name].pop(0)
             held[name] -= block.nbytes
             self._lost += len(block.iterations)
+            if not self._pending[name]:
+                del self._pending[name], held[name]
+
+    def _waiting(self) -> int:
+        return sum(len(b.iterations) for blocks in self._pending.values() for b in blocks)
 
     def _report_losses(self) -> None:
-        waiting = sum(len(b.iterations) for p in self._pending.values() for b in p)
-        if self._lost or waiting:
-            self._warn(
-                "lost", f"{self._lost + waiting:,} values of {self.path} never reached the disk"
-            )
+        lost = self._lost + self._waiting()
+        if lost:
+            self._warn("lost", f"{lost:,} values of {self.path} never reached the disk")
 
     def _warn(self, key: str, message: str) -> None:
         """Say it once a key."""

@@ -44,7 +44,7 @@ CREATE TABLE chunk (
     numbers BLOB NOT NULL,
     checksum INTEGER NOT NULL -- CRC-32 of name, width and dtype; iterations; numbers
 );
-CREATE INDEX chunk_order ON chunk (signal, first);
+CREATE INDEX chunk_order ON chunk (signal, start);
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     iteration INTEGER NOT NULL,
