@@ -13,7 +13,7 @@ from backsight.signals import CATALOGUE, Run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARY, OWN_LOOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LIBRARY, PROBE, OWN_LOOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_library_example_runs(
@@ -51,6 +51,21 @@ def test_the_loop_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run.status == "finished"
     assert {"loss", "grad_norm", "grad_norm_applied", "hidden_norm_mean/gru.l0"} <= set(run.names)
     assert len(run["loss"]) == 3
+
+
+def test_the_probe_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.RNN(3, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.rnn(x)[0]
+            return output
+
+    x, y = torch.randn(9, 2, 3), torch.randn(9, 2, 4)
+    exec(PROBE, {"model": Model(), "criterion": nn.MSELoss(), "x": x, "y": y})
+    assert "rnn.l0 the gradient is " in capsys.readouterr().out
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -20,8 +20,8 @@ def ruff_order(name: str) -> tuple[int, str]:
 
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
-        "BacksightError", "Chars", "Monitor", "Recorder", "Run", "__version__", "train",
-        "write_report",
+        "BacksightError", "Chars", "GradientProfile", "Monitor", "Recorder", "Run", "__version__",
+        "probe", "train", "write_report",
     ]  # fmt: skip
 
 

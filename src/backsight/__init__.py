@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from backsight.errors import BacksightError
     from backsight.lab import Chars, train
     from backsight.monitor import Monitor
+    from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
     from backsight.signals import Recorder, Run
 
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BacksightError",
     "Chars",
+    "GradientProfile",
     "Monitor",
     "Recorder",
     "Run",
     "__version__",
+    "probe",
     "train",
     "write_report",
 ]
@@ -33,9 +36,11 @@ _imported = lazy(
     {
         "BacksightError": "backsight.errors",
         "Chars": "backsight.lab",
+        "GradientProfile": "backsight.probes",
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
         "Run": "backsight.signals",
+        "probe": "backsight.probes",
         "train": "backsight.lab",
         "write_report": "backsight.report",
     },
