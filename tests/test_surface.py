@@ -77,6 +77,6 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
         and not any(isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list)
-        and node.name not in {"get", "hook", "ask"}  # inside functions
+        and node.name not in {"get", "hook", "ask", "weight"}  # inside functions
     ]
     assert missing == []

@@ -89,7 +89,8 @@ class GradientProfile:
         )
         if self.cut is not None:
             return (
-                f"{told} and is exactly zero past {_steps(self.cut)}: the state is detached there"
+                f"{told} and is exactly zero past {_steps(self.cut)}, as it is where a state was "
+                "detached"
             )
         if far.censored:
             return f"{told}, and every one of the {_steps(window)} back from the loss is reached"
