@@ -1,9 +1,10 @@
-"""Measures a torch model: hidden states and gradients. Changes nothing."""
+"""Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._gradients import gradient_norm
 from backsight.probes._hidden import HiddenNorms, hidden_norms, recurrent_layers
 from backsight.probes._probe import probe
-from backsight.probes._profile import GradientProfile, Lag
+from backsight.probes._profile import GradientProfile
+from backsight.signals import Lag
 
 __all__ = [
     "GradientProfile",

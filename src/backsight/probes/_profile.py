@@ -1,38 +1,33 @@
-"""What a gradient through time says: reach, half-life, horizon, growth rate, cut."""
+"""The gradient of one loss through one recurrent layer, and what it is averaged from."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GradientProfile", "Lag", "growth_rate", "reach_cut", "reach_half_life", "reach_horizon"]
+from backsight.signals import (
+    Lag,
+    growth_rate,
+    reach_cut,
+    reach_half_life,
+    reach_horizon,
+    reach_outcome,
+    reach_words,
+)
 
-HALF = 0.5
-VISIBLE = 0.01
-"""Below one per cent of the gradient at lag 0 a step no longer counts as reached."""
-
-
-UNDERFLOW = 1e-20
-"""A gradient that fades reaches float32's zero through values below this, step by step; only one
-that was cut falls to zero from above it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """A number of steps back from the loss."""
-
-    steps: int
-    censored: bool
-    """True where the window ends first: the true value is at least ``steps``."""
-
-    def __str__(self) -> str:
-        return f"≥ {self.steps}" if self.censored else str(self.steps)
+__all__ = ["GradientProfile", "Tally", "profile_of"]
 
 
 @dataclass(frozen=True)
 class GradientProfile:
-    """The gradient of one loss through one recurrent layer, in one direction."""
+    """The gradient of one loss through one recurrent layer, in one direction.
+
+    Times and lags go on through calls of the layer that hand their state on (truncated windows,
+    a loop over steps). Calls that do not (two branches of a siamese network) count as further
+    sequences.
+    """
 
     grad_time: NDArray[np.float64]
     """``(T,)``: mean over sequences of ``‖∂L/∂h_t‖``, by step in forward time."""
@@ -47,15 +42,18 @@ class GradientProfile:
     """``(T,)``: mean over sequences of ``‖h_t‖``."""
     grad_time_cell: NDArray[np.float64] | None = None
     """``(T,)``: the same as ``grad_time`` on an LSTM's ``c_t``."""
+    saturation: Mapping[str, float] = field(default_factory=dict)
+    """Share of saturated units: ``""`` for a tanh state (``|h| > 0.99``), and by the name of a
+    gate (within 0.01 of 0 or 1). Empty for relu, and where the layer is not PyTorch's own."""
     exact: bool = True
-    """False where the run's own dropout mask could not be drawn again."""
+    """False where the layer's own numbers could not be had again: another dropout mask, weights
+    that were changed in between."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
 
     def __post_init__(self) -> None:
-        finite = np.isfinite(self.reach).all() and np.isfinite(self.grad_time).all()
-        outcome = "not finite" if not finite else "ok" if self.reach.size else "not enough data"
-        object.__setattr__(self, "outcome", outcome)
+        finite = np.isfinite(self.grad_time).all()
+        object.__setattr__(self, "outcome", reach_outcome(self.reach) if finite else "not finite")
 
     @property
     def half_life(self) -> Lag | None:
@@ -73,77 +71,63 @@ class GradientProfile:
         return growth_rate(self.reach) if self.outcome == "ok" else math.nan
 
     @property
-    def words(self) -> str:
-        """What it means, in a sentence."""
-        half, far = self.half_life, self.horizon
-        if half is None or far is None:
-            return {
-                "not finite": "the gradient through time is not finite",
-                "not enough data": "no gradient of this loss arrives at this layer",
-            }[self.outcome]
-        window = len(self.reach)
-        told = (
-            f"the gradient is not halved within {_steps(window - 1)}"
-            if half.censored
-            else f"the gradient is halved after {_steps(half.steps)}"
-        )
-        if self.cut is not None:
-            return (
-                f"{told} and is exactly zero past {_steps(self.cut)}, as it is where a state was "
-                "detached"
-            )
-        if far.censored:
-            return f"{told}, and every one of the {_steps(window)} back from the loss is reached"
-        wasted = window - 1 - far.steps
-        return (
-            f"{told} and is below 1 % after {_steps(far.steps)}; {wasted} of the {_steps(window)} "
-            "back from the loss teach next to nothing"
-        )
-
-    @property
     def cut(self) -> int | None:
         """The lag past which ``R`` is exactly zero, or None: a detached state, not vanishing."""
         return reach_cut(self.reach) if self.outcome == "ok" else None
 
-
-def reach_half_life(reach: NDArray[np.float64]) -> Lag:
-    """Smallest lag with ``R(k) ≤ 1/2``; censored at the last lag where there is none."""
-    below = np.flatnonzero(reach <= HALF)
-    below = below[below >= _first(reach)]
-    return Lag(int(below[0]), False) if below.size else Lag(len(reach) - 1, True)
-
-
-def reach_horizon(reach: NDArray[np.float64]) -> Lag:
-    """Largest lag with ``R(k) ≥ 0.01``; censored where that is the last one."""
-    last = int(np.flatnonzero(reach >= VISIBLE)[-1])
-    return Lag(last, last == len(reach) - 1)
+    @property
+    def words(self) -> str:
+        """What it means, in a sentence."""
+        if self.outcome == "not finite":
+            return "the gradient through time is not finite"
+        return reach_words(self.reach)
 
 
-def growth_rate(reach: NDArray[np.float64], floor: float = 1e-30) -> float:
-    """Least-squares slope of ``ln R(k)`` a step, over the leading part above ``floor``.
+class Tally:
+    """Means over sequences of different lengths, a step or a lag each."""
 
-    NaN where fewer than two lags are above it.
+    def __init__(self) -> None:
+        self._sum = np.zeros(0)
+        self._count = np.zeros(0)
+
+    def add(self, at: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Add ``values`` at places ``at``, both of one shape; a negative place is left out."""
+        there = at >= 0
+        if not there.any():
+            return
+        size = max(len(self._sum), int(at.max()) + 1)
+        for name, weights in (("_sum", values[there]), ("_count", None)):
+            counted = np.bincount(at[there], weights, minlength=size).astype(np.float64)
+            before = getattr(self, name)
+            counted[: len(before)] += before
+            setattr(self, name, counted)
+
+    def mean(self) -> NDArray[np.float64]:
+        """``(places,)``; empty where nothing was added."""
+        return self._sum / np.maximum(self._count, 1)
+
+
+def profile_of(
+    *,
+    time: Tally,
+    lags: Tally,
+    hidden: Tally,
+    cell: Tally | None,
+    saturation: Mapping[str, float],
+    exact: bool,
+) -> GradientProfile:
+    """A profile from the means of its norms; a reach is relative to its first lag that is not 0.
+
+    That is lag 0, except where the loss reads an LSTM's ``c_n`` alone: then the gradient on ``h``
+    begins one step before.
     """
-    reach = reach[_first(reach) :]
-    below = np.flatnonzero(~(reach > floor))
-    part = reach[: below[0]] if below.size else reach
-    if len(part) < 2:
-        return math.nan
-    return float(np.polyfit(np.arange(len(part)), np.log(part), 1)[0])
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'s' * (count != 1)}"
-
-
-def _first(reach: NDArray[np.float64]) -> int:
-    """Where the gradient begins: lag 0, or 1 where the loss reads an LSTM's ``c_n`` alone."""
-    return int(np.flatnonzero(reach)[0])
-
-
-def reach_cut(reach: NDArray[np.float64]) -> int | None:
-    """Last lag with a gradient where every later one is exactly zero; None where none is."""
-    alive = np.flatnonzero(reach)
-    if not alive.size or alive[-1] == len(reach) - 1 or reach[alive[-1]] < UNDERFLOW:
-        return None
-    return int(alive[-1])
+    back = lags.mean()
+    alive = np.flatnonzero(back)
+    return GradientProfile(
+        grad_time=time.mean(),
+        reach=back / back[alive[0]] if alive.size else np.empty(0),
+        hidden_norm=hidden.mean(),
+        grad_time_cell=None if cell is None else cell.mean(),
+        saturation=saturation,
+        exact=exact,
+    )

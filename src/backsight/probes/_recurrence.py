@@ -5,15 +5,17 @@ each state by stepping backwards with one small product a step. Several *seeds* 
 gradients) travel back at once.
 
 Shapes: ``T`` steps in processing order, ``B`` sequences (padded at their ends), ``I`` inputs,
-``H`` units, ``P`` the size of the hidden state (``H``, or ``proj_size``), ``S`` seeds.
+``H`` units, ``P`` the size of the hidden state (``H``, or ``proj_size``), ``S`` seeds, ``G``
+pre-activations (``H``, ``3H`` or ``4H``).
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-__all__ = ["Backward", "Layer", "backward", "forward"]
+__all__ = ["Backward", "Layer", "States", "by_recurrence", "fused", "states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Layer:
     mode: str
     """``RNN_TANH``, ``RNN_RELU``, ``GRU`` or ``LSTM``."""
     w_ih: Tensor
-    """``(G, I)``, where ``G`` is ``H``, ``3H`` (r, z, n) or ``4H`` (i, f, g, o)."""
+    """``(G, I)``, its rows by gate: r, z, n of a GRU; i, f, g, o of an LSTM."""
     w_hh: Tensor
     """``(G, P)``."""
     b_ih: Tensor | None
@@ -31,15 +33,32 @@ class Layer:
     w_hr: Tensor | None
     """``(P, H)``: an LSTM's projection."""
 
-    def gates(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """Input part and recurrent part of every pre-activation, each ``(T, B, G)``."""
-        linear = torch.nn.functional.linear
-        return linear(x, self.w_ih, self.b_ih), linear(before, self.w_hh, self.b_hh)
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Everything inside a layer that its gradient depends on."""
+
+    layer: Layer
+    x: Tensor
+    """``(T, B, I)``."""
+    h0: Tensor
+    """``(B, P)``."""
+    c0: Tensor | None
+    """``(B, H)`` of an LSTM."""
+    before: Tensor
+    """``(T, B, P)``: ``h_{t-1}``."""
+    h: Tensor
+    """``(T, B, P)``, computed anew from ``before``."""
+    c: Tensor | None
+    """``(T, B, H)``: an LSTM's cell state."""
+    gates: tuple[Tensor, ...]
+    """Activations ``(T, B, H)``: r, z, n of a GRU, and the recurrent part of n before r; i, f, g,
+    o of an LSTM; none of an RNN."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backward:
-    """Total gradients of one layer in one direction."""
+    """Total gradients of one layer in one direction, for each seed."""
 
     h: Tensor
     """``(T, S, B, P)``: on ``h_t``, from its own output and from every later step."""
@@ -47,129 +66,134 @@ class Backward:
     """``(T, S, B, H)``: on an LSTM's ``c_t``, the path through ``h_t`` included."""
     x: Tensor
     """``(T, S, B, I)``: on the input."""
+    h0: Tensor
+    """``(S, B, P)``: on the initial state."""
+    c0: Tensor | None
+    """``(S, B, H)``."""
 
 
-def forward(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """All states: ``h`` ``(T, B, P)`` and, for an LSTM, ``c`` ``(T, B, H)``.
+def fused(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Run PyTorch's own kernel: ``h`` ``(T, B, P)`` and, of an LSTM, the last ``c`` ``(B, H)``."""
+    weights = [w for w in (layer.w_ih, layer.w_hh, layer.b_ih, layer.b_hh, layer.w_hr)
+               if w is not None]  # fmt: skip
+    kernel = getattr(torch, layer.mode.lower())
+    state = h0[None] if c0 is None else (h0[None], c0[None])
+    output, *final = kernel(x, state, weights, layer.b_ih is not None, 1, 0.0, False, False, False)
+    return output, final[1][0] if c0 is not None else None
+
+
+def states(layer: Layer, x: Tensor, h: Tensor, h0: Tensor, c0: Tensor | None) -> States:
+    """All gates in one product, from a layer's input and its known states.
 
     Args:
         layer: the weights.
         x: ``(T, B, I)``.
+        h: ``(T, B, P)``.
         h0: ``(B, P)``.
-        c0: ``(B, H)`` for an LSTM.
+        c0: ``(B, H)`` of an LSTM.
     """
-    linear = torch.nn.functional.linear
+    before = torch.cat([h0[None], h[:-1]])
     own = linear(x, layer.w_ih, layer.b_ih)
-    h, c = h0, c0
-    states, cells = [], []
-    for t in range(len(x)):
-        recurrent = linear(h, layer.w_hh, layer.b_hh)
-        if layer.mode == "LSTM":
-            assert c is not None
-            i, f, candidate, o = (own[t] + recurrent).chunk(4, dim=-1)
-            c = f.sigmoid() * c + i.sigmoid() * candidate.tanh()
-            h = o.sigmoid() * c.tanh()
-            h = h if layer.w_hr is None else linear(h, layer.w_hr)
-            cells.append(c)
-        elif layer.mode == "GRU":
-            own_r, own_z, own_n = own[t].chunk(3, dim=-1)
-            rec_r, rec_z, rec_n = recurrent.chunk(3, dim=-1)
-            z = (own_z + rec_z).sigmoid()
-            n = (own_n + (own_r + rec_r).sigmoid() * rec_n).tanh()
-            h = (1 - z) * n + z * h
-        else:
-            a = own[t] + recurrent
-            h = a.relu() if layer.mode == "RNN_RELU" else a.tanh()
-        states.append(h)
-    return torch.stack(states), torch.stack(cells) if cells else None
+    recurrent = linear(before, layer.w_hh, layer.b_hh)
+    c: Tensor | None = None
+    gates: tuple[Tensor, ...] = ()
+    if layer.mode == "LSTM":
+        i, f, g, o = own.add_(recurrent).chunk(4, dim=-1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        gates = i, f, g, o
+        c = i * g
+        assert c0 is not None
+        last = c0
+        for t in range(len(c)):
+            last = torch.addcmul(c[t], f[t], last, out=c[t])
+        again = o * c.tanh()
+        if layer.w_hr is not None:
+            again = linear(again, layer.w_hr)
+    elif layer.mode == "GRU":
+        own_r, own_z, own_n = own.chunk(3, dim=-1)
+        rec_r, rec_z, rec_n = recurrent.chunk(3, dim=-1)
+        r, z = (own_r + rec_r).sigmoid(), (own_z + rec_z).sigmoid()
+        n = torch.addcmul(own_n, r, rec_n).tanh()
+        gates = r, z, n, rec_n
+        again = n + z * (before - n)
+    else:
+        a = own.add_(recurrent)
+        again = a.relu_() if layer.mode == "RNN_RELU" else a.tanh_()
+    return States(layer, x, h0, c0, before, again, c, gates)
 
 
-def backward(
-    layer: Layer,
-    x: Tensor,
-    h: Tensor,
-    c: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    g: Tensor,
-    gc: Tensor | None,
-) -> Backward:
+def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
     """Carry seeds back through every step.
 
     Args:
-        layer: the weights.
-        x: inputs ``(T, B, I)``.
-        h: states ``(T, B, P)``.
-        c: cell states ``(T, B, H)`` for an LSTM.
-        h0: ``(B, P)``.
-        c0: ``(B, H)`` for an LSTM.
+        s: the layer's states.
         g: direct gradients on ``h_t``, ``(T, S, B, P)``.
-        gc: direct gradients on ``c_t`` for an LSTM, ``(T, S, B, H)``.
+        gc: direct gradients on ``c_t`` of an LSTM, ``(T, S, B, H)``.
     """
-    before = torch.cat([h0[None], h[:-1]])
-    own, recurrent = layer.gates(x, before)
-    if layer.mode == "LSTM":
-        assert c is not None
-        assert c0 is not None
-        assert gc is not None
-        return _lstm(layer, own + recurrent, c, c0, g, gc)
-    if layer.mode == "GRU":
-        return _gru(layer, own, recurrent, before, g)
-    slope = (h > 0).to(h.dtype) if layer.mode == "RNN_RELU" else 1 - h * h
-    total, delta = torch.empty_like(g), torch.empty_like(g)
-    carried = torch.zeros_like(g[0])
+    if s.layer.mode == "LSTM":
+        return _lstm(s, g, gc)
+    if s.layer.mode == "GRU":
+        return _gru(s, g)
+    slope = (s.h > 0).to(g.dtype) if s.layer.mode == "RNN_RELU" else 1 - s.h * s.h
+    total, delta = g.clone(), torch.empty_like(g)
+    w = s.layer.w_hh
+    carried = None
     for t in reversed(range(len(g))):
-        total[t] = g[t] + carried
-        delta[t] = total[t] * slope[t]
-        carried = delta[t] @ layer.w_hh
-    return Backward(total, None, delta @ layer.w_ih)
+        if carried is not None:
+            total[t] += carried
+        carried = torch.mul(total[t], slope[t], out=delta[t]) @ w
+    assert carried is not None
+    return Backward(total, None, delta @ s.layer.w_ih, carried, None)
 
 
-def _gru(layer: Layer, own: Tensor, recurrent: Tensor, before: Tensor, g: Tensor) -> Backward:
+def _gru(s: States, g: Tensor) -> Backward:
     """h' = (1-z) n + z h with n = tanh(own_n + r ⊙ recurrent_n)."""
-    own_r, own_z, own_n = own.chunk(3, dim=-1)
-    rec_r, rec_z, rec_n = recurrent.chunk(3, dim=-1)
-    r, z = (own_r + rec_r).sigmoid(), (own_z + rec_z).sigmoid()
-    n = (own_n + r * rec_n).tanh()
+    r, z, n, rec_n = s.gates
     into_n = (1 - z) * (1 - n * n)
-    into_z = (before - n) * z * (1 - z)
-    into_r = rec_n * r * (1 - r)
-    total = torch.empty_like(g)
-    delta = g.new_empty(*g.shape[:-1], 3 * g.shape[-1])
-    carried = torch.zeros_like(g[0])
+    # Factors on the gradient of h' that give those of the gates, r's through n's.
+    into = torch.stack([rec_n * r * (1 - r) * into_n, (s.before - n) * z * (1 - z), into_n], dim=2)
+    through = torch.stack([into[:, :, 0], into[:, :, 1], into_n * r], dim=2)  # n's path is behind r
+    total = g.clone()
+    w = s.layer.w_hh
+    flat = (*g.shape[1:3], w.shape[0])
+    carried = None
     for t in reversed(range(len(g))):
-        total[t] = g[t] + carried
-        dn = total[t] * into_n[t]
-        dr, dz = dn * into_r[t], total[t] * into_z[t]
-        delta[t] = torch.cat([dr, dz, dn], dim=-1)
-        # The candidate's recurrent path goes through the reset gate.
-        through = torch.cat([dr, dz, dn * r[t]], dim=-1)
-        carried = total[t] * z[t] + through @ layer.w_hh
-    return Backward(total, None, delta @ layer.w_ih)
+        if carried is not None:
+            total[t] += carried
+        delta = (total[t][:, :, None] * through[t]).view(flat)
+        carried = torch.addcmul(delta @ w, total[t], z[t])
+    assert carried is not None
+    delta = (total[:, :, :, None] * into[:, None]).flatten(3)
+    return Backward(total, None, delta @ s.layer.w_ih, carried, None)
 
 
-def _lstm(layer: Layer, gates: Tensor, c: Tensor, c0: Tensor, g: Tensor, gc: Tensor) -> Backward:
+def _lstm(s: States, g: Tensor, gc: Tensor | None) -> Backward:
     """c' = f c + i ⊙ g̃, h = o ⊙ tanh(c'), projected where there is a projection."""
-    i, f, candidate, o = gates.chunk(4, dim=-1)
-    i, f, candidate, o = i.sigmoid(), f.sigmoid(), candidate.tanh(), o.sigmoid()
-    c_before = torch.cat([c0[None], c[:-1]])
-    squashed = c.tanh()
+    i, f, candidate, o = s.gates
+    assert s.c is not None
+    assert s.c0 is not None
+    assert gc is not None
+    c_before = torch.cat([s.c0[None], s.c[:-1]])
+    squashed = s.c.tanh()
     into_c = o * (1 - squashed * squashed)
     into_o = squashed * o * (1 - o)
-    into_i = candidate * i * (1 - i)
-    into_f = c_before * f * (1 - f)
-    into_g = i * (1 - candidate * candidate)
-    total_h, total_c = torch.empty_like(g), torch.empty_like(gc)
-    delta = g.new_empty(*g.shape[:-1], gates.shape[-1])
-    carried_h, carried_c = torch.zeros_like(g[0]), torch.zeros_like(gc[0])
+    into_ifg = torch.stack(
+        [candidate * i * (1 - i), c_before * f * (1 - f), i * (1 - candidate * candidate)], dim=2
+    )
+    total_h, total_c = g.clone(), gc.clone()
+    w, w_hr, units = s.layer.w_hh, s.layer.w_hr, s.c.shape[-1]
+    delta = g.new_empty(*g.shape[:-1], 4, units)
+    carried_h = carried_c = None
     for t in reversed(range(len(g))):
-        total_h[t] = g[t] + carried_h
-        dh = total_h[t] if layer.w_hr is None else total_h[t] @ layer.w_hr
-        dc = gc[t] + carried_c + dh * into_c[t]
-        total_c[t] = dc
-        delta[t] = torch.cat(
-            [dc * into_i[t], dc * into_f[t], dc * into_g[t], dh * into_o[t]], dim=-1
-        )
-        carried_h = delta[t] @ layer.w_hh
+        dc = total_c[t]
+        if carried_h is not None and carried_c is not None:
+            total_h[t] += carried_h
+            dc += carried_c
+        dh = total_h[t] if w_hr is None else total_h[t] @ w_hr
+        dc.addcmul_(dh, into_c[t])
+        torch.mul(dc[:, :, None], into_ifg[t], out=delta[t, :, :, :3])
+        torch.mul(dh, into_o[t], out=delta[t, :, :, 3])
+        carried_h = delta[t].flatten(2) @ w
         carried_c = dc * f[t]
-    return Backward(total_h, total_c, delta @ layer.w_ih)
+    assert carried_h is not None
+    return Backward(total_h, total_c, delta.flatten(3) @ s.layer.w_ih, carried_h, carried_c)

@@ -1,176 +1,337 @@
-"""The gradient on every state inside a fused recurrent module, replayed from one call of it.
+"""The gradient on every state inside fused recurrent modules, replayed from their calls.
 
-The caller's own forward and backward only supply the call's input, initial state and output,
+The caller's own forward and backward only supply each call's input, initial state and output,
 and the direct gradients on its outputs. The replay walks the stack: states up, gradients down,
-each direction in its own processing order.
+each direction in its own processing order. Calls that hand their state on are one sequence: the
+last is replayed first, and the gradient on its initial state goes on into the one before.
+
+The arithmetic on each layer has two forms, equal in what they give: ``_recurrence`` steps back
+by hand, ``_probe_input`` has the fused kernel do it.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch import Tensor
 
-from backsight.probes._profile import GradientProfile
-from backsight.probes._recurrence import Layer, backward, forward
+from backsight.probes._calls import Call
+from backsight.probes._probe_input import by_probe_input
+from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._recurrence import Backward, Layer, States, by_recurrence, fused, states
 
-__all__ = ["Call", "replay"]
+__all__ = ["Reading", "reading_for", "replay"]
+
+Reading = Callable[[States, Tensor, Tensor | None, Tensor], Backward]
+"""From states, seeds on ``h`` and ``c``, and lengths to total gradients."""
+
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""Between a replayed output and the run's own, for it to count as the same. Another dropout mask
+or other weights leave a wholly different one; what is allowed is the kernel's own rounding over
+many steps, and bf16's."""
+
+SATURATED = 0.99
+NEAR = 0.01
+"""How near to 0 or 1 a gate counts as saturated."""
+
+GATES = {"GRU": ("reset", "update", "new"), "LSTM": ("input", "forget", "cell", "output")}
+TANH = ("new", "cell")
 
 
 @dataclass
-class Call:
-    """One call of a recurrent module, as seen by its forward hook."""
+class _Tallies:
+    """What the profile of one layer in one direction is averaged from."""
 
-    path: str
-    module: nn.RNNBase
-    input: Tensor | PackedSequence
-    state: Any
-    """``h_0``, ``(h_0, c_0)`` or None."""
-    outputs: tuple[Tensor, ...]
-    """``output`` (a packed one's data), ``h_n`` and, for an LSTM, ``c_n``."""
-    lengths: Tensor
-    """``(B,)``: steps of each sequence, in the order they are processed in."""
-    order: Tensor | None
-    """A packed batch's sorting, which its states follow."""
-    random: Tensor | None
-    """The CPU generator's state before the call, where dropout was about to be drawn."""
-    gradients: list[Tensor | None] = field(default_factory=list)
-    """Direct gradients on ``outputs``."""
+    time: Tally = field(default_factory=Tally)
+    lags: Tally = field(default_factory=Tally)
+    hidden: Tally = field(default_factory=Tally)
+    cell: Tally = field(default_factory=Tally)
+    saturated: dict[str, list[float]] = field(default_factory=dict)
+    lstm: bool = False
+    exact: bool = True
+
+    def profile(self) -> GradientProfile:
+        return profile_of(
+            time=self.time,
+            lags=self.lags,
+            hidden=self.hidden,
+            cell=self.cell if self.lstm else None,
+            saturation={gate: a / b for gate, (a, b) in self.saturated.items()},
+            exact=self.exact,
+        )
 
 
 @dataclass
 class _Pass:
     """What the way up leaves for the way down, of one layer in one direction."""
 
-    layer: Layer
-    x: Tensor
+    states: States
     h: Tensor
-    c: Tensor | None
-    h0: Tensor
-    c0: Tensor | None
+    """``(T, B, P)``, zero in the padding."""
     g: Tensor
     """Direct gradient ``(T, B, P)`` in processing order."""
     gc: Tensor | None
 
 
-@torch.no_grad()
-def replay(call: Call) -> dict[str, GradientProfile]:
-    """The gradient profile of each layer and direction of ``call``, by PyTorch's own suffix."""
+@dataclass
+class _Later:
+    """What the calls after this one hand back to it, by the caller's sequence."""
+
+    place: Tensor
+    """``(B,)`` by direction: the steps from a sequence's beginning to its position ``t_b``; -1
+    while it has no direct gradient."""
+    carried: dict[int, tuple[Tensor, Tensor | None]]
+    """By index of the state: the single position's gradient on the final ``h`` and ``c``."""
+
+
+def reading_for(device: torch.device) -> Reading:
+    """The faster of the two on that device.
+
+    On a CPU a step's product is small and starting it costs little: ``benchmarks/overhead.py``
+    measures both. A GPU pays for every launch, hence the one kernel.
+    """
+    return by_probe_input if device.type == "cuda" else _by_hand
+
+
+def _by_hand(s: States, g: Tensor, gc: Tensor | None, _lengths: Tensor) -> Backward:
+    return by_recurrence(s, g, gc)
+
+
+def replay(
+    calls: Sequence[Call], *, scale: Tensor | None = None, reading: Reading | None = None
+) -> dict[str, GradientProfile]:
+    """The gradient profile of each layer and direction, by path and PyTorch's own suffix.
+
+    Args:
+        calls: of any modules, in the order they ran in.
+        scale: what the loss was multiplied by (AMP): divided out.
+        reading: the arithmetic; the faster one for the device by default.
+    """
+    if not calls:
+        return {}
+    tallies: dict[str, _Tallies] = {}
+    factor = 1.0 if scale is None else 1.0 / float(scale)
+    device = calls[0].x.device.type
+    with torch.no_grad(), torch.autocast(device, enabled=False):
+        for chain in _chains(calls):
+            _replay_chain(chain, factor, reading or reading_for(calls[0].x.device), tallies)
+    return {name: one.profile() for name, one in sorted(tallies.items())}
+
+
+def _chains(calls: Sequence[Call]) -> list[list[Call]]:
+    """Calls that hand their state on, together and in order."""
+    chains: list[list[Call]] = []
+    ending: dict[int, list[Call]] = {}
+    for call in calls:
+        chain = ending.pop(call.previous, None) if call.previous is not None else None
+        if chain is None or len(chain[-1].rows) != len(call.rows):
+            chain = []
+            chains.append(chain)
+        chain.append(call)
+        ending[call.number] = chain
+    return chains
+
+
+def _replay_chain(
+    chain: list[Call], factor: float, reading: Reading, tallies: dict[str, _Tallies]
+) -> None:
+    directions = 2 if chain[0].module.bidirectional else 1
+    count = len(chain[0].rows)
+    device = chain[0].x.device
+    before = torch.zeros(len(chain), count, dtype=torch.long, device=device)
+    for index, call in enumerate(chain):  # steps of each sequence in earlier calls
+        order = call.sequences.argsort()
+        if index + 1 < len(chain):
+            before[index + 1] = before[index] + call.lengths[order]
+    later = _Later(torch.full((directions, count), -1, device=device), {})
+    for index in reversed(range(len(chain))):
+        later = _replay_call(chain[index], before[index], later, factor, reading, tallies)
+
+
+def _replay_call(
+    call: Call,
+    before: Tensor,
+    later: _Later,
+    factor: float,
+    reading: Reading,
+    tallies: dict[str, _Tallies],
+) -> _Later:
     module, lengths = call.module, call.lengths
     directions = 2 if module.bidirectional else 1
-    top = module.num_layers - 1
-    masks, exact = _dropout_masks(call)
-    y = _steps(call, call.input.data if isinstance(call.input, PackedSequence) else call.input)
-    passes: list[list[_Pass]] = []
-    for number in range(module.num_layers):
-        row = [_forward(call, number, d, y) for d in range(directions)]
-        passes.append(row)
-        y = torch.cat([_flip(p.h, lengths) if d else p.h for d, p in enumerate(row)], dim=-1)
-        if number < top and masks:
-            y = y * masks[number]
-    output = _steps(call, call.outputs[0].detach())
-    # The check of a mask drawn anew: another mask would leave a wholly different output.
-    tolerance = 1e-2 if output.dtype in (torch.bfloat16, torch.float16) else 1e-4
-    exact = exact and torch.allclose(y, output.to(y.dtype), tolerance, tolerance, equal_nan=True)
+    order = call.sequences.argsort()  # the caller's order; its inverse is the processing order
+    mine = order.argsort()
+    before = before[mine]
+    passes, masks, exact = _up(call)
+    place = later.place[:, mine]
+    here = torch.stack(
+        [_last_direct([row[d] for row in passes]) for d in range(directions)]
+    )  # (D, B)
+    here = torch.where(place >= 0, -1, here)  # a later call has the position
+    place = torch.where(here >= 0, before + here, place)
 
-    last = [_last_direct([row[d] for row in passes]) for d in range(directions)]
-    profiles: dict[str, GradientProfile] = {}
+    carried: dict[int, tuple[Tensor, Tensor | None]] = {}
     above: Tensor | None = None
     for number in reversed(range(module.num_layers)):
         inputs = []
         for d, one in enumerate(passes[number]):
-            g, gc = (_seeds(direct, d, last) for direct in (one.g, one.gc))
-            assert g is not None
+            index = number * directions + d
+            g = _seeds(one.g, here[d], d, directions)
+            gc = None if one.gc is None else _seeds(one.gc, here[d], d, directions)
+            if index in later.carried:
+                rows = torch.arange(len(lengths), device=g.device)
+                for direct, final in zip((g, gc), later.carried[index], strict=True):
+                    if direct is not None and final is not None:
+                        direct[lengths - 1, 1:, rows] += final[:, mine].transpose(0, 1)
             if above is not None:
                 from_above = above.chunk(directions, dim=-1)[d]
                 g = g + (_flip(from_above, lengths) if d else from_above)
-            total = backward(one.layer, one.x, one.h, one.c, one.h0, one.c0, g, gc)
-            inputs.append(_flip(total.x, lengths) if d else total.x)
-            name = f"l{number}{'_reverse' if d else ''}"
-            profiles[name] = GradientProfile(
-                grad_time=_over_time(total.h[:, 0], lengths, reverse=bool(d)),
-                reach=_reach(total.h[:, 1 + d], last[d]),
-                hidden_norm=_over_time(one.h, lengths, reverse=bool(d)),
-                grad_time_cell=None
-                if total.c is None
-                else _over_time(total.c[:, 0], lengths, reverse=bool(d)),
-                exact=exact,
+            total = reading(one.states, g, gc, lengths)
+            carried[index] = (
+                total.h0[1:, order],
+                None if total.c0 is None else total.c0[1:, order],
             )
-        above = torch.stack(inputs).sum(0)
+            inputs.append(_flip(total.x, lengths) if d else total.x)
+            name = f"{call.path}.l{number}{'_reverse' if d else ''}".lstrip(".")
+            tally = tallies.setdefault(name, _Tallies(lstm=total.c is not None))
+            tally.exact = tally.exact and exact
+            _count(tally, call, one, total, before, place[d], d, factor)
+        above = torch.stack(inputs).sum(0) if directions > 1 else inputs[0]
         if masks and number:
             above = above * masks[number - 1][:, None]
-    return dict(sorted(profiles.items()))
+    return _Later(place[:, order], carried if call.attached else {})
 
 
-def _forward(call: Call, number: int, d: int, y: Tensor) -> _Pass:
-    """Run one layer in one direction, in its processing order, and gather its direct gradient."""
+def _count(
+    tally: _Tallies,
+    call: Call,
+    one: _Pass,
+    total: Backward,
+    before: Tensor,
+    place: Tensor,
+    d: int,
+    factor: float,
+) -> None:
+    """Bring the norms of one layer in one direction to the host, in one copy, and add them up."""
+    steps, lengths = len(one.h), call.lengths
+    norms = [_norm(total.h[:, 0]), _norm(total.h[:, 1 + d]), _norm(one.h)]
+    if total.c is not None:
+        norms.append(_norm(total.c[:, 0]))
+    about = torch.stack([lengths, before, place])
+    host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
+    table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
+    length, start, at = host[table.size :].reshape(3, -1).astype(np.int64)
+    t = np.arange(steps)[:, None]
+    inside = t < length
+    forward = np.where(inside, start + (length - 1 - t if d else t), -1)
+    tally.time.add(forward, table[0] * factor)
+    tally.hidden.add(forward, table[2])
+    if total.c is not None:
+        tally.cell.add(forward, table[3] * factor)
+    lag = np.where(inside & (at >= 0), at - (start + t), -1)
+    tally.lags.add(lag, table[1])
+    _count_saturated(tally.saturated, one.states, one.h, int(inside.sum()), lengths)
+
+
+def _count_saturated(
+    saturated: dict[str, list[float]], s: States, h: Tensor, inside: int, lengths: Tensor
+) -> None:
+    """Add to ``(saturated units, units)`` by gate."""
+    mode = s.layer.mode
+    if mode == "RNN_RELU":
+        return
+    shares = {} if s.layer.w_hr is not None else {"": h.abs() > SATURATED}
+    for gate, value in zip(GATES.get(mode, ()), s.gates, strict=False):
+        edge = value.abs() > SATURATED if gate in TANH else (value - 0.5).abs() > 0.5 - NEAR
+        shares[gate] = edge
+    there = _inside(lengths, len(h))[..., None]
+    counts = torch.stack([(edge & there).sum() for edge in shares.values()]).tolist()
+    for (gate, edge), number in zip(shares.items(), counts, strict=True):
+        so_far = saturated.setdefault(gate, [0.0, 0.0])
+        so_far[0] += number
+        so_far[1] += inside * edge.shape[-1]
+
+
+def _up(call: Call) -> tuple[list[list[_Pass]], list[Tensor], bool]:
+    """States of every layer and direction, dropout masks, and whether all are the run's own."""
+    module, lengths = call.module, call.lengths
+    directions = 2 if module.bidirectional else 1
+    top = module.num_layers - 1
+    masks, exact = _dropout_masks(call)
+    y = call.x
+    passes: list[list[_Pass]] = []
+    for number in range(module.num_layers):
+        known = call.output if number == top else None
+        row = [_up_one(call, number, d, y, known) for d in range(directions)]
+        passes.append(row)
+        if number < top:
+            y = torch.cat([_flip(p.h, lengths) if d else p.h for d, p in enumerate(row)], dim=-1)
+            y = y * masks[number] if masks else y
+    if call.output is not None:
+        exact = exact and _same(passes[top], call)
+    return passes, masks, exact
+
+
+def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) -> _Pass:
+    """One layer in one direction, in its processing order, with its direct gradient."""
     module, lengths = call.module, call.lengths
     directions = 2 if module.bidirectional else 1
     suffix = f"_l{number}{'_reverse' if d else ''}"
-
-    def weight(name: str) -> Tensor | None:
-        found = getattr(module, name + suffix, None)
-        return found.detach() if isinstance(found, Tensor) else None
-
-    w_ih, w_hh = weight("weight_ih"), weight("weight_hh")
-    assert w_ih is not None
-    assert w_hh is not None
+    w = call.weights
     layer = Layer(
-        module.mode, w_ih, w_hh, weight("bias_ih"), weight("bias_hh"), weight("weight_hr")
+        module.mode,
+        w[f"weight_ih{suffix}"],
+        w[f"weight_hh{suffix}"],
+        w.get(f"bias_ih{suffix}"),
+        w.get(f"bias_hh{suffix}"),
+        w.get(f"weight_hr{suffix}"),
     )
-    x = (_flip(y, lengths) if d else y).to(w_ih.dtype)
+    x = (_flip(y, lengths) if d else y).to(layer.w_ih.dtype)
     index = number * directions + d
-    lstm = module.mode == "LSTM"
-    given = call.state if isinstance(call.state, tuple) else (call.state, None)
-    h0 = _initial(call, given[0], index, w_hh.shape[1], x)
-    c0 = _initial(call, given[1], index, module.hidden_size, x) if lstm else None
-    h, c = forward(layer, x, h0, c0)
+    h0 = _initial(call.state[0], index, layer.w_hh.shape[1], x)
+    c0 = _initial(call.state[1], index, module.hidden_size, x) if module.mode == "LSTM" else None
     inside = _inside(lengths, len(x))[..., None]
-    h = h * inside  # padding holds no state
+    if known is None:
+        h, _ = fused(layer, x.contiguous(), h0, c0)
+    else:
+        half = known.chunk(directions, dim=-1)[d]
+        h = (_flip(half, lengths) if d else half).to(x.dtype)
+    if call.batch_sizes is not None:
+        h = torch.where(inside, h, 0)  # padding holds no state
+    inner = states(layer, x, h, h0, c0)
 
     g = torch.zeros_like(h)
     if number == module.num_layers - 1 and call.gradients[0] is not None:
-        half = _steps(call, call.gradients[0]).chunk(directions, dim=-1)[d]
-        g = (_flip(half, lengths) if d else half).to(g.dtype).clone()
-    g = _at_the_end(call, g, call.gradients[1], index)
-    gc = None if c is None else _at_the_end(call, torch.zeros_like(c), call.gradients[2], index)
-    return _Pass(layer, x, h, c, h0, c0, g, gc)
+        half = call.gradients[0].chunk(directions, dim=-1)[d]
+        g = (_flip(half, lengths) if d else half).to(g.dtype, copy=True)
+    g = _at_the_end(g, call.gradients[1], index, lengths)
+    gc = None
+    if inner.c is not None:
+        gc = _at_the_end(torch.zeros_like(inner.c), call.gradients[2], index, lengths)
+    return _Pass(inner, h, g, gc)
 
 
-def _initial(call: Call, given: Any, index: int, size: int, x: Tensor) -> Tensor:
+def _same(row: list[_Pass], call: Call) -> bool:
+    """Whether the states that the top layer's gates give are the ones the run had."""
+    output = row[0].h
+    tolerance = TOLERANCE.get(call.output.dtype if call.output is not None else output.dtype, 0.05)
+    inside = _inside(call.lengths, len(output))[..., None]
+    return all(
+        torch.allclose(p.states.h * inside, p.h, tolerance, tolerance, equal_nan=True) for p in row
+    )
+
+
+def _initial(given: Tensor | None, index: int, size: int, x: Tensor) -> Tensor:
     """``(B, size)``: a layer's initial state, in processing order; zeros where none was given."""
-    if given is None:
-        return x.new_zeros(x.shape[1], size)
-    return _batched(call, given)[index].to(x.dtype)
+    return x.new_zeros(x.shape[1], size) if given is None else given[index].to(x.dtype)
 
 
-def _at_the_end(call: Call, g: Tensor, gradient: Tensor | None, index: int) -> Tensor:
+def _at_the_end(g: Tensor, gradient: Tensor | None, index: int, lengths: Tensor) -> Tensor:
     """Add the gradient on ``h_n`` or ``c_n`` at each sequence's last step."""
     if gradient is not None:
         rows = torch.arange(g.shape[1], device=g.device)
-        g[call.lengths - 1, rows] += _batched(call, gradient)[index].to(g.dtype)
+        g[lengths - 1, rows] += gradient[index].to(g.dtype)
     return g
-
-
-def _batched(call: Call, state: Tensor) -> Tensor:
-    """``(L·D, B, ·)`` in processing order, whatever the caller's form is."""
-    state = state.detach()
-    if state.dim() == 2:
-        state = state[:, None]
-    return state if call.order is None else state[:, call.order]
-
-
-def _steps(call: Call, data: Tensor) -> Tensor:
-    """``(T, B, ·)``, zero-padded, whatever the caller's form is."""
-    data = data.detach()
-    if isinstance(call.input, PackedSequence):
-        return pad_packed_sequence(PackedSequence(data, call.input.batch_sizes))[0]
-    if data.dim() == 2:
-        return data[:, None]
-    return data.transpose(0, 1) if call.module.batch_first else data
 
 
 def _inside(lengths: Tensor, steps: int) -> Tensor:
@@ -193,68 +354,42 @@ def _dropout_masks(call: Call) -> tuple[list[Tensor], bool]:
         the masks, empty without dropout; and False where they could not be drawn.
     """
     module = call.module
-    if not (module.training and module.dropout and module.num_layers > 1):
+    if not call.dropout:
         return [], True
     if call.random is None:
         return [], False
     before = torch.get_rng_state()
     torch.set_rng_state(call.random)
     # The kernel drops a layer's output in the layout it works in: time first, or packed data.
-    shape = call.outputs[0]
-    if not isinstance(call.input, PackedSequence):
-        shape = _steps(call, shape).contiguous()
-    ones = torch.ones_like(shape)
+    ones = torch.ones(call.kernel_shape, dtype=call.dtype)
     masks = []
     for _ in range(module.num_layers - 1):
-        mask = torch.dropout(ones, module.dropout, train=True)
-        masks.append(_steps(call, mask) if isinstance(call.input, PackedSequence) else mask)
+        masks.append(call.chosen(torch.dropout(ones, module.dropout, train=True)))
     torch.set_rng_state(before)
     return masks, True
 
 
 def _last_direct(passes: list[_Pass]) -> Tensor:
     """``(B,)``: the last step at which a sequence has a direct gradient; -1 where it has none."""
-    steps = len(passes[0].h)
-    there = torch.zeros(passes[0].h.shape[:2], dtype=torch.bool, device=passes[0].h.device)
+    first = passes[0].h
+    there = torch.zeros(first.shape[:2], dtype=torch.bool, device=first.device)
     for one in passes:
         for direct in (one.g, one.gc):
             if direct is not None:
                 there |= (direct != 0).any(-1)  # a NaN is a gradient, too
-    t = torch.arange(steps, device=there.device)[:, None]
+    t = torch.arange(len(there), device=there.device)[:, None]
     return torch.where(there, t, -1).amax(0)
 
 
-def _seeds(direct: Tensor | None, d: int, last: list[Tensor]) -> Tensor | None:
-    """``(T, S, B, ·)``: all of it; then, a direction each, that direction's last position alone."""
-    if direct is None:
-        return None
+def _seeds(direct: Tensor, position: Tensor, d: int, directions: int) -> Tensor:
+    """``(T, S, B, ·)``: all of it; then, a direction each, that direction's position alone."""
+    seeds = direct.new_zeros(len(direct), 1 + directions, *direct.shape[1:])
+    seeds[:, 0] = direct
     t = torch.arange(len(direct), device=direct.device)[:, None]
-    alone = torch.where((t == last[d])[..., None], direct, 0)
-    nothing = torch.zeros_like(direct)
-    return torch.stack([direct, *(alone if d == s else nothing for s in range(len(last)))], dim=1)
+    seeds[:, 1 + d] = torch.where((t == position)[..., None], direct, 0)
+    return seeds
 
 
-def _over_time(states: Tensor, lengths: Tensor, *, reverse: bool) -> NDArray[np.float64]:
-    """``(T,)`` in forward time: mean norm over the sequences that have the step."""
-    norms = torch.linalg.vector_norm(states, dim=-1, dtype=torch.float64)
-    if reverse:
-        norms = _flip(norms[..., None], lengths)[..., 0]
-    inside = _inside(lengths, len(norms))
-    mean: NDArray[np.float64] = (torch.where(inside, norms, 0).sum(1) / inside.sum(1)).cpu().numpy()
-    return mean
-
-
-def _reach(total: Tensor, last: Tensor) -> NDArray[np.float64]:
-    """``R(k)`` over the sequences that have lag ``k``; empty where no gradient arrived."""
-    longest = int(last.max())
-    if longest < 0:
-        return np.empty(0)
-    norms = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64)
-    at = last - torch.arange(longest + 1, device=last.device)[:, None]
-    there = (at >= 0) & (last >= 0)
-    each = torch.where(there, norms.gather(0, at.clamp(min=0)), 0)
-    mean = each.sum(1) / there.sum(1)
-    # Lag 0, except where the loss reads c_n alone: then h's gradient begins one step before.
-    first = mean[(mean != 0).int().argmax()]
-    ratio: NDArray[np.float64] = (mean / first).cpu().numpy()
-    return ratio
+def _norm(states: Tensor) -> Tensor:
+    norms: Tensor = torch.linalg.vector_norm(states, dim=-1, dtype=torch.float64)
+    return norms

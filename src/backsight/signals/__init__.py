@@ -3,6 +3,15 @@
 from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell
+from backsight.signals._reach import (
+    Lag,
+    growth_rate,
+    reach_cut,
+    reach_half_life,
+    reach_horizon,
+    reach_outcome,
+    reach_words,
+)
 from backsight.signals._recorder import Recorder
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, Series
@@ -10,6 +19,7 @@ from backsight.signals._samples import Event, Profile, Series
 __all__ = [
     "CATALOGUE",
     "Event",
+    "Lag",
     "Profile",
     "Recorder",
     "Run",
@@ -19,7 +29,13 @@ __all__ = [
     "dumps",
     "family",
     "free_name",
+    "growth_rate",
     "list_runs",
     "member",
+    "reach_cut",
+    "reach_half_life",
+    "reach_horizon",
+    "reach_outcome",
+    "reach_words",
     "spell",
 ]

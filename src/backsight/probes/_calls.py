@@ -1,0 +1,271 @@
+"""One call of a fused recurrent module, caught with the gradients that arrive at its outputs.
+
+A call's numbers hang on the tensor hooks of its outputs and nowhere else: when the caller lets
+the graph go, nothing is kept alive. Only detached aliases are held, so no graph is either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.probes._tensors import SameTensor
+
+__all__ = ["Call", "Catcher"]
+
+
+@dataclass(eq=False)
+class Call:
+    """Shapes: ``T`` steps, ``B`` the chosen sequences, ``D`` directions, ``L`` layers."""
+
+    path: str
+    module: nn.RNNBase
+    number: int
+    previous: int | None
+    """The call whose final state this one begins with."""
+    attached: bool
+    """Whether the gradient goes on into that one: the state was not detached."""
+    batch_sizes: Tensor | None
+    """Of a packed batch."""
+    lengths: Tensor
+    """``(B,)``, in processing order: steps of each sequence."""
+    rows: Tensor
+    """``(B,)``, in processing order: which row of the processed batch each sequence is."""
+    sequences: Tensor
+    """``(B,)``, in processing order: which sequence of the caller's batch each is."""
+    dropout: bool
+    """Whether there was dropout between the layers."""
+    random: Tensor | None
+    """The CPU generator's state before the call, where dropout was about to be drawn."""
+    kernel_shape: tuple[int, ...]
+    """Of the whole first output (a packed one's data), as the kernel lays it out: time first."""
+    dtype: torch.dtype
+    """Of the first output."""
+    x: Tensor
+    output: Tensor | None
+    """``(T, B, D·P)``; None where it was overwritten in the meantime."""
+    state: tuple[Tensor | None, Tensor | None]
+    """``h_0`` and ``c_0``, each ``(L·D, B, ·)``."""
+    weights: dict[str, Tensor]
+    gradients: list[Tensor | None] = field(default_factory=lambda: [None, None, None])
+    """Direct gradients on ``output`` (as ``output``), ``h_n`` and ``c_n`` (as ``state``)."""
+
+    def chosen(self, data: Tensor) -> Tensor:
+        """``(T, B, ·)`` of the chosen sequences, zero-padded, from ``kernel_shape``."""
+        return _rows_of(data, self.rows, self.batch_sizes)
+
+
+class Catcher:
+    """Catches calls while its hooks are in place and :attr:`armed` is true.
+
+    Args:
+        sequences: how many sequences of a batch to keep, evenly spaced; None for all.
+        force: follow also a frozen layer on plain inputs, whose outputs need no gradient.
+    """
+
+    def __init__(self, sequences: int | None = None, *, force: bool = False) -> None:
+        self.armed = True
+        self.live: list[Tensor] = []
+        """With ``force``, every output caught: what a gradient may be asked of."""
+        self._sequences = sequences
+        self._force = force
+        self._random: dict[str, Tensor] = {}
+        self._finals: dict[str, tuple[SameTensor, int]] = {}
+        self._number = 0
+        self._reached: dict[int, _Watched] = {}
+        self._error: Exception | None = None
+
+    def take(self) -> list[Call]:
+        """The calls that a gradient has arrived at since the last time, in their order.
+
+        Raises:
+            Exception: what went wrong in a gradient hook, where it could not be raised.
+        """
+        taken, self._reached = self._reached, {}
+        error, self._error = self._error, None
+        if error:
+            raise error
+        return [taken[number].release() for number in sorted(taken)]
+
+    def before(self, path: str, module: nn.RNNBase) -> None:
+        """The module is about to run: remember what dropout will be drawn from."""
+        if not (module.training and module.dropout and module.num_layers > 1):
+            return
+        if module.weight_hh_l0.device.type == "cpu":
+            self._random[path] = torch.get_rng_state()
+
+    def after(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
+        """The module has run: hang what a replay needs on its outputs."""
+        x = inputs[0] if inputs else named["input"]
+        given = inputs[1] if len(inputs) > 1 else named.get("hx")
+        output, final = result
+        finals = final if isinstance(final, tuple) else (final,)
+        number, previous = self._chain(path, given, finals[0])
+        data = output.data if isinstance(output, PackedSequence) else output
+        live = [data, *finals]
+        for tensor in live if self._force else ():
+            if not tensor.requires_grad:
+                tensor.requires_grad_()
+            self.live.append(tensor)
+        if not any(tensor.requires_grad for tensor in live):
+            self._random.pop(path, None)
+            return
+        watched = _Watched(self, path, module, x, given, output, number, previous)
+        for index, tensor in enumerate(live):
+            if tensor.requires_grad:
+                tensor.register_hook(watched.hook(index))
+
+    def _chain(self, path: str, given: Any, final: Tensor) -> tuple[int, int | None]:
+        """Number this call, and find the one whose final state it was given, detached or not."""
+        self._number += 1
+        state = given[0] if isinstance(given, tuple) else given
+        before = self._finals.get(path)
+        linked = before is not None and state is not None and before[0].is_in(state)
+        self._finals[path] = SameTensor(final), self._number
+        return self._number, before[1] if before is not None and linked else None
+
+
+class _Watched:
+    """A call until the first gradient arrives: references, nothing copied."""
+
+    def __init__(
+        self,
+        catcher: Catcher,
+        path: str,
+        module: nn.RNNBase,
+        x: Any,
+        given: Any,
+        output: Any,
+        number: int,
+        previous: int | None,
+    ) -> None:
+        self._catcher = catcher
+        self._random = catcher._random.pop(path, None)
+        self._path, self._module = path, module
+        self._number, self._previous = number, previous
+        self._batch_sizes = x.batch_sizes if isinstance(x, PackedSequence) else None
+        self._order = x.sorted_indices if isinstance(x, PackedSequence) else None
+        self._x = (x.data if isinstance(x, PackedSequence) else x).detach()
+        data = output.data if isinstance(output, PackedSequence) else output
+        self._output, self._version = data.detach(), data._version
+        states = given if isinstance(given, tuple) else (given, None)
+        self._attached = states[0] is not None and (
+            states[0].grad_fn is not None or (catcher._force and states[0].requires_grad)
+        )
+        self._dropout = bool(module.training and module.dropout and module.num_layers > 1)
+        self._states = tuple(None if s is None else s.detach() for s in states)
+        self._call: Call | None = None
+        self._spent = False
+
+    def hook(self, index: int) -> Callable[[Tensor], None]:
+        """For the output of that number: keep the chosen sequences' gradient."""
+
+        def hook(gradient: Tensor) -> None:
+            if not self._catcher.armed:
+                return
+            try:
+                with torch.no_grad():
+                    self._arrived(index, gradient)
+            except Exception as error:  # noqa: BLE001 - must not end the caller's backward
+                self._catcher._error = error
+
+        return hook
+
+    def release(self) -> Call:
+        """The call; and hold nothing any longer, however long the outputs live."""
+        call, self._call = self._call, None
+        assert call is not None
+        del self._x, self._output, self._states, self._random
+        self._spent = True
+        return call
+
+    def _arrived(self, index: int, gradient: Tensor) -> None:
+        if self._spent:
+            return
+        if self._call is None:
+            self._call = self._select()
+            self._catcher._reached[self._number] = self
+        form = self._steps if index == 0 else self._state
+        self._call.gradients[index] = form(gradient.detach())
+
+    def _select(self) -> Call:
+        module, x = self._module, self._x
+        steps, batch = self._size()
+        chosen = self._choose(batch)
+        rows = chosen
+        if self._order is not None:
+            place = torch.empty_like(self._order)
+            place[self._order] = torch.arange(batch, device=place.device)
+            rows = place[chosen].sort().values
+            chosen = self._order[rows]
+        if self._batch_sizes is None:
+            lengths = torch.full((len(rows),), steps, device=x.device)
+        else:
+            lengths = (self._batch_sizes[:, None].to(x.device) > rows).sum(0)
+        self._rows, self._sequences = rows, chosen
+        same = self._output._version == self._version
+        names, weights = module._flat_weights_names, module._flat_weights
+        return Call(
+            path=self._path,
+            module=module,
+            number=self._number,
+            previous=self._previous,
+            attached=self._attached,
+            batch_sizes=self._batch_sizes,
+            lengths=lengths,
+            rows=rows,
+            sequences=chosen,
+            dropout=self._dropout,
+            random=self._random,
+            kernel_shape=tuple(self._by_time(self._output).shape),
+            dtype=self._output.dtype,
+            x=self._steps(x),
+            output=self._steps(self._output) if same else None,
+            state=(self._state(self._states[0]), self._state(self._states[1])),
+            weights={n: w.detach() for n, w in zip(names, weights, strict=True) if w is not None},
+        )
+
+    def _size(self) -> tuple[int, int]:
+        if self._batch_sizes is not None:
+            return len(self._batch_sizes), int(self._batch_sizes[0])
+        if self._x.dim() == 2:
+            return len(self._x), 1
+        steps, batch = self._x.shape[:2]
+        return (batch, steps) if self._module.batch_first else (steps, batch)
+
+    def _choose(self, batch: int) -> Tensor:
+        count = self._catcher._sequences
+        if count is None or count >= batch:
+            return torch.arange(batch, device=self._x.device)
+        return torch.linspace(0, batch - 1, count, device=self._x.device).round().long()
+
+    def _by_time(self, data: Tensor) -> Tensor:
+        """The caller's form as the kernel lays it out: ``(T, whole batch, ·)`` or packed."""
+        if self._batch_sizes is not None:
+            return data
+        if data.dim() == 2:
+            return data[:, None]
+        return data.transpose(0, 1) if self._module.batch_first else data
+
+    def _steps(self, data: Tensor) -> Tensor:
+        """``(T, B, ·)`` of the chosen sequences, zero-padded, from the caller's form."""
+        return _rows_of(self._by_time(data), self._rows, self._batch_sizes)
+
+    def _state(self, state: Tensor | None) -> Tensor | None:
+        """``(L·D, B, ·)`` of the chosen sequences, in processing order."""
+        if state is None:
+            return None
+        return state[:, None] if state.dim() == 2 else state.index_select(1, self._sequences)
+
+
+def _rows_of(data: Tensor, rows: Tensor, batch_sizes: Tensor | None) -> Tensor:
+    if batch_sizes is None:
+        return data if len(rows) == data.shape[1] else data.index_select(1, rows)
+    sizes = batch_sizes.to(data.device)
+    start = (sizes.cumsum(0) - sizes)[:, None]
+    inside = rows < sizes[:, None]
+    at = torch.where(inside, start + rows, 0)
+    return torch.where(inside[..., None], data[at], 0)
