@@ -94,7 +94,8 @@ class Catcher:
         """The module is about to run: remember what dropout will be drawn from."""
         if not (module.training and module.dropout and module.num_layers > 1):
             return
-        if module.weight_hh_l0.device.type == "cpu":
+        weight = module._flat_weights[0]
+        if weight is not None and weight.device.type == "cpu":
             self._random[path] = torch.get_rng_state()
 
     def after(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
