@@ -11,7 +11,7 @@ from backsight._lazy import lazy
 if TYPE_CHECKING:
     from backsight.errors import BacksightError
     from backsight.lab import Chars, train
-    from backsight.monitor import Monitor
+    from backsight.monitor import Monitor, watch
     from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
     from backsight.signals import Recorder, Run
@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "probe",
     "train",
+    "watch",
     "write_report",
 ]
 
@@ -42,6 +43,7 @@ _imported = lazy(
         "Run": "backsight.signals",
         "probe": "backsight.probes",
         "train": "backsight.lab",
+        "watch": "backsight.monitor",
         "write_report": "backsight.report",
     },
 )

@@ -106,6 +106,8 @@ def train(
     else:
         loop.run(None, lambda: False)
     fabric.barrier()
+    if fabric.world_size > 1:
+        torch.distributed.destroy_process_group()  # else its threads may abort the process's end
     return Run(path)
 
 

@@ -1,17 +1,40 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
-from backsight.probes._gradients import gradient_norm
+from backsight.probes._calls import Catcher
+from backsight.probes._graph import GraphProbe, may_be_stepped
 from backsight.probes._hidden import HiddenNorms, hidden_norms, recurrent_layers
-from backsight.probes._probe import probe
+from backsight.probes._parameters import (
+    WIDEST,
+    Updates,
+    gradient_norm,
+    gradient_norms,
+    recurrent_matrix,
+    spectrum,
+    total_norm,
+)
+from backsight.probes._probe import check_input, probe, what_was_found
 from backsight.probes._profile import GradientProfile
+from backsight.probes._replay import replay
 from backsight.signals import Lag
 
 __all__ = [
+    "WIDEST",
+    "Catcher",
     "GradientProfile",
+    "GraphProbe",
     "HiddenNorms",
     "Lag",
+    "Updates",
+    "check_input",
     "gradient_norm",
+    "gradient_norms",
     "hidden_norms",
+    "may_be_stepped",
     "probe",
     "recurrent_layers",
+    "recurrent_matrix",
+    "replay",
+    "spectrum",
+    "total_norm",
+    "what_was_found",
 ]

@@ -135,7 +135,6 @@ class GraphProbe:
             scale: what the loss was multiplied by (AMP): divided out.
         """
         steps, inputs, results = self._steps, self._inputs, self._results
-        self.forget()
         factor = 1.0 if scale is None else 1.0 / float(scale)
         found: dict[str, GradientProfile] = {}
         handed = {path for path in steps if self._places[path]}
@@ -148,6 +147,8 @@ class GraphProbe:
                 found |= self._with_cell(path, profiles) if path in self._lstms else profiles
         for path, embedded in inputs.items():
             found |= _of_input(path, embedded, results, roots, gradients, factor, self._batch_first)
+        if any(profile.outcome != "not enough data" for profile in found.values()):
+            self.forget()  # else it was another model's loss
         return found
 
     def _with_cell(

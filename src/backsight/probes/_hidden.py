@@ -15,8 +15,8 @@ __all__ = ["HiddenNorms", "hidden_norms", "recurrent_layers"]
 class HiddenNorms:
     """Norms of the hidden states of one layer in one call, on the layer's device."""
 
-    profile: Tensor
-    """Shape ``(T,)``: mean over sequences of ``‖h_t‖``."""
+    profile: Tensor | None
+    """Shape ``(T,)``: mean over sequences of ``‖h_t‖``; None where it was not asked for."""
     mean: Tensor
     """Scalar: mean over steps and sequences."""
     maximum: Tensor
@@ -32,7 +32,7 @@ def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
 
 @torch.no_grad()
 def hidden_norms(
-    path: str, module: nn.RNNBase, output: Tensor | PackedSequence
+    path: str, module: nn.RNNBase, output: Tensor | PackedSequence, *, profile: bool = True
 ) -> dict[str, HiddenNorms]:
     """Measure the top layer of ``module``: a stack shows no other one in its output.
 
@@ -41,6 +41,7 @@ def hidden_norms(
         module: an ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``.
         output: its first output: ``(T, B, D·H)``, ``(B, T, D·H)``, unbatched ``(T, D·H)``, or
             packed, where step ``t`` is averaged over the sequences that reach it.
+        profile: whether to give the norms by step as well.
 
     Returns:
         Norms by layer name in PyTorch's own spelling: ``rnn.l1``, ``rnn.l1_reverse``.
@@ -57,10 +58,14 @@ def hidden_norms(
     norms = {}
     for suffix, part in directions.items():
         each = torch.linalg.vector_norm(part, dim=-1, dtype=dtype)
-        if lengths is not None:
-            profile = torch.segment_reduce(each, "mean", lengths=lengths.to(each.device))
-        else:
-            by_time = each.T if module.batch_first and each.dim() == 2 else each
-            profile = by_time.reshape(len(by_time), -1).mean(1)
-        norms[stem + suffix] = HiddenNorms(profile, each.mean(), each.amax(), each.numel())
+        by_step = _by_step(each, module, lengths) if profile else None
+        norms[stem + suffix] = HiddenNorms(by_step, each.mean(), each.amax(), each.numel())
     return norms
+
+
+def _by_step(each: Tensor, module: nn.RNNBase, lengths: Tensor | None) -> Tensor:
+    """``(T,)``: the mean of the norms of a step's sequences."""
+    if lengths is not None:
+        return torch.segment_reduce(each, "mean", lengths=lengths.to(each.device))
+    by_time = each.T if module.batch_first and each.dim() == 2 else each
+    return by_time.reshape(len(by_time), -1).mean(1)

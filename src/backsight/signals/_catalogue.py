@@ -35,7 +35,10 @@ class Signal:
     source: str
     """Where the definition comes from."""
     per: str | None = None
-    """What a member is named after (``layer``), or None where there is only one."""
+    """What a member is named after (``layer``), or None where there is only one.
+
+    Where a run has several models or optimizers, every family has members: theirs.
+    """
 
     @property
     def is_profile(self) -> bool:
@@ -60,9 +63,10 @@ _DEFINITIONS = (
         formula="‖∂L/∂θ‖ after backward, before any clipping",
         axes=("iteration",),
         unit="loss per unit of parameter",
-        reduction="L2 over all parameters that have a gradient",
-        cost="one pass over the gradients",
+        reduction="L2 over all parameters that have a gradient; a member is one of them",
+        cost="one pass over the gradients; members in sampled iterations",
         source="Pascanu, Mikolov, Bengio 2013, §3.2",
+        per="parameter",
     ),
     Signal(
         name="grad_norm_applied",
@@ -106,6 +110,134 @@ _DEFINITIONS = (
         reduction="L2 over units, mean over sequences",
         cost="shared with hidden_norm_mean, plus one row a sampled iteration",
         source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="grad_time",
+        title="gradient over time",
+        formula="mean over b of ‖∂L/∂h_{t,b}‖: from the step's own output and from every later "
+        "step",
+        axes=("iteration", "time"),
+        unit="loss per hidden-state unit",
+        reduction="L2 over units, mean over the sampled sequences",
+        cost="a replay of the layer, in sampled iterations",
+        source="Backsight; Bengio, Simard, Frasconi 1994. With a loss at every step it does not "
+        "show vanishing: reach does",
+        per="layer",
+    ),
+    Signal(
+        name="grad_time_cell",
+        title="gradient over time on the cell state",
+        formula="mean over b of ‖∂L/∂c_{t,b}‖, the path through h_t included",
+        axes=("iteration", "time"),
+        unit="loss per cell-state unit",
+        reduction="L2 over units, mean over the sampled sequences",
+        cost="shared with grad_time",
+        source="Hochreiter, Schmidhuber 1997",
+        per="layer",
+    ),
+    Signal(
+        name="reach",
+        title="reach of the gradient",
+        formula="R(k) = E_b‖∂ℓ_b/∂h_{t-k}‖ / E_b‖∂ℓ_b/∂h_t‖, where t is the last step, in the "
+        "layer's own processing order, with a direct gradient, and ℓ_b the loss through that "
+        "step alone",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over units, mean over the sampled sequences that have the lag",
+        cost="shared with grad_time; of cells and embedded inputs two backward passes",
+        source="Backsight; Pascanu, Mikolov, Bengio 2013, §2.1",
+        per="layer",
+    ),
+    Signal(
+        name="half_life",
+        title="half-life of the gradient",
+        formula="smallest k with R(k) ≤ 1/2; the last lag where there is none: then it is at "
+        "least that",
+        axes=("iteration",),
+        unit="steps",
+        reduction="none",
+        cost="none: from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="horizon",
+        title="horizon of the gradient",
+        formula="largest k with R(k) ≥ 0.01; where that is the last lag, it is at least that",
+        axes=("iteration",),
+        unit="steps",
+        reduction="none",
+        cost="none: from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="growth_rate",
+        title="growth rate of the gradient",
+        formula="least-squares slope of ln R(k) over k, where R > 1e-30; negative decays",
+        axes=("iteration",),
+        unit="1/step",
+        reduction="none",
+        cost="none: from reach",
+        source="Backsight; the largest Lyapunov exponent is its limit (Vogt et al. 2022)",
+        per="layer",
+    ),
+    Signal(
+        name="saturation",
+        title="saturated units",
+        formula="share of states with |h| > 0.99; for a gate, share of activations within 0.01 "
+        "of its bounds",
+        axes=("iteration",),
+        unit="1",
+        reduction="over units, steps and the sampled sequences",
+        cost="shared with grad_time",
+        source="Karpathy, Johnson, Fei-Fei 2016",
+        per="layer, or layer and gate",
+    ),
+    Signal(
+        name="weight_norm",
+        title="weight norm",
+        formula="‖θ_p‖ after the step",
+        axes=("iteration",),
+        unit="weight",
+        reduction="L2 over a parameter's elements",
+        cost="one pass over the parameters, in sampled iterations",
+        source="the model",
+        per="parameter",
+    ),
+    Signal(
+        name="update_ratio",
+        title="update ratio",
+        formula="‖θ_p after the step - before‖ / ‖θ_p before‖; 1 for a step away from zero",
+        axes=("iteration",),
+        unit="1",
+        reduction="L2 over a parameter's elements; of more than 2^18, over evenly spaced ones",
+        cost="a copy of the parameters, in sampled iterations",
+        source="Karpathy 2015 (CS231n)",
+        per="parameter",
+    ),
+    Signal(
+        name="spectral_radius",
+        title="spectral radius",
+        formula="max |λ| of W_hh; of a GRU or an LSTM, of the rows that make the new state or the "
+        "candidate",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="eigenvalues of an H×H matrix, so seldom that they take 0.25 % of the time",
+        source="Pascanu, Mikolov, Bengio 2013, §2.1",
+        per="layer",
+    ),
+    Signal(
+        name="sigma_max",
+        title="largest singular value",
+        formula="σ_max of the same matrix: above 1 the gradient may explode",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with spectral_radius",
+        source="Pascanu, Mikolov, Bengio 2013, §2.1",
         per="layer",
     ),
     Signal(

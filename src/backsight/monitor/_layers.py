@@ -1,0 +1,205 @@
+"""The hooks on a model's modules, and what is gathered from them in an iteration."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
+
+from backsight.monitor._outbox import Outbox
+from backsight.probes import (
+    Catcher,
+    GradientProfile,
+    GraphProbe,
+    HiddenNorms,
+    hidden_norms,
+    may_be_stepped,
+    replay,
+)
+
+__all__ = ["Layers"]
+
+Guarded = Callable[..., None]
+"""``guarded(probe, action, *arguments)``: an error switches that probe off, and is no more."""
+
+
+class Layers:
+    """Watches recurrent layers, cells and whatever may be called once a step.
+
+    Args:
+        observing: asked before each forward is looked at; by that it is told of it, too.
+        guarded: runs a measurement.
+        sequences: how many of a batch the replay of a fused layer follows.
+        batch_first: the layout of a named input.
+    """
+
+    def __init__(
+        self,
+        observing: Callable[[], bool | None],
+        guarded: Guarded,
+        *,
+        sequences: int,
+        batch_first: bool,
+    ) -> None:
+        self.recurrent: dict[str, nn.RNNBase | nn.RNNCellBase] = {}
+        """Layers and cells by path."""
+        self.ever_shown: set[str] = set()
+        """Layers whose whole output is measured."""
+        self.seen = False
+        """Whether anything with a time axis has run."""
+        self._observing = observing
+        self._guarded = guarded
+        self._catcher = Catcher(sequences)
+        self._graph = GraphProbe(batch_first=batch_first)
+        # By training mode and by name; the extent of a call is its steps and its elements.
+        self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
+        self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
+        self._handles: list[RemovableHandle] = []
+        self.sample(False)
+
+    def watch(self, path: str, module: nn.Module) -> None:
+        """Put hooks on ``module`` if it is of interest."""
+        if isinstance(module, nn.RNNBase):
+            self.recurrent[path] = module
+            self._handles.append(module.register_forward_pre_hook(self._before(path)))
+            self._handles.append(
+                module.register_forward_hook(self._after_fused(path), with_kwargs=True)
+            )
+        elif may_be_stepped(module):
+            if isinstance(module, nn.RNNCellBase):
+                self.recurrent[path] = module
+            self._handles.append(
+                module.register_forward_hook(self._after_step(path), with_kwargs=True)
+            )
+
+    def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
+        """Measure the reach on what ``embedding`` gives, by what ``model`` returns."""
+
+        def embedded(_module: nn.Module, _inputs: Any, result: Any) -> None:
+            if self._observing() and self._sampling:
+                self.seen = True
+                self._guarded("reach", self._graph.embedded, path, result)
+
+        def returned(_module: nn.Module, _inputs: Any, result: Any) -> None:
+            if self._sampling:
+                self._guarded("reach", self._graph.returned, result)
+
+        self._handles.append(embedding.register_forward_hook(embedded))
+        self._handles.append(model.register_forward_hook(returned))
+
+    def sample(self, yes: bool) -> None:
+        """Whether the iteration that begins is a sampled one."""
+        self._sampling = self._catcher.armed = self._graph.armed = yes
+        self._graph.forget()
+
+    def before_backward(
+        self,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor | None,
+    ) -> dict[str, GradientProfile]:
+        """What can only be measured while the graph is whole."""
+        self._catcher.armed = False  # these passes are not the caller's
+        try:
+            return self._graph.measure(roots, gradients, scale)
+        finally:
+            self._catcher.armed = self._sampling
+
+    def after_backward(self, scale: Tensor | None) -> dict[str, GradientProfile]:
+        """The gradient through time of every fused layer that a gradient has arrived at."""
+        return replay(self._catcher.take(), scale=scale)
+
+    def seal(self, iteration: int, outbox: Outbox) -> None:
+        """One number an iteration, also where a layer ran more than once in it."""
+        shown, self._hidden, self._extent = self.shown, _none(), _none()
+        for name, calls in shown.items():
+            self.ever_shown.add(name)
+            states = sum(call.states for call in calls)
+            mean = torch.stack([call.mean * (call.states / states) for call in calls]).sum()
+            outbox.scalar(f"hidden_norm_mean/{name}", iteration, mean)
+            maximum = torch.stack([call.maximum for call in calls]).amax()
+            outbox.scalar(f"hidden_norm_max/{name}", iteration, maximum)
+            by_step = calls[-1].profile
+            if by_step is not None:
+                outbox.profile(f"hidden_norm/{name}", iteration, by_step)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Steps unrolled in this iteration, and sequence elements processed.
+
+        Calls of a single step are a loop over time; longer ones are windows or branches.
+        """
+        calls = self._extent[bool(self._extent[True])].values()
+        steps = (max(max(t for t, _ in each), sum(t == 1 for t, _ in each)) for each in calls)
+        elements = (sum(count for _, count in each) for each in calls)
+        return max(steps, default=0), max(elements, default=0)
+
+    @property
+    def shown(self) -> Mapping[str, list[HiddenNorms]]:
+        """Norms so far in this iteration, by layer name.
+
+        Calls in eval mode count only where there is none in training mode: else they were a
+        validation's.
+        """
+        return self._hidden[bool(self._extent[True])]
+
+    def close(self) -> None:
+        """Take every hook off and let everything go."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self.sample(False)
+
+    # -- hooks -----------------------------------------------------------------------------
+
+    def _before(self, path: str) -> Callable[[nn.RNNBase, Any], None]:
+        def hook(module: nn.RNNBase, _inputs: Any) -> None:
+            if self._observing() and self._sampling:
+                self._guarded("reach", self._catcher.before, path, module)
+
+        return hook
+
+    def _after_fused(self, path: str) -> Callable[[nn.RNNBase, Any, Any, Any], None]:
+        def hook(module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
+            if not self._observing():
+                return
+            self.seen = True
+            self._guarded("hidden_norm", self._measure_hidden, path, module, result[0])
+            if self._sampling:
+                self._guarded("reach", self._catcher.after, path, module, inputs, named, result)
+
+        return hook
+
+    def _after_step(self, path: str) -> Callable[[nn.Module, Any, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+            cell = isinstance(module, nn.RNNCellBase)
+            if not self._observing():
+                return
+            if cell:
+                self.seen = True
+                state = result[0] if isinstance(result, tuple) else result
+                batch = state.shape[0] if state.dim() > 1 else 1
+                self._extent[module.training].setdefault(path, []).append((1, batch))
+            if self._sampling:
+                self._guarded("reach", self._graph.stepped, path, module, inputs, named, result)
+
+        return hook
+
+    def _measure_hidden(self, path: str, module: nn.RNNBase, output: Any) -> None:
+        norms = hidden_norms(path, module, output, profile=self._sampling)
+        for name, one in norms.items():
+            self._hidden[module.training].setdefault(name, []).append(one)
+        packed = isinstance(output, PackedSequence)
+        data = output.data if packed else output
+        if packed:
+            steps, elements = len(output.batch_sizes), len(data)
+        else:
+            time = 1 if module.batch_first and data.dim() == 3 else 0
+            steps, elements = data.shape[time], data.numel() // data.shape[-1]
+        self._extent[module.training].setdefault(path, []).append((steps, elements))
+
+
+def _none() -> dict[bool, dict[str, list[Any]]]:
+    return {True: {}, False: {}}

@@ -1,0 +1,381 @@
+"""The one façade: step events in, recorded signals out.
+
+An iteration is what one step of the optimizer makes of its gradients::
+
+    forward of a recurrent layer     seen by a module hook
+    backward has ended               gradients as computed, before any clipping
+    optimizer.step()                 seen by optimizer hooks: gradients as applied
+    the iteration has ended
+
+In a loop of the user's own (``automatic``) all of it is seen. An iteration then ends when the
+next one shows itself, by a forward or a backward after a step: gradient accumulation, several
+optimizers that step one after the other, and a closure that is evaluated many times inside a
+step are each one iteration. A trainer that knows better (the loss over all processes, when
+validation runs) tells ``backward_ended`` and ``iteration_ended`` itself.
+
+Observing never changes the run: hooks only read and draw no random numbers. An error in a probe
+is logged once, switches that probe off, and training goes on.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from backsight.errors import SettingError
+from backsight.monitor._backward import Gradients, in_backward, listen
+from backsight.monitor._iteration import Iteration
+from backsight.monitor._layers import Layers
+from backsight.monitor._outbox import Outbox, Sink
+from backsight.monitor._sampling import Parameters, Spectra, record_profiles
+from backsight.monitor._schedule import Every, Schedule
+from backsight.probes import check_input, what_was_found
+
+__all__ = ["Monitor", "check_settings"]
+
+_log = logging.getLogger("backsight")
+
+LOOKED = 10
+"""Iterations without anything recurrent after which that is said."""
+
+
+Returned = TypeVar("Returned")
+Arguments = ParamSpec("Arguments")
+
+
+def _harmless(
+    event: Callable[Concatenate["Monitor", Arguments], Returned],
+) -> Callable[Concatenate["Monitor", Arguments], Returned | None]:
+    """An event that PyTorch calls: whatever fails in it must not reach the training."""
+
+    @wraps(event)
+    def safe(self: "Monitor", *args: Arguments.args, **named: Arguments.kwargs) -> Returned | None:
+        if "events" in self._off:
+            return None
+        try:
+            return event(self, *args, **named)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._failed("events", error)
+            return None
+
+    return safe  # type: ignore[return-value]
+
+
+class Monitor:
+    """Observes a model and its optimizer, and records what it sees.
+
+    Args:
+        model: its recurrent layers, cells and stepped modules are observed; None where
+            :meth:`adopt` will name some.
+        optimizer: its steps are observed; several that step together are one.
+        recorder: where signals go; closing it is its owner's business.
+        every: iterations between samples of the gradient through time, or ``"auto"``.
+        budget: with ``"auto"``, the share of the training time that samples may add.
+        sequences: how many sequences of a batch a sample follows through fused layers.
+        inputs: for a model without recurrent layers, the path of the module that embeds its
+            input.
+        batch_first: False where that module gives ``(T, B, ·)``.
+        iteration: the number of the first iteration.
+        automatic: whether backward passes and iterations are seen rather than told.
+        label: put into the names of the signals, where a run has several monitors.
+
+    Raises:
+        SettingError: a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | None,
+        optimizer: Optimizer | Iterable[Optimizer],
+        recorder: Sink,
+        *,
+        every: Every = "auto",
+        budget: float = 0.01,
+        sequences: int = 8,
+        inputs: str | None = None,
+        batch_first: bool = True,
+        iteration: int = 0,
+        automatic: bool = False,
+        label: str = "",
+    ) -> None:
+        check_settings(model, every, budget, sequences, inputs)
+        self.iteration = iteration
+        self._schedule = Schedule(every, budget)
+        self._optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self._outbox = Outbox(recorder, label)
+        self._parameters = Parameters(self._optimizers)
+        self._spectra = Spectra()
+        self._layers = Layers(
+            self._observing, self._try, sequences=sequences, batch_first=batch_first
+        )
+        self._model = model
+        self._automatic = automatic
+        self._off: set[str] = set()
+        self._aside = False
+        self._in_step = False
+        self._before: list[tuple[int, int]] = []
+        self._handles: list[RemovableHandle] = []
+        if model is not None:
+            self.adopt("", model)
+            if inputs is not None:
+                self._layers.watch_input(inputs, model.get_submodule(inputs), model)
+        for one in self._optimizers:
+            self._handles.append(one.register_step_pre_hook(self._about_to_step))
+            self._handles.append(one.register_step_post_hook(self._stepped))
+        self._leave = listen(self)
+        self._clock = time.perf_counter()
+        self._begin()
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """The newest value of each scalar that has reached the host."""
+        return self._outbox.latest
+
+    @property
+    def found_time(self) -> bool:
+        """Whether anything with a time axis has run."""
+        return self._layers.seen
+
+    def adopt(self, name: str, model: nn.Module) -> None:
+        """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
+        for path, module in model.named_modules():
+            self._layers.watch(".".join(filter(None, (name, path))), module)
+        self._parameters.name(name, model)
+
+    # -- step events, told -----------------------------------------------------------------
+
+    def backward_ended(self, loss: Tensor | None) -> None:
+        """Gradients are complete, unscaled and unclipped.
+
+        Several backward passes before a step add up, as their gradients do.
+
+        Args:
+            loss: the scalar backward was called on, unscaled; None where it is not known.
+        """
+        self._try("loss", self._now.add_loss, loss)
+        self._try("grad_norm", self._now.measure_gradient, self._parameters.of())
+        self._timed("reach", self._replay)
+
+    def iteration_ended(
+        self, *, seq_len: int | None = None, tokens: int | None = None, at: float | None = None
+    ) -> None:
+        """The optimizer has stepped (or has declined to).
+
+        Args:
+            seq_len: steps unrolled in this iteration; as seen by default.
+            tokens: sequence elements learned from, over all processes; as seen by default.
+            at: when, on the clock of ``time.perf_counter``; now by default.
+        """
+        at = time.perf_counter() if at is None else at
+        seconds = max(at - self._clock, 1e-9)
+        steps, elements = self._layers.extent
+        self._try("hidden_norm", self._layers.seal, self.iteration, self._outbox)
+        steps = steps if seq_len is None else seq_len
+        elements = elements if tokens is None else tokens
+        if steps:
+            self._now.numbers["seq_len"] = float(steps)
+        if elements:
+            self._now.numbers["tokens_per_second"] = elements / seconds
+        self._try("scalars", self._now.record, self.iteration, self._outbox)
+        if self._now.sampling:
+            self._try("spectral_radius", self._spectra.record, self._layers.recurrent,
+                      self.iteration, self._outbox)  # fmt: skip
+            self._schedule.sampled(self.iteration, self._now.spent)
+        self._schedule.passed(seconds - self._now.spent)
+        self.iteration += 1
+        self._clock = at
+        if self._outbox.due:
+            self.collect()
+        self._begin()
+
+    def log(self, **values: float | Tensor) -> None:
+        """Record numbers of the caller's own; a tensor's value is not waited for.
+
+        ``loss`` takes the place of the one that was seen.
+        """
+        for name, value in values.items():
+            self._now.numbers[name] = value.detach().sum() if isinstance(value, Tensor) else value
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Validation, sampling: inside, nothing is observed and the clock stands still."""
+        began, self._aside = time.perf_counter(), True
+        try:
+            yield
+        finally:
+            self._aside = False
+            self._clock += time.perf_counter() - began
+
+    def collect(self) -> None:
+        """Bring measured values to the host, in one copy a dtype and device, and record them."""
+        self._try("collect", self._outbox.collect)
+
+    def close(self) -> None:
+        """Record what is left and take every hook off. A second call does nothing."""
+        self._leave()
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        if self._automatic and (self._now.passes or self._now.ended is not None):
+            self.iteration_ended(at=self._now.ended)
+        self._automatic = False
+        self._layers.close()
+        self.collect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- step events, seen -----------------------------------------------------------------
+
+    @_harmless
+    def backward_begins(
+        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
+    ) -> None:
+        """The graph is whole: the time to ask what is freed with it."""
+        if self._aside:
+            return
+        if self._automatic:
+            self._before = self._marks()
+            if self._now.passes and not self._in_step and all(mark < 0 for _, mark in self._before):
+                self.iteration_ended()  # gradients were thrown away without a step
+        self._now.scale = scale
+        if self._now.sampling and not self._in_step_again:
+            self._timed("reach", self._measure_graph, roots, gradients, scale)
+
+    @_harmless
+    def backward_passed(
+        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
+    ) -> None:
+        """Every gradient is in, multiplied by ``scale``."""
+        if self._aside or not self._automatic or self._marks() == self._before:
+            return  # not a pass through these parameters
+        if self._now.ended is not None and not self._in_step:
+            self.iteration_ended(at=self._now.ended)  # no observed layer has shown that it began
+        if self._in_step_again:
+            return  # a closure's later evaluation: the iteration is about the first
+        self._now.passes += 1
+        self._try("loss", self._now.see_loss, roots, gradients, scale)
+        self._try("grad_norm", self._now.measure_gradient, self._parameters.of(), scale)
+        self._timed("reach", self._replay)
+
+    @_harmless
+    def step_skipped(self, optimizer: Optimizer) -> None:
+        """The gradients were not finite: nothing was learned, but the iteration is over."""
+        if self._automatic and optimizer in self._optimizers and self._now.passes:
+            self._now.ended = time.perf_counter()
+
+    @_harmless
+    def _about_to_step(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
+        again = optimizer in self._now.steppers or closure is not None
+        if self._automatic and self._now.ended is not None and again:
+            self.iteration_ended(at=self._now.ended)
+        self._now.steppers.append(optimizer)
+        self._in_step, self._now.passes_before = closure is not None, self._now.passes
+        if closure is None:  # a closure has yet to compute the gradients
+            moving = self._parameters.of([optimizer])
+            self._try("grad_norm_applied", self._now.measure_applied, optimizer, moving)
+        number = self._optimizers.index(optimizer)
+        self._try("lr", self._now.read_settings, optimizer, number)
+        if self._now.sampling:
+            self._timed("update_ratio", self._parameters.about_to_step, optimizer)
+
+    @_harmless
+    def _stepped(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
+        self._in_step = False
+        if self._now.sampling:
+            self._timed(
+                "update_ratio", self._parameters.stepped, optimizer, self.iteration, self._outbox
+            )
+        self._now.ended = time.perf_counter()
+
+    @_harmless
+    def _observing(self) -> bool:
+        """Asked by every hook before it looks at a forward."""
+        if self._aside or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
+            return False
+        if self._automatic and self._now.ended is not None and not self._in_step:
+            self.iteration_ended(at=self._now.ended)
+        return True
+
+    @property
+    def _in_step_again(self) -> bool:
+        return self._in_step and self._now.passes > self._now.passes_before
+
+    def _marks(self) -> list[tuple[int, int]]:
+        """What changes on a parameter when a gradient arrives at it."""
+        return [
+            (id(p.grad), -1 if p.grad is None else p.grad._version)
+            for p in self._parameters.of().values()
+        ]
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """A new iteration."""
+        self._now = Iteration(self._schedule.due(self.iteration))
+        self._layers.sample(self._now.sampling)
+        self._parameters.forget()
+        if self.iteration == LOOKED and not self._layers.seen and self._model is not None:
+            self._try("inputs", _say_nothing_found, self._model)
+
+    def _measure_graph(
+        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
+    ) -> None:
+        profiles = self._layers.before_backward(roots, gradients, scale)
+        record_profiles(profiles, self.iteration, self._outbox)
+
+    def _replay(self) -> None:
+        """The first pass of a sampled iteration that reaches a layer is the one measured."""
+        if not self._now.sampling or self._now.replayed:
+            return
+        profiles = self._layers.after_backward(self._now.scale)
+        if profiles:
+            self._now.replayed = True
+            shown = {*self._layers.shown, *self._layers.ever_shown}
+            record_profiles(profiles, self.iteration, self._outbox, shown)
+
+    def _timed(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
+        """Only of sampled iterations: what it costs belongs to the sample."""
+        began = time.perf_counter()
+        self._try(probe, action, *arguments)
+        if self._now.sampling:
+            self._now.spent += time.perf_counter() - began
+
+    def _try(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
+        """Run a measurement so that its failure costs the measurement, not the training."""
+        if probe in self._off:
+            return
+        try:
+            action(*arguments)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._failed(probe, error)
+
+    def _failed(self, probe: str, error: Exception) -> None:
+        self._off.add(probe)
+        _log.warning("backsight: measuring %s failed and is switched off: %r", probe, error)
+
+
+def check_settings(
+    model: nn.Module | None, every: Every, budget: float, sequences: int, inputs: str | None
+) -> None:
+    """Raise a SettingError for the first setting that makes no sense."""
+    Schedule(every, budget)
+    if not (isinstance(sequences, int) and sequences >= 1):
+        raise SettingError(f"sequences must be at least 1, not {sequences!r}")
+    if model is not None:
+        check_input(model, inputs)
+
+
+def _say_nothing_found(model: nn.Module) -> None:
+    _log.warning("backsight: %s", what_was_found(model))

@@ -1,0 +1,138 @@
+"""Measured values on their way to the recorder.
+
+They stay on the model's device until they are collected, all in one copy a dtype and device: no
+step of a training loop waits for a value.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from backsight.signals import family
+from backsight.signals import member as member_of
+
+__all__ = ["Outbox", "Sink"]
+
+COLLECT_EVERY = 0.4
+"""Seconds between copies from the device: with the recorder's own pace, within a second."""
+
+COLLECT_AT_MOST = 4096
+"""Values held on the device at most, however fast the iterations are."""
+
+
+class Sink(Protocol):
+    """What the monitor needs of a recorder."""
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """One number a signal."""
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """Many samples of a scalar."""
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """One row."""
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """Something that happened."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    names: tuple[str, ...]
+    """One for a scalar or a profile; one an element for a vector of scalars."""
+    iteration: int
+    value: Tensor
+    profile: bool
+
+
+class Outbox:
+    """Values waiting on their device.
+
+    Args:
+        sink: where they go.
+        label: put into every name, where several monitors share a run: ``loss/label``,
+            ``reach/label.rnn.l0``.
+    """
+
+    def __init__(self, sink: Sink, label: str = "") -> None:
+        self.latest: dict[str, float] = {}
+        """The newest value of each scalar that has reached the host."""
+        self._sink = sink
+        self._label = label
+        self._waiting: list[_Waiting] = []
+        self._collected = time.perf_counter()
+
+    def scalar(self, name: str, iteration: int, value: Tensor) -> None:
+        """Keep a value where it is, free of its graph and safe from being overwritten."""
+        self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
+
+    def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
+        """The same for ``(n,)`` values, a signal each."""
+        self._waiting.append(
+            _Waiting(tuple(map(self._full, names)), iteration, _kept(values), False)
+        )
+
+    def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None:
+        """The same for a row ``(width,)``; one on the host needs not wait."""
+        name = self._full(name)
+        if isinstance(row, Tensor):
+            self._waiting.append(_Waiting((name,), iteration, _kept(row), True))
+        else:
+            self._sink.profile(name, iteration, row)
+
+    def here(self, iteration: int, values: dict[str, float]) -> None:
+        """Numbers that are on the host already."""
+        named = {self._full(name): value for name, value in values.items()}
+        self._sink.scalars(iteration, named)
+        self.latest.update(named)
+
+    def _full(self, name: str) -> str:
+        if not self._label:
+            return name
+        of, member = family(name), member_of(name)
+        return f"{of}/{self._label}.{member}" if member else f"{of}/{self._label}"
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to collect."""
+        waits = time.perf_counter() - self._collected > COLLECT_EVERY
+        return waits or len(self._waiting) > COLLECT_AT_MOST
+
+    def collect(self) -> None:
+        """Bring everything to the host and record it."""
+        self._collected = time.perf_counter()
+        waiting, self._waiting = self._waiting, []
+        kinds: dict[tuple[torch.dtype, torch.device], list[_Waiting]] = {}
+        for item in waiting:
+            kinds.setdefault((item.value.dtype, item.value.device), []).append(item)
+        for items in kinds.values():
+            self._bring(items)
+
+    def _bring(self, items: list[_Waiting]) -> None:
+        flat = torch.cat([item.value.reshape(-1) for item in items]).cpu().numpy()
+        scalars: dict[str, tuple[list[int], list[int]]] = {}
+        start = 0
+        for item in items:
+            size = item.value.numel()
+            if item.profile:
+                self._sink.profile(item.names[0], item.iteration, flat[start : start + size])
+            else:
+                for place, name in enumerate(item.names, start):
+                    iterations, places = scalars.setdefault(name, ([], []))
+                    iterations.append(item.iteration)
+                    places.append(place)
+            start += size
+        for name, (iterations, places) in scalars.items():
+            self._sink.series(name, iterations, flat[places])
+            self.latest[name] = float(flat[places[-1]])
+
+
+def _kept(value: Tensor) -> Tensor:
+    wide = value.dtype in (torch.float32, torch.float64)
+    return value.detach().clone() if wide else value.detach().float()

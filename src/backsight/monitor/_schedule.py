@@ -1,0 +1,72 @@
+"""When to sample: every so many iterations, or as often as a budget of time allows."""
+
+import math
+from typing import Literal
+
+from backsight.errors import SettingError
+
+__all__ = ["Every", "Schedule"]
+
+Every = int | Literal["auto"]
+
+RARELY = 1000
+"""Iterations between samples at most, whatever they cost."""
+
+SECOND = 5
+"""The second sample: the first one's cost holds what is only paid once (kernels found, memory
+got), and would postpone it needlessly."""
+
+MEMORY = 0.2
+"""Weight of the newest cost in the running estimate."""
+
+
+class Schedule:
+    """Decides which iterations are sampled.
+
+    With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
+    expected cost has been earned. What is sampled depends on timing; what is trained does not.
+
+    Args:
+        every: iterations between samples, or ``"auto"``.
+        budget: share of the training time that sampling may add.
+
+    Raises:
+        SettingError: no such interval or budget.
+    """
+
+    def __init__(self, every: Every, budget: float) -> None:
+        whole = isinstance(every, int) and not isinstance(every, bool)
+        if every != "auto" and not (whole and every >= 1):
+            raise SettingError(f'every must be "auto" or at least 1 iteration, not {every!r}')
+        if not 0 < budget <= 1:
+            raise SettingError(f"budget must be a share of the time, such as 0.01, not {budget!r}")
+        self.cost = math.nan
+        """Seconds that a sample is expected to take."""
+        self._every = every
+        self._budget = budget
+        self._earned = 0.0
+        self._taken = 0
+        self._last = 0
+
+    def due(self, iteration: int) -> bool:
+        """Whether ``iteration``, which begins, is to be sampled."""
+        if isinstance(self._every, int):
+            return iteration % self._every == 0
+        since = iteration - self._last
+        if self._taken == 0 or since >= RARELY:
+            return True
+        return since >= SECOND if self._taken == 1 else self._earned >= self.cost
+
+    def sampled(self, iteration: int, seconds: float) -> None:
+        """``iteration`` was sampled, which took so long."""
+        self._taken += 1
+        self._last = iteration
+        if self._taken <= 2:
+            self.cost = seconds
+        else:
+            self.cost += MEMORY * (seconds - self.cost)
+        self._earned = max(self._earned - seconds, -seconds) if self._taken > 2 else 0.0
+
+    def passed(self, seconds: float) -> None:
+        """An iteration took so long, its sampling left out."""
+        self._earned += self._budget * seconds

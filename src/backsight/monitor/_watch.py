@@ -1,0 +1,172 @@
+"""``watch``: a monitor around the user's own loop, which stays as it is."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+from torch.optim import Optimizer
+
+from backsight.errors import SettingError
+from backsight.monitor._monitor import Monitor, check_settings
+from backsight.monitor._schedule import Every
+from backsight.signals import Recorder, Run, free_name
+
+__all__ = ["Nowhere", "Watching", "describe_models", "is_first_process", "unwrapped", "watch"]
+
+
+class Watching(Monitor):
+    """A monitor that sees everything itself, and owns its run."""
+
+    def __init__(self, recorder: Recorder | None, *args: Any, **settings: Any) -> None:
+        self.recorder = recorder
+        super().__init__(*args, **settings)
+
+    @property
+    def run(self) -> Run | None:
+        """The run so far; None in a process that does not record."""
+        return Run(self.recorder.path) if self.recorder else None
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take every hook off, record what is left and close the run.
+
+        Args:
+            error: what ended the training, where something did.
+        """
+        super().close()
+        if self.recorder is None:
+            return
+        if error is None:
+            self.recorder.close()
+        else:
+            self.recorder.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        error = exception[1] if len(exception) > 1 else None
+        self.close(error if isinstance(error, BaseException) else None)
+
+
+def watch(
+    model: nn.Module,
+    optimizer: Optimizer | Iterable[Optimizer],
+    run: Path | str | None = None,
+    *,
+    every: Every = "auto",
+    budget: float = 0.01,
+    sequences: int = 8,
+    inputs: str | None = None,
+    batch_first: bool = True,
+    config: Mapping[str, Any] | None = None,
+) -> Watching:
+    """Observe a training loop of your own, in which nothing changes.
+
+    Losses, gradient norms and hidden-state norms are recorded in every iteration; how far back
+    the gradient reaches in sampled ones. Parameters, optimizer state, random numbers and outputs
+    stay bit-identical. To be used around the loop (``with backsight.watch(…):``), or closed at
+    its end. Under ``torchrun`` the first process records.
+
+    Args:
+        model: its recurrent layers (``nn.RNN``, ``nn.GRU``, ``nn.LSTM``), cells and modules that
+            are called once a step are measured.
+        optimizer: an iteration is one step of it; a list of optimizers that step together.
+        run: the folder to create; ``runs/<model>-<number>`` by default.
+        every: iterations between samples, or ``"auto"``: as often as ``budget`` allows.
+        budget: share of the training time that sampling may add, such as 0.01.
+        sequences: how many sequences of each batch a sample follows through fused layers.
+        inputs: for any other sequence model, the path of the module whose output is the embedded
+            input: the reach is taken there.
+        batch_first: False where that output is ``(T, B, ·)``.
+        config: settings of yours, kept in ``run.json``.
+
+    Returns:
+        the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.aside()`` around a
+        validation without ``no_grad``, ``monitor.close()`` where there is no ``with``.
+
+    Raises:
+        SettingError: an argument is not what is expected.
+        RunError: the folder exists already or cannot be made.
+    """
+    if not isinstance(model, nn.Module):
+        raise SettingError(f"watch expects the model first, an nn.Module, not {model!r:.80}")
+    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else optimizer
+    if not isinstance(optimizers, Iterable) or not (optimizers := list(optimizers)):
+        raise SettingError(f"watch expects an optimizer, or several, not {optimizer!r:.80}")
+    for one in optimizers:
+        if not isinstance(one, Optimizer):
+            raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")
+    plain = unwrapped(model)
+    check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
+    if not is_first_process():
+        return Watching(None, None, [], Nowhere())
+    path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
+    settings = {"every": every, "budget": budget, "sequences": sequences, "inputs": inputs}
+    recorder = Recorder(path, kind="watch", config={**settings, **(config or {})})
+    recorder.event("models", 0, describe_models({"": plain}))
+    return Watching(
+        recorder,
+        plain,
+        optimizers,
+        recorder,
+        every=every,
+        budget=budget,
+        sequences=sequences,
+        inputs=inputs,
+        batch_first=batch_first,
+        automatic=True,
+    )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside data-parallel and compiling wrappers: its paths are the user's own."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that records, of those that train together."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank() == 0
+    return os.environ.get("RANK", "0") == "0"
+
+
+def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """What is watched, for the run: classes, parameters, and each module by its path."""
+    return {
+        name or "model": {
+            "class": type(model).__name__,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "recurrent": {
+                path or type(module).__name__: repr(module)
+                for path, module in model.named_modules()
+                if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+            },
+        }
+        for name, model in models.items()
+    }
+
+
+class Nowhere:
+    """A recorder that keeps nothing."""
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """Nothing."""
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """Nothing."""
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """Nothing."""

@@ -1,0 +1,148 @@
+"""Norms of parameters, of their gradients and of their updates; one matrix of every layer."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from backsight.probes._precision import norm_dtype
+
+__all__ = [
+    "WIDEST",
+    "Updates",
+    "gradient_norm",
+    "gradient_norms",
+    "recurrent_matrix",
+    "spectrum",
+    "total_norm",
+]
+
+ELEMENTS = 1 << 18
+"""Of a larger parameter, the update is measured on that many of its elements, evenly spaced."""
+
+WIDEST = 1024
+"""Units from which the eigenvalues are too dear (a second, and growing with the cube)."""
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
+    """``‖∂L/∂θ‖`` over the parameters that have a gradient, as a scalar on their device.
+
+    None where no parameter has one: nothing was measured, which is not the same as zero.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return total_norm(gradient_norms(gradients)) if gradients else None
+
+
+@torch.no_grad()
+def gradient_norms(gradients: Sequence[Tensor]) -> Tensor:
+    """``(n,)``: the L2 norm of each of ``n ≥ 1`` gradients, on the first one's device."""
+    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
+    first = dense[0]
+    alike = all(g.dtype == first.dtype and g.device == first.device for g in dense)
+    if alike and first.dtype in (torch.float32, torch.float64) and _is_free_to_read(first):
+        # In the gradients' own arithmetic, which is fast, unless the squares overflowed in it.
+        quick = torch.stack(torch._foreach_norm(dense))
+        if math.isfinite(quick.sum().item()):
+            return quick
+    norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)).to(first.device) for g in dense]
+    return torch.stack(norms)
+
+
+def _is_free_to_read(tensor: Tensor) -> bool:
+    """On an accelerator, looking at a value waits for all that was launched before it."""
+    return tensor.device.type == "cpu"
+
+
+def total_norm(norms: Tensor) -> Tensor:
+    """The L2 norm of everything, from the norms of its parts."""
+    total: Tensor = torch.linalg.vector_norm(norms, dtype=norm_dtype(norms))
+    return total
+
+
+class Updates:
+    """How far one optimizer step moves each parameter: made before it, asked after it.
+
+    Args:
+        parameters: by name.
+    """
+
+    @torch.no_grad()
+    def __init__(self, parameters: dict[str, nn.Parameter]) -> None:
+        self.names = tuple(parameters)
+        self._parameters = list(parameters.values())
+        self._before = [_some(p).clone() for p in self._parameters]
+
+    @torch.no_grad()
+    def measure(self) -> tuple[Tensor, Tensor]:
+        """``(n,)`` each: ``‖θ‖`` after the step, and ``‖θ_after - θ_before‖ / ‖θ_before‖``."""
+        weights, ratios = [], []
+        device = self._parameters[0].device
+        for parameter, before in zip(self._parameters, self._before, strict=True):
+            after, dtype = _some(parameter), norm_dtype(before)
+            moved = torch.linalg.vector_norm(after - before, dtype=dtype)
+            size = torch.linalg.vector_norm(before, dtype=dtype)
+            # From zero (a fresh bias) every step is a whole one: 1; no step from zero is 0.
+            size = torch.where(size > 0, size, torch.where(moved > 0, moved, 1))
+            ratio = moved / size
+            weights.append(torch.linalg.vector_norm(parameter, dtype=dtype).to(device))
+            ratios.append(ratio.to(device))
+        return torch.stack(weights), torch.stack(ratios)
+
+
+def _some(parameter: nn.Parameter) -> Tensor:
+    """All elements of a parameter; of a large one, evenly spaced ones that meet every column."""
+    flat = parameter.detach().reshape(-1)
+    if flat.numel() <= ELEMENTS:
+        return flat
+    stride = -(-flat.numel() // ELEMENTS)
+    while math.gcd(stride, parameter.shape[-1]) > 1:
+        stride += 1
+    return flat[::stride]
+
+
+def recurrent_matrix(module: nn.RNNBase | nn.RNNCellBase) -> dict[str, Tensor]:
+    """The part of each layer's ``W_hh`` through which the state makes the next one.
+
+    By the layer's suffix (``.l0``; empty for a cell): the whole of an RNN's, the rows of a GRU's
+    new state, those of an LSTM's candidate.
+    """
+    if isinstance(module, nn.RNNBase):
+        pairs = zip(module._flat_weights_names, module._flat_weights, strict=True)
+        found = {
+            name.removeprefix("weight_hh_"): w.detach()
+            for name, w in pairs
+            if w is not None and name.startswith("weight_hh_")
+        }
+        found = {f".{suffix}": w for suffix, w in found.items()}
+    else:
+        found = {"": module.weight_hh.detach()}
+    blocks = {}
+    for suffix, w in found.items():
+        gates = {"GRU": 3, "LSTM": 4}.get(_kind(module), 1)
+        blocks[suffix] = w.chunk(gates, dim=0)[2 if gates > 1 else 0]
+    return blocks
+
+
+def _kind(module: nn.Module) -> str:
+    if isinstance(module, nn.RNNBase):
+        return module.mode
+    if isinstance(module, nn.GRUCell):
+        return "GRU"
+    return "LSTM" if isinstance(module, nn.LSTMCell) else "RNN"
+
+
+@torch.no_grad()
+def spectrum(matrix: Tensor) -> tuple[float, float]:
+    """``max |λ|`` and ``σ_max`` of a matrix.
+
+    The first is NaN where the matrix is not square (an LSTM with a projection), is wider than
+    1024 or is not finite; the second where it is not finite.
+    """
+    w = matrix.detach().cpu().double()
+    if not bool(torch.isfinite(w).all()):
+        return math.nan, math.nan
+    rows, columns = w.shape
+    sigma = torch.linalg.eigvalsh(w.T @ w)[-1].clamp(min=0).sqrt().item()
+    square = rows == columns <= WIDEST
+    return (torch.linalg.eigvals(w).abs().max().item() if square else math.nan), sigma
