@@ -11,6 +11,7 @@ from backsight.errors import BacksightError, SettingError
 __all__ = ["main"]
 
 COMMANDS = {
+    "run": "run any PyTorch training script unchanged, observed",
     "train": "train a model of the built-in lab, instrumented",
     "report": "write one self-contained HTML page about a run",
     "runs": "list runs: status, iterations, last loss, age",
@@ -22,12 +23,18 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    ``--debug`` anywhere before ``--`` shows the traceback of an error as well.
+    ``--debug`` shows the traceback of an error as well. What ``run`` hands to a script is the
+    script's.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    if debug:
-        words.remove("--debug")
+    own: list[str] = words
+    handed_on: list[str] = []
+    if words[:1] == ["run"]:
+        from backsight.cli._run import split
+
+        own, handed_on = split(words)
+    debug = "--debug" in own
+    words = [word for word in own if word != "--debug"] + handed_on
     try:
         return _dispatch(words)
     except BacksightError as error:

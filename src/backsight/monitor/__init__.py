@@ -1,6 +1,7 @@
 """Observes a training loop: step events in, recorded signals out."""
 
 from backsight.monitor._monitor import Monitor
-from backsight.monitor._watch import watch
+from backsight.monitor._process import LateRecorder, ProcessMonitor
+from backsight.monitor._watch import is_first_process, watch
 
-__all__ = ["Monitor", "watch"]
+__all__ = ["LateRecorder", "Monitor", "ProcessMonitor", "is_first_process", "watch"]

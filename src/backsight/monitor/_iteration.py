@@ -36,8 +36,8 @@ class Iteration:
     """Backward passes so far."""
     passes_before: int = 0
     """Those before the step under way."""
-    steppers: list[Optimizer] = field(default_factory=list)
-    """Optimizers that have begun to step."""
+    steppers: list[int] = field(default_factory=list)
+    """Identities of optimizers that have begun to step."""
     ended: float | None = None
     """When the newest step ended: the iteration is over unless another optimizer steps."""
     replayed: bool = False

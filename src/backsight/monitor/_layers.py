@@ -1,5 +1,6 @@
 """The hooks on a model's modules, and what is gathered from them in an iteration."""
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,11 @@ class Layers:
         sequences: int,
         batch_first: bool,
     ) -> None:
-        self.recurrent: dict[str, nn.RNNBase | nn.RNNCellBase] = {}
-        """Layers and cells by path."""
+        self.recurrent: weakref.WeakValueDictionary[str, nn.RNNBase | nn.RNNCellBase] = (
+            weakref.WeakValueDictionary()
+        )
+        """Layers and cells by path; the caller's to keep alive."""
+        self._watched: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.ever_shown: set[str] = set()
         """Layers whose whole output is measured."""
         self.seen = False
@@ -60,7 +64,10 @@ class Layers:
         self.sample(False)
 
     def watch(self, path: str, module: nn.Module) -> None:
-        """Put hooks on ``module`` if it is of interest."""
+        """Put hooks on ``module`` if it is of interest and has none yet."""
+        if module in self._watched:
+            return
+        self._watched.add(module)
         if isinstance(module, nn.RNNBase):
             self.recurrent[path] = module
             self._handles.append(module.register_forward_pre_hook(self._before(path)))

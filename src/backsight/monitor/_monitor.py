@@ -19,6 +19,7 @@ is logged once, switches that probe off, and training goes on.
 
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -29,16 +30,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from backsight.errors import SettingError
 from backsight.monitor._backward import Gradients, in_backward, listen
 from backsight.monitor._iteration import Iteration
 from backsight.monitor._layers import Layers
 from backsight.monitor._outbox import Outbox, Sink
 from backsight.monitor._sampling import Parameters, Spectra, record_profiles
 from backsight.monitor._schedule import Every, Schedule
-from backsight.probes import check_input, what_was_found
+from backsight.monitor._settings import check_settings
+from backsight.probes import what_was_found
 
-__all__ = ["Monitor", "check_settings"]
+__all__ = ["Monitor"]
 
 _log = logging.getLogger("backsight")
 
@@ -108,14 +109,13 @@ class Monitor:
         check_settings(model, every, budget, sequences, inputs)
         self.iteration = iteration
         self._schedule = Schedule(every, budget)
-        self._optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         self._outbox = Outbox(recorder, label)
-        self._parameters = Parameters(self._optimizers)
+        self._parameters = Parameters()
         self._spectra = Spectra()
         self._layers = Layers(
             self._observing, self._try, sequences=sequences, batch_first=batch_first
         )
-        self._model = model
+        self._model = None if model is None else weakref.ref(model)
         self._automatic = automatic
         self._off: set[str] = set()
         self._aside = False
@@ -125,10 +125,9 @@ class Monitor:
         if model is not None:
             self.adopt("", model)
             if inputs is not None:
-                self._layers.watch_input(inputs, model.get_submodule(inputs), model)
-        for one in self._optimizers:
-            self._handles.append(one.register_step_pre_hook(self._about_to_step))
-            self._handles.append(one.register_step_post_hook(self._stepped))
+                self.adopt_input(inputs, model)
+        for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
+            self.add(one)
         self._leave = listen(self)
         self._clock = time.perf_counter()
         self._begin()
@@ -143,11 +142,41 @@ class Monitor:
         """Whether anything with a time axis has run."""
         return self._layers.seen
 
+    def add(self, optimizer: Optimizer) -> None:
+        """Observe the steps of one more optimizer."""
+        self._parameters.add(optimizer)
+        self._handles.append(optimizer.register_step_pre_hook(self._about_to_step))
+        self._handles.append(optimizer.register_step_post_hook(self._stepped))
+
+    def moves(self, model: nn.Module) -> bool:
+        """Whether any parameter of ``model`` is one that is observed."""
+        mine = {id(parameter) for parameter in self._parameters.of().values()}
+        return any(id(parameter) in mine for parameter in model.parameters())
+
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
         for path, module in model.named_modules():
             self._layers.watch(".".join(filter(None, (name, path))), module)
         self._parameters.name(name, model)
+
+    def adopt_input(self, path: str, model: nn.Module) -> None:
+        """Take the reach of ``model`` on what its module ``path`` gives."""
+        self._layers.watch_input(path, model.get_submodule(path), model)
+
+    def join(self, other: "Monitor") -> None:
+        """Take over what another monitor observes, which has recorded nothing yet."""
+        other.close()
+        for optimizer in other._parameters.optimizers():
+            self.add(optimizer)
+
+    @property
+    def label(self) -> str:
+        """What is put into the names of the signals."""
+        return self._outbox.label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._outbox.label = label
 
     # -- step events, told -----------------------------------------------------------------
 
@@ -271,21 +300,21 @@ class Monitor:
     @_harmless
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""
-        if self._automatic and optimizer in self._optimizers and self._now.passes:
+        if self._automatic and self._parameters.number(optimizer) >= 0 and self._now.passes:
             self._now.ended = time.perf_counter()
 
     @_harmless
     def _about_to_step(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
-        again = optimizer in self._now.steppers or closure is not None
+        again = id(optimizer) in self._now.steppers or closure is not None
         if self._automatic and self._now.ended is not None and again:
             self.iteration_ended(at=self._now.ended)
-        self._now.steppers.append(optimizer)
+        self._now.steppers.append(id(optimizer))
         self._in_step, self._now.passes_before = closure is not None, self._now.passes
         if closure is None:  # a closure has yet to compute the gradients
-            moving = self._parameters.of([optimizer])
+            moving = self._parameters.of(optimizer)
             self._try("grad_norm_applied", self._now.measure_applied, optimizer, moving)
-        number = self._optimizers.index(optimizer)
+        number = self._parameters.number(optimizer)
         self._try("lr", self._now.read_settings, optimizer, number)
         if self._now.sampling:
             self._timed("update_ratio", self._parameters.about_to_step, optimizer)
@@ -327,7 +356,9 @@ class Monitor:
         self._layers.sample(self._now.sampling)
         self._parameters.forget()
         if self.iteration == LOOKED and not self._layers.seen and self._model is not None:
-            self._try("inputs", _say_nothing_found, self._model)
+            model = self._model()
+            if model is not None:
+                _log.warning("backsight: %s", what_was_found(model))
 
     def _measure_graph(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
@@ -364,18 +395,3 @@ class Monitor:
     def _failed(self, probe: str, error: Exception) -> None:
         self._off.add(probe)
         _log.warning("backsight: measuring %s failed and is switched off: %r", probe, error)
-
-
-def check_settings(
-    model: nn.Module | None, every: Every, budget: float, sequences: int, inputs: str | None
-) -> None:
-    """Raise a SettingError for the first setting that makes no sense."""
-    Schedule(every, budget)
-    if not (isinstance(sequences, int) and sequences >= 1):
-        raise SettingError(f"sequences must be at least 1, not {sequences!r}")
-    if model is not None:
-        check_input(model, inputs)
-
-
-def _say_nothing_found(model: nn.Module) -> None:
-    _log.warning("backsight: %s", what_was_found(model))

@@ -64,7 +64,7 @@ class Outbox:
         self.latest: dict[str, float] = {}
         """The newest value of each scalar that has reached the host."""
         self._sink = sink
-        self._label = label
+        self.label = label
         self._waiting: list[_Waiting] = []
         self._collected = time.perf_counter()
 
@@ -93,10 +93,10 @@ class Outbox:
         self.latest.update(named)
 
     def _full(self, name: str) -> str:
-        if not self._label:
+        if not self.label:
             return name
         of, member = family(name), member_of(name)
-        return f"{of}/{self._label}.{member}" if member else f"{of}/{self._label}"
+        return f"{of}/{self.label}.{member}" if member else f"{of}/{self.label}"
 
     @property
     def due(self) -> bool:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Collection, Mapping
+import weakref
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import nn
 from torch.optim import Optimizer
@@ -49,14 +50,14 @@ def record_profiles(
 
 
 class Parameters:
-    """The parameters of some optimizers, by name.
+    """The parameters of some optimizers, by name; neither is kept alive.
 
     Asked anew each time: a group may be added later. A parameter that no observed module holds
     is called after its place: ``group0.3``.
     """
 
-    def __init__(self, optimizers: list[Optimizer]) -> None:
-        self._optimizers = optimizers
+    def __init__(self) -> None:
+        self._optimizers: list[tuple[weakref.ref[Optimizer], int]] = []
         self._names: dict[int, str] = {}
         self._updates: dict[int, Updates] = {}
 
@@ -65,11 +66,38 @@ class Parameters:
         for path, parameter in model.named_parameters():
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
 
-    def of(self, optimizers: list[Optimizer] | None = None) -> dict[str, nn.Parameter]:
-        """Every parameter that some, or all, of the optimizers move."""
+    def add(self, optimizer: Optimizer) -> None:
+        """The parameters of one more optimizer; it is not kept alive."""
+        shared = [number for other, number in self._live() if self._share(other, optimizer)]
+        numbers = [number for _, number in self._optimizers]
+        number = shared[0] if shared else max(numbers, default=-1) + 1
+        self._optimizers.append((weakref.ref(optimizer), number))
+
+    def number(self, optimizer: Optimizer) -> int:
+        """Tells optimizers of different parameters apart; -1 for a stranger."""
+        return next((number for other, number in self._live() if other is optimizer), -1)
+
+    def optimizers(self) -> list[Optimizer]:
+        """Those that are still there."""
+        return [optimizer for optimizer, _ in self._live()]
+
+    def _live(self) -> Iterator[tuple[Optimizer, int]]:
+        for reference, number in self._optimizers:
+            optimizer = reference()
+            if optimizer is not None:
+                yield optimizer, number
+
+    @staticmethod
+    def _share(one: Optimizer, other: Optimizer) -> bool:
+        mine = {id(p) for group in one.param_groups for p in group["params"]}
+        return any(id(p) in mine for group in other.param_groups for p in group["params"])
+
+    def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]:
+        """Every parameter that one, or any, of the optimizers moves."""
         found = {}
-        for optimizer in self._optimizers if optimizers is None else optimizers:
-            number = self._optimizers.index(optimizer)
+        for optimizer, number in self._live():
+            if only is not None and optimizer is not only:
+                continue
             stem = f"optimizer{number + 1}." if number else ""
             for which, group in enumerate(optimizer.param_groups):
                 for place, parameter in enumerate(group["params"]):
@@ -79,7 +107,7 @@ class Parameters:
 
     def about_to_step(self, optimizer: Optimizer) -> None:
         """Remember where the parameters are."""
-        moving = {n: p for n, p in self.of([optimizer]).items() if p.numel()}
+        moving = {n: p for n, p in self.of(optimizer).items() if p.numel()}
         self._updates[id(optimizer)] = Updates(moving)
 
     def stepped(self, optimizer: Optimizer, iteration: int, outbox: Outbox) -> None:

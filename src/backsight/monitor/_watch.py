@@ -11,8 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from backsight.errors import SettingError
-from backsight.monitor._monitor import Monitor, check_settings
+from backsight.monitor._monitor import Monitor
 from backsight.monitor._schedule import Every
+from backsight.monitor._settings import check_settings
 from backsight.signals import Recorder, Run, free_name
 
 __all__ = ["Nowhere", "Watching", "describe_models", "is_first_process", "unwrapped", "watch"]

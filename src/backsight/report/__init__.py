@@ -7,9 +7,16 @@ from backsight._lazy import lazy
 if TYPE_CHECKING:
     from backsight.report._page import write_report
     from backsight.report._terminal import TrainingView
-    from backsight.report._words import duration, number, summary
+    from backsight.report._words import duration, number, reach_sentences, summary
 
-__all__ = ["TrainingView", "duration", "number", "summary", "write_report"]
+__all__ = [
+    "TrainingView",
+    "duration",
+    "number",
+    "reach_sentences",
+    "summary",
+    "write_report",
+]
 
 __getattr__ = lazy(
     __name__,
@@ -17,6 +24,7 @@ __getattr__ = lazy(
         "TrainingView": "backsight.report._terminal",
         "duration": "backsight.report._words",
         "number": "backsight.report._words",
+        "reach_sentences": "backsight.report._words",
         "summary": "backsight.report._words",
         "write_report": "backsight.report._page",
     },

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.signals import Run, Series, member, spell
+from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
 
-__all__ = ["duration", "median", "number", "samples", "setup", "summary"]
+__all__ = ["duration", "median", "number", "reach_sentences", "samples", "setup", "summary"]
 
 CELLS = {
     "rnn": "Vanilla RNN (tanh)",
@@ -56,8 +56,27 @@ def samples(run: Run) -> list[tuple[int, str, float]]:
 
 def summary(run: Run) -> list[str]:
     """The run in a few sentences, each from the recorded numbers."""
-    parts = (_what, _ending, _learning, _gradient, _hidden, _non_finite)
-    return [sentence for part in parts if (sentence := part(run))]
+    before = [_what(run), _ending(run), _learning(run), _gradient(run)]
+    after = [_hidden(run), _non_finite(run)]
+    return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
+
+
+def reach_sentences(run: Run) -> list[str]:
+    """How far back the gradient of each layer reached in its last sample, and in its first."""
+    sentences = []
+    for name in run.members("reach", profile=True):
+        profile = run.profile(name)
+        iteration, row = profile.iterations[-1], profile.rows[-1]
+        sentence = f"{member(name)}: {reach_words(row)}"
+        began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
+        if began is not None and now is not None and began != now and len(row) > 1:
+            sentence += (
+                f"; at the beginning it was below 1 % after {began}"
+                if not began.censored
+                else "; at the beginning every step was reached"
+            )
+        sentences.append(f"{sentence} (iteration {iteration:,}).")
+    return sentences
 
 
 def _what(run: Run) -> str:

@@ -5,13 +5,28 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._grad_time import grad_time
 from backsight.report.figures._gradient_norm import gradient_norm
 from backsight.report.figures._hidden_norm import hidden_norm
 from backsight.report.figures._hidden_norm_time import hidden_norm_time
 from backsight.report.figures._loss import loss
+from backsight.report.figures._reach import reach
+from backsight.report.figures._reach_time import reach_time
+from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
 
-__all__ = ["FIGURES", "Entry", "gradient_norm", "hidden_norm", "hidden_norm_time", "loss"]
+__all__ = [
+    "FIGURES",
+    "Entry",
+    "grad_time",
+    "gradient_norm",
+    "hidden_norm",
+    "hidden_norm_time",
+    "loss",
+    "reach",
+    "reach_time",
+    "update_ratio",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +44,32 @@ FIGURES = (
     Entry(
         "loss",
         "Loss",
-        "Below the bigram line the network uses more than the previous character; at the unigram "
-        "line it has only learned which characters are frequent.",
+        "What the training minimises. In a run on text, below the bigram line the network uses "
+        "more than the previous character; at the unigram line it has only learned which are "
+        "frequent.",
         loss,
+    ),
+    Entry(
+        "reach",
+        "Reach of the gradient",
+        "The gradient of the last loss on the state k steps before it, relative to lag 0. What is "
+        "below 1 % teaches next to nothing; a straight line is exponential decay (down) or "
+        "explosion (up); a line that ends was cut, as by a detached state.",
+        reach,
+    ),
+    Entry(
+        "reach-time",
+        "Reach during training",
+        "Each column is one sampled iteration: bright is reached, dark is forgotten. A bright "
+        "region that climbs is a network that learns to look further back.",
+        reach_time,
+    ),
+    Entry(
+        "grad-time",
+        "Gradient over the steps of a window",
+        "All of the loss that arrives at each step, from its own output and from later ones. With "
+        "a loss at every step it is level even where nothing reaches far: judge that by the reach.",
+        grad_time,
     ),
     Entry(
         "gradient-norm",
@@ -54,5 +92,12 @@ FIGURES = (
         "Colour that changes upwards is drift along the sequence. Long runs show the largest of "
         "the samples in a column; red is not finite.",
         hidden_norm_time,
+    ),
+    Entry(
+        "update-ratio",
+        "Update ratio of every parameter",
+        "How far a step moves a parameter, relative to its size. Around 0.001 (dotted) is usual; "
+        "near 1 the step is far too large, and a parameter far below the others hardly learns.",
+        update_ratio,
     ),
 )

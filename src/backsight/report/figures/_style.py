@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from backsight.report._thin import Thinned, thin
 from backsight.signals import Run
 
-__all__ = ["COLOURS", "add_series", "empty", "figure", "log_axis", "mark", "wide_range"]
+__all__ = [
+    "ALARM",
+    "COLOURS",
+    "add_series",
+    "empty",
+    "figure",
+    "log_axis",
+    "mark",
+    "note",
+    "place_log_axis",
+    "wide_range",
+]
 
 COLOURS = ("#2f6fde", "#e07b39", "#0f8b8d", "#8250df", "#bf3989", "#57606a")
 ALARM = "#d1242f"
@@ -19,8 +30,8 @@ INK = "#1b1f24"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
-def figure(y_title: str, *, height: int = 340) -> go.Figure:
-    """An empty figure over iterations."""
+def figure(y_title: str, *, height: int = 340, x_title: str = "iteration") -> go.Figure:
+    """An empty figure, over iterations unless told otherwise."""
     return go.Figure(
         layout={
             "template": "none",
@@ -31,7 +42,7 @@ def figure(y_title: str, *, height: int = 340) -> go.Figure:
             "plot_bgcolor": "#ffffff",
             "hovermode": "x unified",
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "xaxis": {"title": {"text": "iteration"}, **_axis()},
+            "xaxis": {"title": {"text": x_title}, **_axis()},
             "yaxis": {
                 "title": {"text": y_title, "standoff": 8},
                 "automargin": True,
@@ -120,7 +131,11 @@ def log_axis(fig: go.Figure, parts: Iterable[Thinned]) -> None:
 
     Plotly's own labels between decades are bare digits: 0.5 reads as "5".
     """
-    values = _together(parts)
+    place_log_axis(fig, _together(parts))
+
+
+def place_log_axis(fig: go.Figure, values: NDArray[np.floating[Any]]) -> None:
+    """The same from positive values, which then fill the picture."""
     fig.update_layout(yaxis={"type": "log"})
     if values.size:
         low = math.floor(math.log10(values.min()))
@@ -130,6 +145,21 @@ def log_axis(fig: go.Figure, parts: Iterable[Thinned]) -> None:
         at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
         text = [f"{t:g}" if 1e-3 <= t < 1e5 else f"{t:.0e}" for t in at]
         fig.update_layout(yaxis={"tickvals": at, "ticktext": text})
+
+
+def note(fig: go.Figure, text: str) -> None:
+    """Say in the picture what it cannot show."""
+    fig.add_annotation(
+        text=text,
+        showarrow=False,
+        x=0.01,
+        y=0.02,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        font={"size": 12, "color": ALARM},
+    )
 
 
 def _together(parts: Iterable[Thinned]) -> NDArray[np.floating[Any]]:

@@ -1,0 +1,230 @@
+"""``backsight run SCRIPT``: any training script as it is, observed.
+
+The script finds what it would find under ``python SCRIPT``: its arguments, ``__main__``, its own
+folder first on the path, its exit status and its own traceback.
+"""
+
+import io
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+from typing import Literal
+
+import backsight
+from backsight.cli._options import parse
+from backsight.errors import SettingError
+
+__all__ = ["main", "split"]
+
+USAGE = """usage: backsight run [options] SCRIPT [arguments of the script]
+       backsight run [options] -m MODULE [arguments of the module]
+
+Run a PyTorch training script unchanged and record how far back in time its gradients reach, how
+large gradients and states are, and what the loss does.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options come before the script; everything after it is the script's own."""
+
+    run: Path | None = None
+    """Run folder to create; runs/<script>-<number> by default."""
+    every: int | Literal["auto"] = "auto"
+    """Iterations between samples of the gradient through time, or auto: as often as the budget
+    allows."""
+    budget: float = 0.01
+    """Share of the training time that sampling may add."""
+    sequences: int = 8
+    """How many sequences of each batch a sample follows."""
+    inputs: str | None = None
+    """For a model without recurrent layers: the path of the module that embeds its input."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the script and say where the run is; the status is the script's."""
+    own, words = split(arguments)
+    if not words or own[:1] in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0 if _help(own) else 2
+    options = parse(Options, "backsight run", own)
+    if options.run is not None and options.run.exists():
+        raise SettingError(f"{options.run} exists already: choose another name for the run")
+    name, execute = _prepare(words)
+
+    from backsight.monitor import LateRecorder, ProcessMonitor, is_first_process
+    from backsight.signals import free_name
+
+    if not is_first_process():  # of several that train together, the first records
+        return _finish(execute, lambda error: None)
+    config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
+    config["run"] = str(options.run or free_name(Path("runs"), name))
+    recorder = LateRecorder(Path(config["run"]), kind="run", config=config)
+    monitor = ProcessMonitor(
+        recorder,
+        every=options.every,
+        budget=options.budget,
+        sequences=options.sequences,
+        inputs=options.inputs,
+    )
+
+    def end(error: BaseException | None) -> None:
+        monitor.close()
+        recorder.close(error)
+        _say(recorder.path if recorder.began else None, monitor.found_time, monitor.kinds)
+
+    return _finish(execute, end)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Our own words, and the script's: from the first that is neither an option nor its value.
+
+    ``run`` itself may be the first word.
+    """
+    at = 1 if arguments[:1] == ["run"] else 0
+    while at < len(arguments):
+        word = arguments[at]
+        if word == "-m" or not word.startswith("-"):
+            break
+        takes_value = (
+            word.startswith("--") and "=" not in word and word not in ("--debug", "--help")
+        )
+        at += 2 if takes_value else 1
+    return list(arguments[:at]), list(arguments[at:])
+
+
+def _help(own: Sequence[str]) -> bool:
+    """Show the options; False where it was not help that was asked for."""
+    asked = any(word in ("-h", "--help") for word in own)
+    with suppress(SystemExit):
+        parse(Options, "backsight run", ["--help"])
+    return asked
+
+
+def _prepare(words: Sequence[str]) -> tuple[str, Callable[[], None]]:
+    """A name for the run, and what executes the script.
+
+    Raises:
+        SettingError: there is no such script or module.
+    """
+    if words[0] == "-m":
+        if len(words) == 1:
+            raise SettingError("-m expects the name of a module")
+        return words[1].rpartition(".")[2], _module(words[1], list(words[2:]))
+    path = Path(words[0])
+    if path.is_dir():
+        raise SettingError(f"{path} is a folder: expected a Python script")
+    try:
+        with io.open_code(str(path)) as file:
+            source = file.read()
+    except OSError as error:
+        raise SettingError(f"cannot read the script {path}: {error.strerror}") from error
+    if b"\0" in source:
+        raise SettingError(f"{path} is not a Python script: it holds binary data")
+    return path.stem, _script(path, source, list(words))
+
+
+def _script(path: Path, source: bytes, argv: list[str]) -> Callable[[], None]:
+    whole = os.path.abspath(path)  # noqa: PTH100 - as Python does: links are kept in __file__
+
+    def execute() -> None:
+        main_module = ModuleType("__main__")
+        main_module.__file__ = whole
+        main_module.__loader__ = SourceFileLoader("__main__", whole)
+        main_module.__dict__["__builtins__"] = __builtins__
+        main_module.__dict__["__cached__"] = None
+        sys.modules["__main__"] = main_module
+        sys.argv[:] = argv
+        _path_first(str(path.resolve().parent))
+        code: CodeType = compile(source, whole, "exec", dont_inherit=True)
+        exec(code, main_module.__dict__)
+
+    return execute
+
+
+def _module(name: str, arguments: list[str]) -> Callable[[], None]:
+    sys.path.insert(0, "")
+    try:
+        found = find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    finally:
+        sys.path.pop(0)
+    if found is None:
+        raise SettingError(f"there is no module {name!r} here or on the path")
+
+    def execute() -> None:
+        sys.argv[:] = [name, *arguments]
+        _path_first(str(Path.cwd()))
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+    return execute
+
+
+def _path_first(folder: str) -> None:
+    """In the place of the command's own folder."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
+
+
+def _finish(execute: Callable[[], None], end: Callable[[BaseException | None], None]) -> int:
+    """Execute, always end, and give the status that Python would give."""
+    try:
+        execute()
+    except SystemExit as leaving:
+        end(leaving if leaving.code not in (None, 0) else None)
+        raise
+    except BaseException as error:  # noqa: BLE001 - shown as Python would, and its status given
+        sys.stdout.flush()
+        sys.excepthook(type(error), error, _own_frames(error.__traceback__))
+        end(error)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    end(None)
+    return 0
+
+
+def _own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of Backsight, and of runpy before the script's."""
+    ours = str(Path(backsight.__file__).parent)
+    frames: list[TracebackType] = []
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(ours) and (frames or "runpy" not in file):
+            frames.append(trace)
+        trace = trace.tb_next
+    kept: TracebackType | None = None
+    for one in reversed(frames):
+        kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept
+
+
+def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
+    """Where the run is, and how far back each layer's gradient reached; never on stdout."""
+    sys.stdout.flush()
+
+    def line(text: str) -> None:
+        print(f"backsight: {text}", file=sys.stderr, flush=True)
+
+    if path is None:
+        line("no optimizer stepped and no backward pass was seen: nothing was recorded")
+        return
+    from backsight.report import reach_sentences
+    from backsight.signals import Run
+
+    run = Run(path)
+    line(f"{path}: {run.iterations:,} iterations (backsight report {path})")
+    for sentence in reach_sentences(run):
+        line(sentence)
+    if not found_time:
+        held = ", ".join(sorted(kinds)) or "no module"
+        line(
+            f"no recurrent layer ran (the script's model holds {held}): for another sequence "
+            "model name the module that embeds its input, backsight run --inputs PATH SCRIPT"
+        )

@@ -1,0 +1,209 @@
+"""Observing a process: whatever trains in it, models and optimizers found by themselves.
+
+A module that is called from outside any other known one is a *root*: the script's model. An
+optimizer is seen as it is made. Those that share parameters belong together and get one monitor;
+several monitors of a process share its run and put the class of their model into the names of
+their signals.
+"""
+
+import logging
+import weakref
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.optim import Optimizer
+
+from backsight.monitor._monitor import Monitor
+from backsight.monitor._schedule import Every
+from backsight.monitor._settings import check_settings
+from backsight.monitor._watch import describe_models, unwrapped
+from backsight.signals import Recorder
+
+__all__ = ["LateRecorder", "ProcessMonitor"]
+
+_log = logging.getLogger("backsight")
+
+
+class LateRecorder:
+    """A recorder that makes its folder with the first signal: no training, no run.
+
+    Args:
+        path: the folder to create.
+        kind: what kind of run this is.
+        config: settings for ``run.json``.
+    """
+
+    def __init__(self, path: Path, *, kind: str, config: dict[str, Any]) -> None:
+        self.path = path
+        self._kind, self._config = kind, config
+        self._events: list[tuple[str, int, Any]] = []
+        self._recorder: Recorder | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether there is a run."""
+        return self._recorder is not None
+
+    def scalars(self, iteration: int, values: Any) -> None:
+        """As the recorder's."""
+        if values:
+            self._real().scalars(iteration, values)
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """As the recorder's."""
+        self._real().series(name, iterations, values)
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """As the recorder's."""
+        self._real().profile(name, iteration, row)
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """As the recorder's; kept until there is a run."""
+        if self._recorder is None:
+            self._events.append((kind, iteration, body))
+        else:
+            self._recorder.event(kind, iteration, body, urgent=urgent)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the run, if there is one."""
+        if self._recorder is not None and error is None:
+            self._recorder.close()
+        elif self._recorder is not None:
+            self._recorder.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def _real(self) -> Recorder:
+        if self._recorder is None:
+            self._recorder = Recorder(self.path, kind=self._kind, config=self._config)
+            for kind, iteration, body in self._events:
+                self._recorder.event(kind, iteration, body)
+        return self._recorder
+
+
+class ProcessMonitor:
+    """Observes every model and optimizer of this process while it is open.
+
+    Args:
+        recorder: where signals go.
+        every: iterations between samples, or ``"auto"``.
+        budget: share of the training time that sampling may add.
+        sequences: how many sequences of a batch a sample follows.
+        inputs: the path, in the script's model, of the module that embeds its input.
+    """
+
+    def __init__(
+        self,
+        recorder: LateRecorder,
+        *,
+        every: Every = "auto",
+        budget: float = 0.01,
+        sequences: int = 8,
+        inputs: str | None = None,
+    ) -> None:
+        check_settings(None, every, budget, sequences, None)
+        self.kinds: set[str] = set()
+        """Classes of the innermost modules that have run in it."""
+        self._recorder = recorder
+        self._settings: dict[str, Any] = {
+            "every": every, "budget": budget, "sequences": sequences,
+        }  # fmt: skip
+        self._inputs = inputs
+        self._monitors: list[Monitor] = []
+        self._roots: dict[Monitor, int] = {}
+        self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._waiting: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._failed = False
+        self._init = Optimizer.__init__
+        self._handle = register_module_forward_pre_hook(self._called)
+        self._wrap_optimizers()
+
+    @property
+    def found_time(self) -> bool:
+        """Whether anything with a time axis has run."""
+        return any(monitor.found_time for monitor in self._monitors)
+
+    @property
+    def iterations(self) -> int:
+        """Of the monitor that has seen most."""
+        return max((monitor.iteration for monitor in self._monitors), default=0)
+
+    def close(self) -> None:
+        """Leave PyTorch as it was."""
+        self._handle.remove()
+        if Optimizer.__init__ is self._told_init:
+            Optimizer.__init__ = self._init  # type: ignore[method-assign]
+        for monitor in self._monitors:
+            monitor.close()
+
+    def _wrap_optimizers(self) -> None:
+        init = self._init
+
+        @wraps(init)
+        def told_init(optimizer: Optimizer, *args: Any, **named: Any) -> None:
+            init(optimizer, *args, **named)
+            self._safely(self._made, optimizer)
+
+        self._told_init = told_init
+        Optimizer.__init__ = told_init  # type: ignore[method-assign,assignment]
+
+    def _safely(self, action: Any, thing: Any) -> None:
+        """An error here must not reach the script."""
+        if self._failed:
+            return
+        try:
+            action(thing)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._failed = True
+            _log.warning("backsight: looking for models failed and is switched off: %r", error)
+
+    def _called(self, module: nn.Module, _inputs: Any) -> None:
+        if module not in self._known:
+            self._safely(self._found, module)
+
+    def _found(self, module: nn.Module) -> None:
+        """A root runs for the first time."""
+        model = unwrapped(module)
+        self._known.update((*module.modules(), *model.modules()))
+        self.kinds.update(type(m).__name__ for m in model.modules() if not list(m.children()))
+        self._assign(model)
+
+    def _made(self, optimizer: Optimizer) -> None:
+        """An optimizer has its parameters."""
+        monitor = Monitor(None, [optimizer], self._recorder, automatic=True, **self._settings)
+        self._monitors.append(monitor)
+        for model in list(self._waiting):
+            if monitor.moves(model):
+                self._assign(model)
+
+    def _assign(self, model: nn.Module) -> None:
+        """Give a root to the monitor whose optimizers move it; several of them become one."""
+        owners = [monitor for monitor in self._monitors if monitor.moves(model)]
+        if not owners:
+            if next(model.parameters(), None) is not None:
+                self._waiting.add(model)
+            return
+        self._waiting.discard(model)
+        owner, *others = owners
+        for other in others:
+            owner.join(other)
+            self._monitors.remove(other)
+        kind = type(model).__name__
+        if owner not in self._roots and self._roots:
+            owner.label = self._free({monitor.label for monitor in self._roots}, kind)
+        known = self._roots.get(owner, 0)
+        self._roots[owner] = known + 1
+        name = f"{kind}{known + 1}" if known else ""
+        owner.adopt(name, model)
+        if self._inputs is not None and self._inputs in dict(model.named_modules()):
+            owner.adopt_input(self._inputs, model)
+        self._recorder.event("models", 0, describe_models({owner.label or name: model}))
+
+    @staticmethod
+    def _free(taken: set[str], kind: str) -> str:
+        number = 1
+        while (label := kind if number == 1 else f"{kind}-{number}") in taken:
+            number += 1
+        return label

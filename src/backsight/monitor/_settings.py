@@ -1,0 +1,20 @@
+"""Whether what a user asks for makes sense, before anything is made of it."""
+
+from torch import nn
+
+from backsight.errors import SettingError
+from backsight.monitor._schedule import Every, Schedule
+from backsight.probes import check_input
+
+__all__ = ["check_settings"]
+
+
+def check_settings(
+    model: nn.Module | None, every: Every, budget: float, sequences: int, inputs: str | None
+) -> None:
+    """Raise a SettingError for the first setting that makes no sense."""
+    Schedule(every, budget)
+    if not (isinstance(sequences, int) and sequences >= 1):
+        raise SettingError(f"sequences must be at least 1, not {sequences!r}")
+    if model is not None:
+        check_input(model, inputs)

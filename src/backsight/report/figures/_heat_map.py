@@ -1,0 +1,113 @@
+"""A heat map of a profile signal: time steps or lags upwards, iterations to the right."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from backsight.report._thin import thin_columns
+from backsight.report.figures._style import ALARM, figure
+from backsight.signals import Profile, Run, member
+
+__all__ = ["heat_map"]
+
+COLUMNS = 400
+
+LOG_FROM = 100.0
+"""Ratio of largest to median from which colours follow the logarithm: else one explosion leaves
+the rest of the picture in a single colour."""
+
+
+def heat_map(
+    run: Run,
+    names: tuple[str, ...],
+    *,
+    axis: str,
+    what: str,
+    floor: float | None = None,
+) -> go.Figure:
+    """A panel a signal, on one scale of colours.
+
+    A long run has several samples a column: the largest is shown, so that no spike is lost.
+    Non-finite cells are red; places that a shorter row did not have are left grey.
+
+    Args:
+        run: the run.
+        names: profile signals, at least one.
+        axis: what counts upwards.
+        what: the value's symbol.
+        floor: colours follow the logarithm from here on, and anything below looks like it; by
+            default they do where the values span too much for anything else.
+    """
+    fig = make_subplots(
+        rows=len(names),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.12 / len(names),
+        subplot_titles=[member(name) for name in names] if len(names) > 1 else None,
+        figure=figure(axis, height=120 + 240 * len(names)),
+    )
+    panels = [_columns(run.profile(name)) for name in names]
+    shown = np.concatenate([largest[largest > 0] for _, largest, _ in panels])
+    wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
+    logarithmic = bool(shown.size) and (floor is not None or wide)
+    low = floor if floor is not None else shown.min() if wide else 0.0
+    for row, (iterations, largest, broken) in enumerate(panels, start=1):
+        fig.add_heatmap(
+            x=iterations,
+            z=(np.log10(np.maximum(largest, low)) if logarithmic else largest).T,
+            customdata=largest.T,
+            coloraxis="coloraxis",
+            hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>{what} = "
+            "%{customdata:.4g}<extra></extra>",
+            row=row,
+            col=1,
+        )
+        if broken.any():
+            fig.add_heatmap(
+                x=iterations,
+                z=np.where(broken, 1.0, np.nan).T,
+                colorscale=[[0, ALARM], [1, ALARM]],
+                showscale=False,
+                hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>not finite<extra></extra>",
+                row=row,
+                col=1,
+            )
+        fig.update_yaxes(title={"text": axis}, row=row, col=1)
+        fig.update_xaxes(title={"text": "iteration" if row == len(names) else ""}, row=row, col=1)
+    bar: dict[str, Any] = {"title": {"text": what}, "thickness": 14}
+    colours: dict[str, Any] = {"colorscale": "Viridis"}
+    if logarithmic:
+        bottom, top = np.floor(np.log10(low)), np.ceil(np.log10(max(shown.max(), low)))
+        powers = np.arange(bottom, top + 1, max(1, (top - bottom) // 6))
+        bar |= {"tickvals": powers, "ticktext": [f"{10.0**power:g}" for power in powers]}
+        if floor is not None:
+            bar["ticktext"][0] = f"≤ {bar['ticktext'][0]}"
+            colours |= {"cmin": bottom, "cmax": max(top, bottom + 1)}
+    fig.update_layout(
+        plot_bgcolor="#d0d7de",
+        hovermode="closest",
+        coloraxis={**colours, "colorbar": bar},
+    )
+    return fig
+
+
+def _columns(
+    profile: Profile,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """What to draw of a profile: at most ``COLUMNS`` groups of neighbouring samples.
+
+    Returns:
+        first iteration of each group ``(n,)``; largest finite norm ``(n, width)``, NaN where
+        there is none; whether any norm is recorded and not finite ``(n, width)``.
+    """
+    table = profile.table()
+    starts = thin_columns(len(table), COLUMNS)
+    recorded = ~np.ma.getmaskarray(table)
+    finite = recorded & np.isfinite(table.data)
+    broken = np.logical_or.reduceat(recorded & ~finite, starts, axis=0)
+    largest = np.maximum.reduceat(np.where(finite, table.data, -np.inf), starts, axis=0)
+    largest[np.isneginf(largest)] = np.nan
+    return profile.iterations[starts], largest, broken

@@ -1,0 +1,72 @@
+"""A few rows of a profile signal as lines: the last sample, the median of all, the first."""
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from backsight.report.figures._style import COLOURS, note, place_log_axis
+from backsight.signals import Profile, Run, member
+
+__all__ = ["sample_lines"]
+
+DEEPEST = 1e-12
+"""As a share of the largest value, where nothing else is said."""
+
+
+def sample_lines(
+    fig: go.Figure, run: Run, names: tuple[str, ...], *, floor: float | None = None
+) -> None:
+    """Draw the samples of each signal on a log axis, a colour each, and say what is missing.
+
+    Lines that fall below ``floor`` leave the picture.
+    """
+    values = []
+    missing = []
+    for index, name in enumerate(names):
+        profile = run.profile(name)
+        layer, colour = member(name), COLOURS[index % len(COLOURS)]
+        for label, row, dash, width in _rows(profile):
+            finite = np.isfinite(row)
+            if not finite.all():
+                missing.append(f"{layer} {label}: {np.count_nonzero(~finite)} not finite".lstrip())
+            shown = finite & (row > 0)
+            values.append(row[shown])
+            fig.add_scatter(
+                x=np.arange(len(row)),
+                y=np.where(shown, row, np.nan),
+                name=f"{layer} {label}".lstrip(),
+                mode="lines" if len(row) > 1 else "markers",
+                line={"color": colour, "width": width, "dash": dash},
+                hovertemplate="%{y:.3g}",
+                connectgaps=False,
+            )
+    every = np.concatenate(values) if values else np.empty(0)
+    if every.size:
+        low = DEEPEST * every.max() if floor is None else floor
+        shown = every[every >= low]
+        if shown.size:
+            place_log_axis(fig, shown)
+        if shown.size < every.size:
+            top = math.log10(max(every.max(), 10 * low))
+            fig.update_layout(
+                yaxis={"range": [math.log10(low), top + 0.05 * (top - math.log10(low))]}
+            )
+    if missing:
+        note(fig, "; ".join(missing[:4]))
+
+
+def _rows(profile: Profile) -> list[tuple[str, NDArray[np.float64], str | None, float]]:
+    """Label, row, dash and width of the lines to draw: the last one on top."""
+    rows = [np.asarray(row, np.float64) for row in profile.rows]
+    lines: list[tuple[str, NDArray[np.float64], str | None, float]] = []
+    if len(rows) > 1:
+        lines.append((f"first ({profile.iterations[0]:,})", rows[0], "dot", 1.2))
+    if len(rows) > 2:
+        table = profile.table()
+        finite = np.ma.masked_invalid(table)
+        # Of the finite samples: how many were not is told where they are counted.
+        middle = np.ma.median(finite, axis=0).filled(np.nan)  # type: ignore[no-untyped-call]
+        lines.append((f"median of {len(rows):,}", middle, "dash", 1.2))
+    return [*lines, (f"last ({profile.iterations[-1]:,})", rows[-1], None, 2.0)]

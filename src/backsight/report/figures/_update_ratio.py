@@ -1,0 +1,26 @@
+"""How far each step moves each parameter, relative to its size."""
+
+import plotly.graph_objects as go
+
+from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
+from backsight.signals import Run, member
+
+__all__ = ["update_ratio"]
+
+DASHES = (None, "dot", "dash", "dashdot")
+
+
+def update_ratio(run: Run) -> go.Figure:
+    """``update_ratio`` of every parameter on a log axis."""
+    names = run.members("update_ratio", profile=False)
+    if not names:
+        return empty("no update ratios were recorded in this run")
+    fig = figure("‖Δθ‖ / ‖θ‖", height=300 + 18 * len(names))
+    drawn = []
+    for index, name in enumerate(names):
+        colour = COLOURS[index % len(COLOURS)]
+        dash = DASHES[index // len(COLOURS) % len(DASHES)]
+        drawn.append(add_series(fig, run, name, member(name), colour, log=True, dash=dash))
+    log_axis(fig, drawn)
+    fig.add_hline(y=1e-3, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
+    return fig
