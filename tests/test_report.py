@@ -236,7 +236,7 @@ def test_a_run_with_nothing_recorded_gets_figures_that_say_so(
 
 def test_a_run_with_a_loss_alone_gets_one_figure_and_a_page(record: Callable[..., Run]) -> None:
     run = record(lambda recorder: recorder.scalars(0, {"loss": 2.0}))
-    assert [len(entry.draw(run).data) for entry in FIGURES] == [1, 0, 0, 0]
+    assert [len(entry.draw(run).data) for entry in FIGURES] == [1] + [0] * (len(FIGURES) - 1)
     assert write_report(run).is_file()
 
 
@@ -246,11 +246,12 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
 ) -> None:
     def write(recorder: Recorder) -> None:
         names = ("loss", "val_loss", "grad_norm", "grad_norm_applied", "tokens_per_second",
-                 "hidden_norm_mean/l0", "hidden_norm_max/l0")  # fmt: skip
+                 "hidden_norm_mean/l0", "hidden_norm_max/l0", "update_ratio/w")  # fmt: skip
         recorder.event("setup", 0, SETUP)
         for i in range(3):
             recorder.scalars(i, dict.fromkeys(names, bad))
-            recorder.profile("hidden_norm/l0", i, [bad, bad])
+            for name in ("hidden_norm/l0", "reach/l0", "grad_time/l0"):
+                recorder.profile(name, i, [bad, bad])
 
     run = record(write, CONFIG)
     for entry in FIGURES:
@@ -566,7 +567,7 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
         browser.close()
     assert problems == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert len(drawn) == 4
+    assert len(drawn) == len(FIGURES)
     assert min(drawn) >= 1
     assert fill == "rgb({}, {}, {})".format(*bytes.fromhex(ALARM[1:]))
     assert seen > 10

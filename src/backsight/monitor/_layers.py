@@ -15,6 +15,7 @@ from backsight.probes import (
     GradientProfile,
     GraphProbe,
     HiddenNorms,
+    Reading,
     hidden_norms,
     may_be_stepped,
     replay,
@@ -51,6 +52,8 @@ class Layers:
         self._watched: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.ever_shown: set[str] = set()
         """Layers whose whole output is measured."""
+        self.reading: Reading | None = None
+        """How fused layers are replayed; None for what is faster on their device."""
         self.seen = False
         """Whether anything with a time axis has run."""
         self._observing = observing
@@ -116,7 +119,7 @@ class Layers:
 
     def after_backward(self, scale: Tensor | None) -> dict[str, GradientProfile]:
         """The gradient through time of every fused layer that a gradient has arrived at."""
-        return replay(self._catcher.take(), scale=scale)
+        return replay(self._catcher.take(), scale=scale, reading=self.reading)
 
     def seal(self, iteration: int, outbox: Outbox) -> None:
         """One number an iteration, also where a layer ran more than once in it."""

@@ -176,6 +176,7 @@ class Monitor:
 
     @label.setter
     def label(self, label: str) -> None:
+        """To be told before anything is recorded."""
         self._outbox.label = label
 
     # -- step events, told -----------------------------------------------------------------

@@ -13,8 +13,9 @@ from backsight.probes._parameters import (
     total_norm,
 )
 from backsight.probes._probe import check_input, probe, what_was_found
+from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
-from backsight.probes._replay import replay
+from backsight.probes._replay import Reading, by_recurrence_seeds, replay
 from backsight.signals import Lag
 
 __all__ = [
@@ -24,7 +25,10 @@ __all__ = [
     "GraphProbe",
     "HiddenNorms",
     "Lag",
+    "Reading",
     "Updates",
+    "by_probe_input",
+    "by_recurrence_seeds",
     "check_input",
     "gradient_norm",
     "gradient_norms",

@@ -21,7 +21,7 @@ from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 from backsight.probes._recurrence import Backward, Layer, States, by_recurrence, fused, states
 
-__all__ = ["Reading", "reading_for", "replay"]
+__all__ = ["Reading", "by_recurrence_seeds", "reading_for", "replay"]
 
 Reading = Callable[[States, Tensor, Tensor | None, Tensor], Backward]
 """From states, seeds on ``h`` and ``c``, and lengths to total gradients."""
@@ -91,10 +91,11 @@ def reading_for(device: torch.device) -> Reading:
     On a CPU a step's product is small and starting it costs little: ``benchmarks/overhead.py``
     measures both. A GPU pays for every launch, hence the one kernel.
     """
-    return by_probe_input if device.type == "cuda" else _by_hand
+    return by_probe_input if device.type == "cuda" else by_recurrence_seeds
 
 
-def _by_hand(s: States, g: Tensor, gc: Tensor | None, _lengths: Tensor) -> Backward:
+def by_recurrence_seeds(s: States, g: Tensor, gc: Tensor | None, _lengths: Tensor) -> Backward:
+    """``by_recurrence``, which has no need of the lengths."""
     return by_recurrence(s, g, gc)
 
 

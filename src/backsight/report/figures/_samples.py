@@ -45,10 +45,10 @@ def sample_lines(
     every = np.concatenate(values) if values else np.empty(0)
     if every.size:
         low = DEEPEST * every.max() if floor is None else floor
-        shown = every[every >= low]
-        if shown.size:
-            place_log_axis(fig, shown)
-        if shown.size < every.size:
+        visible = every[every >= low]
+        if visible.size:
+            place_log_axis(fig, visible)
+        if visible.size < every.size:
             top = math.log10(max(every.max(), 10 * low))
             fig.update_layout(
                 yaxis={"range": [math.log10(low), top + 0.05 * (top - math.log10(low))]}

@@ -14,7 +14,7 @@ def update_ratio(run: Run) -> go.Figure:
     """``update_ratio`` of every parameter on a log axis."""
     names = run.members("update_ratio", profile=False)
     if not names:
-        return empty("no update ratios were recorded in this run")
+        return empty("no update ratio was recorded in this run")
     fig = figure("‖Δθ‖ / ‖θ‖", height=300 + 18 * len(names))
     drawn = []
     for index, name in enumerate(names):
