@@ -91,7 +91,9 @@ def main():
                 print(f"epoch {epoch} | batch {batch + 1} | ppl {math.exp(total / 50):8.2f}")
                 total = 0.0
         val_loss = evaluate(model, val_data, args.bptt)
-        print(f"end of epoch {epoch} | {time.time() - start:.0f}s | valid ppl {math.exp(val_loss):.2f}")
+        print(
+            f"end of epoch {epoch} | {time.time() - start:.0f}s | valid ppl {math.exp(val_loss):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
@@ -19,6 +21,7 @@ from backsight.probes import (
     hidden_norms,
     may_be_stepped,
     replay,
+    with_reaches,
 )
 
 __all__ = ["Layers"]
@@ -64,6 +67,7 @@ class Layers:
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
         self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
         self._handles: list[RemovableHandle] = []
+        self._reaches: dict[str, NDArray[np.float64]] = {}
         self.sample(False)
 
     def watch(self, path: str, module: nn.Module) -> None:
@@ -101,7 +105,9 @@ class Layers:
 
     def sample(self, yes: bool) -> None:
         """Whether the iteration that begins is a sampled one."""
-        self._sampling = self._catcher.armed = self._graph.armed = yes
+        self._sampling = self._graph.armed = yes
+        self._catcher.armed = False
+        self._catcher.forget()
         self._graph.forget()
 
     def before_backward(
@@ -111,15 +117,19 @@ class Layers:
         scale: Tensor | None,
     ) -> dict[str, GradientProfile]:
         """What can only be measured while the graph is whole."""
-        self._catcher.armed = False  # these passes are not the caller's
-        try:
-            return self._graph.measure(roots, gradients, scale)
-        finally:
-            self._catcher.armed = self._sampling
+        found = self._graph.measure(roots, gradients, scale)
+        self._reaches = self._graph.reaches(roots, gradients)
+        if self._reaches or any(p.outcome != "not enough data" for p in found.values()):
+            self._graph.forget()  # else it was another model's loss
+        # Only now: that pass, or one for a penalty on gradients, is not the one to be measured.
+        self._catcher.armed = self._sampling
+        return found
 
     def after_backward(self, scale: Tensor | None) -> dict[str, GradientProfile]:
         """The gradient through time of every fused layer that a gradient has arrived at."""
-        return replay(self._catcher.take(), scale=scale, reading=self.reading)
+        self._catcher.armed = False
+        found = replay(self._catcher.take(), scale=scale, reading=self.reading)
+        return with_reaches(found, self._reaches)
 
     def seal(self, iteration: int, outbox: Outbox) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
@@ -179,6 +189,7 @@ class Layers:
             self._guarded("hidden_norm", self._measure_hidden, path, module, result[0])
             if self._sampling:
                 self._guarded("reach", self._catcher.after, path, module, inputs, named, result)
+                self._guarded("reach", self._graph.single, path, module, inputs, named, result)
 
         return hook
 

@@ -15,7 +15,7 @@ from backsight.probes._parameters import (
 from backsight.probes._probe import check_input, probe, what_was_found
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
-from backsight.probes._replay import Reading, by_recurrence_seeds, replay
+from backsight.probes._replay import Reading, by_recurrence_seeds, replay, with_reaches
 from backsight.signals import Lag
 
 __all__ = [
@@ -41,4 +41,5 @@ __all__ = [
     "spectrum",
     "total_norm",
     "what_was_found",
+    "with_reaches",
 ]

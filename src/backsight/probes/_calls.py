@@ -10,11 +10,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._tensors import SameTensor
 
 __all__ = ["Call", "Catcher"]
+
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""Another dropout mask or other weights leave a wholly different output; what is allowed is the
+kernel's own rounding over many steps."""
+
+LOOSE = 0.05
+"""In bf16 and fp16, and under autocast, where a kernel rounds inside whatever it returns."""
 
 
 @dataclass(eq=False)
@@ -26,8 +34,10 @@ class Call:
     number: int
     previous: int | None
     """The call whose final state this one begins with."""
-    attached: bool
-    """Whether the gradient goes on into that one: the state was not detached."""
+    attached: tuple[bool, bool]
+    """Whether the gradient of ``h`` and of ``c`` goes on into that one: neither was detached."""
+    prior: int
+    """Steps of the calls before this one that no gradient arrived at."""
     batch_sizes: Tensor | None
     """Of a packed batch."""
     lengths: Tensor
@@ -44,6 +54,8 @@ class Call:
     """Of the whole first output (a packed one's data), as the kernel lays it out: time first."""
     dtype: torch.dtype
     """Of the first output."""
+    tolerance: float
+    """Between a replayed output and the run's own, for it to count as the same."""
     x: Tensor
     output: Tensor | None
     """``(T, B, D·P)``; None where it was overwritten in the meantime."""
@@ -68,12 +80,13 @@ class Catcher:
 
     def __init__(self, sequences: int | None = None, *, force: bool = False) -> None:
         self.armed = True
-        self.live: list[Tensor] = []
+        self.live: list[GradientEdge] = []
         """With ``force``, every output caught: what a gradient may be asked of."""
         self._sequences = sequences
         self._force = force
         self._random: dict[str, Tensor] = {}
-        self._finals: dict[str, tuple[SameTensor, int]] = {}
+        self._ends: dict[str, list[tuple[SameTensor, int]]] = {}
+        self._past: dict[int, tuple[int | None, int]] = {}
         self._number = 0
         self._reached: dict[int, _Watched] = {}
         self._error: Exception | None = None
@@ -88,7 +101,22 @@ class Catcher:
         error, self._error = self._error, None
         if error:
             raise error
-        return [taken[number].release() for number in sorted(taken)]
+        calls = [taken[number].release() for number in sorted(taken)]
+        for call in calls:
+            call.prior = self._steps_before(call.previous) if call.previous not in taken else 0
+        return calls
+
+    def forget(self) -> None:
+        """What runs from now on does not go on from what ran before."""
+        self._ends, self._past, self._reached = {}, {}, {}
+
+    def _steps_before(self, number: int | None) -> int:
+        """Steps of a call and of those it goes on from."""
+        steps = 0
+        while number is not None:
+            number, count = self._past[number]
+            steps += count
+        return steps
 
     def before(self, path: str, module: nn.RNNBase) -> None:
         """The module is about to run: remember what dropout will be drawn from."""
@@ -104,29 +132,36 @@ class Catcher:
         given = inputs[1] if len(inputs) > 1 else named.get("hx")
         output, final = result
         finals = final if isinstance(final, tuple) else (final,)
-        number, previous = self._chain(path, given, finals[0])
         data = output.data if isinstance(output, PackedSequence) else output
         live = [data, *finals]
-        for tensor in live if self._force else ():
+        for tensor in live if self._force and torch.is_grad_enabled() else ():
             if not tensor.requires_grad:
                 tensor.requires_grad_()
-            self.live.append(tensor)
         if not any(tensor.requires_grad for tensor in live):
             self._random.pop(path, None)
             return
+        number, previous = self._chain(path, given, finals[0])
         watched = _Watched(self, path, module, x, given, output, number, previous)
+        self._past[number] = previous, watched.steps
         for index, tensor in enumerate(live):
             if tensor.requires_grad:
-                tensor.register_hook(watched.hook(index))
+                base = watched.base(tensor) if index == 0 else None
+                caught = tensor if base is None else base
+                caught.register_hook(watched.hook(index, by_time=base is not None))
+                if self._force:
+                    # The edge, not the tensor: writing into it would make that another one's.
+                    self.live.append(get_gradient_edge(caught))
 
     def _chain(self, path: str, given: Any, final: Tensor) -> tuple[int, int | None]:
         """Number this call, and find the one whose final state it was given, detached or not."""
         self._number += 1
         state = given[0] if isinstance(given, tuple) else given
-        before = self._finals.get(path)
-        linked = before is not None and state is not None and before[0].is_in(state)
-        self._finals[path] = SameTensor(final), self._number
-        return self._number, before[1] if before is not None and linked else None
+        ends = [end for end in self._ends.get(path, []) if end[0].alive]
+        found = next((e for e in reversed(ends) if state is not None and e[0].is_in(state)), None)
+        if found:
+            ends.remove(found)
+        self._ends[path] = [*ends, (SameTensor(final), self._number)]
+        return self._number, found[1] if found else None
 
 
 class _Watched:
@@ -153,23 +188,46 @@ class _Watched:
         data = output.data if isinstance(output, PackedSequence) else output
         self._output, self._version = data.detach(), data._version
         states = given if isinstance(given, tuple) else (given, None)
-        self._attached = states[0] is not None and (
-            states[0].grad_fn is not None or (catcher._force and states[0].requires_grad)
-        )
+        attached = [
+            s is not None and (s.grad_fn is not None or (catcher._force and s.requires_grad))
+            for s in states
+        ]
+        self._attached = attached[0], attached[1]
+        autocast = torch.is_autocast_enabled(self._x.device.type)
+        self._tolerance = LOOSE if autocast else TOLERANCE.get(data.dtype, LOOSE)
         self._dropout = bool(module.training and module.dropout and module.num_layers > 1)
         self._states = tuple(None if s is None else s.detach() for s in states)
         self._call: Call | None = None
         self._spent = False
 
-    def hook(self, index: int) -> Callable[[Tensor], None]:
-        """For the output of that number: keep the chosen sequences' gradient."""
+    @property
+    def steps(self) -> int:
+        """``T``, of the longest sequence."""
+        return self._size()[0]
+
+    def base(self, output: Tensor) -> Tensor | None:
+        """What the output is a view of, if that is the same by time.
+
+        Where a kernel returns one (an LSTM with ``batch_first`` on a CPU), writing into the view
+        would take a hook off it.
+        """
+        base = output._base
+        if base is None or base.shape != self._by_time(self._output).shape:
+            return None
+        return base
+
+    def hook(self, index: int, *, by_time: bool) -> Callable[[Tensor], None]:
+        """For the output of that number: keep the chosen sequences' gradient.
+
+        ``by_time``: it comes as the kernel lays it out rather than as the caller has it.
+        """
 
         def hook(gradient: Tensor) -> None:
             if not self._catcher.armed:
                 return
             try:
                 with torch.no_grad():
-                    self._arrived(index, gradient)
+                    self._arrived(index, gradient, by_time)
             except Exception as error:  # noqa: BLE001 - must not end the caller's backward
                 self._catcher._error = error
 
@@ -183,14 +241,20 @@ class _Watched:
         self._spent = True
         return call
 
-    def _arrived(self, index: int, gradient: Tensor) -> None:
+    def _arrived(self, index: int, gradient: Tensor, by_time: bool) -> None:
         if self._spent:
             return
         if self._call is None:
             self._call = self._select()
             self._catcher._reached[self._number] = self
-        form = self._steps if index == 0 else self._state
-        self._call.gradients[index] = form(gradient.detach())
+        gradient = gradient.detach()
+        if index > 0:
+            kept = self._state(gradient)
+        elif by_time:
+            kept = _rows_of(gradient, self._rows, self._batch_sizes)
+        else:
+            kept = self._steps(gradient)
+        self._call.gradients[index] = kept
 
     def _select(self) -> Call:
         module, x = self._module, self._x
@@ -215,6 +279,7 @@ class _Watched:
             number=self._number,
             previous=self._previous,
             attached=self._attached,
+            prior=0,
             batch_sizes=self._batch_sizes,
             lengths=lengths,
             rows=rows,
@@ -223,6 +288,7 @@ class _Watched:
             random=self._random,
             kernel_shape=tuple(self._by_time(self._output).shape),
             dtype=self._output.dtype,
+            tolerance=self._tolerance,
             x=self._steps(x),
             output=self._steps(self._output) if same else None,
             state=(self._state(self._states[0]), self._state(self._states[1])),

@@ -6,21 +6,32 @@ state is asked of autograd; then, for the reach, again from each sequence's last
 Two backward passes over that part of the graph, of all sequences; ``.grad`` is not touched.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
+from backsight.probes._embedded import input_profile
 from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._single_steps import single_step_reach
 from backsight.probes._tensors import SameTensor, tensors_in
 
 __all__ = ["GraphProbe", "may_be_stepped"]
 
 HELD = 8192
 """Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
+
+FAR = 512
+"""Operations between an output and the input it is fed back into: an attention, say."""
+
+NEAR = 64
+"""Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
 
 
 @dataclass(eq=False)
@@ -60,6 +71,8 @@ class GraphProbe:
         """By path, which outputs of a module have been handed on to its next call."""
         self._lstms: set[str] = set()
         self._fused = False
+        self._singles: dict[str, list[_Step]] = {}
+        self._fed_back: dict[str, nn.RNNBase] = {}
         self._inputs: dict[str, Tensor] = {}
         self._results: list[Tensor] = []
 
@@ -79,7 +92,7 @@ class GraphProbe:
         cell = isinstance(module, nn.RNNCellBase)
         if isinstance(module, nn.LSTMCell):
             self._lstms.add(path)
-            self._fused = outputs[0].device.type != "cpu"
+            self._fused = outputs[0].device.type != "cpu" or outputs[0].dim() == 1
         places = self._places.setdefault(path, set(range(len(outputs))) if cell else set())
         given = [*tensors_in(inputs), *tensors_in(named)]
         previous = None
@@ -93,13 +106,44 @@ class GraphProbe:
             if handed:
                 previous = call
                 break
-        if previous is None and calls and cell:
-            # Changed on the way (a mask, a norm): the graph still leads back. No state, or one
-            # without a graph: a sequence of its own.
-            state = given[1:]
-            if any(tensor.grad_fn is not None for tensor in state):
-                previous = calls[-1]
+        if previous is None and cell:
+            # Changed on the way (a mask, a norm, fewer sequences): does the graph lead back?
+            nodes = {id(out.grad_fn): call for call in calls for out in call.outputs}
+            previous = next(filter(None, (_leads_to(state, nodes) for state in given[1:])), None)
+        if previous is not None and not _same_sequences(previous.outputs, outputs):
+            previous = None
         calls.append(_Step(outputs, previous, [SameTensor(t) for t in outputs]))
+
+    def single(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
+        """A fused layer has run for a single step: in a loop whose input may be its own output.
+
+        What it gives back goes through the kernel's closed form, but for such a loop's reach.
+        """
+        output, final = result
+        finals = final if isinstance(final, tuple) else (final,)
+        if not self.armed or module.bidirectional or isinstance(output, PackedSequence):
+            return
+        calls = self._singles.setdefault(path, [])
+        if len(calls) > HELD or not output.requires_grad:
+            return
+        if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
+            return
+        given = [*tensors_in(inputs), *tensors_in(named)]
+        nodes = {id(out.grad_fn): call for call in calls for out in call.outputs}
+        if given and _leads_to(given[0], nodes, FAR) is not None:
+            self._fed_back[path] = module
+        links = (call for call in reversed(calls) if any(map(call.marks[0].is_in, given[1:])))
+        calls.append(_Step([output, *finals], next(links, None), [SameTensor(finals[0])]))
+
+    def reaches(
+        self, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    ) -> dict[str, NDArray[np.float64]]:
+        """By layer, the reach of single-step loops that are fed their own output."""
+        found: dict[str, NDArray[np.float64]] = {}
+        for path, module in self._fed_back.items():
+            chains = [[step.outputs for step in chain] for chain in _chains(self._singles[path])]
+            found |= single_step_reach(path, module, chains, _grad, roots, gradients)
+        return found
 
     def embedded(self, path: str, result: Any) -> None:
         """The named input module has run."""
@@ -115,9 +159,15 @@ class GraphProbe:
         if self.armed and self._inputs:
             self._results = [t for t in tensors_in(result) if t.requires_grad]
 
+    @property
+    def names(self) -> list[str]:
+        """What has been caught and will be measured, if a gradient arrives."""
+        return [p for p in self._steps if self._places[p]] + [f"input:{p}" for p in self._inputs]
+
     def forget(self) -> None:
         """Let every graph go."""
         self._steps, self._inputs, self._results = {}, {}, []
+        self._singles, self._fed_back = {}, {}
 
     # -- measuring -------------------------------------------------------------------------
 
@@ -127,7 +177,7 @@ class GraphProbe:
         gradients: Sequence[Tensor | None],
         scale: Tensor | None = None,
     ) -> dict[str, GradientProfile]:
-        """Profiles by name of what was caught, which is forgotten.
+        """Profiles by name of what was caught.
 
         Args:
             roots: what backward is about to be called on.
@@ -146,9 +196,9 @@ class GraphProbe:
                                      factor)  # fmt: skip
                 found |= self._with_cell(path, profiles) if path in self._lstms else profiles
         for path, embedded in inputs.items():
-            found |= _of_input(path, embedded, results, roots, gradients, factor, self._batch_first)
-        if any(profile.outcome != "not enough data" for profile in found.values()):
-            self.forget()  # else it was another model's loss
+            found |= input_profile(
+                path, embedded, results, _grad, roots, gradients, factor, self._batch_first
+            )
         return found
 
     def _with_cell(
@@ -156,10 +206,11 @@ class GraphProbe:
     ) -> dict[str, GradientProfile]:
         """One profile of an LSTM cell's two states.
 
-        A GPU's kernel makes ``h`` and ``c`` in one, so that the path from ``c`` through ``h`` is
-        not in the gradient that autograd gives for ``c``: then nothing is said of it.
+        A GPU's kernel makes ``h`` and ``c`` in one, and of an unbatched cell they leave the kernel
+        by separate ways: the path from ``c`` through ``h`` is not in the gradient that autograd
+        gives for ``c``, and nothing is said of it.
         """
-        h, c = profiles[path], profiles[f"{path}.state1"]
+        h, c = profiles[path], profiles[f"{path}.state1".lstrip(".")]
         return {path: replace(h, grad_time_cell=None if self._fused else c.grad_time)}
 
 
@@ -182,7 +233,7 @@ def _of_steps(
     gradients: Sequence[Tensor | None],
     factor: float,
 ) -> dict[str, GradientProfile]:
-    names = [path if not place else f"{path}.state{place}" for place in range(len(places))]
+    names = [path if not n else f"{path}.state{n}".lstrip(".") for n in range(len(places))]
     tallies = [(Tally(), Tally(), Tally()) for _ in places]
     for chain in _chains(calls):
         states = [[call.outputs[place] for place in places] for call in chain]
@@ -198,9 +249,9 @@ def _of_steps(
         for place, (time, lags, hidden) in enumerate(tallies):
             for t, step in enumerate(states):
                 state = step[place]
-                where = np.full(len(at), t)
+                where = np.full(len(_lead(state)), t)
                 time.add(where, _norms(totals[t][place], state) * factor)
-                lags.add(at - t, _norms(found.get(id(state)), state))
+                lags.add(at[: len(where)] - t, _norms(found.get(id(state)), state))
                 hidden.add(where, _norms(state.detach(), state))
     return {
         name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
@@ -223,15 +274,17 @@ def _chains(calls: list[_Step]) -> list[list[_Step]]:
 
 def _last_position(totals: list[list[Tensor | None]]) -> Tensor | None:
     """``(B,)``: the last step with a gradient: nothing comes after it, so it is a direct one."""
-    position: Tensor | None = None
+    found = [total for step in totals for total in step if total is not None]
+    if not found:
+        return None
+    count = max(len(_lead(total)) for total in found)
+    position = torch.full((count,), -1, device=found[0].device)
     for t, step in enumerate(totals):
         for total in step:
             if total is not None:
                 there = (_by_sequence(total) != 0).any(-1)
-                if position is None:
-                    position = torch.full((len(there),), -1, device=there.device)
-                position = torch.where(there, t, position)
-    return None if position is None or int(position.max()) < 0 else position
+                position[: len(there)] = torch.where(there, t, position[: len(there)])
+    return position if bool((position >= 0).any()) else None
 
 
 def _seeds(
@@ -242,16 +295,55 @@ def _seeds(
     seeds: list[Tensor] = []
     for t in sorted(set(position[position >= 0].tolist())):
         step = [(s, g) for s, g in zip(states[t], totals[t], strict=True) if g is not None]
-        for state, total in step:
-            direct = total
-            for other, gradient in step:
-                if other is not state:  # an LSTM's h is made of its c: not to be counted twice
-                    (through,) = _grad([other], [state], [gradient])
-                    direct = direct if through is None else direct - through
-            mask = (position == t).view(-1, *[1] * (_lead(state).dim() - 1))
+        for state, direct in zip([s for s, _ in step], _directs(step), strict=True):
+            lead = _lead(direct)
+            mask = (position[: len(lead)] == t).view(-1, *[1] * (lead.dim() - 1))
             outputs.append(state)
-            seeds.append(torch.where(mask, _lead(direct), 0).view_as(state))
+            seeds.append(torch.where(mask, lead, 0).view_as(state))
     return outputs, seeds
+
+
+def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """The gradient on each state of a step that did not come through another one of them.
+
+    An LSTM's h is made of its c, a stack's layers of each other: what goes through is not to be
+    counted twice. Each round takes the paths off that are one link longer.
+    """
+    directs = [total for _, total in step]
+    for _ in step[1:]:
+        taken = []
+        for state, total in step:
+            for (other, _), direct in zip(step, directs, strict=True):
+                if other is not state:
+                    (through,) = _grad([other], [state], [direct])
+                    total = total if through is None else total - through
+            taken.append(total)
+        directs = taken
+    return directs
+
+
+def _leads_to(state: Tensor, nodes: dict[int, _Step], limit: int = NEAR) -> _Step | None:
+    """The call that made what ``state`` was made of, a few operations ago."""
+    waiting = deque([state.grad_fn])
+    seen: set[int] = set()
+    while waiting and len(seen) < limit:
+        node = waiting.popleft()
+        if node is None or id(node) in seen:
+            continue
+        if id(node) in nodes:
+            return nodes[id(node)]
+        seen.add(id(node))
+        waiting.extend(following for following, _ in node.next_functions)
+    return None
+
+
+def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
+    """Whether row b is the same sequence in both, or both could be anything.
+
+    A batch that shrinks keeps its first rows, as where sorted sequences end; a batch that grows
+    is another one.
+    """
+    return len(_lead(after[0])) <= len(_lead(before[0]))
 
 
 def _lead(state: Tensor) -> Tensor:
@@ -271,51 +363,3 @@ def _norms(state: Tensor | None, like: Tensor) -> Any:
     if state is None:
         return np.zeros(len(_lead(like)))
     return torch.linalg.vector_norm(_by_sequence(state), dim=-1, dtype=torch.float64).cpu().numpy()
-
-
-def _of_input(
-    path: str,
-    embedded: Tensor,
-    results: list[Tensor],
-    roots: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
-    factor: float,
-    batch_first: bool,
-) -> dict[str, GradientProfile]:
-    """The reach on input embeddings ``(B, T, …)``, from the model's output at one position."""
-
-    def by_step(x: Tensor) -> Tensor:
-        """``(B, T)`` norms."""
-        x = x if batch_first else x.transpose(0, 1)
-        norms: Tensor = torch.linalg.vector_norm(x.flatten(2), dim=-1, dtype=torch.float64)
-        return norms
-
-    name = f"input:{path}"
-    nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
-    if embedded.dim() < 3:
-        return {name: nothing}
-    same = [r for r in results if r.dim() >= 3 and r.shape[:2] == embedded.shape[:2]]
-    total, *found = _grad(roots, [embedded, *same], gradients)
-    if total is None:
-        return {name: nothing}
-    alone, place = total, total
-    for result, direct in zip(same, found, strict=True):
-        if direct is not None:
-            t = torch.arange(embedded.shape[1 if batch_first else 0], device=direct.device)
-            last = torch.where(by_step(direct) != 0, t, -1).amax(1)
-            mask = last[:, None] == t
-            mask = mask if batch_first else mask.T
-            mask = mask.view(*mask.shape, *[1] * (direct.dim() - 2))
-            (back,) = _grad([result], [embedded], [torch.where(mask, direct, 0)])
-            alone, place = total if back is None else back, direct
-            break
-    steps = np.arange(by_step(total).shape[1])
-    time, lags, hidden = Tally(), Tally(), Tally()
-    last = np.where(by_step(place).cpu().numpy() != 0, steps, -1).max(1)
-    where = np.broadcast_to(steps, (len(last), len(steps)))
-    time.add(where, by_step(total).cpu().numpy() * factor)
-    hidden.add(where, by_step(embedded.detach()).cpu().numpy())
-    lags.add(last[:, None] - where, by_step(alone).cpu().numpy())
-    return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
-    }

@@ -13,7 +13,7 @@ from backsight.probes._calls import Catcher
 from backsight.probes._graph import GraphProbe, may_be_stepped
 from backsight.probes._hidden import recurrent_layers
 from backsight.probes._profile import GradientProfile
-from backsight.probes._replay import replay
+from backsight.probes._replay import replay, with_reaches
 
 __all__ = ["check_input", "probe", "what_was_found"]
 
@@ -50,17 +50,20 @@ def probe(
         raise SettingError(what_was_found(model))
     catcher, graph = Catcher(force=True), GraphProbe(force=True, batch_first=batch_first)
     ran: dict[str, nn.RNNBase] = {}
+    nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     handles = _hooks(model, inputs, catcher, graph, ran)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
         with torch.random.fork_rng(), torch.enable_grad():
+            catcher.armed = False  # a penalty on gradients has passes of its own
             loss = _scalar(compute_loss())
-            catcher.armed = False
+            silent = dict.fromkeys(graph.names, nothing)
             found = graph.measure([loss], [None]) if loss.requires_grad else {}
+            reaches = graph.reaches([loss], [None]) if loss.requires_grad else {}
             catcher.armed = True
             if loss.requires_grad and catcher.live:
                 torch.autograd.grad(loss, catcher.live, allow_unused=True)
-            found |= replay(catcher.take())
+            found |= with_reaches(replay(catcher.take()), reaches)
     finally:
         for handle in handles:
             handle.remove()
@@ -68,8 +71,7 @@ def probe(
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 buffer.copy_(buffers[name])
-    nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
-    silent = {name: nothing for path, module in ran.items() for name in _names(path, module)}
+    silent |= {name: nothing for path, module in ran.items() for name in _names(path, module)}
     if not found and not silent:
         if recurrent_layers(model):
             raise SettingError("no recurrent layer of the model ran in compute_loss")
@@ -115,6 +117,7 @@ def _hooks(
         def after(_: Any, args: Any, named: Any, result: Any) -> None:
             ran[path] = module
             catcher.after(path, module, args, named, result)
+            graph.single(path, module, args, named, result)
 
         handles.append(module.register_forward_pre_hook(before))
         handles.append(module.register_forward_hook(after, with_kwargs=True))

@@ -17,7 +17,7 @@ from backsight.signals import (
     reach_words,
 )
 
-__all__ = ["GradientProfile", "Tally", "profile_of"]
+__all__ = ["GradientProfile", "Tally", "profile_of", "relative"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,17 @@ class Tally:
         return self._sum / np.maximum(self._count, 1)
 
 
+def relative(lags: Tally) -> NDArray[np.float64]:
+    """``R(k)``: relative to the first lag that is not 0; empty where there is none.
+
+    That is lag 0, except where the loss reads an LSTM's ``c_n`` alone: then the gradient on ``h``
+    begins one step before.
+    """
+    back = lags.mean()
+    alive = np.flatnonzero(back)
+    return back / back[alive[0]] if alive.size else np.empty(0)
+
+
 def profile_of(
     *,
     time: Tally,
@@ -116,16 +127,10 @@ def profile_of(
     saturation: Mapping[str, float],
     exact: bool,
 ) -> GradientProfile:
-    """A profile from the means of its norms; a reach is relative to its first lag that is not 0.
-
-    That is lag 0, except where the loss reads an LSTM's ``c_n`` alone: then the gradient on ``h``
-    begins one step before.
-    """
-    back = lags.mean()
-    alive = np.flatnonzero(back)
+    """A profile from the means of its norms."""
     return GradientProfile(
         grad_time=time.mean(),
-        reach=back / back[alive[0]] if alive.size else np.empty(0),
+        reach=relative(lags),
         hidden_norm=hidden.mean(),
         grad_time_cell=None if cell is None else cell.mean(),
         saturation=saturation,

@@ -9,57 +9,25 @@ The arithmetic on each layer has two forms, equal in what they give: ``_recurren
 by hand, ``_probe_input`` has the fused kernel do it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.probes._calls import Call
+from backsight.probes._layer_tally import LayerTally
 from backsight.probes._probe_input import by_probe_input
-from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._profile import GradientProfile
 from backsight.probes._recurrence import Backward, Layer, States, by_recurrence, fused, states
 
-__all__ = ["Reading", "by_recurrence_seeds", "reading_for", "replay"]
+__all__ = ["Reading", "by_recurrence_seeds", "reading_for", "replay", "with_reaches"]
 
 Reading = Callable[[States, Tensor, Tensor | None, Tensor], Backward]
 """From states, seeds on ``h`` and ``c``, and lengths to total gradients."""
-
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
-"""Between a replayed output and the run's own, for it to count as the same. Another dropout mask
-or other weights leave a wholly different one; what is allowed is the kernel's own rounding over
-many steps, and bf16's."""
-
-SATURATED = 0.99
-NEAR = 0.01
-"""How near to 0 or 1 a gate counts as saturated."""
-
-GATES = {"GRU": ("reset", "update", "new"), "LSTM": ("input", "forget", "cell", "output")}
-TANH = ("new", "cell")
-
-
-@dataclass
-class _Tallies:
-    """What the profile of one layer in one direction is averaged from."""
-
-    time: Tally = field(default_factory=Tally)
-    lags: Tally = field(default_factory=Tally)
-    hidden: Tally = field(default_factory=Tally)
-    cell: Tally = field(default_factory=Tally)
-    saturated: dict[str, list[float]] = field(default_factory=dict)
-    lstm: bool = False
-    exact: bool = True
-
-    def profile(self) -> GradientProfile:
-        return profile_of(
-            time=self.time,
-            lags=self.lags,
-            hidden=self.hidden,
-            cell=self.cell if self.lstm else None,
-            saturation={gate: a / b for gate, (a, b) in self.saturated.items()},
-            exact=self.exact,
-        )
 
 
 @dataclass
@@ -81,7 +49,7 @@ class _Later:
     place: Tensor
     """``(B,)`` by direction: the steps from a sequence's beginning to its position ``t_b``; -1
     while it has no direct gradient."""
-    carried: dict[int, tuple[Tensor, Tensor | None]]
+    carried: dict[int, tuple[Tensor | None, ...]]
     """By index of the state: the single position's gradient on the final ``h`` and ``c``."""
 
 
@@ -111,13 +79,23 @@ def replay(
     """
     if not calls:
         return {}
-    tallies: dict[str, _Tallies] = {}
+    tallies: dict[str, LayerTally] = {}
     factor = 1.0 if scale is None else 1.0 / float(scale)
     device = calls[0].x.device.type
     with torch.no_grad(), torch.autocast(device, enabled=False):
         for chain in _chains(calls):
             _replay_chain(chain, factor, reading or reading_for(calls[0].x.device), tallies)
     return {name: one.profile() for name, one in sorted(tallies.items())}
+
+
+def with_reaches(
+    profiles: dict[str, GradientProfile], reaches: Mapping[str, NDArray[np.float64]]
+) -> dict[str, GradientProfile]:
+    """``profiles``, with those reaches that a replay cannot give."""
+    return {
+        name: dataclasses.replace(one, reach=reaches[name]) if name in reaches else one
+        for name, one in profiles.items()
+    }
 
 
 def _chains(calls: Sequence[Call]) -> list[list[Call]]:
@@ -135,7 +113,7 @@ def _chains(calls: Sequence[Call]) -> list[list[Call]]:
 
 
 def _replay_chain(
-    chain: list[Call], factor: float, reading: Reading, tallies: dict[str, _Tallies]
+    chain: list[Call], factor: float, reading: Reading, tallies: dict[str, LayerTally]
 ) -> None:
     directions = 2 if chain[0].module.bidirectional else 1
     count = len(chain[0].rows)
@@ -156,7 +134,7 @@ def _replay_call(
     later: _Later,
     factor: float,
     reading: Reading,
-    tallies: dict[str, _Tallies],
+    tallies: dict[str, LayerTally],
 ) -> _Later:
     module, lengths = call.module, call.lengths
     directions = 2 if module.bidirectional else 1
@@ -171,7 +149,7 @@ def _replay_call(
     here = torch.where(place >= 0, -1, here)  # a later call has the position
     place = torch.where(here >= 0, before + here, place)
 
-    carried: dict[int, tuple[Tensor, Tensor | None]] = {}
+    carried: dict[int, tuple[Tensor | None, ...]] = {}
     above: Tensor | None = None
     for number in reversed(range(module.num_layers)):
         inputs = []
@@ -188,23 +166,23 @@ def _replay_call(
                 from_above = above.chunk(directions, dim=-1)[d]
                 g = g + (_flip(from_above, lengths) if d else from_above)
             total = reading(one.states, g, gc, lengths)
-            carried[index] = (
-                total.h0[1:, order],
-                None if total.c0 is None else total.c0[1:, order],
+            carried[index] = tuple(
+                gradient[1:, order] if gradient is not None and attached else None
+                for gradient, attached in zip((total.h0, total.c0), call.attached, strict=True)
             )
             inputs.append(_flip(total.x, lengths) if d else total.x)
             name = f"{call.path}.l{number}{'_reverse' if d else ''}".lstrip(".")
-            tally = tallies.setdefault(name, _Tallies(lstm=total.c is not None))
+            tally = tallies.setdefault(name, LayerTally(lstm=total.c is not None))
             tally.exact = tally.exact and exact
             _count(tally, call, one, total, before, place[d], d, factor)
         above = torch.stack(inputs).sum(0) if directions > 1 else inputs[0]
         if masks and number:
             above = above * masks[number - 1][:, None]
-    return _Later(place[:, order], carried if call.attached else {})
+    return _Later(place[:, order], carried)
 
 
 def _count(
-    tally: _Tallies,
+    tally: LayerTally,
     call: Call,
     one: _Pass,
     total: Backward,
@@ -231,26 +209,10 @@ def _count(
         tally.cell.add(forward, table[3] * factor)
     lag = np.where(inside & (at >= 0), at - (start + t), -1)
     tally.lags.add(lag, table[1])
-    _count_saturated(tally.saturated, one.states, one.h, int(inside.sum()), lengths)
-
-
-def _count_saturated(
-    saturated: dict[str, list[float]], s: States, h: Tensor, inside: int, lengths: Tensor
-) -> None:
-    """Add to ``(saturated units, units)`` by gate."""
-    mode = s.layer.mode
-    if mode == "RNN_RELU":
-        return
-    shares = {} if s.layer.w_hr is not None else {"": h.abs() > SATURATED}
-    for gate, value in zip(GATES.get(mode, ()), s.gates, strict=False):
-        edge = value.abs() > SATURATED if gate in TANH else (value - 0.5).abs() > 0.5 - NEAR
-        shares[gate] = edge
-    there = _inside(lengths, len(h))[..., None]
-    counts = torch.stack([(edge & there).sum() for edge in shares.values()]).tolist()
-    for (gate, edge), number in zip(shares.items(), counts, strict=True):
-        so_far = saturated.setdefault(gate, [0.0, 0.0])
-        so_far[0] += number
-        so_far[1] += inside * edge.shape[-1]
+    if call.prior:  # steps that were cut off: no gradient arrives there, exactly
+        lag = np.where(at >= 0, at + 1 + np.arange(call.prior)[:, None], -1)
+        tally.lags.add(lag, np.zeros(lag.shape))
+    tally.count_saturated(one.states, _inside(lengths, steps))
 
 
 def _up(call: Call) -> tuple[list[list[_Pass]], list[Tensor], bool]:
@@ -314,9 +276,8 @@ def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) ->
 
 def _same(row: list[_Pass], call: Call) -> bool:
     """Whether the states that the top layer's gates give are the ones the run had."""
-    output = row[0].h
-    tolerance = TOLERANCE.get(call.output.dtype if call.output is not None else output.dtype, 0.05)
-    inside = _inside(call.lengths, len(output))[..., None]
+    tolerance = call.tolerance
+    inside = _inside(call.lengths, len(row[0].h))[..., None]
     return all(
         torch.allclose(p.states.h * inside, p.h, tolerance, tolerance, equal_nan=True) for p in row
     )

@@ -20,6 +20,11 @@ class SameTensor:
         self._storage = weakref.ref(tensor.untyped_storage())
         self._version, self._shape = tensor._version, tensor.shape
 
+    @property
+    def alive(self) -> bool:
+        """Whether anything still has that storage."""
+        return self._storage() is not None
+
     def is_in(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` is that one."""
         same = tensor.untyped_storage() is self._storage() and tensor.shape == self._shape

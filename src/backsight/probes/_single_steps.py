@@ -1,0 +1,92 @@
+"""The reach of a fused layer that is called step by step and fed its own output.
+
+The replay of such calls gives everything else. But the closed form knows the path through the
+state alone; here the gradient also goes back through the next call's input, so that the way from
+one position has to be asked of autograd.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from backsight.probes._profile import Tally, relative
+
+__all__ = ["Gradient", "single_step_reach"]
+
+Gradient = Callable[
+    [Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]], list[Tensor | None]
+]
+
+
+def single_step_reach(
+    path: str,
+    module: nn.RNNBase,
+    chains: Sequence[Sequence[Sequence[Tensor]]],
+    gradient_of: Gradient,
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+) -> dict[str, NDArray[np.float64]]:
+    """``R(k)`` by layer; the gradient on the top layer's state is that on output and ``h_n``.
+
+    Args:
+        path: the module's.
+        module: of one direction.
+        chains: ``output``, ``h_n`` and, of an LSTM, ``c_n`` of each call, by sequence of calls.
+        gradient_of: ``autograd.grad`` that keeps the graph; None where there is no path.
+        roots: what backward is about to be called on.
+        gradients: with these gradients.
+    """
+    tallies = [Tally() for _ in range(module.num_layers)]
+    for chain in chains:
+        flat = [state for step in chain for state in step]
+        totals = dict(zip(map(id, flat), gradient_of(roots, flat, gradients), strict=True))
+        count = _by_sequence(module, chain[0][0], 0).shape[0]
+        position = torch.full((count,), -1, device=flat[0].device)
+        for t, step in enumerate(chain):
+            for which, state in enumerate(step):
+                total = totals[id(state)]
+                if total is not None:
+                    there = (_by_sequence(module, total, which) != 0).any(-1)
+                    position = torch.where(there, t, position)
+        outputs, seeds = [], []
+        for t in sorted(set(position[position >= 0].tolist())):
+            for which, state in enumerate(chain[t]):
+                total = totals[id(state)]
+                if total is not None:  # the kernel's outputs are not made of each other
+                    outputs.append(state)
+                    seeds.append(torch.where(_mask(module, position == t, state, which), total, 0))
+        back = dict(zip(map(id, flat), gradient_of(outputs, flat, seeds), strict=True))
+        at = position.cpu().numpy()
+        for t, (output, h_n, *_) in enumerate(chain):
+            direct, through = back[id(output)], back[id(h_n)]
+            by_layer = _by_sequence(
+                module, torch.zeros_like(h_n) if through is None else through, 1
+            ).unflatten(1, (module.num_layers, -1))  # type: ignore[no-untyped-call]
+            if direct is not None:
+                by_layer = by_layer.clone()
+                by_layer[:, -1] += _by_sequence(module, direct, 0)
+            norms = torch.linalg.vector_norm(by_layer, dim=-1, dtype=torch.float64).cpu().numpy()
+            for number, tally in enumerate(tallies):
+                tally.add(np.where(at >= 0, at - t, -1), norms[:, number])
+    return {
+        f"{path}.l{number}".lstrip("."): relative(tally) for number, tally in enumerate(tallies)
+    }
+
+
+def _by_sequence(module: nn.RNNBase, state: Tensor, which: int) -> Tensor:
+    """``(B, units)`` of an output (``which`` 0), ``(B, L·units)`` of a final state."""
+    if state.dim() == 2:  # unbatched: (1, units), (L, units)
+        return state.reshape(1, -1)
+    if which == 0:
+        return state[:, 0] if module.batch_first else state[0]
+    return state.transpose(0, 1).flatten(1)
+
+
+def _mask(module: nn.RNNBase, chosen: Tensor, state: Tensor, which: int) -> Tensor:
+    """``(B,)`` so that it goes with ``state``."""
+    if state.dim() == 2:
+        return chosen[:, None]
+    return chosen[:, None, None] if which == 0 and module.batch_first else chosen[None, :, None]
