@@ -4,6 +4,7 @@ The script finds what it would find under ``python SCRIPT``: its arguments, ``__
 folder first on the path, its exit status and its own traceback.
 """
 
+import builtins
 import io
 import os
 import runpy
@@ -138,8 +139,8 @@ def _script(path: Path, source: bytes, argv: list[str]) -> Callable[[], None]:
         main_module = ModuleType("__main__")
         main_module.__file__ = whole
         main_module.__loader__ = SourceFileLoader("__main__", whole)
-        main_module.__dict__["__builtins__"] = __builtins__
-        main_module.__dict__["__cached__"] = None
+        main_module.__dict__["__builtins__"] = builtins
+        main_module.__dict__.update(__cached__=None, __annotations__={})
         sys.modules["__main__"] = main_module
         sys.argv[:] = argv
         _path_first(str(path.resolve().parent))
@@ -183,7 +184,8 @@ def _finish(execute: Callable[[], None], end: Callable[[BaseException | None], N
         raise
     except BaseException as error:  # noqa: BLE001 - shown as Python would, and its status given
         sys.stdout.flush()
-        sys.excepthook(type(error), error, _own_frames(error.__traceback__))
+        error = error.with_traceback(_own_frames(error.__traceback__))
+        sys.excepthook(type(error), error, error.__traceback__)
         end(error)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     end(None)

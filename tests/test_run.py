@@ -1,0 +1,370 @@
+"""``backsight run``: a script is what it is without us, and what trains in it is recorded."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backsight.cli import main
+from backsight.cli._run import split
+from backsight.signals import Run
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "scripts"
+
+TRAINING = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(3, 4, batch_first=True)
+            self.head = nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.head(self.gru(x)[0])
+
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters())
+    for i in range(12):
+        loss = model(torch.randn(2, 7, 3)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(loss.item())
+"""
+
+
+def script(folder: Path, text: str, name: str = "train.py") -> Path:
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def execute(*words: object, cwd: Path, observed: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *(["-m", "backsight", "run"] if observed else []), *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def without_us(stderr: str) -> str:
+    return "".join(
+        line for line in stderr.splitlines(keepends=True) if not line.startswith("backsight: ")
+    )
+
+
+def both(folder: Path, path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run it with and without us: the same stdout, stderr and status."""
+    plain = execute(path, *words, cwd=folder, observed=False)
+    ours = execute(path, *words, cwd=folder)
+    assert (ours.returncode, ours.stdout, without_us(ours.stderr)) == (
+        plain.returncode, plain.stdout, plain.stderr,
+    )  # fmt: skip
+    return ours
+
+
+def test_a_training_script_is_recorded_and_says_where(tmp_path: Path) -> None:
+    path = script(tmp_path, TRAINING)
+    done = both(tmp_path, path)
+    assert re.search(r"^backsight: runs/train-1: 12 iterations", done.stderr, re.MULTILINE)
+    assert re.search(r"^backsight: gru\.l0: the gradient is ", done.stderr, re.MULTILINE)
+    run = Run(tmp_path / "runs/train-1")
+    assert run.status == "finished"
+    assert len(run["loss"]) == len(run["grad_norm"]) == len(run["seq_len"]) == 12
+    assert float(done.stdout) == np.float32(run["loss"][-1])
+    assert {
+        "reach/gru.l0",
+        "grad_time/gru.l0",
+        "update_ratio/head.weight",
+        "horizon/gru.l0",
+    } <= set(run.names)
+    assert run.info["config"]["arguments"] == []
+    (event,) = run.events("models")
+    assert event.body["model"]["class"] == "Net"
+
+
+def test_the_script_finds_its_own_world(tmp_path: Path) -> None:
+    """Arguments (also such as ours), ``__main__``, paths, pickling by name, threads, atexit."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    script(folder, "VALUE = 42\n", "beside.py")
+    path = script(
+        folder,
+        """
+        import atexit, os, pickle, sys, __main__
+        import beside
+
+        class Thing:
+            pass
+
+        print(sys.argv, __name__, __file__, __spec__, __package__, sys.path[0], os.getcwd())
+        print(beside.VALUE, __main__.Thing is Thing, pickle.loads(pickle.dumps(Thing)) is Thing)
+        print(sorted(n for n in globals() if n.startswith("__")))
+        print(type(__loader__).__name__, __builtins__.__name__, sys.modules["__main__"].__file__)
+        atexit.register(lambda: print("bye", Thing.__name__))
+        """,
+    )
+    both(tmp_path, path, "--debug", "--every", "3", "-m", "x", "--run=y", "--", "--help")
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit('in words')", 1),
+        ("raise SystemExit", 0),
+        ("def f():\n    raise ValueError('mine')\n\nf()", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("import torch\ntorch.zeros(2).sum().backward()", 1),
+        ("this is no python", 1),
+    ],
+)
+def test_exit_status_and_traceback_are_the_scripts(
+    ending: str, status: int, tmp_path: Path
+) -> None:
+    path = script(tmp_path, f"print('began')\n{ending}\n")
+    plain = execute(path, cwd=tmp_path, observed=False)
+    ours = execute(path, cwd=tmp_path)
+    assert ours.returncode == status == (130 if plain.returncode == -2 else plain.returncode)
+    assert ours.stdout == plain.stdout
+    assert without_us(ours.stderr) == plain.stderr
+
+
+def test_a_script_that_fails_while_training_leaves_its_run(tmp_path: Path) -> None:
+    path = script(tmp_path, textwrap.dedent(TRAINING) + "\nraise ValueError('at last')\n")
+    done = both(tmp_path, path)
+    assert done.returncode == 1
+    run = Run(tmp_path / "runs/train-1")
+    assert (run.status, run.info["reason"]) == ("failed", "ValueError: at last")
+    assert len(run["loss"]) == 12
+
+
+def test_a_module_runs_as_under_python_m(tmp_path: Path) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    script(package, "", "__init__.py")
+    script(
+        package,
+        """
+        import sys
+        from . import other
+        print(sys.argv[1:], sys.path[0], __name__, __package__, other.VALUE, __file__, sys.argv[0])
+        """,
+        "prog.py",
+    )
+    script(package, "VALUE = 1\n", "other.py")
+    plain = execute("-m", "pack.prog", "a", "--debug", cwd=tmp_path, observed=False)
+    ours = execute("-m", "pack.prog", "a", "--debug", cwd=tmp_path)
+    assert ours.stdout == plain.stdout
+    assert "pack.prog" in plain.stdout or "__main__" in plain.stdout
+
+
+def test_a_script_that_trains_nothing_leaves_nothing(tmp_path: Path) -> None:
+    done = both(tmp_path, script(tmp_path, "print(1)\n"))
+    assert "nothing was recorded" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_without_time_is_said_with_what_to_type(tmp_path: Path) -> None:
+    text = TRAINING.replace("self.gru(x)[0]", "self.gru(x)").replace(
+        "nn.GRU(3, 4, batch_first=True)", "nn.Linear(3, 4)"
+    )
+    done = both(tmp_path, script(tmp_path, text))
+    assert "no recurrent layer ran (the script's model holds Linear)" in done.stderr
+    assert "--inputs" in done.stderr
+    run = Run(tmp_path / "runs/train-1")
+    assert len(run["loss"]) == 12
+    again = execute("--inputs", "gru", "train.py", cwd=tmp_path)
+    assert "input:gru: the gradient is" in again.stderr
+
+
+def test_models_and_optimizers_are_told_apart(tmp_path: Path) -> None:
+    """Encoder and decoder with an optimizer each share a loss; a second model has its own."""
+    path = script(
+        tmp_path,
+        """
+        import torch
+        from torch import nn
+
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn = nn.GRU(3, 4)
+
+            def forward(self, x):
+                return self.rnn(x)[1]
+
+        class Decoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell = nn.GRUCell(3, 4)
+
+            def forward(self, h):
+                for _ in range(5):
+                    h = self.cell(torch.zeros(2, 3), h)
+                return h
+
+        class Judge(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm = nn.LSTM(3, 2)
+
+            def forward(self, x):
+                return self.lstm(x)[0][-1]
+
+        torch.manual_seed(0)
+        enc, dec, judge = Encoder(), Decoder(), Judge()
+        SGD = torch.optim.SGD
+        opts = [SGD(m.parameters(), lr=lr) for m, lr in ((enc, 1), (dec, 2), (judge, 3))]
+        for i in range(6):
+            x = torch.randn(7, 2, 3)
+            loss = dec(enc(x)[0]).square().mean()
+            opts[0].zero_grad(); opts[1].zero_grad()
+            loss.backward()
+            opts[0].step(); opts[1].step()
+            for _ in range(2):
+                other = 100 + judge(x).mean()
+                opts[2].zero_grad(); other.backward(); opts[2].step()
+        """,
+    )
+    execute(path, "x", cwd=tmp_path)
+    run = Run(tmp_path / "runs/train-1")
+    assert len(run["loss"]) == len(run["loss/Decoder"]) == 6
+    np.testing.assert_array_equal(run["loss"], run["loss/Decoder"])
+    assert len(run["loss/Judge"]) == 12
+    assert run["loss/Judge"].min() > 90
+    assert run["loss"].max() < 10
+    assert [run[f"lr{s}"][0] for s in ("", "/Decoder", "/Judge")] == [1, 2, 3]
+    assert {"reach/rnn.l0", "reach/Decoder.cell", "reach/Judge.lstm.l0"} <= set(run.names)
+    assert len(run.profile("reach/rnn.l0").rows[0]) == 7
+    assert len(run.profile("reach/Decoder.cell").rows[0]) == 5
+    assert "weight_norm/Judge.lstm.weight_hh_l0" in run.names
+    assert len(run.events("models")) == 3
+
+
+def test_one_optimizer_of_two_models_and_a_bare_layer(tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        import torch
+        from torch import nn
+        rnn, head = nn.RNN(3, 4), nn.Linear(4, 1)
+        opt = torch.optim.SGD([*rnn.parameters(), *head.parameters()], lr=0.1)
+        for i in range(4):
+            loss = head(rnn(torch.randn(5, 2, 3))[0]).mean()
+            opt.zero_grad(); loss.backward(); opt.step()
+        """,
+    )
+    execute("--every", 2, "--run", "here", path, cwd=tmp_path)
+    run = Run(tmp_path / "here")
+    assert run.profile("reach/l0").iterations.tolist() == [0, 2]
+    assert {"update_ratio/weight_hh_l0", "update_ratio/Linear2.weight"} <= set(run.names)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "layers"),
+    [
+        ("word_lm.py", ["--windows", "6", "--epochs", "1", "--nhid", "16"], ["rnn.l0", "rnn.l1"]),
+        ("classify_packed.py", ["6"], ["gru.l0", "gru.l0_reverse"]),
+        ("forecast_lbfgs.py", ["2"], ["lstm1", "lstm2"]),
+    ],
+)
+def test_scripts_of_outsiders_run_unchanged(
+    name: str, words: list[str], layers: list[str], tmp_path: Path
+) -> None:
+    plain = execute(EXAMPLES / name, *words, cwd=tmp_path, observed=False)
+    ours = execute(EXAMPLES / name, *words, cwd=tmp_path)
+
+    def timeless(text: str) -> str:
+        return re.sub(r"\d+s ", "", text)
+
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert ours.returncode == 0
+    assert timeless(ours.stdout) == timeless(plain.stdout)
+    run = Run(tmp_path / "runs" / f"{Path(name).stem}-1")
+    assert len(run["loss"]) == (2 if "lbfgs" in name else 6)
+    for layer in layers:
+        assert len(run.profile(f"reach/{layer}").rows[0]) > 1
+        assert f"backsight: {layer}: the gradient is" in ours.stderr
+
+
+def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
+    text = textwrap.dedent(TRAINING).replace("range(12)", "range(10**9)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backsight", "run", script(tmp_path, text)],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    store = tmp_path / "runs/train-1/signals.db"
+    for _ in range(600):
+        if store.exists() and Run(store.parent).iterations > 10:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "KeyboardInterrupt" in stderr
+    assert "backsight/monitor" not in stderr
+    assert Run(store.parent).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.py"], "cannot read the script missing.py: No such file or directory"),
+        (["."], "is a folder: expected a Python script"),
+        (["binary.py"], "binary.py is not a Python script: it holds binary data"),
+        (["-m"], "-m expects the name of a module"),
+        (["-m", "no.such"], "there is no module 'no.such' here or on the path"),
+        (["--run", "taken", "train.py"], "taken exists already"),
+        (["--every", "0", "train.py"], 'every must be "auto" or at least 1 iteration, not 0'),
+        (["--budget", "nan", "train.py"], "budget must be a share of the time"),
+        (["--sequences", "0", "train.py"], "sequences must be at least 1, not 0"),
+        (["--evry", "3", "train.py"], "--evry"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "binary.py").write_bytes(b"\x00\x01")
+    script(tmp_path, "raise SystemExit('must not run')\n")
+    assert main(["run", *words]) == 2
+    stderr = capsys.readouterr().err
+    assert said in stderr
+    assert stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ours_end_where_the_script_begins() -> None:
+    assert split(["run", "--every", "3", "a.py", "--every", "4"]) == (
+        ["run", "--every", "3"],
+        ["a.py", "--every", "4"],
+    )
+    assert split(["--every=3", "--debug", "-m", "a", "-x"]) == (
+        ["--every=3", "--debug"],
+        ["-m", "a", "-x"],
+    )
+
+
+def test_of_several_processes_only_the_first_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    done = both(tmp_path, script(tmp_path, TRAINING))
+    assert "backsight" not in done.stderr
+    assert not (tmp_path / "runs").exists()
