@@ -46,7 +46,7 @@ def test_the_loop_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "criterion": nn.MSELoss(),
         "batches": [(torch.randn(2, 6, 3), torch.randn(2, 6, 4)) for _ in range(3)],
     }
-    exec("import backsight\n" + OWN_LOOP, names)
+    exec("import backsight, torch\n" + OWN_LOOP, names)
     run = Run("runs/mine")
     assert run.status == "finished"
     assert {"loss", "grad_norm", "grad_norm_applied", "hidden_norm_mean/gru.l0"} <= set(run.names)

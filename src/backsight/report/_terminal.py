@@ -121,12 +121,16 @@ class TrainingView:
         for name in sorted(hidden):
             label = self._norm("h") + (f" {member(name)}" if len(hidden) > 1 else "")
             shown.append((label, latest[name]))
+        horizons = sorted(name for name in latest if family(name) == "horizon")
+        for name in horizons:
+            label = "reach" + (f" {member(name)}" if len(horizons) > 1 else "")
+            shown.append((label, latest[name]))
         if "tokens_per_second" in latest:
             shown.append(("chars/s", latest["tokens_per_second"]))
         return shown
 
     def _plain(self) -> str:
-        values = "  ".join(f"{name} {_short(name, value)}" for name, value in self._values())
+        values = "  ".join(f"{name} {self._short(name, value)}" for name, value in self._values())
         pace = (time.monotonic() - self._began) / max(self._done, 1)
         left = round(pace * (self._total - self._done))
         return f"{self._done}/{self._total}  {values}  left {left // 60}:{left % 60:02d}"
@@ -137,12 +141,15 @@ class TrainingView:
         for _ in values:
             table.add_column(justify="right", min_width=9)
         table.add_row(*(Text(name, "dim") for name, _ in values))
-        table.add_row(*(Text(_short(name, value), _style(value)) for name, value in values))
+        table.add_row(*(Text(self._short(name, value), _style(value)) for name, value in values))
         return Group(self._progress, table)
 
-
-def _short(name: str, value: float) -> str:
-    return f"{value:,.0f}" if name == "chars/s" and math.isfinite(value) else number(value)
+    def _short(self, name: str, value: float) -> str:
+        if not math.isfinite(value):
+            return number(value)
+        if name.startswith("reach"):  # steps back of those there are
+            return f"{value:.0f}/{self._latest.get('seq_len', math.nan) - 1:.0f}"
+        return f"{value:,.0f}" if name == "chars/s" else number(value)
 
 
 def _style(value: float) -> str:
