@@ -336,7 +336,7 @@ def test_values_stay_on_the_device_until_they_are_collected(
 
     with Recorder(run_path) as recorder, Monitor(model, optimizer, recorder) as monitor:
         monitor._outbox._collected = math.inf  # never due
-        monkeypatch.setattr("backsight.probes._parameters._is_free_to_read", lambda _: False)
+        monkeypatch.setattr("backsight.probes._precision.on_host", lambda _: False)
         steps(model, optimizer, 1, monitor)  # sampled
         with monkeypatch.context() as patch:
             for name in ("item", "cpu", "numpy", "tolist", "__float__", "__bool__"):

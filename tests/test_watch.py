@@ -26,7 +26,12 @@ FUSED: dict[str, Callable[..., nn.RNNBase]] = {
     "lstm": nn.LSTM,
     "projected": functools.partial(nn.LSTM, proj_size=2),
 }
-CELLS = {"rnn cell": nn.RNNCell, "gru cell": nn.GRUCell, "lstm cell": nn.LSTMCell}
+CELLS: dict[str, Callable[..., nn.Module]] = {
+    "rnn cell": nn.RNNCell,
+    "gru cell": nn.GRUCell,
+    "lstm cell": nn.LSTMCell,
+    "by step": functools.partial(nn.GRU, batch_first=True),
+}
 STACKED = {"num_layers": 2, "dropout": 0.3, "bidirectional": True}
 KINDS = (*FUSED, *CELLS, "own", "attention")
 
@@ -74,10 +79,16 @@ class Stepped(nn.Module):
         state: Any = x.new_zeros(len(x), 4)
         if isinstance(self.cell, nn.LSTMCell):
             state = state, state.clone()
+        elif isinstance(self.cell, nn.GRU):
+            state = state[None]
         states = []
         for t in range(x.shape[1]):
-            state = self.cell(x[:, t], state)
-            states.append(state[0] if isinstance(state, tuple) else state)
+            if isinstance(self.cell, nn.GRU):
+                outputs, state = self.cell(x[:, t : t + 1], state)
+                states.append(outputs[:, 0])
+            else:
+                state = self.cell(x[:, t], state)
+                states.append(state[0] if isinstance(state, tuple) else state)
             if each:
                 each(states[-1])
         return self.head(torch.stack(states, 1))
@@ -297,7 +308,7 @@ def test_an_ordinary_loop(kind: str, none: bool, run_path: Path, clock: Clock) -
         assert run.series(name).iterations.tolist() == [0, 3, 6], name
         np.testing.assert_allclose(at(run, name, 3), value, 1e-12, err_msg=name)
     for i, profiles in zip((0, 3, 6), loop.found, strict=True):
-        check_profiles(run, i, profiles)
+        check_profiles(run, i, profiles, calls=2 if kind == "by step" else 1)
     sampled = [n for n in run.names if n.split("/")[0] in ("reach", "grad_time")]
     assert {n.partition("/")[2] for n in sampled} == set(loop.found[0])
     assert all(run.profile(n).iterations.tolist() == [0, 3, 6] for n in sampled)
@@ -321,7 +332,7 @@ def spectra(model: nn.Module) -> dict[str, float]:
 # -- what an iteration is -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru cell", "own"])
+@pytest.mark.parametrize("kind", ["lstm", "by step", "gru cell", "own"])
 def test_gradient_accumulation(kind: str, run_path: Path) -> None:
     """Four micro-batches are one iteration; the first of them is the one sampled."""
     loop = Loop(kind)

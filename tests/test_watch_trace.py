@@ -90,7 +90,7 @@ def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> Non
     assert samples >= 2 if every == "auto" else samples == math.ceil(count / every)
 
 
-@pytest.mark.parametrize("kind", ["gru cell", "own"])
+@pytest.mark.parametrize("kind", ["by step", "gru cell", "own"])
 @pytest.mark.parametrize("how", ["retained", "counted", "noisy"])
 def test_what_hangs_on_the_callers_graph_is_not_set_off(
     how: str, kind: str, tmp_path: Path
@@ -335,7 +335,7 @@ class Marked(nn.Module):
         return self.inner(Mark.apply(x * self.scale))  # type: ignore[no-untyped-call]
 
 
-GRAPHS = ("gru", "lstm cell", "own", "attention", "gru and head", "gru cell and head")
+GRAPHS = ("gru", "by step", "lstm cell", "own", "attention", "gru and head", "gru cell and head")
 
 
 @pytest.mark.parametrize("every", [1, 1000])

@@ -28,6 +28,8 @@ class Iteration:
     """Gradient norms by parameter, before clipping."""
     names: list[str] = field(default_factory=list)
     """Of those parameters."""
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    """Which gradients, in which version, ``computed`` was measured on."""
     applied: list[Tensor] = field(default_factory=list)
     """Gradient norms as each optimizer read them."""
     scale: Tensor | None = None
@@ -47,8 +49,9 @@ class Iteration:
     def add_loss(self, loss: Tensor | None) -> None:
         """Losses of several backward passes add up, as their gradients do."""
         if loss is not None:
-            loss = loss.detach().sum()
-            self.loss = loss.clone() if self.loss is None else self.loss + loss
+            loss = loss.detach()
+            loss = loss.clone() if loss.dim() == 0 else loss.sum()
+            self.loss = loss if self.loss is None else self.loss + loss
 
     def see_loss(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
@@ -95,7 +98,9 @@ class Iteration:
                 members = [f"grad_norm/{name}" for name in self.names]
                 outbox.scalars(members, iteration, self.computed)
         if self.applied:
-            self.numbers["grad_norm_applied"] = total_norm(torch.cat(self.applied))
+            several = len(self.applied) > 1
+            applied = torch.cat(self.applied) if several else self.applied[0]
+            self.numbers["grad_norm_applied"] = total_norm(applied)
         here: dict[str, float] = {}
         for name, value in self.numbers.items():
             if isinstance(value, Tensor):

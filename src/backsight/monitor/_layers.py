@@ -136,10 +136,12 @@ class Layers:
         shown, self._hidden, self._extent = self.shown, _none(), _none()
         for name, calls in shown.items():
             self.ever_shown.add(name)
-            states = sum(call.states for call in calls)
-            mean = torch.stack([call.mean * (call.states / states) for call in calls]).sum()
+            mean, maximum = calls[0].mean, calls[0].maximum
+            if len(calls) > 1:
+                states = sum(call.states for call in calls)
+                mean = torch.stack([call.mean * (call.states / states) for call in calls]).sum()
+                maximum = torch.stack([call.maximum for call in calls]).amax()
             outbox.scalar(f"hidden_norm_mean/{name}", iteration, mean)
-            maximum = torch.stack([call.maximum for call in calls]).amax()
             outbox.scalar(f"hidden_norm_max/{name}", iteration, maximum)
             by_step = calls[-1].profile
             if by_step is not None:

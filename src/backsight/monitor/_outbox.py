@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from backsight.probes import _precision
 from backsight.signals import family
 from backsight.signals import member as member_of
 
@@ -66,11 +67,15 @@ class Outbox:
         self._sink = sink
         self.label = label
         self._waiting: list[_Waiting] = []
+        self._ready: dict[str, float] = {}
         self._collected = time.perf_counter()
 
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
         """Keep a value where it is, free of its graph and safe from being overwritten."""
-        self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
+        if _precision.on_host(value):
+            self._ready[name] = value.item()
+        else:
+            self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
 
     def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
         """The same for ``(n,)`` values, a signal each."""
@@ -87,8 +92,9 @@ class Outbox:
             self._sink.profile(name, iteration, row)
 
     def here(self, iteration: int, values: dict[str, float]) -> None:
-        """Numbers that are on the host already."""
-        named = {self._full(name): value for name, value in values.items()}
+        """Numbers that are on the host already; and those that were."""
+        ready, self._ready = self._ready, {}
+        named = {self._full(name): value for name, value in (ready | values).items()}
         self._sink.scalars(iteration, named)
         self.latest.update(named)
 

@@ -52,7 +52,7 @@ def record_profiles(
 class Parameters:
     """The parameters of some optimizers, by name; neither is kept alive.
 
-    Asked anew each time: a group may be added later. A parameter that no observed module holds
+    A group may be added later. A parameter that no observed module holds
     is called after its place: ``group0.3``.
     """
 
@@ -60,11 +60,14 @@ class Parameters:
         self._optimizers: list[tuple[weakref.ref[Optimizer], int]] = []
         self._names: dict[int, str] = {}
         self._updates: dict[int, Updates] = {}
+        self._known: tuple[tuple[int, int], ...] = ()
+        self._found: dict[int, dict[str, nn.Parameter]] = {}
 
     def name(self, prefix: str, model: nn.Module) -> None:
         """Learn the names of a model's parameters."""
         for path, parameter in model.named_parameters():
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
+        self._found = {}
 
     def add(self, optimizer: Optimizer) -> None:
         """The parameters of one more optimizer; it is not kept alive."""
@@ -94,6 +97,19 @@ class Parameters:
 
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]:
         """Every parameter that one, or any, of the optimizers moves."""
+        lists = tuple(
+            (id(group["params"]), len(group["params"]))
+            for optimizer, _ in self._live()
+            for group in optimizer.param_groups
+        )
+        if lists != self._known:
+            self._known, self._found = lists, {}
+        key = 0 if only is None else id(only)
+        if key not in self._found:
+            self._found[key] = self._look(only)
+        return self._found[key]
+
+    def _look(self, only: Optimizer | None) -> dict[str, nn.Parameter]:
         found = {}
         for optimizer, number in self._live():
             if only is not None and optimizer is not only:

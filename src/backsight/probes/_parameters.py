@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from backsight.probes import _precision
 from backsight.probes._precision import norm_dtype
 
 __all__ = [
@@ -39,23 +40,18 @@ def gradient_norms(gradients: Sequence[Tensor]) -> Tensor:
     """``(n,)``: the L2 norm of each of ``n ≥ 1`` gradients, on the first one's device."""
     dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
     first = dense[0]
-    alike = all(g.dtype == first.dtype and g.device == first.device for g in dense)
-    if alike and first.dtype in (torch.float32, torch.float64) and _is_free_to_read(first):
+    wide = all(g.dtype == first.dtype and g.device == first.device for g in dense)
+    if wide and first.dtype in (torch.float32, torch.float64) and _precision.on_host(first):
         # In the gradients' own arithmetic, which is fast, unless the squares overflowed in it.
         quick = torch.stack(torch._foreach_norm(dense))
-        if math.isfinite(quick.sum().item()):
+        if math.isfinite(sum(quick.tolist())):
             return quick
     norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)).to(first.device) for g in dense]
     return torch.stack(norms)
 
 
-def _is_free_to_read(tensor: Tensor) -> bool:
-    """On an accelerator, looking at a value waits for all that was launched before it."""
-    return tensor.device.type == "cpu"
-
-
 def total_norm(norms: Tensor) -> Tensor:
-    """The L2 norm of everything, from the norms of its parts."""
+    """The L2 norm of everything, from the norms of its parts, as a scalar on their device."""
     total: Tensor = torch.linalg.vector_norm(norms, dtype=norm_dtype(norms))
     return total
 

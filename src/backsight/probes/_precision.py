@@ -1,9 +1,14 @@
-"""The arithmetic that norms are taken in, so that they are finite where the numbers are."""
+"""The arithmetic that norms are taken in, and where their values may be looked at."""
 
 import torch
 from torch import Tensor
 
-__all__ = ["norm_dtype"]
+__all__ = ["norm_dtype", "on_host"]
+
+
+def on_host(tensor: Tensor) -> bool:
+    """Whether its value is at hand: on an accelerator, a look waits for all that was launched."""
+    return tensor.device.type == "cpu"
 
 
 def norm_dtype(tensor: Tensor, *, bounded: bool = False) -> torch.dtype:

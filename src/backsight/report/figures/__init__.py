@@ -54,7 +54,7 @@ FIGURES = (
         "Reach of the gradient",
         "The gradient of the last loss on the state k steps before it, relative to lag 0. What is "
         "below 1 % teaches next to nothing; a straight line is exponential decay (down) or "
-        "explosion (up); a line that ends was cut, as by a detached state.",
+        "explosion (up). A line that stops before the window does was cut, as by a detached state.",
         reach,
     ),
     Entry(
