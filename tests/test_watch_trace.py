@@ -78,7 +78,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    count, inputs = 50 if every == 1 else 200, inputs_of(kind)
+    count, inputs = 40 if every == 1 else 200, inputs_of(kind)
     watched = everything(
         kind, count, lambda m, o: watch(m, o, run_path, every=every, inputs=inputs)
     )
@@ -347,15 +347,15 @@ def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     inputs = "inner.embed" if kind == "attention" else None
     Mark.tokens.clear()
     with watch(model, optimizer, run_path, every=every, inputs=inputs):
-        for _ in range(3):
+        for _ in range(2):
             optimizer.zero_grad()
             loss = square(model, torch.randn(4, 6, 3))
             loss.backward()
-            assert Mark.alive() == 1
             optimizer.step()
+            assert Mark.tokens[-1]() is not None
             del loss
             assert Mark.alive() == 0
-    assert len(Mark.tokens) == 3
+    assert len(Mark.tokens) == 2
 
 
 @pytest.mark.parametrize("kind", GRAPHS)

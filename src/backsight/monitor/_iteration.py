@@ -28,8 +28,6 @@ class Iteration:
     """Gradient norms by parameter, before clipping."""
     names: list[str] = field(default_factory=list)
     """Of those parameters."""
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    """Which gradients, in which version, ``computed`` was measured on."""
     applied: list[Tensor] = field(default_factory=list)
     """Gradient norms as each optimizer read them."""
     scale: Tensor | None = None

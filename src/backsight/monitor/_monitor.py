@@ -190,7 +190,7 @@ class Monitor:
             loss: the scalar backward was called on, unscaled; None where it is not known.
         """
         self._try("loss", self._now.add_loss, loss)
-        self._try("grad_norm", self._measure_gradient, None)
+        self._try("grad_norm", self._now.measure_gradient, self._parameters.of())
         self._timed("reach", self._replay)
 
     def iteration_ended(
@@ -295,7 +295,7 @@ class Monitor:
             return  # a closure's later evaluation: the iteration is about the first
         self._now.passes += 1
         self._try("loss", self._now.see_loss, roots, gradients, scale)
-        self._try("grad_norm", self._measure_gradient, scale)
+        self._try("grad_norm", self._now.measure_gradient, self._parameters.of(), scale)
         self._timed("reach", self._replay)
 
     @_harmless
@@ -313,7 +313,8 @@ class Monitor:
         self._now.steppers.append(id(optimizer))
         self._in_step, self._now.passes_before = closure is not None, self._now.passes
         if closure is None:  # a closure has yet to compute the gradients
-            self._try("grad_norm_applied", self._measure_applied, optimizer)
+            moving = self._parameters.of(optimizer)
+            self._try("grad_norm_applied", self._now.measure_applied, optimizer, moving)
         number = self._parameters.number(optimizer)
         self._try("lr", self._now.read_settings, optimizer, number)
         if self._now.sampling:
@@ -365,18 +366,6 @@ class Monitor:
     ) -> None:
         profiles = self._layers.before_backward(roots, gradients, scale)
         record_profiles(profiles, self.iteration, self._outbox)
-
-    def _measure_gradient(self, scale: Tensor | None) -> None:
-        self._now.measure_gradient(self._parameters.of(), scale)
-        self._now.marks = self._marks()
-
-    def _measure_applied(self, optimizer: Optimizer) -> None:
-        moving = self._parameters.of(optimizer)
-        untouched = self._now.marks == self._marks() and len(moving) == len(self._now.marks)
-        if untouched and self._now.computed is not None and self._now.scale is None:
-            self._now.applied.append(self._now.computed)  # nothing has clipped it
-        else:
-            self._now.measure_applied(optimizer, moving)
 
     def _replay(self) -> None:
         """The first pass of a sampled iteration that reaches a layer is the one measured."""
