@@ -693,9 +693,16 @@ def test_backward_on_more_than_a_scalar(how: str, kind: str, run_path: Path) -> 
 # -- what the caller says -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("host", [True, False])
 @pytest.mark.parametrize("how", ["floats", "tensors", "now and then"])
-def test_what_is_logged_is_recorded(how: str, run_path: Path) -> None:
-    """A loss that is told takes the seen one's place; numbers and tensors of one's own."""
+def test_what_is_logged_is_recorded(
+    how: str, host: bool, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loss that is told takes the seen one's place; numbers and tensors of one's own.
+
+    Also where the seen one has to wait on its device.
+    """
+    monkeypatch.setattr("backsight.probes._precision.on_host", lambda _: host)
     loop = Loop("gru")
     with loop.watch(run_path, 2) as monitor:
         for i in range(5):
