@@ -94,7 +94,7 @@ class Arm:
     def step(self, x: Tensor) -> None:
         """One step, timed."""
         if self.monitor:
-            self.monitor._aside = False
+            self.monitor._aside = 0
         finish(x.device)
         began = time.perf_counter()
         loss = (self.model(x) - x).square().mean()
@@ -106,7 +106,7 @@ class Arm:
         self.times.append(time.perf_counter() - began)
         if self.monitor:
             self.sampled.append(self.monitor._now.sampling)
-            self.monitor._aside = True
+            self.monitor._aside = 1
 
     @property
     def median(self) -> float:
@@ -137,7 +137,7 @@ def arms(kind: str, shape: tuple[int, int, int], layers: int, device: torch.devi
             reading = {"recurrence": by_recurrence_seeds, "probe input": by_probe_input}.get(name)
             monitor = watch(arm.model, arm.optimizer, folder / f"{stem}-{name}", every=every)  # type: ignore[arg-type]
             monitor._layers.reading = reading
-            monitor._aside = True
+            monitor._aside = 1
             arm.monitor = stack.enter_context(monitor)
         with suppress(ImportError):
             found |= watch_with_wandb({"wandb": fused(), "wandb every": fused()}, folder, stack)

@@ -153,7 +153,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in ("_monitor", "_sampling", "_outbox"):
+    for module in ("_monitor", "_seen", "_sampling", "_outbox"):
         monkeypatch.setattr(f"backsight.monitor.{module}.time", clock)
     return clock
 
@@ -171,7 +171,7 @@ class Loop:
 
     def watch(self, path: Path, every: int = 1) -> Watching:
         inputs = inputs_of(self.kind)
-        return watch(self.model, self.optimizer, path, every=every, inputs=inputs)
+        return watch(self.model, self.optimizer, path, every=every, sequences=8, inputs=inputs)
 
     def probe(self, loss_of: Callable[..., Any], *inputs: Any) -> None:
         """Measure what a loss, with random numbers as they are now, does to the twin."""
@@ -361,7 +361,7 @@ def test_optimizers_that_step_one_after_the_other(run_path: Path) -> None:
     loop = Loop("translator")
     model: Any = loop.model
     both = [Adam(model.encoder.parameters(), lr=0.01), SGD(model.decoder.parameters(), lr=0.1)]
-    with watch(model, both, run_path, every=1):
+    with watch(model, both, run_path, every=1, sequences=8):
         for _ in range(4):
             x, y = batch(4, 7), batch(4, 5)
             loop.probe(square, x, y)

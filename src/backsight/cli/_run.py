@@ -43,8 +43,9 @@ class Options:
     allows."""
     budget: float = 0.01
     """Share of the training time that sampling may add."""
-    sequences: int = 8
-    """How many sequences of each batch a sample follows."""
+    sequences: int | None = None
+    """How many sequences of each batch a sample follows; 8 by default, or a quarter of the batch if
+    that is less."""
     inputs: str | None = None
     """For a model without recurrent layers: the path of the module that embeds its input."""
 

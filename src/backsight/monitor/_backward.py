@@ -7,6 +7,8 @@ No hook of PyTorch's tells the loss, and an end-of-backward callback may come be
 The last listener to leave puts the originals back.
 """
 
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,13 +17,18 @@ from torch import Tensor
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-__all__ = ["Listener", "in_backward", "listen"]
+from backsight.probes import tensors_in
+
+__all__ = ["Gradients", "Listener", "in_backward", "listen", "tell_step"]
 
 Gradients = tuple[Tensor | None, ...]
 
 
 class Listener(Protocol):
     """Somebody who is told."""
+
+    thread: int | None
+    """Where it trains: it is not told of other threads' passes. None where that is not known."""
 
     def backward_begins(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
@@ -30,8 +37,14 @@ class Listener(Protocol):
 
     def backward_passed(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
-    ) -> None:
-        """Every gradient is in."""
+    ) -> bool | None:
+        """Every gradient is in; whether any arrived there."""
+
+    def shared(self, others: "list[Listener]") -> None:
+        """The pass that has just ended brought gradients to those as well."""
+
+    def other_stepped(self, other: "Listener") -> None:
+        """Another one's optimizer has stepped."""
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """A GradScaler found gradients that are not finite, and did not step."""
@@ -39,13 +52,37 @@ class Listener(Protocol):
 
 _listeners: list[Listener] = []
 _originals: dict[str, Any] = {}
-_depth = 0
-_scale: Tensor | None = None
+_here = threading.local()
+_scaled: list[tuple[weakref.ref[Tensor], Tensor]] = []
+"""Losses that a GradScaler has scaled and backward was not called on yet, with their scales."""
 
 
 def in_backward() -> bool:
     """Whether a backward pass is under way: a forward inside it is a recomputation."""
-    return _depth > 0
+    return getattr(_here, "depth", 0) > 0
+
+
+def tell_step(listener: Listener) -> None:
+    """``listener``'s optimizer has stepped: tell the others."""
+    for other in _around(listener):
+        other.other_stepped(listener)
+
+
+def _around(listener: Listener | None) -> list[Listener]:
+    """Those that train in this thread, without one of them."""
+    thread = threading.get_ident()
+    return [o for o in _listeners if o is not listener and o.thread in (None, thread)]
+
+
+def _scale_of(roots: tuple[Tensor, ...]) -> Tensor | None:
+    """What the roots were scaled by; of what was made of scaled losses, what those were."""
+    global _scaled
+    found = [scale for reference, scale in _scaled if any(reference() is root for root in roots)]
+    others = [(r, s) for r, s in _scaled if all(r() is not root for root in roots)]
+    if not found and others:
+        found = [others[-1][1]]
+    _scaled = [(r, s) for r, s in others if r() is not None][-64:]
+    return found[-1] if found else None
 
 
 def listen(listener: Listener) -> Callable[[], None]:
@@ -67,27 +104,28 @@ def _wrap() -> None:
     backward, scale, step = torch.autograd.backward, GradScaler.scale, GradScaler.step
 
     def told_backward(*args: Any, **named: Any) -> None:
-        global _depth, _scale
-        if _depth:  # a checkpoint's recomputation, inside the pass that is being told
+        if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
             backward(*args, **named)
             return
-        factor, _scale = _scale, None
-        told = *_roots(*args, **named), factor
-        _depth += 1
+        roots, gradients = _roots(*args, **named)
+        scale = _scale_of(roots)
+        _here.depth = 1
         try:
-            for listener in tuple(_listeners):
-                listener.backward_begins(*told)
+            for listener in _around(None):
+                listener.backward_begins(roots, gradients, scale)
             backward(*args, **named)
         finally:
-            _depth -= 1
-        for listener in tuple(_listeners):
-            listener.backward_passed(*told)
+            _here.depth = 0
+        listeners = _around(None)
+        reached = [o for o in listeners if o.backward_passed(roots, gradients, scale)]
+        for listener in reached if len(reached) > 1 else ():
+            listener.shared([other for other in reached if other is not listener])
 
     def told_scale(self: GradScaler, outputs: Any) -> Any:
-        global _scale
         result = scale(self, outputs)
         if self.is_enabled() and self._scale is not None:
-            _scale = self._scale.detach().clone()  # updated in place after the step
+            factor = self._scale.detach().clone()  # updated in place after the step
+            _scaled.extend((weakref.ref(tensor), factor) for tensor in tensors_in(result))
         return result
 
     def told_step(self: GradScaler, optimizer: Optimizer, *args: Any, **named: Any) -> Any:
@@ -111,6 +149,7 @@ def _wrap() -> None:
         ("scale", GradScaler, scale, told_scale),
         ("step", GradScaler, step, told_step),
     ):
+        told = torch.compiler.disable(told)  # type: ignore[no-untyped-call]
         _originals[name] = owner, original, told
         setattr(owner, name, told)
 

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from backsight.monitor._backward import Gradients
 from backsight.monitor._outbox import Outbox
-from backsight.probes import gradient_norms, total_norm
+from backsight.probes import GradientProfile, tensor_norms, total_norm
 
 __all__ = ["Iteration"]
 
@@ -38,8 +38,18 @@ class Iteration:
     """Those before the step under way."""
     steppers: list[int] = field(default_factory=list)
     """Identities of optimizers that have begun to step."""
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    """Which gradients there were, in which version, when the newest pass ended."""
+    passed: float | None = None
+    """When that was."""
+    shared: list[int] = field(default_factory=list)
+    """Other monitors that it brought gradients to."""
+    lent: bool = False
+    """Whether one of them has stepped on it."""
     ended: float | None = None
     """When the newest step ended: the iteration is over unless another optimizer steps."""
+    profiles: dict[str, GradientProfile] = field(default_factory=dict)
+    """The gradient through time, by layer."""
     replayed: bool = False
     spent: float = 0.0
     """Seconds that sampling took."""
@@ -66,7 +76,7 @@ class Iteration:
         """Norms of the gradients as they are now, ``scale`` divided out."""
         named = {n: p.grad for n, p in parameters.items() if p.grad is not None}
         if named:
-            norms = gradient_norms(list(named.values()))
+            norms = tensor_norms(list(named.values()))
             self.computed = norms if scale is None else norms / scale.to(norms.device)
             self.names = list(named)
 
@@ -74,7 +84,7 @@ class Iteration:
         """Norms of the gradients as ``optimizer`` is about to read them."""
         gradients = [p.grad for p in parameters.values() if p.grad is not None]
         if gradients:
-            norms = gradient_norms(gradients)
+            norms = tensor_norms(gradients)
             scale = getattr(optimizer, "grad_scale", None)  # a fused optimizer divides by itself
             self.applied.append(norms if scale is None else norms / scale)
 
@@ -83,8 +93,9 @@ class Iteration:
         group = optimizer.param_groups[0]
         which = f"/{number + 1}" if number else ""
         momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
-        self.numbers[f"lr{which}"] = group["lr"]
-        self.numbers[f"momentum{which}"] = momentum
+        for name, value in ((f"lr{which}", group["lr"]), (f"momentum{which}", momentum)):
+            # A schedule writes the next rate into the same tensor.
+            self.numbers[name] = value.clone() if isinstance(value, Tensor) else value
 
     def record(self, iteration: int, outbox: Outbox) -> None:
         """Hand over what there is."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from backsight.monitor._hooks import EagerHook, Hook
 from backsight.monitor._outbox import Outbox
 from backsight.probes import (
     Catcher,
@@ -36,6 +37,7 @@ class Layers:
     Args:
         observing: asked before each forward is looked at; by that it is told of it, too.
         guarded: runs a measurement.
+        timed: the same, and counts what it costs to the sample.
         sequences: how many of a batch the replay of a fused layer follows.
         batch_first: the layout of a named input.
     """
@@ -44,8 +46,9 @@ class Layers:
         self,
         observing: Callable[[], bool | None],
         guarded: Guarded,
+        timed: Guarded,
         *,
-        sequences: int,
+        sequences: int | None,
         batch_first: bool,
     ) -> None:
         self.recurrent: weakref.WeakValueDictionary[str, nn.RNNBase | nn.RNNCellBase] = (
@@ -61,7 +64,8 @@ class Layers:
         """Whether anything with a time axis has run."""
         self._observing = observing
         self._guarded = guarded
-        self._catcher = Catcher(sequences)
+        self._timed = timed
+        self._catcher = Catcher(sequences or 0)
         self._graph = GraphProbe(batch_first=batch_first)
         # By training mode and by name; the extent of a call is its steps and its elements.
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
@@ -77,15 +81,16 @@ class Layers:
         self._watched.add(module)
         if isinstance(module, nn.RNNBase):
             self.recurrent[path] = module
-            self._handles.append(module.register_forward_pre_hook(self._before(path)))
+            before, after = EagerHook(module, self._before(path)), self._after_fused(path)
+            self._handles.append(module.register_forward_pre_hook(before))
             self._handles.append(
-                module.register_forward_hook(self._after_fused(path), with_kwargs=True)
+                module.register_forward_hook(EagerHook(module, after), with_kwargs=True)
             )
         elif may_be_stepped(module):
             if isinstance(module, nn.RNNCellBase):
                 self.recurrent[path] = module
             self._handles.append(
-                module.register_forward_hook(self._after_step(path), with_kwargs=True)
+                module.register_forward_hook(Hook(module, self._after_step(path)), with_kwargs=True)
             )
 
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
@@ -94,14 +99,14 @@ class Layers:
         def embedded(_module: nn.Module, _inputs: Any, result: Any) -> None:
             if self._observing() and self._sampling:
                 self.seen = True
-                self._guarded("reach", self._graph.embedded, path, result)
+                self._timed("reach", self._graph.embedded, path, result)
 
         def returned(_module: nn.Module, _inputs: Any, result: Any) -> None:
             if self._sampling:
-                self._guarded("reach", self._graph.returned, result)
+                self._timed("reach", self._graph.returned, result)
 
-        self._handles.append(embedding.register_forward_hook(embedded))
-        self._handles.append(model.register_forward_hook(returned))
+        self._handles.append(embedding.register_forward_hook(Hook(embedding, embedded)))
+        self._handles.append(model.register_forward_hook(Hook(model, returned)))
 
     def sample(self, yes: bool) -> None:
         """Whether the iteration that begins is a sampled one."""
@@ -116,11 +121,19 @@ class Layers:
         gradients: Sequence[Tensor | None],
         scale: Tensor | None,
     ) -> dict[str, GradientProfile]:
-        """What can only be measured while the graph is whole."""
-        found = self._graph.measure(roots, gradients, scale)
-        self._reaches = self._graph.reaches(roots, gradients)
+        """What can only be measured while the graph is whole, in the first pass that reaches it.
+
+        Random numbers that a hook of the caller's draws on the way are put back.
+        """
+        found: dict[str, GradientProfile] = {}
+        if self._graph.names or self._graph.fed_back:
+            device = roots[0].device
+            elsewhere = [] if device.type == "cpu" else [device]
+            with torch.random.fork_rng(elsewhere, device_type=device.type if elsewhere else "cuda"):
+                found = self._graph.measure(roots, gradients, scale)
+                self._reaches = self._graph.reaches(roots, gradients)
         if self._reaches or any(p.outcome != "not enough data" for p in found.values()):
-            self._graph.forget()  # else it was another model's loss
+            self._graph.finish()  # else it was another model's loss
         # Only now: that pass, or one for a penalty on gradients, is not the one to be measured.
         self._catcher.armed = self._sampling
         return found
@@ -128,7 +141,9 @@ class Layers:
     def after_backward(self, scale: Tensor | None) -> dict[str, GradientProfile]:
         """The gradient through time of every fused layer that a gradient has arrived at."""
         self._catcher.armed = False
-        found = replay(self._catcher.take(), scale=scale, reading=self.reading)
+        calls = self._catcher.take()
+        self._graph.finish()
+        found = replay(calls, scale=scale, reading=self.reading)
         return with_reaches(found, self._reaches)
 
     def seal(self, iteration: int, outbox: Outbox) -> None:
@@ -146,6 +161,11 @@ class Layers:
             by_step = calls[-1].profile
             if by_step is not None:
                 outbox.profile(f"hidden_norm/{name}", iteration, by_step)
+
+    def forget(self) -> None:
+        """The step is over: nothing of its graph is kept."""
+        self._graph.forget()
+        self._catcher.forget()
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -179,7 +199,7 @@ class Layers:
     def _before(self, path: str) -> Callable[[nn.RNNBase, Any], None]:
         def hook(module: nn.RNNBase, _inputs: Any) -> None:
             if self._observing() and self._sampling:
-                self._guarded("reach", self._catcher.before, path, module)
+                self._timed("reach", self._catcher.before, path, module)
 
         return hook
 
@@ -190,32 +210,33 @@ class Layers:
             self.seen = True
             self._guarded("hidden_norm", self._measure_hidden, path, module, result[0])
             if self._sampling:
-                self._guarded("reach", self._catcher.after, path, module, inputs, named, result)
-                self._guarded("reach", self._graph.single, path, module, inputs, named, result)
+                self._timed("reach", self._catcher.after, path, module, inputs, named, result)
+                self._timed("reach", self._graph.single, path, module, inputs, named, result)
 
         return hook
 
     def _after_step(self, path: str) -> Callable[[nn.Module, Any, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
-            cell = isinstance(module, nn.RNNCellBase)
             if not self._observing():
                 return
-            if cell:
+            if isinstance(module, nn.RNNCellBase):
                 self.seen = True
                 state = result[0] if isinstance(result, tuple) else result
                 batch = state.shape[0] if state.dim() > 1 else 1
                 self._extent[module.training].setdefault(path, []).append((1, batch))
             if self._sampling:
-                self._guarded("reach", self._graph.stepped, path, module, inputs, named, result)
+                self._timed("reach", self._graph.stepped, path, module, inputs, named, result)
 
         return hook
 
     def _measure_hidden(self, path: str, module: nn.RNNBase, output: Any) -> None:
+        packed = isinstance(output, PackedSequence)
+        data = output.data if packed else output
+        if not data.numel():
+            return
         norms = hidden_norms(path, module, output, profile=self._sampling)
         for name, one in norms.items():
             self._hidden[module.training].setdefault(name, []).append(one)
-        packed = isinstance(output, PackedSequence)
-        data = output.data if packed else output
         if packed:
             steps, elements = len(output.batch_sizes), len(data)
         else:

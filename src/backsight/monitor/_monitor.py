@@ -7,11 +7,9 @@ An iteration is what one step of the optimizer makes of its gradients::
     optimizer.step()                 seen by optimizer hooks: gradients as applied
     the iteration has ended
 
-In a loop of the user's own (``automatic``) all of it is seen. An iteration then ends when the
-next one shows itself, by a forward or a backward after a step: gradient accumulation, several
-optimizers that step one after the other, and a closure that is evaluated many times inside a
-step are each one iteration. A trainer that knows better (the loss over all processes, when
-validation runs) tells ``backward_ended`` and ``iteration_ended`` itself.
+In a loop of the user's own (``automatic``) all of it is seen: ``_seen``. A trainer that knows
+better (the loss over all processes, when validation runs) tells ``backward_ended`` and
+``iteration_ended`` itself.
 
 Observing never changes the run: hooks only read and draw no random numbers. An error in a probe
 is logged once, switches that probe off, and training goes on.
@@ -22,20 +20,19 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from backsight.monitor._backward import Gradients, in_backward, listen
+from backsight.monitor._backward import Gradients, listen
 from backsight.monitor._iteration import Iteration
 from backsight.monitor._layers import Layers
 from backsight.monitor._outbox import Outbox, Sink
 from backsight.monitor._sampling import Parameters, Spectra, record_profiles
 from backsight.monitor._schedule import Every, Schedule
+from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.probes import what_was_found
 
@@ -47,29 +44,7 @@ LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
 
 
-Returned = TypeVar("Returned")
-Arguments = ParamSpec("Arguments")
-
-
-def _harmless(
-    event: Callable[Concatenate["Monitor", Arguments], Returned],
-) -> Callable[Concatenate["Monitor", Arguments], Returned | None]:
-    """An event that PyTorch calls: whatever fails in it must not reach the training."""
-
-    @wraps(event)
-    def safe(self: "Monitor", *args: Arguments.args, **named: Arguments.kwargs) -> Returned | None:
-        if "events" in self._off:
-            return None
-        try:
-            return event(self, *args, **named)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._failed("events", error)
-            return None
-
-    return safe  # type: ignore[return-value]
-
-
-class Monitor:
+class Monitor(Seen):
     """Observes a model and its optimizer, and records what it sees.
 
     Args:
@@ -79,7 +54,8 @@ class Monitor:
         recorder: where signals go; closing it is its owner's business.
         every: iterations between samples of the gradient through time, or ``"auto"``.
         budget: with ``"auto"``, the share of the training time that samples may add.
-        sequences: how many sequences of a batch a sample follows through fused layers.
+        sequences: how many sequences of a batch a sample follows through fused layers; 8 by
+            default, or a quarter of the batch if that is less.
         inputs: for a model without recurrent layers, the path of the module that embeds its
             input.
         batch_first: False where that module gives ``(T, B, ·)``.
@@ -99,7 +75,7 @@ class Monitor:
         *,
         every: Every = "auto",
         budget: float = 0.01,
-        sequences: int = 8,
+        sequences: int | None = None,
         inputs: str | None = None,
         batch_first: bool = True,
         iteration: int = 0,
@@ -108,17 +84,19 @@ class Monitor:
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
         self.iteration = iteration
+        self.thread: int | None = None
+        """Where it trains: backward passes of other threads are not its own."""
         self._schedule = Schedule(every, budget)
         self._outbox = Outbox(recorder, label)
         self._parameters = Parameters()
         self._spectra = Spectra()
         self._layers = Layers(
-            self._observing, self._try, sequences=sequences, batch_first=batch_first
+            self._observing, self._try, self._timed, sequences=sequences, batch_first=batch_first
         )
         self._model = None if model is None else weakref.ref(model)
         self._automatic = automatic
         self._off: set[str] = set()
-        self._aside = False
+        self._aside = 0
         self._in_step = False
         self._before: list[tuple[int, int]] = []
         self._handles: list[RemovableHandle] = []
@@ -214,6 +192,8 @@ class Monitor:
         if elements:
             self._now.numbers["tokens_per_second"] = elements / seconds
         self._try("scalars", self._now.record, self.iteration, self._outbox)
+        shown = self._layers.ever_shown
+        self._try("reach", record_profiles, self._now.profiles, self.iteration, self._outbox, shown)
         if self._now.sampling:
             self._try("spectral_radius", self._spectra.record, self._layers.recurrent,
                       self.iteration, self._outbox)  # fmt: skip
@@ -231,17 +211,25 @@ class Monitor:
         ``loss`` takes the place of the one that was seen.
         """
         for name, value in values.items():
-            self._now.numbers[name] = value.detach().sum() if isinstance(value, Tensor) else value
+            try:
+                told = value.detach().sum().clone() if isinstance(value, Tensor) else float(value)
+            except (TypeError, ValueError, RuntimeError) as error:
+                if name not in self._off:
+                    self._failed(name, error)
+            else:
+                self._now.numbers[name] = told
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Validation, sampling: inside, nothing is observed and the clock stands still."""
-        began, self._aside = time.perf_counter(), True
+        began = time.perf_counter()
+        self._aside += 1
         try:
             yield
         finally:
-            self._aside = False
-            self._clock += time.perf_counter() - began
+            self._aside -= 1
+            if not self._aside:
+                self._clock += time.perf_counter() - began
 
     def collect(self) -> None:
         """Bring measured values to the host, in one copy a dtype and device, and record them."""
@@ -253,7 +241,8 @@ class Monitor:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        if self._automatic and (self._now.passes or self._now.ended is not None):
+        passed = self._now.passes and not self._now.lent
+        if self._automatic and (passed or self._now.ended is not None):
             self.iteration_ended(at=self._now.ended)
         self._automatic = False
         self._layers.close()
@@ -264,90 +253,6 @@ class Monitor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # -- step events, seen -----------------------------------------------------------------
-
-    @_harmless
-    def backward_begins(
-        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
-    ) -> None:
-        """The graph is whole: the time to ask what is freed with it."""
-        if self._aside:
-            return
-        if self._automatic:
-            self._before = self._marks()
-            if self._now.passes and not self._in_step and all(mark < 0 for _, mark in self._before):
-                self.iteration_ended()  # gradients were thrown away without a step
-        self._now.scale = scale
-        if self._now.sampling and not self._in_step_again:
-            self._timed("reach", self._measure_graph, roots, gradients, scale)
-
-    @_harmless
-    def backward_passed(
-        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
-    ) -> None:
-        """Every gradient is in, multiplied by ``scale``."""
-        if self._aside or not self._automatic or self._marks() == self._before:
-            return  # not a pass through these parameters
-        if self._now.ended is not None and not self._in_step:
-            self.iteration_ended(at=self._now.ended)  # no observed layer has shown that it began
-        if self._in_step_again:
-            return  # a closure's later evaluation: the iteration is about the first
-        self._now.passes += 1
-        self._try("loss", self._now.see_loss, roots, gradients, scale)
-        self._try("grad_norm", self._now.measure_gradient, self._parameters.of(), scale)
-        self._timed("reach", self._replay)
-
-    @_harmless
-    def step_skipped(self, optimizer: Optimizer) -> None:
-        """The gradients were not finite: nothing was learned, but the iteration is over."""
-        if self._automatic and self._parameters.number(optimizer) >= 0 and self._now.passes:
-            self._now.ended = time.perf_counter()
-
-    @_harmless
-    def _about_to_step(self, optimizer: Optimizer, args: Any, named: Any) -> None:
-        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
-        again = id(optimizer) in self._now.steppers or closure is not None
-        if self._automatic and self._now.ended is not None and again:
-            self.iteration_ended(at=self._now.ended)
-        self._now.steppers.append(id(optimizer))
-        self._in_step, self._now.passes_before = closure is not None, self._now.passes
-        if closure is None:  # a closure has yet to compute the gradients
-            moving = self._parameters.of(optimizer)
-            self._try("grad_norm_applied", self._now.measure_applied, optimizer, moving)
-        number = self._parameters.number(optimizer)
-        self._try("lr", self._now.read_settings, optimizer, number)
-        if self._now.sampling:
-            self._timed("update_ratio", self._parameters.about_to_step, optimizer)
-
-    @_harmless
-    def _stepped(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
-        self._in_step = False
-        if self._now.sampling:
-            self._timed(
-                "update_ratio", self._parameters.stepped, optimizer, self.iteration, self._outbox
-            )
-        self._now.ended = time.perf_counter()
-
-    @_harmless
-    def _observing(self) -> bool:
-        """Asked by every hook before it looks at a forward."""
-        if self._aside or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
-            return False
-        if self._automatic and self._now.ended is not None and not self._in_step:
-            self.iteration_ended(at=self._now.ended)
-        return True
-
-    @property
-    def _in_step_again(self) -> bool:
-        return self._in_step and self._now.passes > self._now.passes_before
-
-    def _marks(self) -> list[tuple[int, int]]:
-        """What changes on a parameter when a gradient arrives at it."""
-        return [
-            (id(p.grad), -1 if p.grad is None else p.grad._version)
-            for p in self._parameters.of().values()
-        ]
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -364,8 +269,7 @@ class Monitor:
     def _measure_graph(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> None:
-        profiles = self._layers.before_backward(roots, gradients, scale)
-        record_profiles(profiles, self.iteration, self._outbox)
+        self._now.profiles |= self._layers.before_backward(roots, gradients, scale)
 
     def _replay(self) -> None:
         """The first pass of a sampled iteration that reaches a layer is the one measured."""
@@ -374,8 +278,7 @@ class Monitor:
         profiles = self._layers.after_backward(self._now.scale)
         if profiles:
             self._now.replayed = True
-            shown = {*self._layers.shown, *self._layers.ever_shown}
-            record_profiles(profiles, self.iteration, self._outbox, shown)
+            self._now.profiles |= profiles
 
     def _timed(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
         """Only of sampled iterations: what it costs belongs to the sample."""

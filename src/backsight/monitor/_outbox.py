@@ -95,6 +95,10 @@ class Outbox:
         """Numbers that are on the host already; and those that were."""
         ready, self._ready = self._ready, {}
         named = {self._full(name): value for name, value in (ready | values).items()}
+        elsewhere = {name for item in self._waiting for name in item.names} if named else set()
+        for name in elsewhere & named.keys():  # behind what waits of the same signal
+            late = torch.tensor(named.pop(name), dtype=torch.float64)
+            self._waiting.append(_Waiting((name,), iteration, late, False))
         self._sink.scalars(iteration, named)
         self.latest.update(named)
 
@@ -117,26 +121,27 @@ class Outbox:
         kinds: dict[tuple[torch.dtype, torch.device], list[_Waiting]] = {}
         for item in waiting:
             kinds.setdefault((item.value.dtype, item.value.device), []).append(item)
+        series: dict[str, list[tuple[int, float]]] = {}
         for items in kinds.values():
-            self._bring(items)
+            self._bring(items, series)
+        for name, samples in series.items():
+            # Of one signal some may have been on the host, some elsewhere.
+            iterations, values = zip(*sorted(samples), strict=True)
+            self._sink.series(name, iterations, values)
+            self.latest[name] = values[-1]
 
-    def _bring(self, items: list[_Waiting]) -> None:
+    def _bring(self, items: list[_Waiting], series: dict[str, list[tuple[int, float]]]) -> None:
         flat = torch.cat([item.value.reshape(-1) for item in items]).cpu().numpy()
-        scalars: dict[str, tuple[list[int], list[int]]] = {}
         start = 0
         for item in items:
             size = item.value.numel()
+            part = flat[start : start + size]
             if item.profile:
-                self._sink.profile(item.names[0], item.iteration, flat[start : start + size])
+                self._sink.profile(item.names[0], item.iteration, part)
             else:
-                for place, name in enumerate(item.names, start):
-                    iterations, places = scalars.setdefault(name, ([], []))
-                    iterations.append(item.iteration)
-                    places.append(place)
+                for name, value in zip(item.names, part.tolist(), strict=True):
+                    series.setdefault(name, []).append((item.iteration, value))
             start += size
-        for name, (iterations, places) in scalars.items():
-            self._sink.series(name, iterations, flat[places])
-            self.latest[name] = float(flat[places[-1]])
 
 
 def _kept(value: Tensor) -> Tensor:

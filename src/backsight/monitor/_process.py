@@ -90,7 +90,8 @@ class ProcessMonitor:
         recorder: where signals go.
         every: iterations between samples, or ``"auto"``.
         budget: share of the training time that sampling may add.
-        sequences: how many sequences of a batch a sample follows.
+        sequences: how many sequences of a batch a sample follows; 8 by default, or a quarter of
+            the batch if that is less.
         inputs: the path, in the script's model, of the module that embeds its input.
     """
 
@@ -100,7 +101,7 @@ class ProcessMonitor:
         *,
         every: Every = "auto",
         budget: float = 0.01,
-        sequences: int = 8,
+        sequences: int | None = None,
         inputs: str | None = None,
     ) -> None:
         check_settings(None, every, budget, sequences, None)

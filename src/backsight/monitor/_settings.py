@@ -10,11 +10,11 @@ __all__ = ["check_settings"]
 
 
 def check_settings(
-    model: nn.Module | None, every: Every, budget: float, sequences: int, inputs: str | None
+    model: nn.Module | None, every: Every, budget: float, sequences: int | None, inputs: str | None
 ) -> None:
     """Raise a SettingError for the first setting that makes no sense."""
     Schedule(every, budget)
-    if not (isinstance(sequences, int) and sequences >= 1):
+    if sequences is not None and not (isinstance(sequences, int) and sequences >= 1):
         raise SettingError(f"sequences must be at least 1, not {sequences!r}")
     if model is not None:
         check_input(model, inputs)

@@ -60,7 +60,7 @@ def watch(
     *,
     every: Every = "auto",
     budget: float = 0.01,
-    sequences: int = 8,
+    sequences: int | None = None,
     inputs: str | None = None,
     batch_first: bool = True,
     config: Mapping[str, Any] | None = None,
@@ -79,7 +79,8 @@ def watch(
         run: the folder to create; ``runs/<model>-<number>`` by default.
         every: iterations between samples, or ``"auto"``: as often as ``budget`` allows.
         budget: share of the training time that sampling may add, such as 0.01.
-        sequences: how many sequences of each batch a sample follows through fused layers.
+        sequences: how many sequences of each batch a sample follows through fused layers; 8 by
+            default, or a quarter of the batch if that is less.
         inputs: for any other sequence model, the path of the module whose output is the embedded
             input: the reach is taken there.
         batch_first: False where that output is ``(T, B, ·)``.

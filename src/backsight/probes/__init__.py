@@ -7,15 +7,17 @@ from backsight.probes._parameters import (
     WIDEST,
     Updates,
     gradient_norm,
-    gradient_norms,
     recurrent_matrix,
     spectrum,
+    tensor_norms,
     total_norm,
 )
+from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
 from backsight.probes._replay import Reading, by_recurrence_seeds, replay, with_reaches
+from backsight.probes._tensors import tensors_in
 from backsight.signals import Lag
 
 __all__ = [
@@ -31,14 +33,16 @@ __all__ = [
     "by_recurrence_seeds",
     "check_input",
     "gradient_norm",
-    "gradient_norms",
     "hidden_norms",
     "may_be_stepped",
+    "on_host",
     "probe",
     "recurrent_layers",
     "recurrent_matrix",
     "replay",
     "spectrum",
+    "tensor_norms",
+    "tensors_in",
     "total_norm",
     "what_was_found",
     "with_reaches",

@@ -17,6 +17,9 @@ from backsight.probes._tensors import SameTensor
 
 __all__ = ["Call", "Catcher"]
 
+USUAL = 8
+"""Sequences of a batch that are followed, unless told otherwise."""
+
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
 """Another dropout mask or other weights leave a wholly different output; what is allowed is the
 kernel's own rounding over many steps."""
@@ -74,7 +77,9 @@ class Catcher:
     """Catches calls while its hooks are in place and :attr:`armed` is true.
 
     Args:
-        sequences: how many sequences of a batch to keep, evenly spaced; None for all.
+        sequences: how many sequences of a batch to keep, evenly spaced; None for all, 0 for 8 or
+            a quarter of the batch, if that is less: a replay of all of them would take as much
+            memory as the training itself.
         force: follow also a frozen layer on plain inputs, whose outputs need no gradient.
     """
 
@@ -305,6 +310,8 @@ class _Watched:
 
     def _choose(self, batch: int) -> Tensor:
         count = self._catcher._sequences
+        if count == 0:
+            count = max(1, min(USUAL, batch // 4))
         if count is None or count >= batch:
             return torch.arange(batch, device=self._x.device)
         return torch.linspace(0, batch - 1, count, device=self._x.device).round().long()

@@ -30,6 +30,9 @@ HELD = 8192
 FAR = 512
 """Operations between an output and the input it is fed back into: an attention, say."""
 
+TRIES = 16
+"""Calls back that a state may come from: more than one sequence may take turns."""
+
 NEAR = 64
 """Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
 
@@ -42,6 +45,7 @@ class _Step:
     previous: "_Step | None"
     """The call whose state it was given."""
     marks: list[SameTensor]
+    training: bool = True
 
 
 def may_be_stepped(module: nn.Module) -> bool:
@@ -67,8 +71,11 @@ class GraphProbe:
         self._force = force
         self._batch_first = batch_first
         self._steps: dict[str, list[_Step]] = {}
+        self._usual: dict[str, int] = {}
+        """Calls in the pass that was measured last, by path."""
         self._places: dict[str, set[int]] = {}
         """By path, which outputs of a module have been handed on to its next call."""
+        self._hopeless: set[str] = set()
         self._lstms: set[str] = set()
         self._fused = False
         self._singles: dict[str, list[_Step]] = {}
@@ -80,14 +87,18 @@ class GraphProbe:
 
     def stepped(self, path: str, module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
         """A module that may be called once a step has run."""
-        if not self.armed:
+        if not self.armed or path in self._hopeless:
             return
         outputs = list(dict.fromkeys(tensors_in(result)))  # a state may be the output as well
         for tensor in outputs if self._force else ():
             if not tensor.requires_grad and tensor.is_floating_point():
                 tensor.requires_grad_()
         calls = self._steps.setdefault(path, [])
-        if len(calls) > HELD or not any(tensor.requires_grad for tensor in outputs):
+        if module.training and calls and not calls[-1].training:
+            calls.clear()  # a validation's
+        if self._too_many(path, calls, module.training) or not any(
+            tensor.requires_grad for tensor in outputs
+        ):
             return
         cell = isinstance(module, nn.RNNCellBase)
         if isinstance(module, nn.LSTMCell):
@@ -96,7 +107,10 @@ class GraphProbe:
         places = self._places.setdefault(path, set(range(len(outputs))) if cell else set())
         given = [*tensors_in(inputs), *tensors_in(named)]
         previous = None
-        for call in reversed(calls):
+        if len(calls) == TRIES and not (cell or places):
+            self._hopeless.add(path)  # called again and again, and hands nothing on
+            return
+        for call in reversed(calls[-TRIES:]):
             handed = {
                 place
                 for place, mark in enumerate(call.marks)
@@ -108,11 +122,12 @@ class GraphProbe:
                 break
         if previous is None and cell:
             # Changed on the way (a mask, a norm, fewer sequences): does the graph lead back?
-            nodes = {id(out.grad_fn): call for call in calls for out in call.outputs}
+            nodes = {id(out.grad_fn): call for call in calls[-TRIES:] for out in call.outputs}
             previous = next(filter(None, (_leads_to(state, nodes) for state in given[1:])), None)
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = None
-        calls.append(_Step(outputs, previous, [SameTensor(t) for t in outputs]))
+        marks = [SameTensor(t) for t in outputs]
+        calls.append(_Step(outputs, previous, marks, module.training))
 
     def single(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
         """A fused layer has run for a single step: in a loop whose input may be its own output.
@@ -124,7 +139,7 @@ class GraphProbe:
         if not self.armed or module.bidirectional or isinstance(output, PackedSequence):
             return
         calls = self._singles.setdefault(path, [])
-        if len(calls) > HELD or not output.requires_grad:
+        if self._too_many(path, calls, module.training) or not output.requires_grad:
             return
         if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
             return
@@ -164,10 +179,33 @@ class GraphProbe:
         """What has been caught and will be measured, if a gradient arrives."""
         return [p for p in self._steps if self._places[p]] + [f"input:{p}" for p in self._inputs]
 
+    @property
+    def fed_back(self) -> bool:
+        """Whether a single-step loop is fed its own output."""
+        return bool(self._fed_back)
+
+    def finish(self) -> None:
+        """A pass has been measured: the rest of the iteration is left alone."""
+        self._usual |= {path: len(calls) for path, calls in (self._steps | self._singles).items()}
+        # A whole pass in which it hands nothing on: it is not called once a step.
+        self._hopeless |= {path for path in self._steps if not self._places[path]}
+        self.armed = False
+        self.forget()
+
     def forget(self) -> None:
         """Let every graph go."""
         self._steps, self._inputs, self._results = {}, {}, []
         self._singles, self._fed_back = {}, {}
+
+    def _too_many(self, path: str, calls: list[_Step], training: bool) -> bool:
+        """Whether calls pile up for which no backward comes, as in a validation with gradients."""
+        if len(calls) < 2 * self._usual.get(path, HELD):
+            return False
+        calls.clear()
+        if training:
+            self.armed = False
+            self.forget()
+        return True
 
     # -- measuring -------------------------------------------------------------------------
 
@@ -189,7 +227,9 @@ class GraphProbe:
         found: dict[str, GradientProfile] = {}
         handed = {path for path in steps if self._places[path]}
         for path in sorted(handed):
-            calls, stem = steps[path], f"{path}." if path else ""
+            # Calls in eval mode, where there are others, were a validation's.
+            calls = [call for call in steps[path] if call.training] or steps[path]
+            stem = f"{path}." if path else ""
             inner = any(other != path and other.startswith(stem) for other in handed)
             if len(calls) <= HELD and not inner:
                 profiles = _of_steps(path, calls, sorted(self._places[path]), roots, gradients,
@@ -220,9 +260,12 @@ def _grad(
     """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
     if not outputs:
         return [None] * len(inputs)
-    return list(
-        torch.autograd.grad(outputs, inputs, gradients, retain_graph=True, allow_unused=True)
-    )
+    # A pass adds to what the caller asked to be retained.
+    kept = [(tensor, tensor.grad) for tensor in (*outputs, *inputs) if tensor.retains_grad]
+    found = torch.autograd.grad(outputs, inputs, gradients, retain_graph=True, allow_unused=True)
+    for tensor, gradient in kept:
+        tensor.grad = gradient
+    return list(found)
 
 
 def _of_steps(

@@ -13,13 +13,13 @@ __all__ = [
     "WIDEST",
     "Updates",
     "gradient_norm",
-    "gradient_norms",
     "recurrent_matrix",
     "spectrum",
+    "tensor_norms",
     "total_norm",
 ]
 
-ELEMENTS = 1 << 18
+ELEMENTS = 1 << 17
 """Of a larger parameter, the update is measured on that many of its elements, evenly spaced."""
 
 WIDEST = 1024
@@ -32,17 +32,17 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     None where no parameter has one: nothing was measured, which is not the same as zero.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    return total_norm(gradient_norms(gradients)) if gradients else None
+    return total_norm(tensor_norms(gradients)) if gradients else None
 
 
 @torch.no_grad()
-def gradient_norms(gradients: Sequence[Tensor]) -> Tensor:
-    """``(n,)``: the L2 norm of each of ``n ≥ 1`` gradients, on the first one's device."""
-    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
+def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
+    """``(n,)``: the L2 norm of each of ``n ≥ 1`` tensors, on the first one's device."""
+    dense = [t.coalesce().values() if t.is_sparse else t for t in tensors]
     first = dense[0]
     wide = all(g.dtype == first.dtype and g.device == first.device for g in dense)
     if wide and first.dtype in (torch.float32, torch.float64) and _precision.on_host(first):
-        # In the gradients' own arithmetic, which is fast, unless the squares overflowed in it.
+        # In their own arithmetic, which is fast and copies nothing, unless the squares overflow.
         quick = torch.stack(torch._foreach_norm(dense))
         if math.isfinite(sum(quick.tolist())):
             return quick
@@ -72,18 +72,14 @@ class Updates:
     @torch.no_grad()
     def measure(self) -> tuple[Tensor, Tensor]:
         """``(n,)`` each: ``‖θ‖`` after the step, and ``‖θ_after - θ_before‖ / ‖θ_before‖``."""
-        weights, ratios = [], []
-        device = self._parameters[0].device
+        ratios = []
         for parameter, before in zip(self._parameters, self._before, strict=True):
-            after, dtype = _some(parameter), norm_dtype(before)
-            moved = torch.linalg.vector_norm(after - before, dtype=dtype)
-            size = torch.linalg.vector_norm(before, dtype=dtype)
+            size = tensor_norms([before])[0]
+            moved = tensor_norms([before.sub_(_some(parameter))])[0]
             # From zero (a fresh bias) every step is a whole one: 1; no step from zero is 0.
             size = torch.where(size > 0, size, torch.where(moved > 0, moved, 1))
-            ratio = moved / size
-            weights.append(torch.linalg.vector_norm(parameter, dtype=dtype).to(device))
-            ratios.append(ratio.to(device))
-        return torch.stack(weights), torch.stack(ratios)
+            ratios.append((moved / size).to(self._parameters[0].device))
+        return tensor_norms(self._parameters), torch.stack(ratios)
 
 
 def _some(parameter: nn.Parameter) -> Tensor:
