@@ -72,14 +72,13 @@ class Updates:
     @torch.no_grad()
     def measure(self) -> tuple[Tensor, Tensor]:
         """``(n,)`` each: ``‖θ‖`` after the step, and ``‖θ_after - θ_before‖ / ‖θ_before‖``."""
-        ratios = []
-        for parameter, before in zip(self._parameters, self._before, strict=True):
-            size = tensor_norms([before])[0]
-            moved = tensor_norms([before.sub_(_some(parameter))])[0]
-            # From zero (a fresh bias) every step is a whole one: 1; no step from zero is 0.
-            size = torch.where(size > 0, size, torch.where(moved > 0, moved, 1))
-            ratios.append((moved / size).to(self._parameters[0].device))
-        return tensor_norms(self._parameters), torch.stack(ratios)
+        sizes = tensor_norms(self._before)
+        for before, parameter in zip(self._before, self._parameters, strict=True):
+            before.sub_(_some(parameter))
+        moved = tensor_norms(self._before)
+        # From zero (a fresh bias) every step is a whole one: 1; no step from zero is 0.
+        sizes = torch.where(sizes > 0, sizes, torch.where(moved > 0, moved, 1))
+        return tensor_norms(self._parameters), moved / sizes
 
 
 def _some(parameter: nn.Parameter) -> Tensor:

@@ -135,15 +135,17 @@ def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
     if s.layer.mode == "GRU":
         return _gru(s, g)
     slope = (s.h > 0).to(g.dtype) if s.layer.mode == "RNN_RELU" else 1 - s.h * s.h
+    g = g.contiguous()  # rows below are views
     total, delta = g.clone(), torch.empty_like(g)
-    w = s.layer.w_hh
-    carried = None
-    for t in reversed(range(len(g))):
-        if carried is not None:
-            total[t] += carried
-        carried = torch.mul(total[t], slope[t], out=delta[t]) @ w
-    assert carried is not None
-    return Backward(total, None, delta @ s.layer.w_ih, carried, None)
+    totals, deltas = total.unbind(), delta.unbind()
+    rows, delta_rows = total.flatten(1, 2).unbind(), delta.flatten(1, 2).unbind()
+    slopes, w = slope.unbind(), s.layer.w_hh
+    last = len(g) - 1
+    for t in range(last, -1, -1):
+        if t < last:
+            rows[t].addmm_(delta_rows[t + 1], w)
+        torch.mul(totals[t], slopes[t], out=deltas[t])
+    return Backward(total, None, delta @ s.layer.w_ih, deltas[0] @ w, None)
 
 
 def _gru(s: States, g: Tensor) -> Backward:
@@ -153,16 +155,18 @@ def _gru(s: States, g: Tensor) -> Backward:
     # Factors on the gradient of h' that give those of the gates, r's through n's.
     into = torch.stack([rec_n * r * (1 - r) * into_n, (s.before - n) * z * (1 - z), into_n], dim=2)
     through = torch.stack([into[:, :, 0], into[:, :, 1], into_n * r], dim=2)  # n's path is behind r
-    total = g.clone()
-    w = s.layer.w_hh
-    flat = (*g.shape[1:3], w.shape[0])
-    carried = None
-    for t in reversed(range(len(g))):
-        if carried is not None:
-            total[t] += carried
-        delta = (total[t][:, :, None] * through[t]).view(flat)
-        carried = torch.addcmul(delta @ w, total[t], z[t])
-    assert carried is not None
+    total = g.contiguous().clone()  # rows below are views
+    totals, throughs, zs = total.unbind(), through.unbind(), z.unbind()
+    rows = total.flatten(1, 2).unbind()
+    gates = g.new_empty(*g.shape[1:3], 3, g.shape[-1])  # of one step: (S, B, 3, H)
+    flat, w = gates.flatten(0, 1).flatten(1), s.layer.w_hh
+    last = len(g) - 1
+    for t in range(last, -1, -1):
+        if t < last:
+            totals[t].addcmul_(totals[t + 1], zs[t + 1])
+            rows[t].addmm_(flat, w)
+        torch.mul(totals[t][:, :, None], throughs[t], out=gates)
+    carried = torch.addcmul(gates.flatten(2) @ w, totals[0], zs[0])
     delta = (total[:, :, :, None] * into[:, None]).flatten(3)
     return Backward(total, None, delta @ s.layer.w_ih, carried, None)
 
@@ -175,25 +179,26 @@ def _lstm(s: States, g: Tensor, gc: Tensor | None) -> Backward:
     assert gc is not None
     c_before = torch.cat([s.c0[None], s.c[:-1]])
     squashed = s.c.tanh()
-    into_c = o * (1 - squashed * squashed)
-    into_o = squashed * o * (1 - o)
+    into_c = (o * (1 - squashed * squashed)).unbind()
+    into_o = (squashed * o * (1 - o)).unbind()
     into_ifg = torch.stack(
         [candidate * i * (1 - i), c_before * f * (1 - f), i * (1 - candidate * candidate)], dim=2
-    )
-    total_h, total_c = g.clone(), gc.clone()
+    ).unbind()
+    total_h, total_c = g.contiguous().clone(), gc.clone()  # rows below are views
     w, w_hr, units = s.layer.w_hh, s.layer.w_hr, s.c.shape[-1]
     delta = g.new_empty(*g.shape[:-1], 4, units)
-    carried_h = carried_c = None
-    for t in reversed(range(len(g))):
-        dc = total_c[t]
-        if carried_h is not None and carried_c is not None:
-            total_h[t] += carried_h
-            dc += carried_c
-        dh = total_h[t] if w_hr is None else total_h[t] @ w_hr
-        dc.addcmul_(dh, into_c[t])
-        torch.mul(dc[:, :, None], into_ifg[t], out=delta[t, :, :, :3])
-        torch.mul(dh, into_o[t], out=delta[t, :, :, 3])
-        carried_h = delta[t].flatten(2) @ w
-        carried_c = dc * f[t]
-    assert carried_h is not None
-    return Backward(total_h, total_c, delta.flatten(3) @ s.layer.w_ih, carried_h, carried_c)
+    ifg, out = delta[..., :3, :].unbind(), delta[..., 3, :].unbind()
+    delta_rows = delta.flatten(1, 2).flatten(2).unbind()
+    hs, cs, fs = total_h.unbind(), total_c.unbind(), f.unbind()
+    rows = total_h.flatten(1, 2).unbind()
+    last = len(g) - 1
+    for t in range(last, -1, -1):
+        if t < last:
+            rows[t].addmm_(delta_rows[t + 1], w)
+            cs[t].addcmul_(cs[t + 1], fs[t + 1])
+        dh = hs[t] if w_hr is None else hs[t] @ w_hr
+        cs[t].addcmul_(dh, into_c[t])
+        torch.mul(cs[t][:, :, None], into_ifg[t], out=ifg[t])
+        torch.mul(dh, into_o[t], out=out[t])
+    flat = delta.flatten(3)
+    return Backward(total_h, total_c, flat @ s.layer.w_ih, flat[0] @ w, cs[0] * fs[0])
