@@ -6,7 +6,6 @@ state is asked of autograd; then, for the reach, again from each sequence's last
 Two backward passes over that part of the graph, of all sequences; ``.grad`` is not touched.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.probes._embedded import input_profile
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 from backsight.probes._single_steps import single_step_reach
-from backsight.probes._tensors import SameTensor, tensors_in
+from backsight.probes._tensors import SameTensor, made_of, tensors_in
 
 __all__ = ["GraphProbe", "may_be_stepped"]
 
@@ -123,7 +122,9 @@ class GraphProbe:
         if previous is None and cell:
             # Changed on the way (a mask, a norm, fewer sequences): does the graph lead back?
             nodes = {id(out.grad_fn): call for call in calls[-TRIES:] for out in call.outputs}
-            previous = next(filter(None, (_leads_to(state, nodes) for state in given[1:])), None)
+            previous = next(
+                filter(None, (made_of(state, nodes, NEAR) for state in given[1:])), None
+            )
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = None
         marks = [SameTensor(t) for t in outputs]
@@ -145,7 +146,7 @@ class GraphProbe:
             return
         given = [*tensors_in(inputs), *tensors_in(named)]
         nodes = {id(out.grad_fn): call for call in calls for out in call.outputs}
-        if given and _leads_to(given[0], nodes, FAR) is not None:
+        if given and made_of(given[0], nodes, FAR) is not None:
             self._fed_back[path] = module
         links = (call for call in reversed(calls) if any(map(call.marks[0].is_in, given[1:])))
         calls.append(_Step([output, *finals], next(links, None), [SameTensor(finals[0])]))
@@ -363,21 +364,6 @@ def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
             taken.append(total)
         directs = taken
     return directs
-
-
-def _leads_to(state: Tensor, nodes: dict[int, _Step], limit: int = NEAR) -> _Step | None:
-    """The call that made what ``state`` was made of, a few operations ago."""
-    waiting = deque([state.grad_fn])
-    seen: set[int] = set()
-    while waiting and len(seen) < limit:
-        node = waiting.popleft()
-        if node is None or id(node) in seen:
-            continue
-        if id(node) in nodes:
-            return nodes[id(node)]
-        seen.add(id(node))
-        waiting.extend(following for following, _ in node.next_functions)
-    return None
 
 
 def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:

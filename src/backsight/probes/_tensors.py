@@ -1,12 +1,15 @@
 """Tensors in whatever a module takes and returns, and knowing one again."""
 
 import weakref
+from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
-__all__ = ["SameTensor", "tensors_in"]
+__all__ = ["SameTensor", "made_of", "tensors_in"]
+
+Found = TypeVar("Found")
 
 
 class SameTensor:
@@ -41,3 +44,24 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
     elif isinstance(content, (tuple, list)):
         for part in content:
             yield from tensors_in(part)
+
+
+def made_of(tensor: Tensor, nodes: Mapping[int, Found], limit: int) -> Found | None:
+    """What is under the identity of a graph node that ``tensor`` was made from.
+
+    Args:
+        tensor: where to begin.
+        nodes: by ``id`` of the node.
+        limit: operations to look back through.
+    """
+    waiting = deque([tensor.grad_fn])
+    seen: set[int] = set()
+    while waiting and len(seen) < limit:
+        node = waiting.popleft()
+        if node is None or id(node) in seen:
+            continue
+        if id(node) in nodes:
+            return nodes[id(node)]
+        seen.add(id(node))
+        waiting.extend(following for following, _ in node.next_functions)
+    return None
