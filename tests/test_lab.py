@@ -63,7 +63,7 @@ def test_what_it_records_and_how_often(small: dict[str, Any]) -> None:
     assert run.profile("hidden_norm").iterations.tolist() == [0, 5, 10, 15]
     for name in ("loss", "grad_norm", "grad_norm_applied", "lr", "momentum", "tokens_per_second"):
         assert run.series(name).iterations.tolist() == list(range(20))
-    assert run["loss"].dtype == np.float32
+    assert (run["loss"] == run["loss"].astype(np.float32)).all()  # as it was computed
     assert (run["grad_norm"] > 0.05).any()
     np.testing.assert_allclose(
         run["grad_norm_applied"], np.minimum(run["grad_norm"], 0.05), rtol=1e-3
@@ -88,7 +88,8 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
 def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[str, Any]) -> None:
     settings = small | {"iterations": 3, "embedding": 8, "layers": 2}
     run = train(Chars(**settings, cell=cell, precision=precision))
-    assert run["loss"].dtype == (np.float64 if precision == "64-true" else np.float32)
+    in_float32 = run["loss"] == run["loss"].astype(np.float32)
+    assert in_float32.all() == (precision != "64-true")
     assert run["loss"][0] == pytest.approx(run.events("setup")[0].body["baselines"]["uniform"], 0.1)
     assert np.isfinite(run["grad_norm"]).all()
 
