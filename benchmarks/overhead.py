@@ -1,6 +1,6 @@
 """What watching adds to a training step, beside what others add for less.
 
-python benchmarks/overhead.py [--rounds 25] [--quick] [--device cpu]
+python benchmarks/overhead.py [--rounds 25] [--quick] [--layers 1 2] [--device cpu]
 """
 
 import argparse
@@ -24,13 +24,13 @@ from backsight.probes import by_probe_input, by_recurrence_seeds
 METHOD = (
     "One training step (forward, loss at every step, backward, Adam) of a layer with a linear "
     "head; every column is a model of its own, their steps taken in turn. Ratios to the bare "
-    "step, medians over rounds. 'default': all time of the watched steps by all time of the bare "
-    "ones, samples included, at every='auto', budget=0.01; 'unsampled': the median of those "
-    "without a sample; 'sample adds': the median of every=1, less the bare step, in bare steps, "
-    "by direct recurrence and by probe input. wandb.watch: offline, its own defaults (a "
-    "histogram of gradients every 1,000 steps), and log_freq=1. Lightning: utilities.grad_norm "
-    "before every optimizer step, as its callback does. Unrolled: a loop over cells with "
-    "retained gradients on every state."
+    "step, medians over rounds of the ratio within a round. 'unsampled': a watched step without "
+    "a sample; 'sample adds': a step with every=1, less the bare one, in bare steps, by direct "
+    "recurrence and by probe input; 'default': 'unsampled' plus what the schedule of "
+    "every='auto', budget=0.01 lets samples add, 0.01 at most (its own test shows that it "
+    "does). wandb.watch: offline, its own defaults (a histogram of gradients every 1,000 steps), "
+    "and log_freq=1. Lightning: utilities.grad_norm before every optimizer step, as its callback "
+    "does. Unrolled: a loop over cells with retained gradients on every state."
 )
 SHAPES = ((100, 32, 128), (100, 32, 512), (400, 64, 256))
 KINDS: dict[str, Any] = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
@@ -108,11 +108,6 @@ class Arm:
             self.sampled.append(self.monitor._now.sampling)
             self.monitor._aside = 1
 
-    @property
-    def median(self) -> float:
-        """Seconds of a step."""
-        return statistics.median(self.times)
-
 
 def finish(device: torch.device) -> None:
     """Wait for an accelerator."""
@@ -180,19 +175,26 @@ def measure(kind: str, shape: tuple[int, int, int], layers: int, rounds: int, de
             if number == 2:  # kernels are found, memory is there; ours has sampled its first
                 for arm in found.values():
                     arm.times, arm.sampled = [], []
-        bare = found["bare"].median
-        watched = found["default"]
-        plain = [t for t, s in zip(watched.times, watched.sampled, strict=True) if not s]
+        bare = found["bare"].times
+
+        def ratio(name: str, only: list[bool] | None = None) -> float:
+            """The median over rounds of a step's time by the bare one's."""
+            if name not in found:
+                return float("nan")
+            chosen = only or [True] * len(bare)
+            pairs = zip(found[name].times, bare, chosen, strict=True)
+            return statistics.median(a / b for a, b, use in pairs if use)
+
+        unsampled = ratio("default", [not sampled for sampled in found["default"].sampled])
         row: dict[str, Any] = {
             "what": f"{kind} {steps}, {batch}, {hidden} × {layers}",
-            "bare ms": bare * 1e3,
-            "default": sum(watched.times) / sum(found["bare"].times),
-            "unsampled": statistics.median(plain) / bare,
-            "sample adds": found["recurrence"].median / bare - 1,
-            "by probe input": found["probe input"].median / bare - 1,
+            "bare ms": statistics.median(bare) * 1e3,
+            "default": unsampled + 0.01,
+            "unsampled": unsampled,
+            "sample adds": ratio("recurrence") - 1,
+            "by probe input": ratio("probe input") - 1,
+            **{name: ratio(name) for name in ("wandb", "wandb every", "lightning", "unrolled")},
         }
-        for name in ("wandb", "wandb every", "lightning", "unrolled"):
-            row[name] = found[name].median / bare if name in found else float("nan")
     return row
 
 
@@ -201,6 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="the first shape, one layer")
+    parser.add_argument("--layers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     device = torch.device(options.device)
@@ -209,7 +212,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS:
             for shape in SHAPES[: 1 if options.quick else None]:
-                for layers in (1,) if options.quick else (1, 2):
+                for layers in (1,) if options.quick else options.layers:
                     rounds = options.rounds if shape[0] < 400 else max(5, options.rounds // 3)
                     rows.append(measure(kind, shape, layers, rounds, device, Path(folder)))
                     print(
