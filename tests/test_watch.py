@@ -748,3 +748,27 @@ def test_a_learning_rate_in_a_tensor_is_the_one_that_was_used(run_path: Path) ->
             scheduler.step()
             loop.book(lr=0.5 ** (i + 1))
     loop.check(run_path)
+
+
+def test_a_cell_that_is_the_model_has_a_name(run_path: Path) -> None:
+    cell = nn.GRUCell(3, 4)
+    optimizer = SGD(cell.parameters(), lr=0.1)
+    with watch(cell, optimizer, run_path, every=1):
+        h = torch.zeros(2, 4)
+        for _ in range(5):
+            h = cell(torch.randn(2, 3), h)
+        h.square().mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    run = Run(run_path)
+    assert len(run["reach/model"][0]) == 5
+    assert "sigma_max/model" in run
+    assert not [name for name in run if name.endswith("/")]
+
+
+def test_a_lazy_model_can_be_watched(run_path: Path) -> None:
+    """Its parameters have no size until it has run."""
+    model = nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 1))
+    with watch(model, SGD(list(model[1].parameters()), lr=0.1), run_path):
+        model(torch.randn(2, 5)).mean().backward()
+    (event,) = Run(run_path).events("models")
+    assert event.body["model"]["parameters"] == 4

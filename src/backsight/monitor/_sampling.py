@@ -29,7 +29,8 @@ def record_profiles(
         shown: layers whose hidden norms are recorded from their whole output.
     """
     numbers: dict[str, float] = {}
-    for name, profile in profiles.items():
+    for path, profile in profiles.items():
+        name = path or "model"  # which is itself the cell
         if profile.outcome == "not enough data":
             continue
         outbox.profile(f"grad_time/{name}", iteration, profile.grad_time)
@@ -164,7 +165,7 @@ class Spectra:
         numbers = {}
         for path, module in layers.items():
             for suffix, matrix in recurrent_matrix(module).items():
-                name = f"{path}{suffix}".lstrip(".")
+                name = f"{path}{suffix}".lstrip(".") or "model"
                 radius, sigma = spectrum(matrix)
                 square = matrix.shape[0] == matrix.shape[1] <= WIDEST
                 if square:

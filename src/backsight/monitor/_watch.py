@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from backsight.errors import SettingError
@@ -147,7 +148,7 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
     return {
         name or "model": {
             "class": type(model).__name__,
-            "parameters": sum(p.numel() for p in model.parameters()),
+            "parameters": sum(p.numel() for p in model.parameters() if not is_lazy(p)),
             "recurrent": {
                 path or type(module).__name__: repr(module)
                 for path, module in model.named_modules()
