@@ -140,7 +140,7 @@ def arms(kind: str, shape: tuple[int, int, int], layers: int, device: torch.devi
             from lightning.pytorch.utilities import grad_norm
 
             arm = found["lightning"] = fused()
-            arm.before_step = lambda arm=arm: grad_norm(arm.model, 2)  # type: ignore[misc,assignment]
+            arm.before_step = lambda arm=arm: grad_norm(arm.model, 2)  # type: ignore[misc]
         except ImportError:
             pass
         found["unrolled"] = Arm(Unrolled(kind, hidden, layers), device)
