@@ -126,11 +126,6 @@ class ProcessMonitor:
         """Whether anything with a time axis has run."""
         return any(monitor.found_time for monitor in self._monitors)
 
-    @property
-    def iterations(self) -> int:
-        """Of the monitor that has seen most."""
-        return max((monitor.iteration for monitor in self._monitors), default=0)
-
     def close(self) -> None:
         """Leave PyTorch as it was."""
         self._handle.remove()

@@ -9,6 +9,7 @@ stepped on (a GAN's judge, when the maker learns).
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -48,8 +49,8 @@ def _harmless(
     return safe  # type: ignore[return-value]
 
 
-class Seen:
-    """The half of a monitor that PyTorch calls."""
+class Seen(ABC):
+    """The half of a monitor that PyTorch calls; the other half records."""
 
     iteration: int
     thread: int | None
@@ -63,29 +64,35 @@ class Seen:
     _before: list[tuple[int, int]]
     _off: set[str]
 
+    @abstractmethod
     def iteration_ended(self, *, at: float | None = None) -> None:
         """The iteration is over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> None:
-        raise NotImplementedError
+        """A new one begins."""
 
+    @abstractmethod
     def _try(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
-        raise NotImplementedError
+        """Measure; a failure costs that probe alone."""
 
+    @abstractmethod
     def _timed(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
-        raise NotImplementedError
+        """The same, counted as the sample's cost."""
 
+    @abstractmethod
     def _failed(self, probe: str, error: Exception) -> None:
-        raise NotImplementedError
+        """Switch a probe off and say so."""
 
+    @abstractmethod
     def _replay(self) -> None:
-        raise NotImplementedError
+        """Measure fused layers, once their gradients are in."""
 
+    @abstractmethod
     def _measure_graph(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> None:
-        raise NotImplementedError
+        """Measure what needs the graph whole."""
 
     @_harmless
     def backward_begins(
