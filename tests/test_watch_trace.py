@@ -415,6 +415,20 @@ class Wide(nn.Module):
         return self.rnn(self.into(x))[0]
 
 
+class WideLoop(nn.Module):
+    """A loop over a cell, whose states are nearly all that training keeps."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.cell: nn.RNNCellBase = getattr(nn, f"{kind}Cell")(2, 128)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = None
+        for step in x.unbind(1):
+            state = self.cell(step, state)
+        return state[0] if isinstance(state, tuple) else state
+
+
 @pytest.mark.parametrize("every", ["auto", 1])
 @pytest.mark.parametrize("case", ["wide batch", "narrow batch", "many words"])
 def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: Path) -> None:
@@ -425,6 +439,13 @@ def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: P
     plain = peak(lambda: Wide(words), x, None, every)
     assert plain > 5_000_000
     assert peak(lambda: Wide(words), x, run_path, every) <= 1.1 * plain
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
+    x = torch.randn(64, 100, 2)
+    plain = peak(lambda: WideLoop(kind), x, None, 1)
+    assert peak(lambda: WideLoop(kind), x, run_path, 1) <= 1.1 * plain
 
 
 # -- when a sample is taken -----------------------------------------------------------------

@@ -7,18 +7,19 @@ Two backward passes over that part of the graph, of all sequences; ``.grad`` is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from backsight.probes._autograd import gradients_of
 from backsight.probes._embedded import input_profile
-from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._profile import GradientProfile
 from backsight.probes._single_steps import single_step_reach
+from backsight.probes._stepped import Step, chains_of, lead_of, profiles_of_steps
 from backsight.probes._tensors import SameTensor, made_of, tensors_in
 
 __all__ = ["GraphProbe", "may_be_stepped"]
@@ -34,17 +35,6 @@ TRIES = 16
 
 NEAR = 64
 """Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
-
-
-@dataclass(eq=False)
-class _Step:
-    """One call of a module that is called once a step."""
-
-    outputs: list[Tensor]
-    previous: "_Step | None"
-    """The call whose state it was given."""
-    marks: list[SameTensor]
-    training: bool = True
 
 
 def may_be_stepped(module: nn.Module) -> bool:
@@ -69,7 +59,7 @@ class GraphProbe:
         self.armed = True
         self._force = force
         self._batch_first = batch_first
-        self._steps: dict[str, list[_Step]] = {}
+        self._steps: dict[str, list[Step]] = {}
         self._usual: dict[str, int] = {}
         """Calls in the pass that was measured last, by path."""
         self._places: dict[str, set[int]] = {}
@@ -77,7 +67,7 @@ class GraphProbe:
         self._hopeless: set[str] = set()
         self._lstms: set[str] = set()
         self._fused = False
-        self._singles: dict[str, list[_Step]] = {}
+        self._singles: dict[str, list[Step]] = {}
         self._fed_back: dict[str, nn.RNNBase] = {}
         self._inputs: dict[str, Tensor] = {}
         self._results: list[Tensor] = []
@@ -128,7 +118,7 @@ class GraphProbe:
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = None
         marks = [SameTensor(t) for t in outputs]
-        calls.append(_Step(outputs, previous, marks, module.training))
+        calls.append(Step(outputs, previous, marks, module.training))
 
     def single(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
         """A fused layer has run for a single step: in a loop whose input may be its own output.
@@ -149,7 +139,7 @@ class GraphProbe:
         if given and made_of(given[0], nodes, FAR) is not None:
             self._fed_back[path] = module
         links = (call for call in reversed(calls) if any(map(call.marks[0].is_in, given[1:])))
-        calls.append(_Step([output, *finals], next(links, None), [SameTensor(finals[0])]))
+        calls.append(Step([output, *finals], next(links, None), [SameTensor(finals[0])]))
 
     def reaches(
         self, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
@@ -157,8 +147,8 @@ class GraphProbe:
         """By layer, the reach of single-step loops that are fed their own output."""
         found: dict[str, NDArray[np.float64]] = {}
         for path, module in self._fed_back.items():
-            chains = [[step.outputs for step in chain] for chain in _chains(self._singles[path])]
-            found |= single_step_reach(path, module, chains, _grad, roots, gradients)
+            chains = [[step.outputs for step in chain] for chain in chains_of(self._singles[path])]
+            found |= single_step_reach(path, module, chains, gradients_of, roots, gradients)
         return found
 
     def embedded(self, path: str, result: Any) -> None:
@@ -198,7 +188,7 @@ class GraphProbe:
         self._steps, self._inputs, self._results = {}, {}, []
         self._singles, self._fed_back = {}, {}
 
-    def _too_many(self, path: str, calls: list[_Step], training: bool) -> bool:
+    def _too_many(self, path: str, calls: list[Step], training: bool) -> bool:
         """Whether calls pile up for which no backward comes, as in a validation with gradients."""
         if len(calls) < 2 * self._usual.get(path, HELD):
             return False
@@ -233,12 +223,12 @@ class GraphProbe:
             stem = f"{path}." if path else ""
             inner = any(other != path and other.startswith(stem) for other in handed)
             if len(calls) <= HELD and not inner:
-                profiles = _of_steps(path, calls, sorted(self._places[path]), roots, gradients,
-                                     factor)  # fmt: skip
+                places = sorted(self._places[path])
+                profiles = profiles_of_steps(path, calls, places, roots, gradients, factor)
                 found |= self._with_cell(path, profiles) if path in self._lstms else profiles
         for path, embedded in inputs.items():
             found |= input_profile(
-                path, embedded, results, _grad, roots, gradients, factor, self._batch_first
+                path, embedded, results, gradients_of, roots, gradients, factor, self._batch_first
             )
         return found
 
@@ -255,140 +245,10 @@ class GraphProbe:
         return {path: replace(h, grad_time_cell=None if self._fused else c.grad_time)}
 
 
-def _grad(
-    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
-) -> list[Tensor | None]:
-    """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
-    if not outputs:
-        return [None] * len(inputs)
-    # A pass adds to what the caller asked to be retained.
-    kept = [(tensor, tensor.grad) for tensor in (*outputs, *inputs) if tensor.retains_grad]
-    found = torch.autograd.grad(outputs, inputs, gradients, retain_graph=True, allow_unused=True)
-    for tensor, gradient in kept:
-        tensor.grad = gradient
-    return list(found)
-
-
-def _of_steps(
-    path: str,
-    calls: list[_Step],
-    places: list[int],
-    roots: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
-    factor: float,
-) -> dict[str, GradientProfile]:
-    names = [path if not n else f"{path}.state{n}".lstrip(".") for n in range(len(places))]
-    tallies = [(Tally(), Tally(), Tally()) for _ in places]
-    for chain in _chains(calls):
-        states = [[call.outputs[place] for place in places] for call in chain]
-        flat = [state for step in states for state in step if state.requires_grad]
-        found = dict(zip(map(id, flat), _grad(roots, flat, gradients), strict=True))
-        totals = [[found.get(id(state)) for state in step] for step in states]
-        position = _last_position(totals)
-        if position is None:
-            continue
-        outputs, seeds = _seeds(states, totals, position)
-        found = dict(zip(map(id, flat), _grad(outputs, flat, seeds), strict=True))
-        at = position.cpu().numpy()
-        for place, (time, lags, hidden) in enumerate(tallies):
-            for t, step in enumerate(states):
-                state = step[place]
-                where = np.full(len(_lead(state)), t)
-                time.add(where, _norms(totals[t][place], state) * factor)
-                lags.add(at[: len(where)] - t, _norms(found.get(id(state)), state))
-                hidden.add(where, _norms(state.detach(), state))
-    return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
-        for name, (time, lags, hidden) in zip(names, tallies, strict=True)
-    }
-
-
-def _chains(calls: list[_Step]) -> list[list[_Step]]:
-    chains: list[list[_Step]] = []
-    ending: dict[int, list[_Step]] = {}
-    for call in calls:
-        chain = ending.pop(id(call.previous), None)
-        if chain is None:
-            chain = []
-            chains.append(chain)
-        chain.append(call)
-        ending[id(call)] = chain
-    return chains
-
-
-def _last_position(totals: list[list[Tensor | None]]) -> Tensor | None:
-    """``(B,)``: the last step with a gradient: nothing comes after it, so it is a direct one."""
-    found = [total for step in totals for total in step if total is not None]
-    if not found:
-        return None
-    count = max(len(_lead(total)) for total in found)
-    position = torch.full((count,), -1, device=found[0].device)
-    for t, step in enumerate(totals):
-        for total in step:
-            if total is not None:
-                there = (_by_sequence(total) != 0).any(-1)
-                position[: len(there)] = torch.where(there, t, position[: len(there)])
-    return position if bool((position >= 0).any()) else None
-
-
-def _seeds(
-    states: list[list[Tensor]], totals: list[list[Tensor | None]], position: Tensor
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Each sequence's states at its position, and the direct gradients on them."""
-    outputs: list[Tensor] = []
-    seeds: list[Tensor] = []
-    for t in sorted(set(position[position >= 0].tolist())):
-        step = [(s, g) for s, g in zip(states[t], totals[t], strict=True) if g is not None]
-        for state, direct in zip([s for s, _ in step], _directs(step), strict=True):
-            lead = _lead(direct)
-            mask = (position[: len(lead)] == t).view(-1, *[1] * (lead.dim() - 1))
-            outputs.append(state)
-            seeds.append(torch.where(mask, lead, 0).view_as(state))
-    return outputs, seeds
-
-
-def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """The gradient on each state of a step that did not come through another one of them.
-
-    An LSTM's h is made of its c, a stack's layers of each other: what goes through is not to be
-    counted twice. Each round takes the paths off that are one link longer.
-    """
-    directs = [total for _, total in step]
-    for _ in step[1:]:
-        taken = []
-        for state, total in step:
-            for (other, _), direct in zip(step, directs, strict=True):
-                if other is not state:
-                    (through,) = _grad([other], [state], [direct])
-                    total = total if through is None else total - through
-            taken.append(total)
-        directs = taken
-    return directs
-
-
 def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
     """Whether row b is the same sequence in both, or both could be anything.
 
     A batch that shrinks keeps its first rows, as where sorted sequences end; a batch that grows
     is another one.
     """
-    return len(_lead(after[0])) <= len(_lead(before[0]))
-
-
-def _lead(state: Tensor) -> Tensor:
-    """With sequences first: ``(B, …)``; a single unbatched state, or ``(1, B, …)``, as such."""
-    if state.dim() == 1:
-        return state[None]
-    return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
-
-
-def _by_sequence(state: Tensor) -> Tensor:
-    """``(B, units)``."""
-    return _lead(state).flatten(1)
-
-
-def _norms(state: Tensor | None, like: Tensor) -> Any:
-    """``(B,)`` on the host; zero where no gradient arrived."""
-    if state is None:
-        return np.zeros(len(_lead(like)))
-    return torch.linalg.vector_norm(_by_sequence(state), dim=-1, dtype=torch.float64).cpu().numpy()
+    return len(lead_of(after[0])) <= len(lead_of(before[0]))

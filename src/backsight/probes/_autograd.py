@@ -1,0 +1,79 @@
+"""Gradients asked of the caller's own graph, which is left whole and holds none of them after."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["each_gradient", "gradients_of"]
+
+
+def gradients_of(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
+    if not outputs:
+        return [None] * len(inputs)
+    return list(_grad(outputs, inputs, gradients, [*outputs, *inputs]))
+
+
+def each_gradient(
+    outputs: Sequence[Tensor],
+    states: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    visit: Callable[[int, Tensor], None],
+    *,
+    ends: int,
+) -> None:
+    """Show the gradient on each of ``states`` as it passes, and keep none.
+
+    Asking for all of them at once would hold a gradient a step beside what training holds.
+
+    Args:
+        outputs: where the gradients come from.
+        states: in the order they were made.
+        gradients: on ``outputs``.
+        visit: called with the number of a state and its gradient; not where none arrives.
+        ends: how many of the first states the gradient is followed to. One on the way that
+            leads to none of these (the graph was cut in between) is asked for by itself.
+    """
+    if not outputs:
+        return
+    passed = set()
+
+    def hook(number: int) -> Callable[[Tensor], None]:
+        def see(gradient: Tensor) -> None:
+            passed.add(number)
+            with torch.no_grad():
+                visit(number, gradient)
+
+        return see
+
+    handles = [
+        state.register_hook(hook(number))  # type: ignore[no-untyped-call]
+        for number, state in enumerate(states)
+    ]
+    try:
+        _grad(outputs, states[:ends], gradients, [*outputs, *states])
+    finally:
+        for handle in handles:
+            handle.remove()
+    rest = [number for number in range(len(states)) if number not in passed]
+    found = gradients_of(outputs, [states[number] for number in rest], gradients) if rest else ()
+    for number, gradient in zip(rest, found, strict=True):
+        if gradient is not None:
+            visit(number, gradient)
+
+
+def _grad(
+    outputs: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    touched: Sequence[Tensor],
+) -> tuple[Tensor | None, ...]:
+    # A pass adds to what the caller asked to be retained.
+    kept = [(tensor, tensor.grad) for tensor in touched if tensor.retains_grad]
+    found = torch.autograd.grad(outputs, inputs, gradients, retain_graph=True, allow_unused=True)
+    for tensor, gradient in kept:
+        tensor.grad = gradient
+    return found

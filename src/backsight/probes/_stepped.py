@@ -1,0 +1,201 @@
+"""The gradient through a loop over a cell or a module that is called once a step.
+
+Two passes: the whole loss's gradient on every state, and, for the reach, the one that comes from
+each sequence's last position alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backsight.probes._autograd import each_gradient, gradients_of
+from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._tensors import SameTensor
+
+__all__ = ["Step", "chains_of", "lead_of", "profiles_of_steps"]
+
+_ByState = dict[tuple[int, int], Tensor]
+"""``(B,)`` norms by step and place."""
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of a module that is called once a step."""
+
+    outputs: list[Tensor]
+    previous: "Step | None"
+    """The call whose state it was given."""
+    marks: list[SameTensor]
+    training: bool = True
+
+
+def profiles_of_steps(
+    path: str,
+    calls: Sequence[Step],
+    places: Sequence[int],
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    factor: float,
+) -> dict[str, GradientProfile]:
+    """Profiles of the states of one module: ``path``, and ``path.state1`` of a second one.
+
+    Args:
+        path: the module's.
+        calls: in their order.
+        places: which of its outputs are states.
+        roots: what backward is about to be called on.
+        gradients: with these gradients.
+        factor: what ``grad_time`` is multiplied by (AMP).
+    """
+    names = [path if not n else f"{path}.state{n}".lstrip(".") for n in range(len(places))]
+    tallies = [(Tally(), Tally(), Tally()) for _ in places]
+    for chain in chains_of(calls):
+        states = [[call.outputs[place] for place in places] for call in chain]
+        passed = _through(states, roots, gradients)
+        if passed is None:
+            continue
+        totals, back, at = passed
+        for place, (time, lags, hidden) in enumerate(tallies):
+            for t, step in enumerate(states):
+                norms = _norms(step[place].detach()).cpu().numpy()
+                where, none = np.full(len(norms), t), np.zeros(len(norms))
+                total, alone = totals.get((t, place)), back.get((t, place))
+                time.add(where, none if total is None else total.cpu().numpy() * factor)
+                lags.add(at[: len(norms)] - t, none if alone is None else alone.cpu().numpy())
+                hidden.add(where, norms)
+    return {
+        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
+        for name, (time, lags, hidden) in zip(names, tallies, strict=True)
+    }
+
+
+def _through(
+    states: list[list[Tensor]], roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
+    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``."""
+    there = [
+        (t, place, state)
+        for t, step in enumerate(states)
+        for place, state in enumerate(step)
+        if state.requires_grad
+    ]
+    ends = sum(t == there[0][0] for t, _, _ in there)
+    flat = [state for _, _, state in there]
+    totals = _Totals(there)
+    each_gradient(roots, flat, gradients, totals.visit, ends=ends)
+    if not bool((totals.position >= 0).any()):
+        return None
+    back: _ByState = {}
+
+    def visit(number: int, gradient: Tensor) -> None:
+        back[there[number][:2]] = _norms(gradient)
+
+    outputs, seeds = _seeds(states, totals.last(), totals.position)
+    each_gradient(outputs, flat, seeds, visit, ends=ends)
+    return totals.norms, back, totals.position.cpu().numpy()
+
+
+class _Totals:
+    """What is kept of the whole loss's gradient on each state.
+
+    Args:
+        states: step, place and tensor of each.
+    """
+
+    def __init__(self, states: list[tuple[int, int, Tensor]]) -> None:
+        self.norms: _ByState = {}
+        count = max(len(lead_of(state)) for _, _, state in states)
+        self.position = torch.full((count,), -1, device=states[0][2].device)
+        """``(B,)``: each sequence's last step with a gradient: nothing comes after it, so that
+        it is a direct one. -1 where there is none."""
+        self._states = states
+        self._whole: dict[tuple[int, int], Tensor] = {}
+
+    def visit(self, number: int, gradient: Tensor) -> None:
+        """The gradient on a state, usually a later one's before an earlier one's."""
+        t, place, _ = self._states[number]
+        self.norms[t, place] = _norms(gradient)
+        nonzero = (_by_sequence(gradient) != 0).any(-1)
+        position = self.position[: len(nonzero)]
+        last = nonzero & (position <= t)
+        if bool(last.any()):
+            self._whole[t, place] = gradient
+            position[last] = t
+
+    def last(self) -> dict[int, dict[int, Tensor]]:
+        """By step that is some sequence's last, and by place: the gradients."""
+        found: dict[int, dict[int, Tensor]] = {}
+        for (t, place), gradient in self._whole.items():
+            found.setdefault(t, {})[place] = gradient
+        return {t: found[t] for t in sorted(set(self.position.tolist()) - {-1})}
+
+
+def chains_of(calls: Sequence[Step]) -> list[list[Step]]:
+    """Calls that hand their state on, in their order."""
+    chains: list[list[Step]] = []
+    ending: dict[int, list[Step]] = {}
+    for call in calls:
+        chain = ending.pop(id(call.previous), None)
+        if chain is None:
+            chain = []
+            chains.append(chain)
+        chain.append(call)
+        ending[id(call)] = chain
+    return chains
+
+
+def _seeds(
+    states: list[list[Tensor]], totals: Mapping[int, Mapping[int, Tensor]], position: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Each sequence's states at its position, and the direct gradients on them."""
+    outputs: list[Tensor] = []
+    seeds: list[Tensor] = []
+    for t, found in totals.items():
+        step = [(states[t][place], found[place]) for place in sorted(found)]
+        for (state, _), direct in zip(step, _directs(step), strict=True):
+            lead = lead_of(direct)
+            mask = (position[: len(lead)] == t).view(-1, *[1] * (lead.dim() - 1))
+            outputs.append(state)
+            seeds.append(torch.where(mask, lead, 0).view_as(state))
+    return outputs, seeds
+
+
+def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """The gradient on each state of a step that did not come through another one of them.
+
+    An LSTM's h is made of its c, a stack's layers of each other: what goes through is not to be
+    counted twice. Each round takes the paths off that are one link longer.
+    """
+    directs = [total for _, total in step]
+    for _ in step[1:]:
+        taken = []
+        for state, total in step:
+            for (other, _), direct in zip(step, directs, strict=True):
+                if other is not state:
+                    (through,) = gradients_of([other], [state], [direct])
+                    total = total if through is None else total - through
+            taken.append(total)
+        directs = taken
+    return directs
+
+
+def lead_of(state: Tensor) -> Tensor:
+    """With sequences first: ``(B, …)``; a single unbatched state, or ``(1, B, …)``, as such."""
+    if state.dim() == 1:
+        return state[None]
+    return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
+
+
+def _by_sequence(state: Tensor) -> Tensor:
+    """``(B, units)``."""
+    return lead_of(state).flatten(1)
+
+
+def _norms(state: Tensor) -> Tensor:
+    """``(B,)``."""
+    norms: Tensor = torch.linalg.vector_norm(_by_sequence(state), dim=-1, dtype=torch.float64)
+    return norms
