@@ -422,7 +422,7 @@ class WideLoop(nn.Module):
         super().__init__()
         self.cell: nn.RNNCellBase = getattr(nn, f"{kind}Cell")(2, 128)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         state = None
         for step in x.unbind(1):
             state = self.cell(step, state)
@@ -780,6 +780,22 @@ def test_one_step_is_a_sequence(kind: str, run_path: Path) -> None:
     assert run["reach"].tolist() == [[1.0]]
     np.testing.assert_allclose(run["grad_time"], [expected.grad_time], 1e-12)
     assert run["seq_len"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("kind", ["own", "gru cell", "attention"])
+def test_steps_and_elements_of_whatever_has_a_time_axis(kind: str, run_path: Path) -> None:
+    """Of a user's own module from the first iteration on, which it is not known to be before."""
+    loop = Loop(kind)
+    with loop.watch(run_path, every=2) as monitor:
+        for steps in (5, 7, 6):
+            loop.optimizer.zero_grad()
+            square(loop.model, batch(4, steps)).backward()
+            loop.optimizer.step()
+    assert monitor.found_time
+    run = Run(run_path)
+    assert run["seq_len"].tolist() == [5, 7, 6]
+    assert np.isfinite(run["tokens_per_second"]).all()
+    assert (run["tokens_per_second"] > 0).all()
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru cell"])

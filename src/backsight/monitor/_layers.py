@@ -22,6 +22,7 @@ from backsight.probes import (
     hidden_norms,
     may_be_stepped,
     replay,
+    tensors_in,
     with_reaches,
 )
 
@@ -67,6 +68,8 @@ class Layers:
         self._timed = timed
         self._catcher = Catcher(sequences or 0)
         self._graph = GraphProbe(batch_first=batch_first)
+        self._batch_first = batch_first
+        self._inputs: set[str] = set()
         # By training mode and by name; the extent of a call is its steps and its elements.
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
         self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
@@ -96,15 +99,22 @@ class Layers:
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
         """Measure the reach on what ``embedding`` gives, by what ``model`` returns."""
 
-        def embedded(_module: nn.Module, _inputs: Any, result: Any) -> None:
-            if self._observing() and self._sampling:
-                self.seen = True
+        def embedded(module: nn.Module, _inputs: Any, result: Any) -> None:
+            if not self._observing():
+                return
+            self.seen = True
+            found = next(tensors_in(result), None)
+            if found is not None and found.dim() > 1:
+                steps = found.shape[1 if self._batch_first else 0]
+                self._ran(f"input:{path}", module, steps, found.shape[0] * found.shape[1])
+            if self._sampling:
                 self._timed("reach", self._graph.embedded, path, result)
 
         def returned(_module: nn.Module, _inputs: Any, result: Any) -> None:
             if self._sampling:
                 self._timed("reach", self._graph.returned, result)
 
+        self._inputs.add(f"input:{path}")
         self._handles.append(embedding.register_forward_hook(Hook(embedding, embedded)))
         self._handles.append(model.register_forward_hook(Hook(model, returned)))
 
@@ -173,7 +183,8 @@ class Layers:
 
         Calls of a single step are a loop over time; longer ones are windows or branches.
         """
-        calls = self._extent[bool(self._extent[True])].values()
+        ran = self._ran_in
+        calls = ran[bool(ran[True])].values()
         steps = (max(max(t for t, _ in each), sum(t == 1 for t, _ in each)) for each in calls)
         elements = (sum(count for _, count in each) for each in calls)
         return max(steps, default=0), max(elements, default=0)
@@ -185,7 +196,7 @@ class Layers:
         Calls in eval mode count only where there is none in training mode: else they were a
         validation's.
         """
-        return self._hidden[bool(self._extent[True])]
+        return self._hidden[bool(self._ran_in[True])]
 
     def close(self) -> None:
         """Take every hook off and let everything go."""
@@ -219,13 +230,12 @@ class Layers:
         def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
-            if isinstance(module, nn.RNNCellBase):
-                self.seen = True
-                state = result[0] if isinstance(result, tuple) else result
-                batch = state.shape[0] if state.dim() > 1 else 1
-                self._extent[module.training].setdefault(path, []).append((1, batch))
+            state = next(tensors_in(result), None)
+            if state is not None:
+                self._ran(path, module, 1, state.shape[0] if state.dim() > 1 else 1)
             if self._sampling:
                 self._timed("reach", self._graph.stepped, path, module, inputs, named, result)
+            self.seen = self.seen or self._has_time(path)
 
         return hook
 
@@ -242,7 +252,22 @@ class Layers:
         else:
             time = 1 if module.batch_first and data.dim() == 3 else 0
             steps, elements = data.shape[time], data.numel() // data.shape[-1]
+        self._ran(path, module, steps, elements)
+
+    def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
         self._extent[module.training].setdefault(path, []).append((steps, elements))
+
+    def _has_time(self, path: str) -> bool:
+        """Whether its calls are steps of a sequence; of a user's own module, so far as is known."""
+        return path in self.recurrent or path in self._inputs or self._graph.hands_on(path)
+
+    @property
+    def _ran_in(self) -> dict[bool, dict[str, list[tuple[int, int]]]]:
+        """Calls of this iteration with a time axis, by training mode and path."""
+        return {
+            mode: {path: calls for path, calls in ran.items() if self._has_time(path)}
+            for mode, ran in self._extent.items()
+        }
 
 
 def _none() -> dict[bool, dict[str, list[Any]]]:

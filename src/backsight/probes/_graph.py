@@ -170,6 +170,10 @@ class GraphProbe:
         """What has been caught and will be measured, if a gradient arrives."""
         return [p for p in self._steps if self._places[p]] + [f"input:{p}" for p in self._inputs]
 
+    def hands_on(self, path: str) -> bool:
+        """Whether an output of that module has gone into its next call, ever."""
+        return bool(self._places.get(path))
+
     @property
     def fed_back(self) -> bool:
         """Whether a single-step loop is fed its own output."""
