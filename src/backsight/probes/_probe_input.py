@@ -86,11 +86,11 @@ def _from_delta(s: States, delta: Tensor, g: Tensor, gc: Tensor | None) -> Backw
                 total[t] += carried
             carried = torch.addcmul(back[t], total[t], z[t])
         assert carried is not None
-        return Backward(total, None, delta @ layer.w_ih, carried, None)
+        return Backward(total, None, lambda: delta @ layer.w_ih, carried, None)
     total = g.clone()
     total[:-1] += back[1:]
     if gc is None or s.c is None:
-        return Backward(total, None, delta @ layer.w_ih, back[0], None)
+        return Backward(total, None, lambda: delta @ layer.w_ih, back[0], None)
     f, o = s.gates[1], s.gates[3]
     squashed = s.c.tanh()
     dh = total if layer.w_hr is None else total @ layer.w_hr
@@ -100,4 +100,4 @@ def _from_delta(s: States, delta: Tensor, g: Tensor, gc: Tensor | None) -> Backw
         if carried is not None:
             total_c[t] += carried
         carried = total_c[t] * f[t]
-    return Backward(total, total_c, delta @ layer.w_ih, back[0], carried)
+    return Backward(total, total_c, lambda: delta @ layer.w_ih, back[0], carried)

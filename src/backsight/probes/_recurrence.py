@@ -9,13 +9,14 @@ Shapes: ``T`` steps in processing order, ``B`` sequences (padded at their ends),
 pre-activations (``H``, ``3H`` or ``4H``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-__all__ = ["Backward", "Layer", "States", "by_recurrence", "fused", "states"]
+__all__ = ["Backward", "Layer", "States", "anew", "by_recurrence", "fused", "states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class States:
     before: Tensor
     """``(T, B, P)``: ``h_{t-1}``."""
     h: Tensor
-    """``(T, B, P)``, computed anew from ``before``."""
+    """``(T, B, P)``."""
     c: Tensor | None
     """``(T, B, H)``: an LSTM's cell state."""
     gates: tuple[Tensor, ...]
@@ -64,8 +65,8 @@ class Backward:
     """``(T, S, B, P)``: on ``h_t``, from its own output and from every later step."""
     c: Tensor | None
     """``(T, S, B, H)``: on an LSTM's ``c_t``, the path through ``h_t`` included."""
-    x: Tensor
-    """``(T, S, B, I)``: on the input."""
+    x: Callable[[], Tensor]
+    """``(T, S, B, I)``: on the input; a large product, made where a layer lies below."""
     h0: Tensor
     """``(S, B, P)``: on the initial state."""
     c0: Tensor | None
@@ -93,33 +94,39 @@ def states(layer: Layer, x: Tensor, h: Tensor, h0: Tensor, c0: Tensor | None) ->
         c0: ``(B, H)`` of an LSTM.
     """
     before = torch.cat([h0[None], h[:-1]])
+    if layer.mode.startswith("RNN"):
+        return States(layer, x, h0, c0, before, h, None, ())
     own = linear(x, layer.w_ih, layer.b_ih)
     recurrent = linear(before, layer.w_hh, layer.b_hh)
-    c: Tensor | None = None
-    gates: tuple[Tensor, ...] = ()
-    if layer.mode == "LSTM":
-        i, f, g, o = own.add_(recurrent).chunk(4, dim=-1)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        gates = i, f, g, o
-        c = i * g
-        assert c0 is not None
-        last = c0
-        for t in range(len(c)):
-            last = torch.addcmul(c[t], f[t], last, out=c[t])
-        again = o * c.tanh()
-        if layer.w_hr is not None:
-            again = linear(again, layer.w_hr)
-    elif layer.mode == "GRU":
+    if layer.mode == "GRU":
         own_r, own_z, own_n = own.chunk(3, dim=-1)
         rec_r, rec_z, rec_n = recurrent.chunk(3, dim=-1)
-        r, z = (own_r + rec_r).sigmoid(), (own_z + rec_z).sigmoid()
-        n = torch.addcmul(own_n, r, rec_n).tanh()
-        gates = r, z, n, rec_n
-        again = n + z * (before - n)
-    else:
-        a = own.add_(recurrent)
-        again = a.relu_() if layer.mode == "RNN_RELU" else a.tanh_()
-    return States(layer, x, h0, c0, before, again, c, gates)
+        r, z = (own_r + rec_r).sigmoid_(), (own_z + rec_z).sigmoid_()
+        n = torch.addcmul(own_n, r, rec_n).tanh_()
+        return States(layer, x, h0, c0, before, h, None, (r, z, n, rec_n))
+    i, f, g, o = own.add_(recurrent).chunk(4, dim=-1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = i * g
+    assert c0 is not None
+    last = c0
+    for c_t, f_t in zip(c.unbind(), f.unbind(), strict=True):
+        last = c_t.addcmul_(f_t, last)
+    return States(layer, x, h0, c0, before, h, c, (i, f, g, o))
+
+
+def anew(s: States, steps: slice) -> Tensor:
+    """``h`` of some steps, computed from the states before: it tells whether all is as it was."""
+    layer = s.layer
+    if layer.mode == "LSTM":
+        assert s.c is not None
+        again = s.gates[3][steps] * s.c[steps].tanh()
+        return again if layer.w_hr is None else linear(again, layer.w_hr)
+    if layer.mode == "GRU":
+        _, z, n, _ = (gate[steps] for gate in s.gates)
+        return n + z * (s.before[steps] - n)
+    own = linear(s.x[steps], layer.w_ih, layer.b_ih)
+    a = own.add_(linear(s.before[steps], layer.w_hh, layer.b_hh))
+    return a.relu_() if layer.mode == "RNN_RELU" else a.tanh_()
 
 
 def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
@@ -134,18 +141,22 @@ def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
         return _lstm(s, g, gc)
     if s.layer.mode == "GRU":
         return _gru(s, g)
+    return _rnn(s, g)
+
+
+def _rnn(s: States, g: Tensor) -> Backward:
+    """h' = tanh(a) or relu(a), whose slopes the state itself tells."""
     slope = (s.h > 0).to(g.dtype) if s.layer.mode == "RNN_RELU" else 1 - s.h * s.h
-    g = g.contiguous()  # rows below are views
-    total, delta = g.clone(), torch.empty_like(g)
-    totals, deltas = total.unbind(), delta.unbind()
-    rows, delta_rows = total.flatten(1, 2).unbind(), delta.flatten(1, 2).unbind()
-    slopes, w = slope.unbind(), s.layer.w_hh
-    last = len(g) - 1
-    for t in range(last, -1, -1):
-        if t < last:
-            rows[t].addmm_(delta_rows[t + 1], w)
-        torch.mul(totals[t], slopes[t], out=deltas[t])
-    return Backward(total, None, delta @ s.layer.w_ih, deltas[0] @ w, None)
+    slope = slope[:, None]
+    w = s.layer.w_hh
+    total = g.contiguous().clone()  # rows below are views
+    rows = total.flatten(1, 2).unbind()
+    slopes = slope.expand_as(g).flatten(1, 2).unbind()
+    delta = rows[-1] * slopes[-1]
+    for t in range(len(rows) - 2, -1, -1):
+        delta = rows[t].addmm_(delta, w) * slopes[t]
+    on_h0 = (delta @ w).view_as(g[0])
+    return Backward(total, None, lambda: (total * slope) @ s.layer.w_ih, on_h0, None)
 
 
 def _gru(s: States, g: Tensor) -> Backward:
@@ -167,8 +178,11 @@ def _gru(s: States, g: Tensor) -> Backward:
             rows[t].addmm_(flat, w)
         torch.mul(totals[t][:, :, None], throughs[t], out=gates)
     carried = torch.addcmul(gates.flatten(2) @ w, totals[0], zs[0])
-    delta = (total[:, :, :, None] * into[:, None]).flatten(3)
-    return Backward(total, None, delta @ s.layer.w_ih, carried, None)
+
+    def on_x() -> Tensor:
+        return (total[:, :, :, None] * into[:, None]).flatten(3) @ s.layer.w_ih
+
+    return Backward(total, None, on_x, carried, None)
 
 
 def _lstm(s: States, g: Tensor, gc: Tensor | None) -> Backward:
@@ -201,4 +215,4 @@ def _lstm(s: States, g: Tensor, gc: Tensor | None) -> Backward:
         torch.mul(cs[t][:, :, None], into_ifg[t], out=ifg[t])
         torch.mul(dh, into_o[t], out=out[t])
     flat = delta.flatten(3)
-    return Backward(total_h, total_c, flat @ s.layer.w_ih, flat[0] @ w, cs[0] * fs[0])
+    return Backward(total_h, total_c, lambda: flat @ s.layer.w_ih, flat[0] @ w, cs[0] * fs[0])
