@@ -102,8 +102,8 @@ class Iteration:
         if self.loss is not None:
             self.numbers.setdefault("loss", self.loss)
         if self.computed is not None:
-            self.numbers["grad_norm"] = total_norm(self.computed)
-            if self.sampling:
+            total = self.numbers["grad_norm"] = total_norm(self.computed)
+            if self.sampling or outbox.first_broken(total):  # which of them was it?
                 members = [f"grad_norm/{name}" for name in self.names]
                 outbox.scalars(members, iteration, self.computed)
         if self.applied:

@@ -1,5 +1,6 @@
 """The hooks on a model's modules, and what is gathered from them in an iteration."""
 
+import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,9 +19,11 @@ from backsight.probes import (
     GradientProfile,
     GraphProbe,
     HiddenNorms,
+    InputSpread,
     Reading,
     hidden_norms,
     may_be_stepped,
+    on_host,
     replay,
     tensors_in,
     with_reaches,
@@ -69,7 +72,8 @@ class Layers:
         self._catcher = Catcher(sequences or 0)
         self._graph = GraphProbe(batch_first=batch_first)
         self._batch_first = batch_first
-        self._inputs: set[str] = set()
+        self._named_inputs: set[str] = set()
+        self._inputs = InputSpread()
         # By training mode and by name; the extent of a call is its steps and its elements.
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
         self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
@@ -114,7 +118,7 @@ class Layers:
             if self._sampling:
                 self._timed("reach", self._graph.returned, result)
 
-        self._inputs.add(f"input:{path}")
+        self._named_inputs.add(f"input:{path}")
         self._handles.append(embedding.register_forward_hook(Hook(embedding, embedded)))
         self._handles.append(model.register_forward_hook(Hook(model, returned)))
 
@@ -159,6 +163,8 @@ class Layers:
     def seal(self, iteration: int, outbox: Outbox) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
         shown, self._hidden, self._extent = self.shown, _none(), _none()
+        for path, spread in self._inputs.take().items():
+            outbox.scalar(f"input_spread/{path or 'model'}", iteration, spread)
         for name, calls in shown.items():
             self.ever_shown.add(name)
             mean, maximum = calls[0].mean, calls[0].maximum
@@ -220,6 +226,8 @@ class Layers:
                 return
             self.seen = True
             self._guarded("hidden_norm", self._measure_hidden, path, module, result[0])
+            x = inputs[0] if inputs else named["input"]
+            self._guarded("input_spread", self._measure_input, path, module, x)
             if self._sampling:
                 self._timed("reach", self._catcher.after, path, module, inputs, named, result)
                 self._timed("reach", self._graph.single, path, module, inputs, named, result)
@@ -234,6 +242,9 @@ class Layers:
             if state is not None:
                 self._ran(path, module, 1, state.shape[0] if state.dim() > 1 else 1)
             if self._sampling:
+                if isinstance(module, nn.RNNCellBase):
+                    x = inputs[0] if inputs else named["input"]
+                    self._guarded("input_spread", self._inputs.add, path, x)
                 self._timed("reach", self._graph.stepped, path, module, inputs, named, result)
             self.seen = self.seen or self._has_time(path)
 
@@ -254,12 +265,17 @@ class Layers:
             steps, elements = data.shape[time], data.numel() // data.shape[-1]
         self._ran(path, module, steps, elements)
 
+    def _measure_input(self, path: str, module: nn.RNNBase, x: Any) -> None:
+        """In sampled iterations; and where the states are not finite, to tell what came first."""
+        if self._sampling or _broken(self._hidden[module.training]):
+            self._inputs.add(path, x.data if isinstance(x, PackedSequence) else x)
+
     def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
         self._extent[module.training].setdefault(path, []).append((steps, elements))
 
     def _has_time(self, path: str) -> bool:
         """Whether its calls are steps of a sequence; of a user's own module, so far as is known."""
-        return path in self.recurrent or path in self._inputs or self._graph.hands_on(path)
+        return path in self.recurrent or path in self._named_inputs or self._graph.hands_on(path)
 
     @property
     def _ran_in(self) -> dict[bool, dict[str, list[tuple[int, int]]]]:
@@ -268,6 +284,14 @@ class Layers:
             mode: {path: calls for path, calls in ran.items() if self._has_time(path)}
             for mode, ran in self._extent.items()
         }
+
+
+def _broken(hidden: Mapping[str, list[HiddenNorms]]) -> bool:
+    """Whether a state is not finite, as far as that is known without waiting for a device."""
+    return any(
+        on_host(norms[-1].maximum) and not math.isfinite(norms[-1].maximum.item())
+        for norms in hidden.values()
+    )
 
 
 def _none() -> dict[bool, dict[str, list[Any]]]:

@@ -18,16 +18,19 @@ is logged once, switches that probe off, and training goes on.
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from backsight.diagnosis import Context, Facts, context_probe
 from backsight.monitor._backward import Gradients, listen
 from backsight.monitor._iteration import Iteration
+from backsight.monitor._judged import Judged, Tell, announce
 from backsight.monitor._layers import Layers
 from backsight.monitor._outbox import Outbox, Sink
 from backsight.monitor._sampling import Parameters, Spectra, record_profiles
@@ -62,6 +65,8 @@ class Monitor(Seen):
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
         label: put into the names of the signals, where a run has several monitors.
+        facts: what is known of the task, for the rules.
+        tell: hears of each finding once; the log by default.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -81,13 +86,17 @@ class Monitor(Seen):
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
+        facts: Facts | None = None,
+        tell: Tell = announce,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
         self.iteration = iteration
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
         self._schedule = Schedule(every, budget)
-        self._outbox = Outbox(recorder, label)
+        self._judged = Judged(recorder, tell)
+        self._judged.know(facts or Facts())
+        self._outbox = Outbox(self._judged, label)
         self._parameters = Parameters()
         self._spectra = Spectra()
         self._layers = Layers(
@@ -97,7 +106,7 @@ class Monitor(Seen):
         self._automatic = automatic
         self._off: set[str] = set()
         self._aside = 0
-        self._in_step = False
+        self._closed = self._in_step = False
         self._before: list[tuple[int, int]] = []
         self._handles: list[RemovableHandle] = []
         if model is not None:
@@ -219,6 +228,26 @@ class Monitor(Seen):
             else:
                 self._now.numbers[name] = told
 
+    def context(
+        self, evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[int]
+    ) -> Context:
+        """Ask the model for its loss with ever more context, and record the answer.
+
+        Args:
+            evaluate: ``evaluate(c)`` gives the loss at positions that see exactly ``c`` steps, a
+                number or one a sequence; without gradients, and in the mode you validate in.
+            lengths: those to ask, or the longest one: then 1, 2, 4, … up to it.
+
+        Raises:
+            SettingError: see :func:`backsight.context_probe`.
+        """
+        with self.aside():
+            found = context_probe(evaluate, lengths)
+        self._outbox.profile("context_loss", self.iteration, found.losses)
+        self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
+        self._now.numbers["usable_context"] = float(found.usable.steps)
+        return found
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Validation, sampling: inside, nothing is observed and the clock stands still."""
@@ -232,8 +261,10 @@ class Monitor(Seen):
                 self._clock += time.perf_counter() - began
 
     def collect(self) -> None:
-        """Bring measured values to the host, in one copy a dtype and device, and record them."""
+        """Bring measured values to the host, in one copy a dtype and device, record and judge
+        them."""
         self._try("collect", self._outbox.collect)
+        self._try("findings", self._judged.settle, self.iteration)
 
     def close(self) -> None:
         """Record what is left and take every hook off. A second call does nothing."""
@@ -247,6 +278,9 @@ class Monitor(Seen):
         self._automatic = False
         self._layers.close()
         self.collect()
+        if not self._closed:
+            self._closed = True
+            self._try("findings", self._judged.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ They stay on the model's device until they are collected, all in one copy a dtyp
 step of a training loop waits for a value.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class Outbox:
         self.label = label
         self._waiting: list[_Waiting] = []
         self._ready: dict[str, float] = {}
+        self._broke = False
         self._collected = time.perf_counter()
 
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
@@ -76,6 +78,13 @@ class Outbox:
             self._ready[name] = value.item()
         else:
             self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
+
+    def first_broken(self, value: Tensor) -> bool:
+        """Whether ``value`` is the first to be not finite, as far as that is at hand."""
+        if self._broke or not _precision.on_host(value) or math.isfinite(value.item()):
+            return False
+        self._broke = True
+        return True
 
     def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
         """The same for ``(n,)`` values, a signal each."""

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from backsight.diagnosis import facts_from
 from backsight.errors import SettingError
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._schedule import Every
@@ -65,6 +66,8 @@ def watch(
     inputs: str | None = None,
     batch_first: bool = True,
     config: Mapping[str, Any] | None = None,
+    lag: int | None = None,
+    baseline: float | None = None,
 ) -> Watching:
     """Observe a training loop of your own, in which nothing changes.
 
@@ -86,6 +89,9 @@ def watch(
             input: the reach is taken there.
         batch_first: False where that output is ``(T, B, ·)``.
         config: settings of yours, kept in ``run.json``.
+        lag: how many steps back lies what the loss asks for, where you know it: a gradient that
+            does not reach it is a finding, one that fades where nothing is needed is none.
+        baseline: the loss of the best guess without any memory, where you know it.
 
     Returns:
         the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.aside()`` around a
@@ -106,10 +112,18 @@ def watch(
     plain = unwrapped(model)
     check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
     if not is_first_process():
-        return Watching(None, None, [], Nowhere())
+        return Watching(None, None, [], Nowhere(), tell=lambda finding: None)
     path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
-    settings = {"every": every, "budget": budget, "sequences": sequences, "inputs": inputs}
-    recorder = Recorder(path, kind="watch", config={**settings, **(config or {})})
+    known = {"lag": lag, "baseline": baseline}
+    settings: dict[str, Any] = {
+        "every": every,
+        "budget": budget,
+        "sequences": sequences,
+        "inputs": inputs,
+        "facts": {name: value for name, value in known.items() if value is not None},
+        **(config or {}),
+    }
+    recorder = Recorder(path, kind="watch", config=settings)
     recorder.event("models", 0, describe_models({"": plain}))
     return Watching(
         recorder,
@@ -122,6 +136,7 @@ def watch(
         inputs=inputs,
         batch_first=batch_first,
         automatic=True,
+        facts=facts_from(settings["facts"]),
     )
 
 

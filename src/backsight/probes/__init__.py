@@ -3,6 +3,7 @@
 from backsight.probes._calls import Catcher
 from backsight.probes._graph import GraphProbe, may_be_stepped
 from backsight.probes._hidden import HiddenNorms, hidden_norms, recurrent_layers
+from backsight.probes._inputs import InputSpread
 from backsight.probes._parameters import (
     WIDEST,
     Updates,
@@ -26,6 +27,7 @@ __all__ = [
     "GradientProfile",
     "GraphProbe",
     "HiddenNorms",
+    "InputSpread",
     "Lag",
     "Reading",
     "Updates",

@@ -1,0 +1,38 @@
+"""Judges a run: plain numbers in, findings with their evidence out. Never imports torch."""
+
+from backsight.diagnosis._context import (
+    Context,
+    Usable,
+    context_ladder,
+    context_probe,
+    usable_context,
+)
+from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of
+from backsight.diagnosis._explain import Explanation, explain
+from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
+from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis.rules import RULES
+
+__all__ = [
+    "RULES",
+    "Context",
+    "Diagnosis",
+    "Explanation",
+    "Facts",
+    "Finding",
+    "Judge",
+    "Outcome",
+    "Rule",
+    "Sample",
+    "Severity",
+    "Usable",
+    "Verdict",
+    "context_ladder",
+    "context_probe",
+    "diagnose",
+    "explain",
+    "facts_from",
+    "facts_of",
+    "usable_context",
+]

@@ -1,0 +1,127 @@
+"""How much of the past a model uses: its loss by the length of context it is given."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backsight.errors import SettingError
+
+__all__ = ["Context", "Usable", "context_ladder", "context_probe", "usable_context"]
+
+WITHIN = 0.01
+"""Of the loss at full context (Khandelwal et al. 2018)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """The smallest context that does as well as all of it."""
+
+    steps: int
+    low: int
+    """At least that, at two standard errors; the same where none are known."""
+    high: int
+    """At most that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Loss by length of context."""
+
+    lengths: NDArray[np.int64]
+    """``(n,)``, increasing; the last is the full one."""
+    losses: NDArray[np.float64]
+    """``(n,)``: means."""
+    errors: NDArray[np.float64]
+    """``(n,)``: standard errors of the difference to the last; NaN where they are not known."""
+
+    @property
+    def usable(self) -> Usable:
+        """The smallest length within 1 % of the loss at the last."""
+        return usable_context(self.lengths, self.losses, self.errors)
+
+    @property
+    def words(self) -> str:
+        """In a sentence without its full stop."""
+        usable, longest = self.usable, int(self.lengths[-1])
+        if not np.isfinite(self.losses).all():
+            return "the loss by context is not finite"
+        if usable.steps == longest:
+            return f"every one of the {longest} steps of context is used"
+        return f"{usable.steps} of {longest} steps of context are enough for 1 % of the loss"
+
+
+def context_ladder(longest: int) -> list[int]:
+    """1, 2, 4, … and ``longest``.
+
+    Raises:
+        SettingError: ``longest`` is not a whole number of at least 1.
+    """
+    if not isinstance(longest, (int, np.integer)) or longest < 1:
+        raise SettingError(f"a context has at least 1 step, not {longest!r}")
+    powers = [1 << n for n in range(int(longest).bit_length())]
+    return sorted({*powers, int(longest)})
+
+
+def context_probe(evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[int]) -> Context:
+    """Ask a model for its loss with ever more context.
+
+    Args:
+        evaluate: ``evaluate(c)`` gives the loss at positions that see exactly ``c`` steps of
+            context (their own input included): a number, or one a sequence, ``(B,)``, always of
+            the same sequences, from which the interval follows.
+        lengths: those to ask, or the longest one: then 1, 2, 4, … up to it.
+
+    Returns:
+        losses, and the usable context.
+
+    Raises:
+        SettingError: the lengths are not increasing whole numbers, or a loss is no number.
+    """
+    asked = context_ladder(lengths) if isinstance(lengths, (int, np.integer)) else list(lengths)
+    if not asked or asked[0] < 1 or any(b <= a for a, b in pairwise(asked)):
+        raise SettingError(f"context lengths increase, from 1 or more: not {list(asked)}")
+    losses = []
+    for length in asked:
+        given = evaluate(length)
+        try:
+            loss = np.atleast_1d(np.asarray(given, np.float64)).ravel()
+        except (TypeError, ValueError) as error:
+            raise SettingError(
+                f"evaluate({length}) gave {given!r:.80}: expected a loss, or one a sequence"
+            ) from error
+        if not loss.size:
+            raise SettingError(f"evaluate({length}) gave no loss at all")
+        losses.append(loss)
+    errors = np.full(len(asked), math.nan)
+    full = losses[-1]
+    for i, loss in enumerate(losses):
+        if len(loss) == len(full) > 1:
+            errors[i] = np.std(loss - full, ddof=1) / math.sqrt(len(full))
+    return Context(np.array(asked), np.array([loss.mean() for loss in losses]), errors)
+
+
+def usable_context(
+    lengths: NDArray[np.integer] | NDArray[np.floating],
+    losses: NDArray[np.floating],
+    errors: NDArray[np.floating] | None = None,
+) -> Usable:
+    """The smallest length from which on every loss is within 1 % of the last.
+
+    Args:
+        lengths: ``(n,)``, increasing.
+        losses: ``(n,)``, finite.
+        errors: standard errors ``(n,)`` of the differences to the last.
+    """
+    limit = float(losses[-1]) + WITHIN * abs(float(losses[-1]))
+    margin = np.zeros(len(losses)) if errors is None else 2 * np.nan_to_num(errors, nan=0.0)
+
+    def first(values: NDArray[np.floating]) -> int:
+        outside = np.flatnonzero(~(values <= limit))
+        at = int(outside[-1]) + 1 if outside.size else 0
+        return int(lengths[min(at, len(lengths) - 1)])
+
+    return Usable(first(losses), first(losses - margin), first(losses + margin))

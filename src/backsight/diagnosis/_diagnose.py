@@ -1,0 +1,128 @@
+"""The verdict on a finished run, or on what there is of one."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backsight.diagnosis._finding import Outcome, Verdict
+from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._rule import Facts, Rule, Value
+from backsight.diagnosis.rules import RULES
+from backsight.signals import Run, family, member
+
+__all__ = ["diagnose", "facts_from", "facts_of"]
+
+Rules = Callable[[], Sequence[Rule]]
+
+GRAVEST: tuple[Outcome, ...] = ("finding", "not finite", "healthy", "not enough data")
+
+
+def all_rules() -> list[Rule]:
+    """Every rule, fresh, with its default thresholds."""
+    return [rule() for rule in RULES]
+
+
+def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
+    """Judge a run from its recorded signals.
+
+    Args:
+        run: a run, or its folder; it may be running, killed, or hold nothing but a loss.
+        rules: makes those to apply, with thresholds of your own; all by default. Called once
+            for each model, where a run has several.
+
+    Raises:
+        RunError: not a run folder, damaged, or from a newer version.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    facts = facts_of(run)
+    found = []
+    for names in _models(run):
+        judge = Judge(facts, rules())
+        for iteration, values in _iterations(run, names, judge.families):
+            judge.see(iteration, values)
+        found.append(judge.diagnosis())
+    return found[0] if len(found) == 1 else _merged(found)
+
+
+def facts_of(run: Run) -> Facts:
+    """What the run's setup, or its settings under ``facts``, say of the task."""
+    known: dict[str, Any] = {}
+    for event in run.events("setup"):
+        body = event.body if isinstance(event.body, dict) else {}
+        baselines = body.get("baselines")
+        if isinstance(baselines, dict):
+            known["baseline"] = baselines.get("memoryless", baselines.get("unigram"))
+        known["lag"] = body.get("lag")
+    given = run.info.get("config", {}).get("facts")
+    return facts_from(known | given if isinstance(given, dict) else known)
+
+
+def facts_from(known: Any) -> Facts:
+    """Facts by name, ``lag`` and ``baseline``; what makes no sense is left out."""
+    known = known if isinstance(known, dict) else {}
+    lag, baseline = (_number(known.get(name)) for name in ("lag", "baseline"))
+    return Facts(None if lag is None or lag < 1 else int(lag), baseline)
+
+
+def _number(value: Any) -> float | None:
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if plain and math.isfinite(value) else None
+
+
+def _models(run: Run) -> list[list[str]]:
+    """The signals of each model; a run of ``backsight run`` may have several, told by label."""
+    names = list(run.names)
+    labels = {member(name) for name in names if family(name) in ("loss", "grad_norm_applied")}
+    groups = [
+        [n for n in names if member(n) == label or member(n).startswith(f"{label}.")]
+        for label in sorted(labels - {""})
+    ]
+    taken = {name for group in groups for name in group}
+    return [[name for name in names if name not in taken], *groups] if groups else [names]
+
+
+def _iterations(
+    run: Run, names: Sequence[str], families: frozenset[str]
+) -> Iterator[tuple[int, dict[str, Value]]]:
+    """What was recorded in each iteration, of those families."""
+    columns: list[tuple[str, Any, Any]] = []
+    for name in names:
+        if family(name) not in families:
+            continue
+        if run.is_profile(name):
+            profile = run.profile(name)
+            columns.append((name, profile.iterations, profile.rows))
+        else:
+            series = run.series(name)
+            columns.append((name, series.iterations, series.values.astype(np.float64).tolist()))
+    if not columns:
+        return
+    # Every signal has iterations of its own: all of them in order, and within one by name.
+    at = np.concatenate([iterations for _, iterations, _ in columns])
+    column = np.concatenate([np.full(len(c[1]), n) for n, c in enumerate(columns)])
+    place = np.concatenate([np.arange(len(c[1])) for c in columns])
+    order = np.lexsort((column, at))
+    values: dict[str, Value] = {}
+    current = int(at[order[0]])
+    for iteration, which, index in zip(
+        at[order].tolist(), column[order].tolist(), place[order].tolist(), strict=True
+    ):
+        if iteration != current:
+            yield current, values
+            current, values = iteration, {}
+        name, _, content = columns[which]
+        values[name] = content[index]
+    yield current, values
+
+
+def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
+    """One verdict a rule on several models: the gravest outcome, and everything found."""
+    merged = []
+    for verdicts in zip(*(one.verdicts for one in several), strict=True):
+        gravest = min(verdicts, key=lambda v: GRAVEST.index(v.outcome))
+        findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
+        merged.append(Verdict(gravest.code, gravest.outcome, gravest.why, findings))
+    return Diagnosis(tuple(merged))

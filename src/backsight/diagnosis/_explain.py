@@ -1,0 +1,53 @@
+"""What a code means, from the rule itself: for the terminal and for the docs."""
+
+import difflib
+from dataclasses import dataclass
+
+from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.rules import RULES
+from backsight.errors import SettingError
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All there is to say about a code."""
+
+    code: str
+    title: str
+    severity: str
+    meaning: str
+    decided: str
+    """How, with the thresholds' defaults."""
+    thresholds: dict[str, float]
+    """Arguments of the rule."""
+    reads: tuple[str, ...]
+    causes: tuple[str, ...]
+    remedies: tuple[str, ...]
+    """In the order to try."""
+    source: str
+
+
+def explain(code: str) -> Explanation:
+    """What ``code`` means, how it is decided, what causes it and what to do.
+
+    Raises:
+        SettingError: there is no such code.
+    """
+    known = {rule.code: rule for rule in RULES}
+    rule = known.get(code.strip().upper())
+    if rule is None:
+        near = difflib.get_close_matches(code.upper(), known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise SettingError(f"there is no finding {code!r}: {hint}")
+    return explanation(rule)
+
+
+def explanation(rule: type[Rule]) -> Explanation:
+    """The same of a rule."""
+    thresholds = rule().thresholds
+    return Explanation(
+        rule.code, rule.title, rule.severity, rule.meaning, rule.decided.format(**thresholds),
+        thresholds, rule.reads, tuple(rule.causes), tuple(rule.remedies), rule.source,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""What a rule says: an outcome, and for each thing found the numbers it was decided on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Evidence", "Finding", "Outcome", "Severity", "Verdict"]
+
+Severity = Literal["error", "warning", "info"]
+"""``error``: the run learns nothing, or not what it should. ``warning``: it suffers. ``info``: it
+costs time."""
+
+Outcome = Literal["healthy", "finding", "not enough data", "not finite"]
+
+Evidence = Mapping[str, float | str]
+"""Numbers by what they are, in words; counts, norms, iterations."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """Something wrong, at one place, from its first sign on."""
+
+    code: str
+    """Stable, such as ``BS202``."""
+    title: str
+    severity: Severity
+    where: str
+    """The layer, the parameter or the model it is about; empty where there is only one."""
+    iteration: int
+    """When it was first seen."""
+    words: str
+    """What was seen, in a sentence with its numbers."""
+    evidence: Evidence
+    threshold: Evidence
+    """What the evidence was held against."""
+    signals: tuple[str, ...]
+    """Recorded signals that show it."""
+    last: int = -1
+    """When it was last seen."""
+    count: int = 1
+    """How many times it was seen."""
+    over: int | None = None
+    """The iteration from which it was no longer so; None where it lasts."""
+    then: dict[str, float | str] = field(default_factory=dict)
+    """What came of it: the iterations until the loss went, the way back."""
+
+    def __post_init__(self) -> None:
+        self.last = max(self.last, self.iteration)
+
+    def again(self, iteration: int) -> None:
+        """It was seen once more."""
+        self.last, self.over = iteration, None
+        self.count += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return {
+            "code": self.code,
+            "title": self.title,
+            "severity": self.severity,
+            "where": self.where,
+            "iteration": self.iteration,
+            "last": self.last,
+            "count": self.count,
+            "over": self.over,
+            "words": self.words,
+            "evidence": dict(self.evidence),
+            "threshold": dict(self.threshold),
+            "then": dict(self.then),
+            "signals": list(self.signals),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule says of a run."""
+
+    code: str
+    outcome: Outcome
+    why: str
+    """In words: what was found, or what was missing."""
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,102 @@
+"""Feeds every rule the numbers of a run, iteration by iteration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._robust import Course
+from backsight.diagnosis._rule import Facts, Rule, Sample, Value
+from backsight.diagnosis.rules import RULES
+
+__all__ = ["Diagnosis", "Judge"]
+
+ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What every rule says of a run."""
+
+    verdicts: tuple[Verdict, ...]
+    """One a rule, in the order of their codes."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything found: what lasts before what is over, the gravest first, then the oldest."""
+        found = [finding for verdict in self.verdicts for finding in verdict.findings]
+        return tuple(
+            sorted(found, key=lambda f: (f.over is not None, ORDER[f.severity], f.iteration))
+        )
+
+    @property
+    def lasting(self) -> tuple[Finding, ...]:
+        """Findings of rules whose outcome is ``finding``, without states that are over."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if any(
+                finding in verdict.findings and verdict.outcome == "finding"
+                for verdict in self.verdicts
+            )
+            and (finding.over is None or not _rule(finding.code).lasting)
+        )
+
+    @property
+    def sick(self) -> bool:
+        """Whether anything of severity ``error`` is left."""
+        return any(finding.severity == "error" for finding in self.lasting)
+
+
+class Judge:
+    """Watches a run; gives the same verdict whether it trains or has ended.
+
+    Args:
+        facts: what is known of the run beside its signals.
+        rules: those to apply, fresh ones; all with their default thresholds if not given.
+    """
+
+    def __init__(self, facts: Facts | None = None, rules: Sequence[Rule] | None = None) -> None:
+        self.facts = facts or Facts()
+        self.rules = [rule() for rule in RULES] if rules is None else list(rules)
+        self._courses: dict[str, Course] = {}
+        self._readers: dict[frozenset[str], list[Rule]] = {}
+        self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
+        self.iterations = 0
+        """Seen so far."""
+
+    @property
+    def families(self) -> frozenset[str]:
+        """Signals that any rule looks at."""
+        return frozenset({"loss"}.union(*((*r.reads, *r.also) for r in self.rules)))
+
+    def see(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
+        """Look at everything recorded in an iteration; iterations come in order.
+
+        Returns:
+            what was found for the first time.
+        """
+        now = Sample(iteration, values, self._courses, self.facts)
+        for member, loss in now.numbers("loss").items():
+            self._courses.setdefault(member, Course()).add(iteration, loss)
+        new: list[Finding] = []
+        for rule in self._reading(now.families):
+            rule.see(now)
+            if len(rule.findings) != self._known[id(rule)]:
+                new += list(rule.findings.values())[self._known[id(rule)] :]
+                self._known[id(rule)] = len(rule.findings)
+        self.iterations += 1
+        return new
+
+    def diagnosis(self) -> Diagnosis:
+        """What it has come to so far."""
+        return Diagnosis(tuple(rule.verdict() for rule in self.rules))
+
+    def _reading(self, families: frozenset[str]) -> list[Rule]:
+        """The rules that any of these concerns."""
+        if families not in self._readers:
+            self._readers[families] = [r for r in self.rules if not families.isdisjoint(r.reads)]
+        return self._readers[families]
+
+
+def _rule(code: str) -> type[Rule]:
+    return next(rule for rule in RULES if rule.code == code)

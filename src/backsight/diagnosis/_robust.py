@@ -1,0 +1,134 @@
+"""Medians that a few wild values, and values that are not finite, cannot move."""
+
+import math
+from bisect import bisect_left, insort
+from collections import deque
+
+__all__ = ["Course", "Recent"]
+
+SIGMA = 1.4826
+"""From a median absolute deviation to the standard deviation of a normal distribution."""
+
+
+class Recent:
+    """The last ``size`` finite values; O(size) at worst to add one, in a few microseconds."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._order: deque[float] = deque()
+        self._sorted: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are ``size`` of them."""
+        return len(self._order) == self.size
+
+    def add(self, value: float) -> None:
+        """Let one in, and the oldest out; one that is not finite stays outside."""
+        if not math.isfinite(value):
+            return
+        if len(self._order) == self.size:
+            del self._sorted[bisect_left(self._sorted, self._order.popleft())]
+        self._order.append(value)
+        insort(self._sorted, value)
+
+    @property
+    def median(self) -> float:
+        """The middle value; NaN where there is none."""
+        return _middle(self._sorted)
+
+    @property
+    def spread(self) -> float:
+        """1.4826 times the median absolute deviation from the median."""
+        middle = self.median
+        return SIGMA * _middle(sorted(abs(value - middle) for value in self._sorted))
+
+    def quantile(self, share: float) -> float:
+        """The value that ``share`` of them are below; NaN where there is none."""
+        if not self._sorted:
+            return math.nan
+        return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)]
+
+    def last(self, count: int) -> list[float]:
+        """The newest ``count``, oldest first."""
+        return [self._order[i] for i in range(max(0, len(self._order) - count), len(self._order))]
+
+    @property
+    def oldest_first(self) -> list[float]:
+        """All of them."""
+        return list(self._order)
+
+
+class Course:
+    """How a loss has gone so far: where it began, its best, where it is, and what is usual.
+
+    Levels are medians of 20 values. The newest value enters with the next one: what is usual is
+    what was before it.
+    """
+
+    LEVEL = 20
+    USUAL = 50
+
+    def __init__(self) -> None:
+        self.value = math.nan
+        """The newest."""
+        self.count = 0
+        """Finite values so far."""
+        self.broken = 0
+        """Values that were not finite."""
+        self.usual = Recent(self.USUAL)
+        """Those before the newest."""
+        self.start = math.nan
+        """The first level: of as many as there are, until there are 20."""
+        self.noise = math.nan
+        """The spread around it."""
+        self.level = math.nan
+        self.best = math.inf
+        """The lowest level."""
+        self.best_at = -1
+        self._now = Recent(self.LEVEL)
+
+    def add(self, iteration: int, value: float) -> None:
+        """One more value."""
+        if math.isfinite(self.value):
+            self.usual.add(self.value)
+        self.value = value
+        if not math.isfinite(value):
+            self.broken += 1
+            return
+        self.count += 1
+        self._now.add(value)
+        self.level = self._now.median
+        if self.count <= self.LEVEL:
+            self.start, self.noise = self.level, self._now.spread
+        if self.count >= self.LEVEL and self.level < self.best:
+            self.best, self.best_at = self.level, iteration
+
+    @property
+    def settled(self) -> bool:
+        """Whether the levels mean anything yet."""
+        return self.count >= 2 * self.LEVEL
+
+    @property
+    def progress(self) -> float:
+        """How far the loss has ever come down from where it began; 0 where it has not."""
+        return max(self.start - self.best, 0.0) if self.settled else 0.0
+
+    @property
+    def learned(self) -> bool:
+        """Whether that is more than its noise, and a twentieth of where it began."""
+        return self.progress > max(0.05 * abs(self.start), 3 * self.noise)
+
+
+def _middle(ordered: list[float]) -> float:
+    count = len(ordered)
+    if not count:
+        return math.nan
+    half = count // 2
+    if count % 2:
+        return ordered[half]
+    low, high = ordered[half - 1], ordered[half]
+    return low + (high - low) / 2  # their sum might overflow

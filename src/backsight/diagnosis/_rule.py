@@ -1,0 +1,184 @@
+"""What a rule is: it sees a run's numbers iteration by iteration and keeps what it finds.
+
+The same object judges a run while it trains and a finished one: both feed it the same numbers in
+the same order, so that both come to the same verdict.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, Verdict
+from backsight.diagnosis._robust import Course
+from backsight.signals import family, member
+
+__all__ = ["Facts", "Row", "Rule", "Sample", "percent", "short", "where_words"]
+
+Row = NDArray[np.floating[Any]]
+Value = float | Row
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run beside its signals; nothing of it has to be."""
+
+    lag: int | None = None
+    """How many steps back lies what the loss asks for."""
+    baseline: float | None = None
+    """The loss of the best guess that needs no memory."""
+
+
+class Sample:
+    """Everything recorded in one iteration.
+
+    Args:
+        iteration: its number.
+        values: numbers, and rows of profiles, by the signal's whole name.
+        courses: how each loss has gone, this iteration included, by member.
+        facts: what is known of the run.
+    """
+
+    __slots__ = ("_by_family", "courses", "facts", "iteration")
+
+    def __init__(
+        self,
+        iteration: int,
+        values: Mapping[str, Value],
+        courses: Mapping[str, Course],
+        facts: Facts,
+    ) -> None:
+        self.iteration = iteration
+        self.courses = courses
+        self.facts = facts
+        self._by_family: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            self._by_family.setdefault(family(name), {})[member(name)] = value
+
+    @property
+    def families(self) -> frozenset[str]:
+        """What there is."""
+        return frozenset(self._by_family)
+
+    def numbers(self, name: str) -> Mapping[str, float]:
+        """Scalars of a family, by member."""
+        return self._by_family.get(name, _NOTHING)
+
+    def rows(self, name: str) -> Mapping[str, Row]:
+        """Rows of a family, by member."""
+        return self._by_family.get(name, _NOTHING)
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass
+class Rule(ABC):
+    """One way in which training goes wrong.
+
+    What a subclass adds as a field is a threshold: an argument with a default and a reason.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    severity: ClassVar[Severity]
+    reads: ClassVar[tuple[str, ...]]
+    """Families without any of which there is nothing to see."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """Families that it looks at besides, where they are."""
+    lasting: ClassVar[bool] = True
+    """Whether it is a state, which may be over, rather than something that happened."""
+    meaning: ClassVar[str]
+    decided: ClassVar[str]
+    """How, in words, with the names of the thresholds in braces."""
+    causes: ClassVar[tuple[str, ...]]
+    remedies: ClassVar[tuple[str, ...]]
+    """In the order to try."""
+    source: ClassVar[str]
+    """Where rule and thresholds come from."""
+
+    findings: dict[str, Finding] = field(default_factory=dict, init=False, repr=False)
+    """By where."""
+    ready: bool = field(default=False, init=False, repr=False)
+    """Whether enough was seen to call the run healthy in this respect."""
+    broken: bool = field(default=False, init=False, repr=False)
+    """Whether what it read last was not finite."""
+
+    @abstractmethod
+    def see(self, now: Sample) -> None:
+        """Look at one more iteration."""
+
+    @property
+    def needs(self) -> str:
+        """What it takes to judge, in words."""
+        return f"it needs {' or '.join(self.reads)}"
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """What the evidence is held against, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def found(
+        self,
+        where: str,
+        iteration: int,
+        words: str,
+        evidence: Evidence,
+        *,
+        signals: Sequence[str] = (),
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Keep what was found; or count it, where it has been found before."""
+        known = self.findings.get(where)
+        if known is not None:
+            known.again(iteration)
+            if self.lasting:  # the newest numbers, of what was found first
+                known.words, known.evidence = words, evidence
+            return known
+        threshold = self.thresholds
+        one = Finding(
+            self.code, self.title, severity or self.severity, where, iteration, words,
+            evidence, threshold, tuple(signals),
+        )  # fmt: skip
+        self.findings[where] = one
+        return one
+
+    def over(self, where: str, iteration: int) -> None:
+        """It is no longer so."""
+        known = self.findings.get(where)
+        if known is not None and known.over is None:
+            known.over = iteration
+
+    def verdict(self) -> Verdict:
+        """What the rule says of all it has seen."""
+        found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.where)))
+        lasts = [f for f in found if f.over is None or not self.lasting]
+        outcome: Outcome
+        if lasts:
+            outcome, why = "finding", lasts[0].words
+        elif self.broken:
+            outcome, why = "not finite", "what it reads was not finite at the end"
+        elif self.ready:
+            outcome, why = "healthy", ""
+        else:
+            outcome, why = "not enough data", self.needs
+        return Verdict(self.code, outcome, why, found)
+
+
+def short(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}" if math.isfinite(value) else str(value)
+
+
+def percent(share: float) -> str:
+    """``12 %``."""
+    return f"{100 * share:.0f} %"
+
+
+def where_words(where: str) -> str:
+    """``of rnn.l0``, or nothing."""
+    return f" of {where}" if where else ""

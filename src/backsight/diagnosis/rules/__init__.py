@@ -1,0 +1,49 @@
+"""One way in which training goes wrong a file; their order is that of their codes."""
+
+from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.rules._clipping import Clipping
+from backsight.diagnosis.rules._collapse import Collapse
+from backsight.diagnosis.rules._cut import Cut
+from backsight.diagnosis.rules._data import BadInput, ConstantInput
+from backsight.diagnosis.rules._divergence import Divergence
+from backsight.diagnosis.rules._drift import HiddenDrift
+from backsight.diagnosis.rules._exploding import Exploding
+from backsight.diagnosis.rules._frozen import Frozen
+from backsight.diagnosis.rules._no_learning import NoLearning
+from backsight.diagnosis.rules._non_finite import NonFinite
+from backsight.diagnosis.rules._oscillation import Oscillation
+from backsight.diagnosis.rules._plateau import Plateau
+from backsight.diagnosis.rules._precursor import Precursor
+from backsight.diagnosis.rules._saturation import Saturation
+from backsight.diagnosis.rules._short_term import ShortTerm
+from backsight.diagnosis.rules._spike import LossSpike
+from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
+from backsight.diagnosis.rules._vanishing import Vanishing
+from backsight.diagnosis.rules._wasted import WastedWindow
+
+__all__ = ["RULES"]
+
+RULES: tuple[type[Rule], ...] = (
+    Vanishing,
+    Exploding,
+    HiddenDrift,
+    Saturation,
+    WastedWindow,
+    NonFinite,
+    LossSpike,
+    Divergence,
+    Collapse,
+    Oscillation,
+    Precursor,
+    ShortTerm,
+    NoLearning,
+    Plateau,
+    Cut,
+    Frozen,
+    Clipping,
+    LargeUpdates,
+    SmallUpdates,
+    BadInput,
+    ConstantInput,
+)
+"""Every rule, by code."""

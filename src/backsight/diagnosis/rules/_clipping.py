@@ -1,0 +1,75 @@
+"""BS403: clipping acts on nearly every step, and strongly."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, percent, short
+
+__all__ = ["Clipping"]
+
+
+@dataclass
+class Clipping(Rule):
+    """The clip has become the learning rate."""
+
+    code: ClassVar[str] = "BS403"
+    title: ClassVar[str] = "clipping always on"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("grad_norm_applied",)
+    also: ClassVar = ("grad_norm",)
+    meaning: ClassVar[str] = (
+        "Clipping is for rare steps. Here it shortens nearly every one, and by a lot: every "
+        "gradient has the same length, and with SGD the threshold is the learning rate."
+    )
+    decided: ClassVar[str] = (
+        "Of the last {window:.0f} steps at least {share:g} were shortened, half of them to less "
+        "than {factor:g} of their length."
+    )
+    causes: ClassVar = (
+        "a threshold that was copied from another model",
+        "a loss that is a sum rather than a mean",
+        "gradients that have grown (see BS102)",
+    )
+    remedies: ClassVar = (
+        "set the threshold at about the median of the gradient norm, or up to 10 times it",
+        "clip by a quantile of the history",
+    )
+    source: ClassVar[str] = (
+        "Pascanu et al. 2013: half to ten times the average norm; shares: Backsight"
+    )
+
+    window: float = 100
+    """Steps."""
+    share: float = 0.95
+    """Shortened."""
+    factor: float = 0.1
+    """A tenth: ten times below the rule of thumb."""
+    _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        computed = now.numbers("grad_norm")
+        for member, applied in now.numbers("grad_norm_applied").items():
+            before = computed.get(member, math.nan)
+            self.broken = not math.isfinite(before)
+            if self.broken or before <= 0:
+                continue
+            factors = self._factors.setdefault(member, Recent(int(self.window)))
+            factors.add(applied / before)
+            if not factors.full:
+                continue
+            self.ready = True
+            # At that share of the sorted factors clipping still acts; 0.999: rounding.
+            if factors.quantile(self.share) >= 0.999 or factors.median >= self.factor:
+                if factors.median > 2 * self.factor:
+                    self.over(member, now.iteration)
+                continue
+            self.found(
+                member,
+                now.iteration,
+                f"at least {percent(self.share)} of the last {self.window:.0f} steps were clipped, "
+                f"half of them to less than {short(factors.median)} of their length",
+                {"median factor": factors.median, "gradient norm": before, "applied": applied},
+                signals=("grad_norm", "grad_norm_applied"),
+            )

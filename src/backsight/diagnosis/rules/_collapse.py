@@ -1,0 +1,83 @@
+"""BS204: what was learned is lost, and does not come back."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._rule import Rule, Sample, percent, short
+
+__all__ = ["Collapse"]
+
+
+@dataclass
+class Collapse(Rule):
+    """It had learned, and stands near where it began."""
+
+    code: ClassVar[str] = "BS204"
+    title: ClassVar[str] = "collapse"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "The model had learned and has lost most of it for good: it looked fine, then it "
+        "collapsed. Its state is usually saturated or silent by then, so that no gradient leads "
+        "back."
+    )
+    decided: ClassVar[str] = (
+        "The loss had come down by more than {least:g} of where it began; now the median of the "
+        "last 20 has lost {share:g} of that, {patience:.0f} iterations in a row."
+    )
+    causes: ClassVar = (
+        "one or a few steps that were too large: an unclipped gradient, momentum, Adam after calm",
+        "sequences that became longer than the gradient is stable for",
+        "a learning rate that rises, or does not fall",
+    )
+    remedies: ClassVar = (
+        "go back to the last good snapshot, with a lower learning rate",
+        "clip the gradient's norm at about its median while it was healthy",
+        "lengthen the sequences more slowly, and only once the gradient reaches their end",
+        "less momentum; Adam's beta2 at 0.99",
+    )
+    source: ClassVar[str] = (
+        "Backsight; seen with length curricula on temporal order (Pascanu et al. 2013's task)"
+    )
+
+    least: float = 0.2
+    """Less is not worth calling learned."""
+    share: float = 0.7
+    """Of what was learned."""
+    patience: float = 50
+    """A spike comes back within that."""
+    _lost: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for member in now.numbers("loss"):
+            course = now.courses[member]
+            self.broken = course.value != course.value
+            if not course.settled:
+                continue
+            self.ready = True
+            learned = course.progress
+            if learned <= max(self.least * abs(course.start), 6 * course.noise):
+                continue
+            lost = (course.level - course.best) / learned
+            if lost < self.share:
+                self._lost[member] = 0
+                if lost < self.share / 2:
+                    self.over(member, now.iteration)
+                continue
+            self._lost[member] = self._lost.get(member, 0) + 1
+            if self._lost[member] >= self.patience:
+                self.found(
+                    member,
+                    now.iteration,
+                    f"the loss had come down from {short(course.start)} to {short(course.best)} "
+                    f"(iteration {course.best_at:,}) and is back at {short(course.level)}: "
+                    f"{percent(lost)} of what was learned is lost",
+                    {
+                        "start": course.start,
+                        "best": course.best,
+                        "best at": course.best_at,
+                        "level": course.level,
+                        "share lost": lost,
+                    },
+                    signals=("/".join(filter(None, ("loss", member))),),
+                )

@@ -1,0 +1,69 @@
+"""BS401: the gradient is exactly zero past a lag."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.signals import reach_cut
+
+__all__ = ["Cut"]
+
+
+@dataclass
+class Cut(Rule):
+    """Not vanishing: cut."""
+
+    code: ClassVar[str] = "BS401"
+    title: ClassVar[str] = "state detached"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("reach",)
+    meaning: ClassVar[str] = (
+        "Past a certain lag the gradient is zero to the last bit, while the steps before it are "
+        "part of the same backward pass: the graph was cut there."
+    )
+    decided: ClassVar[str] = (
+        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or nearer in "
+        "{samples:.0f} samples in a row."
+    )
+    causes: ClassVar = (
+        "state.detach(), .data or torch.no_grad() inside the loop over a sequence",
+        "a state that went through NumPy, .item() or a new tensor",
+        "truncated backpropagation on purpose, with one backward for several windows",
+        "ReLU units that are all dead from there on",
+    )
+    remedies: ClassVar = (
+        "find where the state leaves the graph: detach only between windows, after backward",
+        "with truncation on purpose, call backward once a window",
+        "if units are dead: a lower learning rate, tanh, another initialisation",
+    )
+    source: ClassVar[str] = "Backsight; a frequent question about truncated backpropagation"
+
+    samples: float = 2
+    """In a row: a batch may happen to be silent."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for layer, row in now.rows("reach").items():
+            self.broken = not bool(np.isfinite(row).all())
+            if len(row) < 2 or self.broken:
+                continue
+            cut = reach_cut(row)
+            if cut is None:
+                self._row[layer] = 0
+                self.ready = True
+                self.over(layer, now.iteration)
+                continue
+            self._row[layer] = self._row.get(layer, 0) + 1
+            if self._row[layer] < self.samples:
+                continue
+            self.ready = True
+            self.found(
+                layer,
+                now.iteration,
+                f"the gradient{where_words(layer)} is exactly zero past {cut} of {len(row) - 1} "
+                "steps: the state is cut off there",
+                {"last lag with a gradient": cut, "lags": len(row)},
+                signals=(f"reach/{layer}",),
+            )

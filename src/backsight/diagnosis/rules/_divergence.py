@@ -1,0 +1,68 @@
+"""BS203: the loss rises above where it began, and stays there."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._rule import Rule, Sample, short
+
+__all__ = ["Divergence"]
+
+
+@dataclass
+class Divergence(Rule):
+    """Worse than before it began to learn."""
+
+    code: ClassVar[str] = "BS203"
+    title: ClassVar[str] = "divergence"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "The loss is above where it began and stays there: the steps make the model worse."
+    )
+    decided: ClassVar[str] = (
+        "The median of the last 20 losses is above that of the first 20 by {rise:g} of it and by "
+        "{sigmas:g} robust standard deviations, {patience:.0f} iterations in a row."
+    )
+    causes: ClassVar = (
+        "a learning rate that is too high, for the optimizer or with that momentum",
+        "gradients that explode through time without clipping",
+        "a sign or a reduction in the loss (sum instead of mean)",
+    )
+    remedies: ClassVar = (
+        "lower the learning rate by 10",
+        "clip the gradient's norm at about its median",
+        "momentum 0 until the loss comes down",
+        "start from an orthogonal recurrent matrix, or from a smaller gain",
+    )
+    source: ClassVar[str] = "Backsight; outcome classes as in Sohl-Dickstein 2024"
+
+    rise: float = 0.25
+    """Of where it began: chance alone does not go there."""
+    sigmas: float = 6.0
+    """Of the first 20."""
+    patience: float = 20
+    """A spike is over by then."""
+    _above: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for member in now.numbers("loss"):
+            course = now.courses[member]
+            self.broken = course.value != course.value
+            if not course.settled:
+                continue
+            self.ready = True
+            limit = course.start + max(self.rise * abs(course.start), self.sigmas * course.noise)
+            if course.level <= limit:
+                self._above[member] = 0
+                self.over(member, now.iteration)
+                continue
+            self._above[member] = self._above.get(member, 0) + 1
+            if self._above[member] >= self.patience:
+                self.found(
+                    member,
+                    now.iteration,
+                    f"the loss is at {short(course.level)}, above the {short(course.start)} it "
+                    f"began with, since iteration {now.iteration - self._above[member] + 1:,}",
+                    {"level": course.level, "start": course.start, "limit": limit},
+                    signals=("/".join(filter(None, ("loss", member))),),
+                )

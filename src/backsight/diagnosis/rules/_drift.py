@@ -1,0 +1,77 @@
+"""BS103: the hidden state grows over the steps of a sequence."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._rule import Rule, Sample, short, where_words
+
+__all__ = ["HiddenDrift"]
+
+
+@dataclass
+class HiddenDrift(Rule):
+    """Larger with every step, with no end in the window."""
+
+    code: ClassVar[str] = "BS103"
+    title: ClassVar[str] = "hidden state drifts"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("hidden_norm",)
+    meaning: ClassVar[str] = (
+        "The norm of the hidden state grows from step to step and has not levelled off at the end "
+        "of the window: on longer sequences it goes on growing, saturates, or overflows."
+    )
+    decided: ClassVar[str] = (
+        "The mean norm over the last quarter of the window is {times:g} times that over the "
+        "second quarter (the first is the way in from the initial state), and the third lies "
+        "between them, in {samples:.0f} samples in a row."
+    )
+    causes: ClassVar = (
+        "a recurrent matrix whose spectral radius is above 1, with ReLU or small states",
+        "a state that sums up its input, an identity initialisation",
+        "a state that is carried from window to window without end",
+    )
+    remedies: ClassVar = (
+        "orthogonal initialisation with a gain below 1; weight decay on the recurrent matrix",
+        "tanh instead of ReLU; a GRU or an LSTM",
+        "layer normalisation of the state",
+        "reset the state now and then",
+    )
+    source: ClassVar[str] = "Backsight"
+
+    times: float = 1.5
+    """Over half a window."""
+    samples: float = 3
+    """In a row."""
+    least: float = 8
+    """Steps that the window must have."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for layer, row in now.rows("hidden_norm").items():
+            if len(row) < self.least:
+                continue
+            self.ready = True
+            self.broken = not bool(np.isfinite(row).all())
+            quarter = len(row) // 4
+            second, third, last = (
+                float(row[i * quarter : (i + 1) * quarter if i < 3 else None].mean())
+                for i in (1, 2, 3)
+            )
+            growing = second > 0 and last > self.times * second and second < third < last
+            if not growing:
+                self._row[layer] = 0
+                self.over(layer, now.iteration)
+                continue
+            self._row[layer] = self._row.get(layer, 0) + 1
+            if self._row[layer] >= self.samples:
+                self.found(
+                    layer,
+                    now.iteration,
+                    f"the hidden-state norm{where_words(layer)} grows over the sequence, from "
+                    f"{short(second)} in the second quarter of {len(row)} steps to {short(last)} "
+                    "in the last",
+                    {"second quarter": second, "third quarter": third, "last quarter": last},
+                    signals=(f"hidden_norm/{layer}",),
+                )

@@ -1,0 +1,79 @@
+"""BS102: the gradient grows on its way back."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._rule import Rule, Sample, short, where_words
+
+__all__ = ["Exploding"]
+
+
+@dataclass
+class Exploding(Rule):
+    """A state far back has much more gradient than the one the loss is taken at."""
+
+    code: ClassVar[str] = "BS102"
+    title: ClassVar[str] = "gradient explodes through time"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("reach",)
+    meaning: ClassVar[str] = (
+        "On its way back the gradient is multiplied by the recurrent matrix at every step, and "
+        "grows. The far past then dominates the update, by chance and with a huge norm: one such "
+        "step can undo thousands."
+    )
+    decided: ClassVar[str] = (
+        "The largest R(k) over lags is above {times:g} in {samples:.0f} samples in a row, or any "
+        "gradient through time is not finite."
+    )
+    causes: ClassVar = (
+        "a recurrent matrix whose spectral radius is above 1: at the start, or grown in training",
+        "ReLU states, which nothing bounds",
+        "a long window: growth by 2 % a step is ×50 in 200 steps",
+    )
+    remedies: ClassVar = (
+        "clip the gradient's norm at about its median",
+        "orthogonal initialisation, or a smaller gain",
+        "tanh instead of ReLU; a GRU or an LSTM",
+        "a penalty on, or a cap of, the recurrent matrix's spectral radius",
+        "a shorter window until training is stable",
+    )
+    source: ClassVar[str] = "Bengio et al. 1994; Pascanu et al. 2013 §2. R and its bound: Backsight"
+
+    times: float = 30.0
+    """Relative to the gradient at the loss: transient growth of healthy networks stays below."""
+    samples: float = 3
+    """In a row."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for layer, row in now.rows("reach").items():
+            if len(row) < 3:
+                continue
+            finite = np.isfinite(row)
+            self.broken = not finite.all()
+            largest = float(row[finite].max()) if finite.any() else math.nan
+            if not self.broken and largest <= self.times:
+                self._row[layer] = 0
+                self.ready = True
+                self.over(layer, now.iteration)
+                continue
+            self._row[layer] = self._row.get(layer, 0) + 1
+            if self._row[layer] < self.samples:
+                continue
+            self.ready = True
+            at = int(np.where(finite, row, -1).argmax())
+            told = (
+                f"grows to {short(largest)} times its size {at} steps back"
+                if finite.all()
+                else "is not finite on its way back"
+            )
+            self.found(
+                layer,
+                now.iteration,
+                f"the gradient{where_words(layer)} {told}",
+                {"largest R": largest, "at lag": at, "lags": len(row)},
+                signals=(f"reach/{layer}", "grad_norm"),
+            )

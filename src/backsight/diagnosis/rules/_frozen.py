@@ -1,0 +1,69 @@
+"""BS402: a parameter that the optimizer has and never moves."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._rule import Rule, Sample
+
+__all__ = ["Frozen"]
+
+
+@dataclass
+class Frozen(Rule):
+    """Its update is exactly zero, sample after sample."""
+
+    code: ClassVar[str] = "BS402"
+    title: ClassVar[str] = "parameter never moves"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("update_ratio",)
+    also: ClassVar = ("lr",)
+    meaning: ClassVar[str] = (
+        "The optimizer was given a parameter and no step changes it: it gets no gradient, or one "
+        "that is exactly zero."
+    )
+    decided: ClassVar[str] = (
+        "The update is exactly zero in each of the first {samples:.0f} samples in which the "
+        "learning rate is not, while another parameter of the model moves."
+    )
+    causes: ClassVar = (
+        "requires_grad is False, or the layer's output is detached",
+        "the layer is not used in the loss",
+        "units that are all dead (ReLU) or saturated",
+        "an update below the precision of the parameter (bf16 weights)",
+    )
+    remedies: ClassVar = (
+        "if it is meant to be frozen, leave it out of the optimizer",
+        "look at where its output goes",
+        "keep weights in float32",
+    )
+    source: ClassVar[str] = "Backsight; SageMaker Debugger's WeightUpdateRatio: 1e-8"
+
+    samples: float = 3
+    """From the first on."""
+    _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _moved: set[str] = field(default_factory=set, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        ratios = now.numbers("update_ratio")
+        rates = now.numbers("lr").values()
+        if not ratios or (rates and not any(rates)):
+            return
+        for name, ratio in ratios.items():
+            self.broken = ratio != ratio
+            if ratio != 0:
+                self._moved.add(name)
+                self.over(name, now.iteration)
+            else:
+                self._still[name] = self._still.get(name, 0) + 1
+        if not self._moved:
+            return  # nothing moves at all: that is about the loss or the rate
+        self.ready = True
+        for name, count in self._still.items():
+            if count >= self.samples and name not in self._moved and name in ratios:
+                self.found(
+                    name,
+                    now.iteration,
+                    f"{name} has not moved in any of {count} sampled steps",
+                    {"samples": count, "update ratio": 0.0},
+                    signals=(f"update_ratio/{name}",),
+                )

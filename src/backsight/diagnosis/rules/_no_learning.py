@@ -1,0 +1,81 @@
+"""BS302: the loss has not come down."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._rule import Rule, Sample, short
+
+__all__ = ["NoLearning"]
+
+
+@dataclass
+class NoLearning(Rule):
+    """Where it began, or at the best guess without memory."""
+
+    code: ClassVar[str] = "BS302"
+    title: ClassVar[str] = "no learning"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "After hundreds of iterations the loss is where it began, or where the best guess without "
+        "any input would be."
+    )
+    decided: ClassVar[str] = (
+        "After {patience:.0f} iterations the median of the last 20 losses is within {share:g} of "
+        "the memoryless baseline or above it, where one is known; else within {share:g} of the "
+        "median of the first 20, and within 3 standard errors of it."
+    )
+    causes: ClassVar = (
+        "a learning rate that is far too small, or so large that every step undoes the last",
+        "the information lies further back than the gradient reaches (see BS101)",
+        "targets that do not belong to their inputs (a shuffle, an offset)",
+        "a parameter or a layer that gets no gradient (see BS402)",
+    )
+    remedies: ClassVar = (
+        "try to learn a single batch by heart: if that fails it is the code",
+        "raise the learning rate by 10",
+        "look at how far the gradient reaches, and shorten the sequences",
+        "orthogonal initialisation; a GRU or an LSTM",
+    )
+    source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"
+
+    patience: float = 800
+    """Memory tasks sit at their baseline for hundreds of iterations before they jump."""
+    share: float = 0.03
+    """Of the baseline."""
+
+    def see(self, now: Sample) -> None:
+        for member in now.numbers("loss"):
+            course = now.courses[member]
+            self.broken = course.value != course.value
+            if not course.settled:
+                continue
+            baseline = now.facts.baseline
+            error = 3 * course.usual.spread / len(course.usual) ** 0.5 if course.count > 1 else 0.0
+            if baseline is None:
+                margin = max(self.share * abs(course.start), error)
+                stuck = course.level > course.start - margin
+                against = course.start
+            else:
+                stuck = course.level > (1 - self.share) * baseline
+                against = baseline
+            if not stuck:
+                self.ready = True
+                self.over(member, now.iteration)
+                continue
+            if course.count < self.patience:
+                continue
+            self.ready = True
+            self.found(
+                member,
+                now.iteration,
+                f"after {course.count:,} iterations the loss is at {short(course.level)}; "
+                + (
+                    f"it began at {short(against)}"
+                    if baseline is None
+                    else f"guessing without memory gives {short(against)}"
+                ),
+                {"level": course.level, "start": course.start}
+                | ({} if baseline is None else {"memoryless baseline": baseline}),
+                signals=("/".join(filter(None, ("loss", member))),),
+            )

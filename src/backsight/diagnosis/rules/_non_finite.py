@@ -1,0 +1,106 @@
+"""BS201: a number that is not finite, and which came first."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.signals import spell
+
+__all__ = ["NonFinite"]
+
+ORDER = (
+    ("input_spread", "the input"),
+    ("hidden_norm_max", "the hidden states"),
+    ("hidden_norm", "the hidden states"),
+    ("loss", "the loss"),
+    ("grad_norm", "the gradient"),
+    ("grad_time", "the gradient through time"),
+    ("grad_norm_applied", "the gradient as applied"),
+    ("weight_norm", "the weights"),
+)
+"""Within one iteration each is made of those before it."""
+
+
+@dataclass
+class NonFinite(Rule):
+    """What was not finite first, in the order in which one is computed from the other."""
+
+    code: ClassVar[str] = "BS201"
+    title: ClassVar[str] = "not finite"
+    severity: ClassVar = "error"
+    reads: ClassVar = tuple(name for name, _ in ORDER)
+    lasting: ClassVar[bool] = False
+    meaning: ClassVar[str] = (
+        "A NaN or an infinity appeared in the input, a hidden state, the loss, a gradient or a "
+        "weight. Whatever is computed from it is not finite either, so that within a step or two "
+        "everything is."
+    )
+    decided: ClassVar[str] = (
+        "The first iteration in which any recorded value is not finite, and in it the first in "
+        "the order input, state, loss, gradient, weight. A gradient alone, in a step that the "
+        "optimizer did not take (loss scaling in half precision looks for its scale like that), "
+        "counts only after {skipped:.0f} in a row."
+    )
+    causes: ClassVar = (
+        "gradients that explode through time, and a step that follows them",
+        "a learning rate that is too high for the recurrent matrix",
+        "NaN or infinity in the data; a division by a standard deviation of zero",
+        "log or sqrt of zero, exp of a large number in the loss",
+        "half precision without loss scaling",
+    )
+    remedies: ClassVar = (
+        "if the input came first, clean the data: no setting helps",
+        "if the loss came first, look at the targets and at the loss function",
+        "clip the gradient's norm at about its median, and skip steps that are not finite",
+        "lower the learning rate by 3 to 10",
+        "orthogonal or smaller initialisation of the recurrent matrix; a GRU or an LSTM",
+    )
+    source: ClassVar[str] = "arithmetic; pytorch#46849, pytorch-kaldi#154, trl#6702"
+
+    skipped: float = 20
+    """Gradients in a row that are not finite and that no step was made of, before it is told."""
+    _row: int = field(default=0, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        self.ready = True
+        first = ""
+        what, names, example = "", [], math.nan
+        for name, words in ORDER:
+            for member, value in now.numbers(name).items():
+                worst = _worst(value)
+                if math.isfinite(worst):
+                    continue
+                first = first or words
+                if words == first:
+                    names.append(f"{name}/{member}" if member else name)
+                    what, example = words, worst
+        if not first:
+            self._row = 0
+            return
+        if self.findings:
+            self.findings[""].again(now.iteration)
+            return
+        skipped = first == "the gradient" and not now.numbers("grad_norm_applied")
+        self._row += 1
+        if skipped and self._row < self.skipped:
+            return
+        members = [name.partition("/")[2] for name in names if "/" in name]
+        place = where_words(", ".join(members[:3])) if members else ""
+        self.found(
+            "",
+            now.iteration,
+            f"{what}{place} came first: {spell(example)} at iteration {now.iteration:,}",
+            {"came first": first, "value": spell(example), "iteration": now.iteration},
+            signals=names,
+        )
+
+
+def _worst(value: float | np.ndarray) -> float:
+    if isinstance(value, float):
+        return value
+    row = np.asarray(value, np.float64).ravel()
+    off = row[~np.isfinite(row)]
+    return float(off[0]) if off.size else 0.0

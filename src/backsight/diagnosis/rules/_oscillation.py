@@ -1,0 +1,97 @@
+"""BS205: the loss swings with a period of its own."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, percent, short
+
+__all__ = ["Oscillation"]
+
+
+@dataclass
+class Oscillation(Rule):
+    """One frequency holds most of the loss's movement."""
+
+    code: ClassVar[str] = "BS205"
+    title: ClassVar[str] = "oscillation"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "The loss goes up and down with a fixed period: the steps jump across a valley instead of "
+        "going down in it."
+    )
+    decided: ClassVar[str] = (
+        "Of the last {window:.0f} losses, their straight line taken off, one frequency and its "
+        "neighbours hold {share:g} of the variance, and the swing is {amplitude:g} of the level; "
+        "asked every {window:.0f}/4 iterations, and true {times:.0f} times in a row."
+    )
+    causes: ClassVar = (
+        "a learning rate at the edge of stability",
+        "momentum: a ball that rolls through the valley",
+        "batches that come in the same short order again and again (then it is no fault)",
+    )
+    remedies: ClassVar = (
+        "lower the learning rate by 2 to 3",
+        "lower the momentum (0.99 to 0.9, 0.9 to 0.5)",
+        "shuffle the batches, to see whether it is their order",
+    )
+    source: ClassVar[str] = "Backsight: share of the largest peak of the periodogram (Fisher's g)"
+
+    window: float = 64
+    """Losses looked at."""
+    share: float = 0.75
+    """White noise has 0.2; a hundred false peaks in a million windows are at 0.5."""
+    amplitude: float = 0.05
+    """Root mean square around the line, of the level."""
+    times: float = 3
+    """In a row."""
+    _seen: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        size = int(self.window)
+        for member, value in now.numbers("loss").items():
+            self.broken = value != value
+            seen = self._seen.setdefault(member, Recent(size))
+            seen.add(value)
+            self._count[member] = self._count.get(member, 0) + 1
+            if not seen.full or self._count[member] % (size // 4):
+                continue
+            self.ready = True
+            share, swing, period = _peak(np.array(seen.oldest_first))
+            level = abs(seen.median)
+            if share < self.share or swing < self.amplitude * level:
+                self._row[member] = 0
+                self.over(member, now.iteration)
+                continue
+            self._row[member] = self._row.get(member, 0) + 1
+            if self._row[member] >= self.times:
+                self.found(
+                    member,
+                    now.iteration,
+                    f"the loss swings by ±{short(swing * 2**0.5)} around {short(seen.median)} "
+                    f"every {period:.1f} iterations ({percent(share)} of its movement)",
+                    {"share of the variance": share, "swing": swing, "period": period},
+                    signals=("/".join(filter(None, ("loss", member))),),
+                )
+
+
+def _peak(losses: np.ndarray) -> tuple[float, float, float]:
+    """The share of the strongest frequency, the root mean square, and the period."""
+    scale = float(np.abs(losses).max()) or 1.0  # squares of large losses would overflow
+    y = losses / scale
+    t = np.arange(len(y)) - (len(y) - 1) / 2
+    y = y - y.mean()
+    y = y - t * (t @ y) / (t @ t)
+    power = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2
+    total = power.sum()
+    if not total > 0:
+        return 0.0, 0.0, float("inf")
+    # The slowest frequencies are what is left of a curved descent.
+    top = 3 + int(power[3:].argmax())
+    share = power[top - 1 : top + 2].sum() / total
+    return float(share), float(np.sqrt(np.mean(y * y)) * scale), len(y) / top

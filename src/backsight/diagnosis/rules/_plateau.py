@@ -1,0 +1,63 @@
+"""BS303: nothing has been gained for a long time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._rule import Rule, Sample, short
+
+__all__ = ["Plateau"]
+
+
+@dataclass
+class Plateau(Rule):
+    """It had learned, and has stopped."""
+
+    code: ClassVar[str] = "BS303"
+    title: ClassVar[str] = "plateau"
+    severity: ClassVar = "info"
+    reads: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "The loss came down and has not improved for a long time: it has converged, or waits for a "
+        "smaller learning rate."
+    )
+    decided: ClassVar[str] = (
+        "The best level (median of 20 losses) is older than {share:g} of the run and than "
+        "{patience:.0f} iterations."
+    )
+    causes: ClassVar = (
+        "the task is learned as far as this model can",
+        "a learning rate that is too high for the bottom of the valley",
+        "what is left lies further back than the gradient reaches",
+    )
+    remedies: ClassVar = (
+        "lower the learning rate by 3 to 10",
+        "stop, if the validation loss has stopped too",
+        "look at the usable context and at the reach",
+    )
+    source: ClassVar[str] = "Backsight"
+
+    share: float = 0.5
+    """Of the iterations so far."""
+    patience: float = 500
+    """Iterations."""
+
+    def see(self, now: Sample) -> None:
+        for member in now.numbers("loss"):
+            course = now.courses[member]
+            self.broken = course.value != course.value
+            if not course.settled:
+                continue
+            waited = now.iteration - course.best_at
+            if waited < max(self.patience, self.share * course.count) or not course.learned:
+                self.ready = self.ready or course.count >= self.patience
+                self.over(member, now.iteration)
+                continue
+            self.ready = True
+            self.found(
+                member,
+                now.iteration,
+                f"the loss was at its best, {short(course.best)}, at iteration {course.best_at:,}, "
+                f"{waited:,} iterations ago",
+                {"best": course.best, "best at": course.best_at, "level": course.level},
+                signals=("/".join(filter(None, ("loss", member))),),
+            )

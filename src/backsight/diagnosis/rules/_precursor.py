@@ -1,0 +1,152 @@
+"""BS206: what usually comes before the loss goes: states that grow, then gradients that do."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, short
+
+__all__ = ["Precursor"]
+
+NEWEST = 5
+"""Values whose median is held against what was before."""
+
+
+class _Rise:
+    """Whether a positive signal has risen above its own past, on a log scale."""
+
+    def __init__(self, past: int) -> None:
+        self._past = Recent(past)
+        self._new = Recent(NEWEST)
+
+    def add(self, value: float) -> None:
+        """One more; what leaves the newest ones becomes past."""
+        if not (math.isfinite(value) and value > 0):
+            return
+        if self._new.full:
+            self._past.add(self._new.oldest_first[0])
+        self._new.add(math.log(value))
+
+    def measure(self) -> tuple[float, float, float] | None:
+        """How far, in natural logarithms and in robust standard deviations; and the new level."""
+        if len(self._past) < 20:
+            return None
+        middle = self._past.median
+        now = self._new.median
+        return now - middle, (now - middle) / max(self._past.spread, 0.02), math.exp(now)
+
+
+@dataclass
+class Precursor(Rule):
+    """Hidden states and gradient grow together while the loss is still as usual."""
+
+    code: ClassVar[str] = "BS206"
+    title: ClassVar[str] = "about to go wrong"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("grad_norm", "hidden_norm_mean")
+    also: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "The norm of the hidden states has grown, the norm of the gradient after it, and the loss "
+        "has not moved yet: the chain that ends in a spike or in NaN."
+    )
+    decided: ClassVar[str] = (
+        "The median of the last 5 gradient norms is {gradient:g} times the median of the {past:.0f}"
+        " before, and {sigmas:g} robust standard deviations of its logarithm above it; the same "
+        "of a layer's hidden norm with {hidden:g} times, within {together:.0f} iterations; the "
+        "loss within {calm:g} deviations of usual. Without hidden norms (a loop over cells), the "
+        "gradient alone by {alone:g} times."
+    )
+    causes: ClassVar = (
+        "a recurrent matrix whose spectral radius has grown past 1",
+        "a learning rate that is too high for where training has come to",
+        "an activation without bound (ReLU) with an identity initialisation",
+    )
+    remedies: ClassVar = (
+        "lower the learning rate by 2 to 3 now",
+        "clip the gradient's norm at about its median while it was healthy",
+        "a penalty on, or a cap of, the recurrent matrix's spectral radius",
+    )
+    source: ClassVar[str] = "Backsight; no published early warning is about recurrent networks"
+
+    gradient: float = 4.0
+    """Times the usual norm: healthy training moves by less within 100 iterations."""
+    hidden: float = 1.2
+    """The same of the states, which move less."""
+    sigmas: float = 4.0
+    """Of the logarithm."""
+    together: float = 30
+    """Iterations between the two."""
+    calm: float = 6.0
+    """Robust standard deviations of the loss."""
+    alone: float = 30.0
+    """What the gradient has to show by itself."""
+    past: float = 100
+    """Iterations that say what is usual."""
+    _gradients: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
+    _states: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
+    _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for layer, value in now.numbers("hidden_norm_mean").items():
+            rise = self._states.setdefault(layer, _Rise(int(self.past)))
+            rise.add(value)
+            measured = rise.measure()
+            if measured and measured[0] > math.log(self.hidden) and measured[1] > self.sigmas:
+                self._grown[layer] = now.iteration, math.exp(measured[0])
+        for member, course in now.courses.items():
+            gradient = now.numbers("grad_norm").get(member)
+            if gradient is None:
+                continue
+            self.broken = gradient != gradient
+            rise = self._gradients.setdefault(member, _Rise(int(self.past)))
+            rise.add(gradient)
+            measured = rise.measure()
+            self._come_of(member, now, course.value)
+            if measured is None:
+                continue
+            self.ready = True
+            log, sigmas, level = measured
+            usual = course.usual
+            spread = max(usual.spread, 0.02 * abs(usual.median))
+            if course.value > usual.median + self.calm * spread:
+                continue  # the loss has gone: too late for a warning
+            layers = {
+                layer: times
+                for layer, (at, times) in self._grown.items()
+                if now.iteration - at <= self.together
+            }
+            enough = self.gradient if layers else self.alone
+            if self._states and not layers:
+                enough = math.inf
+            if log <= math.log(enough) or sigmas <= self.sigmas:
+                if log < math.log(self.gradient) / 2:
+                    self.over(member, now.iteration)
+                continue
+            self._tell(member, now.iteration, math.exp(log), level, layers)
+
+    def _tell(
+        self, member: str, iteration: int, times: float, level: float, layers: Mapping[str, float]
+    ) -> None:
+        states = ", ".join(f"{layer or 'the layer'} ×{short(x)}" for layer, x in layers.items())
+        self.found(
+            member,
+            iteration,
+            f"the gradient norm is {short(times)} times its usual one ({short(level)})"
+            + (f" after the hidden states grew ({states})" if states else "")
+            + "; the loss has not moved yet",
+            {"gradient times usual": times, "gradient norm": level}
+            | {f"hidden norm times usual, {layer or 'layer'}": x for layer, x in layers.items()},
+            signals=("grad_norm", *(f"hidden_norm_mean/{layer}" for layer in layers)),
+        )
+
+    def _come_of(self, member: str, now: Sample, loss: float) -> None:
+        """What the warning was worth: how many iterations later the loss went."""
+        finding = self.findings.get(member)
+        if finding is None or finding.over is not None or "lead" in finding.then:
+            return
+        usual = now.courses[member].usual
+        spread = max(usual.spread, 0.02 * abs(usual.median))
+        if not math.isfinite(loss) or loss > usual.median + 2 * self.calm * spread:
+            finding.then = {"lead": now.iteration - finding.iteration}

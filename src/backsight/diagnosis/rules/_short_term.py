@@ -1,0 +1,82 @@
+"""BS301: the model uses the last few steps and nothing further back."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._context import usable_context
+from backsight.diagnosis._rule import Rule, Sample, short, where_words
+
+__all__ = ["ShortTerm"]
+
+
+@dataclass
+class ShortTerm(Rule):
+    """The loss improves with a little context, and with no more."""
+
+    code: ClassVar[str] = "BS301"
+    title: ClassVar[str] = "short-term patterns only"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("context_loss",)
+    also: ClassVar = ("context_length", "reach")
+    meaning: ClassVar[str] = (
+        "Given more of the past the model does no better: it has learned what the last few steps "
+        "tell. What lies further back is ignored, though the loss asks for it."
+    )
+    decided: ClassVar[str] = (
+        "The usable context (the smallest context within 1 % of the loss at full context) is below "
+        "{share:g} of the lag that is known to be needed, and a loss better than memoryless shows "
+        "that something was learned; where no lag is known, below {window:g} of the longest "
+        "context asked, while the gradient's horizon is no longer than it."
+    )
+    causes: ClassVar = (
+        "gradients that vanish through time (see BS101)",
+        "windows, or a detached state, shorter than what is to be remembered",
+        "short patterns pay first: the model has not been trained for long enough",
+        "the data hold nothing further back (then it is no fault)",
+    )
+    remedies: ClassVar = (
+        "see how far the gradient reaches, and make it reach: orthogonal initialisation, GRU, LSTM",
+        "a window of at least twice the needed lag; carry the state",
+        "train for longer",
+    )
+    source: ClassVar[str] = "Khandelwal et al. 2018 (context truncation); shares: Backsight"
+
+    share: float = 0.5
+    """Of the needed lag."""
+    window: float = 0.05
+    """Of the longest context."""
+
+    def see(self, now: Sample) -> None:
+        for member, row in now.rows("context_loss").items():
+            lengths = now.rows("context_length").get(member)
+            if lengths is None or len(row) < 3:
+                continue
+            self.broken = not bool(np.isfinite(row).all())
+            if self.broken:
+                continue
+            self.ready = True
+            usable = usable_context(lengths, row)
+            gain = float(row[0] - row[-1])
+            # Something was learned, or there is nothing that could be called short-term.
+            if gain <= 0.02 * abs(float(row[0])):
+                self.over(member, now.iteration)
+                continue
+            lag = now.facts.lag
+            limit = self.share * lag if lag else self.window * float(lengths[-1])
+            reached = [len(r) for r in now.rows("reach").values()]
+            if usable.steps >= limit or (lag is None and reached and usable.steps > min(reached)):
+                self.over(member, now.iteration)
+                continue
+            self.found(
+                member,
+                now.iteration,
+                f"the loss{where_words(member)} improves from {short(float(row[0]))} to "
+                f"{short(float(row[-1]))} with context, and is within 1 % of that after "
+                f"{usable.steps} steps"
+                + (f"; the task asks for {lag}" if lag else f" of {lengths[-1]:.0f}"),
+                {"usable context": usable.steps, "at least": usable.low, "at most": usable.high}
+                | ({"needed lag": float(lag)} if lag else {}),
+                signals=("/".join(filter(None, ("context_loss", member))),),
+            )

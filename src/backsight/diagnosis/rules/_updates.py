@@ -1,0 +1,136 @@
+"""BS404 and BS405: steps that are far too large, or far too small, for the weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, short
+
+__all__ = ["LargeUpdates", "SmallUpdates"]
+
+MIDDLE = "half of the matrices"
+
+
+def typical(now: Sample) -> float | None:
+    """The median over weight matrices of how far a step moves them; None without any.
+
+    Biases begin at or near zero, where every step is a large one.
+    """
+    ratios: Mapping[str, float] = now.numbers("update_ratio")
+    moved = [
+        ratio
+        for name, ratio in ratios.items()
+        if "bias" not in name.rpartition(".")[2] and ratio == ratio
+    ]
+    return sorted(moved)[len(moved) // 2] if moved else None
+
+
+@dataclass
+class LargeUpdates(Rule):
+    """A step replaces a good part of the weights."""
+
+    code: ClassVar[str] = "BS404"
+    title: ClassVar[str] = "updates too large"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("update_ratio",)
+    meaning: ClassVar[str] = (
+        "Every step moves the weights by a good part of their own size: what was learned before is "
+        "overwritten."
+    )
+    decided: ClassVar[str] = (
+        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, above {ratio:g}."
+    )
+    causes: ClassVar = (
+        "a learning rate that is far too high",
+        "weights that were initialised far too small",
+        "weight decay that eats the weights",
+    )
+    remedies: ClassVar = ("lower the learning rate by 10", "warm the learning rate up from zero")
+    source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common aim is 1e-3"
+
+    ratio: float = 0.1
+    """A tenth of the weights a step."""
+    samples: float = 5
+    """Whose median counts."""
+    _recent: Recent | None = field(default=None, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        ratio = typical(now)
+        self.broken = ratio is None and bool(now.numbers("update_ratio"))
+        if ratio is None:
+            return
+        self._recent = self._recent or Recent(int(self.samples))
+        self._recent.add(ratio)
+        if not self._recent.full:
+            return
+        self.ready = True
+        if self._recent.median <= self.ratio:
+            self.over("", now.iteration)
+            return
+        self.found(
+            "",
+            now.iteration,
+            f"a step moves {MIDDLE} by more than {short(self._recent.median)} of their norm",
+            {"update ratio": self._recent.median},
+            signals=tuple(f"update_ratio/{name}" for name in now.numbers("update_ratio")),
+        )
+
+
+@dataclass
+class SmallUpdates(Rule):
+    """The weights hardly move, and the loss does not."""
+
+    code: ClassVar[str] = "BS405"
+    title: ClassVar[str] = "updates too small"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("update_ratio",)
+    meaning: ClassVar[str] = (
+        "The steps are so small beside the weights that nothing can be learned in any number of "
+        "iterations one would wait."
+    )
+    decided: ClassVar[str] = (
+        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, below {ratio:g} "
+        "while the loss has not come down, after {patience:.0f} iterations."
+    )
+    causes: ClassVar = (
+        "a learning rate that is far too small, or a schedule that has ended",
+        "clipping far below the usual gradient norm",
+        "gradients that are tiny: a loss in the wrong unit, saturated units",
+    )
+    remedies: ClassVar = (
+        "raise the learning rate by 10 to 100",
+        "use Adam, which scales by itself",
+    )
+    source: ClassVar[str] = "DeepDiagnosis: 1e-5; SageMaker Debugger: 1e-8"
+
+    ratio: float = 3e-5
+    """A hundredth of the common aim, and less."""
+    samples: float = 5
+    """Whose median counts."""
+    patience: float = 100
+    """A warm-up is longer, but then some steps are larger."""
+    _recent: Recent | None = field(default=None, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        ratio = typical(now)
+        self.broken = ratio is None and bool(now.numbers("update_ratio"))
+        course = next(iter(now.courses.values()), None)
+        if ratio is None or course is None:
+            return
+        self._recent = self._recent or Recent(int(self.samples))
+        self._recent.add(ratio)
+        if not self._recent.full or course.count < self.patience:
+            return
+        self.ready = True
+        if self._recent.median >= self.ratio or course.learned:
+            self.over("", now.iteration)
+            return
+        self.found(
+            "",
+            now.iteration,
+            f"a step moves {MIDDLE} by less than {short(self._recent.median)} of their norm, and "
+            f"the loss has not come down in {course.count:,} iterations",
+            {"update ratio": self._recent.median, "loss level": course.level},
+            signals=tuple(f"update_ratio/{name}" for name in now.numbers("update_ratio")),
+        )

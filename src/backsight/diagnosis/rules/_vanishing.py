@@ -1,0 +1,105 @@
+"""BS101: the gradient vanishes on its way back, and the loss needs what lies there."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, short, where_words
+from backsight.signals import reach_cut, reach_horizon
+
+__all__ = ["Vanishing"]
+
+
+@dataclass
+class Vanishing(Rule):
+    """Out of reach, and wanted."""
+
+    code: ClassVar[str] = "BS101"
+    title: ClassVar[str] = "gradient vanishes through time"
+    severity: ClassVar = "error"
+    reads: ClassVar = ("reach",)
+    meaning: ClassVar[str] = (
+        "The gradient of the loss falls below 1 % within a few steps on its way back, and what the "
+        "loss needs lies further back: the weights never hear of it. Parameter gradients look "
+        "fine meanwhile, since they are sums that the last few steps dominate."
+    )
+    decided: ClassVar[str] = (
+        "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
+        "below {share:g} of what is needed, and a second sign: the known lag of the task lies "
+        "beyond it while the loss is not {better:g} below the best guess without memory; or, where "
+        "no lag is known, it is below {share:g} of the window and the loss has not come down at "
+        "all for {patience:.0f} iterations. A gradient that fades where nothing further back is "
+        "needed is no fault."
+    )
+    causes: ClassVar = (
+        "a recurrent matrix whose spectral radius is too small (default initialisation)",
+        "tanh or sigmoid states that saturate",
+        "a window that is longer than the cell can bridge",
+    )
+    remedies: ClassVar = (
+        "orthogonal initialisation of the recurrent matrix",
+        "an LSTM with a forget-gate bias of 1 or a chrono initialisation, or a GRU",
+        "start with short sequences and lengthen them as the reach grows",
+        "clip gradients and raise the learning rate a little",
+    )
+    source: ClassVar[str] = (
+        "Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013. The reach and its horizon: "
+        "Backsight"
+    )
+
+    share: float = 0.5
+    """Of what is needed: half of it is far below."""
+    better: float = 0.05
+    """A loss that much below the memoryless baseline has the information from somewhere."""
+    samples: float = 5
+    """Of the reach."""
+    patience: float = 500
+    """Iterations without any progress, where no lag is known."""
+    _horizons: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+
+    def see(self, now: Sample) -> None:
+        for layer, row in now.rows("reach").items():
+            far = reach_horizon(row)
+            self.broken = not bool(np.isfinite(row).all())
+            if far is None or len(row) < 3 or reach_cut(row) is not None:
+                continue  # a cut is a finding of its own
+            # What is censored reaches at least the window's end.
+            seen = self._horizons.setdefault(layer, Recent(int(self.samples)))
+            seen.add(float(far.steps))
+            if len(seen) < 3:
+                continue
+            self.ready = True
+            course = next(iter(now.courses.values()), None)
+            if course is None or not course.settled:
+                continue
+            horizon, window = seen.median, len(row) - 1
+            lag, baseline = now.facts.lag, now.facts.baseline
+            if lag is not None:
+                needed, known = float(lag), True
+                best = course.start if baseline is None else baseline
+                learned = course.level < (1 - self.better) * best
+                stuck = course.count >= 100 and not learned
+            else:
+                needed, known = float(window), False
+                stuck = course.count >= self.patience and not course.learned
+            if not (stuck and horizon < self.share * min(needed, window)):
+                self.over(layer, now.iteration)
+                continue
+            wanted = (
+                f"the loss asks for what lies {lag} steps back, and stays at {short(course.level)}"
+                if known
+                else f"the loss has not come down from {short(course.start)} in "
+                f"{course.count:,} iterations"
+            )
+            self.found(
+                layer,
+                now.iteration,
+                f"the gradient{where_words(layer)} is below 1 % after {horizon:.0f} of {window} "
+                f"steps; {wanted}",
+                {"horizon": horizon, "window": window, "loss level": course.level}
+                | ({"needed lag": needed} if known else {})
+                | ({} if baseline is None else {"memoryless baseline": baseline}),
+                signals=(f"reach/{layer}", "loss"),
+            )

@@ -1,0 +1,87 @@
+"""A sink on the way to the recorder that lets a judge see every complete iteration."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from backsight.diagnosis import Facts, Finding, Judge
+from backsight.monitor._outbox import Sink
+from backsight.signals import family
+
+__all__ = ["Judged", "Tell", "announce"]
+
+_log = logging.getLogger("backsight")
+
+Tell = Callable[[Finding], None]
+
+
+def announce(finding: Finding) -> None:
+    """Say it in the log, unless it is about cost alone."""
+    if finding.severity != "info":
+        _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.words)
+
+
+class Judged:
+    """Passes everything on.
+
+    A finding is an event in the run from its first sign on; at the end there is one with all of
+    them, their counts and what came of them.
+
+    Args:
+        sink: the recorder.
+        tell: hears of each finding once.
+    """
+
+    def __init__(self, sink: Sink, tell: Tell) -> None:
+        self._sink = sink
+        self._tell = tell
+        self._judge = Judge()
+        self._wanted = self._judge.families
+        self._seen: dict[int, dict[str, Any]] = {}
+
+    def know(self, facts: Facts) -> None:
+        """Facts about the task, before anything is recorded."""
+        self._judge.facts = facts
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """As the recorder's."""
+        self._sink.scalars(iteration, values)
+        self._keep(iteration, values)
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """As the recorder's."""
+        self._sink.series(name, iterations, values)
+        if family(name) in self._wanted:
+            numbers = np.asarray(values, np.float64).tolist()
+            for iteration, value in zip(np.asarray(iterations).tolist(), numbers, strict=True):
+                self._keep(iteration, {name: value})
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """As the recorder's."""
+        self._sink.profile(name, iteration, row)
+        self._keep(iteration, {name: np.asarray(row)})
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """As the recorder's."""
+        self._sink.event(kind, iteration, body, urgent=urgent)
+
+    def settle(self, before: int) -> None:
+        """Judge the iterations before that one: nothing of them is still to come."""
+        for iteration in sorted(at for at in self._seen if at < before):
+            for finding in self._judge.see(iteration, self._seen.pop(iteration)):
+                self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
+                self._tell(finding)
+
+    def end(self, iteration: int) -> None:
+        """Record what it has come to."""
+        if self._judge.iterations:
+            found = [finding.as_dict() for finding in self._judge.diagnosis().findings]
+            self._sink.event("diagnosis", iteration, {"findings": found})
+
+    def _keep(self, iteration: int, values: Mapping[str, Any]) -> None:
+        wanted = {name: v for name, v in values.items() if family(name) in self._wanted}
+        if wanted:
+            self._seen.setdefault(iteration, {}).update(wanted)

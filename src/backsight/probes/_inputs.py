@@ -1,0 +1,33 @@
+"""Whether what goes into a layer is finite, and varies at all."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["InputSpread"]
+
+
+class InputSpread:
+    """The largest range of any feature over steps and sequences, of each layer in an iteration."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def add(self, path: str, x: Tensor) -> None:
+        """One call's input, ``(…, I)``; calls of one layer add up."""
+        if not x.numel() or not x.is_floating_point():
+            return
+        flat = x.detach()
+        over = tuple(range(flat.dim() - 1))
+        low, high = (flat.amin(over), flat.amax(over)) if over else (flat, flat.clone())
+        before = self._ends.get(path)
+        if before is not None:
+            low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
+        self._ends[path] = low, high
+
+    def take(self) -> dict[str, Tensor]:
+        """Scalars by path, and begin anew: 0 where every step is the same, NaN where one is NaN
+        or infinite."""
+        ends, self._ends = self._ends, {}
+        # A feature that is infinite at one step gives infinity; at every one, NaN.
+        return {path: (high - low).amax() for path, (low, high) in ends.items()}
