@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
+    from backsight.diagnosis import context_probe, diagnose
     from backsight.errors import BacksightError
     from backsight.lab import Chars, train
     from backsight.monitor import Monitor, watch
@@ -26,6 +27,8 @@ __all__ = [
     "Recorder",
     "Run",
     "__version__",
+    "context_probe",
+    "diagnose",
     "probe",
     "train",
     "watch",
@@ -41,6 +44,8 @@ _imported = lazy(
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
         "Run": "backsight.signals",
+        "context_probe": "backsight.diagnosis",
+        "diagnose": "backsight.diagnosis",
         "probe": "backsight.probes",
         "train": "backsight.lab",
         "watch": "backsight.monitor",

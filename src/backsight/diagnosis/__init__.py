@@ -12,6 +12,7 @@ from backsight.diagnosis._explain import Explanation, explain
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._timeline import Move, Timeline, timeline
 from backsight.diagnosis.rules import RULES
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "Facts",
     "Finding",
     "Judge",
+    "Move",
     "Outcome",
     "Rule",
     "Sample",
     "Severity",
+    "Timeline",
     "Usable",
     "Verdict",
     "context_ladder",
@@ -34,5 +37,6 @@ __all__ = [
     "explain",
     "facts_from",
     "facts_of",
+    "timeline",
     "usable_context",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
 from backsight.diagnosis._robust import Course
@@ -45,6 +46,16 @@ class Diagnosis:
     def sick(self) -> bool:
         """Whether anything of severity ``error`` is left."""
         return any(finding.severity == "error" for finding in self.lasting)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return {
+            "sick": self.sick,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "verdicts": [
+                {"code": v.code, "outcome": v.outcome, "why": v.why} for v in self.verdicts
+            ],
+        }
 
 
 class Judge:

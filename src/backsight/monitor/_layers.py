@@ -21,9 +21,9 @@ from backsight.probes import (
     HiddenNorms,
     InputSpread,
     Reading,
+    _precision,
     hidden_norms,
     may_be_stepped,
-    on_host,
     replay,
     tensors_in,
     with_reaches,
@@ -289,7 +289,7 @@ class Layers:
 def _broken(hidden: Mapping[str, list[HiddenNorms]]) -> bool:
     """Whether a state is not finite, as far as that is known without waiting for a device."""
     return any(
-        on_host(norms[-1].maximum) and not math.isfinite(norms[-1].maximum.item())
+        _precision.on_host(norms[-1].maximum) and not math.isfinite(norms[-1].maximum.item())
         for norms in hidden.values()
     )
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
+    from backsight.report._findings import print_diagnosis, print_explanation
     from backsight.report._page import write_report
     from backsight.report._terminal import TrainingView
     from backsight.report._words import duration, number, reach_sentences, summary
@@ -13,6 +14,8 @@ __all__ = [
     "TrainingView",
     "duration",
     "number",
+    "print_diagnosis",
+    "print_explanation",
     "reach_sentences",
     "summary",
     "write_report",
@@ -24,6 +27,8 @@ __getattr__ = lazy(
         "TrainingView": "backsight.report._terminal",
         "duration": "backsight.report._words",
         "number": "backsight.report._words",
+        "print_diagnosis": "backsight.report._findings",
+        "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._words",
         "summary": "backsight.report._words",
         "write_report": "backsight.report._page",

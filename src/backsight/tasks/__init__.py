@@ -1,6 +1,12 @@
-"""Sequences to learn from: text, as plain NumPy arrays. Never imports torch."""
+"""Sequences to learn from, as plain NumPy arrays: text, and tasks that need memory. No torch."""
 
+from backsight.tasks._adding import Adding
+from backsight.tasks._copying import Copying
+from backsight.tasks._echo import Echo
+from backsight.tasks._memory import NO_LOSS, Batches, MemoryTask
+from backsight.tasks._mixture import Mixture
 from backsight.tasks._ngrams import bigram_loss, unigram_loss
+from backsight.tasks._temporal_order import TemporalOrder
 from backsight.tasks._text import (
     UNKNOWN,
     Corpus,
@@ -13,10 +19,18 @@ from backsight.tasks._text import (
 )
 
 __all__ = [
+    "NO_LOSS",
     "UNKNOWN",
+    "Adding",
+    "Batches",
+    "Copying",
     "Corpus",
+    "Echo",
+    "MemoryTask",
+    "Mixture",
     "Split",
     "Streams",
+    "TemporalOrder",
     "Vocabulary",
     "bigram_loss",
     "read_corpus",

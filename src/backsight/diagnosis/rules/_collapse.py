@@ -73,6 +73,7 @@ class Collapse(Rule):
                     f"(iteration {course.best_at:,}) and is back at {short(course.level)}: "
                     f"{percent(lost)} of what was learned is lost",
                     {
+                        "since": now.iteration - self._lost[member] + 1,
                         "start": course.start,
                         "best": course.best,
                         "best at": course.best_at,

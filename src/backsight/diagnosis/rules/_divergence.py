@@ -58,11 +58,17 @@ class Divergence(Rule):
                 continue
             self._above[member] = self._above.get(member, 0) + 1
             if self._above[member] >= self.patience:
+                since = now.iteration - self._above[member] + 1
                 self.found(
                     member,
                     now.iteration,
                     f"the loss is at {short(course.level)}, above the {short(course.start)} it "
-                    f"began with, since iteration {now.iteration - self._above[member] + 1:,}",
-                    {"level": course.level, "start": course.start, "limit": limit},
+                    f"began with, since iteration {since:,}",
+                    {
+                        "since": since,
+                        "level": course.level,
+                        "start": course.start,
+                        "limit": limit,
+                    },
                     signals=("/".join(filter(None, ("loss", member))),),
                 )

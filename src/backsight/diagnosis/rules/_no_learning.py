@@ -51,11 +51,13 @@ class NoLearning(Rule):
             if not course.settled:
                 continue
             baseline = now.facts.baseline
-            error = 3 * course.usual.spread / len(course.usual) ** 0.5 if course.count > 1 else 0.0
             if baseline is None:
-                margin = max(self.share * abs(course.start), error)
-                stuck = course.level > course.start - margin
                 against = course.start
+                fallen, size = against - course.level, abs(against)
+                stuck = fallen <= self.share * size or (
+                    fallen < 0.2 * size  # else no need to ask for the noise
+                    and fallen <= 3 * course.usual.spread / len(course.usual) ** 0.5
+                )
             else:
                 stuck = course.level > (1 - self.share) * baseline
                 against = baseline

@@ -29,13 +29,20 @@ class _Rise:
             self._past.add(self._new.oldest_first[0])
         self._new.add(math.log(value))
 
-    def measure(self) -> tuple[float, float, float] | None:
-        """How far, in natural logarithms and in robust standard deviations; and the new level."""
-        if len(self._past) < 20:
-            return None
-        middle = self._past.median
-        now = self._new.median
-        return now - middle, (now - middle) / max(self._past.spread, 0.02), math.exp(now)
+    @property
+    def height(self) -> float:
+        """How far above the past the newest values are, as a natural logarithm; NaN too early."""
+        return self._new.median - self._past.median if len(self._past) >= 20 else math.nan
+
+    @property
+    def sigmas(self) -> float:
+        """The same in robust standard deviations; the dearer question."""
+        return self.height / max(self._past.spread, 0.02)
+
+    @property
+    def level(self) -> float:
+        """Of the newest values."""
+        return math.exp(self._new.median)
 
 
 @dataclass
@@ -92,9 +99,8 @@ class Precursor(Rule):
         for layer, value in now.numbers("hidden_norm_mean").items():
             rise = self._states.setdefault(layer, _Rise(int(self.past)))
             rise.add(value)
-            measured = rise.measure()
-            if measured and measured[0] > math.log(self.hidden) and measured[1] > self.sigmas:
-                self._grown[layer] = now.iteration, math.exp(measured[0])
+            if rise.height > math.log(self.hidden) and rise.sigmas > self.sigmas:
+                self._grown[layer] = now.iteration, math.exp(rise.height)
         for member, course in now.courses.items():
             gradient = now.numbers("grad_norm").get(member)
             if gradient is None:
@@ -102,29 +108,29 @@ class Precursor(Rule):
             self.broken = gradient != gradient
             rise = self._gradients.setdefault(member, _Rise(int(self.past)))
             rise.add(gradient)
-            measured = rise.measure()
             self._come_of(member, now, course.value)
-            if measured is None:
+            if math.isnan(rise.height):
                 continue
             self.ready = True
-            log, sigmas, level = measured
-            usual = course.usual
-            spread = max(usual.spread, 0.02 * abs(usual.median))
-            if course.value > usual.median + self.calm * spread:
-                continue  # the loss has gone: too late for a warning
-            layers = {
-                layer: times
-                for layer, (at, times) in self._grown.items()
-                if now.iteration - at <= self.together
-            }
-            enough = self.gradient if layers else self.alone
-            if self._states and not layers:
-                enough = math.inf
-            if log <= math.log(enough) or sigmas <= self.sigmas:
-                if log < math.log(self.gradient) / 2:
-                    self.over(member, now.iteration)
-                continue
-            self._tell(member, now.iteration, math.exp(log), level, layers)
+            if rise.height < math.log(self.gradient) / 2:
+                self.over(member, now.iteration)
+            elif rise.height > math.log(self.gradient) and rise.sigmas > self.sigmas:
+                self._consider(member, now, rise)
+
+    def _consider(self, member: str, now: Sample, rise: _Rise) -> None:
+        """The gradient has risen: have the states, and is the loss as usual?"""
+        course = now.courses[member]
+        spread = max(course.usual.spread, 0.02 * abs(course.usual.median))
+        if not course.value <= course.usual.median + self.calm * spread:
+            return  # the loss has gone: too late for a warning
+        layers = {
+            layer: times
+            for layer, (at, times) in self._grown.items()
+            if now.iteration - at <= self.together
+        }
+        alone = not self._states and rise.height > math.log(self.alone)
+        if layers or alone:
+            self._tell(member, now.iteration, math.exp(rise.height), rise.level, layers)
 
     def _tell(
         self, member: str, iteration: int, times: float, level: float, layers: Mapping[str, float]

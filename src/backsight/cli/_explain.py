@@ -1,0 +1,34 @@
+"""``backsight explain CODE``: what a finding means and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from backsight.cli._options import parse
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Say what a finding means, how it is decided, what causes it and what to try."""
+
+    code: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CODE")]] = ""
+    """Such as BS101; without one, all codes are listed."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Explain one code, or list all."""
+    code = parse(Explain, "backsight explain", arguments).code
+    if code:
+        from backsight.report import print_explanation
+
+        print_explanation(code)
+        return 0
+    from backsight.diagnosis import RULES
+
+    for rule in RULES:
+        print(f"{rule.code}  {rule.severity:8} {rule.title}")
+    return 0

@@ -1,0 +1,177 @@
+"""A run that came to grief: what moved first, in iterations before the end."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.diagnosis._diagnose import diagnose
+from backsight.diagnosis._judge import Diagnosis
+from backsight.diagnosis._robust import SIGMA
+from backsight.signals import Run, describe, family, member
+
+__all__ = ["Move", "Timeline", "timeline"]
+
+FAMILIES = (
+    "input_spread",
+    "spectral_radius",
+    "growth_rate",
+    "saturation",
+    "hidden_norm_mean",
+    "grad_norm",
+    "update_ratio",
+    "loss",
+)
+"""Signals whose moves are told; ``grad_norm`` and ``loss`` without members of parameters."""
+
+BEFORE = 400
+"""Iterations before the end that are looked at; the first half of them says what is usual."""
+
+SIGMAS = 6.0
+"""Robust standard deviations, of the logarithm where a signal is positive, that are a move."""
+
+GAP = 2
+"""Samples that may fall back into the usual without ending a move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A signal that left what was usual for it and did not come back."""
+
+    name: str
+    before: int
+    """Iterations before the end at which it left."""
+    usual: float
+    """Its median until then."""
+    extreme: float
+    """The value farthest from that."""
+
+    @property
+    def words(self) -> str:
+        """``the gradient norm before clipping rose from 0.4 to 212``."""
+        where = f" of {member(self.name)}" if member(self.name) else ""
+        how = "left" if not math.isfinite(self.extreme) else "rose from"
+        if how == "rose from" and self.extreme < self.usual:
+            how = "fell from"
+        to = f" to {self.extreme:.3g}" if math.isfinite(self.extreme) else " and was not finite"
+        signal = describe(self.name)
+        title = signal.title if signal else self.name
+        return f"the {title}{where} {how} {self.usual:.3g}{to}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The chain of moves, the first one first."""
+
+    end: int
+    """The iteration at which the loss was lost."""
+    code: str
+    """The finding that says so."""
+    moves: tuple[Move, ...]
+
+    @property
+    def words(self) -> str:
+        """In a sentence or two, each move with its lead."""
+        if not self.moves:
+            return (
+                f"At iteration {self.end:,} the loss was lost ({self.code}), and nothing recorded "
+                "had moved before."
+            )
+        told = "; ".join(f"{_lead(move.before)} {move.words}" for move in self.moves)
+        return f"The end was at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return {
+            "end": self.end,
+            "code": self.code,
+            "words": self.words,
+            "moves": [
+                {"signal": m.name, "before": m.before, "usual": m.usual, "extreme": m.extreme}
+                for m in self.moves
+            ],
+        }
+
+
+def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline | None:
+    """What moved first in a run whose loss was lost; None where it was not.
+
+    Args:
+        run: a run, or its folder.
+        found: its diagnosis, where it is known.
+
+    Raises:
+        RunError: the run cannot be read.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    found = diagnose(run) if found is None else found
+    ends = [
+        (int(finding.evidence.get("since", finding.iteration)), finding.code)
+        for finding in found.lasting
+        if finding.code in ("BS201", "BS203", "BS204")
+    ]
+    if not ends:
+        return None
+    end, code = min(ends)
+    moves = []
+    for name in run.names:
+        wanted = family(name) in FAMILIES and not run.is_profile(name)
+        if not wanted or (family(name) == "grad_norm" and member(name)):
+            continue
+        series = run.series(name)
+        move = _move(name, series.iterations, series.values.astype(np.float64), end)
+        if move is not None:
+            moves.append(move)
+    moves.sort(key=lambda move: (-move.before, FAMILIES.index(family(move.name)), move.name))
+    return Timeline(end, code, tuple(_one_a_family(moves)))
+
+
+def _move(
+    name: str, iterations: NDArray[np.int64], values: NDArray[np.float64], end: int
+) -> Move | None:
+    """When it left what was usual for good, if it did."""
+    inside = (iterations >= end - BEFORE) & (iterations <= end)
+    at, values = iterations[inside], values[inside]
+    reference = values[: len(values) // 2]
+    reference = reference[np.isfinite(reference)]
+    if len(reference) < 3 or len(at) < 6:
+        return None
+    scale = np.log if (reference > 0).all() else (lambda x: x)
+    middle = float(np.median(scale(reference)))
+    spread = SIGMA * float(np.median(np.abs(scale(reference) - middle)))
+    spread = max(spread, 0.02 if scale is np.log else 0.02 * abs(middle), 1e-12)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = ~(np.abs(scale(values) - middle) <= SIGMAS * spread)
+    if not away[-1]:
+        return None
+    first, back = len(away) - 1, 0
+    for i in range(len(away) - 1, len(away) // 2 - 1, -1):
+        back = 0 if away[i] else back + 1
+        if back > GAP:
+            break
+        if away[i]:
+            first = i
+    usual = float(np.median(reference))
+    moved = values[first:]
+    off = moved[~np.isfinite(moved)]
+    finite = moved[np.isfinite(moved)]
+    farthest = finite[np.abs(finite - usual).argmax()] if finite.size else off[0]
+    return Move(name, int(end - at[first]), usual, float(farthest))
+
+
+def _one_a_family(moves: Sequence[Move]) -> list[Move]:
+    """The first to move of each family: forty parameters that follow say no more."""
+    first: dict[str, Move] = {}
+    for move in moves:
+        first.setdefault(family(move.name), move)
+    return list(first.values())
+
+
+def _lead(before: int) -> str:
+    if not before:
+        return "in that iteration"
+    return f"{before:,} iteration{'s' * (before != 1)} before"

@@ -1,0 +1,140 @@
+"""A diagnosis on the terminal, and what the page says of it."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from backsight.diagnosis import Diagnosis, Finding, Timeline, explain
+from backsight.signals import Run, family
+
+__all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
+
+STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+PICTURES = {
+    "reach": "reach",
+    "loss": "loss",
+    "context_loss": "context",
+    "grad_norm": "gradient_norm",
+    "grad_norm_applied": "gradient_norm",
+    "hidden_norm": "hidden_norm",
+    "hidden_norm_mean": "hidden_norm_time",
+    "update_ratio": "update_ratio",
+}
+"""Where on the page a family of signals is drawn: the key of its figure."""
+
+
+def tally_words(finding: Finding) -> str:
+    """When it was seen, how often, and what came of it."""
+    words = f"from iteration {finding.iteration:,}"
+    if finding.count > 1:
+        words += f", seen {finding.count:,} times"
+    words += "".join(f", {name} {_plain(value)}" for name, value in finding.then.items())
+    if finding.over is not None and not finding.then:
+        words += f", over since {finding.over:,}"
+    return words
+
+
+def print_diagnosis(
+    run: Run, found: Diagnosis, chain: Timeline | None, console: Console | None = None
+) -> None:
+    """Findings, the gravest first; then what is healthy and what could not be judged."""
+    console = console or Console(highlight=False)
+
+    def say(text: str | Text = "") -> None:
+        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+
+    say(f"{run.path}: {run.iterations:,} iterations, {run.status}")
+    lasting = found.lasting
+    for finding in lasting:
+        line = Text("\n")
+        line.append(f"{finding.severity:8}", STYLES[finding.severity])
+        line.append(f"{finding.code} {finding.title}", "bold")
+        line.append(f"  {tally_words(finding)}", "dim")
+        say(line)
+        say(f"        {_sentence(finding.words)}")
+    if not lasting:
+        say("\nNothing was found.")
+    if chain is not None:
+        say(f"\n{chain.words}")
+    past = [f for f in found.findings if f not in lasting]
+    if past:
+        told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.over:,})" for f in past)
+        say(f"\nfor a while: {told}")
+    for outcome in ("healthy", "not finite", "not enough data"):
+        codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
+        if codes:
+            say(Text(f"\n{outcome}: {', '.join(v.code for v in codes)}", "dim"))
+    if lasting:
+        say(f"\nbacksight explain {lasting[0].code} tells causes and remedies.")
+
+
+def print_explanation(code: str, console: Console | None = None) -> None:
+    """Meaning, how it is decided, causes, remedies, source.
+
+    Raises:
+        SettingError: there is no such code.
+    """
+    console = console or Console(highlight=False)
+    known = explain(code)
+
+    def say(text: str | Text = "") -> None:
+        console.print(Text(text) if isinstance(text, str) else text)
+
+    head = Text(f"{known.code} {known.title}", "bold")
+    head.append(f"  {known.severity}", STYLES[known.severity])
+    say(head)
+    say(f"\n{known.meaning}")
+    say(Text("\nHow it is decided", "bold"))
+    say(known.decided)
+    say(Text("\nTypical causes", "bold"))
+    for line in known.causes:
+        say(f"  * {line}")
+    say(Text("\nWhat to try, in order", "bold"))
+    for number, line in enumerate(known.remedies, 1):
+        say(f"  {number}. {line}")
+    say(Text(f"\nSource: {known.source}", "dim"))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A finding on the page."""
+
+    finding: Finding
+    sentence: str
+    when: str
+    remedies: tuple[str, ...]
+    pictures: tuple[str, ...]
+    """Keys of the figures that show it."""
+
+
+def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
+    """What the page shows of each finding that lasts.
+
+    Args:
+        found: the diagnosis.
+        drawn: keys of the figures on the page.
+    """
+    shown = []
+    for finding in found.lasting:
+        keys = (PICTURES.get(family(name)) for name in finding.signals)
+        pictures = tuple(dict.fromkeys(key for key in keys if key in drawn))
+        shown.append(
+            Card(
+                finding,
+                _sentence(finding.words),
+                tally_words(finding),
+                explain(finding.code).remedies[:3],
+                tuple(key for key in pictures if key),
+            )
+        )
+    return shown
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _plain(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

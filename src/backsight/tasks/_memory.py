@@ -1,0 +1,125 @@
+"""What a memory task is, and batches of one: sequences whose loss needs an input long past."""
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.errors import SettingError
+
+__all__ = ["NO_LOSS", "Batches", "Inputs", "Kind", "MemoryTask", "Targets", "at_least", "one_hot"]
+
+Kind = Literal["classes", "value"]
+"""``classes`` for cross entropy in nats, ``value`` for the mean squared error."""
+
+Inputs = NDArray[np.float32]
+"""``(B, T, I)``."""
+
+Targets = NDArray[np.int64] | NDArray[np.float32]
+"""Classes ``(B, T)`` where every step has one, else ``(B,)``; a value ``(B, 1)``."""
+
+NO_LOSS = -1
+"""The target of a step that has none: no loss is taken there."""
+
+
+class MemoryTask(Protocol):
+    """Random sequences, and what is to be said of them.
+
+    A step counts from 0. What is asked at the last step alone is asked after the whole sequence
+    has been read; what is asked at step ``t`` of every step, after the input of step ``t``.
+    """
+
+    @property
+    def name(self) -> str:
+        """One word, as on the command line."""
+
+    @property
+    def steps(self) -> int:
+        """Length ``T`` of a sequence, all of it: as fed to the network."""
+
+    @property
+    def inputs(self) -> int:
+        """Input features ``I`` of a step."""
+
+    @property
+    def outputs(self) -> int:
+        """Output units ``O``."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which loss is taken."""
+
+    @property
+    def every_step(self) -> bool:
+        """Whether there are targets at every step, or at the last alone."""
+
+    @property
+    def lag(self) -> int:
+        """How many steps back the loss needs to see, at the least.
+
+        Let the oldest input that an answer depends on lie ``d`` steps before the step at which
+        it is given (0: the same step). The lag is the smallest ``d`` over all sequences and over
+        all answers that ask for the past in full: whatever is drawn, a model that sees no input
+        ``lag`` or more steps back cannot know the answer.
+        """
+
+    @property
+    def baseline(self) -> float:
+        """The best loss without memory, as the mean over the targets, in nats or squared units.
+
+        Of a guess that knows the task and which step it is, and nothing of the input.
+        """
+
+    def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, Targets]:
+        """Draw ``size`` sequences.
+
+        Returns:
+            inputs ``(B, T, I)`` in float32, and targets: classes in int64, ``(B, T)`` with -1
+            where no loss is taken, or ``(B,)`` at the last step; values in float32, ``(B, 1)``.
+        """
+
+
+class Batches:
+    """Fresh sequences of a task, batch after batch, reproducible by seed.
+
+    Args:
+        task: what to draw from.
+        size: sequences a batch.
+        seed: two streams with the same one yield the same batches.
+
+    Raises:
+        SettingError: ``size`` is not a whole number of at least 1.
+    """
+
+    def __init__(self, task: MemoryTask, size: int, *, seed: int) -> None:
+        at_least("size", size, 1, "a batch of sequences")
+        self.task = task
+        self.size = size
+        self._random = np.random.default_rng(seed)
+
+    def draw(self) -> tuple[Inputs, Targets]:
+        """The next batch: inputs and targets, as the task describes them."""
+        return self.task.batch(self.size, self._random)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands."""
+        return {"random": self._random.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where :meth:`state_dict` was taken."""
+        self._random.bit_generator.state = state["random"]
+
+
+def one_hot(symbols: NDArray[np.int64], size: int) -> Inputs:
+    """Symbols ``(…)`` as vectors ``(…, size)`` with a single 1."""
+    vectors: Inputs = np.eye(size, dtype=np.float32)[symbols]
+    return vectors
+
+
+def at_least(name: str, value: Any, least: int, of: str) -> None:
+    """Raise a SettingError unless ``value`` is a whole number of at least ``least``."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise SettingError(
+            f"{name} of {of} must be a whole number of at least {least}, not {value!r}"
+        )

@@ -1,0 +1,68 @@
+"""Mixture: half of the answers lie one step back, the other half far back."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.tasks._echo import check_echo
+from backsight.tasks._memory import NO_LOSS, Inputs, Kind, one_hot
+
+__all__ = ["Mixture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Say at every step which symbol was read one step before, or ``lag`` steps before.
+
+    Which of the two a step asks for is drawn evenly and told by a flag, the last feature: 1 asks
+    for the far one. The features before it are the symbols, of which one is 1, drawn evenly and
+    independently. The first ``lag`` steps carry no loss. The two halves share nothing: a model
+    that has learned the near one alone stands at half the baseline, and looks as if it learned.
+
+    Source: Backsight, after the short and long parts of a language model's loss.
+
+    Raises:
+        SettingError: ``lag`` is not from 2 up to below ``steps``, or ``symbols`` is below 2.
+    """
+
+    steps: int = 50
+    """Length ``T`` of a sequence."""
+    lag: int = 20
+    """Steps back to the far symbol."""
+    symbols: int = 8
+    """How many different ones."""
+
+    name: ClassVar[str] = "mixture"
+    kind: ClassVar[Kind] = "classes"
+    every_step: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_echo(self.steps, self.lag, self.symbols, 2, "mixture")
+
+    @property
+    def inputs(self) -> int:
+        """One a symbol, and the flag."""
+        return self.symbols + 1
+
+    @property
+    def outputs(self) -> int:
+        """One a symbol."""
+        return self.symbols
+
+    @property
+    def baseline(self) -> float:
+        """Every symbol is as likely as any other; the near half learned, half of that is left."""
+        return math.log(self.symbols)
+
+    def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
+        """Draw ``size`` sequences: inputs ``(B, T, symbols + 1)`` and classes ``(B, T)``."""
+        symbols = rng.integers(0, self.symbols, (size, self.steps))
+        far = rng.integers(0, 2, (size, self.steps))
+        targets = np.full((size, self.steps), NO_LOSS)
+        near = symbols[:, self.lag - 1 : -1]
+        targets[:, self.lag :] = np.where(far[:, self.lag :], symbols[:, : -self.lag], near)
+        flag = far[:, :, None].astype(np.float32)
+        return np.concatenate([one_hot(symbols, self.symbols), flag], axis=-1), targets
