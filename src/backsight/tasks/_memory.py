@@ -57,10 +57,11 @@ class MemoryTask(Protocol):
     def lag(self) -> int:
         """How many steps back the loss needs to see, at the least.
 
-        Let the oldest input that an answer depends on lie ``d`` steps before the step at which
-        it is given (0: the same step). The lag is the smallest ``d`` over all sequences and over
-        all answers that ask for the past in full: whatever is drawn, a model that sees no input
-        ``lag`` or more steps back cannot know the answer.
+        Let the oldest input that an answer needs lie ``d`` steps before the step at which the
+        answer is given (0: the same step). The lag is the smallest ``d`` over all sequences, and
+        where answers ask for different distances (a mixture), over those that ask for the far
+        one. So nothing older than the oldest needed input matters, and whatever is drawn, a model
+        that sees no input from ``lag`` or more steps back lacks something.
         """
 
     @property
