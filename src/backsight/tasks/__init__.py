@@ -3,7 +3,7 @@
 from backsight.tasks._adding import Adding
 from backsight.tasks._copying import Copying
 from backsight.tasks._echo import Echo
-from backsight.tasks._memory import NO_LOSS, Batches, MemoryTask
+from backsight.tasks._memory import NO_LOSS, Batches, Kind, MemoryTask
 from backsight.tasks._mixture import Mixture
 from backsight.tasks._ngrams import bigram_loss, unigram_loss
 from backsight.tasks._temporal_order import TemporalOrder
@@ -26,6 +26,7 @@ __all__ = [
     "Copying",
     "Corpus",
     "Echo",
+    "Kind",
     "MemoryTask",
     "Mixture",
     "Split",

@@ -36,6 +36,8 @@ class Adding:
     every_step: ClassVar[bool] = False
     baseline: ClassVar[float] = 1 / 6
     """The variance of the sum, which always answering 1 leaves."""
+    near_baseline: ClassVar[float] = 1 / 12
+    """The second number is known; the first one's variance is left."""
 
     def __post_init__(self) -> None:
         at_least("steps", self.steps, 2, "adding")

@@ -54,6 +54,11 @@ class Copying:
         """Blanks are certain; each of ten symbols costs ln 8. A mean over all steps."""
         return LENGTH * math.log(SYMBOLS) / self.steps
 
+    @property
+    def near_baseline(self) -> float:
+        """The same: every symbol lies the whole lag back."""
+        return self.baseline
+
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
         """Draw ``size`` sequences: inputs ``(B, T, 10)`` and classes ``(B, T)``, 9 of them."""
         shown = rng.integers(0, SYMBOLS, (size, LENGTH))

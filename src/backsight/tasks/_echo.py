@@ -56,6 +56,11 @@ class Echo:
         """Every symbol is as likely as any other."""
         return math.log(self.symbols)
 
+    @property
+    def near_baseline(self) -> float:
+        """The same: what was read later tells nothing."""
+        return self.baseline
+
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
         """Draw ``size`` sequences: inputs ``(B, T, symbols)`` and classes ``(B, T)``."""
         symbols = rng.integers(0, self.symbols, (size, self.steps))

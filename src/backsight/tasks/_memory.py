@@ -71,6 +71,15 @@ class MemoryTask(Protocol):
         Of a guess that knows the task and which step it is, and nothing of the input.
         """
 
+    @property
+    def near_baseline(self) -> float:
+        """The best loss with a memory shorter than the lag.
+
+        Of a model that knows the task and which step it is, and every input less than ``lag``
+        steps back. The same as ``baseline`` where nothing that near helps; only below it is the
+        oldest needed input in use.
+        """
+
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, Targets]:
         """Draw ``size`` sequences.
 

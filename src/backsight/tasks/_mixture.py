@@ -54,8 +54,13 @@ class Mixture:
 
     @property
     def baseline(self) -> float:
-        """Every symbol is as likely as any other; the near half learned, half of that is left."""
+        """Every symbol is as likely as any other."""
         return math.log(self.symbols)
+
+    @property
+    def near_baseline(self) -> float:
+        """The near half costs nothing, the far half is a guess."""
+        return self.baseline / 2
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
         """Draw ``size`` sequences: inputs ``(B, T, symbols + 1)`` and classes ``(B, T)``."""

@@ -40,6 +40,8 @@ class TemporalOrder:
     kind: ClassVar[Kind] = "classes"
     every_step: ClassVar[bool] = False
     baseline: ClassVar[float] = math.log(RELEVANT**2)
+    near_baseline: ClassVar[float] = math.log(RELEVANT)
+    """The second symbol is known, the first is not."""
 
     def __post_init__(self) -> None:
         at_least("steps", self.steps, 10, "temporal order")
