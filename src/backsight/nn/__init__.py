@@ -7,12 +7,20 @@ from backsight.nn._choices import Cell, Init
 
 if TYPE_CHECKING:
     from backsight.nn._init import initialise
-    from backsight.nn._models import CharModel, State, count_parameters, detach, generate
+    from backsight.nn._models import (
+        CharModel,
+        SequenceModel,
+        State,
+        count_parameters,
+        detach,
+        generate,
+    )
 
 __all__ = [
     "Cell",
     "CharModel",
     "Init",
+    "SequenceModel",
     "State",
     "count_parameters",
     "detach",
@@ -24,6 +32,7 @@ __getattr__ = lazy(
     __name__,
     {
         "CharModel": "backsight.nn._models",
+        "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
         "count_parameters": "backsight.nn._models",
         "detach": "backsight.nn._models",

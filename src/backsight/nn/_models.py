@@ -1,4 +1,4 @@
-"""The lab's model: characters → recurrent layer → next character."""
+"""The lab's models: features, or characters → recurrent layer → answers."""
 
 import torch
 from torch import Tensor, nn
@@ -7,24 +7,84 @@ from torch.nn import functional
 from backsight.nn._choices import Cell, Init
 from backsight.nn._init import initialise
 
-__all__ = ["CharModel", "State", "count_parameters", "detach", "generate"]
+__all__ = ["CharModel", "SequenceModel", "State", "count_parameters", "detach", "generate"]
 
 State = Tensor | tuple[Tensor, Tensor]
 """Hidden state ``(layers, B, H)``; for an LSTM the pair of hidden and cell state."""
 
 
-class CharModel(nn.Module):
-    """Embedding or one-hot → ``nn.RNN``/``GRU``/``LSTM`` → linear.
+class SequenceModel(nn.Module):
+    """Features → ``nn.RNN``/``GRU``/``LSTM`` → linear.
 
     Args:
-        vocabulary: number of characters ``V``.
+        inputs: features ``I`` of a step.
+        outputs: output units ``O``.
         cell: ``rnn`` (tanh), ``rnn-relu``, ``gru`` or ``lstm``.
         hidden: hidden units ``H``.
         layers: stacked recurrent layers.
-        embedding: size of the embedding, or 0 for one-hot input.
         dropout: between recurrent layers.
         init: see :func:`backsight.nn.initialise`.
         gain: scales the recurrent matrices.
+        every_step: answer at every step, or at the last alone.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        cell: Cell = "rnn",
+        hidden: int = 128,
+        layers: int = 1,
+        dropout: float = 0.0,
+        init: Init = "default",
+        gain: float = 1.0,
+        every_step: bool = True,
+    ) -> None:
+        super().__init__()
+        self.every_step = every_step
+        self.rnn: nn.RNNBase
+        match cell:
+            case "lstm":
+                self.rnn = nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=dropout)
+            case "gru":
+                self.rnn = nn.GRU(inputs, hidden, layers, batch_first=True, dropout=dropout)
+            case "rnn" | "rnn-relu":
+                self.rnn = nn.RNN(
+                    inputs,
+                    hidden,
+                    layers,
+                    nonlinearity="tanh" if cell == "rnn" else "relu",
+                    batch_first=True,
+                    dropout=dropout,
+                )
+        self.head = nn.Linear(hidden, outputs)
+        initialise(self.rnn, init, gain)
+        if init == "smart-tanh":  # Pascanu et al. draw the output weights alike
+            nn.init.normal_(self.head.weight, std=0.01)
+            nn.init.zeros_(self.head.bias)
+
+    def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Answer.
+
+        Args:
+            features: shape ``(B, T, I)``, of any floating dtype.
+            state: where to start; zeros by default.
+
+        Returns:
+            outputs ``(B, T, O)``, or ``(B, O)`` of the last step alone; the state after it.
+        """
+        states, state = self.rnn(features.to(self.head.weight.dtype), state)
+        return self.head(states if self.every_step else states[:, -1]), state
+
+
+class CharModel(SequenceModel):
+    """Embedding or one-hot → ``nn.RNN``/``GRU``/``LSTM`` → linear: the next character.
+
+    Args:
+        vocabulary: number of characters ``V``.
+        embedding: size of the embedding, or 0 for one-hot input.
+        cell, hidden, layers, dropout, init, gain: as of :class:`SequenceModel`.
     """
 
     def __init__(
@@ -39,30 +99,18 @@ class CharModel(nn.Module):
         init: Init = "default",
         gain: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            embedding or vocabulary,
+            vocabulary,
+            cell=cell,
+            hidden=hidden,
+            layers=layers,
+            dropout=dropout,
+            init=init,
+            gain=gain,
+        )
         self.vocabulary = vocabulary
         self.embed = nn.Embedding(vocabulary, embedding) if embedding else None
-        size = embedding or vocabulary
-        self.rnn: nn.RNNBase
-        match cell:
-            case "lstm":
-                self.rnn = nn.LSTM(size, hidden, layers, batch_first=True, dropout=dropout)
-            case "gru":
-                self.rnn = nn.GRU(size, hidden, layers, batch_first=True, dropout=dropout)
-            case "rnn" | "rnn-relu":
-                self.rnn = nn.RNN(
-                    size,
-                    hidden,
-                    layers,
-                    nonlinearity="tanh" if cell == "rnn" else "relu",
-                    batch_first=True,
-                    dropout=dropout,
-                )
-        self.head = nn.Linear(hidden, vocabulary)
-        initialise(self.rnn, init, gain)
-        if init == "smart-tanh":  # Pascanu et al. draw the output weights alike
-            nn.init.normal_(self.head.weight, std=0.01)
-            nn.init.zeros_(self.head.bias)
 
     def forward(self, codes: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Predict each next character.
@@ -75,11 +123,10 @@ class CharModel(nn.Module):
             logits ``(B, T, V)``, and the state after the last step.
         """
         if self.embed is not None:
-            inputs = self.embed(codes)
+            features = self.embed(codes)
         else:
-            inputs = functional.one_hot(codes, self.vocabulary).to(self.head.weight.dtype)
-        outputs, state = self.rnn(inputs, state)
-        return self.head(outputs), state
+            features = functional.one_hot(codes, self.vocabulary)
+        return super().forward(features, state)
 
 
 def detach(state: State) -> State:
