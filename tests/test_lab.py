@@ -154,8 +154,8 @@ def test_the_view_is_told(small: dict[str, Any]) -> None:
         def update(self, iteration: int, latest: Mapping[str, float]) -> None:
             told.append(iteration)
 
-        def validated(self, iteration: int, loss: float, sample: str) -> None:
-            told.append(("validated", iteration, math.isfinite(loss), len(sample)))
+        def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
+            told.append(("validated", iteration, math.isfinite(scores["val_loss"]), len(sample)))
 
     train(Chars(**small, validate_every=10), view=View())
     assert told[0][0] == "begin"

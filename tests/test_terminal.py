@@ -133,7 +133,7 @@ def test_in_a_terminal_what_is_not_finite_is_spelled_out_in_red(bad: float, word
     console = lively()
     with TrainingView(20, console) as view:
         view.update(7, dict.fromkeys(LATEST, bad))
-        view.validated(7, bad, "")
+        view.validated(7, {"val_loss": bad}, "")
     assert shown(console).count(word) >= 6
     assert isinstance(console.file, StringIO)
     assert re.search(rf"\x1b\[1;31m *{word}", console.file.getvalue())
@@ -143,8 +143,8 @@ def test_in_a_terminal_what_is_not_finite_is_spelled_out_in_red(bad: float, word
 def test_a_validation_is_told_in_nats_and_bits(make: Callable[[], Console]) -> None:
     console = make()
     with TrainingView(2000, console) as view:
-        view.validated(1000, 2 * math.log(2), "[bold]he said\n\n  no[/x]")
-        view.validated(2000, math.nan, "")
+        view.validated(1000, {"val_loss": 2 * math.log(2)}, "[bold]he said\n\n  no[/x]")
+        view.validated(2000, {"val_loss": math.nan}, "")
     text = shown(console)
     assert "after 1,000 iterations: validation 1.386 nats, 2 bits a character" in text
     assert "after 2,000 iterations: validation NaN nats, NaN bits a character" in text

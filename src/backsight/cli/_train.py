@@ -7,11 +7,27 @@ from types import FrameType
 
 from backsight.cli._options import parse
 from backsight.errors import SettingError
-from backsight.lab import Chars
+from backsight.lab import (
+    Chars,
+    MemoryAdding,
+    MemoryCopying,
+    MemoryEcho,
+    MemoryMixture,
+    MemoryOrder,
+    Training,
+)
 
 __all__ = ["main"]
 
-TASKS = {"chars": "a character model on real text"}
+TASKS: dict[str, tuple[type[Training], str]] = {
+    "chars": (Chars, "a character model on real text"),
+    "order": (MemoryOrder, "memory: which two symbols came, and in which order"),
+    "adding": (MemoryAdding, "memory: the sum of two marked numbers"),
+    "copying": (MemoryCopying, "memory: ten symbols, to be repeated after a long wait"),
+    "echo": (MemoryEcho, "memory, as short as you like: the symbol of --lag steps before"),
+    "mixture": (MemoryMixture, "memory: half of the answers one step back, half --lag steps"),
+}
+"""Settings by task, and what it is."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,13 +35,13 @@ def main(arguments: Sequence[str]) -> int:
     task, *rest = arguments or ["--help"]
     if task in ("-h", "--help"):
         print("usage: backsight train TASK [options]\n")
-        for name, what in TASKS.items():
+        for name, (_, what) in TASKS.items():
             print(f"  {name:9} {what}")
         print("\nbacksight train TASK --help tells the options of each.")
         return 0
     if task not in TASKS:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
-    config = parse(Chars, f"backsight train {task}", rest)
+    config = parse(TASKS[task][0], f"backsight train {task}", rest)
 
     first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us: one speaks
     from rich.console import Console

@@ -3,12 +3,26 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Optional
+from typing import TYPE_CHECKING, ClassVar, Literal, Optional
 
 from backsight.errors import SettingError
 from backsight.nn import Cell, Init
 
-__all__ = ["Chars", "Optimizer", "Precision"]
+if TYPE_CHECKING:
+    from backsight.tasks import MemoryTask
+
+__all__ = [
+    "Chars",
+    "Memory",
+    "MemoryAdding",
+    "MemoryCopying",
+    "MemoryEcho",
+    "MemoryMixture",
+    "MemoryOrder",
+    "Optimizer",
+    "Precision",
+    "Training",
+]
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"]
@@ -21,34 +35,25 @@ worse (2.42, 2.20, 2.06): a factor of two is kept from wherever the edge is.
 
 
 @dataclass(frozen=True)
-class Chars:
-    """Train a character model on text, instrumented.
+class Training:
+    """What every run of the lab has."""
 
-    With no --text, the corpus is the Python standard library's own source.
-    """
+    task_name: ClassVar[str]
 
-    text: Optional[Path] = None
-    """A UTF-8 text file, or a folder of them."""
     cell: Cell = "rnn"
     """Recurrent cell; rnn is tanh."""
     layers: int = 1
     """Recurrent layers."""
     hidden: int = 128
     """Hidden units a layer."""
-    embedding: int = 0
-    """Size of the character embedding; 0 for one-hot input."""
     dropout: float = 0.0
     """Dropout between recurrent layers."""
     init: Init = "default"
     """Initialisation of the recurrent layers."""
     gain: float = 1.0
     """Factor on the initial recurrent matrices."""
-    seq_len: int = 64
-    """Time steps unrolled in an iteration."""
     batch: int = 32
     """Sequences in an iteration, over all processes."""
-    stateful: bool = True
-    """Carry the hidden state (detached) from window to window, or draw windows at random."""
     iterations: int = 2000
     """Optimizer steps."""
     optimizer: Optimizer = "adam"
@@ -62,44 +67,31 @@ class Chars:
     clip: Optional[float] = 1.0
     """Clip the gradient's global norm to this; None does not clip."""
     seed: int = 0
-    """Seed of everything random: weights, dropout, windows, samples."""
+    """Seed of everything random: weights, dropout, sequences, samples."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     precision: Precision = "32-true"
     """Arithmetic."""
     run: Optional[Path] = None
-    """Run folder to create; by default the next free runs/chars-CELL-N."""
+    """Run folder to create; by default the next free runs/TASK-CELL-N."""
     every: int = 25
     """Iterations between hidden-state profiles."""
     validate_every: Optional[int] = None
     """Iterations between validations; by default a tenth of the iterations."""
-    validate_chars: int = 50_000
-    """Validation characters, spread over the validation split (the corpus' last tenth)."""
-    sample_chars: int = 300
-    """Characters of text to generate at each validation."""
-    temperature: float = 0.7
-    """Temperature of generated text."""
     report: bool = True
     """At the end, write the page about the run: report.html in its folder."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "layers", "hidden", "seq_len", "batch", "iterations", "every", "validate_chars",
-        ):  # fmt: skip
-            self._require(name, getattr(self, name) >= 1, "a whole number of at least 1")
-        for name in ("embedding", "sample_chars", "seed"):
-            self._require(name, getattr(self, name) >= 0, "a whole number of at least 0")
-        for name in ("gain", "temperature", "lr", "clip"):
-            value = getattr(self, name)
-            good = value is None or (math.isfinite(value) and value > 0)
-            self._require(name, good, "a number above 0")
+        self._whole("layers", "hidden", "batch", "iterations", "every")
+        self._whole("seed", least=0)
+        self._positive("gain", "lr", "clip")
         for name in ("dropout", "momentum"):
             value = getattr(self, name)
             self._require(name, value is None or 0 <= value < 1, "a number from 0 up to below 1")
         good = math.isfinite(self.weight_decay) and self.weight_decay >= 0
         self._require("weight_decay", good, "a number of at least 0")
-        good = self.validate_every is None or self.validate_every >= 1
-        self._require("validate_every", good, "a whole number of at least 1")
+        if self.validate_every is not None:
+            self._whole("validate_every")
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
         if self.dropout and self.layers == 1:
             raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
@@ -129,3 +121,151 @@ class Chars:
         if not good:
             flag = "--" + name.replace("_", "-")
             raise SettingError(f"{flag} must be {expected}, not {getattr(self, name)}")
+
+    def _whole(self, *names: str, least: int = 1) -> None:
+        for name in names:
+            good = getattr(self, name) >= least
+            self._require(name, good, f"a whole number of at least {least}")
+
+    def _positive(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            good = value is None or (math.isfinite(value) and value > 0)
+            self._require(name, good, "a number above 0")
+
+
+@dataclass(frozen=True)
+class Chars(Training):
+    """Train a character model on text, instrumented.
+
+    With no --text, the corpus is the Python standard library's own source.
+    """
+
+    task_name: ClassVar[str] = "chars"
+
+    text: Optional[Path] = None
+    """A UTF-8 text file, or a folder of them."""
+    embedding: int = 0
+    """Size of the character embedding; 0 for one-hot input."""
+    seq_len: int = 64
+    """Time steps unrolled in an iteration."""
+    stateful: bool = True
+    """Carry the hidden state (detached) from window to window, or draw windows at random."""
+    validate_chars: int = 50_000
+    """Validation characters, spread over the validation split (the corpus' last tenth)."""
+    sample_chars: int = 300
+    """Characters of text to generate at each validation."""
+    temperature: float = 0.7
+    """Temperature of generated text."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("seq_len", "validate_chars")
+        self._whole("embedding", "sample_chars", least=0)
+        self._positive("temperature")
+
+
+@dataclass(frozen=True)
+class Memory(Training):
+    """Train on random sequences whose loss needs an input long past; a base of the tasks."""
+
+    steps: int = 50
+    """Length of a sequence, all of which is unrolled."""
+    validate_sequences: int = 2000
+    """Held-out sequences to validate on, always the same."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("validate_sequences")
+        _ = self.task  # checks its own settings
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MemoryOrder(Memory):
+    """Train on temporal order, instrumented: which two symbols came, and in which order.
+
+    The last step asks for a symbol of the first fifth of the sequence and one before its middle.
+    """
+
+    task_name: ClassVar[str] = "order"
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        from backsight.tasks import TemporalOrder
+
+        return TemporalOrder(self.steps)
+
+
+@dataclass(frozen=True)
+class MemoryAdding(Memory):
+    """Train on adding, instrumented: the sum of two marked numbers, one in each half."""
+
+    task_name: ClassVar[str] = "adding"
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        from backsight.tasks import Adding
+
+        return Adding(self.steps)
+
+
+@dataclass(frozen=True)
+class MemoryCopying(Memory):
+    """Train on copying, instrumented: ten symbols to be repeated at the end of the sequence."""
+
+    task_name: ClassVar[str] = "copying"
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        from backsight.tasks import Copying
+
+        return Copying(self.steps)
+
+
+@dataclass(frozen=True)
+class MemoryEcho(Memory):
+    """Train on echo, instrumented: at every step, the symbol read some steps before."""
+
+    task_name: ClassVar[str] = "echo"
+
+    lag: int = 5
+    """How many steps before."""
+    symbols: int = 8
+    """How many different ones."""
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        from backsight.tasks import Echo
+
+        return Echo(self.steps, self.lag, self.symbols)
+
+
+@dataclass(frozen=True)
+class MemoryMixture(Memory):
+    """Train on a mixture, instrumented: the symbol one step before, or many steps before.
+
+    A flag says which. A model that learns the near half alone ends at half the baseline.
+    """
+
+    task_name: ClassVar[str] = "mixture"
+
+    lag: int = 20
+    """Steps back to the far symbol."""
+    symbols: int = 8
+    """How many different ones."""
+
+    @property
+    def task(self) -> "MemoryTask":
+        """What to draw sequences from."""
+        from backsight.tasks import Mixture
+
+        return Mixture(self.steps, self.lag, self.symbols)

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn import functional
 
+from backsight.diagnosis import Facts, facts_from
 from backsight.errors import BacksightError, SettingError
-from backsight.lab._config import Chars
-from backsight.lab._validation import Validation
+from backsight.lab._config import Chars, Memory, Training
+from backsight.lab._lesson import Lesson, loss_of
+from backsight.lab._memory import Memorising
+from backsight.lab._text import Text
 from backsight.monitor import Monitor
-from backsight.nn import CharModel, State, count_parameters, detach, generate
+from backsight.nn import State, count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import Recorder, Run, free_name
-from backsight.tasks import Split, Streams, read_corpus, split_text
 
 __all__ = ["View", "train"]
 
@@ -30,20 +31,20 @@ _log = logging.getLogger("backsight")
 class View(Protocol):
     """Somebody watching: the terminal, or a test. Only the first process has one."""
 
-    def begin(self, run: Path, config: Chars, facts: Mapping[str, Any]) -> None:
+    def begin(self, run: Path, config: Training, facts: Mapping[str, Any]) -> None:
         """The run folder exists and training is about to start."""
 
     def update(self, iteration: int, latest: Mapping[str, float]) -> None:
         """``iteration`` iterations are done; ``latest`` has the newest known scalars."""
 
-    def validated(self, iteration: int, loss: float, sample: str) -> None:
-        """Validation loss in nats, and text the model wrote."""
+    def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
+        """Signals of a validation, ``val_loss`` first, and text the model wrote."""
 
 
 def train(
-    config: Chars, *, view: View | None = None, stop: Callable[[], bool] = lambda: False
+    config: Training, *, view: View | None = None, stop: Callable[[], bool] = lambda: False
 ) -> Run:
-    """Train a character model as ``config`` says and return its run.
+    """Train as ``config`` says, on text or on a memory task, and return the run.
 
     Under ``torchrun`` every process calls this, and ``config.batch`` is shared among them; the
     first one records. Seeds torch's global generator.
@@ -57,47 +58,30 @@ def train(
         BacksightError: the settings, the text or the run folder cannot be used.
     """
     fabric = _fabric(config)
-    split = split_text(read_corpus(config.text))
-    validation = Validation(
-        split,
-        batch=config.batch,
-        steps=config.seq_len,
-        characters=config.validate_chars,
-        stateful=config.stateful,
-    )
-    streams = Streams(split.train, config.batch, stateful=config.stateful, seed=config.seed)
-    streams.check(config.seq_len)
+    lesson = _lesson(config)
     torch.manual_seed(config.seed)
-    model = CharModel(
-        len(split.vocabulary),
-        cell=config.cell,
-        hidden=config.hidden,
-        layers=config.layers,
-        embedding=config.embedding,
-        dropout=config.dropout,
-        init=config.init,
-        gain=config.gain,
-    )
+    model = lesson.model()
     # After the weights are drawn: dropout must differ from process to process.
     torch.manual_seed(config.seed + fabric.global_rank)
     wrapped, optimizer = fabric.setup(model, _optimizer(config, model))
-    loop = _Loop(config, fabric, wrapped, optimizer, streams)
-    path = fabric.broadcast(config.run or free_name(Path("runs"), f"chars-{config.cell}"))
+    loop = _Loop(config, fabric, wrapped, optimizer, lesson)
+    path = fabric.broadcast(
+        config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
+    )
     if fabric.is_global_zero:
         facts = {
-            "origin": split.origin,
-            "train_characters": len(split.train),
-            "validation_characters": len(split.validation),
-            "vocabulary": len(split.vocabulary),
+            **lesson.facts(),
             "parameters": count_parameters(model),
             "device": str(fabric.device),
             "processes": fabric.world_size,
-            "baselines": validation.baselines(),
         }
-        with Recorder(path, kind="train chars", config=_settings(config), seed=config.seed) as r:
+        kind = f"train {config.task_name}"
+        with Recorder(path, kind=kind, config=_settings(config), seed=config.seed) as r:
             r.event("setup", 0, facts)
-            with Monitor(model, optimizer.optimizer, r, every=config.every) as monitor:
-                scribe = _Scribe(config, fabric, model, split, validation, monitor, r, view)
+            with Monitor(
+                model, optimizer.optimizer, r, every=config.every, facts=_judged_by(facts)
+            ) as monitor:
+                scribe = _Scribe(config, fabric, model, lesson, monitor, r, view)
                 scribe.show("begin", path, config, facts)
                 reason = loop.run(scribe, stop)
             r.close(reason=reason)
@@ -123,13 +107,13 @@ class _Loop:
     """Forward, backward, clip, step; the same in every process."""
 
     def __init__(
-        self, config: Chars, fabric: Fabric, model: nn.Module, optimizer: Any, streams: Streams
+        self, config: Training, fabric: Fabric, model: nn.Module, optimizer: Any, lesson: Lesson
     ) -> None:
         self._config = config
         self._fabric = fabric
         self._model = model
         self._optimizer = optimizer
-        self._streams = streams
+        self._lesson = lesson
 
     def run(self, scribe: "_Scribe | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
@@ -146,11 +130,11 @@ class _Loop:
 
     def _step(self, state: State | None, scribe: "_Scribe | None") -> State:
         config, fabric, optimizer = self._config, self._fabric, self._optimizer
-        inputs, targets, fresh = self._streams.window(config.seq_len)
+        inputs, targets, fresh = self._lesson.draw()
         mine = slice(fabric.global_rank, None, fabric.world_size)
         with self._arithmetic():
-            logits, state = self._model(self._put(inputs[mine]), None if fresh else state)
-        loss = functional.cross_entropy(logits.flatten(0, 1), self._put(targets[mine]).flatten())
+            outputs, state = self._model(self._put(inputs[mine]), None if fresh else state)
+        loss = loss_of(self._lesson.kind, outputs, self._put(targets[mine]))
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         # Loss scaling is divided out first: a norm, and a clip, means true gradients.
@@ -169,8 +153,8 @@ class _Loop:
         """Fabric casts what a module returns to the default dtype, which would round float64."""
         return self._fabric.autocast() if self._config.precision == "64-true" else nullcontext()
 
-    def _put(self, codes: Any) -> Tensor:
-        return torch.tensor(codes).to(self._fabric.device, non_blocking=True)
+    def _put(self, numbers: Any) -> Tensor:
+        return torch.tensor(numbers).to(self._fabric.device, non_blocking=True)
 
     def _agree(self, stop: bool) -> bool:
         """All processes stop together, when the first one is asked to."""
@@ -185,11 +169,10 @@ class _Scribe:
 
     def __init__(
         self,
-        config: Chars,
+        config: Training,
         fabric: Fabric,
-        model: CharModel,
-        split: Split,
-        validation: Validation,
+        model: nn.Module,
+        lesson: Lesson,
         monitor: Monitor,
         recorder: Recorder,
         view: View | None,
@@ -198,34 +181,29 @@ class _Scribe:
         self._config = config
         self._fabric = fabric
         self._model = model
-        self._split = split
-        self._validation = validation
+        self._lesson = lesson
         self._recorder = recorder
         self._view = view
-        # A generator of its own: sampling must not move training's random numbers.
-        self._generator = torch.Generator().manual_seed(config.seed)
 
     def iteration_ended(self, iteration: int, *, last: bool) -> None:
         """``iteration`` iterations are done."""
-        config = self._config
+        config, steps = self._config, self._lesson.steps
         due = iteration % config.validation_interval == 0 or last
         if due:
             self._validate(iteration)
-        self.monitor.iteration_ended(seq_len=config.seq_len, tokens=config.batch * config.seq_len)
+        self.monitor.iteration_ended(seq_len=steps, tokens=config.batch * steps)
         if last:
             self.monitor.collect()
         self.show("update", iteration, self.monitor.latest)
 
     def _validate(self, iteration: int) -> None:
         with self.monitor.aside(), self._fabric.autocast():
-            loss = self._validation.loss(self._model)
-            sample = self._sample()
-        self.monitor.log(val_loss=loss)
+            scores = self._lesson.scores(self._model)
+            sample = self._lesson.sample(self._model)
+        self.monitor.log(**scores)
         if sample:
-            self._recorder.event(
-                "sample", iteration - 1, {"text": sample, "temperature": self._config.temperature}
-            )
-        self.show("validated", iteration, loss, sample)
+            self._recorder.event("sample", iteration - 1, sample)
+        self.show("validated", iteration, scores, sample.get("text", ""))
 
     def show(self, what: str, *news: Any) -> None:
         """A terminal that cannot show something must not end the training."""
@@ -236,19 +214,24 @@ class _Scribe:
             self._view = None
             _log.warning("backsight: the view failed and is switched off: %r", error)
 
-    def _sample(self) -> str:
-        vocabulary = self._split.vocabulary
-        start = int(vocabulary.encode("\n")[0])
-        was_training = self._model.training
-        self._model.eval()
-        codes = generate(
-            self._model, start, self._config.sample_chars, self._config.temperature, self._generator
-        )
-        self._model.train(was_training)
-        return vocabulary.decode(codes.numpy())
+
+def _lesson(config: Training) -> Lesson:
+    match config:
+        case Chars():
+            return Text(config)
+        case Memory():
+            return Memorising(config)
+    raise SettingError(f"train needs Chars or a Memory task to learn, not {type(config).__name__}")
 
 
-def _fabric(config: Chars) -> Fabric:
+def _judged_by(facts: Mapping[str, Any]) -> Facts:
+    """What the rules of the diagnosis are told, as they read it of a run that has ended."""
+    baselines = facts["baselines"]
+    baseline = baselines.get("memoryless", baselines.get("unigram"))
+    return facts_from({"lag": facts.get("lag"), "baseline": baseline})
+
+
+def _fabric(config: Training) -> Fabric:
     """Fabric on one device, or on the processes that torchrun started."""
     name, _, index = config.device.partition(":")
     available = {
@@ -280,7 +263,7 @@ def _fabric(config: Chars) -> Fabric:
     return fabric
 
 
-def _optimizer(config: Chars, model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:
     rate, decay = config.rate, config.weight_decay
     match config.optimizer:
         case "sgd" | "momentum":
@@ -293,7 +276,7 @@ def _optimizer(config: Chars, model: nn.Module) -> torch.optim.Optimizer:
             return kind(model.parameters(), lr=rate, betas=betas, weight_decay=decay)
 
 
-def _settings(config: Chars) -> dict[str, Any]:
+def _settings(config: Training) -> dict[str, Any]:
     """The settings as given, with the defaults in force filled in."""
     return {
         **asdict(config),

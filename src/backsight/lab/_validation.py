@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
+from backsight.lab._lesson import loss_of, precise
 from backsight.nn import State
 from backsight.tasks import Split, bigram_loss, unigram_loss, windows
 
@@ -55,11 +55,8 @@ class Validation:
             if fresh or not self._stateful:
                 state = None
             logits, state = model(torch.tensor(inputs, device=device), state)
-            flat = torch.tensor(targets, device=device).flatten()
-            # float32 at least: a bf16 sum over thousands of positions would round badly.
-            logits = logits.flatten(0, 1)
-            logits = logits if logits.dtype == torch.float64 else logits.float()
-            total += functional.cross_entropy(logits, flat, reduction="sum").cpu()
-            count += flat.numel()
+            asked = torch.tensor(targets, device=device)
+            total += loss_of("classes", precise(logits), asked, "sum").cpu()
+            count += asked.numel()
         model.train(was_training)
         return float(total / count)

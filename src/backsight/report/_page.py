@@ -13,6 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from backsight.errors import RunError
+from backsight.report._task_words import is_memory, memory_tiles
 from backsight.report._words import duration, median, number, samples, setup, summary
 from backsight.report.figures import FIGURES
 from backsight.signals import Run
@@ -79,12 +80,7 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     """The numbers to see first: value, what it is, a note."""
     tiles = [(f"{run.iterations:,}", "iterations", duration(run.duration))]
     if run.members("val_loss", profile=False) == ("val_loss",):
-        _, loss = run.last("val_loss")
-        tiles.append((number(loss / math.log(2)), "bits a character", "validation"))
-        bigram = setup(run).get("baselines", {}).get("bigram")
-        if bigram:
-            note = "bits, for comparison: counting pairs"
-            tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
+        tiles += _validation_tiles(run, run.last("val_loss")[1])
     elif run.members("loss", profile=False) == ("loss",):
         tiles.append((number(run.last("loss")[1]), "loss", "last iteration"))
     if run.members("grad_norm", profile=False) == ("grad_norm",):
@@ -94,6 +90,21 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
         broken = len(values) - len(finite)
         note = f"{broken:,} not finite" if broken else "all finite"
         tiles.append((number(middle), "median gradient norm", note))
+    return tiles
+
+
+def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
+    facts = setup(run)
+    if not facts:
+        return [(number(loss), "validation loss", "")]
+    if is_memory(facts):
+        known = run.members("val_error", profile=False) == ("val_error",)
+        return memory_tiles(facts, loss, run.last("val_error")[1] if known else None)
+    tiles = [(number(loss / math.log(2)), "bits a character", "validation")]
+    bigram = facts.get("baselines", {}).get("bigram")
+    if bigram:
+        note = "bits, for comparison: counting pairs"
+        tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
     return tiles
 
 

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from backsight.report._words import number
+from backsight.report._numbers import number
+from backsight.report._task_words import is_memory, memory_goal, memory_task, memory_validation
 from backsight.signals import family, member
 
 __all__ = ["TrainingView"]
@@ -38,6 +39,8 @@ class TrainingView:
         self._began = self._line = time.monotonic()
         self._done = 0
         self._latest: Mapping[str, float] = {}
+        self._memory: Mapping[str, Any] | None = None
+        """What is known of a memory task; None for text."""
         self._progress = Progress(
             TextColumn("[bold]training"),
             BarColumn(bar_width=None),
@@ -63,21 +66,26 @@ class TrainingView:
             self._live.stop()
 
     def begin(self, run: Path, config: Any, facts: Mapping[str, Any]) -> None:
-        """Say what is about to be trained, on what, and what counting alone would achieve."""
-        base = facts["baselines"]
+        """Say what is about to be trained, on what, and what is to beat."""
         self._say(
             f"{run}  {config.layers}-layer {config.cell} of {config.hidden} units, "
             f"{facts['parameters']:,} parameters, on {facts['device']}"
             + (f" × {facts['processes']}" if facts["processes"] > 1 else "")
         )
-        self._say(
-            f"{facts['origin']}: {facts['train_characters']:,} characters to learn from, "
-            f"{facts['vocabulary']} different ones"
-        )
-        self._say(
-            f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
-            f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
-        )
+        self._memory = facts if is_memory(facts) else None
+        if self._memory:
+            self._say(memory_task(facts))
+            self._say(memory_goal(facts))
+        else:
+            base = facts["baselines"]
+            self._say(
+                f"{facts['origin']}: {facts['train_characters']:,} characters to learn from, "
+                f"{facts['vocabulary']} different ones"
+            )
+            self._say(
+                f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
+                f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
+            )
         self._began = self._line = time.monotonic()
         self._progress.reset(self._task)
 
@@ -90,12 +98,15 @@ class TrainingView:
             self._line = time.monotonic()
             self._say(self._plain())
 
-    def validated(self, iteration: int, loss: float, sample: str) -> None:
-        """Validation loss in nats, and what the model wrote."""
+    def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
+        """Signals of a validation, ``val_loss`` among them, and what the model wrote."""
+        loss = scores["val_loss"]
         line = Text(f"after {iteration:,} iterations: validation ")
-        line.append(
-            f"{number(loss)} nats, {number(loss / math.log(2))} bits a character", _style(loss)
-        )
+        if self._memory:
+            line.append(memory_validation(self._memory, scores), _style(loss))
+        else:
+            bits = number(loss / math.log(2))
+            line.append(f"{number(loss)} nats, {bits} bits a character", _style(loss))
         self._console.print(line)
         if sample and self._lively:
             first = " ".join(sample.split())
@@ -114,7 +125,8 @@ class TrainingView:
         shown = []
         if "loss" in latest:
             shown.append(("loss", latest["loss"]))
-            shown.append(("bits/char", latest["loss"] / math.log(2)))
+            if not self._memory:
+                shown.append(("bits/char", latest["loss"] / math.log(2)))
         if "grad_norm" in latest:
             shown.append((self._norm("grad"), latest["grad_norm"]))
         hidden = [name for name in latest if family(name) == "hidden_norm_mean"]
@@ -126,7 +138,8 @@ class TrainingView:
             label = "reach" + (f" {member(name)}" if len(horizons) > 1 else "")
             shown.append((label, latest[name]))
         if "tokens_per_second" in latest:
-            shown.append(("chars/s", latest["tokens_per_second"]))
+            pace = "steps/s" if self._memory else "chars/s"
+            shown.append((pace, latest["tokens_per_second"]))
         return shown
 
     def _plain(self) -> str:
@@ -149,7 +162,7 @@ class TrainingView:
             return number(value)
         if name.startswith("reach"):  # steps back of those there are
             return f"{value:.0f}/{self._latest.get('seq_len', math.nan) - 1:.0f}"
-        return f"{value:,.0f}" if name == "chars/s" else number(value)
+        return f"{value:,.0f}" if name.endswith("/s") else number(value)
 
 
 def _style(value: float) -> str:

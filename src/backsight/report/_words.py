@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.report._numbers import duration, median, number
+from backsight.report._task_words import is_memory, memory_learning, memory_task, text_learning
 from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
 
 __all__ = ["duration", "median", "number", "reach_sentences", "samples", "setup", "summary"]
@@ -16,28 +18,6 @@ CELLS = {
     "gru": "GRU",
     "lstm": "LSTM",
 }
-
-
-def number(value: float) -> str:
-    """Four significant digits; a non-finite number by its name."""
-    if not math.isfinite(value):
-        return spell(value)
-    return f"{value:.4g}"
-
-
-def median(values: NDArray[np.floating[Any]]) -> float:
-    """The middle value, the lower of two: their mean might overflow."""
-    return float(np.percentile(values, 50, method="lower"))
-
-
-def duration(seconds: float) -> str:
-    """``58 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def setup(run: Run) -> dict[str, Any]:
@@ -86,14 +66,18 @@ def _what(run: Run) -> str:
         return f"{done}."
     layers = config["layers"]
     size = f"{layers} layer{'s' * (layers > 1)} of {config['hidden']} units"
+    if is_memory(facts):
+        data, each, unit = memory_task(facts), "sequences each", "steps"
+    else:
+        data = f"{facts['origin']} ({facts['train_characters']:,} characters to learn from)"
+        each, unit = f"sequences of {config['seq_len']} characters each", "characters"
     speed = ""
     if run.members("tokens_per_second", profile=False):
         pace = np.median(run["tokens_per_second"])
-        speed = f", {pace:,.0f} characters a second"
+        speed = f", {pace:,.0f} {unit} a second"
     return (
         f"{CELLS.get(config['cell'], config['cell'])}, {size}, {facts['parameters']:,} parameters, "
-        f"on {facts['origin']} ({facts['train_characters']:,} characters to learn from): {done}, "
-        f"{config['batch']} sequences of {config['seq_len']} characters each{speed}."
+        f"on {data}: {done}, {config['batch']} {each}{speed}."
     )
 
 
@@ -115,26 +99,15 @@ def _learning(run: Run) -> str:
     iteration, loss = run.last("val_loss")
     if not math.isfinite(loss):
         return f"The validation loss is {spell(loss)}: the model's predictions are not finite."
-    text = (
-        f"After {iteration + 1:,} iterations the validation loss is {loss:.3f} nats, or "
-        f"{loss / math.log(2):.3f} bits, a character"
-    )
-    baselines = setup(run).get("baselines")
-    if not baselines:
-        return f"{text}."
-    unigram, bigram = baselines["unigram"], baselines["bigram"]
-    if loss < bigram:
-        verdict = "it is better than both: it uses more context than the previous character"
-    elif loss < unigram:
-        verdict = (
-            "it is no better than pairs: it has learned less than the previous character tells"
-        )
+    facts = setup(run)
+    if is_memory(facts):
+        known = run.members("val_error", profile=False) == ("val_error",)
+        learned = memory_learning(facts, loss, run.last("val_error")[1] if known else None)
+    elif facts:
+        learned = text_learning(loss, facts.get("baselines"))
     else:
-        verdict = "it has not learned even which characters are frequent"
-    return (
-        f"{text}. On the same text, guessing from how often each character occurs costs "
-        f"{unigram:.3f} nats, from pairs of characters {bigram:.3f}; {verdict}."
-    )
+        learned = number(loss)
+    return f"After {iteration + 1:,} iterations the validation loss is {learned}."
 
 
 def _gradient(run: Run) -> str:

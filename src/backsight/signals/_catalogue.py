@@ -52,7 +52,7 @@ _DEFINITIONS = (
         title="training loss",
         formula="L, the scalar that backward was called on, without any loss scaling",
         axes=("iteration",),
-        unit="nats per character (text)",
+        unit="nats per character (text) or per answer (memory tasks), or a squared error (adding)",
         reduction="as the loss itself; mean over data-parallel processes",
         cost="none: the value is already there",
         source="the training loop",
@@ -327,13 +327,25 @@ _DEFINITIONS = (
     Signal(
         name="val_loss",
         title="validation loss",
-        formula="mean of -ln p(next character) over the validation windows; divided by ln 2 it "
-        "is bits a character",
+        formula="mean of -ln p(target) over the validation windows of a text, where divided by "
+        "ln 2 it is bits a character, or over held-out sequences of a memory task; of adding, mean "
+        "squared error",
         axes=("iteration",),
-        unit="nats per character (text)",
-        reduction="mean over positions",
-        cost="forward passes over the validation windows, every validate_every iterations",
+        unit="nats per character (text) or per answer (memory tasks), or a squared error (adding)",
+        reduction="mean over positions that have a target",
+        cost="forward passes over what is held out, every validate_every iterations",
         source="the training loop",
+    ),
+    Signal(
+        name="val_error",
+        title="wrong answers",
+        formula="share of held-out targets that are not the likeliest class; outputs that are not "
+        "finite are wrong",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over positions that have a target",
+        cost="none: shared with val_loss",
+        source="the training loop, in memory tasks with classes",
     ),
 )
 

@@ -46,7 +46,8 @@ FIGURES = (
         "Loss",
         "What the training minimises. In a run on text, below the bigram line the network uses "
         "more than the previous character; at the unigram line it has only learned which are "
-        "frequent.",
+        "frequent. In a memory task, at the memoryless line it guesses; only below the lowest line "
+        "does it use the oldest input that it needs.",
         loss,
     ),
     Entry(

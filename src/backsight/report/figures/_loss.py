@@ -4,6 +4,8 @@ import math
 
 import plotly.graph_objects as go
 
+from backsight.report._numbers import number
+from backsight.report._task_words import is_memory, loss_unit
 from backsight.report._thin import Thinned
 from backsight.report._words import setup
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
@@ -13,12 +15,13 @@ __all__ = ["loss"]
 
 
 def loss(run: Run) -> go.Figure:
-    """Loss an iteration in nats a character, with baselines where the run has them."""
+    """Loss an iteration, in the task's unit, with baselines where the run has them."""
     training = run.members("loss", profile=False)
     validation = run.members("val_loss", profile=False)
     if not training and not validation:
         return empty("no loss was recorded in this run")
-    fig = figure("loss, nats a character" if setup(run) else "loss")
+    facts = setup(run)
+    fig = figure(", ".join(filter(None, ("loss", loss_unit(facts)))))
     drawn: list[Thinned] = []
     for names, what, mode in (
         (training, "training", "lines"),
@@ -31,9 +34,10 @@ def loss(run: Run) -> go.Figure:
     logarithmic = wide_range(drawn)
     if logarithmic:
         log_axis(fig, drawn)
-    for name, value in setup(run).get("baselines", {}).items():
+    for name, value in facts.get("baselines", {}).items():
         line = {"color": COLOURS[5], "width": 1, "dash": "dot"}
-        label = f"{name} {value:.2f} ({value / math.log(2):.2f} bits)"
+        bits = f"{value:.2f} ({value / math.log(2):.2f} bits)"
+        label = f"{name} {number(value) if is_memory(facts) else bits}"
         if logarithmic:  # over decades they lie too close together to be labelled in place
             fig.add_hline(y=value, line=line, name=label, showlegend=True)
         else:

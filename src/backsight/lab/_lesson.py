@@ -1,0 +1,56 @@
+"""What the training loop needs to know of a task: batches, a model, a loss, a validation."""
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backsight.tasks import NO_LOSS, Kind
+
+__all__ = ["Lesson", "loss_of", "precise"]
+
+
+class Lesson(Protocol):
+    """What a run learns."""
+
+    kind: Kind
+    """Which loss is taken."""
+    steps: int
+    """Steps ``T`` of a batch."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's ``setup`` tells of it; ``baselines`` by name among them."""
+
+    def model(self) -> nn.Module:
+        """A fresh model: ``model(inputs, state) -> (outputs, state)``."""
+
+    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """The next batch: inputs, targets, and whether the hidden state must start afresh."""
+
+    def scores(self, model: nn.Module) -> dict[str, float]:
+        """Signals of a validation, ``val_loss`` among them; the model keeps its mode."""
+
+    def sample(self, model: nn.Module) -> dict[str, Any]:
+        """What the model makes by itself, as the body of an event; empty where it makes nothing."""
+
+
+def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+    """Cross entropy in nats, or squared error.
+
+    Args:
+        kind: which of the two.
+        outputs: ``(…, O)``.
+        targets: classes ``(…)``, -1 where no loss is taken; or values ``(…, O)``.
+        reduction: ``mean`` or ``sum`` over what has a target.
+    """
+    if kind == "value":
+        return functional.mse_loss(outputs, targets.to(outputs.dtype), reduction=reduction)
+    return functional.cross_entropy(
+        outputs.flatten(0, -2), targets.flatten(), ignore_index=NO_LOSS, reduction=reduction
+    )
+
+
+def precise(outputs: Tensor) -> Tensor:
+    """As float32 at least: a bf16 sum over thousands of positions would round badly."""
+    return outputs if outputs.dtype.itemsize == 8 else outputs.float()

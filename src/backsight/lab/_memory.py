@@ -1,0 +1,106 @@
+"""The lesson of a memory task: fresh random sequences, and held-out ones to validate on."""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from backsight.lab._config import Memory
+from backsight.lab._lesson import loss_of, precise
+from backsight.nn import SequenceModel
+from backsight.tasks import NO_LOSS, Batches
+
+__all__ = ["HELD_OUT", "Memorising"]
+
+HELD_OUT = 2**32
+"""Seed of the held-out sequences: no run's own, which are all below it."""
+
+AT_ONCE = 250
+"""Sequences validated at once: enough to be fast, few enough for a thousand steps of a GRU."""
+
+
+class Memorising:
+    """Answers about an input long past.
+
+    Args:
+        config: the settings.
+    """
+
+    def __init__(self, config: Memory) -> None:
+        self.task = config.task
+        self.kind = self.task.kind
+        self.steps = self.task.steps
+        self._config = config
+        self._batches = Batches(self.task, config.batch, seed=config.seed)
+
+    def facts(self) -> dict[str, Any]:
+        """The task, how far back it asks, and what a guess and a short memory achieve."""
+        task = self.task
+        baselines = {"memoryless": task.baseline}
+        if task.near_baseline != task.baseline:
+            baselines["short memory"] = task.near_baseline
+        return {
+            "origin": f"the {task.name} task",
+            "task": task.name,
+            "steps": task.steps,
+            "lag": task.lag,
+            "kind": task.kind,
+            "validation_sequences": self._config.validate_sequences,
+            "baselines": baselines,
+        }
+
+    def model(self) -> SequenceModel:
+        """As the settings say, for this task's inputs and outputs."""
+        config, task = self._config, self.task
+        return SequenceModel(
+            task.inputs,
+            task.outputs,
+            cell=config.cell,
+            hidden=config.hidden,
+            layers=config.layers,
+            dropout=config.dropout,
+            init=config.init,
+            gain=config.gain,
+            every_step=task.every_step,
+        )
+
+    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """Sequences never seen before; each begins from a fresh state."""
+        return *self._batches.draw(), True
+
+    @torch.no_grad()
+    def scores(self, model: nn.Module) -> dict[str, float]:
+        """Mean loss over the held-out targets; of classes the share of wrong answers too."""
+        device = next(model.parameters()).device
+        was_training = model.training
+        model.eval()
+        loss = torch.zeros((), dtype=torch.float64)
+        wrong = count = 0
+        left = self._config.validate_sequences
+        # Drawn anew each time, the same ones: thousands of long sequences would fill memory.
+        held_out = Batches(self.task, min(AT_ONCE, left), seed=HELD_OUT)
+        while left > 0:
+            inputs, targets = (torch.from_numpy(a[:left]).to(device) for a in held_out.draw())
+            outputs = precise(model(inputs)[0])
+            loss += loss_of(self.kind, outputs, targets, "sum").cpu()
+            if self.kind == "classes":
+                asked = targets != NO_LOSS
+                wrong += int((_wrong(outputs, targets) & asked).sum())
+                count += int(asked.sum())
+            else:
+                count += targets.numel()
+            left -= len(targets)
+        model.train(was_training)
+        scores = {"val_loss": float(loss / count)}
+        return scores | ({"val_error": wrong / count} if self.kind == "classes" else {})
+
+    def sample(self, model: nn.Module) -> dict[str, Any]:
+        """Nothing: there is nothing to read in what it answers."""
+        return {}
+
+
+def _wrong(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Where the likeliest class is another one, or where there is none for want of numbers."""
+    answered = torch.isfinite(outputs).all(dim=-1)
+    return (outputs.argmax(dim=-1) != targets) | ~answered

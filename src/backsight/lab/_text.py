@@ -1,0 +1,88 @@
+"""The lesson of a character model: windows of a text, and text that it writes."""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from backsight.lab._config import Chars
+from backsight.lab._validation import Validation
+from backsight.nn import CharModel, generate
+from backsight.tasks import Kind, Streams, read_corpus, split_text
+
+__all__ = ["Text"]
+
+
+class Text:
+    """Predicts each next character.
+
+    Args:
+        config: the settings.
+
+    Raises:
+        DataError: the text cannot be read, or is too short.
+    """
+
+    kind: Kind = "classes"
+
+    def __init__(self, config: Chars) -> None:
+        self.steps = config.seq_len
+        self._config = config
+        self._split = split_text(read_corpus(config.text))
+        self._validation = Validation(
+            self._split,
+            batch=config.batch,
+            steps=config.seq_len,
+            characters=config.validate_chars,
+            stateful=config.stateful,
+        )
+        self._streams = Streams(
+            self._split.train, config.batch, stateful=config.stateful, seed=config.seed
+        )
+        self._streams.check(config.seq_len)
+        # A generator of its own: sampling must not move training's random numbers.
+        self._generator = torch.Generator().manual_seed(config.seed)
+
+    def facts(self) -> dict[str, Any]:
+        """The corpus, and what counting alone achieves on it."""
+        return {
+            "origin": self._split.origin,
+            "train_characters": len(self._split.train),
+            "validation_characters": len(self._split.validation),
+            "vocabulary": len(self._split.vocabulary),
+            "baselines": self._validation.baselines(),
+        }
+
+    def model(self) -> CharModel:
+        """As the settings say, for this text's characters."""
+        config = self._config
+        return CharModel(
+            len(self._split.vocabulary),
+            cell=config.cell,
+            hidden=config.hidden,
+            layers=config.layers,
+            embedding=config.embedding,
+            dropout=config.dropout,
+            init=config.init,
+            gain=config.gain,
+        )
+
+    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """The next window of every stream: codes ``(B, T)``, the codes one on, freshness."""
+        return self._streams.window(self.steps)
+
+    def scores(self, model: nn.Module) -> dict[str, float]:
+        """``val_loss`` in nats a character."""
+        return {"val_loss": self._validation.loss(model)}
+
+    def sample(self, model: nn.Module) -> dict[str, Any]:
+        """Text that the model writes, and at which temperature."""
+        vocabulary, temperature = self._split.vocabulary, self._config.temperature
+        start = int(vocabulary.encode("\n")[0])
+        was_training = model.training
+        model.eval()
+        codes = generate(model, start, self._config.sample_chars, temperature, self._generator)
+        model.train(was_training)
+        text = vocabulary.decode(codes.numpy())
+        return {"text": text, "temperature": temperature} if text else {}

@@ -1,0 +1,33 @@
+"""Numbers in words."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.signals import spell
+
+__all__ = ["duration", "median", "number"]
+
+
+def number(value: float) -> str:
+    """Four significant digits; a non-finite number by its name."""
+    if not math.isfinite(value):
+        return spell(value)
+    return f"{value:.4g}"
+
+
+def median(values: NDArray[np.floating[Any]]) -> float:
+    """The middle value, the lower of two: their mean might overflow."""
+    return float(np.percentile(values, 50, method="lower"))
+
+
+def duration(seconds: float) -> str:
+    """``58 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,130 @@
+"""What a run learns, in words: the unit of its loss, what was to beat, and whether it was."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from backsight.report._numbers import number
+from backsight.signals import spell
+
+__all__ = [
+    "is_memory", "loss_unit", "memory_goal", "memory_learning", "memory_task", "memory_tiles",
+    "memory_validation", "text_learning", "wrong",
+]  # fmt: skip
+
+MARGIN = 0.05
+"""Of a baseline: a loss must be that much below it to have beaten it. Held-out sequences are a
+sample: of 2,000, the standard error of adding's constant answer is 2.6 % of its loss.
+"""
+
+Facts = Mapping[str, Any]
+"""What the trainer noted of model and data before it began."""
+
+
+def is_memory(facts: Facts) -> bool:
+    """Whether it is a memory task of the lab."""
+    return "lag" in facts and "memoryless" in facts.get("baselines", {})
+
+
+def loss_unit(facts: Facts) -> str:
+    """``nats a character``, ``nats an answer``, ``mean squared error``; empty for other runs."""
+    if is_memory(facts):
+        return "mean squared error" if facts["kind"] == "value" else "nats an answer"
+    return "nats a character" if facts else ""
+
+
+def text_learning(loss: float, baselines: Mapping[str, float] | None) -> str:
+    """How a loss in nats a character compares with counting, without a full stop."""
+    text = f"{loss:.3f} nats, or {loss / math.log(2):.3f} bits, a character"
+    if not baselines:
+        return text
+    unigram, bigram = baselines["unigram"], baselines["bigram"]
+    if loss < bigram:
+        verdict = "it is better than both: it uses more context than the previous character"
+    elif loss < unigram:
+        verdict = (
+            "it is no better than pairs: it has learned less than the previous character tells"
+        )
+    else:
+        verdict = "it has not learned even which characters are frequent"
+    return (
+        f"{text}. On the same text, guessing from how often each character occurs costs "
+        f"{unigram:.3f} nats, from pairs of characters {bigram:.3f}; {verdict}"
+    )
+
+
+def memory_task(facts: Facts) -> str:
+    """What the task is: ``the order task in sequences of 30 steps, which needs …``."""
+    return (
+        f"{facts['origin']} in sequences of {facts['steps']} steps, which needs a memory of at "
+        f"least {_steps(facts['lag'])}"
+    )
+
+
+def memory_goal(facts: Facts) -> str:
+    """What is to beat, before it begins."""
+    baselines = facts["baselines"]
+    goal = f"to beat: {_amount(facts, baselines['memoryless'])} by guessing without memory"
+    near = baselines.get("short memory")
+    return goal + (
+        f", {number(near)} by a memory of fewer than {facts['lag']} steps" if near else ""
+    )
+
+
+def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
+    """How a loss compares with guessing, without a full stop."""
+    baselines, lag = facts["baselines"], facts["lag"]
+    guess, near = baselines["memoryless"], baselines.get("short memory")
+    text = _amount(facts, loss)
+    if error is not None:
+        text += f", with {wrong(error)} of the answers wrong"
+    text += f". Guessing without memory costs {number(guess)}; "
+    if loss > (1 + MARGIN) * guess:
+        return f"{text}it is worse than that"
+    if loss > (1 - MARGIN) * guess:
+        return f"{text}it is no better than that: it has not learned to remember"
+    if near is not None and loss > (1 - MARGIN) * near:
+        return (
+            f"{text}it is better than that, but no better than a memory of fewer than "
+            f"{_steps(lag)} can be ({number(near)}): it has not learned what lies further back"
+        )
+    return f"{text}it is better than that: it remembers what lies at least {_steps(lag)} back"
+
+
+def memory_validation(facts: Facts, scores: Mapping[str, float]) -> str:
+    """The scores of a validation."""
+    text = _amount(facts, scores["val_loss"])
+    return f"{text}, {wrong(scores['val_error'])} wrong" if "val_error" in scores else text
+
+
+def memory_tiles(facts: Facts, loss: float, error: float | None) -> list[tuple[str, str, str]]:
+    """The numbers to see first: value, what it is, a note."""
+    guess = facts["baselines"]["memoryless"]
+    tiles = [(number(loss), loss_unit(facts), "validation")]
+    if error is not None:
+        tiles.append((wrong(error), "wrong answers", "validation"))
+    beaten = "beaten" if loss < (1 - MARGIN) * guess else "not beaten"
+    tiles.append((number(guess), "guessing without memory", f"for comparison: {beaten}"))
+    return tiles
+
+
+def wrong(error: float) -> str:
+    """A share in percent; what is not none and not all is never rounded to that."""
+    if not math.isfinite(error):
+        return spell(error)
+    percent = f"{100 * error:.1f}"
+    if percent == "0.0" and error > 0:
+        return "under 0.1 %"
+    if percent == "100.0" and error < 1:
+        return "over 99.9 %"
+    return f"{percent} %"
+
+
+def _amount(facts: Facts, loss: float) -> str:
+    if facts["kind"] == "value":
+        return f"a mean squared error of {number(loss)}"
+    return f"{number(loss)} nats an answer"
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
