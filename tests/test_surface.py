@@ -10,7 +10,18 @@ import pytest
 
 import backsight
 
-ROOMS = ["errors", "signals", "tasks", "nn", "probes", "monitor", "report", "lab", "cli"]
+ROOMS = [
+    "errors",
+    "signals",
+    "tasks",
+    "nn",
+    "diagnosis",
+    "probes",
+    "monitor",
+    "report",
+    "lab",
+    "cli",
+]
 MODULES = [m.name for m in pkgutil.walk_packages(backsight.__path__, "backsight.")]
 
 
@@ -22,7 +33,7 @@ def ruff_order(name: str) -> tuple[int, str]:
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
         "BacksightError", "Chars", "GradientProfile", "Monitor", "Recorder", "Run", "__version__",
-        "probe", "train", "watch", "write_report",
+        "context_probe", "diagnose", "probe", "train", "watch", "write_report",
     ]  # fmt: skip
 
 

@@ -607,7 +607,7 @@ def test_functional_transforms(kind: str, run_path: Path, caplog: pytest.LogCapt
                 torch.testing.assert_close(parameter.grad, expected[name])
             loop.optimizer.step()
     loop.check(run_path, calls=2)
-    assert not caplog.text
+    assert "switched off" not in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -757,7 +757,7 @@ def test_a_model_without_time_is_said_once(
             optimizer.zero_grad()
             square(model, torch.randn(4, 3)).backward()
             optimizer.step()
-            assert i > 8 or not caplog.text
+            assert i > 8 or "no recurrent" not in caplog.text
     assert caplog.text.count("no recurrent layer found in Sequential") == 1
     assert "inputs=" in caplog.text
     assert len(Run(run_path)["loss"]) == 20
@@ -815,7 +815,7 @@ def test_an_empty_batch_costs_only_itself(
     run = loop.check(run_path)
     for name in ("reach", "hidden_norm", "grad_time"):
         assert {0, 2, 3} <= set(run.profile(name).iterations.tolist()), name
-    assert not caplog.text
+    assert "switched off" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm", "gru cell"])
@@ -855,7 +855,7 @@ def test_a_layer_that_the_loss_does_not_read(
             loop.optimizer.step()
     run = loop.check(run_path)
     assert not any(name.startswith(("reach", "grad_time", "half_life")) for name in run.names)
-    assert not caplog.text
+    assert "switched off" not in caplog.text
 
 
 def test_backward_is_never_called(run_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -869,7 +869,7 @@ def test_backward_is_never_called(run_path: Path, caplog: pytest.LogCaptureFixtu
     run = loop.check(run_path)
     assert len(run["hidden_norm_mean"]) == 3
     assert "loss" not in run
-    assert not caplog.text
+    assert "switched off" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["gru", "gru cell"])

@@ -108,9 +108,13 @@ class Rule(ABC):
     broken: bool = field(default=False, init=False, repr=False)
     """Whether what it read last was not finite."""
 
-    @abstractmethod
     def see(self, now: Sample) -> None:
-        """Look at one more iteration."""
+        """Look at one more iteration; they come in order."""
+        self._see(now)
+
+    @abstractmethod
+    def _see(self, now: Sample) -> None:
+        """The same, by each rule."""
 
     @property
     def needs(self) -> str:

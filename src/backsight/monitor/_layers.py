@@ -73,7 +73,7 @@ class Layers:
         self._graph = GraphProbe(batch_first=batch_first)
         self._batch_first = batch_first
         self._named_inputs: set[str] = set()
-        self._inputs = InputSpread()
+        self._inputs = {True: InputSpread(), False: InputSpread()}
         # By training mode and by name; the extent of a call is its steps and its elements.
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
         self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
@@ -162,8 +162,10 @@ class Layers:
 
     def seal(self, iteration: int, outbox: Outbox) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
+        training = bool(self._ran_in[True])
         shown, self._hidden, self._extent = self.shown, _none(), _none()
-        for path, spread in self._inputs.take().items():
+        spreads = {mode: inputs.take() for mode, inputs in self._inputs.items()}
+        for path, spread in spreads[training].items():
             outbox.scalar(f"input_spread/{path or 'model'}", iteration, spread)
         for name, calls in shown.items():
             self.ever_shown.add(name)
@@ -244,7 +246,7 @@ class Layers:
             if self._sampling:
                 if isinstance(module, nn.RNNCellBase):
                     x = inputs[0] if inputs else named["input"]
-                    self._guarded("input_spread", self._inputs.add, path, x)
+                    self._guarded("input_spread", self._inputs[module.training].add, path, x)
                 self._timed("reach", self._graph.stepped, path, module, inputs, named, result)
             self.seen = self.seen or self._has_time(path)
 
@@ -268,7 +270,7 @@ class Layers:
     def _measure_input(self, path: str, module: nn.RNNBase, x: Any) -> None:
         """In sampled iterations; and where the states are not finite, to tell what came first."""
         if self._sampling or _broken(self._hidden[module.training]):
-            self._inputs.add(path, x.data if isinstance(x, PackedSequence) else x)
+            self._inputs[module.training].add(path, x.data if isinstance(x, PackedSequence) else x)
 
     def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
         self._extent[module.training].setdefault(path, []).append((steps, elements))

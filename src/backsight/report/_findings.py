@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backsight.diagnosis import Diagnosis, Finding, Timeline, explain
+from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
 __all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
@@ -16,11 +17,12 @@ PICTURES = {
     "reach": "reach",
     "loss": "loss",
     "context_loss": "context",
-    "grad_norm": "gradient_norm",
-    "grad_norm_applied": "gradient_norm",
-    "hidden_norm": "hidden_norm",
-    "hidden_norm_mean": "hidden_norm_time",
-    "update_ratio": "update_ratio",
+    "hidden_norm_max": "hidden-norm",
+    "grad_norm": "gradient-norm",
+    "grad_norm_applied": "gradient-norm",
+    "hidden_norm": "hidden-norm-time",
+    "hidden_norm_mean": "hidden-norm",
+    "update_ratio": "update-ratio",
 }
 """Where on the page a family of signals is drawn: the key of its figure."""
 
@@ -105,8 +107,8 @@ class Card:
     sentence: str
     when: str
     remedies: tuple[str, ...]
-    pictures: tuple[str, ...]
-    """Keys of the figures that show it."""
+    pictures: tuple[tuple[str, str], ...]
+    """Key and title of the figures that show it."""
 
 
 def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
@@ -116,6 +118,7 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
         found: the diagnosis.
         drawn: keys of the figures on the page.
     """
+    titles = {entry.key: entry.title for entry in FIGURES}
     shown = []
     for finding in found.lasting:
         keys = (PICTURES.get(family(name)) for name in finding.signals)
@@ -126,7 +129,7 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
                 _sentence(finding.words),
                 tally_words(finding),
                 explain(finding.code).remedies[:3],
-                tuple(key for key in pictures if key),
+                tuple((key, titles[key].lower()) for key in pictures if key),
             )
         )
     return shown

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from backsight.diagnosis import diagnose, timeline
 from backsight.errors import RunError
+from backsight.report._findings import cards
 from backsight.report._task_words import is_memory, memory_tiles
 from backsight.report._words import duration, median, number, samples, setup, summary
 from backsight.report.figures import FIGURES
+from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
 
 __all__ = ["write_report"]
@@ -47,17 +51,16 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
 
 
 def _render(run: Run) -> str:
+    found = diagnose(run)
+    chain = timeline(run, found)
+    entries = [entry for entry in FIGURES if not entry.only_with or run.members(entry.only_with)]
     template = files("backsight.report").joinpath("_page.html.jinja").read_text(encoding="utf-8")
     figures = [
         {
             "entry": entry,
-            "html": Markup(
-                entry.draw(run).to_html(
-                    full_html=False, include_plotlyjs=False, div_id=f"plot-{entry.key}", config=PLOT
-                )
-            ),
+            "html": _embedded(entry.draw(run), entry.key),
         }
-        for entry in FIGURES
+        for entry in entries
     ]
     return (
         Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -67,6 +70,13 @@ def _render(run: Run) -> str:
             status=run.status,
             tiles=_tiles(run),
             summary=summary(run),
+            findings=cards(found, frozenset(entry.key for entry in entries)),
+            healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
+            unknown=[v.code for v in found.verdicts if v.outcome.startswith("not")],
+            chain=chain,
+            chain_figure=_embedded(draw_timeline(run, chain), "timeline")
+            if chain and chain.moves
+            else None,
             figures=figures,
             samples=_chosen_samples(run),
             settings=_rows(run.info.get("config", {})),
@@ -74,6 +84,14 @@ def _render(run: Run) -> str:
             plotly=Markup(get_plotlyjs()),
         )
     )
+
+
+def _embedded(figure: go.Figure, key: str) -> Markup:
+    """A figure as a part of the page."""
+    html = figure.to_html(
+        full_html=False, include_plotlyjs=False, div_id=f"plot-{key}", config=PLOT
+    )
+    return Markup(html)
 
 
 def _tiles(run: Run) -> list[tuple[str, str, str]]:

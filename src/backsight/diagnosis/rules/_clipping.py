@@ -48,7 +48,7 @@ class Clipping(Rule):
     """A tenth: ten times below the rule of thumb."""
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         computed = now.numbers("grad_norm")
         for member, applied in now.numbers("grad_norm_applied").items():
             before = computed.get(member, math.nan)

@@ -48,7 +48,7 @@ class Collapse(Rule):
     """A spike comes back within that."""
     _lost: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             self.broken = course.value != course.value

@@ -44,7 +44,7 @@ class Cut(Rule):
     """In a row: a batch may happen to be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             self.broken = not bool(np.isfinite(row).all())
             if len(row) < 2 or self.broken:

@@ -41,7 +41,7 @@ class BadInput(Rule):
 
     _late: bool = field(default=False, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         if not self._late:
             for layer, spread in now.numbers("input_spread").items():
                 self.ready = True
@@ -86,7 +86,7 @@ class ConstantInput(Rule):
     """In a row: a batch may be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, spread in now.numbers("input_spread").items():
             self.broken = not math.isfinite(spread)
             if spread != 0:

@@ -44,7 +44,7 @@ class Divergence(Rule):
     """A spike is over by then."""
     _above: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             self.broken = course.value != course.value

@@ -48,7 +48,7 @@ class HiddenDrift(Rule):
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, row in now.rows("hidden_norm").items():
             if len(row) < self.least:
                 continue

@@ -48,7 +48,7 @@ class Exploding(Rule):
     """In a row."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             if len(row) < 3:
                 continue

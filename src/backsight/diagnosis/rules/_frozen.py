@@ -43,7 +43,7 @@ class Frozen(Rule):
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
         if not ratios or (rates and not any(rates)):

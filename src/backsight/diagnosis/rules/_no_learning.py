@@ -44,7 +44,7 @@ class NoLearning(Rule):
     share: float = 0.03
     """Of the baseline."""
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             self.broken = course.value != course.value

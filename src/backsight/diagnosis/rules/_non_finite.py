@@ -64,7 +64,7 @@ class NonFinite(Rule):
     """Gradients in a row that are not finite and that no step was made of, before it is told."""
     _row: int = field(default=0, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         self.ready = True
         first = ""
         what, names, example = "", [], math.nan

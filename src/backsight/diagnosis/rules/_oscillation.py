@@ -52,7 +52,7 @@ class Oscillation(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         size = int(self.window)
         for member, value in now.numbers("loss").items():
             self.broken = value != value

@@ -41,7 +41,7 @@ class Plateau(Rule):
     patience: float = 500
     """Iterations."""
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             self.broken = course.value != course.value

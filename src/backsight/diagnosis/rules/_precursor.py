@@ -95,7 +95,7 @@ class Precursor(Rule):
     _states: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
             rise = self._states.setdefault(layer, _Rise(int(self.past)))
             rise.add(value)

@@ -49,7 +49,7 @@ class Saturation(Rule):
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for where, share in now.numbers("saturation").items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)

@@ -48,7 +48,7 @@ class ShortTerm(Rule):
     window: float = 0.05
     """Of the longest context."""
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member, row in now.rows("context_loss").items():
             lengths = now.rows("context_length").get(member)
             if lengths is None or len(row) < 3:

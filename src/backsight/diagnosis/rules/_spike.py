@@ -66,7 +66,7 @@ class LossSpike(Rule):
     """Iterations to come back in."""
     _open: dict[str, _Episode] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             value, usual = course.value, course.usual
@@ -103,7 +103,7 @@ class LossSpike(Rule):
         episode.recent.add(value)
         passed = iteration - episode.began
         if episode.recent.full and episode.recent.median <= episode.back:
-            episode.finding.then = {"recovered": "yes", "after iterations": passed}
+            episode.finding.then = {"recovered": f"after {passed} iterations"}
             episode.finding.over = iteration
             del self._open[member]
         elif passed >= self.patience:

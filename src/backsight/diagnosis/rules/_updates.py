@@ -55,7 +55,7 @@ class LargeUpdates(Rule):
     """Whose median counts."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         ratio = typical(now)
         self.broken = ratio is None and bool(now.numbers("update_ratio"))
         if ratio is None:
@@ -112,7 +112,7 @@ class SmallUpdates(Rule):
     """A warm-up is longer, but then some steps are larger."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         ratio = typical(now)
         self.broken = ratio is None and bool(now.numbers("update_ratio"))
         course = next(iter(now.courses.values()), None)

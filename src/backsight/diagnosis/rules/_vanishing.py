@@ -59,7 +59,7 @@ class Vanishing(Rule):
     """Iterations without any progress, where no lag is known."""
     _horizons: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             self.broken = not bool(np.isfinite(row).all())

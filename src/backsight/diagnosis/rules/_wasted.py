@@ -38,7 +38,7 @@ class WastedWindow(Rule):
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def see(self, now: Sample) -> None:
+    def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             self.broken = far is None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._context import context
 from backsight.report.figures._grad_time import grad_time
 from backsight.report.figures._gradient_norm import gradient_norm
 from backsight.report.figures._hidden_norm import hidden_norm
@@ -12,12 +13,14 @@ from backsight.report.figures._hidden_norm_time import hidden_norm_time
 from backsight.report.figures._loss import loss
 from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
+from backsight.report.figures._timeline import timeline
 from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
 
 __all__ = [
     "FIGURES",
     "Entry",
+    "context",
     "grad_time",
     "gradient_norm",
     "hidden_norm",
@@ -25,6 +28,7 @@ __all__ = [
     "loss",
     "reach",
     "reach_time",
+    "timeline",
     "update_ratio",
 ]
 
@@ -38,6 +42,8 @@ class Entry:
     reading: str
     """How to read it, in a sentence or two."""
     draw: Callable[[Run], go.Figure]
+    only_with: str = ""
+    """A family without which it is left out, rather than shown empty."""
 
 
 FIGURES = (
@@ -64,6 +70,14 @@ FIGURES = (
         "Each column is one sampled iteration: bright is reached, dark is forgotten. A bright "
         "region that climbs is a network that learns to look further back.",
         reach_time,
+    ),
+    Entry(
+        "context",
+        "Loss by context",
+        "What the model makes of more of the past. Where the line levels off, what lies further "
+        "back is not used.",
+        context,
+        only_with="context_loss",
     ),
     Entry(
         "grad-time",

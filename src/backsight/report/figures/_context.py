@@ -1,0 +1,40 @@
+"""The loss by the length of context that the model is given."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from backsight.report.figures._style import COLOURS, empty, figure, note
+from backsight.signals import Run, member
+
+__all__ = ["context"]
+
+
+def context(run: Run) -> go.Figure:
+    """``context_loss`` over context lengths on a log axis: the first and the last asked."""
+    names = run.members("context_loss", profile=True)
+    if not names or not run.members("context_length", profile=True):
+        return empty("the loss by context was not asked for in this run")
+    fig = figure("loss", x_title="steps of context")
+    missing = 0
+    for index, name in enumerate(names):
+        label = member(name)
+        losses = run.profile(name)
+        lengths = run.profile(f"context_length/{label}" if label else "context_length")
+        asked: list[tuple[str, int, str | None, float]] = [("last", -1, None, 2.0)]
+        if len(losses.rows) > 1:
+            asked.insert(0, ("first", 0, "dot", 1.2))
+        for which, at, dash, width in asked:
+            row = np.asarray(losses.rows[at], np.float64)
+            missing += int(np.count_nonzero(~np.isfinite(row)))
+            fig.add_scatter(
+                x=lengths.rows[at],
+                y=np.where(np.isfinite(row), row, np.nan),
+                name=f"{label} {which} ({losses.iterations[at]:,})".lstrip(),
+                mode="lines+markers",
+                line={"color": COLOURS[index % len(COLOURS)], "width": width, "dash": dash},
+                hovertemplate="%{y:.4g}",
+            )
+    fig.update_xaxes(type="log", dtick=np.log10(2), tickformat=",d")
+    if missing:
+        note(fig, f"{missing} losses are not finite")
+    return fig

@@ -1,0 +1,58 @@
+"""A run that came to grief: its signals aligned on the end."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from backsight.diagnosis import Timeline
+from backsight.report._thin import thin
+from backsight.report.figures._style import ALARM, COLOURS, figure, log_axis, mark
+from backsight.signals import Run, describe, family, member
+
+__all__ = ["timeline"]
+
+SHOWN = 400
+"""Iterations before the end."""
+
+AFTER = 20
+"""Iterations after it."""
+
+
+def timeline(run: Run, chain: Timeline) -> go.Figure:
+    """Each signal that moved, relative to what was usual, with a dot where it left that."""
+    fig = figure("times the usual value", x_title="iterations from the end", height=380)
+    drawn = []
+    for number, move in enumerate(chain.moves):
+        series = run.series(move.name)
+        at = series.iterations - chain.end
+        inside = (at >= -SHOWN) & (at <= AFTER)
+        scale = abs(move.usual) or 1.0
+        values = np.abs(series.values[inside].astype(np.float64)) / scale
+        thinned = thin(at[inside], values, log=True)
+        drawn.append(thinned)
+        colour = COLOURS[number % len(COLOURS)]
+        signal = describe(move.name)
+        label = " ".join(
+            filter(None, (signal.title if signal else family(move.name), member(move.name)))
+        )
+        fig.add_scatter(
+            x=np.insert(thinned.iterations, thinned.breaks, thinned.iterations[thinned.breaks]),
+            y=np.insert(thinned.values, thinned.breaks, np.nan),
+            name=label,
+            mode="lines",
+            line={"color": colour, "width": 1.6},
+            hovertemplate="×%{y:.4g}",
+        )
+        onset = np.flatnonzero(at[inside] == -move.before)
+        if onset.size and np.isfinite(values[onset[0]]):
+            fig.add_scatter(
+                x=[-move.before],
+                y=[values[onset[0]]],
+                mode="markers",
+                marker={"size": 10, "color": colour, "line": {"color": "#fff", "width": 1.5}},
+                hovertemplate=f"{label} leaves the usual<extra></extra>",
+                showlegend=False,
+            )
+        mark(fig, thinned, label)
+    fig.add_vline(x=0, line={"color": ALARM, "width": 1, "dash": "dot"})
+    log_axis(fig, drawn)
+    return fig
