@@ -1,0 +1,176 @@
+"""Sequences of the collection beside ``backsight.tasks``: text, waves, sums, noise."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.tasks import Corpus, Split, Streams, read_corpus, split_text
+
+__all__ = ["Flowing", "Noise", "Same", "Sums", "Text", "Waves"]
+
+Arrays = tuple[NDArray[np.float32], NDArray[Any]]
+
+
+@cache
+def corpus(part: int) -> Split:
+    """A million characters of the standard library's sources, in 10 parts."""
+    whole = read_corpus()
+    text = whole.text[part * 900_000 : part * 900_000 + 1_000_000]
+    # The rarest characters are left to the unknown one: a smaller output layer.
+    return split_text(Corpus(text, whole.origin), min_count=200)
+
+
+@dataclass(frozen=True)
+class Text:
+    """The next character, one-hot input; windows at random places, or carried on."""
+
+    steps: int = 30
+    part: int = 0
+    order: bool = True
+    """False: targets that belong to other inputs."""
+
+    kind = "classes"
+    every_step = True
+    lag = None
+
+    @property
+    def inputs(self) -> int:
+        """The alphabet."""
+        return len(corpus(self.part).vocabulary)
+
+    outputs = inputs
+
+    @property
+    def baseline(self) -> float | None:
+        """Not told, as to most who train on text."""
+        return None
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, V)`` and ``(B, T)``."""
+        codes = corpus(self.part).train
+        places = rng.integers(0, len(codes) - self.steps, size)[:, None] + np.arange(self.steps + 1)
+        return self._encoded(codes[places[:, :-1]], codes[places[:, 1:]], rng)
+
+    def _encoded(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], rng: np.random.Generator
+    ) -> Arrays:
+        x = np.eye(self.inputs, dtype=np.float32)[inputs]
+        if not self.order:
+            targets = rng.permutation(targets.ravel()).reshape(targets.shape)
+        return x, targets
+
+
+class Flowing(Text):
+    """Windows that go on where the last ones ended."""
+
+    def __init__(self, steps: int, size: int, part: int) -> None:
+        super().__init__(steps, part)
+        streams = Streams(corpus(part).train, size, stateful=True, seed=0)
+        object.__setattr__(self, "streams", streams)
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """The next window of each stream."""
+        x, y, _ = self.streams.window(self.steps)  # type: ignore[attr-defined]
+        return self._encoded(x, y, rng)
+
+
+@dataclass(frozen=True)
+class Waves:
+    """The next value of two sines of random period and phase, with some noise."""
+
+    steps: int = 40
+    scale: float = 1.0
+    """Of the input alone: what an input looks like that nobody has normalised."""
+    noise: float = 0.05
+
+    inputs = 1
+    outputs = 1
+    kind = "value"
+    every_step = True
+    lag = None
+    baseline = None
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 1)`` twice."""
+        t = np.arange(self.steps + 1)
+        y = np.zeros((size, self.steps + 1))
+        for _ in range(2):
+            period, phase = rng.uniform(5, 20, (size, 1)), rng.uniform(0, 2 * math.pi, (size, 1))
+            y += np.sin(2 * math.pi * t / period + phase)
+        y += self.noise * rng.standard_normal(y.shape)
+        both = y.astype(np.float32)[..., None]
+        return both[:, :-1] * np.float32(self.scale), both[:, 1:]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The running mean over the window's length of what has come in: it takes a growing state."""
+
+    steps: int = 50
+    low: float = 0.0
+    high: float = 1.0
+
+    inputs = 1
+    outputs = 1
+    kind = "value"
+    every_step = True
+    lag = None
+    baseline = None
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 1)`` twice."""
+        x = rng.uniform(self.low, self.high, (size, self.steps, 1)).astype(np.float32)
+        return x, np.cumsum(x, 1) / self.steps
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Labels that have nothing to do with the inputs."""
+
+    steps: int = 30
+    classes: int = 4
+    every_step: bool = False
+
+    inputs = 3
+    kind = "classes"
+    lag = None
+
+    @property
+    def outputs(self) -> int:
+        """Classes."""
+        return self.classes
+
+    @property
+    def baseline(self) -> float:
+        """Any class is as likely."""
+        return math.log(self.classes)
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 3)`` and ``(B,)`` or ``(B, T)``."""
+        x = rng.standard_normal((size, self.steps, 3)).astype(np.float32)
+        shape = (size, self.steps) if self.every_step else (size,)
+        return x, rng.integers(0, self.classes, shape)
+
+
+@dataclass(frozen=True)
+class Same:
+    """Another task whose input is the same at every step, from some iteration on or always."""
+
+    steps: int = 40
+    value: float = 0.0
+
+    inputs = 2
+    outputs = 3
+    kind = "classes"
+    every_step = False
+    lag = None
+    baseline = None
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 2)`` and ``(B,)``."""
+        x = np.full((size, self.steps, 2), self.value, np.float32)
+        return x, rng.integers(0, 3, size)
