@@ -44,11 +44,20 @@ class Context:
         return usable_context(self.lengths, self.losses, self.errors)
 
     @property
+    def helps(self) -> bool:
+        """Whether more context makes a difference, by 1 % and by two standard errors."""
+        gain = float(self.losses[0] - self.losses[-1])
+        error = float(np.nan_to_num(self.errors[0]))
+        return gain > max(WITHIN * abs(float(self.losses[-1])), 2 * error)
+
+    @property
     def words(self) -> str:
         """In a sentence without its full stop."""
         usable, longest = self.usable, int(self.lengths[-1])
         if not np.isfinite(self.losses).all():
             return "the loss by context is not finite"
+        if not self.helps:
+            return f"none of {longest} steps of context makes a difference"
         if usable.steps == longest:
             return f"every one of the {longest} steps of context is used"
         return f"{usable.steps} of {longest} steps of context are enough for 1 % of the loss"

@@ -51,20 +51,28 @@ def facts_of(run: Run) -> Facts:
     """What the run's setup, or its settings under ``facts``, say of the task."""
     known: dict[str, Any] = {}
     for event in run.events("setup"):
-        body = event.body if isinstance(event.body, dict) else {}
-        baselines = body.get("baselines")
-        if isinstance(baselines, dict):
-            known["baseline"] = baselines.get("memoryless", baselines.get("unigram"))
-        known["lag"] = body.get("lag")
+        known |= event.body if isinstance(event.body, dict) else {}
     given = run.info.get("config", {}).get("facts")
     return facts_from(known | given if isinstance(given, dict) else known)
 
 
 def facts_from(known: Any) -> Facts:
-    """Facts by name, ``lag`` and ``baseline``; what makes no sense is left out."""
+    """Facts by name; what makes no sense is left out.
+
+    Args:
+        known: ``lag``, ``baseline`` and ``near``, or, as the lab's setup has them, ``baselines``
+            by name.
+    """
     known = known if isinstance(known, dict) else {}
-    lag, baseline = (_number(known.get(name)) for name in ("lag", "baseline"))
-    return Facts(None if lag is None or lag < 1 else int(lag), baseline)
+    given = known.get("baselines")
+    by_name = given if isinstance(given, dict) else {}
+    guess = known.get("baseline", by_name.get("memoryless", by_name.get("unigram")))
+    lag = _number(known.get("lag"))
+    return Facts(
+        lag=None if lag is None or lag < 1 else int(lag),
+        baseline=_number(guess),
+        near=_number(known.get("near", by_name.get("short memory"))),
+    )
 
 
 def _number(value: Any) -> float | None:

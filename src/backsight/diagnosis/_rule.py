@@ -31,6 +31,8 @@ class Facts:
     """How many steps back lies what the loss asks for."""
     baseline: float | None = None
     """The loss of the best guess that needs no memory."""
+    near: float | None = None
+    """The best loss with a memory shorter than the lag, where that helps at all."""
 
 
 class Sample:

@@ -181,8 +181,12 @@ class Memory(Training):
 
     @property
     def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        raise NotImplementedError
+        """What to draw sequences from.
+
+        Raises:
+            SettingError: the task's own settings make no sense.
+        """
+        raise SettingError("Memory is no task by itself: choose MemoryOrder or another of its kind")
 
 
 @dataclass(frozen=True)

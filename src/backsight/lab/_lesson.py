@@ -2,13 +2,15 @@
 
 from typing import Any, Protocol
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight.tasks import NO_LOSS, Kind
 
-__all__ = ["Lesson", "loss_of", "precise"]
+__all__ = ["Lesson", "last_losses", "loss_of", "precise"]
 
 
 class Lesson(Protocol):
@@ -18,6 +20,8 @@ class Lesson(Protocol):
     """Which loss is taken."""
     steps: int
     """Steps ``T`` of a batch."""
+    longest: int
+    """The longest context that a validation asks for, in steps."""
 
     def facts(self) -> dict[str, Any]:
         """What the run's ``setup`` tells of it; ``baselines`` by name among them."""
@@ -30,6 +34,9 @@ class Lesson(Protocol):
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """Signals of a validation, ``val_loss`` among them; the model keeps its mode."""
+
+    def context_losses(self, model: nn.Module, length: int) -> NDArray[np.float64]:
+        """``(n,)``: losses at the same held-out positions, seeing ``length`` steps each."""
 
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """What the model makes by itself, as the body of an event; empty where it makes nothing."""
@@ -54,3 +61,30 @@ def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean
 def precise(outputs: Tensor) -> Tensor:
     """As float32 at least: a bf16 sum over thousands of positions would round badly."""
     return outputs if outputs.dtype.itemsize == 8 else outputs.float()
+
+
+@torch.no_grad()
+def last_losses(
+    model: nn.Module, kind: Kind, inputs: NDArray[Any], targets: NDArray[Any]
+) -> NDArray[np.float64]:
+    """``(B,)``: the loss at the last step of each sequence; the model keeps its mode.
+
+    Args:
+        model: ``model(inputs, state) -> (outputs, state)``.
+        kind: which loss is taken.
+        inputs: ``(B, T)`` or ``(B, T, I)``, read from a fresh state.
+        targets: ``(B,)`` classes or ``(B, O)`` values.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    outputs = precise(model(torch.tensor(inputs, device=device))[0])
+    model.train(was_training)
+    last = outputs[:, -1] if outputs.dim() == 3 else outputs
+    asked = torch.tensor(targets, device=device)
+    if kind == "value":
+        losses = (last - asked.to(last.dtype)).square().mean(-1)
+    else:
+        losses = functional.cross_entropy(last, asked, reduction="none")
+    found: NDArray[np.float64] = losses.double().cpu().numpy()
+    return found

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.lab._config import Memory
-from backsight.lab._lesson import loss_of, precise
+from backsight.lab._lesson import last_losses, loss_of, precise
 from backsight.nn import SequenceModel
 from backsight.tasks import NO_LOSS, Batches
 
@@ -30,7 +31,7 @@ class Memorising:
     def __init__(self, config: Memory) -> None:
         self.task = config.task
         self.kind = self.task.kind
-        self.steps = self.task.steps
+        self.steps = self.longest = self.task.steps
         self._config = config
         self._batches = Batches(self.task, config.batch, seed=config.seed)
 
@@ -94,6 +95,14 @@ class Memorising:
         model.train(was_training)
         scores = {"val_loss": float(loss / count)}
         return scores | ({"val_error": wrong / count} if self.kind == "classes" else {})
+
+    @torch.no_grad()
+    def context_losses(self, model: nn.Module, length: int) -> NDArray[np.float64]:
+        """Of held-out sequences' last answers, from their last ``length`` steps alone."""
+        count = min(AT_ONCE, self._config.validate_sequences)
+        inputs, targets = Batches(self.task, count, seed=HELD_OUT).draw()
+        last = targets[:, -1] if self.task.every_step else targets
+        return last_losses(model, self.kind, inputs[:, -length:], last)
 
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """Nothing: there is nothing to read in what it answers."""

@@ -2,16 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from backsight.lab._config import Chars
+from backsight.lab._lesson import last_losses
 from backsight.lab._validation import Validation
 from backsight.nn import CharModel, generate
 from backsight.tasks import Kind, Streams, read_corpus, split_text
 
 __all__ = ["Text"]
+
+POSITIONS = 500
+"""Characters whose loss is asked by context: its standard error is then a few per cent."""
 
 
 class Text:
@@ -41,6 +46,8 @@ class Text:
             self._split.train, config.batch, stateful=config.stateful, seed=config.seed
         )
         self._streams.check(config.seq_len)
+        # A state that is carried on sees more than a window.
+        self.longest = min(2 * config.seq_len, len(self._split.validation) - 1)
         # A generator of its own: sampling must not move training's random numbers.
         self._generator = torch.Generator().manual_seed(config.seed)
 
@@ -75,6 +82,14 @@ class Text:
     def scores(self, model: nn.Module) -> dict[str, float]:
         """``val_loss`` in nats a character."""
         return {"val_loss": self._validation.loss(model)}
+
+    def context_losses(self, model: nn.Module, length: int) -> NDArray[np.float64]:
+        """Of characters all over the validation text, from the ``length`` before each."""
+        codes = self._split.validation
+        ends = np.linspace(self.longest, len(codes) - 1, POSITIONS).astype(np.int64)
+        return last_losses(
+            model, self.kind, codes[ends[:, None] - np.arange(length, 0, -1)], codes[ends]
+        )
 
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """Text that the model writes, and at which temperature."""

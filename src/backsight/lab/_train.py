@@ -1,6 +1,7 @@
 """The training loop of the built-in lab, on Lightning Fabric."""
 
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -12,13 +13,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from backsight.diagnosis import Facts, facts_from
+from backsight.diagnosis import Finding, facts_from
 from backsight.errors import BacksightError, SettingError
 from backsight.lab._config import Chars, Memory, Training
 from backsight.lab._lesson import Lesson, loss_of
 from backsight.lab._memory import Memorising
 from backsight.lab._text import Text
-from backsight.monitor import Monitor
+from backsight.monitor import Monitor, announce
 from backsight.nn import State, count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import Recorder, Run, free_name
@@ -39,6 +40,9 @@ class View(Protocol):
 
     def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
         """Signals of a validation, ``val_loss`` first, and text the model wrote."""
+
+    def found(self, finding: Finding) -> None:
+        """Something goes wrong, for the first time."""
 
 
 def train(
@@ -78,11 +82,17 @@ def train(
         kind = f"train {config.task_name}"
         with Recorder(path, kind=kind, config=_settings(config), seed=config.seed) as r:
             r.event("setup", 0, facts)
+            screen = _Screen(view)
             with Monitor(
-                model, optimizer.optimizer, r, every=config.every, facts=_judged_by(facts)
+                model,
+                optimizer.optimizer,
+                r,
+                every=config.every,
+                facts=facts_from(facts),
+                tell=screen.found,
             ) as monitor:
-                scribe = _Scribe(config, fabric, model, lesson, monitor, r, view)
-                scribe.show("begin", path, config, facts)
+                scribe = _Scribe(config, fabric, model, lesson, monitor, r, screen)
+                screen.show("begin", path, config, facts)
                 reason = loop.run(scribe, stop)
             r.close(reason=reason)
         if config.report:
@@ -175,7 +185,7 @@ class _Scribe:
         lesson: Lesson,
         monitor: Monitor,
         recorder: Recorder,
-        view: View | None,
+        screen: "_Screen",
     ) -> None:
         self.monitor = monitor
         self._config = config
@@ -183,7 +193,7 @@ class _Scribe:
         self._model = model
         self._lesson = lesson
         self._recorder = recorder
-        self._view = view
+        self._screen = screen
 
     def iteration_ended(self, iteration: int, *, last: bool) -> None:
         """``iteration`` iterations are done."""
@@ -194,16 +204,37 @@ class _Scribe:
         self.monitor.iteration_ended(seq_len=steps, tokens=config.batch * steps)
         if last:
             self.monitor.collect()
-        self.show("update", iteration, self.monitor.latest)
+        self._screen.show("update", iteration, self.monitor.latest)
 
     def _validate(self, iteration: int) -> None:
         with self.monitor.aside(), self._fabric.autocast():
             scores = self._lesson.scores(self._model)
             sample = self._lesson.sample(self._model)
+            if self._lesson.longest > 1 and math.isfinite(scores["val_loss"]):
+                context = self.monitor.context(
+                    lambda length: self._lesson.context_losses(self._model, length),
+                    self._lesson.longest,
+                )
+                if context.helps:
+                    scores["usable_context"] = float(context.usable.steps)
         self.monitor.log(**scores)
         if sample:
             self._recorder.event("sample", iteration - 1, sample)
-        self.show("validated", iteration, scores, sample.get("text", ""))
+        self._screen.show("validated", iteration, scores, sample.get("text", ""))
+
+
+class _Screen:
+    """Shows news to a view, if there is one."""
+
+    def __init__(self, view: View | None) -> None:
+        self._view = view
+
+    def found(self, finding: Finding) -> None:
+        """On the terminal, or in the log where nobody watches."""
+        if self._view is None:
+            announce(finding)
+        else:
+            self.show("found", finding)
 
     def show(self, what: str, *news: Any) -> None:
         """A terminal that cannot show something must not end the training."""
@@ -222,13 +253,6 @@ def _lesson(config: Training) -> Lesson:
         case Memory():
             return Memorising(config)
     raise SettingError(f"train needs Chars or a Memory task to learn, not {type(config).__name__}")
-
-
-def _judged_by(facts: Mapping[str, Any]) -> Facts:
-    """What the rules of the diagnosis are told, as they read it of a run that has ended."""
-    baselines = facts["baselines"]
-    baseline = baselines.get("memoryless", baselines.get("unigram"))
-    return facts_from({"lag": facts.get("lag"), "baseline": baseline})
 
 
 def _fabric(config: Training) -> Fabric:

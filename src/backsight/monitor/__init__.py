@@ -1,7 +1,8 @@
 """Observes a training loop: step events in, recorded signals out."""
 
+from backsight.monitor._judged import announce
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import LateRecorder, ProcessMonitor
 from backsight.monitor._watch import is_first_process, watch
 
-__all__ = ["LateRecorder", "Monitor", "ProcessMonitor", "is_first_process", "watch"]
+__all__ = ["LateRecorder", "Monitor", "ProcessMonitor", "announce", "is_first_process", "watch"]

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from backsight.diagnosis import Finding
+from backsight.report._findings import STYLES
 from backsight.report._numbers import number
 from backsight.report._task_words import is_memory, memory_goal, memory_task, memory_validation
 from backsight.signals import family, member
@@ -39,6 +41,7 @@ class TrainingView:
         self._began = self._line = time.monotonic()
         self._done = 0
         self._latest: Mapping[str, float] = {}
+        self._findings: list[Finding] = []
         self._memory: Mapping[str, Any] | None = None
         """What is known of a memory task; None for text."""
         self._progress = Progress(
@@ -107,10 +110,22 @@ class TrainingView:
         else:
             bits = number(loss / math.log(2))
             line.append(f"{number(loss)} nats, {bits} bits a character", _style(loss))
-        self._console.print(line)
+        if "usable_context" in scores:
+            steps = f"{scores['usable_context']:.0f} step{'s' * (scores['usable_context'] != 1)}"
+            line.append(f"; {steps} of context used")
+        self._console.print(line, soft_wrap=True)
         if sample and self._lively:
             first = " ".join(sample.split())
             self._console.print(Text(f"  “{first}”", "dim", overflow="ellipsis", no_wrap=True))
+
+    def found(self, finding: Finding) -> None:
+        """Something goes wrong, for the first time; the last line of the view counts it."""
+        if finding.severity == "info":
+            return
+        self._findings.append(finding)
+        line = Text(f"{finding.code} {finding.title}: ", STYLES[finding.severity])
+        line.append(finding.words, "not bold default")
+        self._console.print(line, soft_wrap=True)
 
     def _say(self, line: str) -> None:
         """As it is: a path may hold what rich would take for markup."""
@@ -155,7 +170,16 @@ class TrainingView:
             table.add_column(justify="right", min_width=9)
         table.add_row(*(Text(name, "dim") for name, _ in values))
         table.add_row(*(Text(self._short(name, value), _style(value)) for name, value in values))
-        return Group(self._progress, table)
+        if not self._findings:
+            return Group(self._progress, table)
+        counted = Text("  ").join(
+            Text(
+                f"{f.code} ×{f.count}" + (" (over)" if f.over is not None else ""),
+                STYLES[f.severity],
+            )
+            for f in self._findings
+        )
+        return Group(self._progress, table, counted)
 
     def _short(self, name: str, value: float) -> str:
         if not math.isfinite(value):

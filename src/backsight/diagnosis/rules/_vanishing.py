@@ -28,10 +28,10 @@ class Vanishing(Rule):
     decided: ClassVar[str] = (
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
         "below {share:g} of what is needed, and a second sign: the known lag of the task lies "
-        "beyond it while the loss is not {better:g} below the best guess without memory; or, where "
-        "no lag is known, it is below {share:g} of the window and the loss has not come down at "
-        "all for {patience:.0f} iterations. A gradient that fades where nothing further back is "
-        "needed is no fault."
+        "beyond it while the loss is not {better:g} below what a shorter memory achieves; or, "
+        "where no lag is known, it is below {share:g} of the window and the loss has not come down "
+        "at all for {patience:.0f} iterations. A gradient that fades where nothing further back "
+        "is needed is no fault."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is too small (default initialisation)",
@@ -78,7 +78,7 @@ class Vanishing(Rule):
             lag, baseline = now.facts.lag, now.facts.baseline
             if lag is not None:
                 needed, known = float(lag), True
-                best = course.start if baseline is None else baseline
+                best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)
                 learned = course.level < (1 - self.better) * best
                 stuck = course.count >= 100 and not learned
             else:
