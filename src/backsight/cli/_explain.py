@@ -17,11 +17,19 @@ class Explain:
 
     code: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CODE")]] = ""
     """Such as BS101; without one, all codes are listed."""
+    markdown: bool = False
+    """All of them, as the page docs/findings.md."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Explain one code, or list all."""
-    code = parse(Explain, "backsight explain", arguments).code
+    options = parse(Explain, "backsight explain", arguments)
+    code = options.code
+    if options.markdown:
+        from backsight.diagnosis import findings_page
+
+        print(findings_page(), end="")
+        return 0
     if code:
         from backsight.report import print_explanation
 

@@ -218,13 +218,17 @@ def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
     if path is None:
         line("no optimizer stepped and no backward pass was seen: nothing was recorded")
         return
-    from backsight.report import reach_sentences
+    from backsight.diagnosis import diagnose
+    from backsight.report import reach_sentences, tally_words
     from backsight.signals import Run
 
     run = Run(path)
     line(f"{path}: {run.iterations:,} iterations (backsight report {path})")
     for sentence in reach_sentences(run):
         line(sentence)
+    for finding in diagnose(run).lasting:
+        if finding.severity != "info":
+            line(f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.words}")
     if not found_time:
         held = ", ".join(sorted(kinds)) or "no module"
         line(

@@ -8,7 +8,7 @@ from backsight.diagnosis._context import (
     usable_context,
 )
 from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of
-from backsight.diagnosis._explain import Explanation, explain
+from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._rule import Facts, Rule, Sample
@@ -37,6 +37,7 @@ __all__ = [
     "explain",
     "facts_from",
     "facts_of",
+    "findings_page",
     "timeline",
     "usable_context",
 ]

@@ -7,7 +7,7 @@ from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules import RULES
 from backsight.errors import SettingError
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "findings_page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,29 @@ def explanation(rule: type[Rule]) -> Explanation:
         rule.code, rule.title, rule.severity, rule.meaning, rule.decided.format(**thresholds),
         thresholds, rule.reads, tuple(rule.causes), tuple(rule.remedies), rule.source,
     )  # fmt: skip
+
+
+def findings_page() -> str:
+    """Every code in Markdown: the page ``docs/findings.md``."""
+    lines = [
+        "# Findings",
+        "",
+        "Written by `backsight explain --markdown`. Codes are stable. An *error* learns nothing,",
+        "or not what it should; a *warning* suffers; an *info* costs time. Thresholds are",
+        "arguments of the rules in `backsight.diagnosis`.",
+        "",
+        "| code | finding | severity |",
+        "|---|---|---|",
+        *(f"| [{r.code}](#{r.code.lower()}) | {r.title} | {r.severity} |" for r in RULES),
+    ]
+    for known in map(explanation, RULES):
+        lines += ["", f'<a id="{known.code.lower()}"></a>', "", f"## {known.code} {known.title}"]
+        lines += ["", known.meaning, "", f"**How it is decided.** {known.decided}", ""]
+        reads = ", ".join(f"`{name}`" for name in known.reads)
+        thresholds = ", ".join(f"`{n}={v:g}`" for n, v in known.thresholds.items())
+        lines.append(f"Reads {reads}. " + (f"Thresholds: {thresholds}." if thresholds else ""))
+        lines += ["", "**Typical causes**", "", *(f"* {cause}" for cause in known.causes)]
+        lines += ["", "**What to try, in order**", ""]
+        lines += [f"{number}. {remedy}" for number, remedy in enumerate(known.remedies, 1)]
+        lines += ["", f"*Source: {known.source}*"]
+    return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
-    from backsight.report._findings import print_diagnosis, print_explanation
+    from backsight.report._findings import print_diagnosis, print_explanation, tally_words
     from backsight.report._page import write_report
     from backsight.report._terminal import TrainingView
     from backsight.report._words import duration, number, reach_sentences, summary
@@ -18,6 +18,7 @@ __all__ = [
     "print_explanation",
     "reach_sentences",
     "summary",
+    "tally_words",
     "write_report",
 ]
 
@@ -31,6 +32,7 @@ __getattr__ = lazy(
         "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._words",
         "summary": "backsight.report._words",
+        "tally_words": "backsight.report._findings",
         "write_report": "backsight.report._page",
     },
 )
