@@ -26,7 +26,8 @@ METHOD = (
     "head; every column is a model of its own, their steps taken in turn. Ratios to the bare "
     "step, medians over rounds of the ratio within a round. 'unsampled': a watched step without "
     "a sample; 'sample adds': a step with every=1, less the bare one, in bare steps, by direct "
-    "recurrence and by probe input; 'default': 'unsampled' plus what the schedule of "
+    "recurrence and by probe input; 'rules add': the time the judge takes for an iteration, in "
+    "bare steps, within 'unsampled', and 'sampled' where every iteration is a sample; 'default': 'unsampled' plus what the schedule of "
     "every='auto', budget=0.01 lets samples add, 0.01 at most (its own test shows that it "
     "does). wandb.watch: offline, its own defaults (a histogram of gradients every 1,000 steps), "
     "and log_freq=1. Lightning: utilities.grad_norm before every optimizer step, as its callback "
@@ -90,6 +91,28 @@ class Arm:
         self.monitor: Monitor | None = None
         self.times: list[float] = []
         self.sampled: list[bool] = []
+        self.judging = 0.0
+        """Seconds that the rules took, in all iterations judged."""
+
+    def time_rules(self) -> None:
+        """Count what the monitor's judge takes."""
+        assert self.monitor
+        see = self.monitor._judged._judge.see
+
+        def timed(*args: Any) -> Any:
+            began = time.perf_counter()
+            found = see(*args)
+            self.judging += time.perf_counter() - began
+            return found
+
+        self.monitor._judged._judge.see = timed  # type: ignore[method-assign]
+
+    @property
+    def rules(self) -> float:
+        """Seconds an iteration."""
+        assert self.monitor
+        self.monitor.collect()
+        return self.judging / max(self.monitor._judged._judge.iterations, 1)
 
     def step(self, x: Tensor) -> None:
         """One step, timed."""
@@ -134,6 +157,7 @@ def arms(kind: str, shape: tuple[int, int, int], layers: int, device: torch.devi
             monitor._layers.reading = reading
             monitor._aside = 1
             arm.monitor = stack.enter_context(monitor)
+            arm.time_rules()
         with suppress(ImportError):
             found |= watch_with_wandb({"wandb": fused(), "wandb every": fused()}, folder, stack)
         try:
@@ -192,6 +216,8 @@ def measure(kind: str, shape: tuple[int, int, int], layers: int, rounds: int, de
             "default": unsampled + 0.01,
             "unsampled": unsampled,
             "sample adds": ratio("recurrence") - 1,
+            "rules add": found["default"].rules / statistics.median(bare),
+            "sampled": found["recurrence"].rules / statistics.median(bare),
             "by probe input": ratio("probe input") - 1,
             **{name: ratio(name) for name in ("wandb", "wandb every", "lightning", "unrolled")},
         }
