@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from _cases import CASES, SEEDS, Case
+from _cases import CASES, SEEDS, Case, Half
 from _outcomes import HEALTHY, KINDS, label, levels, when_lost
 from _training import Numbers, load_numbers, train
 
@@ -81,19 +81,26 @@ def make(case: Case, seed: int, folder: Path) -> Labelled:
 
 
 def collect(
-    cache: Path, *, quick: bool = False, workers: int = 2, cases: Sequence[Case] = CASES
+    cache: Path,
+    *,
+    quick: bool = False,
+    half: Half | None = None,
+    workers: int = 2,
+    cases: Sequence[Case] = CASES,
 ) -> Iterator[Labelled]:
     """Every run, in the order of the cases; those that ``cache`` holds are not made again.
 
     Args:
         cache: a folder for all of them. What it holds is trusted: empty it after a change.
-        quick: one seed of each half.
+        quick: one seed of each case.
+        half: only that one.
         workers: processes.
         cases: those to make.
     """
     todo = [
         (case.key, seed, cache / f"{case.key}-{seed}")
         for case in cases
+        if half in (None, case.half)
         for seed in SEEDS[case.half][: 1 if quick else None]
     ]
     with ProcessPoolExecutor(workers, get_context("spawn"), _quiet) as pool:
