@@ -27,11 +27,12 @@ METHOD = (
     "step, medians over rounds of the ratio within a round. 'unsampled': a watched step without "
     "a sample; 'sample adds': a step with every=1, less the bare one, in bare steps, by direct "
     "recurrence and by probe input; 'rules add': the time the judge takes for an iteration, in "
-    "bare steps, within 'unsampled', and 'sampled' where every iteration is a sample; 'default': 'unsampled' plus what the schedule of "
-    "every='auto', budget=0.01 lets samples add, 0.01 at most (its own test shows that it "
-    "does). wandb.watch: offline, its own defaults (a histogram of gradients every 1,000 steps), "
-    "and log_freq=1. Lightning: utilities.grad_norm before every optimizer step, as its callback "
-    "does. Unrolled: a loop over cells with retained gradients on every state."
+    "bare steps, within 'unsampled', and 'sampled' where every iteration is a sample; "
+    "'default': 'unsampled' plus what the schedule of every='auto', budget=0.01 lets samples "
+    "add, 0.01 at most (its own test shows that it does). wandb.watch: offline, its own "
+    "defaults (a histogram of gradients every 1,000 steps), and log_freq=1. Lightning: "
+    "utilities.grad_norm before every optimizer step, as its callback does. Unrolled: a loop "
+    "over cells with retained gradients on every state."
 )
 SHAPES = ((100, 32, 128), (100, 32, 512), (400, 64, 256))
 KINDS: dict[str, Any] = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
@@ -105,7 +106,7 @@ class Arm:
             self.judging += time.perf_counter() - began
             return found
 
-        self.monitor._judged._judge.see = timed  # type: ignore[method-assign]
+        self.monitor._judged._judge.see = timed  # type: ignore[method-assign,assignment]
 
     @property
     def rules(self) -> float:
