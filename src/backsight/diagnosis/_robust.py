@@ -118,6 +118,11 @@ class Course:
         return max(self.start - self.best, 0.0) if self.settled else 0.0
 
     @property
+    def lost(self) -> float:
+        """The share of that progress that is gone again: 0 at the best, 1 where it began."""
+        return (self.level - self.best) / self.progress if self.progress > 0 else 0.0
+
+    @property
     def learned(self) -> bool:
         """Whether that is more than its noise, and a twentieth of where it began."""
         return self.progress > max(0.05 * abs(self.start), 3 * self.noise)

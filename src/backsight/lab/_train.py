@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
@@ -101,6 +102,9 @@ def train(
         loop.run(None, lambda: False)
     fabric.barrier()
     if fabric.world_size > 1:
+        # Gloo's threads need the GIL to let go of the last tensors, and a group that ends waits
+        # for them with the GIL held: seen to hang for good. Asleep, we leave it to them.
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()  # else its threads may abort the process's end
     return Run(path)
 

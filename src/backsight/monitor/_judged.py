@@ -42,6 +42,11 @@ class Judged:
         self._wanted = self._judge.families
         self._seen: dict[int, dict[str, Any]] = {}
 
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """What lasts of it so far."""
+        return self._judge.diagnosis().lasting
+
     def know(self, facts: Facts) -> None:
         """Facts about the task, before anything is recorded."""
         self._judge.facts = facts

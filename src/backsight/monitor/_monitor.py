@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from backsight.diagnosis import Context, Facts, context_probe
+from backsight.diagnosis import Context, Facts, Finding, context_probe
 from backsight.monitor._backward import Gradients, listen
 from backsight.monitor._iteration import Iteration
 from backsight.monitor._judged import Judged, Tell, announce
@@ -128,6 +128,11 @@ class Monitor(Seen):
     def found_time(self) -> bool:
         """Whether anything with a time axis has run."""
         return self._layers.seen
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """Findings so far that last, the gravest first."""
+        return self._judged.found
 
     def add(self, optimizer: Optimizer) -> None:
         """Observe the steps of one more optimizer."""

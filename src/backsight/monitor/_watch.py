@@ -1,5 +1,6 @@
 """``watch``: a monitor around the user's own loop, which stays as it is."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,12 +21,15 @@ from backsight.signals import Recorder, Run, free_name
 
 __all__ = ["Nowhere", "Watching", "describe_models", "is_first_process", "unwrapped", "watch"]
 
+_log = logging.getLogger("backsight")
+
 
 class Watching(Monitor):
     """A monitor that sees everything itself, and owns its run."""
 
     def __init__(self, recorder: Recorder | None, *args: Any, **settings: Any) -> None:
         self.recorder = recorder
+        self._told = False
         super().__init__(*args, **settings)
 
     @property
@@ -42,6 +46,12 @@ class Watching(Monitor):
         super().close()
         if self.recorder is None:
             return
+        found = [f for f in self.found if f.severity != "info"]
+        if found and not self._told:
+            self._told = True
+            counted = ", ".join(f"{f.code} {f.title} ×{f.count}" for f in found)
+            place = self.recorder.path
+            _log.warning("backsight: found: %s (backsight diagnose %s)", counted, place)
         if error is None:
             self.recorder.close()
         else:

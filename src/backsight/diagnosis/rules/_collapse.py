@@ -58,7 +58,7 @@ class Collapse(Rule):
             learned = course.progress
             if learned <= max(self.least * abs(course.start), 6 * course.noise):
                 continue
-            lost = (course.level - course.best) / learned
+            lost = course.lost
             if lost < self.share:
                 self._lost[member] = 0
                 if lost < self.share / 2:
@@ -71,7 +71,7 @@ class Collapse(Rule):
                     now.iteration,
                     f"the loss had come down from {short(course.start)} to {short(course.best)} "
                     f"(iteration {course.best_at:,}) and is back at {short(course.level)}: "
-                    f"{percent(lost)} of what was learned is lost",
+                    f"{percent(min(lost, 1))} of what was learned is lost",
                     {
                         "since": now.iteration - self._lost[member] + 1,
                         "start": course.start,

@@ -19,24 +19,24 @@ class Cut(Rule):
     title: ClassVar[str] = "state detached"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
+    also: ClassVar = ("saturation", "hidden_norm")
     meaning: ClassVar[str] = (
         "Past a certain lag the gradient is zero to the last bit, while the steps before it are "
         "part of the same backward pass: the graph was cut there."
     )
     decided: ClassVar[str] = (
-        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or nearer in "
-        "{samples:.0f} samples in a row."
+        "R(k) falls from above 1e-20 to exactly 0 and stays there, in {samples:.0f} samples in a "
+        "row, in which not nearly all units are saturated (a slope of exactly 0) or silent (dead "
+        "ReLU)."
     )
     causes: ClassVar = (
         "state.detach(), .data or torch.no_grad() inside the loop over a sequence",
         "a state that went through NumPy, .item() or a new tensor",
         "truncated backpropagation on purpose, with one backward for several windows",
-        "ReLU units that are all dead from there on",
     )
     remedies: ClassVar = (
         "find where the state leaves the graph: detach only between windows, after backward",
         "with truncation on purpose, call backward once a window",
-        "if units are dead: a lower learning rate, tanh, another initialisation",
     )
     source: ClassVar[str] = "Backsight; a frequent question about truncated backpropagation"
 
@@ -50,6 +50,8 @@ class Cut(Rule):
             if len(row) < 2 or self.broken:
                 continue
             cut = reach_cut(row)
+            if cut is not None and _flat(now, layer):
+                continue
             if cut is None:
                 self._row[layer] = 0
                 self.ready = True
@@ -67,3 +69,10 @@ class Cut(Rule):
                 {"last lag with a gradient": cut, "lags": len(row)},
                 signals=(f"reach/{layer}",),
             )
+
+
+def _flat(now: Sample, layer: str) -> bool:
+    """Whether the units are where the slope is exactly zero: no gradient passes, uncut as it is."""
+    saturated = now.numbers("saturation").get(layer, 0.0)
+    states = now.rows("hidden_norm").get(layer)
+    return saturated > 0.9 or (states is not None and not bool(np.all(states)))

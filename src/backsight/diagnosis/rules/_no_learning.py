@@ -21,9 +21,9 @@ class NoLearning(Rule):
         "any input would be."
     )
     decided: ClassVar[str] = (
-        "After {patience:.0f} iterations the median of the last 20 losses is within {share:g} of "
-        "the memoryless baseline or above it, where one is known; else within {share:g} of the "
-        "median of the first 20, and within 3 standard errors of it."
+        "After {patience:.0f} iterations no median of 20 losses has ever been {share:g} below "
+        "the memoryless baseline, where one is known; else none has been {share:g} below the "
+        "median of the first 20, or by 3 standard errors."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -53,13 +53,13 @@ class NoLearning(Rule):
             baseline = now.facts.baseline
             if baseline is None:
                 against = course.start
-                fallen, size = against - course.level, abs(against)
+                fallen, size = against - course.best, abs(against)
                 stuck = fallen <= self.share * size or (
                     fallen < 0.2 * size  # else no need to ask for the noise
                     and fallen <= 3 * course.usual.spread / len(course.usual) ** 0.5
                 )
             else:
-                stuck = course.level > (1 - self.share) * baseline
+                stuck = course.best > (1 - self.share) * baseline
                 against = baseline
             if not stuck:
                 self.ready = True

@@ -48,7 +48,8 @@ class Plateau(Rule):
             if not course.settled:
                 continue
             waited = now.iteration - course.best_at
-            if waited < max(self.patience, self.share * course.count) or not course.learned:
+            long = waited >= max(self.patience, self.share * course.count)
+            if not (long and course.learned and course.lost < 0.5):
                 self.ready = self.ready or course.count >= self.patience
                 self.over(member, now.iteration)
                 continue

@@ -123,6 +123,8 @@ class Precursor(Rule):
         spread = max(course.usual.spread, 0.02 * abs(course.usual.median))
         if not course.value <= course.usual.median + self.calm * spread:
             return  # the loss has gone: too late for a warning
+        if course.lost > 0.5 or course.level > course.start + abs(course.start):
+            return  # it had gone before, and stands where it fell
         layers = {
             layer: times
             for layer, (at, times) in self._grown.items()

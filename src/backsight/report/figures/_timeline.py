@@ -53,6 +53,8 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
                 showlegend=False,
             )
         mark(fig, thinned, label)
+    first = max((move.before for move in chain.moves), default=0)
+    fig.update_xaxes(range=[-min(SHOWN, max(60, 3 * first)), AFTER])
     fig.add_vline(x=0, line={"color": ALARM, "width": 1, "dash": "dot"})
     log_axis(fig, drawn)
     return fig
