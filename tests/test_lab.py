@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import nn
 
+from backsight.diagnosis import Finding
 from backsight.errors import DataError, RunError, SettingError
-from backsight.lab import Chars, train
+from backsight.lab import Chars, Training, train
 from backsight.lab._validation import Validation
 from backsight.nn import CharModel
 from backsight.signals import Run
@@ -148,7 +149,7 @@ def test_the_view_is_told(small: dict[str, Any]) -> None:
     told: list[Any] = []
 
     class View:
-        def begin(self, run: Path, config: Chars, facts: Mapping[str, Any]) -> None:
+        def begin(self, run: Path, config: Training, facts: Mapping[str, Any]) -> None:
             told.append(("begin", run, facts["vocabulary"]))
 
         def update(self, iteration: int, latest: Mapping[str, float]) -> None:
@@ -156,6 +157,9 @@ def test_the_view_is_told(small: dict[str, Any]) -> None:
 
         def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
             told.append(("validated", iteration, math.isfinite(scores["val_loss"]), len(sample)))
+
+        def found(self, finding: Finding) -> None:
+            told.append(finding)
 
     train(Chars(**small, validate_every=10), view=View())
     assert told[0][0] == "begin"
