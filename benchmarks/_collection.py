@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from _cases import CASES, SEEDS, Case, Half
-from _outcomes import HEALTHY, KINDS, label, levels, when_lost
+from _outcomes import HEALTHY, KINDS, facts, label, levels, when_lost
 from _training import Numbers, load_numbers, train
 
 __all__ = ["Labelled", "collect", "make"]
@@ -39,6 +39,7 @@ class Labelled:
     """From when on it was lost."""
     builds_up: bool
     also: tuple[str, ...]
+    """Codes that are true beside those of its kind."""
 
     @property
     def healthy(self) -> bool:
@@ -74,7 +75,8 @@ def make(case: Case, seed: int, folder: Path) -> Labelled:
     one = Labelled(
         folder, case.half, case.made_for, case.name, seed, kind, why,
         len(numbers["loss"]), float(numbers["start"]), float(levels(numbers)[-1]),
-        when_lost(numbers), case.builds_up, case.also,
+        when_lost(numbers), case.builds_up,
+        case.also + (() if kind == HEALTHY else tuple(sorted(facts(numbers)))),
     )  # fmt: skip
     kept.write_text(json.dumps(asdict(one) | {"folder": str(folder)}, indent=1))
     return one

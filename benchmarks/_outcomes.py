@@ -26,6 +26,7 @@ LEARNED = 0.9
 """Of the loss before training, or of the baseline: less is learned, for sure."""
 
 
+@np.errstate(all="ignore")  # losses near the largest number are averaged
 def levels(numbers: Numbers) -> NDArray[np.float64]:
     """The median of the last 20 losses at each iteration, as far as there are that many."""
     losses = np.nan_to_num(numbers["loss"].astype(np.float64), nan=np.inf)
@@ -74,17 +75,26 @@ def learned(n: Numbers) -> str:
     against = min(start, float(n.get("baseline", start)))
     if level[-1] > LEARNED * against:
         return f"it ended at {level[-1]:.3g}, hardly below {against:.3g}"
-    losses = n["loss"].astype(np.float64)
-    if losses.max() > 2 * start:
+    return jumped(n)
+
+
+def jumped(n: Numbers) -> str:
+    """Where the loss jumped: three losses whose median is a fifth of what was learned above the
+    50 before, and four of their standard deviations. One noisy batch is no jump."""
+    start, losses = float(n["start"]), n["loss"].astype(np.float64)
+    losses = losses[: broken(n)]
+    if losses.max(initial=0) > 2 * start:
         return f"a loss was at {losses.max():.3g}, from {start:.3g}"
-    # One noisy batch is no damage: the median of five is.
+    if len(losses) < 60:
+        return ""
     windows = np.lib.stride_tricks.sliding_window_view
-    usual = np.median(windows(losses, 50), axis=1)[:-5]
-    next_five = np.median(windows(losses[50:], 5), axis=1)
-    jump = next_five - usual - 0.5 * (start - usual)
-    if len(jump) and jump.max() > 0:
+    before = windows(losses, 50)[:-3]
+    usual, spread = np.median(before, axis=1), before.std(axis=1)
+    after = np.median(windows(losses[50:], 3), axis=1)
+    jump = after - usual - np.maximum(0.2 * (start - usual), 4 * spread)
+    if jump.max() > 0:
         worst = int(jump.argmax())
-        return f"it rose from {usual[worst]:.3g} to {next_five[worst]:.3g} at {50 + worst}"
+        return f"it rose from {usual[worst]:.3g} to {after[worst]:.3g} at {50 + worst}"
     return ""
 
 
@@ -96,6 +106,12 @@ def at_baseline(n: Numbers) -> str:
     end, error = _late(n)
     near = abs(end - base) < NEAR * base + 2 * error
     return "" if near else f"it ended at {end:.3g}; without memory it is {base:.3g}"
+
+
+def faded(n: Numbers) -> str:
+    """At the baseline, and the gradient that reaches what is needed is below 1 %."""
+    far = float(n["far"])
+    return f"{far:.2g} of the gradient gets there" if far >= 0.01 else at_baseline(n)
 
 
 def _late(n: Numbers) -> tuple[float, float]:
@@ -167,12 +183,16 @@ def strangled(n: Numbers) -> str:
     return "" if np.median(share) < 0.05 and np.quantile(share, 0.97) < 1 else "clipped less"
 
 
-def upset(n: Numbers) -> str:
-    """Finite, and far from what the same net learns at a fitting rate."""
-    reference, end = float(n["reference"]), levels(n)[-1]
-    if broken(n) is not None:
-        return "it is not finite"
-    return "" if end > 1.3 * reference else f"it ended at {end:.3g}, near {reference:.3g}"
+def overwritten(n: Numbers) -> str:
+    """A step is more than a tenth of the weights, and hardly anything was learned."""
+    with np.errstate(all="ignore"):
+        moved = n["update_norms"] / n["weight_norms"]
+    weights = ["weight" in str(name) for name in n["names"]]
+    share = float(np.median(moved[:, weights]))
+    if not share > 0.1:
+        return f"a step is {share:.2g} of the weights"
+    end = levels(n)[-1] / float(n["start"])
+    return "" if end > 0.7 else f"it learned, to {end:.2f} of where it began"
 
 
 def made(n: Numbers) -> str:
@@ -207,7 +227,7 @@ ABOUT = "102 103 104 202 205 206 302 404 405"
 
 KINDS: dict[str, Kind] = {
     HEALTHY: _kind("", "", learned),
-    "vanishing": _kind("101", "301 302", at_baseline),
+    "vanishing": _kind("101", "301 302", faded),
     "exploding": _kind(PIECES, ABOUT, lost),
     "collapse": _kind(PIECES, ABOUT, lost),
     "drift": _kind("103", "102", drifted),
@@ -219,16 +239,20 @@ KINDS: dict[str, Kind] = {
     "detached": _kind("401", "302", made),
     "frozen": _kind("402", "302", made),
     "clip too tight": _kind("403", "302 405", strangled),
-    "updates too large": _kind("404", f"{PIECES} 102 104 202 205 302", upset),
+    "updates too large": _kind("404", f"{PIECES} 102 104 202 205 302", overwritten),
     "updates too small": _kind("302 405", "", unmoved),
     "data not finite": _kind("406", "201", made),
     "data constant": _kind("407", "101 302 402 405", made),
 }
 
 
+@np.errstate(all="ignore")  # losses beyond 1e200 are squared here
 def label(made_for: str, numbers: Numbers) -> tuple[str | None, str]:
     """The kind of failure a run is, or None; and why it is not the one it was made for."""
     why = KINDS[made_for].outcome(numbers)
+    if made_for == HEALTHY and not why:
+        beside = [kind for kind in ("drift", "saturation") if not KINDS[kind].outcome(numbers)]
+        return (None, f"there is {beside[0]} in it") if beside else (HEALTHY, "")
     if not why:
         return made_for, ""
     if when_lost(numbers) is not None:
@@ -237,3 +261,24 @@ def label(made_for: str, numbers: Numbers) -> tuple[str | None, str]:
     if made_for in ("exploding", "collapse", "vanishing") and not learned(numbers):
         return HEALTHY, why
     return None, why
+
+
+@np.errstate(all="ignore")
+def facts(n: Numbers) -> frozenset[str]:
+    """Codes of what is plainly so in a run that is sick of something else, by the measures above.
+
+    Of a healthy run they are not asked: there every warning is a false one.
+    """
+    parts = [
+        {name: values[at : at + 30] if values.shape[:1] == n["loss"].shape else values
+         for name, values in n.items()}
+        for at in range(0, max(1, len(n["loss"]) - 29), 10)
+    ]  # fmt: skip
+    whole = {"BS202": bool(jumped(n)), "BS201": broken(n) is not None}
+    local = {
+        "BS103": drifted, "BS104": flat, "BS403": strangled,
+    }  # fmt: skip
+    found = {code for code, so in whole.items() if so}
+    return frozenset(
+        found | {code for code, rule in local.items() if any(not rule(part) for part in parts)}
+    )

@@ -25,6 +25,8 @@ __all__ = ["Loop", "Net", "Numbers", "Plan", "Task", "load_numbers", "train"]
 Arrays = tuple[NDArray[np.float32], NDArray[Any]]
 Numbers = dict[str, NDArray[Any]]
 
+CONTEXT = 100
+"""Iterations between two questions for the loss by context, as the lab asks at validation."""
 AFTERWARDS = 20
 """Iterations that are still made once the loss is not finite."""
 
@@ -213,7 +215,7 @@ def train(plan: Plan, seed: int, folder: Path) -> Numbers:
     folder.mkdir(parents=True, exist_ok=True)
     with backsight.watch(
         net, optimizer, folder / "run", every=10, config={"facts": facts, "seed": seed}
-    ):
+    ) as monitor:
         iteration = 0
         while iteration < ends:
             plan.meddle(loop, iteration)
@@ -231,9 +233,13 @@ def train(plan: Plan, seed: int, folder: Path) -> Numbers:
             optimizer.step()
             kept.after_step(plan)
             iteration += 1
+            if iteration % CONTEXT == 0 and not plan.cut:
+                _ask_context(monitor, net, task, seed)
             if not np.isfinite(kept.rows[-1]["loss"]):
                 ends = min(ends, iteration + AFTERWARDS)
     numbers = kept.arrays() | {name: np.array(value) for name, value in plan.notes.items()}
+    if task.lag is not None:
+        numbers["far"] = np.array(gradient_at(net, plan, task, task.lag, seed))
     if task.baseline is not None:
         numbers["baseline"] = np.array(task.baseline)
     np.savez(folder / "numbers.npz", **numbers)  # type: ignore[arg-type]
@@ -260,6 +266,53 @@ def _untrained(net: Net, task: Task, plan: Plan, seed: int) -> float:
         losses.append(float(loss_of(task, net(torch.from_numpy(x)), torch.from_numpy(y))))
     net.state = None
     return float(np.mean(losses))
+
+
+def _at_last_step(task: Task, output: Tensor, y: NDArray[Any]) -> tuple[Tensor, Tensor]:
+    target = torch.from_numpy(y)
+    return (output[:, -1], target[:, -1]) if task.every_step else (output, target)
+
+
+@torch.no_grad()
+def _ask_context(monitor: Any, net: Net, task: Task, seed: int) -> None:
+    """The loss at the last step, given only the steps before it that fit; 64 sequences."""
+    x, y = task.batch(64, np.random.default_rng(seed + 2_000_000))
+    states, state = net.states, net.state
+
+    def evaluate(context: int) -> float:
+        output = net(torch.from_numpy(x[:, x.shape[1] - context :]))
+        return float(loss_of(task, *_at_last_step(task, output, y)))
+
+    monitor.context(evaluate, x.shape[1])
+    net.states, net.state = states, state
+
+
+def gradient_at(net: Net, plan: Plan, task: Task, lag: int, seed: int) -> float:
+    """‖∂ℓ/∂h‖ that many steps before the last one over that at the last, ℓ the last step's loss.
+
+    By autograd through a loop over cells that have the layer's weights: slow, and nothing of ours.
+    """
+    if plan.layers > 1 or plan.unrolled:
+        return float("nan")
+    x, y = task.batch(8, np.random.default_rng(seed + 3_000_000))
+    kind: Any = {"gru": nn.GRUCell, "lstm": nn.LSTMCell}.get(plan.cell, nn.RNNCell)
+    extra = {"nonlinearity": "relu"} if plan.cell == "rnn-relu" else {}
+    cell = kind(task.inputs, plan.hidden, **extra)
+    weights = net.layer.state_dict().items()
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in weights})
+    states: list[Tensor] = []
+    state: Any = None
+    for step in torch.from_numpy(x).unbind(1):
+        state = cell(step, state)
+        h = state[0] if plan.cell == "lstm" else state
+        h.retain_grad()
+        states.append(h)
+    last = states[-1]
+    whole = torch.from_numpy(y)
+    loss = loss_of(task, net.head(last), whole[:, -1] if task.every_step else whole)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norms = [torch.zeros(1) if h.grad is None else h.grad.norm(dim=-1).mean() for h in states]
+    return float(norms[max(0, len(norms) - 1 - lag)] / norms[-1])
 
 
 class _Kept:
