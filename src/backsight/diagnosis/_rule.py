@@ -45,7 +45,7 @@ class Sample:
         facts: what is known of the run.
     """
 
-    __slots__ = ("_by_family", "courses", "facts", "iteration")
+    __slots__ = ("_numbers", "_rows", "courses", "facts", "iteration")
 
     def __init__(
         self,
@@ -57,22 +57,26 @@ class Sample:
         self.iteration = iteration
         self.courses = courses
         self.facts = facts
-        self._by_family: dict[str, dict[str, Any]] = {}
+        self._numbers: dict[str, dict[str, float]] = {}
+        self._rows: dict[str, dict[str, Row]] = {}
         for name, value in values.items():
-            self._by_family.setdefault(family(name), {})[member(name)] = value
+            if isinstance(value, float):
+                self._numbers.setdefault(family(name), {})[member(name)] = value
+            else:
+                self._rows.setdefault(family(name), {})[member(name)] = value
 
     @property
     def families(self) -> frozenset[str]:
         """What there is."""
-        return frozenset(self._by_family)
+        return frozenset((*self._numbers, *self._rows))
 
     def numbers(self, name: str) -> Mapping[str, float]:
         """Scalars of a family, by member."""
-        return self._by_family.get(name, _NOTHING)
+        return self._numbers.get(name, _NOTHING)
 
     def rows(self, name: str) -> Mapping[str, Row]:
         """Rows of a family, by member."""
-        return self._by_family.get(name, _NOTHING)
+        return self._rows.get(name, _NOTHING)
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -54,7 +54,7 @@ class Judged:
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """As the recorder's."""
         self._sink.scalars(iteration, values)
-        self._keep(iteration, values)
+        self._keep(iteration, {name: float(value) for name, value in values.items()})
 
     def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
         """As the recorder's."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.diagnosis._rule import Row, Rule, Sample, where_words
 from backsight.signals import spell
 
 __all__ = ["NonFinite"]
@@ -69,7 +69,8 @@ class NonFinite(Rule):
         first = ""
         what, names, example = "", [], math.nan
         for name, words in ORDER:
-            for member, value in now.numbers(name).items():
+            values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
+            for member, value in values.items():
                 worst = _worst(value)
                 if math.isfinite(worst):
                     continue
@@ -98,7 +99,7 @@ class NonFinite(Rule):
         )
 
 
-def _worst(value: float | np.ndarray) -> float:
+def _worst(value: float | Row) -> float:
     if isinstance(value, float):
         return value
     row = np.asarray(value, np.float64).ravel()

@@ -13,7 +13,7 @@ def context(run: Run) -> go.Figure:
     """``context_loss`` over context lengths on a log axis: the first and the last asked."""
     names = run.members("context_loss", profile=True)
     if not names or not run.members("context_length", profile=True):
-        return empty("the loss by context was not asked for in this run")
+        return empty("no loss by context was recorded in this run")
     fig = figure("loss", x_title="steps of context")
     missing = 0
     for index, name in enumerate(names):
