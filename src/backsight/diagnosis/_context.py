@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,25 +91,12 @@ def context_probe(evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[
     Raises:
         SettingError: the lengths are not increasing whole numbers, or a loss is no number.
     """
-    asked = context_ladder(lengths) if isinstance(lengths, (int, np.integer)) else list(lengths)
-    if not asked or asked[0] < 1 or any(b <= a for a, b in pairwise(asked)):
-        raise SettingError(f"context lengths increase, from 1 or more: not {list(asked)}")
-    losses = []
-    for length in asked:
-        given = evaluate(length)
-        try:
-            loss = np.atleast_1d(np.asarray(given, np.float64)).ravel()
-        except (TypeError, ValueError) as error:
-            raise SettingError(
-                f"evaluate({length}) gave {given!r:.80}: expected a loss, or one a sequence"
-            ) from error
-        if not loss.size:
-            raise SettingError(f"evaluate({length}) gave no loss at all")
-        losses.append(loss)
+    asked = context_ladder(lengths) if isinstance(lengths, (int, np.integer)) else _ladder(lengths)
+    losses = [_losses(evaluate(length), length) for length in asked]
     errors = np.full(len(asked), math.nan)
     full = losses[-1]
     for i, loss in enumerate(losses):
-        if len(loss) == len(full) > 1:
+        if len(loss) == len(full) > 1 and np.isfinite(loss).all() and np.isfinite(full).all():
             errors[i] = np.std(loss - full, ddof=1) / math.sqrt(len(full))
     return Context(np.array(asked), np.array([loss.mean() for loss in losses]), errors)
 
@@ -134,3 +122,27 @@ def usable_context(
         return int(lengths[min(at, len(lengths) - 1)])
 
     return Usable(first(losses), first(losses - margin), first(losses + margin))
+
+
+def _ladder(lengths: Any) -> list[int]:
+    given = list(lengths) if isinstance(lengths, (Sequence, np.ndarray)) else []
+    whole = [isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given]
+    if not given or not all(whole) or given[0] < 1 or any(b <= a for a, b in pairwise(given)):
+        raise SettingError(
+            f"context lengths are whole numbers that increase from 1, not {lengths!r}"
+        )
+    return [int(n) for n in given]
+
+
+def _losses(given: Any, length: int) -> NDArray[np.float64]:
+    try:
+        if given is None:
+            raise TypeError
+        losses = np.atleast_1d(np.asarray(given, np.float64)).ravel()
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor with a graph
+        raise SettingError(
+            f"evaluate({length}) gave {given!r:.80}: expected a loss, or one a sequence"
+        ) from error
+    if not losses.size:
+        raise SettingError(f"evaluate({length}) gave no loss at all")
+    return losses

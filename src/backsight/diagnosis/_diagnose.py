@@ -76,7 +76,7 @@ def facts_from(known: Any) -> Facts:
 
 
 def _number(value: Any) -> float | None:
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    plain = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     return float(value) if plain and math.isfinite(value) else None
 
 

@@ -1,7 +1,7 @@
 """Feeds every rule the numbers of a run, iteration by iteration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
@@ -72,6 +72,8 @@ class Judge:
         self._courses: dict[str, Course] = {}
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
+        self.failed: dict[str, Exception] = {}
+        """By code, what a rule raised: it is asked no more, and the others go on."""
         self.iterations = 0
         """Seen so far."""
 
@@ -91,7 +93,12 @@ class Judge:
             self._courses.setdefault(member, Course()).add(iteration, loss)
         new: list[Finding] = []
         for rule in self._reading(now.families):
-            rule.see(now)
+            if rule.code in self.failed:
+                continue
+            try:
+                rule.see(now)
+            except Exception as error:  # noqa: BLE001 - one rule must not silence the others
+                self.failed[rule.code] = error
             if len(rule.findings) != self._known[id(rule)]:
                 new += list(rule.findings.values())[self._known[id(rule)] :]
                 self._known[id(rule)] = len(rule.findings)
@@ -100,7 +107,14 @@ class Judge:
 
     def diagnosis(self) -> Diagnosis:
         """What it has come to so far."""
-        return Diagnosis(tuple(rule.verdict() for rule in self.rules))
+        verdicts = []
+        for rule in self.rules:
+            verdict = rule.verdict()
+            error = self.failed.get(rule.code)
+            if error is not None and not verdict.findings:
+                verdict = replace(verdict, outcome="not enough data", why=f"it failed: {error!r}")
+            verdicts.append(verdict)
+        return Diagnosis(tuple(verdicts))
 
     def _reading(self, families: frozenset[str]) -> list[Rule]:
         """The rules that any of these concerns."""

@@ -71,6 +71,8 @@ class Course:
 
     LEVEL = 20
     USUAL = 50
+    DEEP = 100
+    FIRST = 5
 
     def __init__(self) -> None:
         self.value = math.nan
@@ -89,7 +91,14 @@ class Course:
         self.best = math.inf
         """The lowest level."""
         self.best_at = -1
+        self.best_count = 0
+        """How many values there were by then."""
+        self.first = math.nan
+        """The median of the first five: of a loss that falls within twenty."""
+        self.deep = math.inf
+        """The lowest median of 100 values, which the noise of single values hardly moves."""
         self._now = Recent(self.LEVEL)
+        self._long = Recent(self.DEEP)
 
     def add(self, iteration: int, value: float) -> None:
         """One more value."""
@@ -101,11 +110,16 @@ class Course:
             return
         self.count += 1
         self._now.add(value)
+        self._long.add(value)
         self.level = self._now.median
+        if self.count <= self.FIRST:
+            self.first = self.level
         if self.count <= self.LEVEL:
             self.start, self.noise = self.level, self._now.spread
+        elif 2 * self.count >= self.DEEP:
+            self.deep = min(self.deep, self._long.median)
         if self.count >= self.LEVEL and self.level < self.best:
-            self.best, self.best_at = self.level, iteration
+            self.best, self.best_at, self.best_count = self.level, iteration, self.count
 
     @property
     def settled(self) -> bool:
@@ -118,14 +132,30 @@ class Course:
         return max(self.start - self.best, 0.0) if self.settled else 0.0
 
     @property
-    def lost(self) -> float:
-        """The share of that progress that is gone again: 0 at the best, 1 where it began."""
-        return (self.level - self.best) / self.progress if self.progress > 0 else 0.0
+    def began(self) -> float:
+        """Where it began, at the most."""
+        return max(self.start, self.first)
+
+    @property
+    def margin(self) -> float:
+        """Three standard errors of where it began: 1.25 σ/√n of a median of n."""
+        values = self.FIRST if self.first > self.start else self.LEVEL
+        return 3 * 1.25 * self.noise / math.sqrt(values)
+
+    @property
+    def fallen(self) -> float:
+        """How far a median of 100 has come down from there; negative where it went up."""
+        return self.began - self.deep
 
     @property
     def learned(self) -> bool:
         """Whether that is more than its noise, and a twentieth of where it began."""
-        return self.progress > max(0.05 * abs(self.start), 3 * self.noise)
+        return self.fallen > max(0.05 * abs(self.began), self.margin)
+
+    @property
+    def lost(self) -> float:
+        """The share of what was learned that is gone again: 0 at the best, 1 where it began."""
+        return (self.level - self.best) / self.progress if self.learned and self.progress else 0.0
 
 
 def _middle(ordered: list[float]) -> float:

@@ -17,7 +17,7 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis._robust import Course
 from backsight.signals import family, member
 
-__all__ = ["Facts", "Row", "Rule", "Sample", "percent", "short", "where_words"]
+__all__ = ["Facts", "Row", "Rule", "Sample", "named", "percent", "short", "where_words"]
 
 Row = NDArray[np.floating[Any]]
 Value = float | Row
@@ -59,11 +59,16 @@ class Sample:
         self.facts = facts
         self._numbers: dict[str, dict[str, float]] = {}
         self._rows: dict[str, dict[str, Row]] = {}
-        for name, value in values.items():
+        for name, value in sorted(values.items()):  # as the store has them
             if isinstance(value, float):
                 self._numbers.setdefault(family(name), {})[member(name)] = value
             else:
                 self._rows.setdefault(family(name), {})[member(name)] = value
+
+    @property
+    def label(self) -> str:
+        """The model's, where a run has several: every signal carries it."""
+        return next(iter(self.courses), "")
 
     @property
     def families(self) -> frozenset[str]:
@@ -111,8 +116,8 @@ class Rule(ABC):
     """By where."""
     ready: bool = field(default=False, init=False, repr=False)
     """Whether enough was seen to call the run healthy in this respect."""
-    broken: bool = field(default=False, init=False, repr=False)
-    """Whether what it read last was not finite."""
+    _off: set[str] = field(default_factory=set, init=False, repr=False)
+    """Where what it read last was not finite."""
 
     def see(self, now: Sample) -> None:
         """Look at one more iteration; they come in order."""
@@ -121,6 +126,22 @@ class Rule(ABC):
     @abstractmethod
     def _see(self, now: Sample) -> None:
         """The same, by each rule."""
+
+    def finite(self, where: str, *values: float | Row) -> bool:
+        """Whether it can be judged; where not, that is remembered until it can."""
+        good = all(
+            math.isfinite(v) if isinstance(v, float) else bool(np.isfinite(v).all()) for v in values
+        )
+        if good:
+            self._off.discard(where)
+        else:
+            self._off.add(where)
+        return good
+
+    @property
+    def broken(self) -> bool:
+        """Whether anything it read last was not finite."""
+        return bool(self._off)
 
     @property
     def needs(self) -> str:
@@ -187,6 +208,11 @@ def short(value: float) -> str:
 def percent(share: float) -> str:
     """``12 %``."""
     return f"{100 * share:.0f} %"
+
+
+def named(family_: str, member_: str) -> str:
+    """A signal's whole name."""
+    return f"{family_}/{member_}" if member_ else family_
 
 
 def where_words(where: str) -> str:

@@ -112,7 +112,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     ends = [
         (int(finding.evidence.get("since", finding.iteration)), finding.code)
         for finding in found.lasting
-        if finding.code in ("BS201", "BS203", "BS204")
+        if finding.code in ("BS203", "BS204") or (finding.code == "BS201" and not _ends_well(run))
     ]
     if not ends:
         return None
@@ -128,6 +128,11 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
             moves.append(move)
     moves.sort(key=lambda move: (-move.before, FAMILIES.index(family(move.name)), move.name))
     return Timeline(end, code, tuple(_one_a_family(moves)))
+
+
+def _ends_well(run: Run) -> bool:
+    """Whether every last loss is a number: what was not finite has been survived."""
+    return all(math.isfinite(run.last(name)[1]) for name in run.members("loss", profile=False))
 
 
 def _move(

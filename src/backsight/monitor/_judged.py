@@ -41,6 +41,7 @@ class Judged:
         self._judge = Judge()
         self._wanted = self._judge.families
         self._seen: dict[int, dict[str, Any]] = {}
+        self._warned: set[str] = set()
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -79,6 +80,10 @@ class Judged:
             for finding in self._judge.see(iteration, self._seen.pop(iteration)):
                 self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
                 self._tell(finding)
+        for code, error in self._judge.failed.items():
+            if code not in self._warned:
+                self._warned.add(code)
+                _log.warning("backsight: the rule %s failed and is switched off: %r", code, error)
 
     def end(self, iteration: int) -> None:
         """Record what it has come to."""

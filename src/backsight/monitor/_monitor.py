@@ -16,12 +16,14 @@ is logged once, switches that probe off, and training goes on.
 """
 
 import logging
+import math
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -250,7 +252,9 @@ class Monitor(Seen):
             found = context_probe(evaluate, lengths)
         self._outbox.profile("context_loss", self.iteration, found.losses)
         self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
-        self._now.numbers["usable_context"] = float(found.usable.steps)
+        known = np.isfinite(found.losses).all()
+        usable = float(found.usable.steps) if known else math.nan
+        self._outbox.here(self.iteration, {"usable_context": usable})
         return found
 
     @contextmanager
@@ -285,6 +289,7 @@ class Monitor(Seen):
         self.collect()
         if not self._closed:
             self._closed = True
+            self._try("findings", self._judged.settle, self.iteration + 1)
             self._try("findings", self._judged.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:

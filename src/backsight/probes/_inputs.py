@@ -30,4 +30,7 @@ class InputSpread:
         or infinite."""
         ends, self._ends = self._ends, {}
         # A feature that is infinite at one step gives infinity; at every one, NaN.
-        return {path: (high - low).amax() for path, (low, high) in ends.items()}
+        # Wider first: the difference of two float16 may overflow.
+        wide = {path: (low.float(), high.float()) if low.itemsize < 4 else (low, high)
+                for path, (low, high) in ends.items()}  # fmt: skip
+        return {path: (high - low).amax() for path, (low, high) in wide.items()}

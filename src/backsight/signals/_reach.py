@@ -61,7 +61,8 @@ def reach_horizon(reach: NDArray[np.floating]) -> Lag | None:
     """Largest lag with ``R(k) ≥ 0.01``; censored where that is the last one."""
     if reach_outcome(reach) != "ok":
         return None
-    last = int(np.flatnonzero(reach >= VISIBLE)[-1])
+    visible = np.flatnonzero(reach >= VISIBLE)
+    last = int(visible[-1]) if visible.size else 0
     return Lag(last, last == len(reach) - 1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, percent, short
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
 __all__ = ["Clipping"]
 
@@ -52,16 +52,16 @@ class Clipping(Rule):
         computed = now.numbers("grad_norm")
         for member, applied in now.numbers("grad_norm_applied").items():
             before = computed.get(member, math.nan)
-            self.broken = not math.isfinite(before)
-            if self.broken or before <= 0:
+            if member not in computed or not self.finite(member, before, applied) or before <= 0:
                 continue
             factors = self._factors.setdefault(member, Recent(int(self.window)))
             factors.add(applied / before)
             if not factors.full:
                 continue
             self.ready = True
-            # At that share of the sorted factors clipping still acts; 0.999: rounding.
-            if factors.quantile(self.share) >= 0.999 or factors.median >= self.factor:
+            # The last of that share, by size, still shortened; 0.999: rounding.
+            last = factors.quantile(self.share - 1 / self.window)
+            if last >= 0.999 or factors.median >= self.factor:
                 if factors.median > 2 * self.factor:
                     self.over(member, now.iteration)
                 continue
@@ -71,5 +71,5 @@ class Clipping(Rule):
                 f"at least {percent(self.share)} of the last {self.window:.0f} steps were clipped, "
                 f"half of them to less than {short(factors.median)} of their length",
                 {"median factor": factors.median, "gradient norm": before, "applied": applied},
-                signals=("grad_norm", "grad_norm_applied"),
+                signals=(named("grad_norm", member), named("grad_norm_applied", member)),
             )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, percent, short
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
 __all__ = ["Collapse"]
 
@@ -46,26 +46,26 @@ class Collapse(Rule):
     """Of what was learned."""
     patience: float = 50
     """A spike comes back within that."""
-    _lost: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _lost: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            self.broken = course.value != course.value
-            if not course.settled:
+            if not self.finite(member, course.value) or not course.settled:
                 continue
             self.ready = True
             learned = course.progress
-            if learned <= max(self.least * abs(course.start), 6 * course.noise):
+            if learned <= max(self.least * abs(course.start), 2 * course.margin):
                 continue
-            lost = course.lost
+            lost = (course.level - course.best) / learned
             if lost < self.share:
-                self._lost[member] = 0
+                self._lost.pop(member, None)
                 if lost < self.share / 2:
                     self.over(member, now.iteration)
                 continue
-            self._lost[member] = self._lost.get(member, 0) + 1
-            if self._lost[member] >= self.patience:
+            count, since = self._lost.get(member, (0, now.iteration))
+            self._lost[member] = count + 1, since
+            if count + 1 >= self.patience:
                 self.found(
                     member,
                     now.iteration,
@@ -73,12 +73,12 @@ class Collapse(Rule):
                     f"(iteration {course.best_at:,}) and is back at {short(course.level)}: "
                     f"{percent(min(lost, 1))} of what was learned is lost",
                     {
-                        "since": now.iteration - self._lost[member] + 1,
+                        "since": since,
                         "start": course.start,
                         "best": course.best,
                         "best at": course.best_at,
                         "level": course.level,
                         "share lost": lost,
                     },
-                    signals=("/".join(filter(None, ("loss", member))),),
+                    signals=(named("loss", member),),
                 )

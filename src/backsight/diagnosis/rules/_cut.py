@@ -46,8 +46,7 @@ class Cut(Rule):
 
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
-            self.broken = not bool(np.isfinite(row).all())
-            if len(row) < 2 or self.broken:
+            if not self.finite(layer, row) or len(row) < 2 or not row.any():
                 continue
             cut = reach_cut(row)
             if cut is not None and _flat(now, layer):

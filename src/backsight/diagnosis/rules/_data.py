@@ -7,7 +7,17 @@ from typing import ClassVar
 from backsight.diagnosis._rule import Rule, Sample, where_words
 from backsight.signals import spell
 
-__all__ = ["BadInput", "ConstantInput"]
+__all__ = ["BadInput", "ConstantInput", "overflowed"]
+
+
+def overflowed(now: Sample) -> bool:
+    """Whether the states of a layer are not finite whose own input is: what it feeds is no data."""
+    inputs = now.numbers("input_spread")
+    return any(
+        not math.isfinite(norm) and math.isfinite(inputs.get(layer, math.nan))
+        for name, norm in now.numbers("hidden_norm_max").items()
+        for layer in (name, name.rpartition(".")[0])
+    )
 
 
 @dataclass
@@ -18,7 +28,7 @@ class BadInput(Rule):
     title: ClassVar[str] = "data not finite"
     severity: ClassVar = "error"
     reads: ClassVar = ("input_spread", "loss", "grad_norm")
-    also: ClassVar = ("grad_norm_applied",)
+    also: ClassVar = ("grad_norm_applied", "hidden_norm_max")
     lasting: ClassVar[bool] = False
     meaning: ClassVar[str] = (
         "The input of a layer held NaN or infinity while its weights were still finite: no setting "
@@ -45,7 +55,7 @@ class BadInput(Rule):
         if not self._late:
             for layer, spread in now.numbers("input_spread").items():
                 self.ready = True
-                if not math.isfinite(spread):
+                if not math.isfinite(spread) and not overflowed(now):
                     self.found(
                         layer,
                         now.iteration,
@@ -54,6 +64,9 @@ class BadInput(Rule):
                         {"value": spell(spread)},
                         signals=(f"input_spread/{layer}",),
                     )
+        else:
+            for layer, spread in now.numbers("input_spread").items():
+                self.finite(layer, spread)
         for name in ("loss", "grad_norm_applied", "grad_norm"):
             self._late |= any(not math.isfinite(x) for x in now.numbers(name).values())
 
@@ -71,7 +84,7 @@ class ConstantInput(Rule):
         "a normalisation that has wiped it out, or an index that stands still."
     )
     decided: ClassVar[str] = (
-        "The largest difference between any step and the first one is exactly zero in "
+        "The largest difference between any two steps, of every layer's input, is exactly zero in "
         "{samples:.0f} samples in a row."
     )
     causes: ClassVar = (
@@ -87,11 +100,13 @@ class ConstantInput(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
-        for layer, spread in now.numbers("input_spread").items():
-            self.broken = not math.isfinite(spread)
-            if spread != 0:
+        spreads = now.numbers("input_spread")
+        for layer, spread in spreads.items():
+            if not self.finite(layer, spread):
+                continue
+            if any(spreads.values()):  # a decoder that is fed zeros lives on its initial state
                 self._row[layer] = 0
-                self.ready = self.ready or not self.broken
+                self.ready = True
                 self.over(layer, now.iteration)
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis._rule import Rule, Sample, named, short
 
 __all__ = ["Divergence"]
 
@@ -42,23 +42,22 @@ class Divergence(Rule):
     """Of the first 20."""
     patience: float = 20
     """A spike is over by then."""
-    _above: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _above: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            self.broken = course.value != course.value
-            if not course.settled:
+            if not self.finite(member, course.value) or not course.settled:
                 continue
             self.ready = True
             limit = course.start + max(self.rise * abs(course.start), self.sigmas * course.noise)
             if course.level <= limit:
-                self._above[member] = 0
+                self._above.pop(member, None)
                 self.over(member, now.iteration)
                 continue
-            self._above[member] = self._above.get(member, 0) + 1
-            if self._above[member] >= self.patience:
-                since = now.iteration - self._above[member] + 1
+            count, since = self._above.get(member, (0, now.iteration))
+            self._above[member] = count + 1, since
+            if count + 1 >= self.patience:
                 self.found(
                     member,
                     now.iteration,
@@ -70,5 +69,5 @@ class Divergence(Rule):
                         "start": course.start,
                         "limit": limit,
                     },
-                    signals=("/".join(filter(None, ("loss", member))),),
+                    signals=(named("loss", member),),
                 )

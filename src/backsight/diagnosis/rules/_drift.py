@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from backsight.diagnosis._rule import Rule, Sample, short, where_words
 
 __all__ = ["HiddenDrift"]
@@ -50,10 +48,9 @@ class HiddenDrift(Rule):
 
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("hidden_norm").items():
-            if len(row) < self.least:
+            if len(row) < self.least or not self.finite(layer, row):
                 continue
             self.ready = True
-            self.broken = not bool(np.isfinite(row).all())
             quarter = len(row) // 4
             second, third, last = (
                 float(row[i * quarter : (i + 1) * quarter if i < 3 else None].mean())

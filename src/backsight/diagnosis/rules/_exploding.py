@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Rule, Sample, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
 
 __all__ = ["Exploding"]
 
@@ -50,12 +50,11 @@ class Exploding(Rule):
 
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
-            if len(row) < 3:
+            if len(row) < 3 or not row.any():
                 continue
             finite = np.isfinite(row)
-            self.broken = not finite.all()
             largest = float(row[finite].max()) if finite.any() else math.nan
-            if not self.broken and largest <= self.times:
+            if self.finite(layer, row) and largest <= self.times:
                 self._row[layer] = 0
                 self.ready = True
                 self.over(layer, now.iteration)
@@ -75,5 +74,11 @@ class Exploding(Rule):
                 now.iteration,
                 f"the gradient{where_words(layer)} {told}",
                 {"largest R": largest, "at lag": at, "lags": len(row)},
-                signals=(f"reach/{layer}", "grad_norm"),
+                signals=(f"reach/{layer}", *_gradient(now)),
             )
+
+
+def _gradient(now: Sample) -> tuple[str, ...]:
+    """The gradient's norm, where it is recorded."""
+    there = now.label in now.numbers("grad_norm")
+    return (named("grad_norm", now.label),) if there else ()

@@ -49,7 +49,8 @@ class Frozen(Rule):
         if not ratios or (rates and not any(rates)):
             return
         for name, ratio in ratios.items():
-            self.broken = ratio != ratio
+            if not self.finite(name, ratio):
+                continue
             if ratio != 0:
                 self._moved.add(name)
                 self.over(name, now.iteration)
@@ -63,7 +64,7 @@ class Frozen(Rule):
                 self.found(
                     name,
                     now.iteration,
-                    f"{name} has not moved in any of {count} sampled steps",
+                    f"the parameter {name} has not moved in any of {count} sampled steps",
                     {"samples": count, "update ratio": 0.0},
                     signals=(f"update_ratio/{name}",),
                 )

@@ -1,9 +1,10 @@
 """BS302: the loss has not come down."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis._rule import Rule, Sample, named, short
 
 __all__ = ["NoLearning"]
 
@@ -21,9 +22,9 @@ class NoLearning(Rule):
         "any input would be."
     )
     decided: ClassVar[str] = (
-        "After {patience:.0f} iterations no median of 20 losses has ever been {share:g} below "
-        "the memoryless baseline, where one is known; else none has been {share:g} below the "
-        "median of the first 20, or by 3 standard errors."
+        "After {patience:.0f} losses no median of 100 of them has ever been {share:g} below the "
+        "memoryless baseline, where one is known, else below where the loss began; and by no more "
+        "than 3 standard errors."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -47,20 +48,17 @@ class NoLearning(Rule):
     def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            self.broken = course.value != course.value
-            if not course.settled:
+            if not self.finite(member, course.value) or not math.isfinite(course.deep):
                 continue
             baseline = now.facts.baseline
-            if baseline is None:
-                against = course.start
-                fallen, size = against - course.best, abs(against)
-                stuck = fallen <= self.share * size or (
-                    fallen < 0.2 * size  # else no need to ask for the noise
-                    and fallen <= 3 * course.usual.spread / len(course.usual) ** 0.5
-                )
-            else:
-                stuck = course.best > (1 - self.share) * baseline
-                against = baseline
+            against = course.began if baseline is None else baseline
+            fallen = against - course.deep
+            stuck = fallen <= max(
+                self.share * abs(against), course.margin if baseline is None else 0
+            )
+            if not stuck and baseline is not None and fallen < 0.5 * abs(against):
+                # The lowest of many medians of 100 lies up to five standard errors lower.
+                stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
                 self.ready = True
                 self.over(member, now.iteration)
@@ -79,5 +77,5 @@ class NoLearning(Rule):
                 ),
                 {"level": course.level, "start": course.start}
                 | ({} if baseline is None else {"memoryless baseline": baseline}),
-                signals=("/".join(filter(None, ("loss", member))),),
+                signals=(named("loss", member),),
             )

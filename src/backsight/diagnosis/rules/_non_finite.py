@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from backsight.diagnosis._rule import Row, Rule, Sample, where_words
+from backsight.diagnosis.rules._data import overflowed
 from backsight.signals import spell
 
 __all__ = ["NonFinite"]
@@ -68,7 +69,10 @@ class NonFinite(Rule):
         self.ready = True
         first = ""
         what, names, example = "", [], math.nan
+        overflow = overflowed(now)
         for name, words in ORDER:
+            if name == "input_spread" and overflow:
+                continue  # the output of a layer below
             values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
             for member, value in values.items():
                 worst = _worst(value)
@@ -89,7 +93,8 @@ class NonFinite(Rule):
         if skipped and self._row < self.skipped:
             return
         members = [name.partition("/")[2] for name in names if "/" in name]
-        place = where_words(", ".join(members[:3])) if members else ""
+        members = members or [now.label]
+        place = where_words(", ".join(filter(None, members[:3])))
         self.found(
             "",
             now.iteration,

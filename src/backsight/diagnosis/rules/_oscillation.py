@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, percent, short
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
 __all__ = ["Oscillation"]
 
@@ -26,7 +26,7 @@ class Oscillation(Rule):
     decided: ClassVar[str] = (
         "Of the last {window:.0f} losses, their straight line taken off, one frequency and its "
         "neighbours hold {share:g} of the variance, and the swing is {amplitude:g} of the level; "
-        "asked every {window:.0f}/4 iterations, and true {times:.0f} times in a row."
+        "asked every quarter of that, and true {times:.0f} times in a row."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
@@ -55,7 +55,8 @@ class Oscillation(Rule):
     def _see(self, now: Sample) -> None:
         size = int(self.window)
         for member, value in now.numbers("loss").items():
-            self.broken = value != value
+            if not self.finite(member, value):
+                continue
             seen = self._seen.setdefault(member, Recent(size))
             seen.add(value)
             self._count[member] = self._count.get(member, 0) + 1
@@ -76,7 +77,7 @@ class Oscillation(Rule):
                     f"the loss swings by ±{short(swing * 2**0.5)} around {short(seen.median)} "
                     f"every {period:.1f} iterations ({percent(share)} of its movement)",
                     {"share of the variance": share, "swing": swing, "period": period},
-                    signals=("/".join(filter(None, ("loss", member))),),
+                    signals=(named("loss", member),),
                 )
 
 

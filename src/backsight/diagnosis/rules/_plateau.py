@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis._rule import Rule, Sample, named, short
 
 __all__ = ["Plateau"]
 
@@ -22,7 +22,7 @@ class Plateau(Rule):
     )
     decided: ClassVar[str] = (
         "The best level (median of 20 losses) is older than {share:g} of the run and than "
-        "{patience:.0f} iterations."
+        "{patience:.0f} losses."
     )
     causes: ClassVar = (
         "the task is learned as far as this model can",
@@ -44,10 +44,9 @@ class Plateau(Rule):
     def _see(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            self.broken = course.value != course.value
-            if not course.settled:
+            if not self.finite(member, course.value) or not course.settled:
                 continue
-            waited = now.iteration - course.best_at
+            waited = course.count - course.best_count
             long = waited >= max(self.patience, self.share * course.count)
             if not (long and course.learned and course.lost < 0.5):
                 self.ready = self.ready or course.count >= self.patience
@@ -58,7 +57,7 @@ class Plateau(Rule):
                 member,
                 now.iteration,
                 f"the loss was at its best, {short(course.best)}, at iteration {course.best_at:,}, "
-                f"{waited:,} iterations ago",
+                f"{waited:,} losses ago",
                 {"best": course.best, "best at": course.best_at, "level": course.level},
-                signals=("/".join(filter(None, ("loss", member))),),
+                signals=(named("loss", member),),
             )

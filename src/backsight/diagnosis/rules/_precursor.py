@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis._rule import Rule, Sample, named, short
 
 __all__ = ["Precursor"]
 
@@ -105,10 +105,11 @@ class Precursor(Rule):
             gradient = now.numbers("grad_norm").get(member)
             if gradient is None:
                 continue
-            self.broken = gradient != gradient
+            self._come_of(member, now, course.value)
+            if not self.finite(member, gradient):
+                continue
             rise = self._gradients.setdefault(member, _Rise(int(self.past)))
             rise.add(gradient)
-            self._come_of(member, now, course.value)
             if math.isnan(rise.height):
                 continue
             self.ready = True
@@ -146,7 +147,7 @@ class Precursor(Rule):
             + "; the loss has not moved yet",
             {"gradient times usual": times, "gradient norm": level}
             | {f"hidden norm times usual, {layer or 'layer'}": x for layer, x in layers.items()},
-            signals=("grad_norm", *(f"hidden_norm_mean/{layer}" for layer in layers)),
+            signals=(named("grad_norm", member), *(f"hidden_norm_mean/{x}" for x in layers)),
         )
 
     def _come_of(self, member: str, now: Sample, loss: float) -> None:

@@ -53,8 +53,7 @@ class Saturation(Rule):
         for where, share in now.numbers("saturation").items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)
-            self.broken = share != share
-            if not recent.full:
+            if not self.finite(where, share) or not recent.full:
                 continue
             self.ready = True
             layer, _, last = where.rpartition(".")

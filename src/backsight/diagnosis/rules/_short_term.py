@@ -1,12 +1,11 @@
 """BS301: the model uses the last few steps and nothing further back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from backsight.diagnosis._context import usable_context
-from backsight.diagnosis._rule import Rule, Sample, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.signals import reach_horizon
 
 __all__ = ["ShortTerm"]
 
@@ -18,8 +17,8 @@ class ShortTerm(Rule):
     code: ClassVar[str] = "BS301"
     title: ClassVar[str] = "short-term patterns only"
     severity: ClassVar = "warning"
-    reads: ClassVar = ("context_loss",)
-    also: ClassVar = ("context_length", "reach")
+    reads: ClassVar = ("context_loss", "reach")
+    also: ClassVar = ("context_length",)
     meaning: ClassVar[str] = (
         "Given more of the past the model does no better: it has learned what the last few steps "
         "tell. What lies further back is ignored, though the loss asks for it."
@@ -48,13 +47,23 @@ class ShortTerm(Rule):
     window: float = 0.05
     """Of the longest context."""
 
+    _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def needs(self) -> str:
+        """The loss by context has to be asked for."""
+        return "it needs context_loss (monitor.context asks for it)"
+
     def _see(self, now: Sample) -> None:
+        for layer, reach in now.rows("reach").items():
+            far = reach_horizon(reach)
+            if far is not None:
+                self._horizons[layer] = far.steps
         for member, row in now.rows("context_loss").items():
             lengths = now.rows("context_length").get(member)
             if lengths is None or len(row) < 3:
                 continue
-            self.broken = not bool(np.isfinite(row).all())
-            if self.broken:
+            if not self.finite(member, row):
                 continue
             self.ready = True
             usable = usable_context(lengths, row)
@@ -65,8 +74,8 @@ class ShortTerm(Rule):
                 continue
             lag = now.facts.lag
             limit = self.share * lag if lag else self.window * float(lengths[-1])
-            reached = [len(r) for r in now.rows("reach").values()]
-            if usable.steps >= limit or (lag is None and reached and usable.steps > min(reached)):
+            reaches_on = lag is None and any(h > usable.steps for h in self._horizons.values())
+            if usable.steps >= limit or reaches_on:
                 self.over(member, now.iteration)
                 continue
             self.found(
@@ -78,5 +87,5 @@ class ShortTerm(Rule):
                 + (f"; the task asks for {lag}" if lag else f" of {lengths[-1]:.0f}"),
                 {"usable context": usable.steps, "at least": usable.low, "at most": usable.high}
                 | ({"needed lag": float(lag)} if lag else {}),
-                signals=("/".join(filter(None, ("context_loss", member))),),
+                signals=(named("context_loss", member),),
             )

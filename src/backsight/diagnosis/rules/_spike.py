@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from backsight.diagnosis._finding import Finding
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis._rule import Rule, Sample, named, short
 
 __all__ = ["LossSpike"]
 
@@ -15,6 +15,7 @@ class _Episode:
     finding: Finding
     began: int
     usual: float
+    height: float
     back: float
     """A level at or below which it is over."""
     recent: Recent = field(default_factory=lambda: Recent(5))
@@ -70,9 +71,10 @@ class LossSpike(Rule):
         for member in now.numbers("loss"):
             course = now.courses[member]
             value, usual = course.value, course.usual
-            self.broken = value != value
+            if not self.finite(member, value):
+                continue
             self.ready = self.ready or course.settled
-            if self.broken or len(usual) < 3:
+            if len(usual) < 3:
                 continue
             if member in self._open:
                 self._follow(member, now.iteration, value)
@@ -80,10 +82,11 @@ class LossSpike(Rule):
             middle = usual.median
             rise = value - middle
             worth = max(course.start - middle, self.least * abs(course.start))
-            if rise <= self.share * worth:
+            if worth <= 0 or rise <= self.share * worth:
                 continue
             # A handful of values says little of what is usual.
-            spread = max(usual.spread, 0.01 * abs(middle), 0 if len(usual) >= 20 else worth / 10)
+            least = worth / (1000 if len(usual) >= 20 else 1)
+            spread = max(usual.spread, 0.01 * abs(middle), least)
             if rise <= self.sigmas * spread:
                 continue
             finding = self.found(
@@ -92,11 +95,11 @@ class LossSpike(Rule):
                 f"the loss rose from {short(middle)} to {short(value)} at iteration "
                 f"{now.iteration:,}, {rise / spread:.0f} robust standard deviations",
                 {"loss": value, "usual": middle, "robust sigmas": rise / spread},
-                signals=("/".join(filter(None, ("loss", member))),),
+                signals=(named("loss", member),),
             )
             finding.then = {"recovered": "not yet"}
             back = middle + max(3 * spread, 0.1 * rise)
-            self._open[member] = _Episode(finding, now.iteration, middle, back)
+            self._open[member] = _Episode(finding, now.iteration, middle, value, back)
 
     def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]
@@ -109,6 +112,6 @@ class LossSpike(Rule):
         elif passed >= self.patience:
             episode.finding.then = {"recovered": f"not within {passed} iterations"}
             episode.finding.over = None
-            if episode.recent.median <= episode.usual + 0.5 * (value - episode.usual):
+            if episode.recent.median <= (episode.usual + episode.height) / 2:
                 episode.finding.over = iteration
             del self._open[member]

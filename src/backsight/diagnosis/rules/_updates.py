@@ -12,18 +12,18 @@ __all__ = ["LargeUpdates", "SmallUpdates"]
 MIDDLE = "half of the matrices"
 
 
-def typical(now: Sample) -> float | None:
-    """The median over weight matrices of how far a step moves them; None without any.
+def matrices(now: Sample) -> dict[str, float]:
+    """How far a step moves each weight matrix, by name; none of a bias.
 
     Biases begin at or near zero, where every step is a large one.
     """
-    ratios: Mapping[str, float] = now.numbers("update_ratio")
-    moved = [
-        ratio
-        for name, ratio in ratios.items()
-        if "bias" not in name.rpartition(".")[2] and ratio == ratio
-    ]
-    return sorted(moved)[len(moved) // 2] if moved else None
+    ratios = now.numbers("update_ratio")
+    return {name: r for name, r in ratios.items() if "bias" not in name.rpartition(".")[2]}
+
+
+def middle_of(ratios: Mapping[str, float]) -> float:
+    """The median, the higher of two."""
+    return sorted(ratios.values())[len(ratios) // 2]
 
 
 @dataclass
@@ -56,24 +56,23 @@ class LargeUpdates(Rule):
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
-        ratio = typical(now)
-        self.broken = ratio is None and bool(now.numbers("update_ratio"))
-        if ratio is None:
+        ratios = matrices(now)
+        if not ratios or not self.finite("", *ratios.values()):
             return
         self._recent = self._recent or Recent(int(self.samples))
-        self._recent.add(ratio)
+        self._recent.add(middle_of(ratios))
         if not self._recent.full:
             return
         self.ready = True
         if self._recent.median <= self.ratio:
-            self.over("", now.iteration)
+            self.over(now.label, now.iteration)
             return
         self.found(
-            "",
+            now.label,
             now.iteration,
             f"a step moves {MIDDLE} by more than {short(self._recent.median)} of their norm",
             {"update ratio": self._recent.median},
-            signals=tuple(f"update_ratio/{name}" for name in now.numbers("update_ratio")),
+            signals=tuple(f"update_ratio/{name}" for name in ratios),
         )
 
 
@@ -113,24 +112,23 @@ class SmallUpdates(Rule):
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
-        ratio = typical(now)
-        self.broken = ratio is None and bool(now.numbers("update_ratio"))
-        course = next(iter(now.courses.values()), None)
-        if ratio is None or course is None:
+        ratios = matrices(now)
+        course = now.courses.get(now.label)
+        if not ratios or course is None or not self.finite("", *ratios.values()):
             return
         self._recent = self._recent or Recent(int(self.samples))
-        self._recent.add(ratio)
+        self._recent.add(middle_of(ratios))
         if not self._recent.full or course.count < self.patience:
             return
         self.ready = True
         if self._recent.median >= self.ratio or course.learned:
-            self.over("", now.iteration)
+            self.over(now.label, now.iteration)
             return
         self.found(
-            "",
+            now.label,
             now.iteration,
             f"a step moves {MIDDLE} by less than {short(self._recent.median)} of their norm, and "
             f"the loss has not come down in {course.count:,} iterations",
             {"update ratio": self._recent.median, "loss level": course.level},
-            signals=tuple(f"update_ratio/{name}" for name in now.numbers("update_ratio")),
+            signals=tuple(f"update_ratio/{name}" for name in ratios),
         )

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["Vanishing"]
@@ -55,36 +53,39 @@ class Vanishing(Rule):
     """A loss that much below the memoryless baseline has the information from somewhere."""
     samples: float = 5
     """Of the reach."""
-    patience: float = 500
+    patience: float = 800
     """Iterations without any progress, where no lag is known."""
-    _horizons: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    _shares: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
-            self.broken = not bool(np.isfinite(row).all())
+            if not self.finite(layer, row):
+                continue
             if far is None or len(row) < 3 or reach_cut(row) is not None:
                 continue  # a cut is a finding of its own
-            # What is censored reaches at least the window's end.
-            seen = self._horizons.setdefault(layer, Recent(int(self.samples)))
-            seen.add(float(far.steps))
+            window = len(row) - 1
+            needed = float(window if now.facts.lag is None else min(now.facts.lag, window))
+            # What is censored reaches the window's end: nothing there is out of reach.
+            seen = self._shares.setdefault(layer, Recent(int(self.samples)))
+            seen.add(1.0 if far.censored else far.steps / needed)
             if len(seen) < 3:
                 continue
             self.ready = True
-            course = next(iter(now.courses.values()), None)
+            course = now.courses.get(now.label)
             if course is None or not course.settled:
                 continue
-            horizon, window = seen.median, len(row) - 1
+            horizon = seen.median * needed
             lag, baseline = now.facts.lag, now.facts.baseline
             if lag is not None:
-                needed, known = float(lag), True
+                known = True
                 best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)
-                learned = course.level < (1 - self.better) * best
+                learned = course.level < best - self.better * abs(best)
                 stuck = course.count >= 100 and not learned
             else:
-                needed, known = float(window), False
+                known = False
                 stuck = course.count >= self.patience and not course.learned
-            if not (stuck and horizon < self.share * min(needed, window)):
+            if not (stuck and seen.median < self.share):
                 self.over(layer, now.iteration)
                 continue
             wanted = (
@@ -99,7 +100,7 @@ class Vanishing(Rule):
                 f"the gradient{where_words(layer)} is below 1 % after {horizon:.0f} of {window} "
                 f"steps; {wanted}",
                 {"horizon": horizon, "window": window, "loss level": course.level}
-                | ({"needed lag": needed} if known else {})
+                | ({"needed lag": float(lag)} if lag is not None else {})
                 | ({} if baseline is None else {"memoryless baseline": baseline}),
-                signals=(f"reach/{layer}", "loss"),
+                signals=(f"reach/{layer}", named("loss", now.label)),
             )

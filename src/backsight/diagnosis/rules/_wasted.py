@@ -41,7 +41,8 @@ class WastedWindow(Rule):
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
-            self.broken = far is None
+            if not self.finite(layer, row) or not row.any():
+                continue
             if far is None or len(row) < 3 or reach_cut(row) is not None:
                 continue
             recent = self._recent.setdefault(layer, Recent(int(self.samples)))
