@@ -58,7 +58,10 @@ def when_lost(numbers: Numbers) -> int | None:
     if not above[-1] and at is None:
         return None
     under = np.flatnonzero(~above)
-    since = int(under[-1]) + 1 if above[-1] and len(under) else 0 if above[-1] else None
+    since = None
+    if above[-1]:  # a level needs 20 losses: before that, the first loss that is above
+        early = int((~(numbers["loss"] <= limit(numbers))).argmax())
+        since = int(under[-1]) + 1 if len(under) else early
     return min(x for x in (at, since) if x is not None)
 
 
@@ -78,9 +81,10 @@ def learned(n: Numbers) -> str:
     return jumped(n)
 
 
-def jumped(n: Numbers) -> str:
+def jumped(n: Numbers, times: float = np.inf) -> str:
     """Where the loss jumped: three losses whose median is a fifth of what was learned above the
-    50 before, and four of their standard deviations. One noisy batch is no jump."""
+    50 before (or ``times`` them), and four of their standard deviations around a line. One noisy
+    batch is no jump."""
     start, losses = float(n["start"]), n["loss"].astype(np.float64)
     losses = losses[: broken(n)]
     if losses.max(initial=0) > 2 * start:
@@ -89,9 +93,13 @@ def jumped(n: Numbers) -> str:
         return ""
     windows = np.lib.stride_tricks.sliding_window_view
     before = windows(losses, 50)[:-3]
-    usual, spread = np.median(before, axis=1), before.std(axis=1)
+    t = np.arange(50) - 24.5
+    slopes = before @ t / (t @ t)
+    spread = np.sqrt(np.maximum(before.var(axis=1) - slopes**2 * (t @ t) / 50, 0))
+    usual = np.median(before, axis=1)
     after = np.median(windows(losses[50:], 3), axis=1)
-    jump = after - usual - np.maximum(0.2 * (start - usual), 4 * spread)
+    least = np.minimum(0.2 * (start - usual), (times - 1) * usual)
+    jump = after - usual - np.maximum(least, 4 * spread)
     if jump.max() > 0:
         worst = int(jump.argmax())
         return f"it rose from {usual[worst]:.3g} to {after[worst]:.3g} at {50 + worst}"
@@ -206,15 +214,20 @@ class Kind:
 
     told_by: frozenset[str]
     """Any of them: some failures may rightly be told in two ways."""
+    own: frozenset[str]
+    """Those whose wrong use counts against this kind, so that none counts against two."""
     also: frozenset[str]
     """What comes with it or follows from it."""
     outcome: Callable[[Numbers], str]
     """Why the run did not become that; empty where it did."""
 
 
-def _kind(told_by: str, also: str, outcome: Callable[[Numbers], str]) -> Kind:
+def _kind(
+    told_by: str, also: str, outcome: Callable[[Numbers], str], own: str | None = None
+) -> Kind:
     return Kind(
         frozenset(f"BS{code}" for code in told_by.split()),
+        frozenset(f"BS{code}" for code in (told_by if own is None else own).split()),
         frozenset(f"BS{code}" for code in also.split()),
         outcome,
     )
@@ -228,19 +241,19 @@ ABOUT = "102 103 104 202 205 206 302 404 405"
 KINDS: dict[str, Kind] = {
     HEALTHY: _kind("", "", learned),
     "vanishing": _kind("101", "301 302", faded),
-    "exploding": _kind(PIECES, ABOUT, lost),
-    "collapse": _kind(PIECES, ABOUT, lost),
+    "exploding": _kind(PIECES, ABOUT, lost, "102 201 203 206"),
+    "collapse": _kind(PIECES, ABOUT, lost, "204"),
     "drift": _kind("103", "102", drifted),
     "saturation": _kind("104", "101 102 302 405", flat),
     "spike": _kind("202", "102 206", spiked),
     "oscillation": _kind("205", "202 404", swings),
-    "short-term": _kind("101 301", "302", short_only),
+    "short-term": _kind("101 301", "302", short_only, "301"),
     "no learning": _kind("302", "405", at_baseline),
     "detached": _kind("401", "302", made),
     "frozen": _kind("402", "302", made),
     "clip too tight": _kind("403", "302 405", strangled),
     "updates too large": _kind("404", f"{PIECES} 102 104 202 205 302", overwritten),
-    "updates too small": _kind("302 405", "", unmoved),
+    "updates too small": _kind("302 405", "", unmoved, "405"),
     "data not finite": _kind("406", "201", made),
     "data constant": _kind("407", "101 302 402 405", made),
 }
@@ -274,7 +287,7 @@ def facts(n: Numbers) -> frozenset[str]:
          for name, values in n.items()}
         for at in range(0, max(1, len(n["loss"]) - 29), 10)
     ]  # fmt: skip
-    whole = {"BS202": bool(jumped(n)), "BS201": broken(n) is not None}
+    whole = {"BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None}
     local = {
         "BS103": drifted, "BS104": flat, "BS403": strangled,
     }  # fmt: skip

@@ -69,15 +69,15 @@ class Score:
 def by_kind(said: Sequence[Said]) -> dict[str, Score]:
     """One score a kind of failure.
 
-    Found: any code that tells it. Wrongly: such a code of a run of which that code is not true,
-    neither as its own failure nor as a consequence of it.
+    Found: any code that tells it. Wrongly: a code of its own of a run of which that code is not
+    true, neither as its failure nor as a consequence of it.
     """
     scores = {}
     for name, kind in KINDS.items():
         if name == HEALTHY:
             continue
         sick = [one for one in said if one.run.kind == name]
-        wrong = sum(bool((one.codes & kind.told_by) - one.run.true) for one in said)
+        wrong = sum(bool((one.codes & kind.own) - one.run.true) for one in said)
         scores[name] = Score(len(sick), sum(bool(s.codes & kind.told_by) for s in sick), wrong)
     return scores
 

@@ -23,14 +23,14 @@ METHOD = (
     "recorded with every=10. A run's label comes from its construction and its outcome (loss "
     "against the untrained net's, states, weights), never from a rule; a run that became "
     "something else is labelled by that, or left out and counted. Found: any code that tells the "
-    "failure, of severity error or warning, at any time. Wrongly: such a code of a run of which "
-    "it is not true, neither as its failure nor as a consequence. False alarms: every finding in "
-    "a healthy run, also one that was over later, in 10,000 healthy iterations; of other tools "
-    "the first alarm of each rule. Lead: iterations from our first true finding to the first "
-    "loss that is not finite, or from which the median of 20 stays above the limit, of runs made "
-    "to go wrong little by little. Thresholds were set on the fit half; the held-out half has "
-    "other seeds, tasks, sizes and settings. Other tools are held against the coarse question "
-    "that each rule answers, and so are our codes together."
+    "failure, of severity error or warning, at any time. Wrongly: one of the kind's own codes of "
+    "a run of which it is not true, neither as its failure nor as a consequence nor as a plain "
+    "fact. False alarms: every finding in a healthy run, also one that was over later, in 10,000 "
+    "healthy iterations; of other tools the first alarm of each rule. Lead: iterations from our "
+    "first true finding to the first loss that is not finite, or from which the median of 20 "
+    "stays above the limit, of runs made to go wrong little by little. Thresholds were set on the "
+    "fit half; the held-out half has other seeds, tasks, sizes and settings. Other tools are held "
+    "against the coarse question that each rule answers, and so are our codes together."
 )
 
 
