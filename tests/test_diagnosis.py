@@ -516,7 +516,7 @@ def test_a_run_of_no_iterations(run_path: Path, capsys: pytest.CaptureFixture[st
 def test_json_spells_what_is_not_finite_and_is_never_null(
     run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    grows = [[1.0, NAN, NAN, INF]] * 5
+    grows = [[1.0, 500.0, NAN, INF]] * 5
     write(run_path, SICK | {"reach/<b>": grows, "grad_norm": [0.5] * 100 + [INF] * 20})
     assert main(["diagnose", str(run_path), "--json"]) == 1
     out = capsys.readouterr().out

@@ -52,6 +52,12 @@ class Recent:
             return math.nan
         return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)]
 
+    def newest(self, count: int) -> tuple[float, float]:
+        """Median and spread of the newest ``count``; a dearer question than about all."""
+        ordered = sorted(self.last(count))
+        middle = _middle(ordered)
+        return middle, SIGMA * _middle(sorted(abs(value - middle) for value in ordered))
+
     def last(self, count: int) -> list[float]:
         """The newest ``count``, oldest first."""
         return [self._order[i] for i in range(max(0, len(self._order) - count), len(self._order))]
@@ -95,6 +101,8 @@ class Course:
         """How many values there were by then."""
         self.first = math.nan
         """The median of the first five: of a loss that falls within twenty."""
+        self.three = math.nan
+        """The median of the first three: before any step, and after one and two."""
         self.deep = math.inf
         """The lowest median of 100 values, which the noise of single values hardly moves."""
         self._now = Recent(self.LEVEL)
@@ -112,6 +120,8 @@ class Course:
         self._now.add(value)
         self._long.add(value)
         self.level = self._now.median
+        if self.count <= 3:
+            self.three = self.level
         if self.count <= self.FIRST:
             self.first = self.level
         if self.count <= self.LEVEL:

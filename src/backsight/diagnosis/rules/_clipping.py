@@ -44,8 +44,9 @@ class Clipping(Rule):
     """Steps."""
     share: float = 0.95
     """Shortened."""
-    factor: float = 0.1
-    """A tenth: ten times below the rule of thumb."""
+    factor: float = 0.03
+    """With a tenth, orthogonal networks on temporal order still train well; of those that crawl it
+    is a hundredth."""
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:

@@ -1,5 +1,6 @@
 """BS203: the loss rises above where it began, and stays there."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,7 +22,8 @@ class Divergence(Rule):
     )
     decided: ClassVar[str] = (
         "The median of the last 20 losses is above that of the first 20 by {rise:g} of it and by "
-        "{sigmas:g} robust standard deviations, {patience:.0f} iterations in a row."
+        "{sigmas:g} robust standard deviations, or twice the median of the first three; "
+        "{patience:.0f} iterations in a row."
     )
     causes: ClassVar = (
         "a learning rate that is too high, for the optimizer or with that momentum",
@@ -51,7 +53,9 @@ class Divergence(Rule):
                 continue
             self.ready = True
             limit = course.start + max(self.rise * abs(course.start), self.sigmas * course.noise)
-            if course.level <= limit:
+            # The first steps may have ruined what the first 20 losses would say.
+            ruined = 2 * course.three if course.three > 0 else math.inf
+            if course.level <= min(limit, ruined):
                 self._above.pop(member, None)
                 self.over(member, now.iteration)
                 continue

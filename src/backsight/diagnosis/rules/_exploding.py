@@ -25,8 +25,8 @@ class Exploding(Rule):
         "step can undo thousands."
     )
     decided: ClassVar[str] = (
-        "The largest R(k) over lags is above {times:g} in {samples:.0f} samples in a row, or any "
-        "gradient through time is not finite."
+        "The largest finite R(k) over lags is above {times:g} in {samples:.0f} samples in a row. "
+        "Alone, a gradient that is not finite is BS201: NaN in the data gives it, too."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is above 1: at the start, or grown in training",
@@ -42,8 +42,8 @@ class Exploding(Rule):
     )
     source: ClassVar[str] = "Bengio et al. 1994; Pascanu et al. 2013 §2. R and its bound: Backsight"
 
-    times: float = 30.0
-    """Relative to the gradient at the loss: transient growth of healthy networks stays below."""
+    times: float = 100.0
+    """Relative to the gradient at the loss: networks that learn to remember pass 50 for a while."""
     samples: float = 3
     """In a row."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -54,20 +54,21 @@ class Exploding(Rule):
                 continue
             finite = np.isfinite(row)
             largest = float(row[finite].max()) if finite.any() else math.nan
-            if self.finite(layer, row) and largest <= self.times:
+            if not largest > self.times:
+                if not self.finite(layer, row):
+                    continue
                 self._row[layer] = 0
                 self.ready = True
                 self.over(layer, now.iteration)
                 continue
+            self.finite(layer, row)
             self._row[layer] = self._row.get(layer, 0) + 1
             if self._row[layer] < self.samples:
                 continue
             self.ready = True
             at = int(np.where(finite, row, -1).argmax())
-            told = (
-                f"grows to {short(largest)} times its size {at} steps back"
-                if finite.all()
-                else "is not finite on its way back"
+            told = f"grows to {short(largest)} times its size {at} steps back" + (
+                "" if finite.all() else ", and is not finite further back"
             )
             self.found(
                 layer,

@@ -14,6 +14,10 @@ NEWEST = 5
 """Values whose median is held against what was before."""
 
 
+ENOUGH = 60
+"""Values of the past that say what is usual: the first iterations are all unusual."""
+
+
 class _Rise:
     """Whether a positive signal has risen above its own past, on a log scale."""
 
@@ -32,7 +36,7 @@ class _Rise:
     @property
     def height(self) -> float:
         """How far above the past the newest values are, as a natural logarithm; NaN too early."""
-        return self._new.median - self._past.median if len(self._past) >= 20 else math.nan
+        return self._new.median - self._past.median if len(self._past) >= ENOUGH else math.nan
 
     @property
     def sigmas(self) -> float:

@@ -39,10 +39,10 @@ class Saturation(Rule):
         "lower the learning rate; clip gradients; weight decay",
         "layer normalisation",
     )
-    source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis: > 50 % of units"
+    source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis has half of the units"
 
-    state: float = 0.5
-    """Half of the units: DeepDiagnosis' share."""
+    state: float = 0.6
+    """Healthy GRUs have had half of their units there in their first iterations."""
     gate: float = 0.95
     """Of a gate's values."""
     samples: float = 3

@@ -27,7 +27,8 @@ class ShortTerm(Rule):
         "The usable context (the smallest context within 1 % of the loss at full context) is below "
         "{share:g} of the lag that is known to be needed, and a loss better than memoryless shows "
         "that something was learned; where no lag is known, below {window:g} of the longest "
-        "context asked, while the gradient's horizon is no longer than it."
+        "context asked, while the gradient's horizon is no longer than it; {times:.0f} times in a "
+        "row."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BS101)",
@@ -47,6 +48,9 @@ class ShortTerm(Rule):
     window: float = 0.05
     """Of the longest context."""
 
+    times: float = 1
+    """In a row; more where it is asked for often: on its way every model uses a little first."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -76,7 +80,11 @@ class ShortTerm(Rule):
             limit = self.share * lag if lag else self.window * float(lengths[-1])
             reaches_on = lag is None and any(h > usable.steps for h in self._horizons.values())
             if usable.steps >= limit or reaches_on:
+                self._row.pop(member, None)
                 self.over(member, now.iteration)
+                continue
+            self._row[member] = self._row.get(member, 0) + 1
+            if self._row[member] < self.times:
                 continue
             self.found(
                 member,

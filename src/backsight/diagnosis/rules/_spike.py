@@ -35,7 +35,7 @@ class LossSpike(Rule):
         "some of what was learned."
     )
     decided: ClassVar[str] = (
-        "Loss above the median of the 50 before it by {sigmas:g} robust standard deviations "
+        "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
         "(1.4826 times the median absolute deviation) and by {share:g} of what had been learned "
         "so far (at least {least:g} of where the loss began). Recovered when the median of five "
         "is back, within {patience:.0f} iterations."
@@ -79,14 +79,15 @@ class LossSpike(Rule):
             if member in self._open:
                 self._follow(member, now.iteration, value)
                 continue
-            middle = usual.median
+            middle, spread = usual.newest(20)
             rise = value - middle
             worth = max(course.start - middle, self.least * abs(course.start))
             if worth <= 0 or rise <= self.share * worth:
                 continue
             # A handful of values says little of what is usual.
             least = worth / (1000 if len(usual) >= 20 else 1)
-            spread = max(usual.spread, 0.01 * abs(middle), least)
+            # A loss that comes down fast varies by that alone: hence the last 20. They are few.
+            spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
             if rise <= self.sigmas * spread:
                 continue
             finding = self.found(

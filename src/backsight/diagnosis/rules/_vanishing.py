@@ -17,7 +17,7 @@ class Vanishing(Rule):
     code: ClassVar[str] = "BS101"
     title: ClassVar[str] = "gradient vanishes through time"
     severity: ClassVar = "error"
-    reads: ClassVar = ("reach",)
+    reads: ClassVar = ("reach", "context_loss")
     meaning: ClassVar[str] = (
         "The gradient of the loss falls below 1 % within a few steps on its way back, and what the "
         "loss needs lies further back: the weights never hear of it. Parameter gradients look "
@@ -27,9 +27,9 @@ class Vanishing(Rule):
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
         "below {share:g} of what is needed, and a second sign: the known lag of the task lies "
         "beyond it while the loss is not {better:g} below what a shorter memory achieves; or, "
-        "where no lag is known, it is below {share:g} of the window and the loss has not come down "
-        "at all for {patience:.0f} iterations. A gradient that fades where nothing further back "
-        "is needed is no fault."
+        "where no lag is known, it is below {share:g} of the window, the loss by context says that "
+        "no context makes a difference, and the loss has not come down for {patience:.0f} "
+        "iterations. A gradient that fades where nothing further back is needed is no fault."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is too small (default initialisation)",
@@ -57,7 +57,12 @@ class Vanishing(Rule):
     """Iterations without any progress, where no lag is known."""
     _shares: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
+    _no_help: bool = field(default=False, init=False, repr=False)
+    """Whether the newest loss by context is the same for every length."""
+
     def _see(self, now: Sample) -> None:
+        for row in now.rows("context_loss").values():
+            self._no_help = bool(row[0] - row[-1] <= 0.02 * abs(row[-1]))
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             if not self.finite(layer, row):
@@ -84,7 +89,7 @@ class Vanishing(Rule):
                 stuck = course.count >= 100 and not learned
             else:
                 known = False
-                stuck = course.count >= self.patience and not course.learned
+                stuck = self._no_help and course.count >= self.patience and not course.learned
             if not (stuck and seen.median < self.share):
                 self.over(layer, now.iteration)
                 continue
