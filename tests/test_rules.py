@@ -553,15 +553,14 @@ def test_vanishing_is_over_when_the_loss_comes_down() -> None:
     assert (the(one).iteration, the(one).count, the(one).over) == (100, 21, 310)
 
 
-def test_vanishing_without_a_known_lag_waits_for_a_loss_that_never_moves() -> None:
-    reach = every(10, [FADES] * 90)
-    asked = {"context_loss": {40: [1.0, 1.0, 1.0]}, "context_length": {40: [1, 2, 100]}}
-    series = {"loss": wavy(900), "reach/rnn": reach}
-    assert not verdict("BS101", series).findings  # nobody said that anything is needed
-    finding = the(verdict("BS101", series | asked))
-    assert (finding.iteration, finding.count) == (800, 10)
-    assert "needed lag" not in finding.evidence
-    assert not verdict("BS101", {"loss": falling(600), "reach/rnn": reach}).findings
+def test_vanishing_is_not_claimed_without_a_known_lag() -> None:
+    """Nobody said that anything is needed: BS302 names the horizon instead."""
+    series = {"loss": wavy(900), "reach/rnn": every(10, [FADES] * 90)}
+    assert verdict("BS101", series).outcome == NOTHING
+    finding = the(verdict("BS302", series))
+    assert finding.evidence["horizon rnn"] == 6
+    assert "below 1 % after 6 of 100 steps" in finding.words
+    assert "reach/rnn" in finding.signals
 
 
 def test_decay_alone_is_no_fault() -> None:

@@ -1,10 +1,11 @@
 """BS302: the loss has not come down."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.signals import reach_horizon
 
 __all__ = ["NoLearning"]
 
@@ -17,6 +18,7 @@ class NoLearning(Rule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
+    also: ClassVar = ("reach",)
     meaning: ClassVar[str] = (
         "After hundreds of iterations the loss is where it began, or where the best guess without "
         "any input would be."
@@ -45,7 +47,14 @@ class NoLearning(Rule):
     share: float = 0.03
     """Of the baseline."""
 
+    _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
+    """By layer, the newest horizon and the window."""
+
     def _see(self, now: Sample) -> None:
+        for layer, row in now.rows("reach").items():
+            far = reach_horizon(row)
+            if far is not None:
+                self._far[layer] = far.steps, len(row) - 1
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value) or not math.isfinite(course.deep):
@@ -66,16 +75,27 @@ class NoLearning(Rule):
             if course.count < self.patience:
                 continue
             self.ready = True
+            short_of = [
+                (layer, steps, window)
+                for layer, (steps, window) in self._far.items()
+                if steps < window / 2
+            ]
+            told = "".join(
+                f"; the gradient{where_words(layer)} is below 1 % after {steps} of {window} steps"
+                for layer, steps, window in short_of
+            )
+            from_ = (
+                f"it began at {short(against)}"
+                if baseline is None
+                else f"guessing without memory gives {short(against)}"
+            )
             self.found(
                 member,
                 now.iteration,
-                f"after {course.count:,} iterations the loss is at {short(course.level)}; "
-                + (
-                    f"it began at {short(against)}"
-                    if baseline is None
-                    else f"guessing without memory gives {short(against)}"
-                ),
+                f"after {course.count:,} iterations the loss is at {short(course.level)}; {from_}"
+                f"{told}",
                 {"level": course.level, "start": course.start}
-                | ({} if baseline is None else {"memoryless baseline": baseline}),
-                signals=(named("loss", member),),
+                | ({} if baseline is None else {"memoryless baseline": baseline})
+                | {f"horizon {layer}".rstrip(): steps for layer, steps, _ in short_of},
+                signals=(named("loss", member), *(named("reach", layer) for layer, *_ in short_of)),
             )

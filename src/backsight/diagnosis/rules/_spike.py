@@ -36,8 +36,8 @@ class LossSpike(Rule):
     )
     decided: ClassVar[str] = (
         "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
-        "(1.4826 times the median absolute deviation) and by {share:g} of what had been learned "
-        "so far (at least {least:g} of where the loss began). Recovered when the median of five "
+        "(1.4826 times the median absolute deviation), or three in a row by {row:g}, and by "
+        "{share:g} of what had been learned so far (at least {least:g} of where the loss began). Recovered when the median of five "
         "is back, within {patience:.0f} iterations."
     )
     causes: ClassVar = (
@@ -59,6 +59,8 @@ class LossSpike(Rule):
 
     sigmas: float = 10.0
     """Above what the noise of a small batch does once in 10,000 iterations."""
+    row: float = 5.0
+    """The same of three in a row: noise does not do that."""
     share: float = 0.3
     """A rise that costs less of what was learned is no event."""
     least: float = 0.1
@@ -88,7 +90,9 @@ class LossSpike(Rule):
             least = worth / (1000 if len(usual) >= 20 else 1)
             # A loss that comes down fast varies by that alone: hence the last 20. They are few.
             spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
-            if rise <= self.sigmas * spread:
+            row = min(value, *usual.last(2)) - middle
+            lasts = row > self.share * worth and row > self.row * spread
+            if rise <= self.sigmas * spread and not lasts:
                 continue
             finding = self.found(
                 member,

@@ -17,7 +17,8 @@ class Vanishing(Rule):
     code: ClassVar[str] = "BS101"
     title: ClassVar[str] = "gradient vanishes through time"
     severity: ClassVar = "error"
-    reads: ClassVar = ("reach", "context_loss")
+    reads: ClassVar = ("reach",)
+    also: ClassVar = ("loss",)
     meaning: ClassVar[str] = (
         "The gradient of the loss falls below 1 % within a few steps on its way back, and what the "
         "loss needs lies further back: the weights never hear of it. Parameter gradients look "
@@ -25,11 +26,10 @@ class Vanishing(Rule):
     )
     decided: ClassVar[str] = (
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
-        "below {share:g} of what is needed, and a second sign: the known lag of the task lies "
-        "beyond it while the loss is not {better:g} below what a shorter memory achieves; or, "
-        "where no lag is known, it is below {share:g} of the window, the loss by context says that "
-        "no context makes a difference, and the loss has not come down for {patience:.0f} "
-        "iterations. A gradient that fades where nothing further back is needed is no fault."
+        "below {share:g} of the lag that the task is known to ask for (watch(…, lag=40); the lab "
+        "knows its own), and after {patience:.0f} losses their level is not {better:g} below what "
+        "a shorter memory achieves. A gradient that fades where nothing further back is needed is no "
+        "fault, so that without a known lag nothing is said; BS302 then names the horizon."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is too small (default initialisation)",
@@ -53,59 +53,48 @@ class Vanishing(Rule):
     """A loss that much below the memoryless baseline has the information from somewhere."""
     samples: float = 5
     """Of the reach."""
-    patience: float = 800
-    """Iterations without any progress, where no lag is known."""
+    patience: float = 100
+    """Before that no network has learned to remember."""
     _shares: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    _no_help: bool = field(default=False, init=False, repr=False)
-    """Whether the newest loss by context is the same for every length."""
+    @property
+    def needs(self) -> str:
+        """The lag has to be told."""
+        return "it needs reach, loss, and the lag that the task asks for (watch(…, lag=…))"
 
     def _see(self, now: Sample) -> None:
-        for row in now.rows("context_loss").values():
-            self._no_help = bool(row[0] - row[-1] <= 0.02 * abs(row[-1]))
+        lag, baseline = now.facts.lag, now.facts.baseline
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             if not self.finite(layer, row):
                 continue
             if far is None or len(row) < 3 or reach_cut(row) is not None:
                 continue  # a cut is a finding of its own
+            if lag is None:
+                continue
             window = len(row) - 1
-            needed = float(window if now.facts.lag is None else min(now.facts.lag, window))
+            needed = min(lag, window)
             # What is censored reaches the window's end: nothing there is out of reach.
             seen = self._shares.setdefault(layer, Recent(int(self.samples)))
             seen.add(1.0 if far.censored else far.steps / needed)
-            if len(seen) < 3:
+            course = now.courses.get(now.label)
+            if len(seen) < 3 or course is None or not course.settled:
                 continue
             self.ready = True
-            course = now.courses.get(now.label)
-            if course is None or not course.settled:
-                continue
-            horizon = seen.median * needed
-            lag, baseline = now.facts.lag, now.facts.baseline
-            if lag is not None:
-                known = True
-                best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)
-                learned = course.level < best - self.better * abs(best)
-                stuck = course.count >= 100 and not learned
-            else:
-                known = False
-                stuck = self._no_help and course.count >= self.patience and not course.learned
-            if not (stuck and seen.median < self.share):
+            best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)
+            learned = course.level < best - self.better * abs(best)
+            if course.count < self.patience or learned or seen.median >= self.share:
                 self.over(layer, now.iteration)
                 continue
-            wanted = (
-                f"the loss asks for what lies {lag} steps back, and stays at {short(course.level)}"
-                if known
-                else f"the loss has not come down from {short(course.start)} in "
-                f"{course.count:,} iterations"
-            )
+            horizon = seen.median * needed
             self.found(
                 layer,
                 now.iteration,
                 f"the gradient{where_words(layer)} is below 1 % after {horizon:.0f} of {window} "
-                f"steps; {wanted}",
-                {"horizon": horizon, "window": window, "loss level": course.level}
-                | ({"needed lag": float(lag)} if lag is not None else {})
+                f"steps; the loss asks for what lies {lag} steps back, and stays at "
+                f"{short(course.level)}",
+                {"horizon": horizon, "window": window, "needed lag": float(lag)}
+                | {"loss level": course.level}
                 | ({} if baseline is None else {"memoryless baseline": baseline}),
                 signals=(f"reach/{layer}", named("loss", now.label)),
             )
