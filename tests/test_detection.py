@@ -119,7 +119,7 @@ def test_what_is_kept_beside_the_run_agrees_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "seed", "kind"),
     [
-        ("held-out-exploding-gain-6", 101, "exploding"),
+        ("held-out-exploding-gain-6", 201, "exploding"),
         ("fit-data-not-finite-waves", 1, "data not finite"),
     ],
 )

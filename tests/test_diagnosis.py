@@ -1069,3 +1069,21 @@ def test_the_judge_can_be_used_alone() -> None:
     new = [f.code for i in range(60) for f in judge.see(i, {"loss": NAN if i > 50 else 1.0})]
     assert new == ["BS201"]
     assert judge.diagnosis().sick
+
+
+def test_an_infinity_that_a_gru_hides_in_an_unsampled_iteration_is_found(run_path: Path) -> None:
+    """Its gates are shut or open, its states are finite: only the input tells."""
+    torch.manual_seed(0)
+    model = Net(nn.GRU)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, run_path, every=50):
+        for i in range(9):
+            x = torch.randn(2, 6, 3)
+            if i == 5:
+                x[0, 2, 1] = INF
+            loss = model(x).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    codes = {f.code: f.iteration for f in diagnose(run_path).findings}
+    assert codes["BS406"] == 5

@@ -268,9 +268,15 @@ class Layers:
         self._ran(path, module, steps, elements)
 
     def _measure_input(self, path: str, module: nn.RNNBase, x: Any) -> None:
-        """In sampled iterations; and where the states are not finite, to tell what came first."""
-        if self._sampling or _broken(self._hidden[module.training]):
-            self._inputs[module.training].add(path, x.data if isinstance(x, PackedSequence) else x)
+        """In sampled iterations; and where it, or a state, is not finite, to tell what came first.
+
+        A GRU turns an infinite input into states that look well.
+        """
+        data = (x.data if isinstance(x, PackedSequence) else x).detach()
+        # One pass, and no memory: an overflow of the sum only costs the closer look.
+        off = _precision.on_host(data) and not math.isfinite(data.sum().item())
+        if self._sampling or off or _broken(self._hidden[module.training]):
+            self._inputs[module.training].add(path, data)
 
     def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
         self._extent[module.training].setdefault(path, []).append((steps, elements))

@@ -37,8 +37,8 @@ class LossSpike(Rule):
     decided: ClassVar[str] = (
         "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
         "(1.4826 times the median absolute deviation), or three in a row by {row:g}, and by "
-        "{share:g} of what had been learned so far (at least {least:g} of where the loss began). Recovered when the median of five "
-        "is back, within {patience:.0f} iterations."
+        "{share:g} of what had been learned so far (at least {least:g} of where the loss began). "
+        "Recovered when the median of five is back, within {patience:.0f} iterations."
     )
     causes: ClassVar = (
         "one large gradient that was not clipped, or was clipped in too many steps",

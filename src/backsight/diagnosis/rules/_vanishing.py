@@ -28,8 +28,8 @@ class Vanishing(Rule):
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
         "below {share:g} of the lag that the task is known to ask for (watch(…, lag=40); the lab "
         "knows its own), and after {patience:.0f} losses their level is not {better:g} below what "
-        "a shorter memory achieves. A gradient that fades where nothing further back is needed is no "
-        "fault, so that without a known lag nothing is said; BS302 then names the horizon."
+        "a shorter memory achieves. A gradient that fades where nothing further back is needed is "
+        "no fault, so that without a known lag nothing is said; BS302 then names the horizon."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is too small (default initialisation)",
