@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from backsight.cli._main import COMMANDS
+from backsight.diagnosis import findings_page
 from backsight.lab import Chars, train
 from backsight.signals import CATALOGUE, Run
 
@@ -83,3 +84,8 @@ def test_the_changelog_names_every_signal() -> None:
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+def test_the_findings_page_is_what_the_rules_say() -> None:
+    """``backsight explain --markdown > docs/findings.md`` renews it."""
+    assert (ROOT / "docs/findings.md").read_text(encoding="utf-8") == findings_page()
