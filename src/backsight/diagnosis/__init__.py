@@ -11,6 +11,7 @@ from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._robust import Course, Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._timeline import Move, Timeline, timeline
 from backsight.diagnosis.rules import RULES
@@ -18,6 +19,7 @@ from backsight.diagnosis.rules import RULES
 __all__ = [
     "RULES",
     "Context",
+    "Course",
     "Diagnosis",
     "Explanation",
     "Facts",
@@ -25,6 +27,7 @@ __all__ = [
     "Judge",
     "Move",
     "Outcome",
+    "Recent",
     "Rule",
     "Sample",
     "Severity",

@@ -3,6 +3,8 @@
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 __all__ = ["Course", "Recent"]
 
@@ -67,6 +69,15 @@ class Recent:
         """All of them."""
         return list(self._order)
 
+    def state_dict(self) -> list[float]:
+        """The values, oldest first."""
+        return list(self._order)
+
+    def load_state_dict(self, state: Sequence[float]) -> None:
+        """Hold those values, and no others."""
+        self._order = deque(state)
+        self._sorted = sorted(state)
+
 
 class Course:
     """How a loss has gone so far: where it began, its best, where it is, and what is usual.
@@ -130,6 +141,21 @@ class Course:
             self.deep = min(self.deep, self._long.median)
         if self.count >= self.LEVEL and self.level < self.best:
             self.best, self.best_at, self.best_count = self.level, iteration, self.count
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            name.lstrip("_"): value.state_dict() if isinstance(value, Recent) else value
+            for name, value in vars(self).items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """As it was."""
+        for name, value in vars(self).items():
+            if isinstance(value, Recent):
+                value.load_state_dict(state[name.lstrip("_")])
+            else:
+                setattr(self, name, state[name.lstrip("_")])
 
     @property
     def settled(self) -> bool:

@@ -1,0 +1,43 @@
+"""Acts on training, where it is asked to: every act is capped, told and recorded."""
+
+from backsight.guard._guard import Guard
+from backsight.guard._policy import Policy, Turn
+from backsight.guard._presets import policies_from, safe
+from backsight.guard._snapshots import Stateful
+from backsight.guard._step import Act, Step, Trouble
+from backsight.guard.policies import (
+    AGC,
+    POLICIES,
+    AutoClip,
+    BackOff,
+    ClipAuto,
+    ClipNorm,
+    ClipValue,
+    LateMomentum,
+    Rollback,
+    Skip,
+    ZClip,
+)
+
+__all__ = [
+    "AGC",
+    "POLICIES",
+    "Act",
+    "AutoClip",
+    "BackOff",
+    "ClipAuto",
+    "ClipNorm",
+    "ClipValue",
+    "Guard",
+    "LateMomentum",
+    "Policy",
+    "Rollback",
+    "Skip",
+    "Stateful",
+    "Step",
+    "Trouble",
+    "Turn",
+    "ZClip",
+    "policies_from",
+    "safe",
+]

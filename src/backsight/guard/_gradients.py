@@ -1,0 +1,77 @@
+"""Gradients of everything the optimizers move: their norm, their size, their absence."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from backsight.probes import tensor_norms, total_norm
+
+__all__ = ["agree", "moved", "norm_of", "rescale", "scale_of", "taken_away", "with_gradient"]
+
+
+def moved(optimizers: Iterable[Optimizer]) -> list[nn.Parameter]:
+    """Their parameters, each once, in order."""
+    found: dict[int, nn.Parameter] = {}
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            found.update((id(p), p) for p in group["params"])
+    return list(found.values())
+
+
+def with_gradient(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those that have one."""
+    return [p for p in parameters if p.grad is not None]
+
+
+def gradients(parameters: Iterable[nn.Parameter]) -> Iterator[Tensor]:
+    """Those that there are."""
+    return (p.grad for p in parameters if p.grad is not None)
+
+
+def norm_of(parameters: Iterable[nn.Parameter]) -> Tensor | None:
+    """``‖g‖`` over all of them as a scalar, as stored; None where none has a gradient."""
+    there = list(gradients(parameters))
+    return total_norm(tensor_norms(there)) if there else None
+
+
+@torch.no_grad()
+def rescale(parameters: Iterable[nn.Parameter], factor: float) -> None:
+    """Multiply every gradient in place."""
+    there = list(gradients(parameters))
+    sparse = [g for g in there if g.is_sparse]
+    torch._foreach_mul_([g for g in there if not g.is_sparse], factor)
+    for gradient in sparse:
+        gradient.mul_(factor)
+
+
+def taken_away(parameters: Iterable[nn.Parameter]) -> list[tuple[nn.Parameter, Tensor]]:
+    """Leave no gradient, so that a step does nothing; returns them, to be put back."""
+    kept = []
+    for parameter in parameters:
+        if parameter.grad is not None:
+            kept.append((parameter, parameter.grad))
+            parameter.grad = None
+    return kept
+
+
+def scale_of(optimizer: Optimizer) -> float:
+    """What a loss scaler has left in the gradients: a fused optimizer divides by itself."""
+    scale = getattr(optimizer, "grad_scale", None)
+    return 1.0 if scale is None else float(scale)
+
+
+def agree(values: Tensor) -> Tensor:
+    """The mean of each value over all processes that train together; a NaN of any is one of all.
+
+    Args:
+        values: ``(n,)``.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return values
+    processes = torch.distributed.get_world_size()
+    if processes > 1:
+        torch.distributed.all_reduce(values)
+        values = values / processes
+    return values

@@ -1,0 +1,356 @@
+"""``Guard``: acts on training where every loop must pass, at the optimizer's step."""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from backsight.errors import SettingError
+from backsight.guard._gradients import (
+    agree,
+    moved,
+    norm_of,
+    rescale,
+    scale_of,
+    taken_away,
+)
+from backsight.guard._policy import Policy, Turn
+from backsight.guard._presets import safe
+from backsight.guard._rate import Rate, forget_momentum
+from backsight.guard._snapshots import Snapshots, Stateful
+from backsight.guard._step import Act, Step
+from backsight.guard._vitals import Vitals
+from backsight.probes import Updates
+
+__all__ = ["Guard"]
+
+_log = logging.getLogger("backsight")
+
+MEASURED = 10
+"""Steps between measurements of how far one moves the weights."""
+
+KEPT = 10_000
+"""Acts that are remembered."""
+
+
+class Guard:
+    """Keeps a run alive, by the policies it is given and by nothing else.
+
+    ``guard.step(loss)`` takes the place of ``optimizer.step()``. A loop that goes on to call
+    ``optimizer.step()`` is guarded as well, by the optimizer's own step hooks; ``loss`` is then
+    what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
+    one without a guard. Every act is told once in the log, kept in :attr:`acts` and, where a
+    monitor is at work, recorded. Under data-parallel training every process has a guard, and all
+    decide alike. On an accelerator a guard waits for two numbers at each step.
+
+    Args:
+        model: what is trained; its parameters and buffers go into snapshots.
+        optimizer: whose steps are guarded; several that step together are one.
+        policies: what it may do; none for the safe preset: an automatic clip, updates that are
+            not finite or far out of line skipped, the rate backed off, rollback.
+        scaler: a ``torch.amp.GradScaler``: ``step`` unscales, steps and updates it.
+        along: by name, what goes back at a rollback beside weights and optimizer, by its
+            ``state_dict``: a schedule, or where the data stands. With the latter under ``data``,
+            random numbers go back too, and the batch that did it is passed over.
+        snapshots: how many good states are kept in memory at the most.
+        every: iterations between them.
+        memory: bytes that they may take; one is kept in any case.
+
+    Raises:
+        SettingError: policies contradict each other, or find nothing to act on.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | Iterable[Optimizer],
+        *policies: Policy,
+        scaler: Any = None,
+        along: Mapping[str, Stateful] | None = None,
+        snapshots: int = 4,
+        every: int = 50,
+        memory: int = 1 << 30,
+    ) -> None:
+        optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        if not isinstance(model, nn.Module) or not optimizers:
+            raise SettingError(f"Guard expects a model and an optimizer, not {model!r:.80}")
+        for one in optimizers:
+            if not isinstance(one, Optimizer):
+                raise SettingError(f"Guard expects a torch.optim optimizer, not {one!r:.80}")
+        for name, value in {"snapshots": snapshots, "every": every, "memory": memory}.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
+        self.model = model
+        self.optimizers = optimizers
+        self.policies = tuple(sorted(policies or safe(), key=lambda p: p.turn))
+        _check(self.policies)
+        self.iteration = 0
+        """Steps so far, taken or not."""
+        self.rate = Rate()
+        self.vitals = Vitals()
+        self.acts: list[Act] = []
+        """The newest ten thousand."""
+        self.loss_of: Callable[[], Tensor | None] = lambda: None
+        """Where the loss is to be had when ``step`` was not told it."""
+        self.tell: Callable[[Act], None] = lambda act: None
+        """Hears of every act as it happens."""
+        self.position = 0
+        """Batches drawn since the data's beginning; see :meth:`pass_over`."""
+        self._bad: set[int] = set()
+        self._scaler = scaler
+        self._loss: float | Tensor | None = None
+        self._step: Step | None = None
+        self._stepped: set[int] = set()
+        self._taken: list[tuple[nn.Parameter, Tensor]] = []
+        self._updates: Updates | None = None
+        self._said: dict[str, int] = {}
+        self._every = every
+        along = dict(along or {})
+        self._has_data = "data" in along
+        self.snapshots = Snapshots(
+            model, optimizers, along, keep=snapshots, memory=memory, rng=self._has_data
+        )
+        for policy in self.policies:
+            policy.start(self)
+        self._handles: list[RemovableHandle] = []
+        for one in optimizers:
+            self._handles.append(one.register_step_pre_hook(self._before))
+            self._handles.append(one.register_step_post_hook(self._after))
+
+    # -- for a loop ------------------------------------------------------------------------
+
+    def step(self, loss: float | Tensor | None = None) -> tuple[Act, ...]:
+        """Step every optimizer, unless a policy keeps it from that.
+
+        Args:
+            loss: the scalar that backward was called on, unscaled.
+
+        Returns:
+            what was done about this step; empty where it was left alone.
+
+        Raises:
+            GuardError: the limit on attempts is reached; the weights are the last good ones.
+        """
+        self._loss = loss
+        self._step = None
+        self._stepped.clear()
+        for optimizer in self.optimizers:
+            if self._scaler is None:
+                optimizer.step()
+            else:
+                self._scaler.step(optimizer)
+        if self._scaler is not None:
+            self._scaler.update()
+            if self._step is None:
+                self._declined()
+        return tuple(self._step.acts) if self._step else ()
+
+    def pass_over(self) -> bool:
+        """Whether the next batch is one that went wrong before: draw it and use the one after.
+
+        To be asked before every batch, by a loop whose data goes back at a rollback.
+        """
+        bad = self.position in self._bad
+        self.position += 1
+        return bad
+
+    def close(self) -> None:
+        """Take every hook off. A second call does nothing."""
+        self._restore()
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that it takes to go on, snapshots included; plain, and not copied."""
+        return {
+            **self._memory(),
+            "position": self.position,
+            "bad": sorted(self._bad),
+            "snapshots": self.snapshots.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            SettingError: the policies are not the same.
+        """
+        names = [policy.name for policy in self.policies]
+        if list(state["policies"]) != names:
+            there = ", ".join(state["policies"])
+            raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
+        self._remember(state)
+        self.rate.load_state_dict(state["rate"])
+        self.iteration, self.position = state["iteration"], state["position"]
+        self._bad = set(state["bad"])
+        self.snapshots.load_state_dict(state["snapshots"])
+
+    # -- for policies ----------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Everything that the optimizers move."""
+        return moved(self.optimizers)
+
+    def act(self, policy: Policy, cause: str, before: float, after: float) -> None:
+        """Note what ``policy`` has done."""
+        assert self._step is not None
+        act = Act(self._step.iteration, policy.name, cause, before, after, policy.what)
+        self._step.acts.append(act)
+        self.acts.append(act)
+        del self.acts[:-KEPT]
+        self.tell(act)
+        often = self._said[policy.name] = self._said.get(policy.name, 0) + 1
+        if often in (1, 10, 100) or often % 1000 == 0:
+            times = f", {often:,} times so far" if often > 1 else ""
+            _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
+
+    def scale_gradients(self, factor: float) -> None:
+        """Multiply every gradient."""
+        rescale(self.parameters, factor)
+
+    def roll_back(self, since: int, further: int = 0) -> int:
+        """Make everything as it was at a good snapshot, and pass over the batches since.
+
+        Args:
+            since: when the trouble began: the snapshot is older.
+            further: how many snapshots to go back beyond it.
+
+        Returns:
+            the iteration that the weights are of.
+        """
+        assert self._step is not None
+        self._step.rolled_back = True
+        here = self.position
+        place = max(0, self.snapshots.before(since) - further)
+        memory = self.snapshots.go_back(place)
+        self._remember(memory)
+        if self._has_data:
+            self.position = memory["position"]
+            culprit = here - (self.iteration - since) - 1  # whose update it was
+            self._bad.update(range(max(culprit, self.position), here))
+        for policy in self.policies:
+            policy.rolled_back(self)
+        iteration: int = memory["iteration"]
+        return iteration
+
+    def forget_momentum(self) -> None:
+        """Empty the optimizers' buffers of past gradients."""
+        for optimizer in self.optimizers:
+            forget_momentum(optimizer)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _before(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+        self._restore()
+        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
+        if self._step is None or id(optimizer) in self._stepped:
+            self._stepped.clear()
+            self._begin(scale_of(optimizer), known=closure is None)
+        self._stepped.add(id(optimizer))
+        step = self._step
+        assert step is not None
+        self.rate.put_on(optimizer)
+        if step.vetoed or step.rolled_back:
+            # Optimizers pass over what has no gradient: nothing moves, nothing ages.
+            self._taken = taken_away(moved([optimizer]))
+        elif step.iteration % MEASURED == 0:
+            matrices = [p for p in moved([optimizer]) if p.dim() > 1 and p.grad is not None]
+            if matrices:
+                self._updates = Updates({str(n): p for n, p in enumerate(matrices)})
+
+    def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
+        self._restore()
+        if self._updates is not None:
+            updates, self._updates = self._updates, None
+            self.vitals.stepped(float(updates.measure()[1].nanmedian()))
+        assert self._step is not None
+        for policy in self.policies:
+            policy.after(self._step, self)
+
+    def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
+        """Look at a new step, and let the policies act."""
+        loss, norm = self._numbers(scale, known)
+        step = self._step = Step(self.iteration, loss, norm)
+        step.troubles = self.vitals.see(self.iteration, loss, norm)
+        first = not self.snapshots.taken
+        if first or (self.iteration % self._every == 0 and self.vitals.well):
+            self.snapshots.take(self.iteration, self._memory())
+        self.iteration += 1
+        for policy in self.policies:
+            policy.before(step, self)
+            if step.rolled_back:
+                break
+
+    def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
+        """Loss and gradient norm, in one copy from the device, the same in every process."""
+        told = self._loss if self._loss is not None else self.loss_of()
+        self._loss = None
+        norm = norm_of(self.parameters) if known else None
+        if isinstance(told, Tensor):
+            told = told.detach().sum()
+        device = norm.device if norm is not None else torch.device("cpu")
+        parts = [torch.as_tensor(math.nan if x is None else x, device=device).double()
+                 for x in (told, 0.0 if norm is None else norm)]  # fmt: skip
+        loss, size = agree(torch.stack([part.to(device) for part in parts])).tolist()
+        return (None if told is None else loss), size / scale
+
+    def _declined(self) -> None:
+        """A scaler did not let the optimizer step: its search, unless the loss itself is off."""
+        told = self._loss
+        value = math.nan if told is None else float(told)
+        if told is not None and not math.isfinite(value):
+            self._begin()
+
+    def _restore(self) -> None:
+        """Rates and gradients as the loop left them."""
+        self.rate.take_off()
+        for parameter, gradient in self._taken:
+            parameter.grad = gradient
+        self._taken = []
+
+    def _memory(self) -> dict[str, Any]:
+        """What a snapshot keeps of the guard itself."""
+        return {
+            "iteration": self.iteration,
+            "position": self.position,
+            "policies": {p.name: p.state_dict() for p in self.policies},
+            "vitals": self.vitals.state_dict(),
+            "rate": self.rate.state_dict(),
+        }
+
+    def _remember(self, memory: Mapping[str, Any]) -> None:
+        """The same again; the rate is what trouble has made of it."""
+        self.vitals.load_state_dict(memory["vitals"])
+        for policy in self.policies:
+            policy.load_state_dict(memory["policies"][policy.name])
+
+
+def _check(policies: Iterable[Policy]) -> None:
+    """Raise a SettingError where two policies cannot both be meant."""
+    names: set[str] = set()
+    clips = []
+    for policy in policies:
+        if not isinstance(policy, Policy):
+            raise SettingError(f"a guard takes policies of backsight.guard, not {policy!r:.80}")
+        if policy.name in names:
+            raise SettingError(f"the guard is given {policy.name} twice: once is enough")
+        names.add(policy.name)
+        if policy.turn is Turn.CLIP:
+            clips.append(policy.name)
+    if len(clips) > 1:
+        raise SettingError(
+            f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
+        )

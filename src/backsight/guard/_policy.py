@@ -1,0 +1,116 @@
+"""What a policy is: it looks at a step before it is taken, and may change it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backsight.diagnosis import Recent
+from backsight.errors import SettingError
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["Policy", "Turn"]
+
+
+class Turn(IntEnum):
+    """When in a step a policy acts."""
+
+    PENALTY = 0
+    """Terms are added to the gradients."""
+    ROLLBACK = 1
+    SKIP = 2
+    CLIP = 3
+    PACE = 4
+    """Rate and momentum."""
+    WEIGHTS = 5
+    """After the step."""
+
+
+@dataclass
+class Policy:
+    """One way of acting on training.
+
+    Settings are fields, checked when the policy is made. What it remembers is a field that is
+    not an argument: a number, text, None or a :class:`Recent`, so that it can be saved.
+    """
+
+    name: ClassVar[str]
+    """As on the command line and in the names of its signals."""
+    turn: ClassVar[Turn]
+    what: ClassVar[str]
+    """What the numbers before and after an act are."""
+    main: ClassVar[str] = ""
+    """The setting that ``name=value`` on the command line sets; empty where there is none."""
+    needs_loss: ClassVar[bool] = False
+    """Whether it can do nothing without knowing the loss."""
+
+    def start(self, guard: "Guard") -> None:
+        """The guard is complete; nothing has been trained.
+
+        Raises:
+            SettingError: this model or optimizer gives it nothing to do.
+        """
+
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Gradients are in; the optimizer has not stepped."""
+
+    def after(self, step: "Step", guard: "Guard") -> None:
+        """The optimizer has stepped, or was kept from it."""
+
+    def rolled_back(self, guard: "Guard") -> None:
+        """The weights are those of a snapshot again, and so is what the policies remember."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers, in plain values."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if not f.init}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember that again."""
+        for f in fields(self):
+            if f.init or f.name not in state:
+                continue
+            own = getattr(self, f.name)
+            if isinstance(own, Recent):
+                own.load_state_dict(state[f.name])
+            else:
+                setattr(self, f.name, state[f.name])
+
+    def _above(self, least: float, *names: str) -> None:
+        """Check that settings are finite numbers above a bound."""
+        for name in names:
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value > least):
+                raise SettingError(
+                    f"{name} of the guard's {self.name} must be a number above {least:g}, "
+                    f"not {value!r}"
+                )
+
+    def _share(self, *names: str) -> None:
+        """Check that settings lie between 0 and 1, neither included."""
+        for name in names:
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (number and 0 < value < 1):
+                raise SettingError(
+                    f"{name} of the guard's {self.name} must lie between 0 and 1, not {value!r}"
+                )
+
+    def _count(self, least: int, *names: str) -> None:
+        """Check that settings are whole numbers of at least a bound."""
+        for name in names:
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not (whole and value >= least):
+                raise SettingError(
+                    f"{name} of the guard's {self.name} must be a whole number of at least "
+                    f"{least}, not {value!r}"
+                )
+
+
+def _plain(value: Any) -> Any:
+    return value.state_dict() if isinstance(value, Recent) else value

@@ -1,0 +1,68 @@
+"""Policies by their names, as on the command line: ``safe``, or ``clip=1,skip,rollback``."""
+
+from dataclasses import fields
+from typing import Any
+
+from backsight.errors import SettingError
+from backsight.guard._policy import Policy
+from backsight.guard.policies import POLICIES, BackOff, ClipAuto, Rollback, Skip
+
+__all__ = ["policies_from", "safe"]
+
+
+def safe() -> list[Policy]:
+    """What a guard does unless it is told otherwise; it acts on trouble alone."""
+    return [Rollback(), Skip(), ClipAuto(), BackOff()]
+
+
+def policies_from(words: str) -> list[Policy]:
+    """Policies from their names, commas between them.
+
+    ``safe`` stands for the preset. ``name=value`` sets a policy's main number, and
+    ``name:setting=value:setting=value`` any of its settings.
+
+    Raises:
+        SettingError: a policy or a setting is unknown, or its value makes no sense.
+    """
+    found: list[Policy] = []
+    for word in filter(None, (part.strip() for part in words.split(","))):
+        found += safe() if word == "safe" else [_policy(word)]
+    if not found:
+        names = ", ".join(["safe", *(kind.name for kind in POLICIES)])
+        raise SettingError(f"a guard needs policies: some of {names}")
+    return found
+
+
+def _policy(word: str) -> Policy:
+    head, *settings = word.split(":")
+    name, equals, value = head.partition("=")
+    kind = next((kind for kind in POLICIES if kind.name == name), None)
+    if kind is None:
+        names = ", ".join(["safe", *(kind.name for kind in POLICIES)])
+        raise SettingError(f"there is no policy {name!r} for a guard: choose from {names}")
+    if equals:
+        if not kind.main:
+            raise SettingError(f"the guard's {name} takes no number: write {name}")
+        settings.insert(0, f"{kind.main}={value}")
+    known = {f.name: f.type for f in fields(kind) if f.init}
+    given: dict[str, Any] = {}
+    for setting in settings:
+        key, _, text = setting.partition("=")
+        if key not in known:
+            raise SettingError(f"the guard's {name} has no setting {key!r}: it has {_list(known)}")
+        given[key] = _number(name, key, text, whole=known[key] in (int, "int"))
+    return kind(**given)
+
+
+def _number(name: str, key: str, text: str, *, whole: bool) -> float:
+    try:
+        return int(text) if whole else float(text)
+    except ValueError:
+        expected = "a whole number" if whole else "a number"
+        raise SettingError(
+            f"{key} of the guard's {name} must be {expected}, not {text!r}"
+        ) from None
+
+
+def _list(names: dict[str, object]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,88 @@
+"""Learning rate and momentum, changed for the time of a step alone.
+
+A schedule of the user's reads and writes ``group["lr"]`` between steps: it must find there what
+it left. So the factor is put on when the optimizer is about to step, and taken off when it has.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+__all__ = ["Rate", "forget_momentum"]
+
+FLOOR = 1e-6
+"""No factor is below it: training that needs less does not train."""
+
+LOWER = 0.7
+"""The highest that recovery goes to, of the factor at which there was trouble."""
+
+
+class Rate:
+    """A factor on every learning rate, and whether momentum is off."""
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+        self.ceiling = 1.0
+        """How far the factor may recover."""
+        self.momentum_off = False
+        self._kept: list[tuple[dict[str, Any], str, Any]] = []
+
+    def lower(self, by: float) -> tuple[float, float]:
+        """Multiply the factor by ``by``; returns it before and after."""
+        before = self.factor
+        self.ceiling = max(before * max(LOWER, by), FLOOR)
+        self.factor = max(before * by, FLOOR)
+        return before, self.factor
+
+    def recover(self, by: float, ceiling_by: float = 1.0) -> None:
+        """Let the factor grow, up to the ceiling; and the ceiling, up to 1."""
+        self.ceiling = min(1.0, self.ceiling * ceiling_by)
+        self.factor = min(self.ceiling, self.factor * by)
+
+    def put_on(self, optimizer: Optimizer) -> None:
+        """Before the optimizer steps."""
+        for group in optimizer.param_groups:
+            if self.factor != 1.0:
+                self._keep(group, "lr")
+                group["lr"] = group["lr"] * self.factor
+            if self.momentum_off and "betas" in group:
+                self._keep(group, "betas")
+                none = group["betas"][0] * 0.0  # a tensor stays one
+                group["betas"] = (none, *group["betas"][1:])
+            elif self.momentum_off and group.get("momentum"):
+                self._keep(group, "momentum")
+                group["momentum"] = 0.0
+                if group.get("nesterov"):  # it needs a momentum
+                    self._keep(group, "nesterov")
+                    group["nesterov"] = False
+
+    def take_off(self) -> None:
+        """After it has stepped, or failed to; a second call does nothing."""
+        for group, name, value in reversed(self._kept):
+            group[name] = value
+        self._kept = []
+
+    def _keep(self, group: dict[str, Any], name: str) -> None:
+        self._kept.append((group, name, group[name]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "factor": self.factor, "ceiling": self.ceiling, "momentum_off": self.momentum_off,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """As it was."""
+        self.factor, self.ceiling = state["factor"], state["ceiling"]
+        self.momentum_off = state["momentum_off"]
+
+
+def forget_momentum(optimizer: Optimizer) -> None:
+    """Empty the buffers of past gradients; second moments stay."""
+    for state in optimizer.state.values():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"] = None
+        if isinstance(state.get("exp_avg"), Tensor):
+            state["exp_avg"].zero_()

@@ -1,0 +1,172 @@
+"""The last good states of a training, in memory, to go back to.
+
+A snapshot is plain (tensors, numbers, text), so that a checkpoint can hold it.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+__all__ = ["Snapshots", "Stateful", "rng_state", "set_rng_state"]
+
+Snapshot = dict[str, Any]
+
+
+class Stateful(Protocol):
+    """Whatever is to go back as well: a scheduler, where the data stands."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it needs to be as it is."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
+        """Be as it was."""
+
+
+class Snapshots:
+    """A few of them, the oldest given up first; the very first is the training's start.
+
+    Args:
+        model: its parameters and buffers are kept.
+        optimizers: their state is, and parameters of theirs that the model does not hold.
+        along: by name, what else goes back.
+        keep: how many at the most.
+        memory: bytes at the most; one is kept however large it is.
+        rng: whether random numbers go back, too: where the position of the data does.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        along: Mapping[str, Stateful],
+        *,
+        keep: int,
+        memory: int,
+        rng: bool,
+    ) -> None:
+        self.taken: list[Snapshot] = []
+        """Oldest first."""
+        self._model = model
+        self._optimizers = optimizers
+        self._along = along
+        self._keep, self._memory, self._rng = keep, memory, rng
+
+    @torch.no_grad()
+    def take(self, iteration: int, guard: Mapping[str, Any]) -> None:
+        """Keep everything as it is before the step of ``iteration``.
+
+        Args:
+            iteration: its number.
+            guard: what the guard itself remembers.
+        """
+        snapshot: Snapshot = {
+            "iteration": iteration,
+            "weights": [_kept(t) for t in self._tensors()],
+            "optimizers": [_state_of(o) for o in self._optimizers],
+            "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._along.items()},
+            "rng": rng_state() if self._rng else {},
+            "guard": copy.deepcopy(dict(guard)),
+        }
+        self.taken.append(snapshot)
+        fits = max(1, int(self._memory // max(1, _bytes(snapshot))))
+        del self.taken[: -min(self._keep, fits)]
+
+    def before(self, iteration: int) -> int:
+        """The place of the newest one taken at or before that iteration; else of the oldest."""
+        places = [n for n, one in enumerate(self.taken) if one["iteration"] <= iteration]
+        return places[-1] if places else 0
+
+    @torch.no_grad()
+    def go_back(self, place: int) -> Mapping[str, Any]:
+        """Make everything as it was, and forget newer ones; returns what the guard remembered."""
+        snapshot = self.taken[place]
+        del self.taken[place + 1 :]
+        for tensor, kept in zip(self._tensors(), snapshot["weights"], strict=True):
+            tensor.copy_(kept)
+        for optimizer, state in zip(self._optimizers, snapshot["optimizers"], strict=True):
+            _give_back(optimizer, state)
+        for name, part in self._along.items():
+            part.load_state_dict(copy.deepcopy(snapshot["along"][name]))
+        if snapshot["rng"]:
+            set_rng_state(snapshot["rng"])
+        guard: Mapping[str, Any] = copy.deepcopy(snapshot["guard"])
+        return guard
+
+    def _tensors(self) -> list[Tensor]:
+        """Parameters and buffers, each once; then what only the optimizers know."""
+        found: dict[int, Tensor] = {id(p): p for p in self._model.parameters()}
+        found.update((id(b), b) for b in self._model.buffers())
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                found.update((id(p), p) for p in group["params"])
+        return list(found.values())
+
+    def state_dict(self) -> list[Snapshot]:
+        """All of them; not copied."""
+        return self.taken
+
+    def load_state_dict(self, state: Sequence[Snapshot]) -> None:
+        """Hold those, and no others."""
+        self.taken = list(state)
+
+
+def rng_state() -> dict[str, Any]:
+    """PyTorch's generators, of the CPU and of every CUDA device in use."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_rng_state(state: Mapping[str, Any]) -> None:
+    """As they were."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """A copy on the host: an accelerator's memory is the training's."""
+    return tensor.detach().to("cpu", copy=True)
+
+
+def _state_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """What the optimizer remembers of each parameter, in order; empty where it is nothing yet."""
+    return [
+        {
+            name: _kept(value) if isinstance(value, Tensor) else copy.deepcopy(value)
+            for name, value in optimizer.state.get(parameter, {}).items()
+        }
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    ]
+
+
+def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
+    """Make that its memory, in the tensors it has where they fit."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for parameter, state in zip(parameters, kept, strict=False):  # a group may have been added
+        if not state:
+            optimizer.state.pop(parameter, None)
+            continue
+        own = optimizer.state[parameter]
+        for name, value in state.items():
+            there = own.get(name)
+            if isinstance(value, Tensor) and isinstance(there, Tensor):
+                there.copy_(value)
+            elif isinstance(value, Tensor):  # step counts stay on the host
+                own[name] = value.to("cpu" if name == "step" else parameter.device, copy=True)
+            else:
+                own[name] = copy.deepcopy(value)
+
+
+def _bytes(content: Any) -> int:
+    if isinstance(content, Tensor):
+        return content.numel() * content.element_size()
+    if isinstance(content, Mapping):
+        return sum(map(_bytes, content.values()))
+    return sum(map(_bytes, content)) if isinstance(content, (list, tuple)) else 0

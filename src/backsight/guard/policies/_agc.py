@@ -1,0 +1,62 @@
+"""``agc``: adaptive gradient clipping, each unit's gradient against its weights."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["AGC"]
+
+
+@dataclass
+class AGC(Policy):
+    """Clip the gradient of each unit (row) to ``ratio`` times the norm of its weights.
+
+    Weights below ``least`` count as that, so that a unit that starts at zero can leave it. A
+    vector (a bias) is clipped as a whole.
+
+    Source: Brock, De, Smith, Simonyan 2021, §4.1.
+    """
+
+    name: ClassVar[str] = "agc"
+    turn: ClassVar[Turn] = Turn.CLIP
+    what: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
+    main: ClassVar[str] = "ratio"
+
+    ratio: float = 0.1
+    least: float = 1e-3
+
+    def __post_init__(self) -> None:
+        self._above(0, "ratio", "least")
+
+    @torch.no_grad()
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Scale the units beyond it."""
+        if step.vetoed or not math.isfinite(step.norm):
+            return
+        worst = torch.zeros(())
+        for parameter in guard.parameters:
+            gradient = parameter.grad
+            if gradient is None or gradient.is_sparse:
+                continue
+            sizes = _unit_norms(parameter).clamp_(min=self.least)
+            relative = _unit_norms(gradient) / sizes
+            worst = torch.maximum(worst, relative.max().cpu())
+            gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
+        if worst > self.ratio:
+            guard.act(self, f"a unit beyond {self.ratio:g}", float(worst), self.ratio)
+
+
+def _unit_norms(tensor: Tensor) -> Tensor:
+    """``(n, 1, …)``: the norm of each row; of a vector or a number, of the whole."""
+    dims = list(range(1 if tensor.dim() > 1 else 0, tensor.dim()))
+    norms: Tensor = torch.linalg.vector_norm(tensor.float(), dim=dims or None, keepdim=True)
+    return norms

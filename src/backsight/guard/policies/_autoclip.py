@@ -1,0 +1,41 @@
+"""``autoclip``: at a quantile of the norms so far."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.diagnosis import Recent
+from backsight.guard.policies._clip import NormClip
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["AutoClip"]
+
+
+@dataclass
+class AutoClip(NormClip):
+    """Clip to the ``share`` quantile of the last ``window`` norms, this one included.
+
+    It clips always, by construction: a share 1 - ``share`` of the steps. Until there are a few
+    norms it hardly clips at all.
+
+    Source: Seetharaman, Wichern, Pardo, Le Roux 2020.
+    """
+
+    name: ClassVar[str] = "autoclip"
+    main: ClassVar[str] = "share"
+
+    share: float = 0.9
+    window: int = 1000
+    _norms: Recent = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._share("share")
+        self._count(2, "window")
+        self._norms = Recent(self.window)
+
+    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+        """The quantile."""
+        self._norms.add(step.norm)
+        return self._norms.quantile(self.share), f"norm above {self.share:g} of those so far"

@@ -1,0 +1,51 @@
+"""``backoff``: a lower rate when training is unstable, and its slow way back."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["BackOff"]
+
+
+@dataclass
+class BackOff(Policy):
+    """Multiply the rate by ``factor`` at a spike, or where steps are too large or go astray.
+
+    After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps, up to 0.7
+    of the rate at which there was trouble; that bound itself doubles every ten times ``calm``.
+    The factor is on the rate in a step alone: a schedule goes on as if there were none.
+
+    Source: levanter#391 (a spike, a lower rate, a limit); the rest Backsight.
+    """
+
+    name: ClassVar[str] = "backoff"
+    turn: ClassVar[Turn] = Turn.PACE
+    what: ClassVar[str] = "factor on the learning rate"
+    main: ClassVar[str] = "factor"
+    needs_loss: ClassVar[bool] = True
+
+    factor: float = 0.5
+    calm: int = 100
+    _last: int = field(default=-(10**9), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._share("factor")
+        self._count(1, "calm")
+
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Lower it, or let it recover."""
+        trouble = step.has("spike", "diverged", "collapsed", "steps too large")
+        rate = guard.rate
+        if trouble is not None:
+            if step.iteration - self._last >= self.calm // 4:  # the last one has yet to show
+                self._last = step.iteration
+                guard.act(self, trouble.words, *rate.lower(self.factor))
+        elif rate.factor < 1.0 and guard.vitals.calm >= self.calm:
+            rate.recover(2 ** (1 / self.calm), 2 ** (0.1 / self.calm))
+            if rate.factor == 1.0:
+                guard.act(self, "all has been calm", 1.0, 1.0)

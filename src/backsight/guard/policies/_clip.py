@@ -1,0 +1,35 @@
+"""What clips of the gradient's norm have in common: a limit, and what is done beyond it."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["NormClip"]
+
+
+@dataclass
+class NormClip(Policy, ABC):
+    """If ‖g‖ > c then g ← c·g/‖g‖, over all parameters together (Pascanu et al. 2013)."""
+
+    turn: ClassVar[Turn] = Turn.CLIP
+    what: ClassVar[str] = "gradient norm"
+
+    @abstractmethod
+    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+        """``c`` for this step, whose norm is finite, and the cause in words; inf for no limit."""
+
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Clip. A norm that is not finite is not clipped (0·∞ is NaN), and not learned from."""
+        if step.vetoed or not math.isfinite(step.norm):
+            return
+        limit, cause = self.limit(step, guard)
+        if step.norm > limit:
+            guard.scale_gradients(limit / step.norm)
+            guard.act(self, cause, step.norm, limit)

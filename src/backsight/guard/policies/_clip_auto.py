@@ -1,0 +1,90 @@
+"""``auto``: a clip that needs no number from the user."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from backsight.diagnosis import Recent
+from backsight.guard._gradients import moved
+from backsight.guard.policies._clip import NormClip
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["ClipAuto"]
+
+ENOUGH = 5
+"""Norms from which on their median says something."""
+
+
+@dataclass
+class ClipAuto(NormClip):
+    """Clip what is far above the usual norm, or would move the weights too far, and nothing else.
+
+    Two limits, of which the lower counts:
+
+    * the median of the last ``window`` norms, times ``times`` or ``sigmas`` robust standard
+      deviations of their logarithm, whichever is more. The norms of healthy training stay below;
+      where the guard had to lower the rate by a factor f, ``times`` is f² as large, so that a
+      run which has shown to be fragile is clipped near its median;
+    * with plain SGD, from the first step on, the norm that would move all weights together by
+      ``share`` of their norm, at the rate (over 1 - momentum) before any lowering.
+
+    Medians are not moved by a few wild norms, and a norm that is not finite is left out.
+
+    Source: Pascanu et al. 2013 §3.2 (0.5 to 10 times the usual norm); You, Gitman, Ginsburg 2017
+    (a step against the weights' norm); the rest Backsight.
+    """
+
+    name: ClassVar[str] = "auto"
+    main: ClassVar[str] = "times"
+
+    times: float = 10.0
+    sigmas: float = 6.0
+    share: float = 0.1
+    window: int = 100
+    _logs: Recent = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._above(1, "times")
+        self._above(0, "sigmas", "share")
+        self._count(ENOUGH, "window")
+        self._logs = Recent(self.window)
+
+    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+        """Of the norms before this one."""
+        usual, far = math.inf, math.inf
+        if len(self._logs) >= ENOUGH:
+            middle = self._logs.median
+            usual = math.exp(middle + self._tolerance(guard.rate.factor))
+        if step.norm > 0:
+            self._logs.add(math.log(step.norm))
+        far = self._far(step.norm, guard)
+        if usual <= far:
+            return usual, f"norm above {usual:.3g}, and usually {math.exp(self._logs.median):.3g}"
+        return far, f"a step of more than {self.share:g} of the weights"
+
+    def _tolerance(self, factor: float) -> float:
+        """How far above the median, as a natural logarithm."""
+        least = math.log(max(1.0, self.times * factor**2))
+        return max(least, self.sigmas * self._logs.spread * factor**2)
+
+    def _far(self, norm: float, guard: "Guard") -> float:
+        """The norm of the step that is too long; inf where the optimizer scales by itself."""
+        limits = []
+        for optimizer in guard.optimizers:
+            if not isinstance(optimizer, torch.optim.SGD):
+                return math.inf
+            rates = [
+                float(group["lr"]) / (1 - min(group["momentum"], 0.99))
+                for group in optimizer.param_groups
+            ]
+            limits.append(max(rates))
+        rate: float = max(limits)
+        if rate <= 0 or norm * rate < 1e-3:
+            return math.inf
+        weights = torch.stack(torch._foreach_norm([p.detach() for p in moved(guard.optimizers)]))
+        return self.share * float(weights.norm()) / rate

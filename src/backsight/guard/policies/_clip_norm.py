@@ -1,0 +1,32 @@
+"""``clip``: the gradient's global norm, at a number of the user's."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.guard.policies._clip import NormClip
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["ClipNorm"]
+
+
+@dataclass
+class ClipNorm(NormClip):
+    """Clip the global norm to ``norm``.
+
+    Source: Pascanu, Mikolov, Bengio 2013, §3.2; 0.5 to 10 times the average norm works.
+    """
+
+    name: ClassVar[str] = "clip"
+    main: ClassVar[str] = "norm"
+
+    norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._above(0, "norm")
+
+    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+        """Always the same."""
+        return self.norm, f"norm above {self.norm:g}"

@@ -1,0 +1,46 @@
+"""``value``: every element of the gradient by itself."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["ClipValue"]
+
+
+@dataclass
+class ClipValue(Policy):
+    """Bring every element into [-value, value]; the gradient's direction may change.
+
+    Source: Mikolov 2012 (thesis); ``torch.nn.utils.clip_grad_value_``.
+    """
+
+    name: ClassVar[str] = "value"
+    turn: ClassVar[Turn] = Turn.CLIP
+    what: ClassVar[str] = "largest element of the gradient"
+    main: ClassVar[str] = "value"
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._above(0, "value")
+
+    @torch.no_grad()
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Clamp in place, where any is beyond it."""
+        there = [p.grad for p in guard.parameters if p.grad is not None]
+        if step.vetoed or not math.isfinite(step.norm) or step.norm <= self.value:
+            return  # no element is larger than the norm
+        extremes = torch._foreach_norm(there, math.inf)
+        largest = max(float(x) for x in extremes)
+        if largest > self.value:
+            for gradient in there:
+                gradient.clamp_(-self.value, self.value)
+            guard.act(self, f"an element beyond {self.value:g}", largest, self.value)

@@ -1,0 +1,82 @@
+"""``rollback``: back to the last good weights, with a lower rate, past the batch that did it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.errors import GuardError
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step, Trouble
+
+__all__ = ["Rollback"]
+
+ROW = 3
+"""Steps in a row that are not finite or out of line: it is the weights, not the batch."""
+
+MARGIN = 5
+"""Iterations before the first sign that a snapshot is old enough."""
+
+SOON = 150
+"""Iterations within which the same comes again: then more is done about it."""
+
+
+@dataclass
+class Rollback(Policy):
+    """When what was learned is lost, make everything as it was, and go on more carefully.
+
+    *Lost*: the loss has gone back half of the way to where it began, or stands half above that,
+    for ten steps; three steps in a row are not finite or out of line; or every step is a tenth of
+    the weights and nothing is learned. The rate is multiplied by ``factor``, and by ``factor``
+    once more for each time this comes again soon; from the second time on an older snapshot is
+    taken, too. After ``attempts`` without a new good snapshot in between the training stops with
+    an error, on the last good weights.
+
+    Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
+    levanter#391; the rest Backsight.
+    """
+
+    name: ClassVar[str] = "rollback"
+    turn: ClassVar[Turn] = Turn.ROLLBACK
+    what: ClassVar[str] = "iteration of the weights"
+    main: ClassVar[str] = "attempts"
+
+    attempts: int = 10
+    factor: float = 0.5
+    _tried: int = field(default=0, init=False, repr=False)
+    _last: int = field(default=-(10**9), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._count(1, "attempts")
+        self._share("factor")
+
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Go back, if it is time."""
+        trouble = step.has("collapsed", "diverged", "steps too large")
+        if trouble is None and guard.vitals.row >= ROW:
+            trouble = step.has("not finite", "out of line")
+        if trouble is None:
+            return
+        newest = guard.snapshots.taken[-1]["iteration"]
+        tried = 0 if newest > self._last else self._tried
+        soon = step.iteration - self._last <= SOON
+        since = self._since(trouble, step, guard)
+        if tried >= self.attempts:
+            guard.roll_back(since)
+            raise GuardError(
+                f"the guard has gone back {tried} times and training fails again "
+                f"({trouble.words}): the weights are those of the last good iteration; lower the "
+                "learning rate, or run backsight diagnose on the run"
+            )
+        further = tried // 2 if soon else 0
+        to = guard.roll_back(since, further)
+        # What the snapshot remembers of earlier attempts is not what has been tried since.
+        self._tried, self._last = tried + 1, step.iteration
+        guard.rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
+        guard.act(self, trouble.words, float(step.iteration), float(to))
+
+    def _since(self, trouble: "Trouble", step: "Step", guard: "Guard") -> int:
+        if trouble.kind in ("not finite", "out of line"):
+            return step.iteration - guard.vitals.row - MARGIN
+        return trouble.since - MARGIN

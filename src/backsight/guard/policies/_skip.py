@@ -1,0 +1,51 @@
+"""``skip``: no update from what is not finite, or from anywhere."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from backsight.errors import GuardError
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["Skip"]
+
+
+@dataclass
+class Skip(Policy):
+    """Leave an update out whose loss or gradient is not finite, or whose loss is far out of line.
+
+    *Out of line* is a loss ten times above where it began and usually is. Weights, optimizer and
+    its step count stay as they are. After ``row`` in a row the training stops with an error: then
+    it is not the batches. (With :class:`Rollback`, that acts first.)
+
+    Source: OLMo-core's skip-step; torchtitan#916 for why it is capped and told.
+    """
+
+    name: ClassVar[str] = "skip"
+    turn: ClassVar[Turn] = Turn.SKIP
+    what: ClassVar[str] = "share of the update that is taken"
+    main: ClassVar[str] = "row"
+
+    row: int = 20
+    _row: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._count(1, "row")
+
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Veto it."""
+        trouble = step.has("not finite", "out of line")
+        if trouble is None:
+            self._row = 0
+            return
+        step.vetoed = trouble.words
+        self._row += 1
+        guard.act(self, trouble.words, 1.0, 0.0)
+        if self._row >= self.row:
+            raise GuardError(
+                f"the guard has left out {self._row} updates in a row, and {trouble.words}: the "
+                "weights are as they were before; look at the data, or lower the learning rate"
+            )
