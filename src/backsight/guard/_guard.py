@@ -207,14 +207,16 @@ class Guard:
     def act(self, policy: Policy, cause: str, before: float, after: float) -> None:
         """Note what ``policy`` has done."""
         assert self._step is not None
-        act = Act(self._step.iteration, policy.name, cause, before, after, policy.what)
+        act = Act(
+            self._step.iteration, policy.name, cause, before, after, policy.what, policy.often
+        )
         self._step.acts.append(act)
         self.acts.append(act)
         del self.acts[:-KEPT]
         self.tell(act)
         often = self._said[policy.name] = self._said.get(policy.name, 0) + 1
-        if often in (1, 10, 100) or often % 1000 == 0:
-            times = f", {often:,} times so far" if often > 1 else ""
+        if not act.often or often in (1, 10, 100) or often % 1000 == 0:
+            times = f", {often:,} times so far" if act.often and often > 1 else ""
             _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
 
     def scale_gradients(self, factor: float) -> None:
