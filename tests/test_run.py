@@ -316,6 +316,7 @@ def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
         _, stderr = process.communicate(timeout=60)
     finally:
         process.kill()  # or it trains for ever
+        process.wait()
     assert process.returncode == 130
     assert "KeyboardInterrupt" in stderr
     assert "backsight/monitor" not in stderr
