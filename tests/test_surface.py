@@ -17,6 +17,7 @@ ROOMS = [
     "nn",
     "diagnosis",
     "probes",
+    "guard",
     "monitor",
     "report",
     "lab",

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backsight.errors import BacksightError
+from backsight.errors import BacksightError, RunError
 from backsight.signals._folder import STORE, create_folder, resume_folder, update
 from backsight.signals._json import dumps
 from backsight.signals._run import Run

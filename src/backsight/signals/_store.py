@@ -202,9 +202,12 @@ class Store:
                 for block in _gather(parts):
                     self._append(name, block)
             for event in events:
-                self._events = execute(
-                    "INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", event
-                ).lastrowid or self._events
+                self._events = (
+                    execute(
+                        "INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", event
+                    ).lastrowid
+                    or self._events
+                )
             execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (heartbeat,))
             execute("COMMIT")
         except BaseException:
