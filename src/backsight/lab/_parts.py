@@ -140,7 +140,11 @@ class Carried:
 
     def state_dict(self) -> dict[str, Any]:
         """A pair for an LSTM; None before the first window."""
-        return {"value": self.value}
+        value = self.value
+        # On the CPU, where every process and any later machine can take it.
+        if isinstance(value, tuple):
+            return {"value": (value[0].cpu(), value[1].cpu())}
+        return {"value": None if value is None else value.cpu()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Back on its device."""
