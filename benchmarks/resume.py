@@ -145,7 +145,7 @@ def compare(alone: Path, killed: Path) -> dict[str, bool]:
 def same(one: Any, other: Any) -> bool:
     """Bit for bit, in everything nested."""
     if isinstance(one, torch.Tensor):
-        return one.shape == other.shape and one.numpy().tobytes() == other.numpy().tobytes()
+        return bool(one.shape == other.shape) and (one.numpy().tobytes() == other.numpy().tobytes())
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
     if isinstance(one, (list, tuple)):

@@ -18,6 +18,7 @@ import math
 import os
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -228,16 +229,20 @@ def _read(path: Path) -> Checkpoint:
                 f"{path} was written by a newer Backsight (format {head['format']}, this one "
                 f"reads up to {FORMAT}): upgrade with pip install -U backsight"
             )
-        state = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-        return Checkpoint(path, head["iteration"], head["score"], state)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a forged file: it is refused, or it is not
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return Checkpoint(path, head["iteration"], head["score"], dict(state))
     except pickle.UnpicklingError as error:
         raise RunError(
             f"{path} is refused: it holds more than numbers, and loading that could execute "
             "code, which no Backsight writes; nothing was executed, and where the file came from "
             "is not to be trusted"
         ) from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise RunError(f"{path} is whole, but no Backsight wrote it ({error})") from error
+    except RunError:
+        raise
+    except Exception as error:  # whatever a forged file makes of torch's reader
+        raise RunError(f"{path} is whole, but no Backsight wrote it ({error!r})") from error
 
 
 def _score(path: Path) -> float | None:
