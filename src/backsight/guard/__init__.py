@@ -1,5 +1,7 @@
 """Acts on training, where it is asked to: every act is capped, told and recorded."""
 
+from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_model
+from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.guard._guard import Guard
 from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import policies_from, safe
@@ -23,21 +25,28 @@ __all__ = [
     "AGC",
     "POLICIES",
     "Act",
+    "AdaptiveLength",
     "AutoClip",
     "BackOff",
+    "Checkpoint",
+    "Checkpoints",
     "ClipAuto",
     "ClipNorm",
     "ClipValue",
     "Guard",
     "LateMomentum",
+    "Length",
+    "LinearLength",
     "Policy",
     "Rollback",
     "Skip",
     "Stateful",
     "Step",
+    "StepwiseLength",
     "Trouble",
     "Turn",
     "ZClip",
+    "load_model",
     "policies_from",
     "safe",
 ]

@@ -78,6 +78,9 @@ class Training:
     """Iterations between hidden-state profiles."""
     validate_every: Optional[int] = None
     """Iterations between validations; by default a tenth of the iterations."""
+    checkpoint_every: Optional[int] = None
+    """Iterations between checkpoints, from which --resume goes on; by default a tenth of the
+    iterations. One is also made at the start and at the end. 0 makes none."""
     report: bool = True
     """At the end, write the page about the run: report.html in its folder."""
 
@@ -92,6 +95,8 @@ class Training:
         self._require("weight_decay", good, "a number of at least 0")
         if self.validate_every is not None:
             self._whole("validate_every")
+        if self.checkpoint_every is not None:
+            self._whole("checkpoint_every", least=0)
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
         if self.dropout and self.layers == 1:
             raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
@@ -116,6 +121,13 @@ class Training:
     def validation_interval(self) -> int:
         """Iterations between validations, in force."""
         return self.validate_every or max(1, self.iterations // 10)
+
+    @property
+    def checkpoint_interval(self) -> int:
+        """Iterations between checkpoints, in force; 0 for none."""
+        if self.checkpoint_every is None:
+            return max(1, self.iterations // 10)
+        return self.checkpoint_every
 
     def _require(self, name: str, good: bool, expected: str) -> None:
         if not good:

@@ -41,6 +41,12 @@ class Lesson(Protocol):
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """What the model makes by itself, as the body of an event; empty where it makes nothing."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where its data and random numbers stand, for a checkpoint."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where :meth:`state_dict` was taken."""
+
 
 def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
     """Cross entropy in nats, or squared error.

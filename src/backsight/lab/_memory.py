@@ -108,6 +108,14 @@ class Memorising:
         """Nothing: there is nothing to read in what it answers."""
         return {}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the sequences stand."""
+        return {"batches": self._batches.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Draw on from there."""
+        self._batches.load_state_dict(state["batches"])
+
 
 def _wrong(outputs: Tensor, targets: Tensor) -> Tensor:
     """Where the likeliest class is another one, or where there is none for want of numbers."""

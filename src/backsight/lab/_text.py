@@ -1,5 +1,6 @@
 """The lesson of a character model: windows of a text, and text that it writes."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from backsight.errors import DataError
 from backsight.lab._config import Chars
 from backsight.lab._lesson import last_losses
 from backsight.lab._validation import Validation
@@ -101,3 +103,34 @@ class Text:
         model.train(was_training)
         text = vocabulary.decode(codes.numpy())
         return {"text": text, "temperature": temperature} if text else {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the windows and the sampled text stand, and in which text."""
+        return {
+            "text": self._digest(),
+            "streams": self._streams.state_dict(),
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Read and write on from there.
+
+        Raises:
+            DataError: that was another text.
+        """
+        if state["text"] != self._digest():
+            raise DataError(
+                f"{self._split.origin} is not the text that the run was trained on so far: it has "
+                "changed, or another one is in its place"
+            )
+        self._streams.load_state_dict(state["streams"])
+        self._generator.set_state(state["generator"])
+
+    def _digest(self) -> str:
+        split = self._split
+        whole = hashlib.sha256(
+            "".join(split.vocabulary.characters).encode("utf-8", "surrogatepass")
+        )
+        for codes in (split.train, split.validation):
+            whole.update(codes.astype("<i8").tobytes())
+        return whole.hexdigest()

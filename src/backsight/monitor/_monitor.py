@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -41,6 +42,7 @@ from backsight.monitor._schedule import Every, Schedule
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.probes import what_was_found
+from backsight.signals import Run
 
 __all__ = ["Monitor"]
 
@@ -98,7 +100,7 @@ class Monitor(Seen):
         tell: Tell = announce,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
-        self.iteration = iteration
+        self.iteration = self._first = iteration
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
         self._schedule = Schedule(every, budget)
@@ -208,6 +210,12 @@ class Monitor(Seen):
     def label(self, label: str) -> None:
         """To be told before anything is recorded."""
         self._outbox.label = label
+
+    def recall(self, run: Run) -> None:
+        """Take up what an earlier process recorded of the same training, up to this iteration."""
+        self._try("findings", self._judged.recall, run)
+        if "grad_norm" in run and not np.isfinite(run["grad_norm"]).all():
+            self._outbox.first_broken(torch.tensor(math.nan))  # seen, and its members recorded
 
     # -- step events, told -----------------------------------------------------------------
 
@@ -341,7 +349,11 @@ class Monitor(Seen):
         self._now = Iteration(self._schedule.due(self.iteration))
         self._layers.sample(self._now.sampling)
         self._parameters.forget()
-        if self.iteration == LOOKED and not self._layers.seen and self._model is not None:
+        if (
+            self.iteration - self._first == LOOKED
+            and not self._layers.seen
+            and self._model is not None
+        ):
             model = self._model()
             if model is not None:
                 _log.warning("backsight: %s", what_was_found(model))

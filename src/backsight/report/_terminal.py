@@ -39,7 +39,7 @@ class TrainingView:
         self._console = console or Console(highlight=False)
         self._total = total
         self._began = self._line = time.monotonic()
-        self._done = 0
+        self._done = self._resumed = 0
         self._latest: Mapping[str, float] = {}
         self._findings: list[Finding] = []
         self._memory: Mapping[str, Any] | None = None
@@ -89,8 +89,11 @@ class TrainingView:
                 f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
                 f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
             )
+        self._done = self._resumed = facts.get("resumed", 0)
+        if self._resumed:
+            self._say(f"goes on after {self._resumed:,} of {self._total:,} iterations")
         self._began = self._line = time.monotonic()
-        self._progress.reset(self._task)
+        self._progress.reset(self._task, completed=self._done)
 
     def update(self, iteration: int, latest: Mapping[str, float]) -> None:
         """``iteration`` iterations are done; ``latest`` has the newest scalars."""
@@ -159,7 +162,7 @@ class TrainingView:
 
     def _plain(self) -> str:
         values = "  ".join(f"{name} {self._short(name, value)}" for name, value in self._values())
-        pace = (time.monotonic() - self._began) / max(self._done, 1)
+        pace = (time.monotonic() - self._began) / max(self._done - self._resumed, 1)
         left = round(pace * (self._total - self._done))
         return f"{self._done}/{self._total}  {values}  left {left // 60}:{left % 60:02d}"
 
