@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     config = parse(TASKS[task][0], f"backsight train {task}", rest)
 
-    def begin(**watching: Any) -> Run:
+    def begin(**watching: Any) -> "Run":
         from backsight.lab import train
 
         return train(config, **watching)
@@ -89,7 +89,7 @@ def _resume(arguments: Sequence[str]) -> int:
 
     iterations = saved_settings(Run(options.resume), options.iterations).iterations
 
-    def begin(**watching: Any) -> Run:
+    def begin(**watching: Any) -> "Run":
         from backsight.lab import resume
 
         return resume(options.resume, options.iterations, **watching)
@@ -136,6 +136,8 @@ def _watch(begin: Callable[..., "Run"], iterations: int) -> int:
     print(f"\nthe page: {page}" if page.exists() else f"\na page: backsight report {run.path}")
     if run.iterations < iterations and (run.path / "checkpoints").exists():
         print(f"to go on: {shlex.join(['backsight', 'train', '--resume', str(run.path)])}")
+    if run.status == "failed":  # the guard has given up, and the summary says why
+        return 1
     return 130 if interrupt.asked() else 0
 
 

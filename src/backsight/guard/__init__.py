@@ -2,7 +2,7 @@
 
 from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_model
 from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
-from backsight.guard._guard import Guard
+from backsight.guard._guard import Guard, announce_act
 from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import policies_from, safe
 from backsight.guard._snapshots import Stateful
@@ -46,6 +46,7 @@ __all__ = [
     "Trouble",
     "Turn",
     "ZClip",
+    "announce_act",
     "load_model",
     "policies_from",
     "safe",

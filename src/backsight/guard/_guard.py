@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -27,7 +28,7 @@ from backsight.guard._step import Act, Step
 from backsight.guard._vitals import Vitals
 from backsight.probes import Updates
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "announce_act"]
 
 _log = logging.getLogger("backsight")
 
@@ -36,6 +37,13 @@ MEASURED = 10
 
 KEPT = 10_000
 """Acts that are remembered."""
+
+
+def announce_act(act: Act, often: int) -> None:
+    """Say it in the log; of what may be done at every step, the first, the tenth, …"""
+    if not act.often or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if act.often and often > 1 else ""
+        _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
 
 
 class Guard:
@@ -98,7 +106,11 @@ class Guard:
         self.loss_of: Callable[[], Tensor | None] = lambda: None
         """Where the loss is to be had when ``step`` was not told it."""
         self.tell: Callable[[Act], None] = lambda act: None
-        """Hears of every act as it happens."""
+        """Hears of every act as it happens, to record it."""
+        self.announce: Callable[[Act, int], None] = announce_act
+        """Tells people of it, and how many of that policy there are so far."""
+        self.tally: Counter[str] = Counter()
+        """Acts so far, by policy."""
         self.position = 0
         """Batches drawn since the data's beginning; see :meth:`pass_over`."""
         self._bad: set[int] = set()
@@ -108,7 +120,6 @@ class Guard:
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._updates: Updates | None = None
-        self._said: dict[str, int] = {}
         self._every = every
         along = dict(along or {})
         self._has_data = "data" in along
@@ -147,7 +158,7 @@ class Guard:
         if self._scaler is not None:
             self._scaler.update()
             if self._step is None:
-                self._declined()
+                self.declined()
         return tuple(self._step.acts) if self._step else ()
 
     def pass_over(self) -> bool:
@@ -176,7 +187,7 @@ class Guard:
         """Everything that it takes to go on, snapshots included; plain, and not copied."""
         return {
             **self._memory(),
-            "position": self.position,
+            "tally": dict(self.tally),
             "bad": sorted(self._bad),
             "snapshots": self.snapshots.state_dict(),
         }
@@ -194,8 +205,18 @@ class Guard:
         self._remember(state)
         self.rate.load_state_dict(state["rate"])
         self.iteration, self.position = state["iteration"], state["position"]
-        self._bad = set(state["bad"])
+        self._bad, self.tally = set(state["bad"]), Counter(state["tally"])
         self.snapshots.load_state_dict(state["snapshots"])
+
+    @property
+    def clips(self) -> bool:
+        """Whether it limits gradients."""
+        return any(policy.turn is Turn.CLIP for policy in self.policies)
+
+    @property
+    def went_back(self) -> bool:
+        """Whether the newest step was a rollback."""
+        return self._step is not None and self._step.rolled_back
 
     # -- for policies ----------------------------------------------------------------------
 
@@ -214,10 +235,8 @@ class Guard:
         self.acts.append(act)
         del self.acts[:-KEPT]
         self.tell(act)
-        often = self._said[policy.name] = self._said.get(policy.name, 0) + 1
-        if not act.often or often in (1, 10, 100) or often % 1000 == 0:
-            times = f", {often:,} times so far" if act.often and often > 1 else ""
-            _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
+        self.tally[policy.name] += 1
+        self.announce(act, self.tally[policy.name])
 
     def scale_gradients(self, factor: float) -> None:
         """Multiply every gradient."""
@@ -309,11 +328,10 @@ class Guard:
         loss, size = agree(torch.stack([part.to(device) for part in parts])).tolist()
         return (None if told is None else loss), size / scale
 
-    def _declined(self) -> None:
+    def declined(self) -> None:
         """A scaler did not let the optimizer step: its search, unless the loss itself is off."""
-        told = self._loss
-        value = math.nan if told is None else float(told)
-        if told is not None and not math.isfinite(value):
+        told = self._loss if self._loss is not None else self.loss_of()
+        if told is not None and not math.isfinite(float(told)):
             self._begin()
 
     def _restore(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chars",
+    "Curriculum",
     "Memory",
     "MemoryAdding",
     "MemoryCopying",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Curriculum = Literal["none", "linear", "stepwise", "adaptive"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"]
 
 DEFAULT_RATE = {"sgd": 0.5, "momentum": 0.1, "adam": 0.002, "adamw": 0.002}
@@ -65,7 +67,21 @@ class Training:
     weight_decay: float = 0.0
     """Weight decay."""
     clip: Optional[float] = 1.0
-    """Clip the gradient's global norm to this; None does not clip."""
+    """Clip the gradient's global norm to this; None does not clip. A guard that clips does it
+    instead."""
+    guard: Optional[str] = None
+    """What may act on the training: safe, or policies with commas between them, such as
+    auto,skip,rollback:attempts=5,backoff."""
+    curriculum: Curriculum = "none"
+    """How sequences lengthen: not at all, by a schedule (linear over half of the iterations,
+    stepwise by 2 every tenth of them), or as the model can use it (adaptive)."""
+    curriculum_start: int = 20
+    """The first length, where there is a curriculum; more where the task needs more."""
+    safe: bool = False
+    """Keep the run alive: an automatic clip, updates that make no sense skipped, the rate backed
+    off, rollback, momentum late, and an adaptive curriculum where sequences are longer than 64."""
+    plain: bool = False
+    """Nothing at all: no clip, no guard, no curriculum."""
     seed: int = 0
     """Seed of everything random: weights, dropout, sequences, samples."""
     device: str = "auto"
@@ -85,7 +101,16 @@ class Training:
     """At the end, write the page about the run: report.html in its folder."""
 
     def __post_init__(self) -> None:
-        self._whole("layers", "hidden", "batch", "iterations", "every")
+        self._whole("layers", "hidden", "batch", "iterations", "every", "curriculum_start")
+        chosen = [
+            flag for flag, given in (
+                ("--safe", self.safe), ("--plain", self.plain), ("--guard", self.guard),
+            ) if given
+        ]  # fmt: skip
+        if len(chosen) > 1:
+            raise SettingError(f"{chosen[0]} and {chosen[1]} contradict each other: choose one")
+        if self.plain and self.curriculum != "none":
+            raise SettingError("--plain and --curriculum contradict each other: choose one")
         self._whole("seed", least=0)
         self._positive("gain", "lr", "clip")
         for name in ("dropout", "momentum"):
@@ -116,6 +141,16 @@ class Training:
         if self.optimizer == "sgd":
             return 0.0
         return 0.9 if self.momentum is None else self.momentum
+
+    @property
+    def guard_words(self) -> Optional[str]:
+        """The policies in force; None where there are none."""
+        return "safe" if self.safe else self.guard
+
+    @property
+    def curriculum_kind(self) -> Curriculum:
+        """The curriculum in force."""
+        return "adaptive" if self.safe and self.curriculum == "none" else self.curriculum
 
     @property
     def validation_interval(self) -> int:

@@ -10,12 +10,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from backsight.diagnosis import Finding
-from backsight.guard import Checkpoints
+from backsight.guard import Act, Checkpoints, announce_act
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
 from backsight.monitor import Monitor, announce
-from backsight.signals import Recorder
+from backsight.signals import Recorder, family
 
 __all__ = ["Screen", "Scribe", "View"]
 
@@ -43,6 +43,9 @@ class View(Protocol):
     def found(self, finding: Finding) -> None:
         """Something goes wrong, for the first time."""
 
+    def acted(self, act: Act) -> None:
+        """The guard has done something about a step."""
+
 
 class Screen:
     """Shows news to a view, if there is one."""
@@ -56,6 +59,13 @@ class Screen:
             announce(finding)
         else:
             self.show("found", finding)
+
+    def acted(self, act: Act, often: int) -> None:
+        """The same of what the guard does."""
+        if self._view is None:
+            announce_act(act, often)
+        else:
+            self.show("acted", act)
 
     def show(self, what: str, *news: Any) -> None:
         """A terminal that cannot show something must not end the training."""
@@ -96,10 +106,17 @@ class Scribe:
         self._score = self._validate(iteration)["val_loss"] if due else None
 
     def iteration_ended(
-        self, iteration: int, *, last: bool, state: dict[str, Any] | None = None
+        self, iteration: int, *, steps: int, last: bool, state: dict[str, Any] | None = None
     ) -> None:
-        """``iteration`` iterations are done; ``state`` is kept, where there is one."""
-        config, steps = self._config, self._lesson.steps
+        """``iteration`` iterations are done; ``state`` is kept, where there is one.
+
+        Args:
+            iteration: how many are done.
+            steps: the length of the sequences of this one.
+            last: whether it is the last one.
+            state: of all parts, where a checkpoint is due.
+        """
+        config = self._config
         events, extra = None, []
         if last and self._score is None:
             if state is not None:
@@ -111,6 +128,14 @@ class Scribe:
             self.monitor.collect()
         self.keep(iteration, state, events=events, extra=extra)
         self._screen.show("update", iteration, self.monitor.latest)
+
+    def horizon(self, iteration: int) -> float | None:
+        """How far back the gradient reached in the iteration before that, where it was measured."""
+        sampled = iteration > 0 and (iteration - 1) % self._config.every == 0
+        latest = self.monitor.latest
+        found = [latest[name] for name in latest if family(name) == "horizon"]
+        known = [value for value in found if not math.isnan(value)]
+        return max(known) if sampled and known else None
 
     def keep(
         self,

@@ -17,6 +17,9 @@ from backsight.tasks import Kind, Streams, read_corpus, split_text
 
 __all__ = ["Text"]
 
+SHORT = 64
+"""Characters of a window from which on a curriculum may have something to do."""
+
 POSITIONS = 500
 """Characters whose loss is asked by context: its standard error is then a few per cent."""
 
@@ -32,6 +35,7 @@ class Text:
     """
 
     kind: Kind = "classes"
+    enough: float | None = None
 
     def __init__(self, config: Chars) -> None:
         self.steps = config.seq_len
@@ -77,9 +81,13 @@ class Text:
             gain=config.gain,
         )
 
-    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    def shortest(self, wanted: int) -> int:
+        """64: the windows of a text are all alike, and shorter ones only hold less of it."""
+        return min(max(wanted, SHORT), self.steps)
+
+    def draw(self, steps: int | None = None) -> tuple[NDArray[Any], NDArray[Any], bool]:
         """The next window of every stream: codes ``(B, T)``, the codes one on, freshness."""
-        return self._streams.window(self.steps)
+        return self._streams.window(steps or self.steps)
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """``val_loss`` in nats a character."""

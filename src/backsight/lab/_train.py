@@ -12,11 +12,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from backsight.diagnosis import facts_from
-from backsight.errors import BacksightError, SettingError
-from backsight.guard import Checkpoint, Checkpoints
+from backsight.errors import BacksightError, GuardError, SettingError
+from backsight.guard import Checkpoint, Checkpoints, Guard, Length
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson, loss_of
 from backsight.lab._parts import Carried, Generators, Parts
+from backsight.lab._safety import make_curriculum, make_guard
 from backsight.lab._saved import CHECKPOINTS, saved_settings
 from backsight.lab._scribe import Screen, Scribe, View
 from backsight.lab._setup import make_fabric, make_lesson, make_optimizer, settings_in_force
@@ -98,14 +99,22 @@ def _conduct(
         config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
     )
     hidden = Carried(fabric.device)
+    curriculum = make_curriculum(config, lesson)
+    along: dict[str, Any] = {"hidden": hidden}
+    if curriculum is not None:
+        along["curriculum"] = curriculum
+    guard = make_guard(config, model, optimizer.optimizer, lesson, along)
+    shared = {
+        "model": model,
+        "optimizer": optimizer.optimizer,
+        "precision": fabric.strategy.precision,
+        "lesson": lesson,
+        "guard": guard,
+        "curriculum": curriculum,
+    }
     parts = Parts(
         fabric,
-        shared={
-            "model": model,
-            "optimizer": optimizer.optimizer,
-            "precision": fabric.strategy.precision,
-            "lesson": lesson,
-        },
+        shared={name: part for name, part in shared.items() if part is not None},
         own={"random": Generators(fabric.device), "hidden": hidden},
     )
     if checkpoint:
@@ -113,6 +122,7 @@ def _conduct(
         fabric.barrier()  # all have read the run before the first one changes it
     began = checkpoint.iteration if checkpoint else 0
     loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts, began)
+    loop.guard, loop.curriculum = guard, curriculum
     if fabric.is_global_zero:
         facts = {
             **lesson.facts(),
@@ -131,15 +141,18 @@ def _conduct(
                 every=config.every,
                 iteration=began,
                 facts=facts_from(facts),
+                guard=guard,
                 tell=screen.found,
             ) as monitor:
                 if checkpoint:
                     monitor.recall(Run(path))
+                if guard is not None:
+                    guard.announce = screen.acted
                 scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
                 resumed = {"resumed": began} if checkpoint else {}
                 screen.show("begin", path, config, facts | resumed)
                 reason = loop.run(scribe, stop)
-            r.close(reason=reason)
+            r.close("failed" if loop.gave_up else "finished", reason=reason)
         if config.report:
             _write_page(path)
     else:
@@ -200,27 +213,54 @@ class _Loop:
         self._hidden = hidden
         self._parts = parts
         self._began = began
+        self.guard: Guard | None = None
+        self.curriculum: Length | None = None
+        self.gave_up = False
+        """Whether the guard has reached its limit."""
+        self._loss = torch.zeros(())
 
     def run(self, scribe: "Scribe | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
         config = self._config
+        if self.guard is not None:
+            self.guard.loss_of = lambda: self._loss
         if not self._began:
             state = self._state(0, last=False)
             if scribe:
                 scribe.keep(0, state)
         for iteration in range(self._began + 1, config.iterations + 1):
-            self._step(scribe)
-            stopped = self._agree(stop())
+            steps = self.curriculum.length if self.curriculum else self._lesson.steps
+            end = None
+            try:
+                self._step(steps, scribe)
+            except GuardError as error:
+                self.gave_up, end = True, str(error)
+            if self.curriculum and not self.gave_up:
+                self._lengthen(iteration, scribe)
+            stopped = self.gave_up or self._agree(stop())
             last = stopped or iteration == config.iterations
             if scribe:
                 scribe.stepped(iteration)
             # Before a validation that only the end asks for: what goes on will not have had it.
             state = self._state(iteration, last=last)
             if scribe:
-                scribe.iteration_ended(iteration, last=last, state=state)
+                scribe.iteration_ended(iteration, steps=steps, last=last, state=state)
+            if end is not None:
+                return end
             if stopped and iteration < config.iterations:
                 return f"stopped by the user after {iteration} of {config.iterations} iterations"
         return None
+
+    def _lengthen(self, iteration: int, scribe: "Scribe | None") -> None:
+        """Tell the curriculum of this iteration, and of a reach measured in the one before."""
+        assert self.curriculum is not None
+        horizon = scribe.horizon(iteration - 1) if scribe else None
+        if self._fabric.world_size > 1:  # the first process alone measures
+            horizon = self._fabric.broadcast(horizon)
+        if self.guard is not None and self.guard.went_back:
+            self.curriculum.hold()
+        else:
+            self.curriculum.see(float(self._loss), horizon)
 
     def _state(self, iteration: int, *, last: bool) -> dict[str, Any] | None:
         """What a checkpoint holds, where one is due; the same in every process."""
@@ -228,9 +268,15 @@ class _Loop:
         due = every and (last or iteration % every == 0)
         return self._parts.state_dict() if due else None
 
-    def _step(self, scribe: "Scribe | None") -> None:
+    def _draw(self, steps: int) -> tuple[Any, Any, bool]:
+        """The next batch, without those that the guard has seen go wrong."""
+        while self.guard is not None and self.guard.pass_over():
+            self._lesson.draw(steps)
+        return self._lesson.draw(steps)
+
+    def _step(self, steps: int, scribe: "Scribe | None") -> None:
         config, fabric, optimizer = self._config, self._fabric, self._optimizer
-        inputs, targets, fresh = self._lesson.draw()
+        inputs, targets, fresh = self._draw(steps)
         mine = slice(fabric.global_rank, None, fabric.world_size)
         with self._arithmetic():
             before = None if fresh else self._hidden.value
@@ -243,12 +289,17 @@ class _Loop:
         loss = loss.detach()
         if fabric.world_size > 1:
             loss = torch.as_tensor(fabric.all_reduce(loss, reduce_op="mean"))
+        self._loss = loss
+        self._hidden.value = detach(after)  # before the step, at which it may go back
         if scribe:
             scribe.monitor.backward_ended(loss)
-        if config.clip is not None:
+        if config.clip is not None and not (config.plain or self._guard_clips):
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
         optimizer.step()
-        self._hidden.value = detach(after)
+
+    @property
+    def _guard_clips(self) -> bool:
+        return self.guard is not None and self.guard.clips
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         """Fabric casts what a module returns to the default dtype, which would round float64."""

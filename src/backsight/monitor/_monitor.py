@@ -171,6 +171,13 @@ class Monitor(Seen):
         """Whose steps are observed."""
         return self._parameters.optimizers()
 
+    def step_skipped(self, optimizer: Optimizer) -> None:
+        """The guard is told as well: if the loss itself is not finite, the scaler is no help."""
+        super().step_skipped(optimizer)
+        guard = self.guard
+        if guard is not None and any(optimizer is one for one in guard.optimizers):
+            guard.declined()
+
     @property
     def guard(self) -> Guard | None:
         """Whose acts are recorded."""

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
-from backsight.guard import Act, Guard, policies_from
+from backsight.guard import Guard, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._outbox import Sink
 from backsight.monitor._schedule import Every
@@ -228,14 +228,8 @@ class ProcessMonitor:
         if self._policies is None:
             return
         guard = Guard(model, monitor.optimizers, *policies_from(self._policies))
+        guard.tally = self.tally
         monitor.protect(guard)
-        recorded = guard.tell
-
-        def tell(act: Act) -> None:
-            self.tally[act.policy] += 1
-            recorded(act)
-
-        guard.tell = tell
 
     @staticmethod
     def _free(taken: set[str], kind: str) -> str:
