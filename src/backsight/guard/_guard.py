@@ -284,6 +284,8 @@ class Guard:
         step = self._step
         assert step is not None
         self.rate.put_on(optimizer)
+        if closure is not None:
+            return  # it computes gradients of its own, from the weights as they are now
         if step.vetoed or step.rolled_back:
             # Optimizers pass over what has no gradient: nothing moves, nothing ages.
             self._taken = taken_away(moved([optimizer]))
