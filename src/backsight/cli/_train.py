@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     config = parse(TASKS[task][0], f"backsight train {task}", rest)
 
-    def begin(**watching: Any) -> Run:
+    def begin(**watching: Any) -> "Run":
         from backsight.lab import train
 
         return train(config, **watching)
@@ -83,13 +83,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _resume(arguments: Sequence[str]) -> int:
     _check_alone(arguments)
+    if any(word in ("-h", "--help") for word in arguments):  # --resume needs no value for it
+        arguments = ["--help"]
     options = parse(Resume, "backsight train --resume", arguments)
     from backsight.lab import saved_settings
     from backsight.signals import Run
 
     iterations = saved_settings(Run(options.resume), options.iterations).iterations
 
-    def begin(**watching: Any) -> Run:
+    def begin(**watching: Any) -> "Run":
         from backsight.lab import resume
 
         return resume(options.resume, options.iterations, **watching)
