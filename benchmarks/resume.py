@@ -1,6 +1,6 @@
 """Kill one training again and again, go on each time, and compare it with one left alone.
 
-    python benchmarks/resume.py [--times 50] [--seed 0] [--iterations 2500]
+    python benchmarks/resume.py [--times 50] [--seed 0] [--iterations 1500]
 
 Every process is killed with SIGKILL from outside. Where it is hit is drawn: while it runs, while it
 starts (torch is loaded, the checkpoint read, the record cut), or while the file of a checkpoint is
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--iterations", type=int, default=2500)
+    parser.add_argument("--iterations", type=int, default=1500)
     options = parser.parse_args()
     draw = random.Random(options.seed)
     text = Path(sysconfig.get_paths()["stdlib"]) / "json"

@@ -18,6 +18,12 @@ __all__ = ["make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
 
 
 def make_lesson(config: Training) -> Lesson:
+    """What there is to learn.
+
+    Raises:
+        SettingError: these are no settings of a task.
+        DataError: the text cannot be used.
+    """
     match config:
         case Chars():
             return Text(config)
@@ -27,7 +33,11 @@ def make_lesson(config: Training) -> Lesson:
 
 
 def make_fabric(config: Training) -> Fabric:
-    """Fabric on one device, or on the processes that torchrun started."""
+    """Fabric on one device, or on the processes that torchrun started.
+
+    Raises:
+        SettingError: there is no such device, or it or the batch does not suit.
+    """
     name, _, index = config.device.partition(":")
     available = {
         "auto": True,
@@ -59,6 +69,7 @@ def make_fabric(config: Training) -> Fabric:
 
 
 def make_optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:
+    """Of all the model's parameters, in one group."""
     rate, decay = config.rate, config.weight_decay
     match config.optimizer:
         case "sgd" | "momentum":
