@@ -127,7 +127,9 @@ def compare(alone: Path, killed: Path) -> dict[str, bool]:
     whole = list(range(one.iterations))
     checks: dict[str, Callable[[], bool]] = {
         "weights": lambda: same(*(s["shared"]["model"] for s in states)),
-        "optimizer, data, random numbers, carried state": lambda: same(*states),
+        "optimizer, data, random numbers, carried state": lambda: all(
+            same(*(s[part] for s in states)) for part in ("shared", "processes")
+        ),
         "every iteration recorded once": lambda: all(
             other.series(name).iterations.tolist() == whole
             for name in (*EACH, "tokens_per_second")

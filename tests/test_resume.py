@@ -114,7 +114,10 @@ def same(one: Any, other: Any) -> bool:
 
 def assert_alike(one: Run, other: Run) -> None:
     """The same training, and the same record of it."""
-    assert same(state(one), state(other))
+    states = [state(run) for run in (one, other)]
+    for found in states:
+        del found["settings"]["run"]
+    assert same(*states)
     assert (one.status, one.iterations) == (other.status, other.iterations)
     assert one.names == other.names
     for name in one.names:
@@ -403,6 +406,12 @@ def broken(small: dict[str, Any]) -> Run:
             r"another model: .* shape \(12, 25\) in the checkpoint and \(13",
         ),
         ({"layers": 3}, RunError, r"weight_ih_l2 is only in the model"),
+        ({"lr": 0.1}, RunError, r"other settings than run\.json has \(lr 0\.002, now 0\.1\)"),
+        (
+            {"optimizer": "sgd", "momentum": 0.0},
+            RunError,
+            "momentum .* optimizer 'adam', now 'sgd'",
+        ),
         ({"seq_len": 100_000}, DataError, "the text is too short"),
         ({"text": "/nowhere.txt"}, DataError, "does not exist"),
     ],

@@ -8,13 +8,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
+from backsight.guard import Checkpoint
 from backsight.lab._config import Chars, Memory, Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._text import Text
 
-__all__ = ["make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
+__all__ = ["check_settings", "make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
+
+MAY_CHANGE = {"run", "iterations", "report", "device", "text"}
+"""Settings that a run may go on without: of the text it is checked that it is the same."""
 
 
 def make_lesson(config: Training) -> Lesson:
@@ -91,3 +95,22 @@ def settings_in_force(config: Training) -> dict[str, Any]:
         "validate_every": config.validation_interval,
         "checkpoint_every": config.checkpoint_interval,
     }
+
+
+def check_settings(checkpoint: Checkpoint, config: Training) -> None:
+    """See that a run goes on with the settings its checkpoint was made with.
+
+    Raises:
+        RunError: some differ; the message names them.
+    """
+    then, now = checkpoint.state["settings"], settings_in_force(config)
+    changed = [
+        f"{name} {then.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(then.keys() | now.keys())
+        if name not in MAY_CHANGE and then.get(name) != now.get(name)
+    ]
+    if changed:
+        raise RunError(
+            f"{checkpoint.path} was made with other settings than run.json has ("
+            f"{'; '.join(changed)}): a run goes on only with its own"
+        )

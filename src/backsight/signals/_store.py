@@ -15,6 +15,7 @@ long run ends with few, large chunks.
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,11 @@ class Store:
                 self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             else:
                 self._know()
-        except sqlite3.Error as error:
+        except (RunError, sqlite3.Error) as error:
+            with suppress(AttributeError):  # it was not even opened
+                self._connection.close()
+            if isinstance(error, RunError):
+                raise
             what = "create" if new else "go on with"
             raise RunError(f"cannot {what} {path}: {error}") from error
 
