@@ -98,9 +98,16 @@ class Training:
             raise RuntimeError(f"the training failed:\n{complaints}")
 
 
+def halves(path: Path) -> set[tuple[str, int]]:
+    """Half written files of a run, told apart from those an earlier kill left."""
+    found = (path / "checkpoints").glob(".*.half")
+    return {(file.name, file.stat().st_mtime_ns) for file in found}
+
+
 def kill_one(path: Path, text: Path, iterations: int, share: int, draw: random.Random) -> Any:
     """Go on, kill; where it was hit, whether a half file was left, iterations to do again."""
     where = draw.choices((RUNNING, STARTING, WRITING), (0.5, 0.2, 0.3))[0]
+    left = halves(path)
     training = Training(path, text, iterations)
     if where == STARTING:
         time.sleep(draw.uniform(0.0, 4.0))
@@ -111,7 +118,7 @@ def kill_one(path: Path, text: Path, iterations: int, share: int, draw: random.R
         else:
             time.sleep(draw.uniform(0.0, 0.02))
     training.kill()
-    half = any((path / "checkpoints").glob(".*.half"))
+    half = bool(halves(path) - left)
     try:
         recorded = Run(path).iterations
     except RunError:
