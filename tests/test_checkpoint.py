@@ -48,7 +48,7 @@ def test_a_state_comes_back_bit_for_bit(folder: Path) -> None:
     state = {
         "odd": odd, "quiet": quiet, "bf16": torch.ones(2, 3, dtype=torch.bfloat16),
         "random": random.bit_generator.state, "rate": 0.1, "nan": math.nan, "none": None,
-        "words": ["é", True, (1, 2**100)], "empty": torch.empty(0, 3), 7: {"deep": [odd]},
+        "words": ["é", True, (1, 2**100)], "empty": torch.empty(0, 3), "deep": {7: [odd]},
     }  # fmt: skip
     path = Checkpoints(folder).save(12, state, score=1.5)
     found = Checkpoints(folder).load()

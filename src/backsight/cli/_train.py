@@ -83,6 +83,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _resume(arguments: Sequence[str]) -> int:
     _check_alone(arguments)
+    if any(word in ("-h", "--help") for word in arguments):  # --resume needs no value for it
+        arguments = ["--help"]
     options = parse(Resume, "backsight train --resume", arguments)
     from backsight.lab import saved_settings
     from backsight.signals import Run

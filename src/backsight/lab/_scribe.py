@@ -14,6 +14,7 @@ from backsight.guard import Act, Checkpoints, announce_act
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
+from backsight.lab._setup import settings_in_force
 from backsight.monitor import Monitor, announce
 from backsight.signals import Recorder, family
 
@@ -162,7 +163,12 @@ class Scribe:
             "events": self._recorder.events if events is None else events,
             "extra": list(extra),
         }
-        self._checkpoints.save(iteration, state | {"recorded": recorded}, score=self._score)
+        settings = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in settings_in_force(self._config).items()
+        }
+        state = state | {"recorded": recorded, "settings": settings}
+        self._checkpoints.save(iteration, state, score=self._score)
 
     def _validate(self, iteration: int) -> dict[str, float]:
         with self.monitor.aside(), self._fabric.autocast():

@@ -8,16 +8,26 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
+from backsight.guard import Checkpoint
 from backsight.lab._config import Chars, Memory, Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._text import Text
 
-__all__ = ["make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
+__all__ = ["check_settings", "make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
+
+MAY_CHANGE = {"run", "iterations", "report", "device", "text"}
+"""Settings that a run may go on without: of the text it is checked that it is the same."""
 
 
 def make_lesson(config: Training) -> Lesson:
+    """What there is to learn.
+
+    Raises:
+        SettingError: these are no settings of a task.
+        DataError: the text cannot be used.
+    """
     match config:
         case Chars():
             return Text(config)
@@ -27,7 +37,11 @@ def make_lesson(config: Training) -> Lesson:
 
 
 def make_fabric(config: Training) -> Fabric:
-    """Fabric on one device, or on the processes that torchrun started."""
+    """Fabric on one device, or on the processes that torchrun started.
+
+    Raises:
+        SettingError: there is no such device, or it or the batch does not suit.
+    """
     name, _, index = config.device.partition(":")
     available = {
         "auto": True,
@@ -59,6 +73,7 @@ def make_fabric(config: Training) -> Fabric:
 
 
 def make_optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:
+    """Of all the model's parameters, in one group."""
     rate, decay = config.rate, config.weight_decay
     match config.optimizer:
         case "sgd" | "momentum":
@@ -80,3 +95,22 @@ def settings_in_force(config: Training) -> dict[str, Any]:
         "validate_every": config.validation_interval,
         "checkpoint_every": config.checkpoint_interval,
     }
+
+
+def check_settings(checkpoint: Checkpoint, config: Training) -> None:
+    """See that a run goes on with the settings its checkpoint was made with.
+
+    Raises:
+        RunError: some differ; the message names them.
+    """
+    then, now = checkpoint.state["settings"], settings_in_force(config)
+    changed = [
+        f"{name} {then.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(then.keys() | now.keys())
+        if name not in MAY_CHANGE and then.get(name) != now.get(name)
+    ]
+    if changed:
+        raise RunError(
+            f"{checkpoint.path} was made with other settings than run.json has ("
+            f"{'; '.join(changed)}): a run goes on only with its own"
+        )

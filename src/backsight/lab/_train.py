@@ -20,7 +20,13 @@ from backsight.lab._parts import Carried, Generators, Parts
 from backsight.lab._safety import make_curriculum, make_guard
 from backsight.lab._saved import CHECKPOINTS, saved_settings
 from backsight.lab._scribe import Screen, Scribe, View
-from backsight.lab._setup import make_fabric, make_lesson, make_optimizer, settings_in_force
+from backsight.lab._setup import (
+    check_settings,
+    make_fabric,
+    make_lesson,
+    make_optimizer,
+    settings_in_force,
+)
 from backsight.monitor import Monitor
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
@@ -119,6 +125,7 @@ def _conduct(
     )
     if checkpoint:
         parts.load(checkpoint)
+        check_settings(checkpoint, config)
         fabric.barrier()  # all have read the run before the first one changes it
     began = checkpoint.iteration if checkpoint else 0
     loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts, began)
@@ -172,15 +179,15 @@ def _recorder(config: Training, path: Path, checkpoint: Checkpoint | None) -> Re
         kind = f"train {config.task_name}"
         return Recorder(path, kind=kind, config=settings_in_force(config), seed=config.seed)
     recorded = checkpoint.state["recorded"]
-    recorder = Recorder.resume(
+    # Before the record is cut: none may be left that is ahead of it.
+    Checkpoints(path / CHECKPOINTS).drop_after(checkpoint.iteration)
+    return Recorder.resume(
         path,
         before=checkpoint.iteration,
         events=recorded["events"],
         sooner=recorded["extra"],
         config=settings_in_force(config),
     )
-    Checkpoints(path / CHECKPOINTS).drop_after(checkpoint.iteration)
-    return recorder
 
 
 def _write_page(path: Path) -> None:

@@ -105,12 +105,13 @@ class Recorder:
                 f"{run.iterations}; copy the folder again"
             )
         store = Store(run.path / STORE, new=False)
-        # First the status, then the cut: a kill between them leaves a run that reads correctly.
-        resume_folder(run.path, iteration=before, config=config)
         try:
+            # First the status, then the cut: a kill between them leaves a run that reads correctly.
+            resume_folder(run.path, iteration=before, config=config)
             store.cut(before, events=events, sooner=sooner)
-        except sqlite3.Error as error:
-            raise RunError(f"cannot go on with {run.path / STORE}: {error}") from error
+        except (RunError, sqlite3.Error) as error:
+            store.close()
+            raise RunError(f"cannot go on with {run.path}: {error}") from error
         recorder = cls.__new__(cls)
         recorder.path = run.path
         recorder._begin(store)

@@ -15,6 +15,7 @@ long run ends with few, large chunks.
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,21 @@ class Store:
         # Newest last. Tuples, so that a shallow copy is enough to undo a failed commit.
         self._open: dict[str, tuple[_Stored, ...]] = {}
         try:
+            if new:
+                _create(path)
             # autocommit: transactions are begun and ended here, by name.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            if new:
-                self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
             self._connection.execute("PRAGMA journal_mode = WAL")
             # In WAL mode NORMAL keeps the file consistent whatever happens and leaves the
             # fsync to checkpoints: a killed process loses nothing that was committed.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            if new:
-                self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-            else:
+            if not new:
                 self._know()
-        except sqlite3.Error as error:
+        except (RunError, OSError, sqlite3.Error) as error:
+            with suppress(AttributeError):  # it was not even opened
+                self._connection.close()
+            if isinstance(error, RunError):
+                raise
             what = "create" if new else "go on with"
             raise RunError(f"cannot {what} {path}: {error}") from error
 
@@ -281,6 +283,16 @@ class Store:
         ).lastrowid
         assert rowid is not None
         return rowid
+
+
+def _create(path: Path) -> None:
+    """Make an empty store under another name, then give it its own: no reader sees a half."""
+    half = path.with_name(f".{path.name}.half")
+    with closing(sqlite3.connect(half, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+    half.replace(path)
 
 
 def checksum(name: str, width: int, dtype: str, iterations: bytes, numbers: bytes) -> int:
