@@ -11,6 +11,7 @@ compared. A second part trains healthy settings: there the guard must leave ever
 import argparse
 import math
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -100,7 +101,11 @@ def main() -> None:
     keys += [(m, s.name, seed) for s in calm for m in ("nothing", "guard", "--safe")
              for seed in seeds]  # fmt: skip
     with ProcessPoolExecutor(options.workers, get_context("spawn"), _quiet) as pool:
-        done = dict(zip(keys, pool.map(job, keys, chunksize=4), strict=True))
+        done = {}
+        for key, outcome in zip(keys, pool.map(job, keys, chunksize=2), strict=True):
+            done[key] = outcome
+            told = f"{key[0]:16} {key[1]}, seed {key[2]}: {outcome.start:.3g} to {outcome.loss:.3g}"
+            print(told, outcome.acts or "", file=sys.stderr, flush=True)
 
     def of(method: str, setting: Setting) -> list[Outcome]:
         return [o for (m, name, _), o in done.items() if m == method and name == setting.name]
