@@ -207,7 +207,9 @@ class Guard:
     def act(self, policy: Policy, cause: str, before: float, after: float) -> None:
         """Note what ``policy`` has done."""
         assert self._step is not None
-        act = Act(self._step.iteration, policy.name, cause, before, after, policy.what)
+        act = Act(
+            self._step.iteration, policy.name, cause, before, after, policy.what, policy.often
+        )
         self._step.acts.append(act)
         self.acts.append(act)
         del self.acts[:-KEPT]

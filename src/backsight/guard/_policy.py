@@ -45,6 +45,8 @@ class Policy:
     """What the numbers before and after an act are."""
     main: ClassVar[str] = ""
     """The setting that ``name=value`` on the command line sets; empty where there is none."""
+    often: ClassVar[bool] = False
+    """Whether it may act at every step, as a matter of course."""
     needs_loss: ClassVar[bool] = False
     """Whether it can do nothing without knowing the loss."""
 

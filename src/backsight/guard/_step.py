@@ -34,6 +34,8 @@ class Act:
     after: float
     what: str
     """What the two numbers are."""
+    often: bool = False
+    """Whether the policy may act at every step: then its numbers tell all."""
 
     @property
     def words(self) -> str:

@@ -28,6 +28,7 @@ class AGC(Policy):
 
     name: ClassVar[str] = "agc"
     turn: ClassVar[Turn] = Turn.CLIP
+    often: ClassVar[bool] = True
     what: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
     main: ClassVar[str] = "ratio"
 

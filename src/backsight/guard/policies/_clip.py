@@ -19,6 +19,7 @@ class NormClip(Policy, ABC):
     """If ‖g‖ > c then g ← c·g/‖g‖, over all parameters together (Pascanu et al. 2013)."""
 
     turn: ClassVar[Turn] = Turn.CLIP
+    often: ClassVar[bool] = True
     what: ClassVar[str] = "gradient norm"
 
     @abstractmethod

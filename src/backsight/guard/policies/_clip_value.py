@@ -24,6 +24,7 @@ class ClipValue(Policy):
 
     name: ClassVar[str] = "value"
     turn: ClassVar[Turn] = Turn.CLIP
+    often: ClassVar[bool] = True
     what: ClassVar[str] = "largest element of the gradient"
     main: ClassVar[str] = "value"
 
