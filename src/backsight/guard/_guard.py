@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any, Self
 
 import torch
@@ -115,9 +116,13 @@ class Guard:
         self.snapshots = Snapshots(
             model, optimizers, along, keep=snapshots, memory=memory, rng=self._has_data
         )
-        for policy in self.policies:
-            policy.start(self)
         self._handles: list[RemovableHandle] = []
+        try:
+            for policy in self.policies:
+                policy.start(self)
+        except SettingError:
+            self.close()
+            raise
         for one in optimizers:
             self._handles.append(one.register_step_pre_hook(self._before))
             self._handles.append(one.register_step_post_hook(self._after))
@@ -165,6 +170,8 @@ class Guard:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        for policy in self.policies:
+            policy.close()
 
     def __enter__(self) -> Self:
         return self
@@ -285,16 +292,19 @@ class Guard:
     def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
-        step = self._step = Step(self.iteration, loss, norm)
+        step = self._step = Step(self.iteration, loss, norm, scale)
         step.troubles = self.vitals.see(self.iteration, loss, norm)
         first = not self.snapshots.taken
         if first or (self.iteration % self._every == 0 and self.vitals.well):
             self.snapshots.take(self.iteration, self._memory())
         self.iteration += 1
-        for policy in self.policies:
-            policy.before(step, self)
-            if step.rolled_back:
-                break
+        for turn, policies in groupby(self.policies, key=lambda p: p.turn):
+            for policy in policies:
+                policy.before(step, self)
+                if step.rolled_back:
+                    return
+            if turn is Turn.PENALTY and step.acts:
+                _, step.norm = self._numbers(scale, known)
 
     def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""

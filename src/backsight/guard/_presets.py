@@ -50,7 +50,10 @@ def _policy(word: str) -> Policy:
         key, _, text = setting.partition("=")
         if key not in known:
             raise SettingError(f"the guard's {name} has no setting {key!r}: it has {_list(known)}")
-        given[key] = _number(name, key, text, whole=known[key] in (int, "int"))
+        if known[key] in (str, "str"):
+            given[key] = text
+        else:
+            given[key] = _number(name, key, text, whole=known[key] in (int, "int"))
     return kind(**given)
 
 
