@@ -16,6 +16,7 @@ from backsight.guard._gradients import (
     agree,
     moved,
     norm_of,
+    overflowed,
     rescale,
     scale_of,
     taken_away,
@@ -88,8 +89,8 @@ class Guard:
                 raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
         self.model = model
         self.optimizers = optimizers
+        _check(policies)
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.turn))
-        _check(self.policies)
         self.iteration = 0
         """Steps so far, taken or not."""
         self.rate = Rate()
@@ -144,11 +145,14 @@ class Guard:
         self._loss = loss
         self._step = None
         self._stepped.clear()
-        for optimizer in self.optimizers:
-            if self._scaler is None:
-                optimizer.step()
-            else:
-                self._scaler.step(optimizer)
+        try:
+            for optimizer in self.optimizers:
+                if self._scaler is None:
+                    optimizer.step()
+                else:
+                    self._scaler.step(optimizer)
+        finally:
+            self._restore()
         if self._scaler is not None:
             self._scaler.update()
             if self._step is None:
@@ -264,6 +268,8 @@ class Guard:
 
     def _before(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._restore()
+        if overflowed(optimizer):
+            return
         closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
         if self._step is None or id(optimizer) in self._stepped:
             self._stepped.clear()
@@ -282,6 +288,8 @@ class Guard:
 
     def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
         self._restore()
+        if overflowed(optimizer):
+            return
         if self._updates is not None:
             updates, self._updates = self._updates, None
             self.vitals.stepped(float(updates.measure()[1].nanmedian()))
@@ -322,8 +330,10 @@ class Guard:
     def _declined(self) -> None:
         """A scaler did not let the optimizer step: its search, unless the loss itself is off."""
         told = self._loss
-        value = math.nan if told is None else float(told)
-        if told is not None and not math.isfinite(value):
+        if told is None:
+            return
+        value = told.detach().sum() if isinstance(told, Tensor) else torch.tensor(told)
+        if not math.isfinite(float(agree(value.double().reshape(1)))):  # of any process
             self._begin()
 
     def _restore(self) -> None:

@@ -48,6 +48,8 @@ def _policy(word: str) -> Policy:
     given: dict[str, Any] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
+        if key in given:
+            raise SettingError(f"{key} of the guard's {name} is given twice: once is enough")
         if key not in known:
             raise SettingError(f"the guard's {name} has no setting {key!r}: it has {_list(known)}")
         if known[key] in (str, "str"):

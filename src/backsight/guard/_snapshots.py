@@ -67,6 +67,7 @@ class Snapshots:
             "iteration": iteration,
             "weights": [_kept(t) for t in self._tensors()],
             "optimizers": [_state_of(o) for o in self._optimizers],
+            "options": [_options_of(o) for o in self._optimizers],
             "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._along.items()},
             "rng": rng_state() if self._rng else {},
             "guard": copy.deepcopy(dict(guard)),
@@ -91,6 +92,9 @@ class Snapshots:
             _give_back(optimizer, state)
         for name, part in self._along.items():
             part.load_state_dict(copy.deepcopy(snapshot["along"][name]))
+            for optimizer, options in zip(self._optimizers, snapshot["options"], strict=True):
+                if getattr(part, "optimizer", None) is optimizer:  # a schedule, back at its rates
+                    _set_options(optimizer, options)
         if snapshot["rng"]:
             set_rng_state(snapshot["rng"])
         guard: Mapping[str, Any] = copy.deepcopy(snapshot["guard"])
@@ -146,6 +150,24 @@ def _state_of(optimizer: Optimizer) -> list[dict[str, Any]]:
     ]
 
 
+def _options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Rates and the like of each group, which a schedule moves."""
+    return [
+        {name: copy.deepcopy(value) for name, value in group.items() if name != "params"}
+        for group in optimizer.param_groups
+    ]
+
+
+def _set_options(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
+    """Those again; a rate that is a tensor stays that tensor."""
+    for group, options in zip(optimizer.param_groups, kept, strict=False):
+        for name, value in options.items():
+            if isinstance(group.get(name), Tensor) and isinstance(value, Tensor):
+                group[name].copy_(value)
+            else:
+                group[name] = copy.deepcopy(value)
+
+
 def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
     """Make that its memory, in the tensors it has where they fit."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -154,6 +176,8 @@ def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
             optimizer.state.pop(parameter, None)
             continue
         own = optimizer.state[parameter]
+        for name in own.keys() - state.keys():
+            del own[name]
         for name, value in state.items():
             there = own.get(name)
             if isinstance(value, Tensor) and isinstance(there, Tensor):

@@ -49,7 +49,7 @@ class AGC(Policy):
             if gradient is None or gradient.is_sparse:
                 continue
             sizes = _unit_norms(parameter).clamp_(min=self.least)
-            relative = _unit_norms(gradient) / sizes
+            relative = _unit_norms(gradient) / (sizes * step.scale)
             worst = torch.maximum(worst, relative.max().cpu())
             gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
         if worst > self.ratio:
