@@ -23,6 +23,7 @@ from backsight.guard import (
     Policy,
     Rollback,
     Skip,
+    policies_from,
     safe,
 )
 from tests.guarded import (
@@ -300,16 +301,15 @@ def test_a_closure_is_called_and_nothing_is_lost() -> None:
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("by_guard", [True, False], ids=["guard.step", "hooks"])
-@pytest.mark.parametrize("policy", [ClipNorm(norm=0.1), ClipValue(value=0.01), AGC(ratio=0.01)],
-                         ids=lambda p: p.name)  # fmt: skip
-def test_unscaled_gradients_are_clipped(policy: Policy, by_guard: bool, fused: bool) -> None:
-    """The same acts and weights as without a scaler; a power of two changes no digit."""
+@pytest.mark.parametrize("words", ["clip=0.1", "value=0.01", "agc=0.01", "omega", "orthogonality"])
+def test_unscaled_gradients_are_acted_on(words: str, by_guard: bool, fused: bool) -> None:
+    """The same acts and weights as without a scaler, which divides before a step or in it."""
 
     def one(scaled: bool) -> tuple[list[Any], dict[str, Any]]:
         model = net()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.02, fused=fused)
         scaler = torch.amp.GradScaler("cpu", enabled=scaled, init_scale=1024.0)
-        guard = Guard(model, optimizer, copy.copy(policy), scaler=scaler if by_guard else None)
+        guard = Guard(model, optimizer, *policies_from(words), scaler=scaler if by_guard else None)
         data = Data()
         for _ in range(8):
             optimizer.zero_grad()
@@ -325,13 +325,12 @@ def test_unscaled_gradients_are_clipped(policy: Policy, by_guard: bool, fused: b
 
     (acts, plain), (scaled_acts, scaled) = one(False), one(True)
     assert acts
-    if by_guard or fused:  # else the loop itself is to unscale before a step
-        assert [a.iteration for a in scaled_acts] == [a.iteration for a in acts]
-        for a, b in zip(scaled_acts, acts, strict=True):
-            assert a.before == pytest.approx(b.before, rel=1e-5)
-            assert a.after == pytest.approx(b.after, rel=1e-5)
-        for name, weights in plain.items():
-            assert torch.allclose(weights, scaled[name], rtol=1e-5, atol=1e-7), name
+    assert [a.iteration for a in scaled_acts] == [a.iteration for a in acts]
+    for a, b in zip(scaled_acts, acts, strict=True):
+        assert a.before == pytest.approx(b.before, rel=1e-4)
+        assert a.after == pytest.approx(b.after, rel=1e-4)
+    for name, weights in plain.items():
+        assert torch.allclose(weights, scaled[name], rtol=1e-4, atol=1e-6), name
 
 
 @pytest.mark.parametrize("fused", [False, True])
