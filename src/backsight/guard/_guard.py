@@ -48,7 +48,9 @@ class Guard:
     what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
     one without a guard. Every act is told once in the log, kept in :attr:`acts` and, where a
     monitor is at work, recorded. Under data-parallel training every process has a guard, and all
-    decide alike. On an accelerator a guard waits for two numbers at each step.
+    decide alike. On an accelerator a guard waits for two numbers at each step. Of an optimizer
+    that is given a closure (LBFGS) the gradients are made inside the step: none can be clipped or
+    left out then, and ``step`` has no closure to give.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -300,7 +302,13 @@ class Guard:
     def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
-        step = self._step = Step(self.iteration, loss, norm, scale)
+        step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
+        if step.inside and not self._said.setdefault("closure", 0):
+            self._said["closure"] = 1
+            _log.warning(
+                "backsight: guard: the optimizer makes its gradients inside its step (it was given "
+                "a closure), so none can be clipped or left out; rollback, rate and weights can"
+            )
         step.troubles = self.vitals.see(self.iteration, loss, norm)
         first = not self.snapshots.taken
         if first or (self.iteration % self._every == 0 and self.vitals.well):

@@ -68,6 +68,9 @@ class Step:
     other act."""
     scale: float = 1.0
     """What a loss scaler has left in the gradients, for a fused optimizer to divide by."""
+    inside: bool = False
+    """Whether a closure makes the gradients, inside the optimizer's step: they are not known
+    (``norm`` is 0), and nothing that is done to them lasts."""
     troubles: tuple[Trouble, ...] = ()
     vetoed: str = ""
     """Why the update is not taken; empty where it is."""

@@ -41,7 +41,7 @@ class AGC(Policy):
     @torch.no_grad()
     def before(self, step: "Step", guard: "Guard") -> None:
         """Scale the units beyond it."""
-        if step.vetoed or not math.isfinite(step.norm):
+        if step.vetoed or step.inside or not math.isfinite(step.norm):
             return
         worst = torch.zeros(())
         for parameter in guard.parameters:

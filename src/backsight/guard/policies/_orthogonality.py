@@ -55,7 +55,7 @@ class Orthogonality(Policy):
         """Add it."""
         there = [(b.weights, b.gradient) for b in self._blocks if b.gradient is not None]
         own = [gradient for _, gradient in there if gradient is not None]
-        if not step.finite or not own:
+        if step.inside or not step.finite or not own:
             return
         before = float(tensor_norms(own).norm())
         distance = 0.0

@@ -42,6 +42,8 @@ class Skip(Policy):
         if trouble is None:
             self._row = 0
             return
+        if step.inside:
+            return
         step.vetoed = trouble.words
         self._row += 1
         guard.snapshots.mend_buffers()
