@@ -38,7 +38,8 @@ class Omega(Policy):
     spaced. A state that no gradient arrives at has no r and is left out.
 
     It acts at every step whose gradient is finite, and costs a second backward pass through those
-    sequences' states: on a CPU a third to a half more, with 8 of 32. Gates have no such closed form: GRU and LSTM are left alone.
+    sequences' states: on a CPU a third to a half more, with 8 of 32. Gates have no such closed
+    form: GRU and LSTM are left alone.
 
     Source: Pascanu, Mikolov, Bengio 2013, §3.3; 4 is their weight on temporal order.
     """
