@@ -303,14 +303,20 @@ def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "backsight", "run", script(tmp_path, text)],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # A job in a shell's background inherits that it ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     store = tmp_path / "runs/train-1/signals.db"
-    for _ in range(600):
-        if store.exists() and Run(store.parent).iterations > 10:
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    try:
+        for _ in range(600):
+            if store.exists() and Run(store.parent).iterations > 10:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()  # or it trains for ever
+        process.wait()
     assert process.returncode == 130
     assert "KeyboardInterrupt" in stderr
     assert "backsight/monitor" not in stderr

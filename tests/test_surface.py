@@ -33,8 +33,9 @@ def ruff_order(name: str) -> tuple[int, str]:
 
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
-        "BacksightError", "Chars", "GradientProfile", "Monitor", "Recorder", "Run", "__version__",
-        "context_probe", "diagnose", "probe", "train", "watch", "write_report",
+        "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LinearLength",
+        "Monitor", "Recorder", "Run", "StepwiseLength", "__version__", "context_probe", "diagnose",
+        "probe", "resume", "train", "watch", "write_report",
     ]  # fmt: skip
 
 

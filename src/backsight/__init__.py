@@ -11,7 +11,8 @@ from backsight._lazy import lazy
 if TYPE_CHECKING:
     from backsight.diagnosis import context_probe, diagnose
     from backsight.errors import BacksightError
-    from backsight.lab import Chars, train
+    from backsight.guard import AdaptiveLength, Guard, LinearLength, StepwiseLength
+    from backsight.lab import Chars, resume, train
     from backsight.monitor import Monitor, watch
     from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AdaptiveLength",
     "BacksightError",
     "Chars",
     "GradientProfile",
+    "Guard",
+    "LinearLength",
     "Monitor",
     "Recorder",
     "Run",
+    "StepwiseLength",
     "__version__",
     "context_probe",
     "diagnose",
     "probe",
+    "resume",
     "train",
     "watch",
     "write_report",
@@ -38,15 +44,20 @@ __all__ = [
 _imported = lazy(
     __name__,
     {
+        "AdaptiveLength": "backsight.guard",
         "BacksightError": "backsight.errors",
         "Chars": "backsight.lab",
         "GradientProfile": "backsight.probes",
+        "Guard": "backsight.guard",
+        "LinearLength": "backsight.guard",
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
         "Run": "backsight.signals",
+        "StepwiseLength": "backsight.guard",
         "context_probe": "backsight.diagnosis",
         "diagnose": "backsight.diagnosis",
         "probe": "backsight.probes",
+        "resume": "backsight.lab",
         "train": "backsight.lab",
         "watch": "backsight.monitor",
         "write_report": "backsight.report",

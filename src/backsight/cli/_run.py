@@ -9,7 +9,7 @@ import io
 import os
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -20,7 +20,7 @@ from typing import Literal
 
 import backsight
 from backsight.cli._options import parse
-from backsight.errors import SettingError
+from backsight.errors import GuardError, SettingError
 
 __all__ = ["main", "split"]
 
@@ -48,6 +48,9 @@ class Options:
     that is less."""
     inputs: str | None = None
     """For a model without recurrent layers: the path of the module that embeds its input."""
+    guard: str | None = None
+    """Act on the training at its optimizers' steps: safe, or policies with commas between them
+    (clip=1,skip,rollback,backoff). The data goes on where it stands, and random numbers with it."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,11 +64,14 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"{options.run} exists already: choose another name for the run")
     name, execute = _prepare(words)
 
-    from backsight.monitor import LateRecorder, ProcessMonitor, is_first_process
+    from backsight.monitor import LateRecorder, Nowhere, ProcessMonitor, is_first_process
     from backsight.signals import free_name
 
     if not is_first_process():  # of several that train together, the first records
-        return _finish(execute, lambda error: None)
+        if options.guard is None:
+            return _finish(execute, lambda error: None)
+        other = ProcessMonitor(Nowhere(), guard=options.guard)
+        return _finish(execute, lambda error: other.close())
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     config["run"] = str(options.run or free_name(Path("runs"), name))
     recorder = LateRecorder(Path(config["run"]), kind="run", config=config)
@@ -75,12 +81,15 @@ def main(arguments: Sequence[str]) -> int:
         budget=options.budget,
         sequences=options.sequences,
         inputs=options.inputs,
+        guard=options.guard,
     )
 
     def end(error: BaseException | None) -> None:
         monitor.close()
         recorder.close(error)
         _say(recorder.path if recorder.began else None, monitor.found_time, monitor.kinds)
+        if options.guard is not None:
+            _say_acts(monitor.tally)
 
     return _finish(execute, end)
 
@@ -183,6 +192,10 @@ def _finish(execute: Callable[[], None], end: Callable[[BaseException | None], N
     except SystemExit as leaving:
         end(leaving if leaving.code not in (None, 0) else None)
         raise
+    except GuardError as error:  # our own doing: a sentence, not a traceback
+        print(f"backsight: {error}", file=sys.stderr, flush=True)
+        end(error)
+        return 1
     except BaseException as error:  # noqa: BLE001 - shown as Python would, and its status given
         sys.stdout.flush()
         error = error.with_traceback(_own_frames(error.__traceback__))
@@ -206,6 +219,12 @@ def _own_frames(trace: TracebackType | None) -> TracebackType | None:
     for one in reversed(frames):
         kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
     return kept
+
+
+def _say_acts(tally: Mapping[str, int]) -> None:
+    """What the guard has done."""
+    acts = ", ".join(f"{policy} {count:,} times" for policy, count in tally.items())
+    print(f"backsight: the guard acted: {acts or 'never'}", file=sys.stderr, flush=True)
 
 
 def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:

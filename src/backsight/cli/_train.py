@@ -1,9 +1,16 @@
-"""``backsight train TASK``: the built-in lab, with a live view of its signals."""
+"""``backsight train TASK``: the built-in lab, with a live view of its signals.
+
+``backsight train --resume RUN`` goes on with a run of it.
+"""
 
 import os
+import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any, Optional
 
 from backsight.cli._options import parse
 from backsight.errors import SettingError
@@ -16,6 +23,9 @@ from backsight.lab import (
     MemoryOrder,
     Training,
 )
+
+if TYPE_CHECKING:
+    from backsight.signals import Run
 
 __all__ = ["main"]
 
@@ -30,38 +40,104 @@ TASKS: dict[str, tuple[type[Training], str]] = {
 """Settings by task, and what it is."""
 
 
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a run of the lab that was stopped or killed, or train a finished one longer.
+
+    It goes on from its newest checkpoint with its own settings, as if it had never ended.
+    """
+
+    resume: Path
+    """The run folder."""
+    iterations: Optional[int] = None
+    """Iterations in all, if they shall be more than the run was to have."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Train, and say where the run is."""
     task, *rest = arguments or ["--help"]
     if task in ("-h", "--help"):
-        print("usage: backsight train TASK [options]\n")
+        print("usage: backsight train TASK [options]")
+        print("       backsight train --resume RUN [--iterations N]\n")
         for name, (_, what) in TASKS.items():
             print(f"  {name:9} {what}")
-        print("\nbacksight train TASK --help tells the options of each.")
+        print(
+            "\nbacksight train TASK --help tells the options of each. --resume goes on with a run"
+        )
+        print("that was stopped or killed, or trains a finished one longer, from its newest")
+        print("checkpoint and as if it had never ended.")
         return 0
+    if any(word.partition("=")[0] == "--resume" for word in arguments):
+        return _resume(arguments)
     if task not in TASKS:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     config = parse(TASKS[task][0], f"backsight train {task}", rest)
 
+    def begin(**watching: Any) -> "Run":
+        from backsight.lab import train
+
+        return train(config, **watching)
+
+    return _watch(begin, config.iterations)
+
+
+def _resume(arguments: Sequence[str]) -> int:
+    _check_alone(arguments)
+    options = parse(Resume, "backsight train --resume", arguments)
+    from backsight.lab import saved_settings
+    from backsight.signals import Run
+
+    iterations = saved_settings(Run(options.resume), options.iterations).iterations
+
+    def begin(**watching: Any) -> "Run":
+        from backsight.lab import resume
+
+        return resume(options.resume, options.iterations, **watching)
+
+    return _watch(begin, iterations)
+
+
+def _check_alone(arguments: Sequence[str]) -> None:
+    """Refuse what a run that goes on has settled already."""
+    if arguments[0] in TASKS:
+        raise SettingError(
+            f"--resume goes on with a run, whose task is settled: leave out {arguments[0]}, as in "
+            "backsight train --resume RUN"
+        )
+    for word in arguments:
+        name = word.partition("=")[0]
+        if name.startswith("--") and name not in ("--resume", "--iterations", "--help"):
+            raise SettingError(
+                f"{name} cannot be given with --resume: a run goes on with its own settings, and "
+                "only --iterations can be raised"
+            )
+
+
+def _watch(begin: Callable[..., "Run"], iterations: int) -> int:
+    """Train before the user's eyes; ``begin`` takes ``view`` and ``stop``."""
     first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us: one speaks
     from rich.console import Console
 
     from backsight.report import TrainingView, summary
 
     with Console(stderr=True, quiet=not first).status("loading torch"):
-        from backsight.lab import train
+        import backsight.lab._train  # noqa: F401
     interrupt = _Interrupt()
     if not first:
         with interrupt:
-            train(config, stop=interrupt.asked)
+            begin(stop=interrupt.asked)
         return 130 if interrupt.asked() else 0
-    with TrainingView(config.iterations) as view, interrupt:
-        run = train(config, view=view, stop=interrupt.asked)
+    with TrainingView(iterations) as view, interrupt:
+        run = begin(view=view, stop=interrupt.asked)
     print()
     for sentence in summary(run)[1:]:
         print(sentence)
     page = run.path.resolve() / "report.html"
     print(f"\nthe page: {page}" if page.exists() else f"\na page: backsight report {run.path}")
+    if run.iterations < iterations and (run.path / "checkpoints").exists():
+        print(f"to go on: {shlex.join(['backsight', 'train', '--resume', str(run.path)])}")
+    if run.status == "failed":  # the guard has given up, and the summary says why
+        return 1
     return 130 if interrupt.asked() else 0
 
 

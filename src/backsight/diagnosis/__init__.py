@@ -7,7 +7,7 @@ from backsight.diagnosis._context import (
     context_probe,
     usable_context,
 )
-from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of
+from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of, recorded
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
@@ -41,6 +41,7 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "recorded",
     "timeline",
     "usable_context",
 ]

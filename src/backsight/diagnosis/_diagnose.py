@@ -13,7 +13,7 @@ from backsight.diagnosis._rule import Facts, Rule, Value
 from backsight.diagnosis.rules import RULES
 from backsight.signals import Run, family, member
 
-__all__ = ["diagnose", "facts_from", "facts_of"]
+__all__ = ["diagnose", "facts_from", "facts_of", "recorded"]
 
 Rules = Callable[[], Sequence[Rule]]
 
@@ -41,7 +41,7 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
     found = []
     for names in _models(run):
         judge = Judge(facts, rules())
-        for iteration, values in _iterations(run, names, judge.families):
+        for iteration, values in recorded(run, names, judge.families):
             judge.see(iteration, values)
         found.append(judge.diagnosis())
     return found[0] if len(found) == 1 else _merged(found)
@@ -92,10 +92,16 @@ def _models(run: Run) -> list[list[str]]:
     return [[name for name in names if name not in taken], *groups] if groups else [names]
 
 
-def _iterations(
+def recorded(
     run: Run, names: Sequence[str], families: frozenset[str]
 ) -> Iterator[tuple[int, dict[str, Value]]]:
-    """What was recorded in each iteration, of those families."""
+    """What was recorded in each iteration, in order.
+
+    Args:
+        run: the run.
+        names: its signals that are wanted,
+        families: and of those only these.
+    """
     columns: list[tuple[str, Any, Any]] = []
     for name in names:
         if family(name) not in families:

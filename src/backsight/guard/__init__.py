@@ -1,6 +1,8 @@
 """Acts on training, where it is asked to: every act is capped, told and recorded."""
 
-from backsight.guard._guard import Guard
+from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_model
+from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
+from backsight.guard._guard import Guard, announce_act
 from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import policies_from, safe
 from backsight.guard._snapshots import Stateful
@@ -27,13 +29,18 @@ __all__ = [
     "AGC",
     "POLICIES",
     "Act",
+    "AdaptiveLength",
     "AutoClip",
     "BackOff",
+    "Checkpoint",
+    "Checkpoints",
     "ClipAuto",
     "ClipNorm",
     "ClipValue",
     "Guard",
     "LateMomentum",
+    "Length",
+    "LinearLength",
     "Omega",
     "Orthogonality",
     "Policy",
@@ -42,10 +49,13 @@ __all__ = [
     "SpectralCap",
     "Stateful",
     "Step",
+    "StepwiseLength",
     "Trouble",
     "Turn",
     "WeightLimit",
     "ZClip",
+    "announce_act",
+    "load_model",
     "policies_from",
     "safe",
 ]

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, Self
@@ -22,14 +23,14 @@ from backsight.guard._gradients import (
     taken_away,
 )
 from backsight.guard._policy import Policy, Turn
-from backsight.guard._presets import safe
+from backsight.guard._presets import check_together, safe
 from backsight.guard._rate import Rate, forget_momentum
 from backsight.guard._snapshots import Snapshots, Stateful
 from backsight.guard._step import Act, Step
 from backsight.guard._vitals import Vitals
 from backsight.probes import Updates
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "announce_act"]
 
 _log = logging.getLogger("backsight")
 
@@ -38,6 +39,13 @@ MEASURED = 10
 
 KEPT = 10_000
 """Acts that are remembered."""
+
+
+def announce_act(act: Act, often: int) -> None:
+    """Say it in the log; of what may be done at every step, the first, the tenth, …"""
+    if not act.often or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if act.often and often > 1 else ""
+        _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
 
 
 class Guard:
@@ -91,7 +99,7 @@ class Guard:
                 raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
         self.model = model
         self.optimizers = optimizers
-        _check(policies)
+        check_together(policies)
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.turn))
         self.iteration = 0
         """Steps so far, taken or not."""
@@ -102,7 +110,11 @@ class Guard:
         self.loss_of: Callable[[], Tensor | None] = lambda: None
         """Where the loss is to be had when ``step`` was not told it."""
         self.tell: Callable[[Act], None] = lambda act: None
-        """Hears of every act as it happens."""
+        """Hears of every act as it happens, to record it."""
+        self.announce: Callable[[Act, int], None] = announce_act
+        """Tells people of it, and how many of that policy there are so far."""
+        self.tally: Counter[str] = Counter()
+        """Acts so far, by policy."""
         self.position = 0
         """Batches drawn since the data's beginning; see :meth:`pass_over`."""
         self._bad: set[int] = set()
@@ -112,8 +124,8 @@ class Guard:
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._updates: Updates | None = None
-        self._said: dict[str, int] = {}
         self._every = every
+        self._told_of_closure = False
         along = dict(along or {})
         self._has_data = "data" in along
         self.snapshots = Snapshots(
@@ -158,7 +170,7 @@ class Guard:
         if self._scaler is not None:
             self._scaler.update()
             if self._step is None:
-                self._declined()
+                self.declined()
         return tuple(self._step.acts) if self._step else ()
 
     def pass_over(self) -> bool:
@@ -189,7 +201,7 @@ class Guard:
         """Everything that it takes to go on, snapshots included; plain, and not copied."""
         return {
             **self._memory(),
-            "position": self.position,
+            "tally": dict(self.tally),
             "bad": sorted(self._bad),
             "snapshots": self.snapshots.state_dict(),
         }
@@ -207,8 +219,18 @@ class Guard:
         self._remember(state)
         self.rate.load_state_dict(state["rate"])
         self.iteration, self.position = state["iteration"], state["position"]
-        self._bad = set(state["bad"])
+        self._bad, self.tally = set(state["bad"]), Counter(state["tally"])
         self.snapshots.load_state_dict(state["snapshots"])
+
+    @property
+    def clips(self) -> bool:
+        """Whether it limits gradients."""
+        return any(policy.turn is Turn.CLIP for policy in self.policies)
+
+    @property
+    def went_back(self) -> bool:
+        """Whether the newest step was a rollback."""
+        return self._step is not None and self._step.rolled_back
 
     # -- for policies ----------------------------------------------------------------------
 
@@ -227,10 +249,8 @@ class Guard:
         self.acts.append(act)
         del self.acts[:-KEPT]
         self.tell(act)
-        often = self._said[policy.name] = self._said.get(policy.name, 0) + 1
-        if often in (1, 10, 100) or often % 1000 == 0:
-            times = f", {often:,} times so far" if often > 1 else ""
-            _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
+        self.tally[policy.name] += 1
+        self.announce(act, self.tally[policy.name])
 
     def scale_gradients(self, factor: float) -> None:
         """Multiply every gradient."""
@@ -280,6 +300,8 @@ class Guard:
         step = self._step
         assert step is not None
         self.rate.put_on(optimizer)
+        if closure is not None:
+            return  # it computes gradients of its own, from the weights as they are now
         if step.vetoed or step.rolled_back:
             # Optimizers pass over what has no gradient: nothing moves, nothing ages.
             self._taken = taken_away(moved([optimizer]))
@@ -303,8 +325,8 @@ class Guard:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
-        if step.inside and not self._said.setdefault("closure", 0):
-            self._said["closure"] = 1
+        if step.inside and not self._told_of_closure:
+            self._told_of_closure = True
             _log.warning(
                 "backsight: guard: the optimizer makes its gradients inside its step (it was given "
                 "a closure), so none can be clipped or left out; rollback, rate and weights can"
@@ -335,9 +357,9 @@ class Guard:
         loss, size = agree(torch.stack([part.to(device) for part in parts])).tolist()
         return (None if told is None else loss), size / scale
 
-    def _declined(self) -> None:
+    def declined(self) -> None:
         """A scaler did not let the optimizer step: its search, unless the loss itself is off."""
-        told = self._loss
+        told = self._loss if self._loss is not None else self.loss_of()
         if told is None:
             return
         value = told.detach().sum() if isinstance(told, Tensor) else torch.tensor(told)
@@ -366,21 +388,3 @@ class Guard:
         self.vitals.load_state_dict(memory["vitals"])
         for policy in self.policies:
             policy.load_state_dict(memory["policies"][policy.name])
-
-
-def _check(policies: Iterable[Policy]) -> None:
-    """Raise a SettingError where two policies cannot both be meant."""
-    names: set[str] = set()
-    clips = []
-    for policy in policies:
-        if not isinstance(policy, Policy):
-            raise SettingError(f"a guard takes policies of backsight.guard, not {policy!r:.80}")
-        if policy.name in names:
-            raise SettingError(f"the guard is given {policy.name} twice: once is enough")
-        names.add(policy.name)
-        if policy.turn is Turn.CLIP:
-            clips.append(policy.name)
-    if len(clips) > 1:
-        raise SettingError(
-            f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
-        )

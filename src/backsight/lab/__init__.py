@@ -15,7 +15,9 @@ from backsight.lab._config import (
 )
 
 if TYPE_CHECKING:
-    from backsight.lab._train import View, train
+    from backsight.lab._saved import saved_settings
+    from backsight.lab._scribe import View
+    from backsight.lab._train import resume, train
 
 __all__ = [
     "Chars",
@@ -27,7 +29,17 @@ __all__ = [
     "MemoryOrder",
     "Training",
     "View",
+    "resume",
+    "saved_settings",
     "train",
 ]
 
-__getattr__ = lazy(__name__, {"View": "backsight.lab._train", "train": "backsight.lab._train"})
+__getattr__ = lazy(
+    __name__,
+    {
+        "View": "backsight.lab._scribe",
+        "resume": "backsight.lab._train",
+        "saved_settings": "backsight.lab._saved",  # reading a run takes NumPy
+        "train": "backsight.lab._train",
+    },
+)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chars",
+    "Curriculum",
     "Memory",
     "MemoryAdding",
     "MemoryCopying",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Curriculum = Literal["none", "linear", "stepwise", "adaptive"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"]
 
 DEFAULT_RATE = {"sgd": 0.5, "momentum": 0.1, "adam": 0.002, "adamw": 0.002}
@@ -65,7 +67,21 @@ class Training:
     weight_decay: float = 0.0
     """Weight decay."""
     clip: Optional[float] = 1.0
-    """Clip the gradient's global norm to this; None does not clip."""
+    """Clip the gradient's global norm to this; None does not clip. A guard that clips does it
+    instead."""
+    guard: Optional[str] = None
+    """What may act on the training: safe, or policies with commas between them, such as
+    auto,skip,rollback:attempts=5,backoff."""
+    curriculum: Curriculum = "none"
+    """How sequences lengthen: not at all, by a schedule (linear over half of the iterations,
+    stepwise by 2 every tenth of them), or as the model can use it (adaptive)."""
+    curriculum_start: int = 20
+    """The first length, where there is a curriculum; more where the task needs more."""
+    safe: bool = False
+    """Keep the run alive: an automatic clip, updates that make no sense skipped, the rate backed
+    off, rollback, momentum late, and an adaptive curriculum where sequences are longer than 64."""
+    plain: bool = False
+    """Nothing at all: no clip, no guard, no curriculum."""
     seed: int = 0
     """Seed of everything random: weights, dropout, sequences, samples."""
     device: str = "auto"
@@ -78,11 +94,23 @@ class Training:
     """Iterations between hidden-state profiles."""
     validate_every: Optional[int] = None
     """Iterations between validations; by default a tenth of the iterations."""
+    checkpoint_every: Optional[int] = None
+    """Iterations between checkpoints, from which --resume goes on; by default a tenth of the
+    iterations. One is also made at the start and at the end. 0 makes none."""
     report: bool = True
     """At the end, write the page about the run: report.html in its folder."""
 
     def __post_init__(self) -> None:
-        self._whole("layers", "hidden", "batch", "iterations", "every")
+        self._whole("layers", "hidden", "batch", "iterations", "every", "curriculum_start")
+        chosen = [
+            flag for flag, given in (
+                ("--safe", self.safe), ("--plain", self.plain), ("--guard", self.guard),
+            ) if given
+        ]  # fmt: skip
+        if len(chosen) > 1:
+            raise SettingError(f"{chosen[0]} and {chosen[1]} contradict each other: choose one")
+        if self.plain and self.curriculum != "none":
+            raise SettingError("--plain and --curriculum contradict each other: choose one")
         self._whole("seed", least=0)
         self._positive("gain", "lr", "clip")
         for name in ("dropout", "momentum"):
@@ -92,6 +120,8 @@ class Training:
         self._require("weight_decay", good, "a number of at least 0")
         if self.validate_every is not None:
             self._whole("validate_every")
+        if self.checkpoint_every is not None:
+            self._whole("checkpoint_every", least=0)
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
         if self.dropout and self.layers == 1:
             raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
@@ -113,9 +143,26 @@ class Training:
         return 0.9 if self.momentum is None else self.momentum
 
     @property
+    def guard_words(self) -> Optional[str]:
+        """The policies in force; None where there are none."""
+        return "safe" if self.safe else self.guard
+
+    @property
+    def curriculum_kind(self) -> Curriculum:
+        """The curriculum in force."""
+        return "adaptive" if self.safe and self.curriculum == "none" else self.curriculum
+
+    @property
     def validation_interval(self) -> int:
         """Iterations between validations, in force."""
         return self.validate_every or max(1, self.iterations // 10)
+
+    @property
+    def checkpoint_interval(self) -> int:
+        """Iterations between checkpoints, in force; 0 for none."""
+        if self.checkpoint_every is None:
+            return max(1, self.iterations // 10)
+        return self.checkpoint_every
 
     def _require(self, name: str, good: bool, expected: str) -> None:
         if not good:

@@ -29,8 +29,18 @@ class Lesson(Protocol):
     def model(self) -> nn.Module:
         """A fresh model: ``model(inputs, state) -> (outputs, state)``."""
 
-    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """The next batch: inputs, targets, and whether the hidden state must start afresh."""
+    enough: float | None
+    """A loss that a curriculum must see before it lengthens; None where none is known."""
+
+    def shortest(self, wanted: int) -> int:
+        """The shortest length of at least ``wanted`` steps that makes sense, ``steps`` at most."""
+
+    def draw(self, steps: int | None = None) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """The next batch: inputs, targets, and whether the hidden state must start afresh.
+
+        Args:
+            steps: its length; ``self.steps`` by default.
+        """
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """Signals of a validation, ``val_loss`` among them; the model keeps its mode."""
@@ -40,6 +50,12 @@ class Lesson(Protocol):
 
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """What the model makes by itself, as the body of an event; empty where it makes nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where its data and random numbers stand, for a checkpoint."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where :meth:`state_dict` was taken."""
 
 
 def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:

@@ -1,5 +1,6 @@
 """The lesson of a memory task: fresh random sequences, and held-out ones to validate on."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from backsight.errors import SettingError
 from backsight.lab._config import Memory
 from backsight.lab._lesson import last_losses, loss_of, precise
 from backsight.nn import SequenceModel
@@ -34,6 +36,8 @@ class Memorising:
         self.steps = self.longest = self.task.steps
         self._config = config
         self._batches = Batches(self.task, config.batch, seed=config.seed)
+        # Half of what a shorter memory achieves: the far past is in use.
+        self.enough: float | None = self.task.near_baseline / 2
 
     def facts(self) -> dict[str, Any]:
         """The task, how far back it asks, and what a guess and a short memory achieve."""
@@ -66,8 +70,20 @@ class Memorising:
             every_step=task.every_step,
         )
 
-    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    def shortest(self, wanted: int) -> int:
+        """What the task itself allows: some have a least length."""
+        for steps in range(wanted, self.steps):
+            try:
+                replace(self._config, steps=steps)
+            except SettingError:
+                continue
+            return steps
+        return self.steps
+
+    def draw(self, steps: int | None = None) -> tuple[NDArray[Any], NDArray[Any], bool]:
         """Sequences never seen before; each begins from a fresh state."""
+        if steps is not None and steps != self._batches.task.steps:
+            self._batches.task = replace(self._config, steps=steps).task
         return *self._batches.draw(), True
 
     @torch.no_grad()
@@ -107,6 +123,14 @@ class Memorising:
     def sample(self, model: nn.Module) -> dict[str, Any]:
         """Nothing: there is nothing to read in what it answers."""
         return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the sequences stand."""
+        return {"batches": self._batches.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Draw on from there."""
+        self._batches.load_state_dict(state["batches"])
 
 
 def _wrong(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The lesson of a character model: windows of a text, and text that it writes."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from backsight.errors import DataError
 from backsight.lab._config import Chars
 from backsight.lab._lesson import last_losses
 from backsight.lab._validation import Validation
@@ -14,6 +16,9 @@ from backsight.nn import CharModel, generate
 from backsight.tasks import Kind, Streams, read_corpus, split_text
 
 __all__ = ["Text"]
+
+SHORT = 64
+"""Characters of a window from which on a curriculum may have something to do."""
 
 POSITIONS = 500
 """Characters whose loss is asked by context: its standard error is then a few per cent."""
@@ -30,6 +35,7 @@ class Text:
     """
 
     kind: Kind = "classes"
+    enough: float | None = None
 
     def __init__(self, config: Chars) -> None:
         self.steps = config.seq_len
@@ -75,9 +81,13 @@ class Text:
             gain=config.gain,
         )
 
-    def draw(self) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    def shortest(self, wanted: int) -> int:
+        """64: the windows of a text are all alike, and shorter ones only hold less of it."""
+        return min(max(wanted, SHORT), self.steps)
+
+    def draw(self, steps: int | None = None) -> tuple[NDArray[Any], NDArray[Any], bool]:
         """The next window of every stream: codes ``(B, T)``, the codes one on, freshness."""
-        return self._streams.window(self.steps)
+        return self._streams.window(steps or self.steps)
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """``val_loss`` in nats a character."""
@@ -101,3 +111,34 @@ class Text:
         model.train(was_training)
         text = vocabulary.decode(codes.numpy())
         return {"text": text, "temperature": temperature} if text else {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the windows and the sampled text stand, and in which text."""
+        return {
+            "text": self._digest(),
+            "streams": self._streams.state_dict(),
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Read and write on from there.
+
+        Raises:
+            DataError: that was another text.
+        """
+        if state["text"] != self._digest():
+            raise DataError(
+                f"{self._split.origin} is not the text that the run was trained on so far: it has "
+                "changed, or another one is in its place"
+            )
+        self._streams.load_state_dict(state["streams"])
+        self._generator.set_state(state["generator"])
+
+    def _digest(self) -> str:
+        split = self._split
+        whole = hashlib.sha256(
+            "".join(split.vocabulary.characters).encode("utf-8", "surrogatepass")
+        )
+        for codes in (split.train, split.validation):
+            whole.update(codes.astype("<i8").tobytes())
+        return whole.hexdigest()

@@ -1,49 +1,34 @@
 """The training loop of the built-in lab, on Lightning Fabric."""
 
 import logging
-import math
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from backsight.diagnosis import Finding, facts_from
-from backsight.errors import BacksightError, SettingError
-from backsight.lab._config import Chars, Memory, Training
+from backsight.diagnosis import facts_from
+from backsight.errors import BacksightError, GuardError, SettingError
+from backsight.guard import Checkpoint, Checkpoints, Guard, Length
+from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson, loss_of
-from backsight.lab._memory import Memorising
-from backsight.lab._text import Text
-from backsight.monitor import Monitor, announce
-from backsight.nn import State, count_parameters, detach
+from backsight.lab._parts import Carried, Generators, Parts
+from backsight.lab._safety import make_curriculum, make_guard
+from backsight.lab._saved import CHECKPOINTS, saved_settings
+from backsight.lab._scribe import Screen, Scribe, View
+from backsight.lab._setup import make_fabric, make_lesson, make_optimizer, settings_in_force
+from backsight.monitor import Monitor
+from backsight.nn import count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import Recorder, Run, free_name
 
-__all__ = ["View", "train"]
+__all__ = ["resume", "train"]
 
 _log = logging.getLogger("backsight")
-
-
-class View(Protocol):
-    """Somebody watching: the terminal, or a test. Only the first process has one."""
-
-    def begin(self, run: Path, config: Training, facts: Mapping[str, Any]) -> None:
-        """The run folder exists and training is about to start."""
-
-    def update(self, iteration: int, latest: Mapping[str, float]) -> None:
-        """``iteration`` iterations are done; ``latest`` has the newest known scalars."""
-
-    def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
-        """Signals of a validation, ``val_loss`` first, and text the model wrote."""
-
-    def found(self, finding: Finding) -> None:
-        """Something goes wrong, for the first time."""
 
 
 def train(
@@ -62,17 +47,82 @@ def train(
     Raises:
         BacksightError: the settings, the text or the run folder cannot be used.
     """
-    fabric = _fabric(config)
-    lesson = _lesson(config)
+    return _conduct(config, None, view, stop)
+
+
+def resume(
+    run: Run | Path | str,
+    iterations: int | None = None,
+    *,
+    view: View | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Run:
+    """Go on with a run of :func:`train` from its newest checkpoint, as if it had never ended.
+
+    It may have been stopped, killed, or finished and be wanted longer. Weights, optimizer, random
+    numbers, data and carried state go on bit for bit, on the same number of processes and the same
+    kind of device. What was recorded after the checkpoint is forgotten and recorded again.
+
+    Args:
+        run: the run, or its folder.
+        iterations: how many it shall have in all; as many as it was to have by default.
+        view: told of progress.
+        stop: asked after every iteration; True ends the run cleanly with what there is.
+
+    Raises:
+        BacksightError: the run is being written, was not made by :func:`train`, has no usable
+            checkpoint or nothing left to train; or its text has changed.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    config = saved_settings(run, iterations)
+    checkpoint = Checkpoints(run.path / CHECKPOINTS).load()
+    if checkpoint.iteration >= config.iterations:
+        raise SettingError(
+            f"{run.path} has trained all its {checkpoint.iteration:,} iterations: to train it "
+            "longer, give --iterations"
+        )
+    return _conduct(config, checkpoint, view, stop)
+
+
+def _conduct(
+    config: Training, checkpoint: Checkpoint | None, view: View | None, stop: Callable[[], bool]
+) -> Run:
+    """Train from the beginning, or from a checkpoint."""
+    fabric = make_fabric(config)
+    lesson = make_lesson(config)
     torch.manual_seed(config.seed)
     model = lesson.model()
     # After the weights are drawn: dropout must differ from process to process.
     torch.manual_seed(config.seed + fabric.global_rank)
-    wrapped, optimizer = fabric.setup(model, _optimizer(config, model))
-    loop = _Loop(config, fabric, wrapped, optimizer, lesson)
+    wrapped, optimizer = fabric.setup(model, make_optimizer(config, model))
     path = fabric.broadcast(
         config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
     )
+    hidden = Carried(fabric.device)
+    curriculum = make_curriculum(config, lesson)
+    along: dict[str, Any] = {"hidden": hidden}
+    if curriculum is not None:
+        along["curriculum"] = curriculum
+    guard = make_guard(config, model, optimizer.optimizer, lesson, along)
+    shared = {
+        "model": model,
+        "optimizer": optimizer.optimizer,
+        "precision": fabric.strategy.precision,
+        "lesson": lesson,
+        "guard": guard,
+        "curriculum": curriculum,
+    }
+    parts = Parts(
+        fabric,
+        shared={name: part for name, part in shared.items() if part is not None},
+        own={"random": Generators(fabric.device), "hidden": hidden},
+    )
+    if checkpoint:
+        parts.load(checkpoint)
+        fabric.barrier()  # all have read the run before the first one changes it
+    began = checkpoint.iteration if checkpoint else 0
+    loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts, began)
+    loop.guard, loop.curriculum = guard, curriculum
     if fabric.is_global_zero:
         facts = {
             **lesson.facts(),
@@ -80,22 +130,29 @@ def train(
             "device": str(fabric.device),
             "processes": fabric.world_size,
         }
-        kind = f"train {config.task_name}"
-        with Recorder(path, kind=kind, config=_settings(config), seed=config.seed) as r:
-            r.event("setup", 0, facts)
-            screen = _Screen(view)
+        with _recorder(config, path, checkpoint) as r:
+            if not checkpoint:
+                r.event("setup", 0, facts)
+            screen = Screen(view)
             with Monitor(
                 model,
                 optimizer.optimizer,
                 r,
                 every=config.every,
+                iteration=began,
                 facts=facts_from(facts),
+                guard=guard,
                 tell=screen.found,
             ) as monitor:
-                scribe = _Scribe(config, fabric, model, lesson, monitor, r, screen)
-                screen.show("begin", path, config, facts)
+                if checkpoint:
+                    monitor.recall(Run(path))
+                if guard is not None:
+                    guard.announce = screen.acted
+                scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
+                resumed = {"resumed": began} if checkpoint else {}
+                screen.show("begin", path, config, facts | resumed)
                 reason = loop.run(scribe, stop)
-            r.close(reason=reason)
+            r.close("failed" if loop.gave_up else "finished", reason=reason)
         if config.report:
             _write_page(path)
     else:
@@ -107,6 +164,23 @@ def train(
         time.sleep(0.1)
         torch.distributed.destroy_process_group()  # else its threads may abort the process's end
     return Run(path)
+
+
+def _recorder(config: Training, path: Path, checkpoint: Checkpoint | None) -> Recorder:
+    """Of a new run, or of one that goes on."""
+    if checkpoint is None:
+        kind = f"train {config.task_name}"
+        return Recorder(path, kind=kind, config=settings_in_force(config), seed=config.seed)
+    recorded = checkpoint.state["recorded"]
+    recorder = Recorder.resume(
+        path,
+        before=checkpoint.iteration,
+        events=recorded["events"],
+        sooner=recorded["extra"],
+        config=settings_in_force(config),
+    )
+    Checkpoints(path / CHECKPOINTS).drop_after(checkpoint.iteration)
+    return recorder
 
 
 def _write_page(path: Path) -> None:
@@ -121,33 +195,92 @@ class _Loop:
     """Forward, backward, clip, step; the same in every process."""
 
     def __init__(
-        self, config: Training, fabric: Fabric, model: nn.Module, optimizer: Any, lesson: Lesson
+        self,
+        config: Training,
+        fabric: Fabric,
+        model: nn.Module,
+        optimizer: Any,
+        lesson: Lesson,
+        hidden: Carried,
+        parts: Parts,
+        began: int,
     ) -> None:
         self._config = config
         self._fabric = fabric
         self._model = model
         self._optimizer = optimizer
         self._lesson = lesson
+        self._hidden = hidden
+        self._parts = parts
+        self._began = began
+        self.guard: Guard | None = None
+        self.curriculum: Length | None = None
+        self.gave_up = False
+        """Whether the guard has reached its limit."""
+        self._loss = torch.zeros(())
 
-    def run(self, scribe: "_Scribe | None", stop: Callable[[], bool]) -> str | None:
+    def run(self, scribe: "Scribe | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
-        config, state = self._config, None
-        for iteration in range(1, config.iterations + 1):
-            state = self._step(state, scribe)
-            stopped = self._agree(stop())
+        config = self._config
+        if self.guard is not None:
+            self.guard.loss_of = lambda: self._loss
+        if not self._began:
+            state = self._state(0, last=False)
+            if scribe:
+                scribe.keep(0, state)
+        for iteration in range(self._began + 1, config.iterations + 1):
+            steps = self.curriculum.length if self.curriculum else self._lesson.steps
+            end = None
+            try:
+                self._step(steps, scribe)
+            except GuardError as error:
+                self.gave_up, end = True, str(error)
+            if self.curriculum and not self.gave_up:
+                self._lengthen(iteration, scribe)
+            stopped = self.gave_up or self._agree(stop())
             last = stopped or iteration == config.iterations
             if scribe:
-                scribe.iteration_ended(iteration, last=last)
+                scribe.stepped(iteration)
+            # Before a validation that only the end asks for: what goes on will not have had it.
+            state = self._state(iteration, last=last)
+            if scribe:
+                scribe.iteration_ended(iteration, steps=steps, last=last, state=state)
+            if end is not None:
+                return end
             if stopped and iteration < config.iterations:
                 return f"stopped by the user after {iteration} of {config.iterations} iterations"
         return None
 
-    def _step(self, state: State | None, scribe: "_Scribe | None") -> State:
+    def _lengthen(self, iteration: int, scribe: "Scribe | None") -> None:
+        """Tell the curriculum of this iteration, and of a reach measured in the one before."""
+        assert self.curriculum is not None
+        horizon = scribe.horizon(iteration - 1) if scribe else None
+        if self._fabric.world_size > 1:  # the first process alone measures
+            horizon = self._fabric.broadcast(horizon)
+        if self.guard is not None and self.guard.went_back:
+            self.curriculum.hold()
+        else:
+            self.curriculum.see(float(self._loss), horizon)
+
+    def _state(self, iteration: int, *, last: bool) -> dict[str, Any] | None:
+        """What a checkpoint holds, where one is due; the same in every process."""
+        every = self._config.checkpoint_interval
+        due = every and (last or iteration % every == 0)
+        return self._parts.state_dict() if due else None
+
+    def _draw(self, steps: int) -> tuple[Any, Any, bool]:
+        """The next batch, without those that the guard has seen go wrong."""
+        while self.guard is not None and self.guard.pass_over():
+            self._lesson.draw(steps)
+        return self._lesson.draw(steps)
+
+    def _step(self, steps: int, scribe: "Scribe | None") -> None:
         config, fabric, optimizer = self._config, self._fabric, self._optimizer
-        inputs, targets, fresh = self._lesson.draw()
+        inputs, targets, fresh = self._draw(steps)
         mine = slice(fabric.global_rank, None, fabric.world_size)
         with self._arithmetic():
-            outputs, state = self._model(self._put(inputs[mine]), None if fresh else state)
+            before = None if fresh else self._hidden.value
+            outputs, after = self._model(self._put(inputs[mine]), before)
         loss = loss_of(self._lesson.kind, outputs, self._put(targets[mine]))
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
@@ -156,12 +289,17 @@ class _Loop:
         loss = loss.detach()
         if fabric.world_size > 1:
             loss = torch.as_tensor(fabric.all_reduce(loss, reduce_op="mean"))
+        self._loss = loss
+        self._hidden.value = detach(after)  # before the step, at which it may go back
         if scribe:
             scribe.monitor.backward_ended(loss)
-        if config.clip is not None:
+        if config.clip is not None and not (config.plain or self._guard_clips):
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
         optimizer.step()
-        return detach(state)
+
+    @property
+    def _guard_clips(self) -> bool:
+        return self.guard is not None and self.guard.clips
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         """Fabric casts what a module returns to the default dtype, which would round float64."""
@@ -176,139 +314,3 @@ class _Loop:
             return stop
         flag = torch.tensor(float(stop), device=self._fabric.device)
         return bool(torch.as_tensor(self._fabric.all_reduce(flag, reduce_op="sum")) > 0)
-
-
-class _Scribe:
-    """What only the first process does: monitor, validate, sample, show."""
-
-    def __init__(
-        self,
-        config: Training,
-        fabric: Fabric,
-        model: nn.Module,
-        lesson: Lesson,
-        monitor: Monitor,
-        recorder: Recorder,
-        screen: "_Screen",
-    ) -> None:
-        self.monitor = monitor
-        self._config = config
-        self._fabric = fabric
-        self._model = model
-        self._lesson = lesson
-        self._recorder = recorder
-        self._screen = screen
-
-    def iteration_ended(self, iteration: int, *, last: bool) -> None:
-        """``iteration`` iterations are done."""
-        config, steps = self._config, self._lesson.steps
-        due = iteration % config.validation_interval == 0 or last
-        if due:
-            self._validate(iteration)
-        self.monitor.iteration_ended(seq_len=steps, tokens=config.batch * steps)
-        if last:
-            self.monitor.collect()
-        self._screen.show("update", iteration, self.monitor.latest)
-
-    def _validate(self, iteration: int) -> None:
-        with self.monitor.aside(), self._fabric.autocast():
-            scores = self._lesson.scores(self._model)
-            sample = self._lesson.sample(self._model)
-            if self._lesson.longest > 1 and math.isfinite(scores["val_loss"]):
-                context = self.monitor.context(
-                    lambda length: self._lesson.context_losses(self._model, length),
-                    self._lesson.longest,
-                )
-                if context.helps:
-                    scores["usable_context"] = float(context.usable.steps)
-        self.monitor.log(**scores)
-        if sample:
-            self._recorder.event("sample", iteration - 1, sample)
-        self._screen.show("validated", iteration, scores, sample.get("text", ""))
-
-
-class _Screen:
-    """Shows news to a view, if there is one."""
-
-    def __init__(self, view: View | None) -> None:
-        self._view = view
-
-    def found(self, finding: Finding) -> None:
-        """On the terminal, or in the log where nobody watches."""
-        if self._view is None:
-            announce(finding)
-        else:
-            self.show("found", finding)
-
-    def show(self, what: str, *news: Any) -> None:
-        """A terminal that cannot show something must not end the training."""
-        try:
-            if self._view:
-                getattr(self._view, what)(*news)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._view = None
-            _log.warning("backsight: the view failed and is switched off: %r", error)
-
-
-def _lesson(config: Training) -> Lesson:
-    match config:
-        case Chars():
-            return Text(config)
-        case Memory():
-            return Memorising(config)
-    raise SettingError(f"train needs Chars or a Memory task to learn, not {type(config).__name__}")
-
-
-def _fabric(config: Training) -> Fabric:
-    """Fabric on one device, or on the processes that torchrun started."""
-    name, _, index = config.device.partition(":")
-    available = {
-        "auto": True,
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    count = torch.cuda.device_count() if name == "cuda" else 1
-    if not available.get(name) or (index and not (index.isdigit() and int(index) < count)):
-        known = ", ".join(kind for kind, there in available.items() if there)
-        raise SettingError(f"--device {config.device} is not on this machine: there is {known}")
-    on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
-    if config.precision == "16-mixed" and on_cpu:
-        raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")
-    here, everywhere = (int(os.environ.get(v, "1")) for v in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
-    if config.batch % everywhere:
-        raise SettingError(
-            f"--batch {config.batch} cannot be shared equally among {everywhere} processes"
-        )
-    fabric = Fabric(
-        accelerator="auto" if name == "auto" else name,
-        devices=[int(index)] if index else here,
-        num_nodes=everywhere // here,
-        strategy="ddp" if everywhere > 1 else "auto",
-        precision=config.precision,
-    )
-    fabric.launch()
-    return fabric
-
-
-def _optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:
-    rate, decay = config.rate, config.weight_decay
-    match config.optimizer:
-        case "sgd" | "momentum":
-            return torch.optim.SGD(
-                model.parameters(), lr=rate, momentum=config.inertia, weight_decay=decay
-            )
-        case "adam" | "adamw":
-            kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-            betas = (config.inertia, 0.999)
-            return kind(model.parameters(), lr=rate, betas=betas, weight_decay=decay)
-
-
-def _settings(config: Training) -> dict[str, Any]:
-    """The settings as given, with the defaults in force filled in."""
-    return {
-        **asdict(config),
-        "lr": config.rate,
-        "momentum": config.inertia,
-        "validate_every": config.validation_interval,
-    }

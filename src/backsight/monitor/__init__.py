@@ -3,6 +3,14 @@
 from backsight.monitor._judged import announce
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import LateRecorder, ProcessMonitor
-from backsight.monitor._watch import is_first_process, watch
+from backsight.monitor._watch import Nowhere, is_first_process, watch
 
-__all__ = ["LateRecorder", "Monitor", "ProcessMonitor", "announce", "is_first_process", "watch"]
+__all__ = [
+    "LateRecorder",
+    "Monitor",
+    "Nowhere",
+    "ProcessMonitor",
+    "announce",
+    "is_first_process",
+    "watch",
+]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backsight.diagnosis import Facts, Finding, Judge
+from backsight.diagnosis import Facts, Finding, Judge, recorded
 from backsight.monitor._outbox import Sink
-from backsight.signals import family
+from backsight.signals import Run, family
 
 __all__ = ["Judged", "Tell", "announce"]
 
@@ -51,6 +51,20 @@ class Judged:
     def know(self, facts: Facts) -> None:
         """Facts about the task, before anything is recorded."""
         self._judge.facts = facts
+
+    def recall(self, run: Run) -> None:
+        """Judge what the run holds already, whose writer has told what it found.
+
+        What it found and did not get to record is recorded now.
+        """
+        known = {
+            (event.iteration, event.body["code"], event.body["where"])
+            for event in run.events("finding")
+        }
+        for iteration, values in recorded(run, run.names, self._wanted):
+            for finding in self._judge.see(iteration, values):
+                if (iteration, finding.code, finding.where) not in known:
+                    self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """As the recorder's."""

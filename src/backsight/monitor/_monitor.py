@@ -24,12 +24,14 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from backsight.diagnosis import Context, Facts, Finding, context_probe
+from backsight.guard import Act, Guard
 from backsight.monitor._backward import Gradients, listen
 from backsight.monitor._iteration import Iteration
 from backsight.monitor._judged import Judged, Tell, announce
@@ -40,10 +42,14 @@ from backsight.monitor._schedule import Every, Schedule
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.probes import what_was_found
+from backsight.signals import Run
 
 __all__ = ["Monitor"]
 
 _log = logging.getLogger("backsight")
+
+STREAK = 20
+"""Iterations within which a policy that acts as a matter of course makes no second event."""
 
 LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
@@ -68,6 +74,7 @@ class Monitor(Seen):
         automatic: whether backward passes and iterations are seen rather than told.
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
+        guard: whose acts are recorded; it is told the loss.
         tell: hears of each finding once; the log by default.
 
     Raises:
@@ -89,10 +96,11 @@ class Monitor(Seen):
         automatic: bool = False,
         label: str = "",
         facts: Facts | None = None,
+        guard: Guard | None = None,
         tell: Tell = announce,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
-        self.iteration = iteration
+        self.iteration = self._first = iteration
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
         self._schedule = Schedule(every, budget)
@@ -111,12 +119,16 @@ class Monitor(Seen):
         self._closed = self._in_step = False
         self._before: list[tuple[int, int]] = []
         self._handles: list[RemovableHandle] = []
+        self._guard: weakref.ref[Guard] | None = None
+        self._acted_at: dict[str, int] = {}
         if model is not None:
             self.adopt("", model)
             if inputs is not None:
                 self.adopt_input(inputs, model)
         for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
             self.add(one)
+        if guard is not None:
+            self.protect(guard)
         self._leave = listen(self)
         self._clock = time.perf_counter()
         self._begin()
@@ -139,6 +151,39 @@ class Monitor(Seen):
     def add(self, optimizer: Optimizer) -> None:
         """Observe the steps of one more optimizer."""
         self._parameters.add(optimizer)
+        self._hook(optimizer)
+
+    def protect(self, guard: Guard) -> None:
+        """Record what ``guard`` does, and tell it the loss; it is not kept alive."""
+        self._guard = weakref.ref(guard)
+        mine = weakref.ref(self)  # a guard may outlive its monitor
+        guard.loss_of = lambda: None if (monitor := mine()) is None else monitor._now.loss
+        guard.tell = lambda act: None if (monitor := mine()) is None else monitor._acted(act)
+        # Behind the guard's own hooks: what is recorded as applied is what it has left.
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        for optimizer in self._parameters.optimizers():
+            self._hook(optimizer)
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """Whose steps are observed."""
+        return self._parameters.optimizers()
+
+    def step_skipped(self, optimizer: Optimizer) -> None:
+        """The guard is told as well: if the loss itself is not finite, the scaler is no help."""
+        super().step_skipped(optimizer)
+        guard = self.guard
+        if guard is not None and any(optimizer is one for one in guard.optimizers):
+            guard.declined()
+
+    @property
+    def guard(self) -> Guard | None:
+        """Whose acts are recorded."""
+        return None if self._guard is None else self._guard()
+
+    def _hook(self, optimizer: Optimizer) -> None:
         self._handles.append(optimizer.register_step_pre_hook(self._about_to_step))
         self._handles.append(optimizer.register_step_post_hook(self._stepped))
 
@@ -172,6 +217,12 @@ class Monitor(Seen):
     def label(self, label: str) -> None:
         """To be told before anything is recorded."""
         self._outbox.label = label
+
+    def recall(self, run: Run) -> None:
+        """Take up what an earlier process recorded of the same training, up to this iteration."""
+        self._try("findings", self._judged.recall, run)
+        if "grad_norm" in run and not np.isfinite(run["grad_norm"]).all():
+            self._outbox.first_broken(torch.tensor(math.nan))  # seen, and its members recorded
 
     # -- step events, told -----------------------------------------------------------------
 
@@ -305,10 +356,26 @@ class Monitor(Seen):
         self._now = Iteration(self._schedule.due(self.iteration))
         self._layers.sample(self._now.sampling)
         self._parameters.forget()
-        if self.iteration == LOOKED and not self._layers.seen and self._model is not None:
+        if (
+            self.iteration - self._first == LOOKED
+            and not self._layers.seen
+            and self._model is not None
+        ):
             model = self._model()
             if model is not None:
                 _log.warning("backsight: %s", what_was_found(model))
+
+    def _acted(self, act: Act) -> None:
+        """The guard has done something about the step under way."""
+        self._now.numbers[f"act_before/{act.policy}"] = act.before
+        self._now.numbers[f"act_after/{act.policy}"] = act.after
+        last = self._acted_at.get(act.policy, -STREAK)
+        self._acted_at[act.policy] = self.iteration
+        if not act.often or self.iteration - last >= STREAK:
+            self._try("acts", self._tell_act, act)
+
+    def _tell_act(self, act: Act) -> None:
+        self._judged.event("act", self.iteration, act.as_dict() | {"model": self.label})
 
     def _measure_graph(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None

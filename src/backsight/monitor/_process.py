@@ -8,6 +8,7 @@ their signals.
 
 import logging
 import weakref
+from collections import Counter
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
+from backsight.guard import Guard, policies_from
 from backsight.monitor._monitor import Monitor
+from backsight.monitor._outbox import Sink
 from backsight.monitor._schedule import Every
 from backsight.monitor._settings import check_settings
 from backsight.monitor._watch import describe_models, unwrapped
@@ -93,18 +96,26 @@ class ProcessMonitor:
         sequences: how many sequences of a batch a sample follows; 8 by default, or a quarter of
             the batch if that is less.
         inputs: the path, in the script's model, of the module that embeds its input.
+        guard: policies by their names, for every optimizer whose model is known; None acts on
+            nothing.
+
+    Raises:
+        SettingError: a setting makes no sense.
     """
 
     def __init__(
         self,
-        recorder: LateRecorder,
+        recorder: Sink,
         *,
         every: Every = "auto",
         budget: float = 0.01,
         sequences: int | None = None,
         inputs: str | None = None,
+        guard: str | None = None,
     ) -> None:
         check_settings(None, every, budget, sequences, None)
+        if guard is not None:
+            policies_from(guard)
         self.kinds: set[str] = set()
         """Classes of the innermost modules that have run in it."""
         self._recorder = recorder
@@ -112,8 +123,12 @@ class ProcessMonitor:
             "every": every, "budget": budget, "sequences": sequences,
         }  # fmt: skip
         self._inputs = inputs
+        self._policies = guard
+        self.tally: Counter[str] = Counter()
+        """Acts of guards so far, by policy."""
         self._monitors: list[Monitor] = []
         self._roots: dict[Monitor, int] = {}
+        self._models: dict[Monitor, weakref.ref[nn.Module]] = {}
         self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._waiting: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._failed = False
@@ -132,7 +147,10 @@ class ProcessMonitor:
         if Optimizer.__init__ is self._told_init:
             Optimizer.__init__ = self._init  # type: ignore[method-assign]
         for monitor in self._monitors:
+            guard = monitor.guard
             monitor.close()
+            if guard is not None:
+                guard.close()
 
     def _wrap_optimizers(self) -> None:
         init = self._init
@@ -173,6 +191,11 @@ class ProcessMonitor:
         for model in list(self._waiting):
             if monitor.moves(model):
                 self._assign(model)
+        if monitor not in self._roots:  # a second optimizer for a model that has one
+            for known in filter(None, [reference() for reference in self._models.values()]):
+                if monitor.moves(known):
+                    self._protect(monitor, known)
+                    break
 
     def _assign(self, model: nn.Module) -> None:
         """Give a root to the monitor whose optimizers move it; several of them become one."""
@@ -196,6 +219,17 @@ class ProcessMonitor:
         if self._inputs is not None and self._inputs in dict(model.named_modules()):
             owner.adopt_input(self._inputs, model)
         self._recorder.event("models", 0, describe_models({owner.label or name: model}))
+        if owner not in self._models:
+            self._models[owner] = weakref.ref(model)
+            self._protect(owner, model)
+
+    def _protect(self, monitor: Monitor, model: nn.Module) -> None:
+        """Guard what ``monitor`` observes; the optimizers' hooks alone keep the guard alive."""
+        if self._policies is None:
+            return
+        guard = Guard(model, monitor.optimizers, *policies_from(self._policies))
+        guard.tally = self.tally
+        monitor.protect(guard)
 
     @staticmethod
     def _free(taken: set[str], kind: str) -> str:

@@ -14,14 +14,26 @@ from torch.optim import Optimizer
 
 from backsight.diagnosis import facts_from
 from backsight.errors import SettingError
+from backsight.guard import Guard
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._schedule import Every
 from backsight.monitor._settings import check_settings
 from backsight.signals import Recorder, Run, free_name
 
-__all__ = ["Nowhere", "Watching", "describe_models", "is_first_process", "unwrapped", "watch"]
+__all__ = [
+    "NEVER",
+    "Nowhere",
+    "Watching",
+    "describe_models",
+    "is_first_process",
+    "unwrapped",
+    "watch",
+]
 
 _log = logging.getLogger("backsight")
+
+NEVER = 2**31
+"""Iterations between samples where nothing is recorded."""
 
 
 class Watching(Monitor):
@@ -78,6 +90,7 @@ def watch(
     config: Mapping[str, Any] | None = None,
     lag: int | None = None,
     baseline: float | None = None,
+    guard: Guard | None = None,
 ) -> Watching:
     """Observe a training loop of your own, in which nothing changes.
 
@@ -102,6 +115,9 @@ def watch(
         lag: how many steps back lies what the loss asks for, where you know it: a gradient that
             does not reach it is a finding, one that fades where nothing is needed is none.
         baseline: the loss of the best guess without any memory, where you know it.
+        guard: one that acts on this training: what it does is recorded, and it hears the loss,
+            so that ``optimizer.step()`` does as well as ``guard.step(loss)``. It stays when the
+            watching ends.
 
     Returns:
         the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.aside()`` around a
@@ -121,8 +137,15 @@ def watch(
             raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")
     plain = unwrapped(model)
     check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
+    if guard is not None and not isinstance(guard, Guard):
+        raise SettingError(f"guard must be a backsight.Guard, not {guard!r:.80}")
     if not is_first_process():
-        return Watching(None, None, [], Nowhere(), tell=lambda finding: None)
+        # Only for a guard's sake, which must hear here what it hears in the first process.
+        mine = [] if guard is None else optimizers
+        return Watching(
+            None, None, mine, Nowhere(), every=NEVER, automatic=bool(mine), guard=guard,
+            tell=lambda finding: None,
+        )  # fmt: skip
     path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
     known = {"lag": lag, "baseline": baseline}
     settings: dict[str, Any] = {
@@ -147,6 +170,7 @@ def watch(
         batch_first=batch_first,
         automatic=True,
         facts=facts_from(settings["facts"]),
+        guard=guard,
     )
 
 

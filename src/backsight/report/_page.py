@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from backsight.diagnosis import diagnose, timeline
 from backsight.errors import RunError
+from backsight.report._acts import act_rows
 from backsight.report._findings import cards
 from backsight.report._task_words import is_memory, memory_tiles
 from backsight.report._words import duration, median, number, samples, setup, summary
@@ -53,7 +54,7 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
 def _render(run: Run) -> str:
     found = diagnose(run)
     chain = timeline(run, found)
-    entries = [entry for entry in FIGURES if not entry.only_with or run.members(entry.only_with)]
+    entries = [entry for entry in FIGURES if entry.only_if(run)]
     template = files("backsight.report").joinpath("_page.html.jinja").read_text(encoding="utf-8")
     figures = [
         {
@@ -77,6 +78,7 @@ def _render(run: Run) -> str:
             chain_figure=_embedded(draw_timeline(run, chain), "timeline")
             if chain and chain.moves
             else None,
+            acts=act_rows(run),
             figures=figures,
             samples=_chosen_samples(run),
             settings=_rows(run.info.get("config", {})),

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -39,9 +40,10 @@ class TrainingView:
         self._console = console or Console(highlight=False)
         self._total = total
         self._began = self._line = time.monotonic()
-        self._done = 0
+        self._done = self._resumed = 0
         self._latest: Mapping[str, float] = {}
         self._findings: list[Finding] = []
+        self._acts: Counter[str] = Counter()
         self._memory: Mapping[str, Any] | None = None
         """What is known of a memory task; None for text."""
         self._progress = Progress(
@@ -89,8 +91,11 @@ class TrainingView:
                 f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
                 f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
             )
+        self._done = self._resumed = facts.get("resumed", 0)
+        if self._resumed:
+            self._say(f"goes on after {self._resumed:,} of {self._total:,} iterations")
         self._began = self._line = time.monotonic()
-        self._progress.reset(self._task)
+        self._progress.reset(self._task, completed=self._done)
 
     def update(self, iteration: int, latest: Mapping[str, float]) -> None:
         """``iteration`` iterations are done; ``latest`` has the newest scalars."""
@@ -127,6 +132,12 @@ class TrainingView:
         line.append(finding.words, "not bold default")
         self._console.print(line, soft_wrap=True)
 
+    def acted(self, act: Any) -> None:
+        """The guard has done something; what it may do at every step is only counted."""
+        self._acts[act.policy] += 1
+        if not act.often or self._acts[act.policy] == 1:
+            self._say(f"guard, iteration {act.iteration:,}: {act.words}")
+
     def _say(self, line: str) -> None:
         """As it is: a path may hold what rich would take for markup."""
         self._console.print(Text(line), soft_wrap=True)
@@ -159,7 +170,7 @@ class TrainingView:
 
     def _plain(self) -> str:
         values = "  ".join(f"{name} {self._short(name, value)}" for name, value in self._values())
-        pace = (time.monotonic() - self._began) / max(self._done, 1)
+        pace = (time.monotonic() - self._began) / max(self._done - self._resumed, 1)
         left = round(pace * (self._total - self._done))
         return f"{self._done}/{self._total}  {values}  left {left // 60}:{left % 60:02d}"
 
@@ -170,16 +181,15 @@ class TrainingView:
             table.add_column(justify="right", min_width=9)
         table.add_row(*(Text(name, "dim") for name, _ in values))
         table.add_row(*(Text(self._short(name, value), _style(value)) for name, value in values))
-        if not self._findings:
-            return Group(self._progress, table)
-        counted = Text("  ").join(
+        counts = [
             Text(
                 f"{f.code} ×{f.count}" + (" (over)" if f.over is not None else ""),
                 STYLES[f.severity],
             )
             for f in self._findings
-        )
-        return Group(self._progress, table, counted)
+        ]
+        counts += [Text(f"{name} ×{n}", "cyan") for name, n in self._acts.items()]
+        return Group(self._progress, table, *([Text("  ").join(counts)] if counts else []))
 
     def _short(self, name: str, value: float) -> str:
         if not math.isfinite(value):

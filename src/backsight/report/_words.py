@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.report._acts import acts_sentence
 from backsight.report._numbers import duration, median, number
 from backsight.report._task_words import is_memory, memory_learning, memory_task, text_learning
 from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
@@ -37,7 +38,7 @@ def samples(run: Run) -> list[tuple[int, str, float]]:
 def summary(run: Run) -> list[str]:
     """The run in a few sentences, each from the recorded numbers."""
     before = [_what(run), _ending(run), _learning(run), _gradient(run)]
-    after = [_hidden(run), _non_finite(run)]
+    after = [_hidden(run), acts_sentence(run), _non_finite(run)]
     return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
 
 
@@ -123,7 +124,7 @@ def _gradient(run: Run) -> str:
         f"finite value, {number(float(finite.max()))}, at iteration {before.iterations[top]:,}"
     )
     clip = run.info.get("config", {}).get("clip")
-    if not isinstance(clip, (int, float)):
+    if not isinstance(clip, (int, float)) or run.members("act_before"):
         return f"{text}."
     share = np.mean(before.values > clip)
     return f"{text}; clipping at {clip:g} acted on {share:.1%} of the iterations."

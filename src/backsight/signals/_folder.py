@@ -25,7 +25,16 @@ from backsight.errors import RunError
 from backsight.signals import _process
 from backsight.signals._json import dumps
 
-__all__ = ["FORMAT", "RUN_JSON", "STORE", "create_folder", "free_name", "read_run_json", "update"]
+__all__ = [
+    "FORMAT",
+    "RUN_JSON",
+    "STORE",
+    "create_folder",
+    "free_name",
+    "read_run_json",
+    "resume_folder",
+    "update",
+]
 
 FORMAT = 1
 """Version of the layout of ``run.json`` and ``signals.db``; a reader refuses a newer one."""
@@ -63,7 +72,7 @@ def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int
                 "ended": None,
                 "iterations": None,
                 "seed": seed,
-                "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "command": _command(),
                 "config": dict(config),
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
@@ -73,6 +82,35 @@ def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int
         )
     except OSError as error:
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
+
+
+def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> None:
+    """Say in ``run.json`` that this process goes on with the run, from which iteration on.
+
+    Raises:
+        RunError: it cannot be read or written.
+    """
+    content = read_run_json(path)
+    resumed = {
+        "time": time.time(),
+        "iteration": iteration,
+        "before": content.get("status"),
+        "command": _command(),
+        "versions": _versions(),
+    }
+    try:
+        update(
+            path,
+            status="running",
+            reason=None,
+            ended=None,
+            iterations=None,
+            config=dict(config),
+            resumed=[*content.get("resumed", []), resumed],
+            writer=_process.identity(),
+        )
+    except OSError as error:
+        raise RunError(f"cannot go on with {path}: {error.strerror or error}") from error
 
 
 def read_run_json(path: Path) -> dict[str, Any]:
@@ -116,6 +154,10 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path / RUN_JSON)
+
+
+def _command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def _versions() -> dict[str, str]:

@@ -12,16 +12,17 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backsight.errors import BacksightError
-from backsight.signals._folder import STORE, create_folder, update
+from backsight.errors import BacksightError, RunError
+from backsight.signals._folder import STORE, create_folder, resume_folder, update
 from backsight.signals._json import dumps
+from backsight.signals._run import Run
 from backsight.signals._samples import Block
 from backsight.signals._store import Store
 
@@ -67,15 +68,65 @@ class Recorder:
     ) -> None:
         self.path = Path(path)
         create_folder(self.path, kind=kind, config=config or {}, seed=seed)
-        self._store = Store(self.path / STORE)
+        self._begin(Store(self.path / STORE))
+
+    @classmethod
+    def resume(
+        cls,
+        path: Path | str,
+        *,
+        before: int,
+        events: int,
+        sooner: Collection[str] = (),
+        config: Mapping[str, Any],
+    ) -> Self:
+        """Go on with a run that has ended, or whose writer is gone.
+
+        What it recorded from ``before`` on is forgotten, so that recording it again neither
+        doubles nor loses an iteration.
+
+        Args:
+            path: the run folder.
+            before: the iteration to go on from.
+            events: how many events stay, as :attr:`events` told.
+            sooner: signals of which the iteration before is forgotten too.
+            config: the settings from now on.
+
+        Raises:
+            RunError: the run is being written, is damaged, or holds fewer iterations than those
+                to go on from.
+        """
+        run = Run(path)
+        if run.status == "running":
+            raise RunError(f"{path} is being written by a process that lives: stop that first")
+        if run.iterations < before:
+            raise RunError(
+                f"{path} is incomplete: it is to go on from iteration {before}, and {STORE} holds "
+                f"{run.iterations}; copy the folder again"
+            )
+        store = Store(run.path / STORE, new=False)
+        # First the status, then the cut: a kill between them leaves a run that reads correctly.
+        resume_folder(run.path, iteration=before, config=config)
+        try:
+            store.cut(before, events=events, sooner=sooner)
+        except sqlite3.Error as error:
+            raise RunError(f"cannot go on with {run.path / STORE}: {error}") from error
+        recorder = cls.__new__(cls)
+        recorder.path = run.path
+        recorder._begin(store)
+        return recorder
+
+    def _begin(self, store: Store) -> None:
+        self._store = store
         # deque.append and popleft are atomic: the hot path takes no lock.
         self._queue: deque[tuple[Any, ...]] = deque()
         self._pending: dict[str, list[Block]] = {}
         self._pending_events: list[tuple[int, float, str, str]] = []
-        self._last: dict[str, tuple[int, int]] = {}  # newest iteration, dimensions
+        self._last = store.newest  # iteration and dimensions
         self._warned: set[str] = set()
         self._lost = 0
-        self._written = 0  # iterations that reached the disk
+        # Iterations that reached the disk.
+        self._written = max((last + 1 for last, _ in self._last.values()), default=0)
         self._commit_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
@@ -114,9 +165,24 @@ class Recorder:
 
     # -- lifetime --------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Commit everything recorded so far, now."""
+    @property
+    def events(self) -> int:
+        """How many events have reached the disk: what :meth:`resume` needs to know."""
+        return self._store.events
+
+    def flush(self) -> bool:
+        """Commit everything recorded so far, now, and see that a power cut leaves it there.
+
+        Returns:
+            whether all of it is on disk.
+        """
         self._commit()
+        with self._commit_lock:
+            try:
+                self._store.sync()
+            except sqlite3.Error:
+                return False
+            return not self._pending and not self._pending_events
 
     def close(self, status: str = "finished", reason: str | None = None) -> None:
         """Commit, fold the journal back and write the final status. A second call does nothing.

@@ -14,9 +14,12 @@ long run ends with few, large chunks.
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals._folder import FORMAT
@@ -55,10 +58,15 @@ CREATE TABLE event (
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), time REAL NOT NULL);
 """
 
+_CHUNKS = (
+    "SELECT profile, chunk.id, start, width, dtype, iterations, numbers, checksum"
+    " FROM chunk JOIN signal ON signal.id = chunk.signal WHERE signal.id = ?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A chunk of this run's that a later one may still absorb."""
+    """A chunk that a later one may still absorb."""
 
     rowid: int
     start: int
@@ -73,27 +81,102 @@ class _Stored:
 class Store:
     """The writing end. Not thread-safe: the recorder serialises its calls."""
 
-    def __init__(self, path: Path) -> None:
-        """Create the database file ``path``.
+    def __init__(self, path: Path, *, new: bool = True) -> None:
+        """Create the database file ``path``, or open the one that is there.
 
         Raises:
-            RunError: the file cannot be created.
+            RunError: the file cannot be created or opened, or is damaged.
         """
+        self._ids: dict[str, int] = {}
+        self._events = 0
+        # Newest last. Tuples, so that a shallow copy is enough to undo a failed commit.
+        self._open: dict[str, tuple[_Stored, ...]] = {}
         try:
             # autocommit: transactions are begun and ended here, by name.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+            if new:
+                self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
             self._connection.execute("PRAGMA journal_mode = WAL")
             # In WAL mode NORMAL keeps the file consistent whatever happens and leaves the
             # fsync to checkpoints: a killed process loses nothing that was committed.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            if new:
+                self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            else:
+                self._know()
         except sqlite3.Error as error:
-            raise RunError(f"cannot create {path}: {error}") from error
-        self._ids: dict[str, int] = {}
-        # Newest last. Tuples, so that a shallow copy is enough to undo a failed commit.
-        self._open: dict[str, tuple[_Stored, ...]] = {}
+            what = "create" if new else "go on with"
+            raise RunError(f"cannot {what} {path}: {error}") from error
+
+    @property
+    def newest(self) -> dict[str, tuple[int, int]]:
+        """By signal, the iteration of its newest sample and how many dimensions its values have."""
+        return {
+            name: (int(chunks[-1].block.iterations[-1]), chunks[-1].block.values.ndim)
+            for name, chunks in self._open.items()
+        }
+
+    @property
+    def events(self) -> int:
+        """The number of the newest event that was committed; 0 where there is none."""
+        return self._events
+
+    def cut(self, before: int, *, events: int, sooner: Collection[str] = ()) -> None:
+        """Forget what was recorded from an iteration on, in one transaction.
+
+        Args:
+            before: the first iteration that is forgotten.
+            events: the number of the newest event that stays.
+            sooner: signals of which the iteration before is forgotten too.
+
+        Raises:
+            RunError: a chunk that would have to be cut is damaged.
+            sqlite3.Error: nothing was changed.
+        """
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            for name, signal in self._ids.items():
+                self._cut(name, signal, before - (name in sooner))
+            execute("DELETE FROM event WHERE id > ?", (events,))
+            execute("DELETE FROM signal WHERE id NOT IN (SELECT signal FROM chunk)")
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        self._know()
+
+    def sync(self) -> None:
+        """Make what was committed survive a power cut, as far as the disk keeps its word."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _cut(self, name: str, signal: int, before: int) -> None:
+        execute = self._connection.execute
+        straddling = execute(
+            f"{_CHUNKS} AND first < ? AND last >= ?", (signal, before, before)
+        ).fetchall()
+        execute("DELETE FROM chunk WHERE signal = ? AND last >= ?", (signal, before))
+        for row in straddling:
+            stored = _verified(name, row)
+            kept = int(np.searchsorted(stored.block.iterations, before))
+            block = Block(stored.block.iterations[:kept], stored.block.values[:kept])
+            self._insert(name, signal, stored.start, block)
+
+    def _know(self) -> None:
+        """Learn from the file what there is, with each signal's newest chunks."""
+        execute = self._connection.execute
+        self._open = {}
+        (self._events,) = execute("SELECT IFNULL(MAX(id), 0) FROM event").fetchone()
+        self._ids = dict(execute("SELECT name, id FROM signal").fetchall())
+        for name, signal in self._ids.items():
+            newest: list[_Stored] = []
+            for row in execute(f"{_CHUNKS} ORDER BY start DESC", (signal,)):
+                newest.insert(0, _verified(name, row))
+                if 2 * newest[0].block.nbytes > CHUNK_BYTES:
+                    break  # what lies below will not be absorbed any more
+            self._open[name] = tuple(newest)
 
     def write(
         self,
@@ -111,20 +194,24 @@ class Store:
         Raises:
             sqlite3.Error: nothing was committed (a full disk, say); the call can be repeated.
         """
-        before = dict(self._ids), dict(self._open)
+        before = dict(self._ids), dict(self._open), self._events
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
             for name, parts in blocks.items():
                 for block in _gather(parts):
                     self._append(name, block)
-            self._connection.executemany(
-                "INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", events
-            )
+            for event in events:
+                self._events = (
+                    execute(
+                        "INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", event
+                    ).lastrowid
+                    or self._events
+                )
             execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (heartbeat,))
             execute("COMMIT")
         except BaseException:
-            self._ids, self._open = before
+            self._ids, self._open, self._events = before
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
@@ -167,10 +254,15 @@ class Store:
                 start = older[-1].start
                 older = older[:-1]
         merged = join(parts)
-        iterations = merged.iterations.astype("<i8").tobytes()
-        dtype = merged.values.dtype.newbyteorder("<").str
-        numbers = merged.values.astype(dtype).tobytes()
-        width = merged.values.shape[1] if merged.values.ndim == 2 else 1
+        rowid = self._insert(name, signal, start, merged)
+        # What lies below a closed chunk can never be absorbed either.
+        self._open[name] = (*(() if closed else older), _Stored(rowid, start, merged))
+
+    def _insert(self, name: str, signal: int, start: int, block: Block) -> int:
+        iterations = block.iterations.astype("<i8").tobytes()
+        dtype = block.values.dtype.newbyteorder("<").str
+        numbers = block.values.astype(dtype).tobytes()
+        width = block.values.shape[1] if block.values.ndim == 2 else 1
         rowid = self._connection.execute(
             "INSERT INTO chunk"
             " (signal, start, first, last, width, dtype, iterations, numbers, checksum)"
@@ -178,8 +270,8 @@ class Store:
             (
                 signal,
                 start,
-                int(merged.iterations[0]),
-                int(merged.iterations[-1]),
+                int(block.iterations[0]),
+                int(block.iterations[-1]),
                 width,
                 dtype,
                 iterations,
@@ -188,14 +280,27 @@ class Store:
             ),
         ).lastrowid
         assert rowid is not None
-        # What lies below a closed chunk can never be absorbed either.
-        self._open[name] = (*(() if closed else older), _Stored(rowid, start, merged))
+        return rowid
 
 
 def checksum(name: str, width: int, dtype: str, iterations: bytes, numbers: bytes) -> int:
     """CRC-32 over everything that tells what a chunk's numbers mean, and the numbers."""
     label = f"{name}\0{width}\0{dtype}".encode()
     return zlib.crc32(numbers, zlib.crc32(iterations, zlib.crc32(label)))
+
+
+def _verified(name: str, row: tuple[Any, ...]) -> _Stored:
+    """A chunk of ``_CHUNKS``.
+
+    Raises:
+        RunError: it does not match its checksum.
+    """
+    profile, rowid, start, width, dtype, iterations, numbers, expected = row
+    if checksum(name, width, dtype, iterations, numbers) != expected:
+        raise RunError(f"signal {name!r} is damaged at its sample {start:,}: checksums differ")
+    at = np.frombuffer(iterations, "<i8")
+    values = np.frombuffer(numbers, dtype)
+    return _Stored(rowid, start, Block(at, values.reshape(at.size, width) if profile else values))
 
 
 def _gather(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -10,7 +10,9 @@ from backsight.report.figures._grad_time import grad_time
 from backsight.report.figures._gradient_norm import gradient_norm
 from backsight.report.figures._hidden_norm import hidden_norm
 from backsight.report.figures._hidden_norm_time import hidden_norm_time
+from backsight.report.figures._length import length
 from backsight.report.figures._loss import loss
+from backsight.report.figures._pace import pace
 from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
 from backsight.report.figures._timeline import timeline
@@ -25,7 +27,9 @@ __all__ = [
     "gradient_norm",
     "hidden_norm",
     "hidden_norm_time",
+    "length",
     "loss",
+    "pace",
     "reach",
     "reach_time",
     "timeline",
@@ -42,8 +46,14 @@ class Entry:
     reading: str
     """How to read it, in a sentence or two."""
     draw: Callable[[Run], go.Figure]
-    only_with: str = ""
-    """A family without which it is left out, rather than shown empty."""
+    only_if: Callable[[Run], bool] = lambda run: True
+    """Where it is left out rather than shown empty, or without news."""
+
+
+def _varies(run: Run) -> bool:
+    """Whether sequences have become longer or shorter."""
+    names = run.members("seq_len", profile=False)
+    return any(run[name].min() < run[name].max() for name in names if len(run[name]))
 
 
 FIGURES = (
@@ -77,7 +87,7 @@ FIGURES = (
         "What the model makes of more of the past. Where the line levels off, what lies further "
         "back is not used.",
         context,
-        only_with="context_loss",
+        only_if=lambda run: bool(run.members("context_loss")),
     ),
     Entry(
         "grad-time",
@@ -92,6 +102,22 @@ FIGURES = (
         "Where the two curves part, clipping acted. A norm that climbs for many iterations, or "
         "jumps by orders of magnitude, comes before a loss that does.",
         gradient_norm,
+    ),
+    Entry(
+        "pace",
+        "Learning rate and acts of the guard",
+        "The rate as the optimizer used it. A dotted line is a rollback: the weights went back to "
+        "a good snapshot. Dots tell when each policy acted.",
+        pace,
+        only_if=lambda run: bool(run.members("act_before")),
+    ),
+    Entry(
+        "length",
+        "Sequence length",
+        "How long the sequences were, and how far back the gradient reached in them. A curriculum "
+        "that waits for the reach keeps the two together.",
+        length,
+        only_if=_varies,
     ),
     Entry(
         "hidden-norm",

@@ -1,0 +1,238 @@
+"""How long the sequences are: short ones first, and longer ones as the model can use them.
+
+Any loop can ask for :attr:`Length.length` before it draws a batch and tell what came of it with
+:meth:`Length.see`. Source: Elman 1993 (starting small); Li et al. 2022 (a sequence-length warm-up
+for language models). The adaptive rule is Backsight's.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from backsight.diagnosis import Recent
+from backsight.errors import SettingError
+from backsight.guard._vitals import Vitals
+
+__all__ = ["AdaptiveLength", "Length", "LinearLength", "StepwiseLength"]
+
+
+class Length(ABC):
+    """The length of the sequences of each iteration, from ``start`` to ``end``.
+
+    Args:
+        end: the longest, in steps; training stays there.
+        start: the first.
+
+    Raises:
+        SettingError: they are no whole numbers, or ``start`` is above ``end``.
+    """
+
+    def __init__(self, end: int, start: int) -> None:
+        for name, value in {"end": end, "start": start}.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise SettingError(f"{name} of a curriculum must be at least 1 step, not {value!r}")
+        if start > end:
+            raise SettingError(f"a curriculum grows: its start, {start}, is above its end, {end}")
+        self.end, self.start = end, start
+        self.length = start
+        """Steps of the next batch."""
+        self.iteration = 0
+        """Iterations seen."""
+
+    @abstractmethod
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """An iteration is over.
+
+        Args:
+            loss: of that iteration; may be NaN.
+            horizon: how many steps back the gradient reached, where that was measured in it.
+        """
+
+    def hold(self) -> None:  # noqa: B027 - a schedule does not care
+        """Training has been unstable: somebody else says so (a guard that went back)."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"length": self.length, "iteration": self.iteration}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.length, self.iteration = state["length"], state["iteration"]
+
+
+class LinearLength(Length):
+    """Grows by the same number of steps in every iteration.
+
+    Args:
+        end: as of :class:`Length`.
+        start: as of :class:`Length`.
+        over: iterations until it is at ``end``.
+    """
+
+    def __init__(self, end: int, start: int = 20, *, over: int) -> None:
+        super().__init__(end, start)
+        _at_least_one("over", over)
+        self.over = over
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """By the number of iterations alone."""
+        self.iteration += 1
+        share = min(1.0, self.iteration / self.over)
+        self.length = self.start + int(share * (self.end - self.start))
+
+
+class StepwiseLength(Length):
+    """Is multiplied by ``growth`` every ``every`` iterations.
+
+    Args:
+        end: as of :class:`Length`.
+        start: as of :class:`Length`.
+        every: iterations at one length.
+        growth: a factor above 1.
+    """
+
+    def __init__(self, end: int, start: int = 20, *, every: int, growth: float = 2.0) -> None:
+        super().__init__(end, start)
+        _at_least_one("every", every)
+        _above_one("growth", growth)
+        self.every, self.growth = every, growth
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """By the number of iterations alone."""
+        self.iteration += 1
+        if self.iteration % self.every == 0:
+            self.length = min(self.end, _longer(self.length, self.growth))
+
+
+class AdaptiveLength(Length):
+    """Grows once the loss has settled and the gradient reaches the window's end.
+
+    *Settled*: the median of the last 20 losses is a twentieth of where the loss began, or has come
+    down by a third of it and is no longer falling beyond its noise. *Reaches*: the horizon
+    measured at this length is at least ``reach`` of it; where nothing is measured, that is not
+    asked. At a spike or a collapse it shrinks to the last length that was settled, and holds.
+
+    Args:
+        end: as of :class:`Length`.
+        start: as of :class:`Length`.
+        growth: the factor of a step up, above 1.
+        reach: the share of the window that the horizon must have.
+        enough: a loss that must be reached before it grows, where you know one: what a shorter
+            memory achieves, say.
+    """
+
+    WINDOW = 20
+    """Losses of a median."""
+    HOLD = 100
+    """Iterations without growth after trouble."""
+
+    def __init__(
+        self,
+        end: int,
+        start: int = 20,
+        *,
+        growth: float = 1.1,
+        reach: float = 0.8,
+        enough: float | None = None,
+    ) -> None:
+        super().__init__(end, min(start, end) if isinstance(end, int) else start)
+        _above_one("growth", growth)
+        if not 0 <= reach <= 1:
+            raise SettingError(f"reach of a curriculum must be a share from 0 to 1, not {reach!r}")
+        if enough is not None and not math.isfinite(enough):
+            raise SettingError(f"enough of a curriculum must be a loss, not {enough!r}")
+        self.growth, self.reach, self.enough = growth, reach, enough
+        self._vitals = Vitals()
+        self._losses = Recent(2 * self.WINDOW)
+        self._first = Recent(5)
+        self._horizon = math.nan
+        self._settled_at = self.start
+        self._held = 0
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """Grow, hold or shrink."""
+        self.iteration += 1
+        if not self._first.full:
+            self._first.add(loss)
+        self._losses.add(loss)
+        if horizon is not None:
+            self._horizon = horizon
+        troubles = self._vitals.see(self.iteration, loss, 0.0)
+        if any(trouble.kind != "diverged" for trouble in troubles):
+            self._shrink()
+        elif self._held:
+            self._held -= 1
+        elif self.length < self.end and self._settled and self._reached:
+            self._settled_at = self.length
+            self._to(min(self.end, _longer(self.length, self.growth)))
+
+    def hold(self) -> None:
+        """Grow no further for a while."""
+        self._held = self.HOLD
+
+    @property
+    def _settled(self) -> bool:
+        if not self._losses.full:
+            return False
+        began = abs(self._first.median)
+        middle, spread = self._losses.newest(self.WINDOW)
+        if self.enough is not None and middle > self.enough:
+            return False
+        if middle <= 0.05 * began:
+            return True
+        if self._first.median - middle < began / 3:
+            return False
+        before = sorted(self._losses.oldest_first[: self.WINDOW])[self.WINDOW // 2]
+        noise = 3 * 1.25 * spread / math.sqrt(self.WINDOW)
+        return before - middle <= max(noise, 0.01 * began)
+
+    @property
+    def _reached(self) -> bool:
+        return math.isnan(self._horizon) or self._horizon >= self.reach * (self.length - 1)
+
+    def _shrink(self) -> None:
+        self.hold()
+        self._to(min(self.length, max(self.start, self._settled_at)))
+        # The next trouble is to find a shorter one.
+        self._settled_at = max(self.start, int(self._settled_at / self.growth))
+
+    def _to(self, length: int) -> None:
+        if length != self.length:
+            self.length = length
+            self._losses = Recent(2 * self.WINDOW)
+            self._horizon = math.nan
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return super().state_dict() | {
+            "vitals": self._vitals.state_dict(),
+            "losses": self._losses.state_dict(),
+            "first": self._first.state_dict(),
+            "horizon": self._horizon,
+            "settled_at": self._settled_at,
+            "held": self._held,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().load_state_dict(state)
+        self._vitals.load_state_dict(state["vitals"])
+        self._losses.load_state_dict(state["losses"])
+        self._first.load_state_dict(state["first"])
+        self._horizon, self._held = state["horizon"], state["held"]
+        self._settled_at = state["settled_at"]
+
+
+def _longer(length: int, growth: float) -> int:
+    return max(length + 1, round(length * growth))
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SettingError(f"{name} of a curriculum must be at least 1 iteration, not {value!r}")
+
+
+def _above_one(name: str, value: float) -> None:
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 1):
+        raise SettingError(f"{name} of a curriculum must be above 1, not {value!r}")

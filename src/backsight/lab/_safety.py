@@ -1,0 +1,63 @@
+"""The guard and the curriculum of a run of the lab, from its settings."""
+
+import torch
+from torch import nn
+
+from backsight.errors import SettingError
+from backsight.guard import (
+    AdaptiveLength,
+    Guard,
+    LateMomentum,
+    Length,
+    LinearLength,
+    Stateful,
+    StepwiseLength,
+    policies_from,
+)
+from backsight.lab._config import Training
+from backsight.lab._lesson import Lesson
+
+__all__ = ["make_curriculum", "make_guard"]
+
+
+def make_guard(
+    config: Training,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    lesson: Lesson,
+    along: dict[str, Stateful],
+) -> Guard | None:
+    """As the settings say; None where nothing may act.
+
+    Args:
+        config: the settings.
+        model: what is trained.
+        optimizer: PyTorch's own, whose steps are guarded.
+        lesson: goes back at a rollback.
+        along: what else does, by name.
+    """
+    if config.guard_words is None:
+        return None
+    policies = policies_from(config.guard_words)
+    if config.safe and config.inertia:
+        policies.append(LateMomentum())
+    every = max(10, min(50, config.iterations // 20))
+    return Guard(model, optimizer, *policies, along={"data": lesson, **along}, every=every)
+
+
+def make_curriculum(config: Training, lesson: Lesson) -> Length | None:
+    """As the settings say; None where every batch is as long as the last."""
+    kind = config.curriculum_kind
+    end, start = lesson.steps, lesson.shortest(config.curriculum_start)
+    if kind == "none" or start >= end:
+        return None
+    try:
+        match kind:
+            case "linear":
+                return LinearLength(end, start, over=max(1, config.iterations // 2))
+            case "stepwise":
+                return StepwiseLength(end, start, every=max(1, config.iterations // 10))
+            case _:
+                return AdaptiveLength(end, start, enough=lesson.enough)
+    except SettingError as error:
+        raise SettingError(f"--curriculum {kind}: {error}") from error

@@ -1,0 +1,109 @@
+"""The settings of a run of the lab, read back from its ``run.json``; needs no torch."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from backsight.errors import RunError, SettingError
+from backsight.lab._config import (
+    Chars,
+    MemoryAdding,
+    MemoryCopying,
+    MemoryEcho,
+    MemoryMixture,
+    MemoryOrder,
+    Training,
+)
+from backsight.signals import Run
+
+__all__ = ["CHECKPOINTS", "saved_settings"]
+
+CHECKPOINTS = "checkpoints"
+"""Folder of a run that holds its checkpoints."""
+
+TASKS: tuple[type[Training], ...] = (
+    Chars, MemoryAdding, MemoryCopying, MemoryEcho, MemoryMixture, MemoryOrder,
+)  # fmt: skip
+
+
+def saved_settings(run: Run, iterations: int | None = None) -> Training:
+    """What a run was trained with, ready to train it on.
+
+    Args:
+        run: one that ``backsight train`` has made.
+        iterations: how many it shall have in all; as many as it was to have by default.
+
+    Raises:
+        RunError: it is being written, was not made by ``train``, holds no checkpoint, or its
+            settings are unknown, missing or make no sense.
+        SettingError: ``iterations`` are fewer than it was to have.
+    """
+    if run.status == "running":
+        raise RunError(
+            f"{run.path} is being written by a process that lives: stop that first, or wait for it"
+        )
+    kind = next((k for k in TASKS if run.info.get("kind") == f"train {k.task_name}"), None)
+    if kind is None:
+        raise RunError(
+            f"{run.path} was not made by backsight train (its kind is {run.info.get('kind')!r}): "
+            "only its own runs can be resumed"
+        )
+    if not any((run.path / CHECKPOINTS).glob("*.ckpt")):
+        raise RunError(
+            f"{run.path} holds no checkpoint to go on from (--checkpoint-every 0 makes none): "
+            "train it again"
+        )
+    settings = _settings(run, kind)
+    try:
+        config = replace(kind(**settings), run=run.path)
+    except SettingError as error:
+        raise RunError(f"{run.path}: the settings in run.json make no sense: {error}") from error
+    if iterations is None:
+        return config
+    if iterations < config.iterations:
+        raise SettingError(
+            f"--iterations is the number in all, and {run.path} was to have {config.iterations:,}: "
+            f"it must be at least that, not {iterations}"
+        )
+    return replace(config, iterations=iterations)
+
+
+def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:
+    found = run.info.get("config")
+    if not isinstance(found, dict):
+        raise RunError(f"{run.path}: run.json holds no settings")
+    names = [field.name for field in fields(kind)]
+    for what, odd in (
+        ("unknown", sorted(found.keys() - set(names))),
+        ("missing", [name for name in names if name not in found]),
+    ):
+        if odd:
+            raise RunError(
+                f"{run.path}: run.json has {what} settings ({', '.join(odd)}): was it made by "
+                "another version of Backsight, or edited?"
+            )
+    hints = get_type_hints(kind)
+    settings = {}
+    for name in names:
+        value = found[name]
+        if not any(_is(value, choice) for choice in _choices(hints[name])):
+            raise RunError(f"{run.path}: run.json has the setting {name} = {value!r}")
+        path = Path in _choices(hints[name]) and value is not None
+        settings[name] = Path(value) if path else value
+    return settings
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether JSON holds a value of that kind."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint in (int, float):
+        fits = (int,) if hint is int else (int, float)
+        return isinstance(value, fits) and not isinstance(value, bool)
+    kinds = {bool: bool, str: str, Path: str, NoneType: NoneType}
+    return hint in kinds and isinstance(value, kinds[hint])

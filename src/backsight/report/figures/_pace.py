@@ -1,0 +1,45 @@
+"""The learning rate as applied, and where the guard acted."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from backsight.report._thin import Thinned
+from backsight.report.figures._style import ALARM, COLOURS, add_series, empty, figure, log_axis
+from backsight.signals import Run, member
+
+__all__ = ["pace"]
+
+LINES = 40
+"""Vertical lines at the most: more would hide the curve."""
+
+
+def pace(run: Run) -> go.Figure:
+    """Every optimizer's rate on a log axis; a line at each rollback, a dot where others acted."""
+    names = run.members("lr", profile=False)
+    if not names:
+        return empty("no learning rate was recorded in this run")
+    fig = figure("learning rate as applied")
+    drawn: list[Thinned] = []
+    for number, name in enumerate(names):
+        label = f"rate {member(name)}".rstrip()
+        drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
+    log_axis(fig, drawn)
+    for number, name in enumerate(run.members("act_before", profile=False)):
+        at = run.series(name).iterations
+        label = member(name).rpartition(".")[2]
+        if label == "rollback":
+            for iteration in at[:LINES].tolist():
+                fig.add_vline(x=iteration, line={"color": ALARM, "width": 1, "dash": "dot"})
+        # A strip of its own below the curve.
+        fig.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False})
+        shown = at if len(at) <= 500 else at[np.linspace(0, len(at) - 1, 500).astype(int)]
+        fig.add_scatter(
+            x=shown,
+            y=np.full(len(shown), 0.04 + 0.05 * number),
+            yaxis="y2",
+            mode="markers",
+            name=f"{label} ({len(at):,}×)",
+            marker={"size": 5, "color": COLOURS[(number + 1) % len(COLOURS)]},
+            hovertemplate=f"{label}<extra></extra>",
+        )
+    return fig
