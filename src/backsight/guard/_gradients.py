@@ -8,7 +8,16 @@ from torch.optim import Optimizer
 
 from backsight.probes import tensor_norms, total_norm
 
-__all__ = ["agree", "moved", "norm_of", "rescale", "scale_of", "taken_away", "with_gradient"]
+__all__ = [
+    "agree",
+    "moved",
+    "norm_of",
+    "overflowed",
+    "rescale",
+    "scale_of",
+    "taken_away",
+    "with_gradient",
+]
 
 
 def moved(optimizers: Iterable[Optimizer]) -> list[nn.Parameter]:
@@ -60,6 +69,12 @@ def scale_of(optimizer: Optimizer) -> float:
     """What a loss scaler has left in the gradients: a fused optimizer divides by itself."""
     scale = getattr(optimizer, "grad_scale", None)
     return 1.0 if scale is None else float(scale)
+
+
+def overflowed(optimizer: Optimizer) -> bool:
+    """Whether a loss scaler has told a fused optimizer to leave this step out by itself."""
+    found = getattr(optimizer, "found_inf", None)
+    return found is not None and float(found) > 0
 
 
 def agree(values: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any, Self
 
 import torch
@@ -16,12 +17,13 @@ from backsight.guard._gradients import (
     agree,
     moved,
     norm_of,
+    overflowed,
     rescale,
     scale_of,
     taken_away,
 )
 from backsight.guard._policy import Policy, Turn
-from backsight.guard._presets import safe
+from backsight.guard._presets import check_together, safe
 from backsight.guard._rate import Rate, forget_momentum
 from backsight.guard._snapshots import Snapshots, Stateful
 from backsight.guard._step import Act, Step
@@ -54,7 +56,9 @@ class Guard:
     what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
     one without a guard. Every act is told once in the log, kept in :attr:`acts` and, where a
     monitor is at work, recorded. Under data-parallel training every process has a guard, and all
-    decide alike. On an accelerator a guard waits for two numbers at each step.
+    decide alike. On an accelerator a guard waits for two numbers at each step. Of an optimizer
+    that is given a closure (LBFGS) the gradients are made inside the step: none can be clipped or
+    left out then, and ``step`` has no closure to give.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -95,8 +99,8 @@ class Guard:
                 raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
         self.model = model
         self.optimizers = optimizers
+        check_together(policies)
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.turn))
-        _check(self.policies)
         self.iteration = 0
         """Steps so far, taken or not."""
         self.rate = Rate()
@@ -121,14 +125,19 @@ class Guard:
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._updates: Updates | None = None
         self._every = every
+        self._told_of_closure = False
         along = dict(along or {})
         self._has_data = "data" in along
         self.snapshots = Snapshots(
             model, optimizers, along, keep=snapshots, memory=memory, rng=self._has_data
         )
-        for policy in self.policies:
-            policy.start(self)
         self._handles: list[RemovableHandle] = []
+        try:
+            for policy in self.policies:
+                policy.start(self)
+        except SettingError:
+            self.close()
+            raise
         for one in optimizers:
             self._handles.append(one.register_step_pre_hook(self._before))
             self._handles.append(one.register_step_post_hook(self._after))
@@ -150,11 +159,14 @@ class Guard:
         self._loss = loss
         self._step = None
         self._stepped.clear()
-        for optimizer in self.optimizers:
-            if self._scaler is None:
-                optimizer.step()
-            else:
-                self._scaler.step(optimizer)
+        try:
+            for optimizer in self.optimizers:
+                if self._scaler is None:
+                    optimizer.step()
+                else:
+                    self._scaler.step(optimizer)
+        finally:
+            self._restore()
         if self._scaler is not None:
             self._scaler.update()
             if self._step is None:
@@ -176,6 +188,8 @@ class Guard:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        for policy in self.policies:
+            policy.close()
 
     def __enter__(self) -> Self:
         return self
@@ -276,6 +290,8 @@ class Guard:
 
     def _before(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._restore()
+        if overflowed(optimizer):
+            return
         closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
         if self._step is None or id(optimizer) in self._stepped:
             self._stepped.clear()
@@ -296,6 +312,8 @@ class Guard:
 
     def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
         self._restore()
+        if overflowed(optimizer):
+            return
         if self._updates is not None:
             updates, self._updates = self._updates, None
             self.vitals.stepped(float(updates.measure()[1].nanmedian()))
@@ -306,16 +324,25 @@ class Guard:
     def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
-        step = self._step = Step(self.iteration, loss, norm)
+        step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
+        if step.inside and not self._told_of_closure:
+            self._told_of_closure = True
+            _log.warning(
+                "backsight: guard: the optimizer makes its gradients inside its step (it was given "
+                "a closure), so none can be clipped or left out; rollback, rate and weights can"
+            )
         step.troubles = self.vitals.see(self.iteration, loss, norm)
         first = not self.snapshots.taken
         if first or (self.iteration % self._every == 0 and self.vitals.well):
             self.snapshots.take(self.iteration, self._memory())
         self.iteration += 1
-        for policy in self.policies:
-            policy.before(step, self)
-            if step.rolled_back:
-                break
+        for turn, policies in groupby(self.policies, key=lambda p: p.turn):
+            for policy in policies:
+                policy.before(step, self)
+                if step.rolled_back:
+                    return
+            if turn is Turn.PENALTY and step.acts:
+                _, step.norm = self._numbers(scale, known)
 
     def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
@@ -333,7 +360,10 @@ class Guard:
     def declined(self) -> None:
         """A scaler did not let the optimizer step: its search, unless the loss itself is off."""
         told = self._loss if self._loss is not None else self.loss_of()
-        if told is not None and not math.isfinite(float(told)):
+        if told is None:
+            return
+        value = told.detach().sum() if isinstance(told, Tensor) else torch.tensor(told)
+        if not math.isfinite(float(agree(value.double().reshape(1)))):  # of any process
             self._begin()
 
     def _restore(self) -> None:
@@ -358,21 +388,3 @@ class Guard:
         self.vitals.load_state_dict(memory["vitals"])
         for policy in self.policies:
             policy.load_state_dict(memory["policies"][policy.name])
-
-
-def _check(policies: Iterable[Policy]) -> None:
-    """Raise a SettingError where two policies cannot both be meant."""
-    names: set[str] = set()
-    clips = []
-    for policy in policies:
-        if not isinstance(policy, Policy):
-            raise SettingError(f"a guard takes policies of backsight.guard, not {policy!r:.80}")
-        if policy.name in names:
-            raise SettingError(f"the guard is given {policy.name} twice: once is enough")
-        names.add(policy.name)
-        if policy.turn is Turn.CLIP:
-            clips.append(policy.name)
-    if len(clips) > 1:
-        raise SettingError(
-            f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
-        )

@@ -1,7 +1,7 @@
 """What a policy is: it looks at a step before it is taken, and may change it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +20,7 @@ class Turn(IntEnum):
     """When in a step a policy acts."""
 
     PENALTY = 0
-    """Terms are added to the gradients."""
+    """Terms are added to the gradients; what comes after sees the norm with them."""
     ROLLBACK = 1
     SKIP = 2
     CLIP = 3
@@ -66,6 +66,9 @@ class Policy:
     def rolled_back(self, guard: "Guard") -> None:
         """The weights are those of a snapshot again, and so is what the policies remember."""
 
+    def close(self) -> None:
+        """The guard is taken off: so is whatever ``start`` has put on the model."""
+
     def state_dict(self) -> dict[str, Any]:
         """What it remembers, in plain values."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if not f.init}
@@ -101,6 +104,15 @@ class Policy:
                 raise SettingError(
                     f"{name} of the guard's {self.name} must lie between 0 and 1, not {value!r}"
                 )
+
+    def _one_of(self, known: Collection[str], name: str) -> None:
+        """Check that a setting is one of several words."""
+        value = getattr(self, name)
+        if value not in known:
+            raise SettingError(
+                f"{name} of the guard's {self.name} must be one of {', '.join(known)}, "
+                f"not {value!r}"
+            )
 
     def _count(self, least: int, *names: str) -> None:
         """Check that settings are whole numbers of at least a bound."""

@@ -1,13 +1,14 @@
 """Policies by their names, as on the command line: ``safe``, or ``clip=1,skip,rollback``."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from backsight.errors import SettingError
-from backsight.guard._policy import Policy
+from backsight.guard._policy import Policy, Turn
 from backsight.guard.policies import POLICIES, BackOff, ClipAuto, Rollback, Skip
 
-__all__ = ["policies_from", "safe"]
+__all__ = ["check_together", "policies_from", "safe"]
 
 
 def safe() -> list[Policy]:
@@ -33,6 +34,24 @@ def policies_from(words: str) -> list[Policy]:
     return found
 
 
+def check_together(policies: Iterable[Policy]) -> None:
+    """Raise a SettingError where two policies cannot both be meant."""
+    names: set[str] = set()
+    clips = []
+    for policy in policies:
+        if not isinstance(policy, Policy):
+            raise SettingError(f"a guard takes policies of backsight.guard, not {policy!r:.80}")
+        if policy.name in names:
+            raise SettingError(f"the guard is given {policy.name} twice: once is enough")
+        names.add(policy.name)
+        if policy.turn is Turn.CLIP:
+            clips.append(policy.name)
+    if len(clips) > 1:
+        raise SettingError(
+            f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
+        )
+
+
 def _policy(word: str) -> Policy:
     head, *settings = word.split(":")
     name, equals, value = head.partition("=")
@@ -48,9 +67,14 @@ def _policy(word: str) -> Policy:
     given: dict[str, Any] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
+        if key in given:
+            raise SettingError(f"{key} of the guard's {name} is given twice: once is enough")
         if key not in known:
             raise SettingError(f"the guard's {name} has no setting {key!r}: it has {_list(known)}")
-        given[key] = _number(name, key, text, whole=known[key] in (int, "int"))
+        if known[key] in (str, "str"):
+            given[key] = text
+        else:
+            given[key] = _number(name, key, text, whole=known[key] in (int, "int"))
     return kind(**given)
 
 

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 
 __all__ = ["Rate", "forget_momentum"]
 
 FLOOR = 1e-6
 """No factor is below it: training that needs less does not train."""
+
+NEXT_TO_NONE = 5e-324
+"""A momentum that is none in any arithmetic: RMSprop makes the buffer that it asks for ever after
+only where there is some."""
 
 LOWER = 0.7
 """The highest that recovery goes to, of the factor at which there was trouble."""
@@ -53,7 +57,7 @@ class Rate:
                 group["betas"] = (none, *group["betas"][1:])
             elif self.momentum_off and group.get("momentum"):
                 self._keep(group, "momentum")
-                group["momentum"] = 0.0
+                group["momentum"] = 0.0 if isinstance(optimizer, SGD) else NEXT_TO_NONE
                 if group.get("nesterov"):  # it needs a momentum
                     self._keep(group, "nesterov")
                     group["nesterov"] = False
@@ -82,7 +86,8 @@ class Rate:
 def forget_momentum(optimizer: Optimizer) -> None:
     """Empty the buffers of past gradients; second moments stay."""
     for state in optimizer.state.values():
-        if state.get("momentum_buffer") is not None:
+        if isinstance(optimizer, SGD):  # its first gradient is not damped, in an empty one
             state["momentum_buffer"] = None
-        if isinstance(state.get("exp_avg"), Tensor):
-            state["exp_avg"].zero_()
+        for name in ("momentum_buffer", "exp_avg"):
+            if isinstance(state.get(name), Tensor):
+                state[name].zero_()

@@ -54,6 +54,8 @@ class Snapshots:
         self._optimizers = optimizers
         self._along = along
         self._keep, self._memory, self._rng = keep, memory, rng
+        self._statistics = {name: _kept(buffer) for name, buffer in self._buffers()}
+        """Buffers as they were at the newest snapshot; until there is one, at the beginning."""
 
     @torch.no_grad()
     def take(self, iteration: int, guard: Mapping[str, Any]) -> None:
@@ -63,10 +65,14 @@ class Snapshots:
             iteration: its number.
             guard: what the guard itself remembers.
         """
+        sound = {id(buffer): self._sound(name, buffer) for name, buffer in self._buffers()}
+        weights = [sound[id(t)] if id(t) in sound else _kept(t) for t in self._tensors()]
+        self._statistics = {name: sound[id(buffer)] for name, buffer in self._buffers()}
         snapshot: Snapshot = {
             "iteration": iteration,
-            "weights": [_kept(t) for t in self._tensors()],
+            "weights": weights,
             "optimizers": [_state_of(o) for o in self._optimizers],
+            "options": [_options_of(o) for o in self._optimizers],
             "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._along.items()},
             "rng": rng_state() if self._rng else {},
             "guard": copy.deepcopy(dict(guard)),
@@ -87,14 +93,35 @@ class Snapshots:
         del self.taken[place + 1 :]
         for tensor, kept in zip(self._tensors(), snapshot["weights"], strict=True):
             tensor.copy_(kept)
+        self._statistics = {name: _kept(buffer) for name, buffer in self._buffers()}
         for optimizer, state in zip(self._optimizers, snapshot["optimizers"], strict=True):
             _give_back(optimizer, state)
         for name, part in self._along.items():
             part.load_state_dict(copy.deepcopy(snapshot["along"][name]))
+            for optimizer, options in zip(self._optimizers, snapshot["options"], strict=True):
+                if getattr(part, "optimizer", None) is optimizer:  # a schedule, back at its rates
+                    _set_options(optimizer, options)
         if snapshot["rng"]:
             set_rng_state(snapshot["rng"])
         guard: Mapping[str, Any] = copy.deepcopy(snapshot["guard"])
         return guard
+
+    @torch.no_grad()
+    def mend_buffers(self) -> None:
+        """Give back those that are not finite: a bad batch changes statistics in its forward."""
+        for name, buffer in self._buffers():
+            buffer.copy_(self._sound(name, buffer))
+
+    def _buffers(self) -> list[tuple[str, Tensor]]:
+        """Those that may hold statistics of what has run."""
+        return [(n, b) for n, b in self._model.named_buffers() if b.is_floating_point()]
+
+    def _sound(self, name: str, buffer: Tensor) -> Tensor:
+        """A copy of it; where it is not finite, as it was before."""
+        before = self._statistics.get(name)
+        fits = before is not None and before.shape == buffer.shape
+        lost = fits and not bool(torch.isfinite(buffer).all())
+        return before if before is not None and lost else _kept(buffer)
 
     def _tensors(self) -> list[Tensor]:
         """Parameters and buffers, each once; then what only the optimizers know."""
@@ -112,6 +139,9 @@ class Snapshots:
     def load_state_dict(self, state: Sequence[Snapshot]) -> None:
         """Hold those, and no others."""
         self.taken = list(state)
+        if self.taken:
+            kept = dict(zip(map(id, self._tensors()), self.taken[-1]["weights"], strict=True))
+            self._statistics = {name: kept[id(buffer)] for name, buffer in self._buffers()}
 
 
 def rng_state() -> dict[str, Any]:
@@ -146,6 +176,24 @@ def _state_of(optimizer: Optimizer) -> list[dict[str, Any]]:
     ]
 
 
+def _options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Rates and the like of each group, which a schedule moves."""
+    return [
+        {name: copy.deepcopy(value) for name, value in group.items() if name != "params"}
+        for group in optimizer.param_groups
+    ]
+
+
+def _set_options(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
+    """Those again; a rate that is a tensor stays that tensor."""
+    for group, options in zip(optimizer.param_groups, kept, strict=False):
+        for name, value in options.items():
+            if isinstance(group.get(name), Tensor) and isinstance(value, Tensor):
+                group[name].copy_(value)
+            else:
+                group[name] = copy.deepcopy(value)
+
+
 def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
     """Make that its memory, in the tensors it has where they fit."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -154,6 +202,8 @@ def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
             optimizer.state.pop(parameter, None)
             continue
         own = optimizer.state[parameter]
+        for name in own.keys() - state.keys():
+            del own[name]
         for name, value in state.items():
             there = own.get(name)
             if isinstance(value, Tensor) and isinstance(there, Tensor):

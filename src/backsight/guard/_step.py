@@ -64,7 +64,13 @@ class Step:
     loss: float | None
     """None where nobody told it."""
     norm: float
-    """‖∂L/∂θ‖ over everything that has a gradient, unscaled, before any act."""
+    """‖∂L/∂θ‖ over everything that has a gradient, unscaled, penalties included; before any
+    other act."""
+    scale: float = 1.0
+    """What a loss scaler has left in the gradients, for a fused optimizer to divide by."""
+    inside: bool = False
+    """Whether a closure makes the gradients, inside the optimizer's step: they are not known
+    (``norm`` is 0), and nothing that is done to them lasts."""
     troubles: tuple[Trouble, ...] = ()
     vetoed: str = ""
     """Why the update is not taken; empty where it is."""

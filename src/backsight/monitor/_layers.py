@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from backsight.monitor._hooks import EagerHook, Hook
 from backsight.monitor._outbox import Outbox
 from backsight.probes import (
     Catcher,
+    EagerHook,
     GradientProfile,
     GraphProbe,
     HiddenNorms,
+    Hook,
     InputSpread,
     Reading,
     _precision,

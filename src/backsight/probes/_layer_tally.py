@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from backsight.probes._calls import Call
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._recurrence import States
+from backsight.probes._recurrence import Backward, States
 
-__all__ = ["LayerTally"]
+__all__ = ["LayerTally", "Layered", "inside_of"]
 
 SATURATED = 0.99
 NEAR = 0.01
@@ -16,6 +18,29 @@ NEAR = 0.01
 
 GATES = {"GRU": ("reset", "update", "new"), "LSTM": ("input", "forget", "cell", "output")}
 TANH = ("new", "cell")
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """One layer in one direction of one call, with the total gradients on its states."""
+
+    call: Call
+    suffix: str
+    """PyTorch's own: ``l0``, ``l1_reverse``."""
+    states: States
+    h: Tensor
+    """``(T, B, P)`` in processing order, zero in the padding."""
+    total: Backward
+    chain: int
+    """Calls that hand their state on have the same number."""
+    before: Tensor
+    """``(B,)``: steps of each sequence in earlier calls."""
+    place: Tensor
+    """``(B,)``: the position whose single gradient travels as the seed of this direction."""
+    d: int
+    """1 where it runs backwards."""
+    exact: bool
+    """Whether the states are the run's own."""
 
 
 @dataclass
@@ -42,6 +67,32 @@ class LayerTally:
             exact=self.exact,
         )
 
+    def add(self, one: Layered, factor: float) -> None:
+        """Bring the norms of one layer in one direction to the host, in one copy, and add up."""
+        call, total, d = one.call, one.total, one.d
+        steps, lengths = len(one.h), call.lengths
+        on_h = _norm(total.h)  # (T, S, B)
+        norms = [on_h[:, 0], on_h[:, 1 + d], _norm(one.h)]
+        if total.c is not None:
+            norms.append(_norm(total.c[:, 0]))
+        about = torch.stack([lengths, one.before, one.place])
+        host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
+        table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
+        length, start, at = host[table.size :].reshape(3, -1).astype(np.int64)
+        t = np.arange(steps)[:, None]
+        inside = t < length
+        forward = np.where(inside, start + (length - 1 - t if d else t), -1)
+        self.time.add(forward, table[0] * factor)
+        self.hidden.add(forward, table[2])
+        if total.c is not None:
+            self.cell.add(forward, table[3] * factor)
+        lag = np.where(inside & (at >= 0), at - (start + t), -1)
+        self.lags.add(lag, table[1])
+        if call.prior:  # steps that were cut off: no gradient arrives there, exactly
+            lag = np.where(at >= 0, at + 1 + np.arange(call.prior)[:, None], -1)
+            self.lags.add(lag, np.zeros(lag.shape))
+        self.count_saturated(one.states, inside_of(lengths, steps))
+
     def count_saturated(self, s: States, inside: Tensor) -> None:
         """Count the units of ``s`` at steps that are ``inside`` ``(T, B)`` a sequence."""
         if s.layer.mode == "RNN_RELU":
@@ -55,3 +106,13 @@ class LayerTally:
         for (gate, edge), count in zip(edges.items(), saturated, strict=True):
             before = self.saturated.get(gate, (0.0, 0.0))
             self.saturated[gate] = before[0] + count, before[1] + states * edge.shape[-1]
+
+
+def inside_of(lengths: Tensor, steps: int) -> Tensor:
+    """``(T, B)``: True at steps that a sequence has."""
+    return torch.arange(steps, device=lengths.device)[:, None] < lengths
+
+
+def _norm(states: Tensor) -> Tensor:
+    norms: Tensor = torch.linalg.vector_norm(states, dim=-1, dtype=torch.float64)
+    return norms

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.probes._calls import Call
-from backsight.probes._layer_tally import LayerTally
+from backsight.probes._layer_tally import Layered, LayerTally, inside_of
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
 from backsight.probes._recurrence import (
@@ -32,7 +32,7 @@ from backsight.probes._recurrence import (
     states,
 )
 
-__all__ = ["Reading", "by_recurrence_seeds", "reading_for", "replay", "with_reaches"]
+__all__ = ["Reading", "by_recurrence_seeds", "replay", "walk", "with_reaches"]
 
 CHECKED = 16
 """Steps of a call, about, whose states are computed again to see whether they are the run's:
@@ -89,15 +89,29 @@ def replay(
         scale: what the loss was multiplied by (AMP): divided out.
         reading: the arithmetic; the faster one for the device by default.
     """
-    if not calls:
-        return {}
     tallies: dict[str, LayerTally] = {}
     factor = 1.0 if scale is None else 1.0 / float(scale)
-    device = calls[0].x.device.type
-    with torch.no_grad(), torch.autocast(device, enabled=False):
-        for chain in _chains(calls):
-            _replay_chain(chain, factor, reading or reading_for(calls[0].x.device), tallies)
+
+    def visit(one: Layered) -> None:
+        name = f"{one.call.path}.{one.suffix}".lstrip(".")
+        tally = tallies.setdefault(name, LayerTally(lstm=one.total.c is not None))
+        tally.exact = tally.exact and one.exact
+        tally.add(one, factor)
+
+    walk(calls, visit, reading)
     return {name: one.profile() for name, one in sorted(tallies.items())}
+
+
+def walk(
+    calls: Sequence[Call], visit: Callable[[Layered], None], reading: Reading | None = None
+) -> None:
+    """Show every layer and direction of every call, on the way down."""
+    if not calls:
+        return
+    device = calls[0].x.device
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        for number, chain in enumerate(_chains(calls)):
+            _walk_chain(number, chain, reading or reading_for(device), visit)
 
 
 def with_reaches(
@@ -124,8 +138,8 @@ def _chains(calls: Sequence[Call]) -> list[list[Call]]:
     return chains
 
 
-def _replay_chain(
-    chain: list[Call], factor: float, reading: Reading, tallies: dict[str, LayerTally]
+def _walk_chain(
+    number: int, chain: list[Call], reading: Reading, visit: Callable[[Layered], None]
 ) -> None:
     directions = 2 if chain[0].module.bidirectional else 1
     count = len(chain[0].rows)
@@ -137,16 +151,16 @@ def _replay_chain(
             before[index + 1] = before[index] + call.lengths[order]
     later = _Later(torch.full((directions, count), -1, device=device), {})
     for index in reversed(range(len(chain))):
-        later = _replay_call(chain[index], before[index], later, factor, reading, tallies)
+        later = _walk_call(chain[index], number, before[index], later, reading, visit)
 
 
-def _replay_call(
+def _walk_call(
     call: Call,
+    chain: int,
     before: Tensor,
     later: _Later,
-    factor: float,
     reading: Reading,
-    tallies: dict[str, LayerTally],
+    visit: Callable[[Layered], None],
 ) -> _Later:
     module, lengths = call.module, call.lengths
     directions = 2 if module.bidirectional else 1
@@ -184,50 +198,15 @@ def _replay_call(
             )
             if number:
                 inputs.append(_flip(total.x(), lengths) if d else total.x())
-            name = f"{call.path}.l{number}{'_reverse' if d else ''}".lstrip(".")
-            tally = tallies.setdefault(name, LayerTally(lstm=total.c is not None))
-            tally.exact = tally.exact and exact
-            _count(tally, call, one, total, before, place[d], d, factor)
+            suffix = f"l{number}{'_reverse' if d else ''}"
+            visit(
+                Layered(call, suffix, one.states, one.h, total, chain, before, place[d], d, exact)
+            )
         if number:
             above = inputs[0] if directions == 1 else inputs[0] + inputs[1]
             if masks:
                 above = above * masks[number - 1][:, None]
     return _Later(place[:, order], carried)
-
-
-def _count(
-    tally: LayerTally,
-    call: Call,
-    one: _Pass,
-    total: Backward,
-    before: Tensor,
-    place: Tensor,
-    d: int,
-    factor: float,
-) -> None:
-    """Bring the norms of one layer in one direction to the host, in one copy, and add them up."""
-    steps, lengths = len(one.h), call.lengths
-    on_h = _norm(total.h)  # (T, S, B)
-    norms = [on_h[:, 0], on_h[:, 1 + d], _norm(one.h)]
-    if total.c is not None:
-        norms.append(_norm(total.c[:, 0]))
-    about = torch.stack([lengths, before, place])
-    host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
-    table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
-    length, start, at = host[table.size :].reshape(3, -1).astype(np.int64)
-    t = np.arange(steps)[:, None]
-    inside = t < length
-    forward = np.where(inside, start + (length - 1 - t if d else t), -1)
-    tally.time.add(forward, table[0] * factor)
-    tally.hidden.add(forward, table[2])
-    if total.c is not None:
-        tally.cell.add(forward, table[3] * factor)
-    lag = np.where(inside & (at >= 0), at - (start + t), -1)
-    tally.lags.add(lag, table[1])
-    if call.prior:  # steps that were cut off: no gradient arrives there, exactly
-        lag = np.where(at >= 0, at + 1 + np.arange(call.prior)[:, None], -1)
-        tally.lags.add(lag, np.zeros(lag.shape))
-    tally.count_saturated(one.states, _inside(lengths, steps))
 
 
 def _up(call: Call) -> tuple[list[list[_Pass]], list[Tensor], bool]:
@@ -268,7 +247,7 @@ def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) ->
     index = number * directions + d
     h0 = _initial(call.state[0], index, layer.w_hh.shape[1], x)
     c0 = _initial(call.state[1], index, module.hidden_size, x) if module.mode == "LSTM" else None
-    inside = _inside(lengths, len(x))[..., None]
+    inside = inside_of(lengths, len(x))[..., None]
     if known is None:
         h, _ = fused(layer, x.contiguous(), h0, c0)
     else:
@@ -293,7 +272,7 @@ def _same(row: list[_Pass], call: Call) -> bool:
     """Whether the states that the top layer's gates give are the ones the run had."""
     steps = len(row[0].h)
     some = slice(None, None, max(1, steps // CHECKED))
-    inside = _inside(call.lengths, steps)[some, :, None]
+    inside = inside_of(call.lengths, steps)[some, :, None]
     for p in row:
         h = p.h[some]
         off = (anew(p.states, some) - h).abs() > call.tolerance * (1 + h.abs())
@@ -313,11 +292,6 @@ def _at_the_end(g: Tensor, gradient: Tensor | None, index: int, lengths: Tensor)
         rows = torch.arange(g.shape[1], device=g.device)
         g[lengths - 1, rows] += gradient[index].to(g.dtype)
     return g
-
-
-def _inside(lengths: Tensor, steps: int) -> Tensor:
-    """``(T, B)``: True at steps that a sequence has."""
-    return torch.arange(steps, device=lengths.device)[:, None] < lengths
 
 
 def _flip(states: Tensor, lengths: Tensor) -> Tensor:
@@ -369,8 +343,3 @@ def _seeds(direct: Tensor, position: Tensor, d: int, directions: int) -> Tensor:
     t = torch.arange(len(direct), device=direct.device)[:, None]
     seeds[:, 1 + d] = torch.where((t == position)[..., None], direct, 0)
     return seeds
-
-
-def _norm(states: Tensor) -> Tensor:
-    norms: Tensor = torch.linalg.vector_norm(states, dim=-1, dtype=torch.float64)
-    return norms

@@ -7,8 +7,12 @@ from backsight.guard.policies._clip_auto import ClipAuto
 from backsight.guard.policies._clip_norm import ClipNorm
 from backsight.guard.policies._clip_value import ClipValue
 from backsight.guard.policies._momentum import LateMomentum
+from backsight.guard.policies._omega import Omega
+from backsight.guard.policies._orthogonality import Orthogonality
 from backsight.guard.policies._rollback import Rollback
 from backsight.guard.policies._skip import Skip
+from backsight.guard.policies._spectral_cap import SpectralCap
+from backsight.guard.policies._weight_limit import WeightLimit
 from backsight.guard.policies._zclip import ZClip
 
 __all__ = [
@@ -20,12 +24,17 @@ __all__ = [
     "ClipNorm",
     "ClipValue",
     "LateMomentum",
+    "Omega",
+    "Orthogonality",
     "Rollback",
     "Skip",
+    "SpectralCap",
+    "WeightLimit",
     "ZClip",
 ]
 
 POLICIES = (
-    Rollback, Skip, ClipNorm, ClipValue, AGC, AutoClip, ZClip, ClipAuto, BackOff, LateMomentum,
+    Omega, Orthogonality, Rollback, Skip, ClipNorm, ClipValue, AGC, AutoClip, ZClip, ClipAuto,
+    BackOff, LateMomentum, SpectralCap, WeightLimit,
 )  # fmt: skip
 """Every policy, in the order of a step."""

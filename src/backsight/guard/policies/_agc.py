@@ -41,7 +41,7 @@ class AGC(Policy):
     @torch.no_grad()
     def before(self, step: "Step", guard: "Guard") -> None:
         """Scale the units beyond it."""
-        if step.vetoed or not math.isfinite(step.norm):
+        if step.vetoed or step.inside or not math.isfinite(step.norm):
             return
         worst = torch.zeros(())
         for parameter in guard.parameters:
@@ -49,7 +49,7 @@ class AGC(Policy):
             if gradient is None or gradient.is_sparse:
                 continue
             sizes = _unit_norms(parameter).clamp_(min=self.least)
-            relative = _unit_norms(gradient) / sizes
+            relative = _unit_norms(gradient) / (sizes * step.scale)
             worst = torch.maximum(worst, relative.max().cpu())
             gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
         if worst > self.ratio:

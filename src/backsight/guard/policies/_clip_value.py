@@ -36,12 +36,19 @@ class ClipValue(Policy):
     @torch.no_grad()
     def before(self, step: "Step", guard: "Guard") -> None:
         """Clamp in place, where any is beyond it."""
-        there = [p.grad for p in guard.parameters if p.grad is not None]
         if step.vetoed or not math.isfinite(step.norm) or step.norm <= self.value:
             return  # no element is larger than the norm
-        extremes = torch._foreach_norm(there, math.inf)
+        there = []
+        for parameter in guard.parameters:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+                there.append(parameter.grad.values())
+            elif parameter.grad is not None:
+                there.append(parameter.grad)
+        limit = self.value * step.scale
+        extremes = [torch.linalg.vector_norm(g, math.inf) for g in there if g.numel()]
         largest = max(float(x) for x in extremes)
-        if largest > self.value:
+        if largest > limit:
             for gradient in there:
-                gradient.clamp_(-self.value, self.value)
-            guard.act(self, f"an element beyond {self.value:g}", largest, self.value)
+                gradient.clamp_(-limit, limit)
+            guard.act(self, f"an element beyond {self.value:g}", largest / step.scale, self.value)

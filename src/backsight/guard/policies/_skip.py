@@ -18,7 +18,8 @@ class Skip(Policy):
     """Leave an update out whose loss or gradient is not finite, or whose loss is far out of line.
 
     *Out of line* is a loss ten times above where it began and usually is. Weights, optimizer and
-    its step count stay as they are. After ``row`` in a row the training stops with an error: then
+    its step count stay as they are; running statistics that the batch has made NaN become those
+    of the last snapshot. After ``row`` in a row the training stops with an error: then
     it is not the batches. (With :class:`Rollback`, that acts first.)
 
     Source: OLMo-core's skip-step; torchtitan#916 for why it is capped and told.
@@ -41,8 +42,11 @@ class Skip(Policy):
         if trouble is None:
             self._row = 0
             return
+        if step.inside:
+            return
         step.vetoed = trouble.words
         self._row += 1
+        guard.snapshots.mend_buffers()
         guard.act(self, trouble.words, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(

@@ -1,0 +1,68 @@
+"""The recurrent matrices that a guard may hold in bounds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.optim import LBFGS, Optimizer
+
+from backsight.errors import SettingError
+
+__all__ = ["Block", "recurrent_blocks", "refuse_closures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The part of one layer's ``W_hh`` through which the state makes the next one.
+
+    Of an RNN it is the whole; of a GRU the rows of the new state, of an LSTM those of the
+    candidate. Gates only weigh, with slopes of a quarter at the most: to hold them down would
+    take away what they may remember.
+    """
+
+    name: str
+    """``rnn.l0``; of a cell, its path."""
+    parameter: nn.Parameter
+    rows: slice
+
+    @property
+    def weights(self) -> Tensor:
+        """``(H, P)``, to be changed in place."""
+        return self.parameter.detach()[self.rows]
+
+    @property
+    def gradient(self) -> Tensor | None:
+        """Likewise."""
+        gradient = self.parameter.grad
+        return None if gradient is None else gradient[self.rows]
+
+
+def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Block]:
+    """Those of every layer, direction and cell whose ``W_hh`` is trained.
+
+    Args:
+        model: with PyTorch's own recurrent modules in it.
+        moved: what the optimizers move.
+    """
+    trained = {id(parameter) for parameter in moved}
+    blocks = []
+    for path, module in model.named_modules():
+        if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+            continue
+        for name, parameter in module.named_parameters(recurse=False):
+            if name.startswith("weight_hh") and id(parameter) in trained:
+                size = module.hidden_size
+                gates = len(parameter) // size
+                rows = slice(2 * size, 3 * size) if gates > 1 else slice(None)
+                suffix = name.removeprefix("weight_hh").lstrip("_")
+                blocks.append(Block(".".join(filter(None, (path, suffix))), parameter, rows))
+    return blocks
+
+
+def refuse_closures(optimizers: Iterable[Optimizer], name: str) -> None:
+    """Raise a SettingError where gradients are made inside the step: what is added is lost."""
+    if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
+        raise SettingError(
+            f"the guard's {name} adds to the gradients before a step, and LBFGS computes its own "
+            "in the step: add the penalty to the loss instead"
+        )

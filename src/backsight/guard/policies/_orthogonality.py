@@ -1,0 +1,75 @@
+"""``orthogonality``: a penalty on recurrent matrices that stretch or shrink what they carry."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from backsight.errors import SettingError
+from backsight.guard._policy import Policy, Turn
+from backsight.guard._recurrent import Block, recurrent_blocks, refuse_closures
+from backsight.probes import tensor_norms
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["Orthogonality"]
+
+
+@dataclass
+class Orthogonality(Policy):
+    """Add the gradient of ``weight``·‖WᵀW - I‖²_F, which is 4·``weight``·W(WᵀW - I).
+
+    W is the ``W_hh`` of an RNN, the rows of a GRU's new state or of an LSTM's candidate; of a
+    module or of a cell. It acts at every step whose gradient is finite, at the cost of two
+    products of that matrix.
+
+    Source: Vorontsov, Trabelsi, Kadoury, Pal 2017, §3 (the soft constraint); the weight Backsight.
+    """
+
+    name: ClassVar[str] = "orthogonality"
+    turn: ClassVar[Turn] = Turn.PENALTY
+    often: ClassVar[bool] = True
+    what: ClassVar[str] = "gradient norm of the recurrent matrices"
+    main: ClassVar[str] = "weight"
+
+    weight: float = 0.01
+
+    def __post_init__(self) -> None:
+        self._above(0, "weight")
+        self._blocks: list[Block] = []
+
+    def start(self, guard: "Guard") -> None:
+        """Find the matrices."""
+        refuse_closures(guard.optimizers, self.name)
+        self._blocks = recurrent_blocks(guard.model, guard.parameters)
+        if not self._blocks:
+            raise SettingError(
+                "the guard's orthogonality finds no W_hh of a recurrent layer to train"
+            )
+
+    @torch.no_grad()
+    def before(self, step: "Step", guard: "Guard") -> None:
+        """Add it."""
+        there = [(b.weights, b.gradient) for b in self._blocks if b.gradient is not None]
+        own = [gradient for _, gradient in there if gradient is not None]
+        if step.inside or not step.finite or not own:
+            return
+        before = float(tensor_norms(own).norm())
+        distance = 0.0
+        for (weights, _), gradient in zip(there, own, strict=True):
+            w = weights.to(torch.promote_types(weights.dtype, torch.float32))
+            off = _off(w)
+            distance += float(off.square().sum())
+            penalty = (w @ off).to(gradient.dtype)
+            gradient.add_(penalty, alpha=4 * self.weight * step.scale)
+        after = float(tensor_norms(own).norm())
+        cause = f"‖WᵀW - I‖² is {distance:.3g}"
+        guard.act(self, cause, before / step.scale, after / step.scale)
+
+
+def _off(w: Tensor) -> Tensor:
+    """``WᵀW - I``, ``(P, P)``."""
+    return w.T @ w - torch.eye(w.shape[1], dtype=w.dtype, device=w.device)

@@ -1,0 +1,58 @@
+"""``weights``: no unit whose weights are longer than a bound."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from backsight.guard._policy import Policy, Turn
+
+if TYPE_CHECKING:
+    from backsight.guard._guard import Guard
+    from backsight.guard._step import Step
+
+__all__ = ["WeightLimit"]
+
+ROUNDING = 8
+"""Times the dtype's own: what is left above the limit by the scaling is not scaled again."""
+
+
+@dataclass
+class WeightLimit(Policy):
+    """Scale each unit's incoming weights, after a step, to a norm of at most ``norm``.
+
+    A unit is a row of a matrix (one gate of a unit, in a GRU or LSTM; a token, in an embedding),
+    or of a tensor of more dimensions all behind its first. Biases are left alone. It costs a pass
+    over the weights.
+
+    Source: Srebro, Shraibman 2005; Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov 2012
+    (a limit on each unit instead of a penalty on all); 3 to 4 in Srivastava et al. 2014.
+    """
+
+    name: ClassVar[str] = "weights"
+    turn: ClassVar[Turn] = Turn.WEIGHTS
+    often: ClassVar[bool] = True
+    what: ClassVar[str] = "largest norm of a unit's weights"
+    main: ClassVar[str] = "norm"
+
+    norm: float = 4.0
+
+    def __post_init__(self) -> None:
+        self._above(0, "norm")
+
+    @torch.no_grad()
+    def after(self, step: "Step", guard: "Guard") -> None:
+        """Scale what is beyond it."""
+        worst = 0.0
+        for parameter in guard.parameters:
+            if parameter.dim() < 2 or not parameter.numel():
+                continue
+            dtype = torch.promote_types(parameter.dtype, torch.float32)
+            dims = tuple(range(1, parameter.dim()))
+            norms = torch.linalg.vector_norm(parameter, dim=dims, keepdim=True, dtype=dtype)
+            largest = float(norms.max())
+            if largest > self.norm * (1 + ROUNDING * torch.finfo(parameter.dtype).eps):
+                parameter.mul_((self.norm / norms.clamp(min=self.norm)).to(parameter.dtype))
+                worst = max(worst, largest)
+        if worst:
+            guard.act(self, f"a unit beyond {self.norm:g}", worst, self.norm)
