@@ -110,7 +110,7 @@ FRAGILE = (
     Setting("waves 150, gain 1.5, SGD 0.1", Plan(Waves(150), **SGD, **GAUSS, gain=1.5, lr=0.1)),
     Setting("text 100, gain 1.5, SGD 0.5", Plan(Text(100), **SGD, **GAUSS, gain=1.5, lr=0.5)),
     _memory("order 100, orthogonal, Adam 3e-3", TemporalOrder, 100, init="orthogonal", lr=3e-3,
-            optimizer="adam", iterations=1000),
+            optimizer="adam", iterations=2000),
     # bad batches
     Setting("text, a NaN every 90", Plan(TEXT, **ADAM, lr=3e-3, spoil=bad_batches(90, math.nan))),
     Setting("waves, targets times 1e6 every 90",

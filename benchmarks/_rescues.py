@@ -141,7 +141,7 @@ class Guarded(Method):
         super().__init__(loop, setting)
         policies = safe()
         group = loop.optimizer.param_groups[0]
-        if self.late and (group.get("momentum") or "betas" in group):
+        if self.late and group.get("momentum"):
             policies.append(LateMomentum())
         along = {}
         if self.lengthens and setting.sequences is not None:

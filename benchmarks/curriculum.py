@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from _harness import publish
 from backsight.errors import GuardError
-from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, Policy, safe
+from backsight.guard import AdaptiveLength, Guard, Length, safe
 from backsight.nn import SequenceModel
 from backsight.probes import probe
 from backsight.tasks import TemporalOrder
@@ -86,7 +86,7 @@ def run(way: str, seed: int, end: int, updates: int) -> Ended:
         length = AdaptiveLength(end, enough=TemporalOrder.near_baseline / 2)
     else:
         length = Naive(end)
-    policies: list[Policy] = [*safe(), LateMomentum()]
+    policies = safe()
     guard = None
     if way != "naive":
         guard = Guard(net, optimizer, *policies, along={"length": length})

@@ -22,6 +22,7 @@ from backsight.lab._validation import Validation
 from backsight.nn import CharModel
 from backsight.signals import Run
 from backsight.tasks import read_corpus, split_text
+from tests.capability import skip_where_there_is_no_bf16_lstm
 
 SIGNALS = ("loss", "grad_norm", "grad_norm_applied", "val_loss", "hidden_norm_max")
 
@@ -88,6 +89,7 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
 @pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "gru", "lstm"])
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed", "bf16-true"])
 def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[str, Any]) -> None:
+    skip_where_there_is_no_bf16_lstm(cell, precision)
     settings = small | {"iterations": 3, "embedding": 8, "layers": 2}
     run = train(Chars(**settings, cell=cell, precision=precision))
     in_float32 = run["loss"] == run["loss"].astype(np.float32)

@@ -35,6 +35,7 @@ from backsight.report._task_words import wrong
 from backsight.report.figures import loss as draw_loss
 from backsight.signals import Recorder, Run
 from backsight.tasks import NO_LOSS, Batches
+from tests.capability import skip_where_there_is_no_bf16_lstm
 
 ALL: list[tuple[type[Memory], dict[str, Any]]] = [
     (MemoryOrder, {"steps": 12}),
@@ -114,6 +115,7 @@ def test_validating_does_not_change_training(small: dict[str, Any], tmp_path: Pa
 def test_every_task_in_other_precisions(
     kind: type[Memory], own: dict[str, Any], precision: Any, small: dict[str, Any]
 ) -> None:
+    skip_where_there_is_no_bf16_lstm("lstm", precision)
     run = train(kind(**small, **own, precision=precision, cell="lstm", layers=2))
     assert np.isfinite(run["loss"]).all()
     assert np.isfinite(run["val_loss"]).all()

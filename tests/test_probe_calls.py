@@ -22,6 +22,7 @@ from backsight.probes._calls import Call, Catcher
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._recurrence import by_recurrence
 from backsight.probes._replay import replay
+from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.reference import unroll
 from tests.test_probe import KINDS, check, feed, head, states_of
 
@@ -747,6 +748,7 @@ def test_saturation_by_gate(kind: str, form: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_bf16_autocast_is_close_to_float32(kind: str) -> None:
     """bf16 rounds to 2⁻⁹ ≈ 0.2 %: 2 % is ten roundings that all go the same way."""
+    skip_where_there_is_no_bf16_lstm(kind)
     module, x = KINDS[kind](3, 16, num_layers=2), torch.randn(10, 16, 3)
 
     def compute_loss(*, low: bool) -> Tensor:

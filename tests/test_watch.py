@@ -18,6 +18,7 @@ from backsight import watch
 from backsight.monitor._watch import Watching
 from backsight.probes import GradientProfile, probe
 from backsight.signals import Run
+from tests.capability import skip_where_there_is_no_bf16_lstm
 
 FUSED: dict[str, Callable[..., nn.RNNBase]] = {
     "tanh": nn.RNN,
@@ -518,6 +519,7 @@ def test_a_step_that_the_scaler_skips_ends_the_iteration(run_path: Path) -> None
 @pytest.mark.parametrize("kind", ["lstm", "gru cell"])
 def test_autocast(kind: str, run_path: Path) -> None:
     """The loss as it is, and the profile that ``probe`` gives under the same autocast."""
+    skip_where_there_is_no_bf16_lstm(kind)
     loop = Loop(kind)
     for net in (loop.model, loop.twin):
         net.float()

@@ -33,10 +33,15 @@ class Rate:
         self.momentum_off = False
         self._kept: list[tuple[dict[str, Any], str, Any]] = []
 
-    def lower(self, by: float) -> tuple[float, float]:
-        """Multiply the factor by ``by``; returns it before and after."""
+    def lower(self, by: float, ceiling: float = LOWER) -> tuple[float, float]:
+        """Multiply the factor by ``by``; returns it before and after.
+
+        Args:
+            by: a factor below 1.
+            ceiling: how far it may recover, of what it was.
+        """
         before = self.factor
-        self.ceiling = max(before * max(LOWER, by), FLOOR)
+        self.ceiling = max(before * max(ceiling, by), FLOOR)
         self.factor = max(before * by, FLOOR)
         return before, self.factor
 

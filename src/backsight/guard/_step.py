@@ -7,7 +7,7 @@ from typing import Any, Literal
 __all__ = ["Act", "Step", "Trouble", "TroubleKind"]
 
 TroubleKind = Literal[
-    "not finite", "out of line", "spike", "diverged", "collapsed", "steps too large"
+    "not finite", "out of line", "spike", "diverged", "collapsed", "steps too large", "dead"
 ]
 
 

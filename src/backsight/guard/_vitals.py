@@ -38,6 +38,9 @@ PATIENCE = 10
 LARGE = 0.1
 """‖Δθ‖/‖θ‖ of half of the matrices, above which steps overwrite what was learned."""
 
+DEAD = 0.01
+"""Of the gradient's norm at the beginning: with less, and nothing learned, no unit answers."""
+
 ROW = 5
 """Measured steps whose median counts."""
 
@@ -59,6 +62,8 @@ class Vitals:
         """Steps in a row that were not finite, or out of line."""
         self._ratios = Recent(ROW)
         self._now = Recent(ROW)
+        self._norm_then = Recent(ROW)
+        self._norm_now = Recent(PATIENCE)
         self._high = 0
         self._lost = 0
         self._spike = -GAP
@@ -83,7 +88,7 @@ class Vitals:
         self.row = self.row + 1 if troubles else 0
         if loss is not None and not troubles:  # what is learned from them would be wrong
             troubles += self._of_loss(iteration, loss)
-        troubles += self._of_steps(iteration)
+        troubles += self._of_steps(iteration, norm)
         self.calm = 0 if troubles else self.calm + 1
         return tuple(troubles)
 
@@ -154,14 +159,24 @@ class Vitals:
             return ""
         return f"the loss rose from {middle:.3g} to {loss:.3g}"
 
-    def _of_steps(self, iteration: int) -> list[Trouble]:
+    def _of_steps(self, iteration: int, norm: float) -> list[Trouble]:
         course = self.course
-        if not self._ratios.full or self._ratios.median <= LARGE or not course.settled:
+        if not self._norm_then.full:
+            self._norm_then.add(norm)
+        self._norm_now.add(norm)
+        if not course.settled:
             return []
         if course.start - course.level > 0.05 * abs(course.start) + course.margin:
             return []  # large as they are, they lead somewhere
-        words = f"a step moves half of the matrices by {self._ratios.median:.2g} of their norm"
-        return [Trouble("steps too large", max(0, iteration - 2 * course.LEVEL), words)]
+        since = max(0, iteration - 2 * course.LEVEL)
+        then, now = self._norm_then.median, self._norm_now.median
+        if now < DEAD * then:
+            words = f"nothing is learned, and the gradient has fallen from {then:.2g} to {now:.2g}"
+            return [Trouble("dead", since, words)]
+        if self._ratios.full and self._ratios.median > LARGE:
+            words = f"a step moves half of the matrices by {self._ratios.median:.2g} of their norm"
+            return [Trouble("steps too large", since, words)]
+        return []
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -171,6 +186,8 @@ class Vitals:
             "row": self.row,
             "ratios": self._ratios.state_dict(),
             "now": self._now.state_dict(),
+            "norm_then": self._norm_then.state_dict(),
+            "norm_now": self._norm_now.state_dict(),
             "high": self._high,
             "lost": self._lost,
             "spike": self._spike,
@@ -181,5 +198,7 @@ class Vitals:
         self.course.load_state_dict(state["course"])
         self._ratios.load_state_dict(state["ratios"])
         self._now.load_state_dict(state["now"])
+        self._norm_then.load_state_dict(state["norm_then"])
+        self._norm_now.load_state_dict(state["norm_now"])
         self.calm, self.row, self._high = state["calm"], state["row"], state["high"]
         self._lost, self._spike = state["lost"], state["spike"]

@@ -39,8 +39,8 @@ def make_guard(
     if config.guard_words is None:
         return None
     policies = policies_from(config.guard_words)
-    if config.safe and config.inertia:
-        policies.append(LateMomentum())
+    if config.safe and config.optimizer == "momentum" and config.inertia:
+        policies.append(LateMomentum())  # Adam without β₁ is no calmer
     every = max(10, min(50, config.iterations // 20))
     return Guard(model, optimizer, *policies, along={"data": lesson, **along}, every=every)
 

@@ -69,7 +69,22 @@ def make_fabric(config: Training) -> Fabric:
         precision=config.precision,
     )
     fabric.launch()
+    _check_arithmetic(config, fabric)
     return fabric
+
+
+def _check_arithmetic(config: Training, fabric: Fabric) -> None:
+    """oneDNN has an LSTM in mixed precision only for some processors, and says so obscurely."""
+    if config.cell != "lstm" or config.precision != "bf16-mixed":
+        return
+    try:
+        with fabric.autocast():
+            nn.LSTM(1, 1).to(fabric.device)(torch.zeros(1, 1, 1, device=fabric.device))
+    except RuntimeError:
+        raise SettingError(
+            "this processor cannot run an LSTM in --precision bf16-mixed: choose bf16-true or "
+            "32-true, or --cell gru"
+        ) from None
 
 
 def make_optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:

@@ -16,8 +16,9 @@ __all__ = ["BackOff"]
 class BackOff(Policy):
     """Multiply the rate by ``factor`` at a spike, or where steps are too large or go astray.
 
-    After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps, up to 0.7
-    of the rate at which there was trouble; that bound itself doubles every ten times ``calm``.
+    After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps: all the way
+    after a single spike, else up to 0.7 of the rate at which there was trouble; that bound itself
+    doubles every ten times ``calm``.
     The factor is on the rate in a step alone: a schedule goes on as if there were none.
 
     Source: levanter#391 (a spike, a lower rate, a limit); the rest Backsight.
@@ -30,7 +31,7 @@ class BackOff(Policy):
     needs_loss: ClassVar[bool] = True
 
     factor: float = 0.5
-    calm: int = 100
+    calm: int = 40
     _last: int = field(default=-(10**9), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -39,12 +40,16 @@ class BackOff(Policy):
 
     def before(self, step: "Step", guard: "Guard") -> None:
         """Lower it, or let it recover."""
-        trouble = step.has("spike", "diverged", "collapsed", "steps too large")
+        trouble = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
         rate = guard.rate
         if trouble is not None:
             if step.iteration - self._last >= self.calm // 4:  # the last one has yet to show
+                # One spike may have been the batch's.
+                again = step.iteration - self._last < 5 * self.calm
+                once = trouble.kind == "spike" and not again
                 self._last = step.iteration
-                guard.act(self, trouble.words, *rate.lower(self.factor))
+                lowered = rate.lower(self.factor, 1.0) if once else rate.lower(self.factor)
+                guard.act(self, trouble.words, *lowered)
         elif rate.factor < 1.0 and guard.vitals.calm >= self.calm:
             rate.recover(2 ** (1 / self.calm), 2 ** (0.1 / self.calm))
             if rate.factor == 1.0:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipAuto"]
 
+LEAST = 0.01
+"""Of the weights: a step that is shorter is never too long."""
+
+MEMORY = 20
+"""Steps of the running share."""
+
 ENOUGH = 5
 """Norms from which on their median says something."""
 
@@ -31,7 +37,9 @@ class ClipAuto(NormClip):
       where the guard had to lower the rate by a factor f, ``times`` is f² as large, so that a
       run which has shown to be fragile is clipped near its median;
     * with plain SGD, from the first step on, the norm that would move all weights together by
-      ``share`` of their norm, at the rate (over 1 - momentum) before any lowering.
+      ``share`` of their norm, at the rate (over 1 - momentum) before any lowering. Where that
+      is the limit in a quarter of the steps or more, the rate is far too high, and the share
+      shrinks by 2 % a step, down to a hundredth of the weights.
 
     Medians are not moved by a few wild norms, and a norm that is not finite is left out.
 
@@ -44,9 +52,13 @@ class ClipAuto(NormClip):
 
     times: float = 10.0
     sigmas: float = 6.0
-    share: float = 0.1
+    share: float = 0.2
     window: int = 100
     _logs: Recent = field(init=False, repr=False)
+    _tight: float = field(default=1.0, init=False, repr=False)
+    """What ``share`` is multiplied by."""
+    _often: float = field(default=0.0, init=False, repr=False)
+    """How often it was the limit lately, as a share of the steps."""
 
     def __post_init__(self) -> None:
         self._above(1, "times")
@@ -62,18 +74,24 @@ class ClipAuto(NormClip):
             usual = math.exp(middle + self._tolerance(guard.rate.factor))
         if step.norm > 0:
             self._logs.add(math.log(step.norm))
-        far = self._far(step.norm, guard)
+        share = max(self.share * self._tight, min(self.share, LEAST))
+        far = share * self._reach(step.norm, guard)
+        self._often += (float(far < min(usual, step.norm)) - self._often) / MEMORY
+        if self._often > 0.25:
+            self._tight *= 0.98
+        elif self._tight < 1:
+            self._tight = min(1.0, self._tight * 1.002)
         if usual <= far:
             return usual, f"norm above {usual:.3g}, and usually {math.exp(self._logs.median):.3g}"
-        return far, f"a step of more than {self.share:g} of the weights"
+        return far, f"a step of more than {share:.2g} of the weights"
 
     def _tolerance(self, factor: float) -> float:
         """How far above the median, as a natural logarithm."""
         least = math.log(max(1.0, self.times * factor**2))
         return max(least, self.sigmas * self._logs.spread * factor**2)
 
-    def _far(self, norm: float, guard: "Guard") -> float:
-        """The norm of the step that is too long; inf where the optimizer scales by itself."""
+    def _reach(self, norm: float, guard: "Guard") -> float:
+        """The norm whose step is as long as the weights; inf where the optimizer scales."""
         limits = []
         for optimizer in guard.optimizers:
             if not isinstance(optimizer, torch.optim.SGD):
@@ -87,4 +105,4 @@ class ClipAuto(NormClip):
         if rate <= 0 or norm * rate < 1e-3:
             return math.inf
         weights = torch.stack(torch._foreach_norm([p.detach() for p in moved(guard.optimizers)]))
-        return self.share * float(weights.norm()) / rate
+        return float(weights.norm()) / rate

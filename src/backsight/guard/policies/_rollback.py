@@ -27,10 +27,10 @@ class Rollback(Policy):
     """When what was learned is lost, make everything as it was, and go on more carefully.
 
     *Lost*: the loss has gone back half of the way to where it began, or stands half above that,
-    for ten steps; three steps in a row are not finite or out of line; or every step is a tenth of
-    the weights and nothing is learned. The rate is multiplied by ``factor``, and by ``factor``
-    once more for each time this comes again soon; from the second time on an older snapshot is
-    taken, too. After ``attempts`` without a new good snapshot in between the training stops with
+    for ten steps; three steps in a row are not finite or out of line; or nothing is learned, while
+    every step is a tenth of the weights or hardly any gradient is left. The rate is multiplied by
+    ``factor``, and by ``factor`` once more for each time this comes again soon; from the second
+    time on an older snapshot is taken, too. After ``attempts`` without a new good snapshot in between the training stops with
     an error, on the last good weights.
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
@@ -53,7 +53,7 @@ class Rollback(Policy):
 
     def before(self, step: "Step", guard: "Guard") -> None:
         """Go back, if it is time."""
-        trouble = step.has("collapsed", "diverged", "steps too large")
+        trouble = step.has("collapsed", "diverged", "steps too large", "dead")
         if trouble is None and guard.vitals.row >= ROW:
             trouble = step.has("not finite", "out of line")
         if trouble is None:
