@@ -90,8 +90,8 @@ FRAGILE = (
     Setting("waves, SGD 1", Plan(WAVES, **SGD, lr=1)),
     Setting("waves, Adam 0.1", Plan(WAVES, **ADAM, lr=0.1)),
     Setting("waves, GRU, Adam 0.1", Plan(WAVES, **ADAM, cell="gru", lr=0.1)),
-    _memory("order 30, orthogonal, Adam 0.02", TemporalOrder, 30, **ADAM, init="orthogonal",
-            lr=0.02),
+    _memory("order 30, orthogonal, Adam 0.02", TemporalOrder, 30, init="orthogonal", lr=0.02,
+            optimizer="adam", iterations=1000),
     _memory("adding 30, GRU, Adam 0.1", Adding, 30, **ADAM, cell="gru", lr=0.1),
     # momentum 0.99
     Setting("text, momentum 0.99, SGD 0.1", Plan(TEXT, **SGD, momentum=0.99, lr=0.1)),
@@ -109,7 +109,7 @@ FRAGILE = (
     # long windows
     Setting("waves 150, gain 1.5, SGD 0.1", Plan(Waves(150), **SGD, **GAUSS, gain=1.5, lr=0.1)),
     Setting("text 100, gain 1.5, SGD 0.5", Plan(Text(100), **SGD, **GAUSS, gain=1.5, lr=0.5)),
-    _memory("order 100, orthogonal, Adam 3e-3", TemporalOrder, 100, init="orthogonal", lr=3e-3,
+    _memory("order 60, orthogonal, Adam 3e-3", TemporalOrder, 60, init="orthogonal", lr=3e-3,
             optimizer="adam", iterations=2000),
     # bad batches
     Setting("text, a NaN every 90", Plan(TEXT, **ADAM, lr=3e-3, spoil=bad_batches(90, math.nan))),
