@@ -66,14 +66,13 @@ def _memory(name: str, task: Callable[[int], Any], steps: int, **plan: Any) -> S
 
 
 TEXT, WAVES = Text(20), Waves(30)
-SGD: dict[str, Any] = {"optimizer": "sgd", "iterations": 400}
-ADAM: dict[str, Any] = {"optimizer": "adam", "iterations": 400}
+SGD: dict[str, Any] = {"optimizer": "sgd", "iterations": 300}
+ADAM: dict[str, Any] = {"optimizer": "adam", "iterations": 300}
 GAUSS: dict[str, Any] = {"init": "gaussian"}
 RELU: dict[str, Any] = {"cell": "rnn-relu", "init": "identity"}
 
 FRAGILE = (
     # large gains
-    Setting("text, gain 2, SGD 0.5", Plan(TEXT, **SGD, **GAUSS, gain=2, lr=0.5)),
     Setting("text, gain 4, SGD 0.5", Plan(TEXT, **SGD, **GAUSS, gain=4, lr=0.5)),
     Setting("waves, gain 3, SGD 0.1", Plan(WAVES, **SGD, **GAUSS, gain=3, lr=0.1)),
     Setting("waves, gain 5, Adam 3e-3", Plan(WAVES, **ADAM, **GAUSS, gain=5, lr=3e-3)),
@@ -82,11 +81,8 @@ FRAGILE = (
     Setting("text, SGD 5", Plan(TEXT, **SGD, lr=5)),
     Setting("text, SGD 15", Plan(TEXT, **SGD, lr=15)),
     Setting("text, GRU, SGD 5", Plan(TEXT, **SGD, cell="gru", lr=5)),
-    Setting("text, Adam 0.03", Plan(TEXT, **ADAM, lr=0.03)),
     Setting("text, Adam 0.1", Plan(TEXT, **ADAM, lr=0.1)),
-    Setting("text, LSTM, Adam 0.1", Plan(TEXT, **ADAM, cell="lstm", lr=0.1)),
     Setting("text, LSTM, Adam 0.3", Plan(TEXT, **ADAM, cell="lstm", lr=0.3)),
-    Setting("waves, SGD 0.3", Plan(WAVES, **SGD, lr=0.3)),
     Setting("waves, SGD 1", Plan(WAVES, **SGD, lr=1)),
     Setting("waves, Adam 0.1", Plan(WAVES, **ADAM, lr=0.1)),
     Setting("waves, GRU, Adam 0.1", Plan(WAVES, **ADAM, cell="gru", lr=0.1)),

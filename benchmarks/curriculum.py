@@ -32,7 +32,8 @@ from backsight.tasks import TemporalOrder
 METHOD = (
     "reached: the longest sequences at which fewer than 5 % of the last 400 training answers were "
     "wrong; updates: those until then. solved: updates until fewer than 1 % of 10,000 fresh "
-    "sequences of END steps are answered wrongly, asked every 100. collapsed: 1,000 updates in a row with more than half of "
+    "sequences of END steps are answered wrongly, asked every 100. collapsed: 1,000 updates in "
+    "a row with more than half of "
     "the answers wrong after the start length had been learned; a naive run ends there. errors: "
     "of 10,000 fresh sequences of the last length, at the end."
 )
