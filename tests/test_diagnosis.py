@@ -254,7 +254,8 @@ def test_live_as_afterwards_with_context_asked_at_the_very_end(run_path: Path) -
             monitor.backward_ended(loss)
             optimizer.step()
             monitor.iteration_ended()
-        monitor.context(ladder, 64)
+        for _ in range(3):
+            monitor.context(ladder, 64)
         monitor.close()
     assert "BS301" in {f["code"] for f in check_agreement(run_path)}
     assert Run(run_path)["usable_context"].tolist() == [4]

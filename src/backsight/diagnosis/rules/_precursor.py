@@ -14,12 +14,11 @@ NEWEST = 5
 """Values whose median is held against what was before."""
 
 
-ENOUGH = 60
-"""Values of the past that say what is usual: the first iterations are all unusual."""
-
-
 class _Rise:
-    """Whether a positive signal has risen above its own past, on a log scale."""
+    """Whether a positive signal has risen above its own past, on a log scale.
+
+    The past has to be full: the first iterations are all unusual.
+    """
 
     def __init__(self, past: int) -> None:
         self._past = Recent(past)
@@ -36,7 +35,7 @@ class _Rise:
     @property
     def height(self) -> float:
         """How far above the past the newest values are, as a natural logarithm; NaN too early."""
-        return self._new.median - self._past.median if len(self._past) >= ENOUGH else math.nan
+        return self._new.median - self._past.median if self._past.full else math.nan
 
     @property
     def sigmas(self) -> float:
