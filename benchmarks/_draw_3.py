@@ -1,4 +1,4 @@
-"""The third draw: written, with its seeds, when the rules had been set on the first two."""
+"""The third draw: written, with its seeds, before any of it was run, and when rules were frozen."""
 
 import math
 
@@ -157,7 +157,8 @@ CASES = [
     ("detached", "one window of three, GRU", Plan(Text(30, 9), cell="gru", lr=5e-3, cut=(15,))),
     ("detached", "cells, once", Plan(Chaos(20), cell="lstm", unrolled=True, cut=(10,),
                                      iterations=300)),
-    ("frozen", "recurrent matrix, GRU", Plan(Chaos(), cell="gru", lr=5e-3, still="layer.weight_hh")),
+    ("frozen", "recurrent matrix, GRU",
+     Plan(Chaos(), cell="gru", lr=5e-3, still="layer.weight_hh")),
     ("frozen", "head takes detached states, LSTM", Plan(Waves(30), cell="lstm", silent=True)),
     ("clip too tight", "echo, SGD", Plan(Echo(30, 1), optimizer="sgd", lr=0.5, clip=0.001)),
     ("clip too tight", "chaos, Adam", Plan(Chaos(), cell="gru", lr=2e-3, clip=5e-4)),

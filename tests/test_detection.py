@@ -19,6 +19,7 @@ from _cases import CASES, SEEDS, Case
 from _collection import Labelled, make
 from _outcomes import KINDS, facts, label, levels, when_lost
 from _scores import Said, by_kind, by_question, false_alarms, leads, macro, wrong_alarms
+from _sources import Chaos, Majority
 from _training import train
 from backsight.diagnosis import RULES, diagnose
 
@@ -188,6 +189,33 @@ def test_facts_beside_a_failure() -> None:
     assert facts(changed("state_end", 100, 2.0)) == {"BS103"}
     assert facts(changed("grad_norm_applied", 100, 1e-3)) == {"BS403"}
     assert "BS201" in facts(changed("loss", 100, math.inf))
+    steps = np.full((N, 3), 1e-3)
+    steps[100:] = 0.05
+    assert facts(numbers(update_norms=steps)) == {"BS207"}
+    steps[:100] = 0.02  # large from the beginning, and not three times that afterwards
+    assert facts(numbers(update_norms=steps)) == frozenset()
+
+
+# -- where batches come from -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [20, 21])
+def test_a_majority_is_what_a_count_says(steps: int) -> None:
+    x, y = Majority(steps).batch(64, np.random.default_rng(0))
+    assert x.shape == (64, 21, 1)  # an even number might end in a draw
+    assert set(np.unique(x)) == {-1.0, 1.0}
+    counts = [sum(1 if value > 0 else -1 for value in row[:, 0]) for row in x]
+    assert y.tolist() == [int(count > 0) for count in counts]
+
+
+def test_chaos_follows_its_map() -> None:
+    x, y = Chaos(30, 3.8).batch(8, np.random.default_rng(0))
+    assert x.shape == y.shape == (8, 30, 1)
+    u = (x.astype(float) + 1) / 2
+    np.testing.assert_allclose(y, 2 * 3.8 * u * (1 - u) - 1, atol=1e-6)
+    np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
+    noisy, _ = Chaos(30, 3.8, 0.1).batch(8, np.random.default_rng(0))
+    assert 0.05 < float((noisy - x).std()) < 0.2
 
 
 # -- the rules of others -----------------------------------------------------------------------
