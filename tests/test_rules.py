@@ -189,10 +189,10 @@ CASES = [
     ),
     Case(
         "BS104",
-        {"saturation/rnn": every(10, [0.7] * 5)}, 20, 3,
-        {"saturation/rnn": every(10, [0.6] * 5)},
+        {"saturation/rnn": every(10, [0.9] * 5)}, 20, 3,
+        {"saturation/rnn": every(10, [0.85] * 5)},
         {"saturation/rnn": every(10, [0.1] * 5), "saturation/rnn.forget": every(10, [0.9] * 5)},
-        "rnn", {"share saturated": 0.7, "limit": 0.6},
+        "rnn", {"share saturated": 0.9, "limit": 0.85},
     ),
     Case(
         "BS105",
@@ -273,7 +273,7 @@ CASES = [
     ),
     Case(
         "BS401",
-        {"reach/rnn": every(10, [[1, 0.5, 0.25, 0, 0]] * 4)}, 10, 3,
+        {"reach/rnn": every(10, [[1, 0.5, 0.25, 0, 0]] * 5)}, 20, 3,
         {"reach/rnn": every(10, [[1, 0.5, 0.25, 1e-30, 0]] * 4)},
         {"reach/rnn": every(10, [REACHES] * 4)},
         "rnn", {"last lag with a gradient": 2, "lags": 5}, severity="error",
@@ -623,12 +623,21 @@ def test_a_reach_that_overflows_is_an_explosion() -> None:
 
 @pytest.mark.parametrize(
     ("where", "share", "fires"),
-    [("rnn.l0", 0.61, True), ("rnn.l0.forget", 0.94, False), ("rnn.l0.forget", 0.96, True),
-     ("gru.update", 0.95, False), ("inputs", 0.61, True)],
+    [("rnn.l0", 0.86, True), ("rnn.l0.forget", 0.94, False), ("rnn.l0.forget", 0.96, True),
+     ("gru.update", 0.95, False), ("inputs", 0.86, True)],
 )  # fmt: skip
 def test_gates_may_be_open_or_shut(where: str, share: float, fires: bool) -> None:
     found = verdict("BS104", {f"saturation/{where}": every(10, [share] * 4)}).findings
     assert bool(found) == fires
+
+
+def test_less_saturation_has_to_last() -> None:
+    """Medians of three begin with the third sample; 25 of them end with the 27th."""
+    lasts = {"saturation/rnn": every(10, [0.7] * 28)}
+    finding = the(verdict("BS104", lasts))
+    assert (finding.iteration, finding.count, finding.evidence["limit"]) == (260, 2, 0.6)
+    early = {"saturation/rnn": every(10, [0.7] * 25 + [0.1] * 5 + [0.7] * 25)}
+    assert verdict("BS104", early).outcome == "healthy"
 
 
 def test_saturation_is_a_median_and_passes() -> None:
@@ -919,9 +928,22 @@ def test_a_model_that_learned_nothing_is_not_short_term() -> None:
 def test_a_cut_may_be_a_silent_batch_once() -> None:
     cut, whole = [1, 0.5, 0, 0], [1, 0.5, 0.2, 0.1]
     assert not verdict("BS401", {"reach/rnn": every(10, [cut, whole] * 5)}).findings
-    one = verdict("BS401", {"reach/rnn": every(10, [cut, cut, cut, whole])})
-    assert (the(one).iteration, the(one).count, the(one).over) == (10, 2, 30)
+    one = verdict("BS401", {"reach/rnn": every(10, [cut, cut, cut, cut, whole])})
+    assert (the(one).iteration, the(one).count, the(one).over) == (20, 2, 40)
     assert one.outcome == "healthy"
+
+
+def test_a_cut_stays_at_its_place() -> None:
+    """ReLUs that fall silent stop the gradient too, each time elsewhere."""
+
+    def rows(*places: tuple[int, int]) -> Series:
+        return {"reach/rnn": every(10, [[1.0] * (c + 1) + [0.0] * (n - c - 1) for c, n in places])}
+
+    assert not verdict("BS401", rows((5, 20), (9, 20), (9, 20), (7, 20), (5, 20))).findings
+    assert verdict("BS401", rows((5, 20), (9, 20), (9, 20), (9, 20))).findings
+    # Windows of other lengths: cut at a lag, or at a step from the beginning.
+    assert verdict("BS401", rows((5, 20), (5, 30), (5, 25))).findings
+    assert verdict("BS401", rows((5, 20), (15, 30), (10, 25))).findings
 
 
 def test_frozen_waits_for_a_learning_rate_and_for_company() -> None:
@@ -998,7 +1020,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
     ("code", "rule"),
     [
         ("BS101", Vanishing(share=0.99)), ("BS102", Exploding(times=99.0)),
-        ("BS103", HiddenDrift(times=1.7)), ("BS104", Saturation(state=0.59)),
+        ("BS103", HiddenDrift(times=1.7)), ("BS104", Saturation(nearly=0.84)),
         ("BS105", WastedWindow(share=0.49)), ("BS202", LossSpike(share=0.05, sigmas=3.0)),
         ("BS203", Divergence(rise=0.1)), ("BS204", Collapse(share=0.6)),
         ("BS205", Oscillation(amplitude=0.04)), ("BS206", Precursor(gradient=2.5)),
