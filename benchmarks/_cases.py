@@ -13,12 +13,18 @@ from typing import Literal
 import _draw_1
 import _draw_2
 import _draw_3
+import _draw_4
 from _training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
 
 Half = Literal["fit", "held-out"]
-SEEDS: dict[int, tuple[int, ...]] = {1: (0, 1, 2), 2: (200, 201, 202), 3: (530, 531, 532)}
+SEEDS: dict[int, tuple[int, ...]] = {
+    1: (0, 1, 2),
+    2: (200, 201, 202),
+    3: (530, 531, 532),
+    4: (717, 718, 719),
+}
 """Of each draw."""
 
 
@@ -54,6 +60,11 @@ class Case:
 
 CASES: tuple[Case, ...] = tuple(
     Case(draw, *row)  # type: ignore[arg-type]
-    for draw, rows in ((1, _draw_1.CASES), (2, _draw_2.CASES), (3, _draw_3.CASES))
+    for draw, rows in (
+        (1, _draw_1.CASES),
+        (2, _draw_2.CASES),
+        (3, _draw_3.CASES),
+        (4, _draw_4.CASES),
+    )
     for row in rows
 )

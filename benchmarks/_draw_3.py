@@ -1,4 +1,4 @@
-"""The third draw: written, with its seeds, before any of it was run, and when rules were frozen."""
+"""The third draw: held out once, when rules were first frozen; now part of the fit half."""
 
 import math
 
