@@ -1,4 +1,4 @@
-"""The fourth draw: written, with its seeds, before any of it was run, and when rules were frozen."""
+"""The fourth draw: written, with its seeds, before any of it was run; rules were frozen by then."""
 
 import math
 
