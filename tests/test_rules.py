@@ -864,6 +864,13 @@ def test_precursor_without_states_needs_a_larger_gradient() -> None:
         assert bool(found) == fires
 
 
+def test_precursor_is_silent_while_the_loss_falls() -> None:
+    """Where learning takes off states and gradients grow, too."""
+    series = chain(1.5, 8.0, count=200)
+    falls = [x - 0.01 * max(0, i - 140) for i, x in enumerate(series["loss"])]
+    assert not verdict("BS206", {**series, "loss": falls}).findings
+
+
 def test_precursor_is_silent_once_the_loss_has_gone() -> None:
     series = dict(chain(1.5, 8.0, after=0))
     series["loss"] = [*wavy(148), *[50.0] * 152]
@@ -879,6 +886,13 @@ def test_steps_that_only_become_smaller_do_not_grow_however_large() -> None:
 def test_a_warm_up_is_no_runaway_until_its_steps_are_large(highest: float, fires: bool) -> None:
     rises = every(10, [highest * i / 30 for i in range(40)])
     assert bool(verdict("BS207", {"update_ratio/w": rises}).findings) == fires
+
+
+@pytest.mark.parametrize(("falls", "fires"), [(0.005, True), (0.05, False)])
+def test_large_steps_that_pay_are_no_runaway(falls: float, fires: bool) -> None:
+    """Learning that takes off: steps and gradients grow, and the loss falls."""
+    loss = [4 * (1 + falls) - 4 * falls * max(0, i - 60) / 25 for i in range(200)]
+    assert bool(verdict("BS207", {"loss": loss, **growing(0.04)}).findings) == fires
 
 
 def test_weights_that_rested_say_nothing_of_steps() -> None:
