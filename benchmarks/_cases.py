@@ -14,6 +14,7 @@ import _draw_1
 import _draw_2
 import _draw_3
 import _draw_4
+import _draw_5
 from _training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
@@ -24,6 +25,7 @@ SEEDS: dict[int, tuple[int, ...]] = {
     2: (200, 201, 202),
     3: (530, 531, 532),
     4: (717, 718, 719),
+    5: (904, 905, 906),
 }
 """Of each draw."""
 
@@ -65,6 +67,7 @@ CASES: tuple[Case, ...] = tuple(
         (2, _draw_2.CASES),
         (3, _draw_3.CASES),
         (4, _draw_4.CASES),
+        (5, _draw_5.CASES),
     )
     for row in rows
 )

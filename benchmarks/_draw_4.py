@@ -1,4 +1,4 @@
-"""The fourth draw: written, with its seeds, before any of it was run; rules were frozen by then."""
+"""The fourth draw: held out once, when rules were frozen again; now part of the fit half."""
 
 import math
 
