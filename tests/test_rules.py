@@ -901,7 +901,7 @@ def test_weights_that_rested_say_nothing_of_steps() -> None:
 
 
 def test_one_large_step_is_no_growth_and_growth_may_be_over() -> None:
-    large = growing(0.005)["update_ratio/w"] | {140: 0.9, 150: 0.9}
+    large = {**growing(0.005)["update_ratio/w"], 140: 0.9, 150: 0.9}
     assert not verdict("BS207", {"update_ratio/w": large}).findings
     steps = every(10, [0.005] * 8 + [0.05] * 6 + [0.005] * 6)
     one = verdict("BS207", {"update_ratio/w": steps})
@@ -916,8 +916,8 @@ def test_short_term_where_no_lag_is_known_asks_how_far_the_gradient_reaches() ->
     near = np.where(np.arange(101) <= 3, 1.0, 1e-6)
     far = np.where(np.arange(101) <= 80, 1.0, 1e-6)
     assert verdict("BS301", series).findings
-    assert verdict("BS301", series | {"reach/rnn": {50: near}}).findings
-    assert not verdict("BS301", series | {"reach/rnn": {50: far}}).findings
+    assert verdict("BS301", {**series, "reach/rnn": {50: near}}).findings
+    assert not verdict("BS301", {**series, "reach/rnn": {50: far}}).findings
 
 
 def test_short_contexts_are_learned_first_and_twice_is_not_short_term() -> None:
