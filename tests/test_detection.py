@@ -323,7 +323,7 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
 @pytest.mark.parametrize(
     ("start", "seed"),
     [
-        ("2-healthy-near-drift", 103),
+        ("2-healthy-near-drift:-tanh", 103),
         ("2-healthy-near-exploding:-momentum", 103),
         ("2-vanishing-order-100,-LSTM", 103),
         ("2-saturation-input", 103),
