@@ -44,7 +44,7 @@ class GrowingSteps(Rule):
         "clip the gradient's norm at about its median while it was healthy",
     )
     source: ClassVar[str] = (
-        "Backsight: in the labelled runs collapses came 20 to 200 iterations later "
+        "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
         "(benchmarks/detection.py); a common aim is 1e-3"
     )
 
