@@ -43,7 +43,8 @@ class Case:
     builds_up: bool = False
     """Whether it goes wrong little by little, so that a warning is possible at all."""
     also: tuple[str, ...] = ()
-    """Codes that are true of this one beside those of its kind."""
+    """Codes that are true of this one beside those of its kind: what was learned goes when the
+    input falls silent."""
 
     @property
     def half(self) -> Half:

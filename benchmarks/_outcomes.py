@@ -70,6 +70,19 @@ def lost(n: Numbers) -> str:
     return "" if when_lost(n) is not None else f"it ended at {levels(n)[-1]:.3g}, not lost"
 
 
+def stayed_up(n: Numbers, size: int = 50) -> str:
+    """Lost for 50 levels in a row, longer than any spike, whether it came back or not."""
+    start, level = float(n["start"]), levels(n)
+    above = ~(level <= limit(n))
+    # Before it has once learned, only what is worse than knowing nothing is lost.
+    above[: int((~above).argmax())] = False
+    above |= ~(level <= ABOVE * start)
+    if len(above) < size:
+        return "it is too short"
+    row = np.lib.stride_tricks.sliding_window_view(above, size).all(axis=1)
+    return "" if row.any() else "it was not lost for long"
+
+
 def learned(n: Numbers) -> str:
     """Clearly below where it began and below the baseline, without a spike on the way."""
     start, level = float(n["start"]), levels(n)
@@ -118,8 +131,8 @@ def at_baseline(n: Numbers) -> str:
 
 def faded(n: Numbers) -> str:
     """At the baseline, and the gradient that reaches what is needed is below 1 %."""
-    far = float(n["far"])
-    return f"{far:.2g} of the gradient gets there" if far >= 0.01 else at_baseline(n)
+    far = float(n.get("far", np.nan))
+    return at_baseline(n) if far < 0.01 else f"{far:.2g} of the gradient gets there"
 
 
 def _late(n: Numbers) -> tuple[float, float]:
@@ -267,7 +280,8 @@ KINDS: dict[str, Kind] = {
     "clip too tight": _kind("403", "302 405", strangled),
     "updates too large": _kind("404", f"{PIECES} 102 104 202 205 207 302", overwritten),
     "updates too small": _kind("302 405", "", unmoved, "405"),
-    "data not finite": _kind("406", "201", made),
+    # What is not finite may give a loss that is, of 1e30: a jump all the same.
+    "data not finite": _kind("406", "201 202", made),
     "data constant": _kind("407", "101 302 402 405", made),
 }
 
@@ -285,7 +299,9 @@ def label(made_for: str, numbers: Numbers) -> tuple[str | None, str]:
         had_learned = float(np.min(levels(numbers))) < 0.8 * float(numbers["start"])
         return ("collapse" if had_learned else "exploding"), why
     if made_for in ("exploding", "collapse", "vanishing") and not learned(numbers):
-        return HEALTHY, why
+        # It was made to fail: what has any other failure in it for a while is nothing clear.
+        true = facts(numbers)
+        return (None, f"{why}, but {min(true)} is true of it") if true else (HEALTHY, why)
     return None, why
 
 
@@ -301,7 +317,8 @@ def facts(n: Numbers) -> frozenset[str]:
         for at in range(0, max(1, len(n["loss"]) - 29), 10)
     ]  # fmt: skip
     whole = {
-        "BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None, "BS207": not grew(n),
+        "BS101": not faded(n), "BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None,
+        "BS203": not stayed_up(n), "BS204": not stayed_up(n), "BS207": not grew(n),
     }  # fmt: skip
     local = {
         "BS103": drifted, "BS104": flat, "BS403": strangled,

@@ -162,6 +162,8 @@ def test_outcomes_of_hand_written_runs() -> None:
     assert label("vanishing", flat | {"far": np.array(1e-9)})[0] == "vanishing"
     assert label("vanishing", flat | {"far": np.array(0.5)})[0] is None
     assert label("vanishing", numbers(far=np.array(1e-9)))[0] == "healthy"
+    # Made to fail, and something did for a while: neither lost nor healthy.
+    assert label("exploding", changed("states_flat", 100, 0.9))[0] is None
 
 
 def test_a_collapse_is_dated_by_its_level() -> None:
@@ -189,6 +191,14 @@ def test_facts_beside_a_failure() -> None:
     assert facts(changed("state_end", 100, 2.0)) == {"BS103"}
     assert facts(changed("grad_norm_applied", 100, 1e-3)) == {"BS403"}
     assert "BS201" in facts(changed("loss", 100, math.inf))
+    loss = np.maximum(np.linspace(2.0, -1.0, N), 0.5)
+    loss[110:170] = 1.9
+    assert {"BS203", "BS204"} <= facts(numbers(loss=loss))
+    loss[120:170] = 0.6
+    assert not {"BS203", "BS204"} & facts(numbers(loss=loss))
+    flat = numbers(loss=np.full(N, 2.0), baseline=np.array(2.0))
+    assert facts(flat | {"far": np.array(1e-9)}) == {"BS101"}
+    assert facts(flat | {"far": np.array(math.nan)}) == frozenset()
     steps = np.full((N, 3), 1e-3)
     steps[100:] = 0.05
     assert facts(numbers(update_norms=steps)) == {"BS207"}

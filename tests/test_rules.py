@@ -576,6 +576,13 @@ def test_vanishing_is_over_when_the_loss_comes_down() -> None:
     assert (the(one).iteration, the(one).count, the(one).over) == (100, 21, 310)
 
 
+def test_vanishing_waits_while_the_loss_still_comes_down() -> None:
+    loss = [max(3 * 0.99**i, 0.96) for i in range(300)]  # flat from 114 on
+    one = verdict("BS101", {"loss": loss, "reach/rnn": every(10, [FADES] * 30)}, facts=LAG)
+    assert 110 < the(one).iteration <= 150
+    assert the(one).over is None
+
+
 def test_vanishing_is_not_claimed_without_a_known_lag() -> None:
     """Nobody said that anything is needed: BS302 names the horizon instead."""
     series = {"loss": wavy(900), "reach/rnn": every(10, [FADES] * 90)}
@@ -594,8 +601,8 @@ def test_decay_alone_is_no_fault() -> None:
 
 def test_a_lag_within_reach_is_not_vanishing() -> None:
     series = {"loss": wavy(600), "reach/rnn": every(10, [FADES] * 60)}
-    assert not verdict("BS101", series, facts=Facts(lag=12, baseline=1.0)).findings
-    assert verdict("BS101", series, facts=Facts(lag=13, baseline=1.0)).findings
+    assert not verdict("BS101", series, facts=Facts(lag=20, baseline=1.0)).findings
+    assert verdict("BS101", series, facts=Facts(lag=21, baseline=1.0)).findings
 
 
 def test_a_window_that_grows_does_not_make_the_gradient_vanish() -> None:
@@ -721,6 +728,14 @@ def test_a_loss_with_a_long_upper_tail_is_no_spike_where_tails_usually_end() -> 
     losses = [4.0 if i % 8 == 7 else x for i, x in enumerate(wavy(160, 1.0))]
     assert not verdict("BS202", {"loss": [9.0, *losses, 6.0, *losses]}).findings
     assert verdict("BS202", {"loss": [9.0, *wavy(160, 1.0), 6.0, *losses]}).findings
+
+
+def test_three_in_a_row_are_held_against_what_was_before_them() -> None:
+    """Their own height is nothing usual: with it the last 20 are half as wide again."""
+    usual = [2.4, 2.5, 2.6, 2.7, 2.8] * 40  # a spread of 0.148
+    assert not verdict("BS202", {"loss": [*usual, 3.9, 3.9, *usual]}).findings
+    spiked = the(verdict("BS202", {"loss": [*usual, 3.9, 3.9, 3.5, *usual]}))
+    assert spiked.iteration == 202
 
 
 def test_two_spikes_are_one_finding_seen_twice() -> None:

@@ -54,9 +54,13 @@ class Recent:
             return math.nan
         return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)]
 
-    def newest(self, count: int) -> tuple[float, float]:
-        """Median and spread of the newest ``count``; a dearer question than about all."""
-        ordered = sorted(self.last(count))
+    def newest(self, count: int, without: int = 0) -> tuple[float, float]:
+        """Median and spread of the ``count`` before the newest ``without``.
+
+        A dearer question than about all.
+        """
+        values = self.last(count + without)
+        ordered = sorted(values[: len(values) - without])
         middle = _middle(ordered)
         return middle, SIGMA * _middle(sorted(abs(value - middle) for value in ordered))
 

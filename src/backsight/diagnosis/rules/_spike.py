@@ -37,7 +37,8 @@ class LossSpike(Rule):
     decided: ClassVar[str] = (
         "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
         "(1.4826 times the median absolute deviation) and {tail:g} times as far as a tenth of the "
-        "50 before it are, or three in a row above by {row:g} deviations; and by "
+        "50 before it are, or three in a row above the 20 before them by {row:g} "
+        "deviations; and by "
         "{share:g} of what had been learned so far (at least {least:g} of where the loss began). "
         "Recovered when the median of five is back, within {patience:.0f} iterations."
     )
@@ -92,9 +93,10 @@ class LossSpike(Rule):
             # A handful of values says little of what is usual.
             least = worth / (1000 if len(usual) >= 20 else 1)
             # A loss that comes down fast varies by that alone: hence the last 20. They are few.
-            spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
-            row = min(value, *usual.last(2)) - middle
-            lasts = row > self.share * worth and row > self.row * spread
+            least = max(usual.spread / 2, 0.01 * abs(middle), least)
+            spread = max(spread, least)
+            lowest = min(value, *usual.last(2))
+            lasts = lowest - middle > self.share * worth and self._stands(usual, lowest, least)
             tail = usual.quantile(0.9) - usual.median
             if rise <= max(self.sigmas * spread, self.tail * tail) and not lasts:
                 continue
@@ -109,6 +111,12 @@ class LossSpike(Rule):
             finding.then = {"recovered": "not yet"}
             back = middle + max(3 * spread, 0.1 * rise)
             self._open[member] = _Episode(finding, now.iteration, middle, value, back)
+
+    def _stands(self, usual: Recent, lowest: float, least: float) -> bool:
+        """Whether three in a row are far above the 20 before them, none of which they are."""
+        middle, spread = usual.newest(20, without=2)
+        # The spread of 20 may be half of what it is, by chance; that of 50 is good to a fifth.
+        return lowest - middle > self.row * max(spread, 0.8 * usual.spread, least)
 
     def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]
