@@ -15,6 +15,7 @@ import _draw_2
 import _draw_3
 import _draw_4
 import _draw_5
+import _draw_6
 from _training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
@@ -26,6 +27,7 @@ SEEDS: dict[int, tuple[int, ...]] = {
     3: (530, 531, 532),
     4: (717, 718, 719),
     5: (904, 905, 906),
+    6: (1211, 1212, 1213),
 }
 """Of each draw."""
 
@@ -69,6 +71,7 @@ CASES: tuple[Case, ...] = tuple(
         (3, _draw_3.CASES),
         (4, _draw_4.CASES),
         (5, _draw_5.CASES),
+        (6, _draw_6.CASES),
     )
     for row in rows
 )
