@@ -19,7 +19,7 @@ from lightning_fabric.plugins import MixedPrecision
 from backsight.cli import main
 from backsight.diagnosis import Finding, diagnose
 from backsight.errors import DataError, RunError, SettingError
-from backsight.guard import Checkpoints
+from backsight.guard import Act, Checkpoints
 from backsight.lab import (
     Chars,
     Memory,
@@ -224,6 +224,9 @@ def test_findings_are_told_once_and_stay_the_same(small: dict[str, Any], tmp_pat
 
         def found(self, finding: Finding) -> None:
             self.told.append((finding.code, finding.iteration))
+
+        def acted(self, act: Act) -> None:
+            pass
 
     config = Chars(
         **small | {"layers": 1, "dropout": 0.0},
