@@ -4,6 +4,7 @@ import io
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_it_goes_with_a_learner_from_start_to_end_and_stays() -> None:
     assert set(lengths[first:]) == {100}
     # Between two lengths it has seen what it needs to: two medians of 20.
     changes = [n for n in range(1, 3000) if lengths[n] != lengths[n - 1]]
-    assert min(b - a for a, b in zip(changes, changes[1:], strict=False)) >= 40
+    assert min(b - a for a, b in pairwise(changes)) >= 40
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.3])
@@ -258,9 +259,12 @@ LOSSES = st.one_of(
     st.floats(-10, 10), st.sampled_from([0.01, 0.5, 1.4, math.nan, math.inf, -math.inf, 1e30])
 )
 STRETCHES = st.lists(
-    st.tuples(LOSSES, st.integers(1, 60), st.one_of(st.none(), st.floats(0, 100), st.just(math.nan))),
-    min_size=1, max_size=12,
-)  # fmt: skip
+    st.tuples(
+        LOSSES, st.integers(1, 60), st.one_of(st.none(), st.floats(0, 100), st.just(math.nan))
+    ),
+    min_size=1,
+    max_size=12,
+)
 
 
 def saw(length: Length, stretches: list[tuple[float, int, float | None]]) -> list[int]:

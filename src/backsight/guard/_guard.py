@@ -42,7 +42,13 @@ KEPT = 10_000
 
 
 def announce_act(act: Act, often: int) -> None:
-    """Say it in the log; of what may be done at every step, the first, the tenth, …"""
+    """Say it in the log; of what may be done at every step, the first, the tenth, …
+
+    Of processes that train together, which all do the same, the first one says it.
+    """
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if together and torch.distributed.get_rank():
+        return
     if not act.often or often in (1, 10, 100) or often % 1000 == 0:
         times = f", {often:,} times so far" if act.often and often > 1 else ""
         _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)

@@ -115,13 +115,14 @@ def _conduct(
         "optimizer": optimizer.optimizer,
         "precision": fabric.strategy.precision,
         "lesson": lesson,
-        "guard": guard,
         "curriculum": curriculum,
     }
+    # A guard's snapshots hold what is a process's own: random numbers, carried state.
+    own = {"random": Generators(fabric.device), "hidden": hidden, "guard": guard}
     parts = Parts(
         fabric,
         shared={name: part for name, part in shared.items() if part is not None},
-        own={"random": Generators(fabric.device), "hidden": hidden},
+        own={name: part for name, part in own.items() if part is not None},
     )
     if checkpoint:
         parts.load(checkpoint)
