@@ -27,6 +27,7 @@ from backsight.lab import (
     Training,
     train,
 )
+from backsight.lab._train import _Loop
 from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
 from tests.test_lab import flags, launch
@@ -211,7 +212,7 @@ def test_a_long_text_window_begins_with_64(small_text: dict[str, Any]) -> None:
 
 def test_where_nothing_acts_nothing_changes(small: dict[str, Any], tmp_path: Path) -> None:
     """The guard clips in place of --clip: without either, the weights are the same bit for bit."""
-    healthy = {"optimizer": "adam", "clip": None}
+    healthy: dict[str, Any] = {"optimizer": "adam", "clip": None}
     one = train(MemoryOrder(**small, **healthy))
     other = train(MemoryOrder(**small | {"run": tmp_path / "safe"}, **healthy, guard="safe"))
     assert policies(other) == set()
@@ -342,6 +343,31 @@ def test_without_a_view_it_is_in_the_log(
     said = [r.getMessage() for r in caplog.records if "guard" in r.getMessage()]
     assert len(said) == 2  # the first and the tenth
     assert "10 times so far" in said[1]
+
+
+def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, Any]) -> None:
+    """Or the state of the text's end would be carried into its second window."""
+
+    class Lesson:
+        def __init__(self) -> None:
+            self.fresh = iter([False, True, False, False])
+
+        def draw(self, steps: int) -> tuple[int, int, bool]:
+            return steps, steps, next(self.fresh)
+
+    class Passing:
+        def __init__(self) -> None:
+            self.bad = iter([False, True, False, False])
+
+        def pass_over(self) -> bool:
+            return next(self.bad)
+
+    nothing: Any = None
+    lesson: Any = Lesson()
+    loop = _Loop(MemoryOrder(**small), nothing, nothing, nothing, lesson, nothing, nothing, 0)
+    passing: Any = Passing()
+    loop.guard = passing
+    assert [loop._draw(5)[2] for _ in range(3)] == [False, True, False]
 
 
 # -- the limit ---------------------------------------------------------------------------------
