@@ -66,14 +66,13 @@ def _memory(name: str, task: Callable[[int], Any], steps: int, **plan: Any) -> S
 
 
 TEXT, WAVES = Text(20), Waves(30)
-SGD: dict[str, Any] = {"optimizer": "sgd", "iterations": 400}
-ADAM: dict[str, Any] = {"optimizer": "adam", "iterations": 400}
+SGD: dict[str, Any] = {"optimizer": "sgd", "iterations": 300}
+ADAM: dict[str, Any] = {"optimizer": "adam", "iterations": 300}
 GAUSS: dict[str, Any] = {"init": "gaussian"}
 RELU: dict[str, Any] = {"cell": "rnn-relu", "init": "identity"}
 
 FRAGILE = (
     # large gains
-    Setting("text, gain 2, SGD 0.5", Plan(TEXT, **SGD, **GAUSS, gain=2, lr=0.5)),
     Setting("text, gain 4, SGD 0.5", Plan(TEXT, **SGD, **GAUSS, gain=4, lr=0.5)),
     Setting("waves, gain 3, SGD 0.1", Plan(WAVES, **SGD, **GAUSS, gain=3, lr=0.1)),
     Setting("waves, gain 5, Adam 3e-3", Plan(WAVES, **ADAM, **GAUSS, gain=5, lr=3e-3)),
@@ -82,16 +81,13 @@ FRAGILE = (
     Setting("text, SGD 5", Plan(TEXT, **SGD, lr=5)),
     Setting("text, SGD 15", Plan(TEXT, **SGD, lr=15)),
     Setting("text, GRU, SGD 5", Plan(TEXT, **SGD, cell="gru", lr=5)),
-    Setting("text, Adam 0.03", Plan(TEXT, **ADAM, lr=0.03)),
     Setting("text, Adam 0.1", Plan(TEXT, **ADAM, lr=0.1)),
-    Setting("text, LSTM, Adam 0.1", Plan(TEXT, **ADAM, cell="lstm", lr=0.1)),
     Setting("text, LSTM, Adam 0.3", Plan(TEXT, **ADAM, cell="lstm", lr=0.3)),
-    Setting("waves, SGD 0.3", Plan(WAVES, **SGD, lr=0.3)),
     Setting("waves, SGD 1", Plan(WAVES, **SGD, lr=1)),
     Setting("waves, Adam 0.1", Plan(WAVES, **ADAM, lr=0.1)),
     Setting("waves, GRU, Adam 0.1", Plan(WAVES, **ADAM, cell="gru", lr=0.1)),
-    _memory("order 30, orthogonal, Adam 0.02", TemporalOrder, 30, **ADAM, init="orthogonal",
-            lr=0.02),
+    _memory("order 30, orthogonal, Adam 0.02", TemporalOrder, 30, init="orthogonal", lr=0.02,
+            optimizer="adam", iterations=1000),
     _memory("adding 30, GRU, Adam 0.1", Adding, 30, **ADAM, cell="gru", lr=0.1),
     # momentum 0.99
     Setting("text, momentum 0.99, SGD 0.1", Plan(TEXT, **SGD, momentum=0.99, lr=0.1)),
@@ -109,7 +105,7 @@ FRAGILE = (
     # long windows
     Setting("waves 150, gain 1.5, SGD 0.1", Plan(Waves(150), **SGD, **GAUSS, gain=1.5, lr=0.1)),
     Setting("text 100, gain 1.5, SGD 0.5", Plan(Text(100), **SGD, **GAUSS, gain=1.5, lr=0.5)),
-    _memory("order 100, orthogonal, Adam 3e-3", TemporalOrder, 100, init="orthogonal", lr=3e-3,
+    _memory("order 60, orthogonal, Adam 3e-3", TemporalOrder, 60, init="orthogonal", lr=3e-3,
             optimizer="adam", iterations=2000),
     # bad batches
     Setting("text, a NaN every 90", Plan(TEXT, **ADAM, lr=3e-3, spoil=bad_batches(90, math.nan))),

@@ -48,6 +48,18 @@ def settings(only: str) -> list[Setting]:
     return [s for s in FRAGILE if only in s.name]
 
 
+def plain(key: Key) -> Key:
+    """The same training under its simplest name, so that none is made twice."""
+    method, name, seed = key
+    setting = next(s for s in (*FRAGILE, *HEALTHY) if s.name == name)
+    if method == "--safe" and setting.sequences is None and not setting.plan.momentum:
+        return "guard", name, seed  # there is no momentum to be late, and nothing to lengthen
+    if method.startswith("grid "):  # what the settings change is not in the grid
+        wanted = grid_of(setting)[0]
+        name = next(s.name for s in FRAGILE if grid_of(s)[0] == wanted)
+    return method, name, seed
+
+
 def job(key: Key) -> Outcome:
     """One training."""
     torch.set_num_threads(1)
@@ -96,19 +108,21 @@ def main() -> None:
     seeds = range(options.seeds)
     keys: list[Key] = [(m, s.name, seed) for s in wanted for m in methods for seed in seeds]
     if not options.methods:
-        keys += [(f"grid {n}", s.name, seed) for s in wanted for n in range(6) for seed in (0, 1)]
+        keys += [(f"grid {n}", s.name, 0) for s in wanted for n in range(6)]
     calm = [s for s in HEALTHY if options.only in s.name]
     keys += [(m, s.name, seed) for s in calm for m in ("nothing", "guard", "--safe")
              for seed in seeds]  # fmt: skip
     with ProcessPoolExecutor(options.workers, get_context("spawn"), _quiet) as pool:
         done = {}
-        for key, outcome in zip(keys, pool.map(job, keys, chunksize=2), strict=True):
+        todo = list(dict.fromkeys(map(plain, keys)))
+        for key, outcome in zip(todo, pool.map(job, todo, chunksize=2), strict=True):
             done[key] = outcome
             told = f"{key[0]:16} {key[1]}, seed {key[2]}: {outcome.start:.3g} to {outcome.loss:.3g}"
             print(told, outcome.acts or "", file=sys.stderr, flush=True)
 
     def of(method: str, setting: Setting) -> list[Outcome]:
-        return [o for (m, name, _), o in done.items() if m == method and name == setting.name]
+        mine = [key for key in keys if key[:2] == (method, setting.name)]
+        return [done[plain(key)] for key in mine]
 
     if wanted:
         rows = [row(s, methods, of) for s in wanted]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
+from backsight.errors import SettingError
 from backsight.guard import Act, BackOff, Guard, LateMomentum, Policy, Rollback, Skip
 from tests.guarded import Data, drive, everything, nan_at, net, same, train
 
@@ -219,3 +220,9 @@ def test_acts_tell_what_was_done_in_words() -> None:
     assert heard == guard.acts
     assert heard[-1].words == "rollback: iteration of the weights 27 → 10 (the loss is nan)"
     assert heard[-1].as_dict()["cause"] == "the loss is nan"
+
+
+def test_what_cannot_go_back_is_refused_at_once() -> None:
+    model = nn.Linear(2, 2)
+    with pytest.raises(SettingError, match="needs a state_dict and a load_state_dict: 'data' is 3"):
+        Guard(model, torch.optim.SGD(model.parameters(), 0.1), along={"data": 3})  # type: ignore[dict-item]

@@ -357,10 +357,11 @@ class Guard:
         norm = norm_of(self.parameters) if known else None
         if isinstance(told, Tensor):
             told = told.detach().sum()
-        device = norm.device if norm is not None else torch.device("cpu")
-        parts = [torch.as_tensor(math.nan if x is None else x, device=device).double()
+        device = self.parameters[0].device
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        parts = [torch.as_tensor(math.nan if x is None else x).to(device, wide)
                  for x in (told, 0.0 if norm is None else norm)]  # fmt: skip
-        loss, size = agree(torch.stack([part.to(device) for part in parts])).tolist()
+        loss, size = agree(torch.stack(parts)).tolist()
         return (None if told is None else loss), size / scale
 
     def declined(self) -> None:

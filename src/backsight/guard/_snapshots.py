@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from backsight.errors import SettingError
+
 __all__ = ["Snapshots", "Stateful", "rng_state", "set_rng_state"]
 
 Snapshot = dict[str, Any]
@@ -36,6 +38,9 @@ class Snapshots:
         keep: how many at the most.
         memory: bytes at the most; one is kept however large it is.
         rng: whether random numbers go back, too: where the position of the data does.
+
+    Raises:
+        SettingError: something of ``along`` cannot go back.
     """
 
     def __init__(
@@ -48,6 +53,12 @@ class Snapshots:
         memory: int,
         rng: bool,
     ) -> None:
+        for name, part in along.items():
+            if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
+                raise SettingError(
+                    f"what goes back along with a guard needs a state_dict and a load_state_dict: "
+                    f"{name!r} is {part!r:.80}"
+                )
         self.taken: list[Snapshot] = []
         """Oldest first."""
         self._model = model

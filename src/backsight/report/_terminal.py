@@ -44,6 +44,8 @@ class TrainingView:
         self._latest: Mapping[str, float] = {}
         self._findings: list[Finding] = []
         self._acts: Counter[str] = Counter()
+        self._lengthens = False
+        """Whether there is a curriculum."""
         self._memory: Mapping[str, Any] | None = None
         """What is known of a memory task; None for text."""
         self._progress = Progress(
@@ -77,6 +79,7 @@ class TrainingView:
             f"{facts['parameters']:,} parameters, on {facts['device']}"
             + (f" × {facts['processes']}" if facts["processes"] > 1 else "")
         )
+        self._lengthens = getattr(config, "curriculum_kind", "none") != "none"
         self._memory = facts if is_memory(facts) else None
         if self._memory:
             self._say(memory_task(facts))
@@ -159,6 +162,8 @@ class TrainingView:
         for name in sorted(hidden):
             label = self._norm("h") + (f" {member(name)}" if len(hidden) > 1 else "")
             shown.append((label, latest[name]))
+        if self._lengthens and "seq_len" in latest:
+            shown.append(("length", latest["seq_len"]))
         horizons = sorted(name for name in latest if family(name) == "horizon")
         for name in horizons:
             label = "reach" + (f" {member(name)}" if len(horizons) > 1 else "")

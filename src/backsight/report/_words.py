@@ -108,7 +108,22 @@ def _learning(run: Run) -> str:
         learned = text_learning(loss, facts.get("baselines"))
     else:
         learned = number(loss)
-    return f"After {iteration + 1:,} iterations the validation loss is {learned}."
+    return f"After {iteration + 1:,} iterations the validation loss is {learned}.{_length(run)}"
+
+
+def _length(run: Run) -> str:
+    """Where a curriculum stands, if it is not at its end."""
+    config = run.info.get("config", {})
+    end = config.get("steps", config.get("seq_len"))
+    if not isinstance(end, int) or run.members("seq_len", profile=False) != ("seq_len",):
+        return ""
+    last = run.last("seq_len")[1]
+    if not last < end:
+        return ""
+    return (
+        f" Sequences had grown to {last:.0f} of {end} steps by then, and what is validated has "
+        f"{end}: it has yet to be trained on those."
+    )
 
 
 def _gradient(run: Run) -> str:

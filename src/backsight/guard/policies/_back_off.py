@@ -52,5 +52,3 @@ class BackOff(Policy):
                 guard.act(self, trouble.words, *lowered)
         elif rate.factor < 1.0 and guard.vitals.calm >= self.calm:
             rate.recover(2 ** (1 / self.calm), 2 ** (0.1 / self.calm))
-            if rate.factor == 1.0:
-                guard.act(self, "all has been calm", 1.0, 1.0)

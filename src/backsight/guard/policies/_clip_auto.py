@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipAuto"]
 
-LEAST = 0.01
+LEAST = 0.02
 """Of the weights: a step that is shorter is never too long."""
 
 MEMORY = 20
@@ -38,8 +38,8 @@ class ClipAuto(NormClip):
       run which has shown to be fragile is clipped near its median;
     * with plain SGD, from the first step on, the norm that would move all weights together by
       ``share`` of their norm, at the rate (over 1 - momentum) before any lowering. Where that
-      is the limit in a quarter of the steps or more, the rate is far too high, and the share
-      shrinks by 2 % a step, down to a hundredth of the weights.
+      is the limit in half of the steps or more, the rate is far too high, and the share shrinks
+      by 1 % a step, down to 2 % of the weights.
 
     Medians are not moved by a few wild norms, and a norm that is not finite is left out.
 
@@ -77,8 +77,8 @@ class ClipAuto(NormClip):
         share = max(self.share * self._tight, min(self.share, LEAST))
         far = share * self._reach(step.norm, guard)
         self._often += (float(far < min(usual, step.norm)) - self._often) / MEMORY
-        if self._often > 0.25:
-            self._tight *= 0.98
+        if self._often > 0.5:
+            self._tight *= 0.99
         elif self._tight < 1:
             self._tight = min(1.0, self._tight * 1.002)
         if usual <= far:

@@ -28,10 +28,10 @@ class Rollback(Policy):
 
     *Lost*: the loss has gone back half of the way to where it began, or stands half above that,
     for ten steps; three steps in a row are not finite or out of line; or nothing is learned, while
-    every step is a tenth of the weights or hardly any gradient is left. The rate is multiplied by
+    steps are large beside the weights or hardly any gradient is left. The rate is multiplied by
     ``factor``, and by ``factor`` once more for each time this comes again soon; from the second
-    time on an older snapshot is taken, too. After ``attempts`` without a new good snapshot in between the training stops with
-    an error, on the last good weights.
+    time on an older snapshot is taken, too. After ``attempts`` without a new good snapshot in
+    between the training stops with an error, on the last good weights.
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
     levanter#391; the rest Backsight.
