@@ -78,7 +78,10 @@ def test_stepwise_doubles_and_is_cut_off_at_the_end() -> None:
 
 def test_stepwise_always_grows_by_a_step_at_least() -> None:
     length = StepwiseLength(5, 1, every=1, growth=1.01)
-    seen = [(length.see(1.0), length.length)[1] for _ in range(5)]
+    seen = []
+    for _ in range(5):
+        length.see(1.0)
+        seen.append(length.length)
     assert seen == [2, 3, 4, 5, 5]
 
 

@@ -193,7 +193,7 @@ def test_adaptive_lengths_grow_with_what_is_learned(
 
 def test_a_task_begins_with_what_it_can_be_asked(small: dict[str, Any]) -> None:
     """An echo of 12 steps back makes no sense in 10."""
-    echo = {"steps": 30, "lag": 12, "symbols": 3}
+    echo: dict[str, Any] = {"steps": 30, "lag": 12, "symbols": 3}
     run = train(MemoryEcho(**small, **echo, curriculum="stepwise"))
     assert 12 < run["seq_len"][0] < 30
 

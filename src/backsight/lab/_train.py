@@ -118,7 +118,7 @@ def _conduct(
         "curriculum": curriculum,
     }
     # A guard's snapshots hold what is a process's own: random numbers, carried state.
-    own = {"random": Generators(fabric.device), "hidden": hidden, "guard": guard}
+    own: dict[str, Any] = {"random": Generators(fabric.device), "hidden": hidden, "guard": guard}
     parts = Parts(
         fabric,
         shared={name: part for name, part in shared.items() if part is not None},
