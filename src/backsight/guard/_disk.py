@@ -7,10 +7,9 @@ back what the guard knows: weights, optimizer, whatever goes along, and the guar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from backsight.errors import RunError
 from backsight.guard._checkpoint import Checkpoints
+from backsight.guard._step import first_process
 
 if TYPE_CHECKING:
     from backsight.guard._guard import Guard
@@ -40,7 +39,7 @@ class Disk:
         """
         due = self._count % EVERY == 0
         self._count += 1
-        if due and _is_first():
+        if due and first_process():
             self._checkpoints.save(guard.iteration, {"guard": guard.state_dict()})
 
     def resume(self, guard: "Guard") -> int | None:
@@ -62,8 +61,3 @@ class Disk:
         guard.load_state_dict(state)
         guard.snapshots.go_back(len(guard.snapshots.taken) - 1)
         return guard.iteration
-
-
-def _is_first() -> bool:
-    there = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not there or torch.distributed.get_rank() == 0

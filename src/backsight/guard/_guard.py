@@ -123,10 +123,9 @@ class Guard:
         self._updates: Updates | None = None
         self._every = every
         self._told_of_closure = False
-        along = dict(along or {})
-        self._has_data = "data" in along
+        self._has_data = "data" in (along or {})
         self.snapshots = Snapshots(
-            model, optimizers, along, keep=snapshots, memory=memory, rng=self._has_data
+            model, optimizers, along or {}, keep=snapshots, memory=memory, rng=self._has_data
         )
         self._disk = None if folder is None else Disk(folder)
         self._handles: list[RemovableHandle] = []
