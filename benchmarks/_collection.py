@@ -103,7 +103,7 @@ def collect(
         (case.key, seed, cache / f"{case.key}-{seed}")
         for case in cases
         if half in (None, case.half)
-        for seed in SEEDS[case.half][: 1 if quick else None]
+        for seed in SEEDS[case.draw][: 1 if quick else None]
     ]
     with ProcessPoolExecutor(workers, get_context("spawn"), _quiet) as pool:
         yield from pool.map(_make, todo)

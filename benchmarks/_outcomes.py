@@ -203,6 +203,19 @@ def overwritten(n: Numbers) -> str:
     return "" if end > 0.7 else f"it learned, to {end:.2f} of where it began"
 
 
+def grew(n: Numbers) -> str:
+    """Steps of 50 iterations are 2 % of the weights, and three times those of any 50 before."""
+    with np.errstate(all="ignore"):
+        moved = n["update_norms"] / n["weight_norms"]
+    weights = ["weight" in str(name) for name in n["names"]]
+    middle = np.median(np.nan_to_num(moved[:, weights], nan=np.inf), axis=1)
+    if len(middle) < 100:
+        return "it is too short"
+    steps = np.median(np.lib.stride_tricks.sliding_window_view(middle, 50), axis=1)
+    lowest = np.minimum.accumulate(np.where(steps > 0, steps, np.inf))
+    return "" if ((steps > 0.02) & (steps > 3 * lowest)).any() else "steps did not grow"
+
+
 def made(n: Numbers) -> str:
     """How it was made says all."""
     return ""
@@ -235,13 +248,13 @@ def _kind(
 
 PIECES = "201 203 204"
 """Not finite, divergence, collapse: training that goes to pieces."""
-ABOUT = "102 103 104 202 205 206 302 404 405"
+ABOUT = "102 103 104 202 205 206 207 302 404 405"
 """What one sees of it on the way there and afterwards."""
 
 KINDS: dict[str, Kind] = {
     HEALTHY: _kind("", "", learned),
     "vanishing": _kind("101", "301 302", faded),
-    "exploding": _kind(PIECES, ABOUT, lost, "102 201 203 206"),
+    "exploding": _kind(PIECES, ABOUT, lost, "102 201 203 206 207"),
     "collapse": _kind(PIECES, ABOUT, lost, "204"),
     "drift": _kind("103", "102", drifted),
     "saturation": _kind("104", "101 102 302 405", flat),
@@ -252,7 +265,7 @@ KINDS: dict[str, Kind] = {
     "detached": _kind("401", "302", made),
     "frozen": _kind("402", "302", made),
     "clip too tight": _kind("403", "302 405", strangled),
-    "updates too large": _kind("404", f"{PIECES} 102 104 202 205 302", overwritten),
+    "updates too large": _kind("404", f"{PIECES} 102 104 202 205 207 302", overwritten),
     "updates too small": _kind("302 405", "", unmoved, "405"),
     "data not finite": _kind("406", "201", made),
     "data constant": _kind("407", "101 302 402 405", made),
@@ -287,7 +300,9 @@ def facts(n: Numbers) -> frozenset[str]:
          for name, values in n.items()}
         for at in range(0, max(1, len(n["loss"]) - 29), 10)
     ]  # fmt: skip
-    whole = {"BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None}
+    whole = {
+        "BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None, "BS207": not grew(n),
+    }  # fmt: skip
     local = {
         "BS103": drifted, "BS104": flat, "BS403": strangled,
     }  # fmt: skip

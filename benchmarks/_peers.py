@@ -45,7 +45,7 @@ LOST = "exploding, collapse"
 
 CLAIMS: dict[str, Claim] = {
     "vanishing": _claim("vanishing", "short-term, saturation", "101"),
-    "exploding": _claim(LOST, "updates too large, data not finite", "102 201 203 204 206"),
+    "exploding": _claim(LOST, "updates too large, data not finite", "102 201 203 204 206 207"),
     "not finite": _claim("data not finite", LOST, "201 406"),
     "spike": _claim("spike", f"{LOST}, oscillation, data not finite, updates too large", "202"),
     "saturation": _claim("saturation", f"{LOST}, updates too large", "104"),

@@ -1,4 +1,4 @@
-"""Sequences of the collection beside ``backsight.tasks``: text, waves, sums, noise."""
+"""Sequences of the collection beside ``backsight.tasks``: text, waves, sums, noise, chaos."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backsight.tasks import Corpus, Split, Streams, read_corpus, split_text
 
-__all__ = ["Flowing", "Noise", "Same", "Sums", "Text", "Waves"]
+__all__ = ["Chaos", "Flowing", "Majority", "Noise", "Same", "Sums", "Text", "Waves"]
 
 Arrays = tuple[NDArray[np.float32], NDArray[Any]]
 
@@ -174,3 +174,48 @@ class Same:
         """``(B, T, 2)`` and ``(B,)``."""
         x = np.full((size, self.steps, 2), self.value, np.float32)
         return x, rng.integers(0, 3, size)
+
+
+@dataclass(frozen=True)
+class Majority:
+    """Whether more of the inputs were +1 than −1: it takes counting."""
+
+    steps: int = 41
+    every_step: bool = False
+
+    inputs = 1
+    outputs = 2
+    kind = "classes"
+    lag = None
+    baseline = math.log(2)
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 1)`` and ``(B,)``; the number of steps is odd, so that there is an answer."""
+        x = rng.choice(np.array([-1, 1], np.float32), (size, self.steps | 1, 1))
+        return x, (x.sum((1, 2)) > 0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Chaos:
+    """The next value of the logistic map, seen through some noise."""
+
+    steps: int = 30
+    rate: float = 3.8
+    noise: float = 0.0
+
+    inputs = 1
+    outputs = 1
+    kind = "value"
+    every_step = True
+    lag = None
+    baseline = None
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """``(B, T, 1)`` twice, between −1 and 1 without the noise."""
+        y = np.empty((size, self.steps + 1))
+        y[:, 0] = rng.uniform(0.1, 0.9, size)
+        for t in range(self.steps):
+            y[:, t + 1] = self.rate * y[:, t] * (1 - y[:, t])
+        y = 2 * y - 1 + self.noise * rng.standard_normal(y.shape)
+        both = y.astype(np.float32)[..., None]
+        return both[:, :-1], both[:, 1:]

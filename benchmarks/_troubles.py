@@ -11,12 +11,33 @@ from numpy.typing import NDArray
 from _training import Arrays, Loop, Task
 
 __all__ = [
-    "Constant", "Growing", "Padded", "Small", "Widened", "growing_weights", "huge_step",
-    "missing", "rates", "silent_after", "wrong_targets",
+    "Constant", "Growing", "Padded", "Small", "Widened", "at", "gradual", "growing_weights",
+    "huge_step", "missing", "raised", "rates", "silent_after", "warm", "wrong_targets",
 ]  # fmt: skip
 
 Meddle = Callable[[Loop, int], None]
 Spoil = Callable[[NDArray[np.float32], NDArray[Any], int], Arrays]
+
+
+def at(seed: int) -> int:
+    """When trouble comes: after a while, with each seed at another time, never in a sample."""
+    when = 221 + 37 * seed % 150
+    return when + (when % 10 == 0)
+
+
+def gradual(start: float, factor: float, since: int) -> Callable[[int], float]:
+    """A learning rate that is multiplied in every iteration from some iteration on."""
+    return lambda iteration: start * factor ** max(0, iteration - since)
+
+
+def raised(usual: float, high: float, when: int) -> Callable[[int], float]:
+    """Another learning rate from some iteration on."""
+    return lambda iteration: usual if iteration < when else high
+
+
+def warm(high: float, until: int) -> Callable[[int], float]:
+    """A learning rate that begins near zero."""
+    return lambda iteration: high * min(1.0, (iteration + 1) / until)
 
 
 def rates(of: Callable[[int], float]) -> Meddle:

@@ -19,6 +19,7 @@ from _cases import CASES, SEEDS, Case
 from _collection import Labelled, make
 from _outcomes import KINDS, facts, label, levels, when_lost
 from _scores import Said, by_kind, by_question, false_alarms, leads, macro, wrong_alarms
+from _sources import Chaos, Majority
 from _training import train
 from backsight.diagnosis import RULES, diagnose
 
@@ -72,14 +73,23 @@ def changed(name: str, at: int, value: float) -> dict[str, Any]:
 # -- the collection ----------------------------------------------------------------------------
 
 
-def test_both_halves_hold_every_kind_and_share_no_setting() -> None:
-    for half in SEEDS:
-        assert {c.made_for for c in CASES if c.half == half} == set(KINDS)
-    assert not set(SEEDS["fit"]) & set(SEEDS["held-out"])
+def test_every_draw_holds_every_kind_and_shares_no_setting_with_another() -> None:
+    assert {c.draw for c in CASES} == set(SEEDS)
     assert len({c.key for c in CASES}) == len(CASES)
-    plans = {half: [repr(c.of(5)) for c in CASES if c.half == half] for half in SEEDS}
-    assert not set(plans["fit"]) & set(plans["held-out"])
-    assert all(len(SEEDS[half]) >= 3 for half in SEEDS)
+    seeds = [seed for draw in SEEDS.values() for seed in draw]
+    assert len(set(seeds)) == len(seeds)
+    plans: list[str] = []
+    for draw in SEEDS:
+        assert {c.made_for for c in CASES if c.draw == draw} == set(KINDS)
+        mine = {repr(c.of(5)) for c in CASES if c.draw == draw}
+        assert not mine & set(plans)
+        plans += mine
+        assert len(SEEDS[draw]) >= 3
+
+
+def test_the_last_draw_alone_is_held_out() -> None:
+    for c in CASES:
+        assert c.half == ("held-out" if c.draw == max(SEEDS) else "fit")
 
 
 def test_every_code_that_is_expected_is_a_rules() -> None:
@@ -92,7 +102,7 @@ def test_every_code_that_is_expected_is_a_rules() -> None:
 
 
 def test_the_same_seed_makes_the_same_run(tmp_path: Path) -> None:
-    chosen = case("held-out-spike-one-huge-step")
+    chosen = case("2-spike-one-huge-step")
     plan = replace(chosen.of(3), iterations=60)
     first, again, other = (
         train(plan, seed, tmp_path / name) for name, seed in (("a", 3), ("b", 3), ("c", 4))
@@ -109,7 +119,7 @@ def test_the_same_seed_makes_the_same_run(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_beside_the_run_agrees_with_it(tmp_path: Path) -> None:
-    plan = replace(case("fit-clip-too-tight-waves").of(0), iterations=20)
+    plan = replace(case("1-clip-too-tight-waves").of(0), iterations=20)
     kept = train(plan, 0, tmp_path / "a")
     run = backsight.Run(tmp_path / "a" / "run")
     for name in ("loss", "grad_norm", "grad_norm_applied"):
@@ -119,8 +129,8 @@ def test_what_is_kept_beside_the_run_agrees_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "seed", "kind"),
     [
-        ("held-out-exploding-gain-6", 201, "exploding"),
-        ("fit-data-not-finite-waves", 1, "data not finite"),
+        ("2-exploding-gain-6", 201, "exploding"),
+        ("1-data-not-finite-waves", 1, "data not finite"),
     ],
 )
 def test_cheap_runs_come_out_as_they_were_made(
@@ -179,6 +189,33 @@ def test_facts_beside_a_failure() -> None:
     assert facts(changed("state_end", 100, 2.0)) == {"BS103"}
     assert facts(changed("grad_norm_applied", 100, 1e-3)) == {"BS403"}
     assert "BS201" in facts(changed("loss", 100, math.inf))
+    steps = np.full((N, 3), 1e-3)
+    steps[100:] = 0.05
+    assert facts(numbers(update_norms=steps)) == {"BS207"}
+    steps[:100] = 0.02  # large from the beginning, and not three times that afterwards
+    assert facts(numbers(update_norms=steps)) == frozenset()
+
+
+# -- where batches come from -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [20, 21])
+def test_a_majority_is_what_a_count_says(steps: int) -> None:
+    x, y = Majority(steps).batch(64, np.random.default_rng(0))
+    assert x.shape == (64, 21, 1)  # an even number might end in a draw
+    assert set(np.unique(x)) == {-1.0, 1.0}
+    counts = [sum(1 if value > 0 else -1 for value in row[:, 0]) for row in x]
+    assert y.tolist() == [int(count > 0) for count in counts]
+
+
+def test_chaos_follows_its_map() -> None:
+    x, y = Chaos(30, 3.8).batch(8, np.random.default_rng(0))
+    assert x.shape == y.shape == (8, 30, 1)
+    u = (x.astype(float) + 1) / 2
+    np.testing.assert_allclose(y, 2 * 3.8 * u * (1 - u) - 1, atol=1e-6)
+    np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
+    noisy, _ = Chaos(30, 3.8, 0.1).batch(8, np.random.default_rng(0))
+    assert 0.05 < float((noisy - x).std()) < 0.2
 
 
 # -- the rules of others -----------------------------------------------------------------------
@@ -286,16 +323,16 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
 @pytest.mark.parametrize(
     ("start", "seed"),
     [
-        ("held-out-healthy-near-drift", 103),
-        ("held-out-healthy-near-exploding:-momentum", 103),
-        ("held-out-vanishing-order-100,-LSTM", 103),
-        ("held-out-saturation-input", 103),
-        ("held-out-exploding-rate-2", 103),
-        ("held-out-spike-a-batch", 103),
-        ("held-out-detached-two", 103),
-        ("held-out-frozen-input", 103),
-        ("held-out-clip-too-tight-waves", 103),
-        ("held-out-data-constant-ones", 103),
+        ("2-healthy-near-drift:-tanh", 103),
+        ("2-healthy-near-exploding:-momentum", 103),
+        ("2-vanishing-order-100,-LSTM", 103),
+        ("2-saturation-input", 103),
+        ("2-exploding-rate-2", 103),
+        ("2-spike-a-batch", 103),
+        ("2-detached-two", 103),
+        ("2-frozen-input", 103),
+        ("2-clip-too-tight-waves", 103),
+        ("2-data-constant-ones", 103),
     ],
 )
 def test_held_out_runs_get_the_verdict_of_their_label(

@@ -26,6 +26,7 @@ from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
+from backsight.diagnosis.rules._runaway import GrowingSteps
 from backsight.diagnosis.rules._saturation import Saturation
 from backsight.diagnosis.rules._short_term import ShortTerm
 from backsight.diagnosis.rules._spike import LossSpike
@@ -113,6 +114,20 @@ def ratios(weight: float, count: int = 10) -> Series:
     return {"update_ratio/w": values, "update_ratio/v": values, "update_ratio/bias": values}
 
 
+def asked(losses: Sequence[float], lengths: Sequence[int], times: int = 3) -> Series:
+    """The loss by context, every 50 iterations."""
+    return {
+        "context_loss": every(50, [losses] * times, 50),
+        "context_length": every(50, [lengths] * times, 50),
+    }
+
+
+def growing(ratio: float, usual: float = 0.005) -> Series:
+    """Steps that become smaller for ten samples, and then are of that size."""
+    values = every(10, [0.05] * 3 + [usual] * 8 + [ratio] * 9)
+    return {"update_ratio/w": values, "update_ratio/v": values}
+
+
 def clipped(factor: float, count: int = 120, free: int = 0) -> Series:
     applied = [factor] * count
     for i in range(free):
@@ -167,17 +182,17 @@ CASES = [
     ),
     Case(
         "BS103",
-        {"hidden_norm/rnn": every(10, [GROWS] * 5)}, 20, 3,
-        {"hidden_norm/rnn": every(10, [GROWS + 3.5] * 5)},  # 10 → 18: 1.8 times … see below
-        {"hidden_norm/rnn": every(10, [LEVELS] * 5)},
+        {"hidden_norm/rnn": every(10, [GROWS] * 25)}, 190, 6,
+        {"hidden_norm/rnn": every(10, [GROWS + 3.5] * 25)},  # 10, 14, 18: 1.8 times
+        {"hidden_norm/rnn": every(10, [LEVELS] * 25)},
         "rnn", {"second quarter": 6.5, "third quarter": 10.5, "last quarter": 14.5},
     ),
     Case(
         "BS104",
-        {"saturation/rnn": every(10, [0.7] * 5)}, 20, 3,
-        {"saturation/rnn": every(10, [0.6] * 5)},
+        {"saturation/rnn": every(10, [0.9] * 5)}, 20, 3,
+        {"saturation/rnn": every(10, [0.85] * 5)},
         {"saturation/rnn": every(10, [0.1] * 5), "saturation/rnn.forget": every(10, [0.9] * 5)},
-        "rnn", {"share saturated": 0.7, "limit": 0.6},
+        "rnn", {"share saturated": 0.9, "limit": 0.85},
     ),
     Case(
         "BS105",
@@ -231,13 +246,15 @@ CASES = [
         "", {"gradient times usual": pytest.approx(8, rel=0.05)},
     ),
     Case(
+        "BS207", growing(0.04), 130, 7, growing(0.02),
+        {**growing(0.001), "update_ratio/bias": every(10, [1e-3] * 10 + [1.0] * 10)},
+        "", {"update ratio": 0.04, "lowest": 0.005, "times": pytest.approx(8)},
+    ),
+    Case(
         "BS301",
-        {"context_loss": {50: [3.0, 2.0, 1.0, 1.0, 1.0]},
-         "context_length": {50: [1, 2, 4, 8, 64]}}, 50, 1,
-        {"context_loss": {50: [3.0, 2.9, 2.8, 2.7, 2.6]},
-         "context_length": {50: [1, 2, 4, 8, 64]}},
-        {"context_loss": {50: [3.0, 2.0, 1.5, 1.2, 1.0, 1.0]},
-         "context_length": {50: [1, 2, 4, 8, 32, 64]}},
+        asked([3.0, 2.0, 1.0, 1.0, 1.0], [1, 2, 4, 8, 64]), 150, 1,
+        asked([3.0, 2.9, 2.8, 2.7, 2.6], [1, 2, 4, 8, 64]),
+        asked([3.0, 2.0, 1.5, 1.2, 1.0, 1.0], [1, 2, 4, 8, 32, 64]),
         "", {"usable context": 4, "needed lag": 50}, Facts(lag=50),
     ),
     Case(
@@ -256,7 +273,7 @@ CASES = [
     ),
     Case(
         "BS401",
-        {"reach/rnn": every(10, [[1, 0.5, 0.25, 0, 0]] * 4)}, 10, 3,
+        {"reach/rnn": every(10, [[1, 0.5, 0.25, 0, 0]] * 5)}, 20, 3,
         {"reach/rnn": every(10, [[1, 0.5, 0.25, 1e-30, 0]] * 4)},
         {"reach/rnn": every(10, [REACHES] * 4)},
         "rnn", {"last lag with a gradient": 2, "lags": 5}, severity="error",
@@ -294,8 +311,6 @@ CASES = [
         "rnn", {"spread": 0.0}, severity="error",
     ),
 ]  # fmt: skip
-# GROWS + 3.5 is 10, 14, 18: the last is more than 1.5 times the second. One more step is not.
-CASES[2].near = {"hidden_norm/rnn": every(10, [GROWS + 9.5] * 5)}  # 16, 20, 24: 1.5 times
 IDS = [case.code for case in CASES]
 
 
@@ -349,11 +364,11 @@ def test_names_with_a_label_judge_alike(case: Case) -> None:
     """``loss/Judge``, ``reach/Judge.rnn``: the second model of a process."""
     finding = the(verdict(case.code, labelled(case.sick, "Judge"), None, case.facts))
     assert (finding.iteration, finding.count) == (case.at, case.count)
-    if case.code not in ("BS201", "BS404", "BS405"):  # of these see below
+    if case.code not in ("BS201", "BS207", "BS404", "BS405"):  # see below
         assert finding.where == ("Judge" if not case.where else f"Judge.{case.where}")
 
 
-@pytest.mark.parametrize("code", ["BS201", "BS404", "BS405"])
+@pytest.mark.parametrize("code", ["BS201", "BS207", "BS404", "BS405"])
 def test_a_finding_names_its_model(code: str) -> None:
     """Where there are several; else nobody knows which one it is about."""
     case = next(c for c in CASES if c.code == code)
@@ -484,9 +499,17 @@ def test_patience_does_not_pass_in_values_that_are_not_finite() -> None:
 
 
 def test_states_that_are_not_finite_do_not_end_a_drift() -> None:
-    rows = [GROWS, GROWS, GROWS, GROWS * NAN, GROWS]
+    rows = [GROWS] * 20 + [GROWS * NAN, GROWS]
     finding = the(verdict("BS103", {"hidden_norm/rnn": every(10, rows)}))
-    assert (finding.iteration, finding.count, finding.over) == (20, 2, None)
+    assert (finding.iteration, finding.count, finding.over) == (190, 2, None)
+
+
+def test_a_state_that_learns_not_to_grow_and_a_random_walk_are_no_drift() -> None:
+    """Identity matrices begin so; what is added up without a bias grows like √t."""
+    begins = every(10, [GROWS] * 19 + [LEVELS] * 20)
+    assert verdict("BS103", {"hidden_norm/rnn": begins}).outcome == "healthy"
+    walks = every(10, [np.sqrt(np.arange(1.0, 65))] * 40)
+    assert verdict("BS103", {"hidden_norm/rnn": walks}).outcome == "healthy"
 
 
 def test_an_input_that_is_not_finite_does_not_end_a_constant_one() -> None:
@@ -600,12 +623,21 @@ def test_a_reach_that_overflows_is_an_explosion() -> None:
 
 @pytest.mark.parametrize(
     ("where", "share", "fires"),
-    [("rnn.l0", 0.61, True), ("rnn.l0.forget", 0.94, False), ("rnn.l0.forget", 0.96, True),
-     ("gru.update", 0.95, False), ("inputs", 0.61, True)],
+    [("rnn.l0", 0.86, True), ("rnn.l0.forget", 0.94, False), ("rnn.l0.forget", 0.96, True),
+     ("gru.update", 0.95, False), ("inputs", 0.86, True)],
 )  # fmt: skip
 def test_gates_may_be_open_or_shut(where: str, share: float, fires: bool) -> None:
     found = verdict("BS104", {f"saturation/{where}": every(10, [share] * 4)}).findings
     assert bool(found) == fires
+
+
+def test_less_saturation_has_to_last() -> None:
+    """Medians of three begin with the third sample; 25 of them end with the 27th."""
+    lasts = {"saturation/rnn": every(10, [0.7] * 28)}
+    finding = the(verdict("BS104", lasts))
+    assert (finding.iteration, finding.count, finding.evidence["limit"]) == (260, 2, 0.6)
+    early = {"saturation/rnn": every(10, [0.7] * 25 + [0.1] * 5 + [0.7] * 25)}
+    assert verdict("BS104", early).outcome == "healthy"
 
 
 def test_saturation_is_a_median_and_passes() -> None:
@@ -682,6 +714,13 @@ def test_a_spike_that_stays_says_so() -> None:
     assert finding.then == {"recovered": "not within 100 iterations"}
     finding = the(verdict("BS202", {"loss": [*wavy(100, 1.0), *wavy(50, 9.0)]}))
     assert finding.then == {"recovered": "not yet"}
+
+
+def test_a_loss_with_a_long_upper_tail_is_no_spike_where_tails_usually_end() -> None:
+    """Every eighth batch is a bad one: the spread of most does not know it, the tail does."""
+    losses = [4.0 if i % 8 == 7 else x for i, x in enumerate(wavy(160, 1.0))]
+    assert not verdict("BS202", {"loss": [9.0, *losses, 6.0, *losses]}).findings
+    assert verdict("BS202", {"loss": [9.0, *wavy(160, 1.0), 6.0, *losses]}).findings
 
 
 def test_two_spikes_are_one_finding_seen_twice() -> None:
@@ -825,21 +864,71 @@ def test_precursor_without_states_needs_a_larger_gradient() -> None:
         assert bool(found) == fires
 
 
+def test_precursor_is_silent_while_the_loss_falls() -> None:
+    """Where learning takes off states and gradients grow, too."""
+    series = chain(1.5, 8.0, count=200)
+    falls = [x - 0.01 * max(0, i - 140) for i, x in enumerate(series["loss"])]
+    assert not verdict("BS206", {**series, "loss": falls}).findings
+
+
 def test_precursor_is_silent_once_the_loss_has_gone() -> None:
     series = dict(chain(1.5, 8.0, after=0))
     series["loss"] = [*wavy(148), *[50.0] * 152]
     assert not verdict("BS206", series).findings
 
 
+def test_steps_that_only_become_smaller_do_not_grow_however_large() -> None:
+    falls = every(10, [0.5 * 0.9**i for i in range(40)])
+    assert verdict("BS207", {"update_ratio/w": falls}).outcome == "healthy"
+
+
+@pytest.mark.parametrize(("highest", "fires"), [(0.01, False), (0.05, True)])
+def test_a_warm_up_is_no_runaway_until_its_steps_are_large(highest: float, fires: bool) -> None:
+    rises = every(10, [highest * i / 30 for i in range(40)])
+    assert bool(verdict("BS207", {"update_ratio/w": rises}).findings) == fires
+
+
+@pytest.mark.parametrize(("falls", "fires"), [(0.005, True), (0.05, False)])
+def test_large_steps_that_pay_are_no_runaway(falls: float, fires: bool) -> None:
+    """Learning that takes off: steps and gradients grow, and the loss falls."""
+    loss = [4 * (1 + falls) - 4 * falls * max(0, i - 60) / 25 for i in range(200)]
+    assert bool(verdict("BS207", {"loss": loss, **growing(0.04)}).findings) == fires
+
+
+def test_weights_that_rested_say_nothing_of_steps() -> None:
+    rested = every(10, [0.0] * 8 + [0.05] * 20)
+    assert verdict("BS207", {"update_ratio/w": rested}).outcome == "healthy"
+
+
+def test_one_large_step_is_no_growth_and_growth_may_be_over() -> None:
+    large = {**growing(0.005)["update_ratio/w"], 140: 0.9, 150: 0.9}
+    assert not verdict("BS207", {"update_ratio/w": large}).findings
+    steps = every(10, [0.005] * 8 + [0.05] * 6 + [0.005] * 6)
+    one = verdict("BS207", {"update_ratio/w": steps})
+    assert one.outcome == "healthy"
+    assert (the(one).iteration, the(one).over) == (100, 160)
+
+
 def test_short_term_where_no_lag_is_known_asks_how_far_the_gradient_reaches() -> None:
     """Usable: 4 of 256, below 5 %. A gradient that reaches 80 steps is no reason for that."""
     losses, lengths = [3.0, 2.0, 1.0, 1.0, 1.0], [1, 2, 4, 64, 256]
-    series = {"context_loss": {500: losses}, "context_length": {500: lengths}}
+    series = asked(losses, lengths)
     near = np.where(np.arange(101) <= 3, 1.0, 1e-6)
     far = np.where(np.arange(101) <= 80, 1.0, 1e-6)
     assert verdict("BS301", series).findings
-    assert verdict("BS301", series | {"reach/rnn": {500: near}}).findings
-    assert not verdict("BS301", series | {"reach/rnn": {500: far}}).findings
+    assert verdict("BS301", {**series, "reach/rnn": {50: near}}).findings
+    assert not verdict("BS301", {**series, "reach/rnn": {50: far}}).findings
+
+
+def test_short_contexts_are_learned_first_and_twice_is_not_short_term() -> None:
+    lengths = [1, 2, 4, 8, 64]
+    early, later = [3.0, 2.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.8, 0.1]
+    between = [3.0, 3.0, 3.0, 3.0, 3.0]
+    for rows in ([early, early, later, early], [early, early, between, early]):
+        series = {
+            "context_loss": every(50, rows), "context_length": every(50, [lengths] * len(rows))
+        }  # fmt: skip
+        assert not verdict("BS301", series, facts=Facts(lag=50)).findings
 
 
 def test_a_model_that_learned_nothing_is_not_short_term() -> None:
@@ -853,9 +942,22 @@ def test_a_model_that_learned_nothing_is_not_short_term() -> None:
 def test_a_cut_may_be_a_silent_batch_once() -> None:
     cut, whole = [1, 0.5, 0, 0], [1, 0.5, 0.2, 0.1]
     assert not verdict("BS401", {"reach/rnn": every(10, [cut, whole] * 5)}).findings
-    one = verdict("BS401", {"reach/rnn": every(10, [cut, cut, cut, whole])})
-    assert (the(one).iteration, the(one).count, the(one).over) == (10, 2, 30)
+    one = verdict("BS401", {"reach/rnn": every(10, [cut, cut, cut, cut, whole])})
+    assert (the(one).iteration, the(one).count, the(one).over) == (20, 2, 40)
     assert one.outcome == "healthy"
+
+
+def test_a_cut_stays_at_its_place() -> None:
+    """ReLUs that fall silent stop the gradient too, each time elsewhere."""
+
+    def rows(*places: tuple[int, int]) -> Series:
+        return {"reach/rnn": every(10, [[1.0] * (c + 1) + [0.0] * (n - c - 1) for c, n in places])}
+
+    assert not verdict("BS401", rows((5, 20), (9, 20), (9, 20), (7, 20), (5, 20))).findings
+    assert verdict("BS401", rows((5, 20), (9, 20), (9, 20), (9, 20))).findings
+    # Windows of other lengths: cut at a lag, or at a step from the beginning.
+    assert verdict("BS401", rows((5, 20), (5, 30), (5, 25))).findings
+    assert verdict("BS401", rows((5, 20), (15, 30), (10, 25))).findings
 
 
 def test_frozen_waits_for_a_learning_rate_and_for_company() -> None:
@@ -932,10 +1034,11 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
     ("code", "rule"),
     [
         ("BS101", Vanishing(share=0.99)), ("BS102", Exploding(times=99.0)),
-        ("BS103", HiddenDrift(times=1.4)), ("BS104", Saturation(state=0.59)),
+        ("BS103", HiddenDrift(times=1.7)), ("BS104", Saturation(nearly=0.84)),
         ("BS105", WastedWindow(share=0.49)), ("BS202", LossSpike(share=0.05, sigmas=3.0)),
         ("BS203", Divergence(rise=0.1)), ("BS204", Collapse(share=0.6)),
         ("BS205", Oscillation(amplitude=0.04)), ("BS206", Precursor(gradient=2.5)),
+        ("BS207", GrowingSteps(ratio=0.019)),
         ("BS301", ShortTerm(share=1.5)), ("BS302", NoLearning(share=0.1)),
         ("BS303", Plateau(patience=400)), ("BS403", Clipping(factor=0.04)),
         ("BS404", LargeUpdates(ratio=0.09)), ("BS405", SmallUpdates(ratio=4e-5)),

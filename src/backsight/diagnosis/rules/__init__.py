@@ -14,6 +14,7 @@ from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
+from backsight.diagnosis.rules._runaway import GrowingSteps
 from backsight.diagnosis.rules._saturation import Saturation
 from backsight.diagnosis.rules._short_term import ShortTerm
 from backsight.diagnosis.rules._spike import LossSpike
@@ -35,6 +36,7 @@ RULES: tuple[type[Rule], ...] = (
     Collapse,
     Oscillation,
     Precursor,
+    GrowingSteps,
     ShortTerm,
     NoLearning,
     Plateau,

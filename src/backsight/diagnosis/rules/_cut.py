@@ -25,9 +25,10 @@ class Cut(Rule):
         "part of the same backward pass: the graph was cut there."
     )
     decided: ClassVar[str] = (
-        "R(k) falls from above 1e-20 to exactly 0 and stays there, in {samples:.0f} samples in a "
-        "row, in which not nearly all units are saturated (a slope of exactly 0) or silent (dead "
-        "ReLU)."
+        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or the same "
+        "step of the window in {samples:.0f} samples in a row, in which not nearly all units are "
+        "saturated (a slope of exactly 0) or silent. (ReLUs that happen to be silent stop the "
+        "gradient as well, now here and now there.)"
     )
     causes: ClassVar = (
         "state.detach(), .data or torch.no_grad() inside the loop over a sequence",
@@ -40,9 +41,11 @@ class Cut(Rule):
     )
     source: ClassVar[str] = "Backsight; a frequent question about truncated backpropagation"
 
-    samples: float = 2
+    samples: float = 3
     """In a row: a batch may happen to be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _place: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
+    """Where it was cut last, in steps back and in steps from the beginning."""
 
     def _see(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
@@ -56,7 +59,11 @@ class Cut(Rule):
                 self.ready = True
                 self.over(layer, now.iteration)
                 continue
-            self._row[layer] = self._row.get(layer, 0) + 1
+            place = cut, len(row) - cut
+            before = self._place.get(layer, place)
+            self._place[layer] = place
+            same = place[0] == before[0] or place[1] == before[1]
+            self._row[layer] = self._row.get(layer, 0) + 1 if same else 1
             if self._row[layer] < self.samples:
                 continue
             self.ready = True

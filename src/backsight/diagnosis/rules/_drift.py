@@ -22,8 +22,10 @@ class HiddenDrift(Rule):
     )
     decided: ClassVar[str] = (
         "The mean norm over the last quarter of the window is {times:g} times that over the "
-        "second quarter (the first is the way in from the initial state), and the third lies "
-        "between them, in {samples:.0f} samples in a row."
+        "second quarter (the first is the way in from the initial state), and from the "
+        "third to the last it grows by {onward:g} of the way from the second to the third, or "
+        "more: it does not level off. {samples:.0f} samples in a row. (In proportion to time is a "
+        "factor of 2.33, a random walk 1.53.)"
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is above 1, with ReLU or small states",
@@ -38,10 +40,12 @@ class HiddenDrift(Rule):
     )
     source: ClassVar[str] = "Backsight"
 
-    times: float = 1.5
-    """Over half a window."""
-    samples: float = 3
-    """In a row."""
+    times: float = 1.8
+    """Over half a window: between a random walk and growth in proportion to time."""
+    onward: float = 0.6
+    """Bounded states that fill up come to rest: theirs is below a half; steady growth is 1."""
+    samples: float = 20
+    """In a row: networks that begin as an identity grow at first, and learn not to."""
     least: float = 8
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -56,7 +60,12 @@ class HiddenDrift(Rule):
                 float(row[i * quarter : (i + 1) * quarter if i < 3 else None].mean())
                 for i in (1, 2, 3)
             )
-            growing = second > 0 and last > self.times * second and second < third < last
+            growing = (
+                second > 0
+                and last > self.times * second
+                and second < third
+                and last - third >= self.onward * (third - second)
+            )
             if not growing:
                 self._row[layer] = 0
                 self.over(layer, now.iteration)

@@ -14,12 +14,11 @@ NEWEST = 5
 """Values whose median is held against what was before."""
 
 
-ENOUGH = 60
-"""Values of the past that say what is usual: the first iterations are all unusual."""
-
-
 class _Rise:
-    """Whether a positive signal has risen above its own past, on a log scale."""
+    """Whether a positive signal has risen above its own past, on a log scale.
+
+    The past has to be full: the first iterations are all unusual.
+    """
 
     def __init__(self, past: int) -> None:
         self._past = Recent(past)
@@ -36,7 +35,7 @@ class _Rise:
     @property
     def height(self) -> float:
         """How far above the past the newest values are, as a natural logarithm; NaN too early."""
-        return self._new.median - self._past.median if len(self._past) >= ENOUGH else math.nan
+        return self._new.median - self._past.median if self._past.full else math.nan
 
     @property
     def sigmas(self) -> float:
@@ -66,8 +65,10 @@ class Precursor(Rule):
         "The median of the last 5 gradient norms is {gradient:g} times the median of the {past:.0f}"
         " before, and {sigmas:g} robust standard deviations of its logarithm above it; the same "
         "of a layer's hidden norm with {hidden:g} times, within {together:.0f} iterations; the "
-        "loss within {calm:g} deviations of usual. Without hidden norms (a loop over cells), the "
-        "gradient alone by {alone:g} times."
+        "loss within {calm:g} deviations of usual, and the median of its last 20 less than "
+        "{pays:g} of where it began below that of 50: where learning takes off, states and "
+        "gradients grow as well. Without hidden norms (a loop over cells), the gradient alone by "
+        "{alone:g} times."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius has grown past 1",
@@ -91,6 +92,8 @@ class Precursor(Rule):
     """Iterations between the two."""
     calm: float = 6.0
     """Robust standard deviations of the loss."""
+    pays: float = 0.025
+    """Of where the loss began: more, and what grows is learning."""
     alone: float = 30.0
     """What the gradient has to show by itself."""
     past: float = 100
@@ -128,6 +131,8 @@ class Precursor(Rule):
         spread = max(course.usual.spread, 0.02 * abs(course.usual.median))
         if not course.value <= course.usual.median + self.calm * spread:
             return  # the loss has gone: too late for a warning
+        if course.usual.median - course.level > self.pays * abs(course.began):
+            return  # it comes down fast
         if course.lost > 0.5 or course.level > course.start + abs(course.start):
             return  # it had gone before, and stands where it fell
         layers = {

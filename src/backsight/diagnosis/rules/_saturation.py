@@ -24,9 +24,10 @@ class Saturation(Rule):
         "so is every gradient that passes through."
     )
     decided: ClassVar[str] = (
-        "The share of states with |h| > 0.99 is above {state:g}, or the share of a gate's values "
-        "within 0.01 of an end above {gate:g} (open or shut gates are how an LSTM remembers, so "
-        "that takes nearly all of them); median of {samples:.0f} samples."
+        "The share of states with |h| > 0.99 is above {nearly:g}, or above {state:g} in "
+        "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end "
+        "above {gate:g} (open or shut gates are how an LSTM remembers, so that takes nearly all "
+        "of them); median of {samples:.0f} samples."
     )
     causes: ClassVar = (
         "a recurrent matrix, or an input, that is too large",
@@ -41,13 +42,18 @@ class Saturation(Rule):
     )
     source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis has half of the units"
 
+    nearly: float = 0.85
+    """So many units that hardly any is left to learn with."""
     state: float = 0.6
-    """Healthy GRUs have had half of their units there in their first iterations."""
+    """Of units, where it lasts."""
+    patience: float = 25
+    """Samples. Deep GRUs and RNNs have had 0.7 for 17 of them early on, and learned out of it."""
     gate: float = 0.95
     """Of a gate's values."""
     samples: float = 3
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     def _see(self, now: Sample) -> None:
         for where, share in now.numbers("saturation").items():
@@ -60,13 +66,18 @@ class Saturation(Rule):
             gate = last if last in GATES else ""
             limit = self.gate if gate else self.state
             if recent.median <= limit:
+                self._row[where] = 0
                 self.over(where, now.iteration)
+                continue
+            self._row[where] = self._row.get(where, 0) + 1
+            slow = bool(gate) or recent.median <= self.nearly
+            if not gate and slow and self._row[where] < self.patience:
                 continue
             what = f"the values of the {gate} gate of {layer}" if gate else f"the units of {where}"
             self.found(
                 where,
                 now.iteration,
                 f"{percent(recent.median)} of {what} are saturated",
-                {"share saturated": recent.median, "limit": limit},
+                {"share saturated": recent.median, "limit": limit if slow else self.nearly},
                 signals=(f"saturation/{where}",),
             )

@@ -48,8 +48,8 @@ class ShortTerm(Rule):
     window: float = 0.05
     """Of the longest context."""
 
-    times: float = 1
-    """In a row; more where it is asked for often: on its way every model uses a little first."""
+    times: float = 3
+    """In a row: on its way every model uses a little first."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
@@ -74,6 +74,7 @@ class ShortTerm(Rule):
             gain = float(row[0] - row[-1])
             # Something was learned, or there is nothing that could be called short-term.
             if gain <= 0.02 * abs(float(row[0])):
+                self._row.pop(member, None)
                 self.over(member, now.iteration)
                 continue
             lag = now.facts.lag

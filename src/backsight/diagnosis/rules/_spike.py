@@ -36,7 +36,8 @@ class LossSpike(Rule):
     )
     decided: ClassVar[str] = (
         "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
-        "(1.4826 times the median absolute deviation), or three in a row by {row:g}, and by "
+        "(1.4826 times the median absolute deviation) and {tail:g} times as far as a tenth of the "
+        "50 before it are, or three in a row above by {row:g} deviations; and by "
         "{share:g} of what had been learned so far (at least {least:g} of where the loss began). "
         "Recovered when the median of five is back, within {patience:.0f} iterations."
     )
@@ -59,6 +60,8 @@ class LossSpike(Rule):
 
     sigmas: float = 10.0
     """Above what the noise of a small batch does once in 10,000 iterations."""
+    tail: float = 10.0
+    """Losses of small batches are skewed: their own upper tail is what a spike must leave."""
     row: float = 5.0
     """The same of three in a row: noise does not do that."""
     share: float = 0.3
@@ -92,7 +95,8 @@ class LossSpike(Rule):
             spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
             row = min(value, *usual.last(2)) - middle
             lasts = row > self.share * worth and row > self.row * spread
-            if rise <= self.sigmas * spread and not lasts:
+            tail = usual.quantile(0.9) - usual.median
+            if rise <= max(self.sigmas * spread, self.tail * tail) and not lasts:
                 continue
             finding = self.found(
                 member,

@@ -4,7 +4,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backsight.report._thin import Thinned
-from backsight.report.figures._style import ALARM, COLOURS, add_series, empty, figure, log_axis
+from backsight.report.figures._style import (
+    ALARM,
+    COLOURS,
+    add_series,
+    empty,
+    figure,
+    log_axis,
+    wide_range,
+)
 from backsight.signals import Run, member
 
 __all__ = ["pace"]
@@ -14,7 +22,7 @@ LINES = 40
 
 
 def pace(run: Run) -> go.Figure:
-    """Every optimizer's rate on a log axis; a line at each rollback, a dot where others acted."""
+    """Every optimizer's rate; a line at each rollback, a dot where any policy acted."""
     names = run.members("lr", profile=False)
     if not names:
         return empty("no learning rate was recorded in this run")
@@ -23,7 +31,10 @@ def pace(run: Run) -> go.Figure:
     for number, name in enumerate(names):
         label = f"rate {member(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
-    log_axis(fig, drawn)
+    if wide_range(drawn, ratio=10):
+        log_axis(fig, drawn)
+    else:
+        fig.update_yaxes(rangemode="tozero")
     for number, name in enumerate(run.members("act_before", profile=False)):
         at = run.series(name).iterations
         label = member(name).rpartition(".")[2]

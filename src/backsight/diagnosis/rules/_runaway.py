@@ -1,0 +1,101 @@
+"""BS207: steps that grow against the weights, long before the loss goes."""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis.rules._updates import MIDDLE, matrices, middle_of
+
+__all__ = ["GrowingSteps"]
+
+
+@dataclass
+class GrowingSteps(Rule):
+    """In healthy training they become smaller; these have turned round."""
+
+    code: ClassVar[str] = "BS207"
+    title: ClassVar[str] = "steps grow"
+    severity: ClassVar = "warning"
+    reads: ClassVar = ("update_ratio",)
+    also: ClassVar = ("loss",)
+    meaning: ClassVar[str] = (
+        "Steps become smaller against the weights as training goes on: weights grow, gradients "
+        "shrink. Here they have become larger again, and are large: training is on its way to "
+        "the edge where a step undoes what the last ones learned. The loss often still falls."
+    )
+    decided: ClassVar[str] = (
+        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, is above "
+        "{ratio:g} and {times:g} times the lowest that this median has been in the run, and over "
+        "those samples the loss has not come down by {pays:g} of where it began: while it does, "
+        "as in a warm-up or where learning takes off, large steps pay."
+    )
+    causes: ClassVar = (
+        "a learning rate that rises: a warm-up to too high a rate, a schedule with a wrong sign",
+        "gradients that grow: a recurrent matrix on its way to exploding",
+        "momentum that builds up",
+        "weight decay that eats the weights",
+    )
+    remedies: ClassVar = (
+        "look at the learning rate's curve; end its rise where the ratio passes 0.01",
+        "lower the learning rate by 2 to 3 now",
+        "clip the gradient's norm at about its median while it was healthy",
+    )
+    source: ClassVar[str] = (
+        "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
+        "(benchmarks/detection.py); a common aim is 1e-3"
+    )
+
+    times: float = 3.0
+    """Noise moves a median of five by less than twice; a rate that restarts, by more."""
+    ratio: float = 0.02
+    """Growth far below that is a warm-up: healthy steps are about a thousandth."""
+    pays: float = 0.08
+    """Of where the loss began: before a collapse it has hardly come down any more."""
+    samples: float = 5
+    """Whose median counts."""
+    _recent: Recent | None = field(default=None, init=False, repr=False)
+    _lowest: float = field(default=0.0, init=False, repr=False)
+    """Of the medians; 0 while there is none."""
+    _levels: deque[float] = field(default_factory=deque, init=False, repr=False)
+    """Of the loss: at this sample, and as many samples before."""
+
+    def _see(self, now: Sample) -> None:
+        ratios = matrices(now)
+        if not ratios or not self.finite(now.label, *ratios.values()):
+            return
+        self._recent = self._recent or Recent(int(self.samples))
+        self._recent.add(middle_of(ratios))
+        self._look(now)
+        if not self._recent.full:
+            return
+        self.ready = True
+        level = self._recent.median
+        if level > 0 and (level < self._lowest or not self._lowest):
+            self._lowest = level  # weights that rest say nothing of steps
+        if level <= max(self.ratio, self.times * self._lowest) or self._pays(now):
+            self.over(now.label, now.iteration)
+            return
+        self.found(
+            now.label,
+            now.iteration,
+            f"a step moves {MIDDLE} by more than {short(level)} of their norm, "
+            f"{short(level / self._lowest)} times the least it has been",
+            {"update ratio": level, "lowest": self._lowest, "times": level / self._lowest},
+            signals=tuple(f"update_ratio/{name}" for name in ratios),
+        )
+
+    def _look(self, now: Sample) -> None:
+        """Where the loss stands, if there is one."""
+        course = now.courses.get(now.label)
+        self._levels.append(course.level if course else math.nan)
+        if len(self._levels) > self.samples + 1:
+            self._levels.popleft()
+
+    def _pays(self, now: Sample) -> bool:
+        """Whether the loss comes down fast; not so where nothing is known of it."""
+        course = now.courses.get(now.label)
+        fallen = self._levels[0] - self._levels[-1]
+        return course is not None and fallen > self.pays * abs(course.began)
