@@ -153,8 +153,7 @@ class Guard:
         Raises:
             GuardError: the limit on attempts is reached; the weights are the last good ones.
         """
-        self._loss = loss
-        self._step = None
+        self._loss, self._step = loss, None
         self._stepped.clear()
         try:
             for optimizer in self.optimizers:

@@ -23,8 +23,7 @@ def policies_from(words: str) -> list[Policy]:
     ``name:setting=value:setting=value`` any of its settings.
 
     Raises:
-        SettingError: a policy or a setting is unknown, its value makes no sense, or two policies
-            contradict each other.
+        SettingError: a policy or a setting is unknown, or its value makes no sense.
     """
     found: list[Policy] = []
     for word in filter(None, (part.strip() for part in words.split(","))):
@@ -32,7 +31,6 @@ def policies_from(words: str) -> list[Policy]:
     if not found:
         names = ", ".join(["safe", *(kind.name for kind in POLICIES)])
         raise SettingError(f"a guard needs policies: some of {names}")
-    check_together(found)
     return found
 
 

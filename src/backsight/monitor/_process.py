@@ -19,7 +19,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
 from backsight.errors import SettingError
-from backsight.guard import Guard, policies_from
+from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._outbox import Sink
 from backsight.monitor._schedule import Every
@@ -116,7 +116,7 @@ class ProcessMonitor:
     ) -> None:
         check_settings(None, every, budget, sequences, None)
         if guard is not None:
-            policies_from(guard)
+            check_together(policies_from(guard))  # now, not at the first optimizer
         self.kinds: set[str] = set()
         """Classes of the innermost modules that have run in it."""
         self._recorder = recorder
