@@ -157,7 +157,7 @@ def test_momentum_is_off_at_first_and_on_afterwards() -> None:
 def test_snapshots_are_bounded_in_number_and_bytes(memory: int, expected: int) -> None:
     model = net()
     guard = Guard(model, adam(model), Skip(), snapshots=3, every=5, memory=memory)
-    drive(guard, [1.0] * 60)
+    drive(guard, [0.98**n for n in range(60)])
     taken = [snapshot["iteration"] for snapshot in guard.snapshots.taken]
     assert taken == [45, 50, 55][-expected:]
 
@@ -199,8 +199,8 @@ def test_every_rate_is_lowered_and_comes_back_slowly() -> None:
     guard = Guard(model, optimizer, Rollback(), Skip(), BackOff(calm=20))
     drive(guard, [1.0] * 30 + [math.nan] * 3)
     factors = []
-    for _ in range(400):
-        drive(guard, [1.0])
+    for n in range(400):
+        drive(guard, [0.99**n])
         factors.append(guard.rate.factor)
     assert factors[0] == 0.5
     rises = [b / a for a, b in pairwise(factors)]

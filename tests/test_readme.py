@@ -14,7 +14,7 @@ from backsight.signals import CATALOGUE, Run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARY, PROBE, OWN_LOOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LIBRARY, PROBE, OWN_LOOP, GUARDED = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_library_example_runs(
@@ -52,6 +52,20 @@ def test_the_loop_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run.status == "finished"
     assert {"loss", "grad_norm", "grad_norm_applied", "hidden_norm_mean/gru.l0"} <= set(run.names)
     assert len(run["loss"]) == 3
+
+
+def test_the_guarded_loop_runs() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1)
+    bad = torch.full((2, 3), torch.nan)
+    names = {
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "criterion": nn.MSELoss(),
+        "batches": [(x, torch.randn(2, 1)) for x in (torch.randn(2, 3), bad, torch.randn(2, 3))],
+    }
+    exec("import backsight\n" + GUARDED, names)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 def test_the_probe_example_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -223,7 +223,7 @@ def _own_frames(trace: TracebackType | None) -> TracebackType | None:
 
 def _say_acts(tally: Mapping[str, int]) -> None:
     """What the guard has done."""
-    acts = ", ".join(f"{policy} {count:,} times" for policy, count in tally.items())
+    acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
     print(f"backsight: the guard acted: {acts or 'never'}", file=sys.stderr, flush=True)
 
 

@@ -2,11 +2,11 @@
 
 from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_model
 from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
-from backsight.guard._guard import Guard, announce_act
+from backsight.guard._guard import Guard
 from backsight.guard._policy import Policy, Turn
-from backsight.guard._presets import policies_from, safe
+from backsight.guard._presets import check_together, policies_from, safe
 from backsight.guard._snapshots import Stateful
-from backsight.guard._step import Act, Step, Trouble
+from backsight.guard._step import Act, Step, Trouble, announce_act
 from backsight.guard.policies import (
     AGC,
     POLICIES,
@@ -55,6 +55,7 @@ __all__ = [
     "WeightLimit",
     "ZClip",
     "announce_act",
+    "check_together",
     "load_model",
     "policies_from",
     "safe",

@@ -102,20 +102,20 @@ class StepwiseLength(Length):
         """By the number of iterations alone."""
         self.iteration += 1
         if self.iteration % self.every == 0:
-            self.length = min(self.end, _longer(self.length, self.growth))
+            self.length = _longer(self.length, self.growth, self.end)
 
 
 class AdaptiveLength(Length):
     """Grows once the loss has settled and the gradient reaches the window's end.
 
-    *Settled*: the median of the last 20 losses is a twentieth of where the loss began, or has come
-    down by a third of it and is no longer falling beyond its noise. *Reaches*: the horizon
+    *Settled*: the median of the last 20 losses is a twentieth of where the loss began (above 0), or
+    has come down by a third of it and is no longer falling beyond its noise. *Reaches*: the horizon
     measured at this length is at least ``reach`` of it; where nothing is measured, that is not
     asked. At a spike or a collapse it shrinks to the last length that was settled, and holds.
 
     Args:
         end: as of :class:`Length`.
-        start: as of :class:`Length`.
+        start: as of :class:`Length`; ``end`` where that is shorter.
         growth: the factor of a step up, above 1.
         reach: the share of the window that the horizon must have.
         enough: a loss that must be reached before it grows, where you know one: what a shorter
@@ -136,11 +136,12 @@ class AdaptiveLength(Length):
         reach: float = 0.8,
         enough: float | None = None,
     ) -> None:
-        super().__init__(end, min(start, end) if isinstance(end, int) else start)
+        whole = isinstance(start, int) and isinstance(end, int)
+        super().__init__(end, min(start, end) if whole else start)
         _above_one("growth", growth)
-        if not 0 <= reach <= 1:
+        if not (_finite(reach) and 0 <= reach <= 1):
             raise SettingError(f"reach of a curriculum must be a share from 0 to 1, not {reach!r}")
-        if enough is not None and not math.isfinite(enough):
+        if enough is not None and not _finite(enough):
             raise SettingError(f"enough of a curriculum must be a loss, not {enough!r}")
         self.growth, self.reach, self.enough = growth, reach, enough
         self._vitals = Vitals()
@@ -165,7 +166,7 @@ class AdaptiveLength(Length):
             self._held -= 1
         elif self.length < self.end and self._settled and self._reached:
             self._settled_at = self.length
-            self._to(min(self.end, _longer(self.length, self.growth)))
+            self._to(_longer(self.length, self.growth, self.end))
 
     def hold(self) -> None:
         """Grow no further for a while."""
@@ -175,17 +176,17 @@ class AdaptiveLength(Length):
     def _settled(self) -> bool:
         if not self._losses.full:
             return False
-        began = abs(self._first.median)
+        began = self._first.median
         middle, spread = self._losses.newest(self.WINDOW)
         if self.enough is not None and middle > self.enough:
             return False
-        if middle <= 0.05 * began:
+        if began > 0 and middle <= 0.05 * began:
             return True
-        if self._first.median - middle < began / 3:
+        if began - middle < abs(began) / 3:
             return False
         before = sorted(self._losses.oldest_first[: self.WINDOW])[self.WINDOW // 2]
         noise = 3 * 1.25 * spread / math.sqrt(self.WINDOW)
-        return before - middle <= max(noise, 0.01 * began)
+        return before - middle <= max(noise, 0.01 * abs(began))
 
     @property
     def _reached(self) -> bool:
@@ -224,8 +225,8 @@ class AdaptiveLength(Length):
         self._settled_at = state["settled_at"]
 
 
-def _longer(length: int, growth: float) -> int:
-    return max(length + 1, round(length * growth))
+def _longer(length: int, growth: float, end: int) -> int:
+    return min(end, max(length + 1, round(min(length * growth, end))))
 
 
 def _at_least_one(name: str, value: int) -> None:
@@ -234,5 +235,10 @@ def _at_least_one(name: str, value: int) -> None:
 
 
 def _above_one(name: str, value: float) -> None:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 1):
+    if not (_finite(value) and value > 1):
         raise SettingError(f"{name} of a curriculum must be above 1, not {value!r}")
+
+
+def _finite(value: float) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)

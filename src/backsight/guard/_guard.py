@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
+from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
     agree,
     moved,
@@ -26,11 +28,11 @@ from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import check_together, safe
 from backsight.guard._rate import Rate, forget_momentum
 from backsight.guard._snapshots import Snapshots, Stateful
-from backsight.guard._step import Act, Step
+from backsight.guard._step import Act, Step, announce_act
 from backsight.guard._vitals import Vitals
 from backsight.probes import Updates
 
-__all__ = ["Guard", "announce_act"]
+__all__ = ["Guard"]
 
 _log = logging.getLogger("backsight")
 
@@ -39,13 +41,6 @@ MEASURED = 10
 
 KEPT = 10_000
 """Acts that are remembered."""
-
-
-def announce_act(act: Act, often: int) -> None:
-    """Say it in the log; of what may be done at every step, the first, the tenth, …"""
-    if not act.often or often in (1, 10, 100) or often % 1000 == 0:
-        times = f", {often:,} times so far" if act.often and often > 1 else ""
-        _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
 
 
 class Guard:
@@ -72,6 +67,7 @@ class Guard:
         snapshots: how many good states are kept in memory at the most.
         every: iterations between them.
         memory: bytes that they may take; one is kept in any case.
+        folder: where the first and every tenth of them is written as well, for :meth:`resume`.
 
     Raises:
         SettingError: policies contradict each other, or find nothing to act on.
@@ -87,6 +83,7 @@ class Guard:
         snapshots: int = 4,
         every: int = 50,
         memory: int = 1 << 30,
+        folder: Path | str | None = None,
     ) -> None:
         optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
         if not isinstance(model, nn.Module) or not optimizers:
@@ -126,11 +123,11 @@ class Guard:
         self._updates: Updates | None = None
         self._every = every
         self._told_of_closure = False
-        along = dict(along or {})
-        self._has_data = "data" in along
+        self._has_data = "data" in (along or {})
         self.snapshots = Snapshots(
-            model, optimizers, along, keep=snapshots, memory=memory, rng=self._has_data
+            model, optimizers, along or {}, keep=snapshots, memory=memory, rng=self._has_data
         )
+        self._disk = None if folder is None else Disk(folder)
         self._handles: list[RemovableHandle] = []
         try:
             for policy in self.policies:
@@ -156,8 +153,7 @@ class Guard:
         Raises:
             GuardError: the limit on attempts is reached; the weights are the last good ones.
         """
-        self._loss = loss
-        self._step = None
+        self._loss, self._step = loss, None
         self._stepped.clear()
         try:
             for optimizer in self.optimizers:
@@ -181,6 +177,16 @@ class Guard:
         bad = self.position in self._bad
         self.position += 1
         return bad
+
+    def resume(self) -> int | None:
+        """Go on from the newest good state in ``folder``; returns how many steps it had made.
+
+        None where there is nothing to go on from.
+
+        Raises:
+            RunError: it is damaged, from a newer version, or of another model.
+        """
+        return None if self._disk is None else self._disk.resume(self)
 
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
@@ -335,6 +341,8 @@ class Guard:
         first = not self.snapshots.taken
         if first or (self.iteration % self._every == 0 and self.vitals.well):
             self.snapshots.take(self.iteration, self._memory())
+            if self._disk is not None:
+                self._disk.took(self)
         self.iteration += 1
         for turn, policies in groupby(self.policies, key=lambda p: p.turn):
             for policy in policies:

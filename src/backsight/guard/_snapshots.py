@@ -134,6 +134,21 @@ class Snapshots:
         lost = fits and not bool(torch.isfinite(buffer).all())
         return before if before is not None and lost else _kept(buffer)
 
+    def differences(self, snapshot: Mapping[str, Any]) -> list[str]:
+        """In words, which shapes of a snapshot are not this model's; empty where all are."""
+        names = {
+            id(t): n for n, t in (*self._model.named_parameters(), *self._model.named_buffers())
+        }
+        here, there = self._tensors(), snapshot["weights"]
+        if len(here) != len(there):
+            return [f"it holds {len(there)} tensors, and this model has {len(here)}"]
+        return [
+            f"{names.get(id(own), 'a parameter')} has shape {tuple(kept.shape)} there and "
+            f"{tuple(own.shape)} here"
+            for own, kept in zip(here, there, strict=True)
+            if own.shape != kept.shape
+        ]
+
     def _tensors(self) -> list[Tensor]:
         """Parameters and buffers, each once; then what only the optimizers know."""
         found: dict[int, Tensor] = {id(p): p for p in self._model.parameters()}

@@ -1,10 +1,15 @@
 """One optimizer step as the guard sees it, and what it did about it."""
 
+import logging
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Act", "Step", "Trouble", "TroubleKind"]
+import torch
+
+__all__ = ["Act", "Step", "Trouble", "TroubleKind", "announce_act", "first_process"]
+
+_log = logging.getLogger("backsight")
 
 TroubleKind = Literal[
     "not finite", "out of line", "spike", "diverged", "collapsed", "steps too large", "dead"
@@ -85,6 +90,28 @@ class Step:
     def has(self, *kinds: TroubleKind) -> Trouble | None:
         """The first trouble of these kinds."""
         return next((t for t in self.troubles if t.kind in kinds), None)
+
+
+def first_process() -> bool:
+    """Whether this one speaks and writes, of those that train together."""
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not together or torch.distributed.get_rank() == 0
+
+
+def announce_act(act: Act, often: int) -> None:
+    """Say it in the log; of what may be done at every step, the first, the tenth, …
+
+    Of processes that train together, which all do the same, the first one says it.
+
+    Args:
+        act: what was done.
+        often: how many of that policy there are by now.
+    """
+    if not first_process():
+        return
+    if not act.often or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if act.often and often > 1 else ""
+        _log.warning("backsight: guard, iteration %s: %s%s", act.iteration, act.words, times)
 
 
 def _short(value: float) -> str:

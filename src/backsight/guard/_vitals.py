@@ -32,6 +32,9 @@ LOST = 0.5
 ABOVE = 0.5
 """Of where the loss began, that it stands above it when a run has diverged."""
 
+IN_A_ROW = 3
+"""Steps that are not finite or out of line, after which it is the weights and not the batch."""
+
 PATIENCE = 10
 """Losses in a row: a spike may be over by then, and little is lost until then."""
 
@@ -101,6 +104,11 @@ class Vitals:
         self._ratios.add(ratio)
 
     @property
+    def broken(self) -> bool:
+        """Whether it is the weights that go wrong, and not a batch."""
+        return self.row >= IN_A_ROW
+
+    @property
     def well(self) -> bool:
         """Whether the weights are worth going back to."""
         return self.calm >= PATIENCE and self._gone < NEAR and not self._high
@@ -158,7 +166,9 @@ class Vitals:
         rise = loss - middle
         if rise <= WORTH * worth:
             return ""
-        spread = max(spread, usual.spread / 2, 0.01 * abs(middle), worth / 20)
+        # A handful of values says little of what is usual.
+        least = worth / (20 if len(usual) >= 20 else 1)
+        spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
         if rise <= SIGMAS * spread:
             return ""
         return f"the loss rose from {middle:.3g} to {loss:.3g}"

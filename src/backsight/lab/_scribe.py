@@ -16,7 +16,7 @@ from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
 from backsight.lab._setup import settings_in_force
 from backsight.monitor import Monitor, announce
-from backsight.signals import Recorder, family
+from backsight.signals import Recorder
 
 __all__ = ["Screen", "Scribe", "View"]
 
@@ -129,14 +129,6 @@ class Scribe:
             self.monitor.collect()
         self.keep(iteration, state, events=events, extra=extra)
         self._screen.show("update", iteration, self.monitor.latest)
-
-    def horizon(self, iteration: int) -> float | None:
-        """How far back the gradient reached in the iteration before that, where it was measured."""
-        sampled = iteration > 0 and (iteration - 1) % self._config.every == 0
-        latest = self.monitor.latest
-        found = [latest[name] for name in latest if family(name) == "horizon"]
-        known = [value for value in found if not math.isnan(value)]
-        return max(known) if sampled and known else None
 
     def keep(
         self,

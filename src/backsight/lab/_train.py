@@ -115,13 +115,14 @@ def _conduct(
         "optimizer": optimizer.optimizer,
         "precision": fabric.strategy.precision,
         "lesson": lesson,
-        "guard": guard,
         "curriculum": curriculum,
     }
+    # A guard's snapshots hold what is a process's own: random numbers, carried state.
+    own: dict[str, Any] = {"random": Generators(fabric.device), "hidden": hidden, "guard": guard}
     parts = Parts(
         fabric,
         shared={name: part for name, part in shared.items() if part is not None},
-        own={"random": Generators(fabric.device), "hidden": hidden},
+        own={name: part for name, part in own.items() if part is not None},
     )
     if checkpoint:
         parts.load(checkpoint)
@@ -243,7 +244,7 @@ class _Loop:
             except GuardError as error:
                 self.gave_up, end = True, str(error)
             if self.curriculum and not self.gave_up:
-                self._lengthen(iteration, scribe)
+                self._lengthen(scribe)
             stopped = self.gave_up or self._agree(stop())
             last = stopped or iteration == config.iterations
             if scribe:
@@ -258,10 +259,10 @@ class _Loop:
                 return f"stopped by the user after {iteration} of {config.iterations} iterations"
         return None
 
-    def _lengthen(self, iteration: int, scribe: "Scribe | None") -> None:
-        """Tell the curriculum of this iteration, and of a reach measured in the one before."""
+    def _lengthen(self, scribe: "Scribe | None") -> None:
+        """Tell the curriculum of this iteration, and of the reach where it was measured."""
         assert self.curriculum is not None
-        horizon = scribe.horizon(iteration - 1) if scribe else None
+        horizon = scribe.monitor.horizon if scribe else None
         if self._fabric.world_size > 1:  # the first process alone measures
             horizon = self._fabric.broadcast(horizon)
         if self.guard is not None and self.guard.went_back:
@@ -277,9 +278,11 @@ class _Loop:
 
     def _draw(self, steps: int) -> tuple[Any, Any, bool]:
         """The next batch, without those that the guard has seen go wrong."""
+        afresh = False  # what a batch that is passed over begins, the next one begins
         while self.guard is not None and self.guard.pass_over():
-            self._lesson.draw(steps)
-        return self._lesson.draw(steps)
+            afresh = self._lesson.draw(steps)[2] or afresh
+        inputs, targets, fresh = self._lesson.draw(steps)
+        return inputs, targets, fresh or afresh
 
     def _step(self, steps: int, scribe: "Scribe | None") -> None:
         config, fabric, optimizer = self._config, self._fabric, self._optimizer

@@ -31,7 +31,8 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from backsight.diagnosis import Context, Facts, Finding, context_probe
-from backsight.guard import Act, Guard
+from backsight.guard import Guard
+from backsight.monitor._acts import Guarded
 from backsight.monitor._backward import Gradients, listen
 from backsight.monitor._iteration import Iteration
 from backsight.monitor._judged import Judged, Tell, announce
@@ -39,7 +40,6 @@ from backsight.monitor._layers import Layers
 from backsight.monitor._outbox import Outbox, Sink
 from backsight.monitor._sampling import Parameters, Spectra, record_profiles
 from backsight.monitor._schedule import Every, Schedule
-from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.probes import what_was_found
 from backsight.signals import Run
@@ -48,14 +48,11 @@ __all__ = ["Monitor"]
 
 _log = logging.getLogger("backsight")
 
-STREAK = 20
-"""Iterations within which a policy that acts as a matter of course makes no second event."""
-
 LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
 
 
-class Monitor(Seen):
+class Monitor(Guarded):
     """Observes a model and its optimizer, and records what it sees.
 
     Args:
@@ -100,6 +97,7 @@ class Monitor(Seen):
         tell: Tell = announce,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
+        super().__init__()
         self.iteration = self._first = iteration
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
@@ -119,8 +117,6 @@ class Monitor(Seen):
         self._closed = self._in_step = False
         self._before: list[tuple[int, int]] = []
         self._handles: list[RemovableHandle] = []
-        self._guard: weakref.ref[Guard] | None = None
-        self._acted_at: dict[str, int] = {}
         if model is not None:
             self.adopt("", model)
             if inputs is not None:
@@ -139,6 +135,13 @@ class Monitor(Seen):
         return self._outbox.latest
 
     @property
+    def horizon(self) -> float | None:
+        """Steps back that the gradient reached in this iteration, in the layer where it reached
+        furthest; None where that is not measured."""
+        far = [profile.horizon for profile in self._now.profiles.values()]
+        return max((float(lag.steps) for lag in far if lag is not None), default=None)
+
+    @property
     def found_time(self) -> bool:
         """Whether anything with a time axis has run."""
         return self._layers.seen
@@ -153,39 +156,10 @@ class Monitor(Seen):
         self._parameters.add(optimizer)
         self._hook(optimizer)
 
-    def protect(self, guard: Guard) -> None:
-        """Record what ``guard`` does, and tell it the loss; it is not kept alive."""
-        self._guard = weakref.ref(guard)
-        mine = weakref.ref(self)  # a guard may outlive its monitor
-        guard.loss_of = lambda: None if (monitor := mine()) is None else monitor._now.loss
-        guard.tell = lambda act: None if (monitor := mine()) is None else monitor._acted(act)
-        # Behind the guard's own hooks: what is recorded as applied is what it has left.
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-        for optimizer in self._parameters.optimizers():
-            self._hook(optimizer)
-
     @property
     def optimizers(self) -> list[Optimizer]:
         """Whose steps are observed."""
         return self._parameters.optimizers()
-
-    def step_skipped(self, optimizer: Optimizer) -> None:
-        """The guard is told as well: if the loss itself is not finite, the scaler is no help."""
-        super().step_skipped(optimizer)
-        guard = self.guard
-        if guard is not None and any(optimizer is one for one in guard.optimizers):
-            guard.declined()
-
-    @property
-    def guard(self) -> Guard | None:
-        """Whose acts are recorded."""
-        return None if self._guard is None else self._guard()
-
-    def _hook(self, optimizer: Optimizer) -> None:
-        self._handles.append(optimizer.register_step_pre_hook(self._about_to_step))
-        self._handles.append(optimizer.register_step_post_hook(self._stepped))
 
     def moves(self, model: nn.Module) -> bool:
         """Whether any parameter of ``model`` is one that is observed."""
@@ -221,6 +195,7 @@ class Monitor(Seen):
     def recall(self, run: Run) -> None:
         """Take up what an earlier process recorded of the same training, up to this iteration."""
         self._try("findings", self._judged.recall, run)
+        self._try("acts", self._recall_acts, run)
         if "grad_norm" in run and not np.isfinite(run["grad_norm"]).all():
             self._outbox.first_broken(torch.tensor(math.nan))  # seen, and its members recorded
 
@@ -331,7 +306,7 @@ class Monitor(Seen):
         self._leave()
         for handle in self._handles:
             handle.remove()
-        self._handles = []
+        self._handles.clear()
         passed = self._now.passes and not self._now.lent
         if self._automatic and (passed or self._now.ended is not None):
             self.iteration_ended(at=self._now.ended)
@@ -340,6 +315,7 @@ class Monitor(Seen):
         self.collect()
         if not self._closed:
             self._closed = True
+            self._let_go()
             self._try("findings", self._judged.settle, self.iteration + 1)
             self._try("findings", self._judged.end, max(0, self.iteration - 1))
 
@@ -364,18 +340,6 @@ class Monitor(Seen):
             model = self._model()
             if model is not None:
                 _log.warning("backsight: %s", what_was_found(model))
-
-    def _acted(self, act: Act) -> None:
-        """The guard has done something about the step under way."""
-        self._now.numbers[f"act_before/{act.policy}"] = act.before
-        self._now.numbers[f"act_after/{act.policy}"] = act.after
-        last = self._acted_at.get(act.policy, -STREAK)
-        self._acted_at[act.policy] = self.iteration
-        if not act.often or self.iteration - last >= STREAK:
-            self._try("acts", self._tell_act, act)
-
-    def _tell_act(self, act: Act) -> None:
-        self._judged.event("act", self.iteration, act.as_dict() | {"model": self.label})
 
     def _measure_graph(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None

@@ -18,7 +18,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 
-from backsight.guard import Guard, policies_from
+from backsight.errors import SettingError
+from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._outbox import Sink
 from backsight.monitor._schedule import Every
@@ -115,7 +116,7 @@ class ProcessMonitor:
     ) -> None:
         check_settings(None, every, budget, sequences, None)
         if guard is not None:
-            policies_from(guard)
+            check_together(policies_from(guard))  # now, not at the first optimizer
         self.kinds: set[str] = set()
         """Classes of the innermost modules that have run in it."""
         self._recorder = recorder
@@ -128,7 +129,7 @@ class ProcessMonitor:
         """Acts of guards so far, by policy."""
         self._monitors: list[Monitor] = []
         self._roots: dict[Monitor, int] = {}
-        self._models: dict[Monitor, weakref.ref[nn.Module]] = {}
+        self._models: dict[Monitor, list[weakref.ref[nn.Module]]] = {}
         self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._waiting: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._failed = False
@@ -192,10 +193,9 @@ class ProcessMonitor:
             if monitor.moves(model):
                 self._assign(model)
         if monitor not in self._roots:  # a second optimizer for a model that has one
-            for known in filter(None, [reference() for reference in self._models.values()]):
-                if monitor.moves(known):
-                    self._protect(monitor, known)
-                    break
+            known = [model for models in self._models.values() for model in _alive(models)]
+            self._models[monitor] = [weakref.ref(model) for model in known if monitor.moves(model)]
+            self._protect(monitor)
 
     def _assign(self, model: nn.Module) -> None:
         """Give a root to the monitor whose optimizers move it; several of them become one."""
@@ -207,8 +207,11 @@ class ProcessMonitor:
         self._waiting.discard(model)
         owner, *others = owners
         for other in others:
+            if other.guard is not None:
+                other.guard.close()
             owner.join(other)
             self._monitors.remove(other)
+            self._models.pop(other, None)
         kind = type(model).__name__
         if owner not in self._roots and self._roots:
             owner.label = self._free({monitor.label for monitor in self._roots}, kind)
@@ -219,15 +222,26 @@ class ProcessMonitor:
         if self._inputs is not None and self._inputs in dict(model.named_modules()):
             owner.adopt_input(self._inputs, model)
         self._recorder.event("models", 0, describe_models({owner.label or name: model}))
-        if owner not in self._models:
-            self._models[owner] = weakref.ref(model)
-            self._protect(owner, model)
+        self._models.setdefault(owner, []).append(weakref.ref(model))
+        self._protect(owner)
 
-    def _protect(self, monitor: Monitor, model: nn.Module) -> None:
-        """Guard what ``monitor`` observes; the optimizers' hooks alone keep the guard alive."""
-        if self._policies is None:
+    def _protect(self, monitor: Monitor) -> None:
+        """Guard what ``monitor`` observes; the optimizers' hooks alone keep the guard alive.
+
+        A model that shows itself later is guarded with the others, by a guard that begins anew.
+        """
+        models = _alive(self._models[monitor])
+        if self._policies is None or not models:
             return
-        guard = Guard(model, monitor.optimizers, *policies_from(self._policies))
+        if monitor.guard is not None:
+            monitor.guard.close()
+        whole = models[0] if len(models) == 1 else nn.ModuleList(models)
+        try:
+            guard = Guard(whole, monitor.optimizers, *policies_from(self._policies))
+        except SettingError as error:
+            kinds = ", ".join(type(model).__name__ for model in models)
+            _log.warning("backsight: %s is not guarded: %s", kinds, error)
+            return
         guard.tally = self.tally
         monitor.protect(guard)
 
@@ -237,3 +251,7 @@ class ProcessMonitor:
         while (label := kind if number == 1 else f"{kind}-{number}") in taken:
             number += 1
         return label
+
+
+def _alive(models: list[weakref.ref[nn.Module]]) -> list[nn.Module]:
+    return [model for model in (reference() for reference in models) if model is not None]

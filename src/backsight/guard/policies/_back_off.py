@@ -14,7 +14,7 @@ __all__ = ["BackOff"]
 
 @dataclass
 class BackOff(Policy):
-    """Multiply the rate by ``factor`` at a spike, or where steps are too large or go astray.
+    """Multiply the rate by ``factor`` at a spike, or where the loss is lost or steps teach nothing.
 
     After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps: all the way
     after a single spike, else up to 0.7 of the rate at which there was trouble; that bound itself
@@ -41,6 +41,8 @@ class BackOff(Policy):
     def before(self, step: "Step", guard: "Guard") -> None:
         """Lower it, or let it recover."""
         trouble = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
+        if trouble is None and guard.vitals.broken:
+            trouble = step.has("not finite", "out of line")
         rate = guard.rate
         if trouble is not None:
             if step.iteration - self._last >= self.calm // 4:  # the last one has yet to show

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Rollback"]
 
-ROW = 3
-"""Steps in a row that are not finite or out of line: it is the weights, not the batch."""
-
 MARGIN = 5
 """Iterations before the first sign that a snapshot is old enough."""
 
@@ -54,7 +51,7 @@ class Rollback(Policy):
     def before(self, step: "Step", guard: "Guard") -> None:
         """Go back, if it is time."""
         trouble = step.has("collapsed", "diverged", "steps too large", "dead")
-        if trouble is None and guard.vitals.row >= ROW:
+        if trouble is None and guard.vitals.broken:
             trouble = step.has("not finite", "out of line")
         if trouble is None:
             return
