@@ -192,6 +192,8 @@ class Run:
     def _kinds(self) -> dict[str, bool]:
         with reading(self.path / STORE) as connection:
             rows = connection.execute("SELECT name, profile FROM signal").fetchall()
+        if not all(isinstance(name, str) for name, _ in rows):  # SQLite checks no types
+            raise RunError(f"{self.path / STORE} is damaged: a signal has no name")
         return {name: bool(profile) for name, profile in rows}
 
     def _resolve(self, name: str, *, profile: bool | None = None) -> str:
