@@ -117,4 +117,6 @@ def read_blocks(
         values = np.frombuffer(numbers, dtype)
         blocks.append(Block(at, values.reshape(at.size, width) if profile else values))
         previous, expected = last, start + at.size
+    if not blocks:  # a signal is written together with its first chunk
+        raise RunError(f"signal {name!r} is damaged: none of its values are there")
     return blocks
