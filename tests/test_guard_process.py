@@ -187,6 +187,26 @@ def test_a_second_optimizer_made_later_is_guarded(process: Any) -> None:
     assert hooks(first) == hooks(second) == 0
 
 
+def test_a_model_that_first_runs_inside_a_step_is_guarded(process: Any) -> None:
+    """With a closure: the guard is made in the middle of the first step, and begins at the next."""
+    running = process("safe")
+    model = Net().eval()
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
+    x = torch.randn(16, 5, 2)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = (model(x) - x[:, -1, 0]).pow(2).mean()
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure).item() for _ in range(4)]  # type: ignore[no-untyped-call]
+    assert losses[-1] < losses[0]
+    assert hooks(optimizer) > 2
+    assert running.close().iterations == 4
+    assert hooks(optimizer) == 0
+
+
 def test_two_models_are_guarded_each_by_itself(process: Any) -> None:
     running = process("skip,rollback")
 

@@ -318,12 +318,11 @@ class Guard:
 
     def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
         self._restore()
-        if overflowed(optimizer):
+        if overflowed(optimizer) or self._step is None:  # None: it was made inside this very step
             return
         if self._updates is not None:
             updates, self._updates = self._updates, None
             self.vitals.stepped(float(updates.measure()[1].nanmedian()))
-        assert self._step is not None
         for policy in self.policies:
             policy.after(self._step, self)
 
