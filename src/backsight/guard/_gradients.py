@@ -16,7 +16,6 @@ __all__ = [
     "rescale",
     "scale_of",
     "taken_away",
-    "with_gradient",
 ]
 
 
@@ -27,11 +26,6 @@ def moved(optimizers: Iterable[Optimizer]) -> list[nn.Parameter]:
         for group in optimizer.param_groups:
             found.update((id(p), p) for p in group["params"])
     return list(found.values())
-
-
-def with_gradient(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Those that have one."""
-    return [p for p in parameters if p.grad is not None]
 
 
 def gradients(parameters: Iterable[nn.Parameter]) -> Iterator[Tensor]:

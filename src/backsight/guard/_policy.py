@@ -47,8 +47,6 @@ class Policy:
     """The setting that ``name=value`` on the command line sets; empty where there is none."""
     often: ClassVar[bool] = False
     """Whether it may act at every step, as a matter of course."""
-    needs_loss: ClassVar[bool] = False
-    """Whether it can do nothing without knowing the loss."""
 
     def start(self, guard: "Guard") -> None:
         """The guard is complete; nothing has been trained.

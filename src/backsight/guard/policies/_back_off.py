@@ -28,7 +28,6 @@ class BackOff(Policy):
     turn: ClassVar[Turn] = Turn.PACE
     what: ClassVar[str] = "factor on the learning rate"
     main: ClassVar[str] = "factor"
-    needs_loss: ClassVar[bool] = True
 
     factor: float = 0.5
     calm: int = 40
