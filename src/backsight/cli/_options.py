@@ -40,15 +40,21 @@ def parse(options: type[Options], command: str, arguments: Sequence[str]) -> Opt
 
 
 def _sentence(box: str, owner: str) -> str:
-    """The first paragraph of tyro's framed message, without the frame."""
-    words = []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines():
+    """The first paragraph of tyro's framed message, without the frame.
+
+    Where the output takes ASCII alone, the title is a line by itself, with a rule below.
+    """
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()
+    titled = box.lstrip().startswith("╭")
+    words: list[str] = []
+    for line in lines[titled:]:
         text = line.strip("│ ")
-        if text.startswith("╭"):
-            continue
-        if not text or text[0] in "─╰":
+        if not titled and re.fullmatch("-{3,}", text):
+            titled, words = True, []
+        elif not text or re.fullmatch("[-─╰╯]{3,}", text):
             break
-        words.append(text)
+        else:
+            words.append(text)
     sentence = re.sub(r"^Error parsing ", "", " ".join(words).rstrip("."))
     sentence = re.sub(  # what a dataclass's own check says needs no more introduction
         rf"^{owner}: ", "", sentence
