@@ -1,10 +1,13 @@
 """Training on memory tasks: the same loop, and words that are true of them."""
 
 import math
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,12 @@ from rich.console import Console
 from torch import nn
 
 from backsight.cli import main
+from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import (
+    TASKS,
+    Chars,
     Memory,
-    MemoryAdding,
-    MemoryCopying,
     MemoryEcho,
     MemoryMixture,
     MemoryOrder,
@@ -34,17 +38,9 @@ from backsight.report._page import _tiles
 from backsight.report._task_words import wrong
 from backsight.report.figures import loss as draw_loss
 from backsight.signals import Recorder, Run
-from backsight.tasks import NO_LOSS, Batches
+from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
 from tests.capability import skip_where_there_is_no_bf16_lstm
-
-ALL: list[tuple[type[Memory], dict[str, Any]]] = [
-    (MemoryOrder, {"steps": 12}),
-    (MemoryAdding, {"steps": 12}),
-    (MemoryCopying, {"steps": 24}),
-    (MemoryEcho, {"steps": 12, "lag": 2, "symbols": 3}),
-    (MemoryMixture, {"steps": 12, "lag": 4, "symbols": 3}),
-]
-EACH = pytest.mark.parametrize(("kind", "own"), ALL, ids=[kind.task_name for kind, _ in ALL])
+from tests.memory_settings import EACH, EVERY
 
 
 @pytest.fixture
@@ -70,19 +66,20 @@ def test_what_a_short_run_records(
     assert run.info["kind"] == f"train {task.name}"
     assert run.series("loss").iterations.tolist() == list(range(12))
     assert run.series("val_loss").iterations.tolist() == [4, 9, 11]
-    assert ("val_error" in run) == (task.kind == "classes")
-    if "val_error" in run:
-        assert run.series("val_error").iterations.tolist() == [4, 9, 11]
-        assert ((run["val_error"] >= 0) & (run["val_error"] <= 1)).all()
-    assert run["seq_len"].tolist() == [float(task.steps)] * 12
-    assert len(run.profile("reach/rnn.l0").rows[0]) == task.steps
+    for name in ("val_error", "val_sequence_error"):
+        assert run.series(name).iterations.tolist() == [4, 9, 11]
+        assert ((run[name] >= 0) & (run[name] <= 1)).all()
+    assert (run["val_sequence_error"] >= run["val_error"]).all()
+    assert run["seq_len"].tolist() == [float(task.length)] * 12
+    assert len(run.profile("reach/rnn.l0").rows[0]) == task.length
     assert run.events("sample") == []
 
     (event,) = run.events("setup")
     facts = event.body
     assert facts["task"] == task.name
     assert facts["lag"] == task.lag
-    assert facts["steps"] == task.steps
+    assert facts["length"] == task.length
+    assert Criterion(**facts["criterion"]) == task.criterion
     assert facts["baselines"]["memoryless"] == task.baseline
     assert facts["baselines"].get("short memory", task.baseline) == task.near_baseline
     assert facts["validation_sequences"] == 60
@@ -125,7 +122,7 @@ def test_every_task_in_other_precisions(
 
 def test_a_short_memory_is_learned_and_the_summary_says_so(small: dict[str, Any]) -> None:
     settings = small | {"iterations": 150, "hidden": 32, "lr": 0.02, "batch": 16}
-    run = train(MemoryEcho(**settings, steps=16, lag=1, symbols=4))
+    run = train(MemoryEcho(**settings, length=16, lag=1, symbols=4))
     assert run.last("val_loss")[1] < 0.1
     assert run.last("val_error")[1] < 0.02
     assert any("it remembers what lies at least 1 step back" in s for s in summary(run))
@@ -184,23 +181,29 @@ def test_validation_is_the_mean_over_answers(
                                                            strict=True))  # fmt: skip
     with torch.no_grad():
         outputs = model(torch.from_numpy(inputs))[0].numpy().reshape(60, -1, lesson.task.outputs)
-    losses, errors = [], []
+    losses, errors, failed = [], [], []
     for row, wanted in zip(outputs, targets.reshape(60, -1), strict=True):
+        failed.append(False)
         for answer, target in zip(row, wanted, strict=True):
             if lesson.kind == "value":
                 losses.append((answer[0] - target) ** 2)
+                errors.append(abs(answer[0] - target) >= lesson.task.criterion.tolerance)
             elif target != NO_LOSS:
                 losses.append(np.log(np.exp(answer).sum()) - answer[target])
                 errors.append(answer.argmax() != target)
+            else:
+                continue
+            failed[-1] = failed[-1] or errors[-1]
     scores = lesson.scores(model)
     assert scores["val_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
-    assert scores.get("val_error", 0.0) == (np.mean(errors) if errors else 0.0)
+    assert scores["val_error"] == np.mean(errors)
+    assert scores["val_sequence_error"] == np.mean(failed)
     assert scores == lesson.scores(model)
     assert model.training
 
 
 def test_guessing_evenly_scores_the_baseline(small: dict[str, Any]) -> None:
-    lesson = Memorising(MemoryOrder(**small, steps=20))
+    lesson = Memorising(MemoryOrder(**small, length=20))
     model = lesson.model()
     nn.init.zeros_(model.head.weight)
     nn.init.zeros_(model.head.bias)
@@ -225,7 +228,7 @@ def test_a_model_answers_at_every_step_or_at_the_last() -> None:
 
 CONFIG = {"cell": "rnn", "layers": 1, "hidden": 8, "batch": 4, "clip": 1.0}
 ORDER = {
-    "origin": "the order task", "task": "order", "kind": "classes", "steps": 30, "lag": 23,
+    "origin": "the order task", "task": "order", "kind": "classes", "length": 30, "lag": 23,
     "parameters": 1234, "device": "cpu", "processes": 1,
     "baselines": {"memoryless": math.log(4), "short memory": math.log(2)},
 }  # fmt: skip
@@ -233,6 +236,8 @@ ADDING = ORDER | {
     "origin": "the adding task", "task": "adding", "kind": "value", "lag": 15,
     "baselines": {"memoryless": 1 / 6, "short memory": 1 / 12},
 }  # fmt: skip
+JUDGED = {"validation_sequences": 2000, "criterion": asdict(TemporalOrder().criterion)}
+"""Facts of a run that knows when its task is solved."""
 
 NO_TEXT = re.compile(r"character|bits")
 
@@ -296,6 +301,44 @@ def test_tiles_of_a_memory_task(loss: float, note: str, recorded: Callable[..., 
     assert not NO_TEXT.search(str(tiles))
 
 
+@pytest.mark.parametrize(
+    ("failed", "verdict"),
+    [
+        (0.0, "The task is solved: 0.0 % of 2,000 held-out sequences are wrong"),
+        (19 / 2000, "The task is solved: 0.9 % of 2,000"),
+        (20 / 2000, "The task is not solved: 1.0 % of 2,000"),
+        (1.0, "The task is not solved: 100.0 % of 2,000"),
+    ],
+)
+def test_the_verdict_is_the_criterions(
+    failed: float, verdict: str, recorded: Callable[..., Run]
+) -> None:
+    run = recorded(ORDER | JUDGED, val_loss=0.2, val_error=failed, val_sequence_error=failed)
+    (sentence,) = (s for s in summary(run) if s.startswith("The task is "))
+    assert sentence.startswith(verdict)
+    assert "and solved means under 1 % of 10,000 fresh sequences wrong (Pascanu" in sentence
+    done = "yes" if "is solved" in verdict else "no"
+    assert (done, "solved", "under 1 % of 10,000 fresh sequences wrong") in _tiles(run)
+
+
+def test_without_a_criterion_nothing_is_said_of_it(recorded: Callable[..., Run]) -> None:
+    """A run of before, and one that recorded no share of sequences."""
+    for facts, scores in ((ORDER, {"val_sequence_error": 0.0}), (ORDER | JUDGED, {})):
+        run = recorded(facts, val_loss=0.2, val_error=0.0, **scores)
+        assert not any("solved" in sentence for sentence in summary(run))
+        assert not any("solved" in tile for tile in _tiles(run))
+        shutil.rmtree(run.path)
+
+
+def test_a_value_is_wrong_by_its_tolerance(recorded: Callable[..., Run]) -> None:
+    facts = ADDING | JUDGED | {"criterion": asdict(Adding().criterion)}
+    run = recorded(facts, val_loss=0.05, val_error=0.7, val_sequence_error=0.7)
+    learning, verdict = summary(run)[1:3]
+    assert "with 70.0 % of the answers off by 0.08 or more. Guessing" in learning
+    assert "solved means none of 2,000 sequences in a row off by 0.08 or more" in verdict
+    assert ("70.0 %", "off by 0.08 or more", "validation") in _tiles(run)
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf, 1.0])
 def test_the_page_of_a_memory_task_never_speaks_of_text(
     loss: float, recorded: Callable[..., Run]
@@ -326,16 +369,19 @@ def test_a_share_is_never_rounded_to_none_or_all(error: float, words: str) -> No
 
 def test_the_terminal_speaks_of_answers_and_steps() -> None:
     console = Console(file=StringIO(), force_terminal=False, width=200)
-    config = MemoryOrder(steps=30)
+    config = MemoryOrder(length=30)
     with TrainingView(1, console) as view:
-        view.begin(Path("runs/one"), config, ORDER)
-        view.validated(1, {"val_loss": 1.2, "val_error": 0.61}, "")
+        view.begin(Path("runs/one"), config, ORDER | JUDGED)
+        view.validated(1, {"val_loss": 1.2, "val_error": 0.61, "val_sequence_error": 0.61}, "")
+        view.validated(2, {"val_loss": 0.1, "val_error": 0.005, "val_sequence_error": 0.005}, "")
         view.update(1, {"loss": 1.0, "tokens_per_second": 12345.6})
     assert isinstance(console.file, StringIO)
     text = console.file.getvalue()
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in text
     assert "to beat: 1.386 nats an answer by guessing without memory, 0.6931 by a memory" in text
-    assert "after 1 iterations: validation 1.2 nats an answer, 61.0 % wrong" in text
+    assert "a memory of fewer than 23 steps; solved means under 1 % of 10,000 fresh" in text
+    assert "after 1 iterations: validation 1.2 nats an answer, 61.0 % wrong\n" in text
+    assert "after 2 iterations: validation 0.1 nats an answer, 0.5 % wrong: solved\n" in text
     assert "loss 1  steps/s 12,346" in text
     assert not NO_TEXT.search(text)
 
@@ -346,8 +392,38 @@ def test_the_terminal_speaks_of_answers_and_steps() -> None:
 def test_help_lists_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     said = capsys.readouterr().out
-    for name in ("chars", *(kind.task_name for kind, _ in ALL)):
+    for name in TASKS:
         assert re.search(rf"^  {name} ", said, re.MULTILINE)
+
+
+def test_the_short_runs_are_of_every_task() -> None:
+    assert {kind for kind, _ in EVERY} == set(TASKS.values()) - {Chars}
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_another_name_does_as_well(
+    alias: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert alias not in TASKS
+    assert main(["train", alias, "--length", "0"]) == 2
+    assert f"backsight train {name} --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "chars"])
+def test_every_task_is_trained_from_the_command_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [
+        "--length", "30", "--iterations", "12", "--hidden", "8", "--batch", "8", "--device", "cpu",
+        "--curriculum", "adaptive", "--validate-sequences", "40", "--no-report",
+    ]  # fmt: skip
+    assert main(["train", name, *small, "--run", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert f"the {name} task in sequences of 30 steps" in said
+    assert re.search(r"The task is (not )?solved: [\d.]+ % of 40 held-out sequences", said)
+    assert main(["train", name, "--length", "1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"backsight: length of {name} must be a whole number of at least ")
 
 
 def test_help_of_a_task_needs_no_torch() -> None:
@@ -363,7 +439,7 @@ def test_help_of_a_task_needs_no_torch() -> None:
 
 
 def test_train_from_a_shell(run_path: Path) -> None:
-    words = ["order", "--steps", "12", "--iterations", "4", "--hidden", "8", "--device", "cpu"]
+    words = ["order", "--length", "12", "--iterations", "4", "--hidden", "8", "--device", "cpu"]
     done = subprocess.run(
         [sys.executable, "-m", "backsight", "train", *words, "--run", str(run_path)],
         capture_output=True,
@@ -372,14 +448,14 @@ def test_train_from_a_shell(run_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Guessing without memory costs 1.386" in done.stdout
     assert (run_path / "report.html").is_file()
-    assert Run(run_path).info["config"]["steps"] == 12
+    assert Run(run_path).info["config"]["length"] == 12
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["order", "--steps", "5"], "steps of temporal order must be a whole number of at least"),
-        (["copying", "--steps", "20"], "steps of copying must be a whole number of at least 21"),
+        (["order", "--length", "5"], "length of temporal-order must be a whole number of at least"),
+        (["copying", "--length", "20"], "length of copying must be a whole number of at least 21"),
         (["echo", "--lag", "50"], "lag of echo must be below its 50 steps, not 50"),
         (["mixture", "--lag", "1"], "lag of mixture must be a whole number of at least 2, not 1"),
         (["adding", "--validate-sequences", "0"], "--validate-sequences must be a whole number"),
@@ -395,6 +471,20 @@ def test_a_bad_setting_is_one_sentence(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("backsight: ")
     assert complaint in line
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_bad_setting_is_one_sentence_on_any_terminal(encoding: str) -> None:
+    """What reads the options frames its messages otherwise where there is ASCII alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "backsight", "train", "order", "--length", "9", "--hidden", "3"],
+        capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        "backsight: length of temporal-order must be a whole number of at least 10, not 9 "
+        "(backsight train temporal-order --help tells the options)\n"
+    )
 
 
 def test_what_is_no_task_is_refused(small: dict[str, Any]) -> None:

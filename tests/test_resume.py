@@ -23,11 +23,6 @@ from backsight.guard import Act, Checkpoints
 from backsight.lab import (
     Chars,
     Memory,
-    MemoryAdding,
-    MemoryCopying,
-    MemoryEcho,
-    MemoryMixture,
-    MemoryOrder,
     Training,
     resume,
     saved_settings,
@@ -37,17 +32,10 @@ from backsight.lab._parts import Generators
 from backsight.lab._text import Text
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
+from tests.memory_settings import EACH
 
 TIMED = {"tokens_per_second", "spectral_radius", "sigma_max"}
 """Signals that depend on the clock, or are taken when it allows."""
-
-MEMORY: list[tuple[type[Memory], dict[str, Any]]] = [
-    (MemoryOrder, {"steps": 12}),
-    (MemoryAdding, {"steps": 12}),
-    (MemoryCopying, {"steps": 24}),
-    (MemoryEcho, {"steps": 12, "lag": 2, "symbols": 3}),
-    (MemoryMixture, {"steps": 12, "lag": 4, "symbols": 3}),
-]
 
 
 @pytest.fixture
@@ -167,7 +155,7 @@ def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path)
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
-@pytest.mark.parametrize(("kind", "own"), MEMORY, ids=[kind.task_name for kind, _ in MEMORY])
+@EACH
 def test_every_memory_task(
     kind: type[Memory], own: dict[str, Any], small_memory: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -19,10 +19,7 @@ from backsight.guard import Act, Checkpoints
 from backsight.lab import (
     Chars,
     Memory,
-    MemoryAdding,
-    MemoryCopying,
     MemoryEcho,
-    MemoryMixture,
     MemoryOrder,
     Training,
     train,
@@ -30,20 +27,13 @@ from backsight.lab import (
 from backsight.lab._train import _Loop
 from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
+from tests.memory_settings import EACH
 from tests.test_lab import flags, launch
 
 HOPELESS: dict[str, Any] = {
     "cell": "rnn-relu", "init": "identity", "gain": 5.0, "optimizer": "sgd", "lr": 1e3,
 }  # fmt: skip
 """Explodes in its first steps."""
-
-TASKS: list[tuple[type[Memory], dict[str, Any]]] = [
-    (MemoryOrder, {"steps": 16}),
-    (MemoryAdding, {"steps": 16}),
-    (MemoryCopying, {"steps": 30}),
-    (MemoryEcho, {"steps": 16, "lag": 3, "symbols": 3}),
-    (MemoryMixture, {"steps": 16, "lag": 5, "symbols": 3}),
-]
 
 
 @pytest.fixture
@@ -147,15 +137,15 @@ def test_what_was_asked_for_is_in_the_run(small: dict[str, Any], tmp_path: Path)
 # -- healthy -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "own"), TASKS, ids=[kind.task_name for kind, _ in TASKS])
+@EACH
 def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict[str, Any]) -> None:
     config = kind(**small, **own, safe=True)
     run = train(config)
     assert (run.status, run.iterations) == ("finished", 30)
     lengths = run["seq_len"]
     assert len(lengths) == len(run["lr"]) == len(run["loss"]) == 30
-    assert 10 <= lengths.min() <= lengths.max() <= config.steps
-    assert lengths[0] < config.steps
+    assert 10 <= lengths.min() <= lengths.max() <= config.length
+    assert lengths[0] < config.length
     assert np.isfinite(run["loss"]).all()
 
 
@@ -170,7 +160,7 @@ def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict
 )
 def test_each_curriculum(kind: Any, lengths: list[int], small: dict[str, Any]) -> None:
     """Of 30 iterations: linear over 15 of them, stepwise every third; adaptive has seen nothing."""
-    run = train(MemoryOrder(**small, steps=24, curriculum=kind))
+    run = train(MemoryOrder(**small, length=24, curriculum=kind))
     seen = run["seq_len"].tolist()
     assert seen[: len(lengths)] == lengths
     assert seen[-1] == (10 if kind == "adaptive" else 24)
@@ -183,7 +173,7 @@ def test_adaptive_lengths_grow_with_what_is_learned(
 ) -> None:
     monkeypatch.setattr("backsight.guard.AdaptiveLength.WINDOW", 4)
     learnable = {"hidden": 20, "batch": 32, "iterations": 80, "lr": 0.02, "every": 5}
-    run = train(MemoryOrder(**small | learnable, cell="gru", steps=16, curriculum="adaptive"))
+    run = train(MemoryOrder(**small | learnable, cell="gru", length=16, curriculum="adaptive"))
     lengths = run["seq_len"]
     assert lengths[0] == 10
     assert lengths[-1] > 10
@@ -193,7 +183,7 @@ def test_adaptive_lengths_grow_with_what_is_learned(
 
 def test_a_task_begins_with_what_it_can_be_asked(small: dict[str, Any]) -> None:
     """An echo of 12 steps back makes no sense in 10."""
-    echo: dict[str, Any] = {"steps": 30, "lag": 12, "symbols": 3}
+    echo: dict[str, Any] = {"length": 30, "lag": 12, "symbols": 3}
     run = train(MemoryEcho(**small, **echo, curriculum="stepwise"))
     assert 12 < run["seq_len"][0] < 30
 
@@ -247,7 +237,7 @@ def rescued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Watcher]:
     """A hopeless run under --safe, and who watched."""
     watcher = Watcher()
     config = MemoryOrder(
-        **HOPELESS, run=tmp_path_factory.mktemp("safe") / "run", hidden=12, batch=8, steps=24,
+        **HOPELESS, run=tmp_path_factory.mktemp("safe") / "run", hidden=12, batch=8, length=24,
         iterations=80, every=10, device="cpu", validate_sequences=20, safe=True,
     )  # fmt: skip
     return train(config, view=watcher), watcher
@@ -255,7 +245,7 @@ def rescued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Watcher]:
 
 def test_without_a_guard_it_is_lost(small: dict[str, Any]) -> None:
     """Otherwise the next ones prove nothing."""
-    run = train(MemoryOrder(**small, **HOPELESS, steps=24, plain=True))
+    run = train(MemoryOrder(**small, **HOPELESS, length=24, plain=True))
     assert not all(tensor.isfinite().all() for tensor in weights(run))
 
 
@@ -324,7 +314,7 @@ def test_the_terminal_tells_each_act(terminal: bool, small: dict[str, Any]) -> N
     console = Console(file=out, force_terminal=terminal, width=200, color_system=None)
     with TrainingView(60, console) as view:
         run = train(
-            MemoryOrder(**small | {"iterations": 60}, **HOPELESS, steps=24, safe=True), view=view
+            MemoryOrder(**small | {"iterations": 60}, **HOPELESS, length=24, safe=True), view=view
         )
     text = out.getvalue()
     for event in run.events("act"):
@@ -377,7 +367,7 @@ LIMIT = "rollback:attempts=1,skip:row=4"
 
 
 def test_at_the_limit_the_run_ends_on_good_weights(small: dict[str, Any]) -> None:
-    run = train(MemoryOrder(**small | {"iterations": 300}, **HOPELESS, steps=24, guard=LIMIT))
+    run = train(MemoryOrder(**small | {"iterations": 300}, **HOPELESS, length=24, guard=LIMIT))
     assert run.status == "failed"
     assert "guard" in run.info["reason"]
     assert run.iterations < 300
@@ -389,7 +379,7 @@ def test_at_the_limit_the_run_ends_on_good_weights(small: dict[str, Any]) -> Non
 def test_at_the_limit_the_command_says_so(
     small: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = small | HOPELESS | {"iterations": 300, "steps": 24, "guard": LIMIT}
+    settings = small | HOPELESS | {"iterations": 300, "length": 24, "guard": LIMIT}
     assert main(["train", "order", *flags(settings)]) == 1
     out, err = capsys.readouterr()
     assert Run(small["run"]).info["reason"] in " ".join(out.split())
@@ -401,7 +391,7 @@ def test_at_the_limit_the_command_says_so(
 
 def test_two_processes_act_alike(small: dict[str, Any], tmp_path: Path) -> None:
     """The same acts at the same iterations as one process, told by one of them."""
-    settings = small | HOPELESS | {"iterations": 24, "steps": 24, "validate_sequences": 20}
+    settings = small | HOPELESS | {"iterations": 24, "length": 24, "validate_sequences": 20}
     words = [*flags(settings), "--safe"]
     both = tmp_path / "both"
     words[words.index("--run") + 1] = str(both)

@@ -14,30 +14,26 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from backsight.cli._options import parse
 from backsight.errors import SettingError
-from backsight.lab import (
-    Chars,
-    MemoryAdding,
-    MemoryCopying,
-    MemoryEcho,
-    MemoryMixture,
-    MemoryOrder,
-    Training,
-)
+from backsight.lab import TASKS
 
 if TYPE_CHECKING:
     from backsight.signals import Run
 
 __all__ = ["main"]
 
-TASKS: dict[str, tuple[type[Training], str]] = {
-    "chars": (Chars, "a character model on real text"),
-    "order": (MemoryOrder, "memory: which two symbols came, and in which order"),
-    "adding": (MemoryAdding, "memory: the sum of two marked numbers"),
-    "copying": (MemoryCopying, "memory: ten symbols, to be repeated after a long wait"),
-    "echo": (MemoryEcho, "memory, as short as you like: the symbol of --lag steps before"),
-    "mixture": (MemoryMixture, "memory: half of the answers one step back, half --lag steps"),
+ALIASES = {
+    "addition": "adding",
+    "copy": "copying",
+    "copy-memory": "copying",
+    "memorisation": "noiseless-memorisation",
+    "memorization": "noiseless-memorisation",
+    "noiseless-memorization": "noiseless-memorisation",
+    "order": "temporal-order",
+    "permutation": "random-permutation",
+    "recall": "first-symbol",
+    "xor": "delayed-xor",
 }
-"""Settings by task, and what it is."""
+"""What else a task may be called, and its name."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +55,20 @@ def main(arguments: Sequence[str]) -> int:
     if task in ("-h", "--help"):
         print("usage: backsight train TASK [options]")
         print("       backsight train --resume RUN [--iterations N]\n")
-        for name, (_, what) in TASKS.items():
-            print(f"  {name:9} {what}")
-        print(
-            "\nbacksight train TASK --help tells the options of each. --resume goes on with a run"
-        )
+        for name, kind in TASKS.items():
+            print(f"  {name:22} {kind.about}")
+        print("\nAll but the first need an input a known number of steps back. Short names do as")
+        print("well: order, copy, memorisation, permutation, recall, xor.\n")
+        print("backsight train TASK --help tells the options of each. --resume goes on with a run")
         print("that was stopped or killed, or trains a finished one longer, from its newest")
         print("checkpoint and as if it had never ended.")
         return 0
     if any(word.partition("=")[0] == "--resume" for word in arguments):
         return _resume(arguments)
+    task = ALIASES.get(task, task)
     if task not in TASKS:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
-    config = parse(TASKS[task][0], f"backsight train {task}", rest)
+    config = parse(TASKS[task], f"backsight train {task}", rest)
 
     def begin(**watching: Any) -> "Run":
         from backsight.lab import train
@@ -101,7 +98,7 @@ def _resume(arguments: Sequence[str]) -> int:
 
 def _check_alone(arguments: Sequence[str]) -> None:
     """Refuse what a run that goes on has settled already."""
-    if arguments[0] in TASKS:
+    if arguments[0] in TASKS or arguments[0] in ALIASES:
         raise SettingError(
             f"--resume goes on with a run, whose task is settled: leave out {arguments[0]}, as in "
             "backsight train --resume RUN"

@@ -3,15 +3,21 @@
 from typing import TYPE_CHECKING
 
 from backsight._lazy import lazy
-from backsight.lab._config import (
-    Chars,
+from backsight.lab._config import Chars, Training
+from backsight.lab._tasks import (
+    TASKS,
     Memory,
     MemoryAdding,
     MemoryCopying,
     MemoryEcho,
+    MemoryFirstSymbol,
+    MemoryMemorisation,
     MemoryMixture,
+    MemoryMultiplication,
     MemoryOrder,
-    Training,
+    MemoryPermutation,
+    MemoryThreeBitOrder,
+    MemoryXor,
 )
 
 if TYPE_CHECKING:
@@ -20,13 +26,20 @@ if TYPE_CHECKING:
     from backsight.lab._train import resume, train
 
 __all__ = [
+    "TASKS",
     "Chars",
     "Memory",
     "MemoryAdding",
     "MemoryCopying",
     "MemoryEcho",
+    "MemoryFirstSymbol",
+    "MemoryMemorisation",
     "MemoryMixture",
+    "MemoryMultiplication",
     "MemoryOrder",
+    "MemoryPermutation",
+    "MemoryThreeBitOrder",
+    "MemoryXor",
     "Training",
     "View",
     "resume",

@@ -3,27 +3,12 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Optional
+from typing import ClassVar, Literal, Optional
 
 from backsight.errors import SettingError
 from backsight.nn import Cell, Init
 
-if TYPE_CHECKING:
-    from backsight.tasks import MemoryTask
-
-__all__ = [
-    "Chars",
-    "Curriculum",
-    "Memory",
-    "MemoryAdding",
-    "MemoryCopying",
-    "MemoryEcho",
-    "MemoryMixture",
-    "MemoryOrder",
-    "Optimizer",
-    "Precision",
-    "Training",
-]
+__all__ = ["Chars", "Curriculum", "Optimizer", "Precision", "Training"]
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Curriculum = Literal["none", "linear", "stepwise", "adaptive"]
@@ -41,6 +26,8 @@ class Training:
     """What every run of the lab has."""
 
     task_name: ClassVar[str]
+    about: ClassVar[str]
+    """What the task is, in a line."""
 
     cell: Cell = "rnn"
     """Recurrent cell; rnn is tanh."""
@@ -189,6 +176,7 @@ class Chars(Training):
     """
 
     task_name: ClassVar[str] = "chars"
+    about: ClassVar[str] = "a character model on real text"
 
     text: Optional[Path] = None
     """A UTF-8 text file, or a folder of them."""
@@ -210,113 +198,3 @@ class Chars(Training):
         self._whole("seq_len", "validate_chars")
         self._whole("embedding", "sample_chars", least=0)
         self._positive("temperature")
-
-
-@dataclass(frozen=True)
-class Memory(Training):
-    """Train on random sequences whose loss needs an input long past; a base of the tasks."""
-
-    steps: int = 50
-    """Length of a sequence, all of which is unrolled."""
-    validate_sequences: int = 2000
-    """Held-out sequences to validate on, always the same."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._whole("validate_sequences")
-        _ = self.task  # checks its own settings
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from.
-
-        Raises:
-            SettingError: the task's own settings make no sense.
-        """
-        raise SettingError("Memory is no task by itself: choose MemoryOrder or another of its kind")
-
-
-@dataclass(frozen=True)
-class MemoryOrder(Memory):
-    """Train on temporal order, instrumented: which two symbols came, and in which order.
-
-    The last step asks for a symbol of the first fifth of the sequence and one before its middle.
-    """
-
-    task_name: ClassVar[str] = "order"
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        from backsight.tasks import TemporalOrder
-
-        return TemporalOrder(self.steps)
-
-
-@dataclass(frozen=True)
-class MemoryAdding(Memory):
-    """Train on adding, instrumented: the sum of two marked numbers, one in each half."""
-
-    task_name: ClassVar[str] = "adding"
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        from backsight.tasks import Adding
-
-        return Adding(self.steps)
-
-
-@dataclass(frozen=True)
-class MemoryCopying(Memory):
-    """Train on copying, instrumented: ten symbols to be repeated at the end of the sequence."""
-
-    task_name: ClassVar[str] = "copying"
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        from backsight.tasks import Copying
-
-        return Copying(self.steps)
-
-
-@dataclass(frozen=True)
-class MemoryEcho(Memory):
-    """Train on echo, instrumented: at every step, the symbol read some steps before."""
-
-    task_name: ClassVar[str] = "echo"
-
-    lag: int = 5
-    """How many steps before."""
-    symbols: int = 8
-    """How many different ones."""
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        from backsight.tasks import Echo
-
-        return Echo(self.steps, self.lag, self.symbols)
-
-
-@dataclass(frozen=True)
-class MemoryMixture(Memory):
-    """Train on a mixture, instrumented: the symbol one step before, or many steps before.
-
-    A flag says which. A model that learns the near half alone ends at half the baseline.
-    """
-
-    task_name: ClassVar[str] = "mixture"
-
-    lag: int = 20
-    """Steps back to the far symbol."""
-    symbols: int = 8
-    """How many different ones."""
-
-    @property
-    def task(self) -> "MemoryTask":
-        """What to draw sequences from."""
-        from backsight.tasks import Mixture
-
-        return Mixture(self.steps, self.lag, self.symbols)

@@ -1,6 +1,6 @@
 """The lesson of a memory task: fresh random sequences, and held-out ones to validate on."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.errors import SettingError
-from backsight.lab._config import Memory
 from backsight.lab._lesson import last_losses, loss_of, precise
+from backsight.lab._tasks import Memory
 from backsight.nn import SequenceModel
 from backsight.tasks import NO_LOSS, Batches
 
@@ -33,14 +33,14 @@ class Memorising:
     def __init__(self, config: Memory) -> None:
         self.task = config.task
         self.kind = self.task.kind
-        self.steps = self.longest = self.task.steps
+        self.steps = self.longest = self.task.length
         self._config = config
         self._batches = Batches(self.task, config.batch, seed=config.seed)
         # Half of what a shorter memory achieves: the far past is in use.
         self.enough: float | None = self.task.near_baseline / 2
 
     def facts(self) -> dict[str, Any]:
-        """The task, how far back it asks, and what a guess and a short memory achieve."""
+        """The task, how far back it asks, what a guess achieves, and when it is solved."""
         task = self.task
         baselines = {"memoryless": task.baseline}
         if task.near_baseline != task.baseline:
@@ -48,11 +48,12 @@ class Memorising:
         return {
             "origin": f"the {task.name} task",
             "task": task.name,
-            "steps": task.steps,
+            "length": task.length,
             "lag": task.lag,
             "kind": task.kind,
             "validation_sequences": self._config.validate_sequences,
             "baselines": baselines,
+            "criterion": asdict(task.criterion),
         }
 
     def model(self) -> SequenceModel:
@@ -74,7 +75,7 @@ class Memorising:
         """What the task itself allows: some have a least length."""
         for steps in range(wanted, self.steps):
             try:
-                replace(self._config, steps=steps)
+                replace(self._config, length=steps)
             except SettingError:
                 continue
             return steps
@@ -82,18 +83,18 @@ class Memorising:
 
     def draw(self, steps: int | None = None) -> tuple[NDArray[Any], NDArray[Any], bool]:
         """Sequences never seen before; each begins from a fresh state."""
-        if steps is not None and steps != self._batches.task.steps:
-            self._batches.task = replace(self._config, steps=steps).task
+        if steps is not None and steps != self._batches.task.length:
+            self._batches.task = replace(self._config, length=steps).task
         return *self._batches.draw(), True
 
     @torch.no_grad()
     def scores(self, model: nn.Module) -> dict[str, float]:
-        """Mean loss over the held-out targets; of classes the share of wrong answers too."""
+        """Mean loss over the held-out targets, and the shares of wrong answers and sequences."""
         device = next(model.parameters()).device
         was_training = model.training
         model.eval()
         loss = torch.zeros((), dtype=torch.float64)
-        wrong = count = 0
+        wrong = count = failed = 0
         left = self._config.validate_sequences
         # Drawn anew each time, the same ones: thousands of long sequences would fill memory.
         held_out = Batches(self.task, min(AT_ONCE, left), seed=HELD_OUT)
@@ -101,16 +102,29 @@ class Memorising:
             inputs, targets = (torch.from_numpy(a[:left]).to(device) for a in held_out.draw())
             outputs = precise(model(inputs)[0])
             loss += loss_of(self.kind, outputs, targets, "sum").cpu()
+            count += targets.numel()
             if self.kind == "classes":
-                asked = targets != NO_LOSS
-                wrong += int((_wrong(outputs, targets) & asked).sum())
-                count += int(asked.sum())
-            else:
-                count += targets.numel()
+                count -= int((targets == NO_LOSS).sum())
+            missed = self._missed(outputs, targets)
+            wrong += int(missed.sum())
+            failed += int(missed.flatten(1).any(1).sum())
             left -= len(targets)
         model.train(was_training)
-        scores = {"val_loss": float(loss / count)}
-        return scores | ({"val_error": wrong / count} if self.kind == "classes" else {})
+        return {
+            "val_loss": float(loss / count),
+            "val_error": wrong / count,
+            "val_sequence_error": failed / self._config.validate_sequences,
+        }
+
+    def _missed(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """``(B, n)``: which answers are wrong; one for want of numbers is, one not asked is not."""
+        if self.kind == "value":
+            tolerance = self.task.criterion.tolerance
+            assert tolerance is not None
+            return ~((outputs - targets).abs() < tolerance)
+        answered = torch.isfinite(outputs).all(dim=-1)
+        missed = (outputs.argmax(dim=-1) != targets) | ~answered
+        return (missed & (targets != NO_LOSS)).reshape(len(targets), -1)
 
     @torch.no_grad()
     def context_losses(self, model: nn.Module, length: int) -> NDArray[np.float64]:
@@ -131,9 +145,3 @@ class Memorising:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Draw on from there."""
         self._batches.load_state_dict(state["batches"])
-
-
-def _wrong(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Where the likeliest class is another one, or where there is none for want of numbers."""
-    answered = torch.isfinite(outputs).all(dim=-1)
-    return (outputs.argmax(dim=-1) != targets) | ~answered

@@ -6,25 +6,14 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from backsight.errors import RunError, SettingError
-from backsight.lab._config import (
-    Chars,
-    MemoryAdding,
-    MemoryCopying,
-    MemoryEcho,
-    MemoryMixture,
-    MemoryOrder,
-    Training,
-)
+from backsight.lab._config import Training
+from backsight.lab._tasks import TASKS
 from backsight.signals import Run
 
 __all__ = ["CHECKPOINTS", "saved_settings"]
 
 CHECKPOINTS = "checkpoints"
 """Folder of a run that holds its checkpoints."""
-
-TASKS: tuple[type[Training], ...] = (
-    Chars, MemoryAdding, MemoryCopying, MemoryEcho, MemoryMixture, MemoryOrder,
-)  # fmt: skip
 
 
 def saved_settings(run: Run, iterations: int | None = None) -> Training:
@@ -43,7 +32,7 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
         raise RunError(
             f"{run.path} is being written by a process that lives: stop that first, or wait for it"
         )
-    kind = next((k for k in TASKS if run.info.get("kind") == f"train {k.task_name}"), None)
+    kind = next((k for n, k in TASKS.items() if run.info.get("kind") == f"train {n}"), None)
     if kind is None:
         raise RunError(
             f"{run.path} was not made by backsight train (its kind is {run.info.get('kind')!r}): "

@@ -10,9 +10,10 @@ from torch import nn
 
 from backsight.errors import RunError, SettingError
 from backsight.guard import Checkpoint
-from backsight.lab._config import Chars, Memory, Training
+from backsight.lab._config import Chars, Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
+from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
 
 __all__ = ["check_settings", "make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]

@@ -18,7 +18,15 @@ from backsight.errors import RunError
 from backsight.report._acts import act_rows
 from backsight.report._findings import cards
 from backsight.report._task_words import is_memory, memory_tiles
-from backsight.report._words import duration, median, number, samples, setup, summary
+from backsight.report._words import (
+    duration,
+    last_score,
+    median,
+    number,
+    samples,
+    setup,
+    summary,
+)
 from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
@@ -118,8 +126,8 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
     if not facts:
         return [(number(loss), "validation loss", "")]
     if is_memory(facts):
-        known = run.members("val_error", profile=False) == ("val_error",)
-        return memory_tiles(facts, loss, run.last("val_error")[1] if known else None)
+        error, failed = (last_score(run, name) for name in ("val_error", "val_sequence_error"))
+        return memory_tiles(facts, loss, error, failed)
     tiles = [(number(loss / math.log(2)), "bits a character", "validation")]
     bigram = facts.get("baselines", {}).get("bigram")
     if bigram:

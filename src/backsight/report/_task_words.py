@@ -6,10 +6,11 @@ from typing import Any
 
 from backsight.report._numbers import number
 from backsight.signals import spell
+from backsight.tasks import Criterion
 
 __all__ = [
     "is_memory", "loss_unit", "memory_goal", "memory_learning", "memory_task", "memory_tiles",
-    "memory_validation", "text_learning", "wrong",
+    "memory_validation", "memory_verdict", "solved", "text_learning", "wrong",
 ]  # fmt: skip
 
 MARGIN = 0.05
@@ -56,7 +57,7 @@ def text_learning(loss: float, baselines: Mapping[str, float] | None) -> str:
 def memory_task(facts: Facts) -> str:
     """What the task is: ``the order task in sequences of 30 steps, which needs …``."""
     return (
-        f"{facts['origin']} in sequences of {facts['steps']} steps, which needs a memory of at "
+        f"{facts['origin']} in sequences of {facts['length']} steps, which needs a memory of at "
         f"least {_steps(facts['lag'])}"
     )
 
@@ -66,9 +67,10 @@ def memory_goal(facts: Facts) -> str:
     baselines = facts["baselines"]
     goal = f"to beat: {_amount(facts, baselines['memoryless'])} by guessing without memory"
     near = baselines.get("short memory")
-    return goal + (
-        f", {number(near)} by a memory of fewer than {facts['lag']} steps" if near else ""
-    )
+    if near:
+        goal += f", {number(near)} by a memory of fewer than {facts['lag']} steps"
+    criterion = _criterion(facts)
+    return f"{goal}; solved means {criterion.words}" if criterion else goal
 
 
 def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
@@ -77,7 +79,7 @@ def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
     guess, near = baselines["memoryless"], baselines.get("short memory")
     text = _amount(facts, loss)
     if error is not None:
-        text += f", with {wrong(error)} of the answers wrong"
+        text += f", with {wrong(error)} of the answers {_fault(facts)}"
     text += f". Guessing without memory costs {number(guess)}; "
     if loss > (1 + MARGIN) * guess:
         return f"{text}it is worse than that"
@@ -94,15 +96,44 @@ def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
 def memory_validation(facts: Facts, scores: Mapping[str, float]) -> str:
     """The scores of a validation."""
     text = _amount(facts, scores["val_loss"])
-    return f"{text}, {wrong(scores['val_error'])} wrong" if "val_error" in scores else text
+    if "val_error" in scores:
+        text += f", {wrong(scores['val_error'])} {_fault(facts)}"
+    done = solved(facts, scores.get("val_sequence_error"))
+    return f"{text}: solved" if done else text
 
 
-def memory_tiles(facts: Facts, loss: float, error: float | None) -> list[tuple[str, str, str]]:
+def solved(facts: Facts, failed: float | None) -> bool | None:
+    """Whether a share of wrong sequences meets the task's criterion; None where it is unknown."""
+    criterion = _criterion(facts)
+    if criterion is None or failed is None:
+        return None
+    return criterion.met(failed)
+
+
+def memory_verdict(facts: Facts, failed: float | None) -> str:
+    """Whether the task is solved, by whose word, on how many sequences; empty if unknown."""
+    criterion = _criterion(facts)
+    if criterion is None or failed is None:
+        return ""
+    verdict = "solved" if criterion.met(failed) else "not solved"
+    return (
+        f"The task is {verdict}: {wrong(failed)} of {facts['validation_sequences']:,} held-out "
+        f"sequences are wrong, and solved means {criterion.words} ({criterion.source})."
+    )
+
+
+def memory_tiles(
+    facts: Facts, loss: float, error: float | None, failed: float | None = None
+) -> list[tuple[str, str, str]]:
     """The numbers to see first: value, what it is, a note."""
     guess = facts["baselines"]["memoryless"]
     tiles = [(number(loss), loss_unit(facts), "validation")]
     if error is not None:
-        tiles.append((wrong(error), "wrong answers", "validation"))
+        value = facts["kind"] == "value"
+        tiles.append((wrong(error), _fault(facts) if value else "wrong answers", "validation"))
+    done, criterion = solved(facts, failed), _criterion(facts)
+    if criterion is not None and done is not None:
+        tiles.append(("yes" if done else "no", "solved", criterion.words))
     beaten = "beaten" if loss < (1 - MARGIN) * guess else "not beaten"
     tiles.append((number(guess), "guessing without memory", f"for comparison: {beaten}"))
     return tiles
@@ -124,6 +155,18 @@ def _amount(facts: Facts, loss: float) -> str:
     if facts["kind"] == "value":
         return f"a mean squared error of {number(loss)}"
     return f"{number(loss)} nats an answer"
+
+
+def _criterion(facts: Facts) -> Criterion | None:
+    return Criterion(**facts["criterion"]) if "criterion" in facts else None
+
+
+def _fault(facts: Facts) -> str:
+    """What an answer is that val_error counts."""
+    criterion = _criterion(facts)
+    if criterion is None or criterion.tolerance is None:
+        return "wrong"
+    return f"off by {criterion.tolerance:g} or more"
 
 
 def _steps(count: int) -> str:

@@ -8,10 +8,18 @@ from numpy.typing import NDArray
 
 from backsight.report._acts import acts_sentence
 from backsight.report._numbers import duration, median, number
-from backsight.report._task_words import is_memory, memory_learning, memory_task, text_learning
+from backsight.report._task_words import (
+    is_memory,
+    memory_learning,
+    memory_task,
+    memory_verdict,
+    text_learning,
+)
 from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
 
-__all__ = ["duration", "median", "number", "reach_sentences", "samples", "setup", "summary"]
+__all__ = [
+    "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
+]  # fmt: skip
 
 CELLS = {
     "rnn": "Vanilla RNN (tanh)",
@@ -37,7 +45,7 @@ def samples(run: Run) -> list[tuple[int, str, float]]:
 
 def summary(run: Run) -> list[str]:
     """The run in a few sentences, each from the recorded numbers."""
-    before = [_what(run), _ending(run), _learning(run), _gradient(run)]
+    before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
     after = [_hidden(run), acts_sentence(run), _non_finite(run)]
     return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
 
@@ -102,8 +110,7 @@ def _learning(run: Run) -> str:
         return f"The validation loss is {spell(loss)}: the model's predictions are not finite."
     facts = setup(run)
     if is_memory(facts):
-        known = run.members("val_error", profile=False) == ("val_error",)
-        learned = memory_learning(facts, loss, run.last("val_error")[1] if known else None)
+        learned = memory_learning(facts, loss, last_score(run, "val_error"))
     elif facts:
         learned = text_learning(loss, facts.get("baselines"))
     else:
@@ -111,10 +118,21 @@ def _learning(run: Run) -> str:
     return f"After {iteration + 1:,} iterations the validation loss is {learned}.{_length(run)}"
 
 
+def last_score(run: Run, name: str) -> float | None:
+    """The last value of a signal without members; None where it was not recorded."""
+    return run.last(name)[1] if run.members(name, profile=False) == (name,) else None
+
+
+def _solved(run: Run) -> str:
+    """Whether a memory task is, by its criterion."""
+    facts = setup(run)
+    return memory_verdict(facts, last_score(run, "val_sequence_error")) if is_memory(facts) else ""
+
+
 def _length(run: Run) -> str:
     """Where a curriculum stands, if it is not at its end."""
     config = run.info.get("config", {})
-    end = config.get("steps", config.get("seq_len"))
+    end = config.get("length", config.get("seq_len"))
     if not isinstance(end, int) or run.members("seq_len", profile=False) != ("seq_len",):
         return ""
     last = run.last("seq_len")[1]

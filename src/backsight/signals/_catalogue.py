@@ -52,7 +52,7 @@ _DEFINITIONS = (
         title="training loss",
         formula="L, the scalar that backward was called on, without any loss scaling",
         axes=("iteration",),
-        unit="nats per character (text) or per answer (memory tasks), or a squared error (adding)",
+        unit="nats per character (text) or per answer (memory tasks), or a squared error (values)",
         reduction="as the loss itself; mean over data-parallel processes",
         cost="none: the value is already there",
         source="the training loop",
@@ -351,10 +351,10 @@ _DEFINITIONS = (
         name="val_loss",
         title="validation loss",
         formula="mean of -ln p(target) over the validation windows of a text, where divided by "
-        "ln 2 it is bits a character, or over held-out sequences of a memory task; of adding, mean "
-        "squared error",
+        "ln 2 it is bits a character, or over held-out sequences of a memory task; where a value "
+        "is asked for, the mean squared error",
         axes=("iteration",),
-        unit="nats per character (text) or per answer (memory tasks), or a squared error (adding)",
+        unit="nats per character (text) or per answer (memory tasks), or a squared error (values)",
         reduction="mean over positions that have a target",
         cost="forward passes over what is held out, every validate_every iterations",
         source="the training loop",
@@ -362,13 +362,23 @@ _DEFINITIONS = (
     Signal(
         name="val_error",
         title="wrong answers",
-        formula="share of held-out targets that are not the likeliest class; outputs that are not "
-        "finite are wrong",
+        formula="share of held-out answers of another class, or of a value off by the tolerance of "
+        "the task's criterion or more; what is not finite is wrong",
         axes=("iteration",),
         unit="1",
         reduction="mean over positions that have a target",
         cost="none: shared with val_loss",
-        source="the training loop, in memory tasks with classes",
+        source="the training loop, in memory tasks",
+    ),
+    Signal(
+        name="val_sequence_error",
+        title="sequences with a wrong answer",
+        formula="share of held-out sequences with a wrong answer: what solving a task is about",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over sequences",
+        cost="none: shared with val_loss",
+        source="the training loop, in memory tasks",
     ),
 )
 

@@ -2,11 +2,17 @@
 
 from backsight.tasks._adding import Adding
 from backsight.tasks._copying import Copying
+from backsight.tasks._criterion import Criterion
+from backsight.tasks._delayed_xor import DelayedXor
 from backsight.tasks._echo import Echo
+from backsight.tasks._first_symbol import FirstSymbol
+from backsight.tasks._memorisation import Memorisation
 from backsight.tasks._memory import NO_LOSS, Batches, Kind, MemoryTask
 from backsight.tasks._mixture import Mixture
+from backsight.tasks._multiplication import Multiplication
 from backsight.tasks._ngrams import bigram_loss, unigram_loss
-from backsight.tasks._temporal_order import TemporalOrder
+from backsight.tasks._permutation import RandomPermutation
+from backsight.tasks._temporal_order import Form, TemporalOrder, ThreeBitOrder
 from backsight.tasks._text import (
     UNKNOWN,
     Corpus,
@@ -25,13 +31,21 @@ __all__ = [
     "Batches",
     "Copying",
     "Corpus",
+    "Criterion",
+    "DelayedXor",
     "Echo",
+    "FirstSymbol",
+    "Form",
     "Kind",
+    "Memorisation",
     "MemoryTask",
     "Mixture",
+    "Multiplication",
+    "RandomPermutation",
     "Split",
     "Streams",
     "TemporalOrder",
+    "ThreeBitOrder",
     "Vocabulary",
     "bigram_loss",
     "read_corpus",

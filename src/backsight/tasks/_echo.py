@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
+from backsight.tasks._criterion import LENIENT, Criterion
 from backsight.tasks._memory import NO_LOSS, Inputs, Kind, at_least, one_hot
 
 __all__ = ["Echo", "check_echo"]
@@ -24,10 +25,10 @@ class Echo:
     Source: the delayed recall of echo state networks (Jaeger 2001), with symbols for numbers.
 
     Raises:
-        SettingError: ``lag`` is not from 1 up to below ``steps``, or ``symbols`` is below 2.
+        SettingError: ``lag`` is not from 1 up to below ``length``, or ``symbols`` is below 2.
     """
 
-    steps: int = 50
+    length: int = 50
     """Length ``T`` of a sequence."""
     lag: int = 5
     """Steps back."""
@@ -37,9 +38,10 @@ class Echo:
     name: ClassVar[str] = "echo"
     kind: ClassVar[Kind] = "classes"
     every_step: ClassVar[bool] = True
+    criterion: ClassVar[Criterion] = LENIENT
 
     def __post_init__(self) -> None:
-        check_echo(self.steps, self.lag, self.symbols, 1, "echo")
+        check_echo(self.length, self.lag, self.symbols, 1, self.name)
 
     @property
     def inputs(self) -> int:
@@ -63,16 +65,16 @@ class Echo:
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
         """Draw ``size`` sequences: inputs ``(B, T, symbols)`` and classes ``(B, T)``."""
-        symbols = rng.integers(0, self.symbols, (size, self.steps))
-        targets = np.full((size, self.steps), NO_LOSS)
+        symbols = rng.integers(0, self.symbols, (size, self.length))
+        targets = np.full((size, self.length), NO_LOSS)
         targets[:, self.lag :] = symbols[:, : -self.lag]
         return one_hot(symbols, self.symbols), targets
 
 
-def check_echo(steps: int, lag: int, symbols: int, shortest: int, of: str) -> None:
+def check_echo(length: int, lag: int, symbols: int, shortest: int, of: str) -> None:
     """Raise a SettingError where no step could say what was read ``lag`` steps before it."""
-    at_least("steps", steps, shortest + 1, of)
+    at_least("length", length, shortest + 1, of)
     at_least("lag", lag, shortest, of)
     at_least("symbols", symbols, 2, of)
-    if lag >= steps:
-        raise SettingError(f"lag of {of} must be below its {steps} steps, not {lag}")
+    if lag >= length:
+        raise SettingError(f"lag of {of} must be below its {length} steps, not {lag}")

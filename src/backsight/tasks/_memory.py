@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
+from backsight.tasks._criterion import Criterion
 
 __all__ = ["NO_LOSS", "Batches", "Inputs", "Kind", "MemoryTask", "Targets", "at_least", "one_hot"]
 
@@ -31,10 +32,10 @@ class MemoryTask(Protocol):
 
     @property
     def name(self) -> str:
-        """One word, as on the command line."""
+        """As on the command line."""
 
     @property
-    def steps(self) -> int:
+    def length(self) -> int:
         """Length ``T`` of a sequence, all of it: as fed to the network."""
 
     @property
@@ -79,6 +80,10 @@ class MemoryTask(Protocol):
         steps back. The same as ``baseline`` where nothing that near helps; only below it is the
         oldest needed input in use.
         """
+
+    @property
+    def criterion(self) -> Criterion:
+        """When it is solved, and who says so."""
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, Targets]:
         """Draw ``size`` sequences.

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.tasks._criterion import LENIENT, Criterion
 from backsight.tasks._echo import check_echo
 from backsight.tasks._memory import NO_LOSS, Inputs, Kind, one_hot
 
@@ -25,10 +26,10 @@ class Mixture:
     Source: Backsight, after the short and long parts of a language model's loss.
 
     Raises:
-        SettingError: ``lag`` is not from 2 up to below ``steps``, or ``symbols`` is below 2.
+        SettingError: ``lag`` is not from 2 up to below ``length``, or ``symbols`` is below 2.
     """
 
-    steps: int = 50
+    length: int = 50
     """Length ``T`` of a sequence."""
     lag: int = 20
     """Steps back to the far symbol."""
@@ -38,9 +39,10 @@ class Mixture:
     name: ClassVar[str] = "mixture"
     kind: ClassVar[Kind] = "classes"
     every_step: ClassVar[bool] = True
+    criterion: ClassVar[Criterion] = LENIENT
 
     def __post_init__(self) -> None:
-        check_echo(self.steps, self.lag, self.symbols, 2, "mixture")
+        check_echo(self.length, self.lag, self.symbols, 2, self.name)
 
     @property
     def inputs(self) -> int:
@@ -64,9 +66,9 @@ class Mixture:
 
     def batch(self, size: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.int64]]:
         """Draw ``size`` sequences: inputs ``(B, T, symbols + 1)`` and classes ``(B, T)``."""
-        symbols = rng.integers(0, self.symbols, (size, self.steps))
-        far = rng.integers(0, 2, (size, self.steps))
-        targets = np.full((size, self.steps), NO_LOSS)
+        symbols = rng.integers(0, self.symbols, (size, self.length))
+        far = rng.integers(0, 2, (size, self.length))
+        targets = np.full((size, self.length), NO_LOSS)
         near = symbols[:, self.lag - 1 : -1]
         targets[:, self.lag :] = np.where(far[:, self.lag :], symbols[:, : -self.lag], near)
         flag = far[:, :, None].astype(np.float32)

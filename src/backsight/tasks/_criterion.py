@@ -1,0 +1,52 @@
+"""When a task is solved, as a paper has put it: so few wrong sequences among so many."""
+
+from dataclasses import dataclass
+
+__all__ = ["LENIENT", "PASCANU", "STRICT", "Criterion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """At most ``wrong`` of ``of`` fresh sequences may be wrong.
+
+    A sequence is wrong where any of its answers is: where another class is the likeliest, or a
+    value is off by ``tolerance`` or more. An output that is not finite is wrong.
+    """
+
+    wrong: int
+    """Sequences that may be wrong."""
+    of: int
+    """Sequences that are looked at."""
+    words: str
+    """The same, for a sentence: what holds once it is met."""
+    source: str
+    """The paper, or what was taken in its place where none says."""
+    tolerance: float | None = None
+    """How far off a value is wrong, in the task's units; None for classes."""
+
+    def met(self, share: float) -> bool:
+        """Whether a share of wrong sequences, from 0 to 1, is small enough.
+
+        The share may be of fewer sequences than ``of``, which then proves that much less. NaN
+        meets nothing.
+        """
+        return share <= self.wrong / self.of
+
+
+PASCANU = Criterion(
+    99, 10_000, "under 1 % of 10,000 fresh sequences wrong",
+    "Pascanu, Mikolov and Bengio 2013, section 4.1.1",
+)  # fmt: skip
+"""Of their temporal order, by which they tell solved from unsolved."""
+
+LENIENT = Criterion(
+    PASCANU.wrong, PASCANU.of, PASCANU.words,
+    "none published for this task: that of Pascanu, Mikolov and Bengio 2013 for temporal order",
+)  # fmt: skip
+
+STRICT = Criterion(
+    0, 2000, "none of 2,000 sequences in a row wrong",
+    "Hochreiter and Schmidhuber 1997, section 5.6, whose output units must also be within 0.3 and "
+    "whose average training error below 0.1",
+)  # fmt: skip
+"""Of task 6; what is said of units holds for the sigmoids and squared errors of their time."""
