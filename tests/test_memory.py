@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -424,10 +425,12 @@ def best_loss(task: MemoryTask, window: int, size: int) -> float:
 
 
 def _essence(task: MemoryTask, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Without which of the distractors it is: drawn by itself, and asked for nowhere."""
+    """Without what is drawn by itself and asked for nowhere: which distractor, a bit unmarked."""
     if isinstance(task, TemporalOrder):
         distracts = inputs[..., :4].sum(axis=2, keepdims=True)
         return np.concatenate([distracts, inputs[..., 4:]], axis=2)
+    if isinstance(task, DelayedXor):
+        return inputs * inputs[..., 1:]
     return inputs
 
 
@@ -615,3 +618,39 @@ def test_both_forms_have_places() -> None:
 def test_a_task_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Echo().lag = 3  # type: ignore[misc]
+
+
+# -- the page about them ---------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs/tasks.md"
+
+
+def test_the_page_has_every_task_and_its_numbers() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [re.split(r" *\| *", line)[1:-1] for line in page.splitlines() if line[:3] == "| `"][1:]
+    seen = []
+    for name, _, lag, chance, near, solved, source in rows:
+        kind, *form = name.strip("`").split(" --form ")
+        config = OF_THE_LAB[kind]
+        assert issubclass(config, Memory)
+        own: dict[str, Any] = {"form": form[0]} if form else {}
+        task = config(length=100, **own).task
+        criterion = task.criterion
+        assert int(lag) == task.lag
+        assert float(chance) == pytest.approx(task.baseline, rel=2e-3)
+        assert float(near) == pytest.approx(task.near_baseline, rel=2e-3)
+        tolerance = "" if criterion.tolerance is None else f", within {criterion.tolerance:g}"
+        assert solved == f"{criterion.wrong} of {criterion.of:,}{tolerance}"
+        who = {"Pascanu 2013": "Pascanu", "H&S 1997": "Hochreiter", "none: Pascanu's": "none"}
+        assert criterion.source.startswith(who[source])
+        seen.append(kind)
+    assert list(dict.fromkeys(seen)) == [name for name in OF_THE_LAB if name != "chars"]
+
+
+def test_the_example_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["inputs"].shape == (32, 100, 6)
+    assert names["classes"].shape == (32,)
+    assert "79 1.386" in capsys.readouterr().out
