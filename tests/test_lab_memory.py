@@ -26,6 +26,7 @@ from backsight.lab import (
     Chars,
     Memory,
     MemoryEcho,
+    MemoryFirstSymbol,
     MemoryMixture,
     MemoryOrder,
     Training,
@@ -126,6 +127,13 @@ def test_a_short_memory_is_learned_and_the_summary_says_so(small: dict[str, Any]
     assert run.last("val_loss")[1] < 0.1
     assert run.last("val_error")[1] < 0.02
     assert any("it remembers what lies at least 1 step back" in s for s in summary(run))
+
+
+def test_a_task_that_is_learned_is_solved(small: dict[str, Any]) -> None:
+    settings = small | {"iterations": 200, "hidden": 24, "lr": 0.02, "batch": 32}
+    run = train(MemoryFirstSymbol(**settings, length=5, symbols=3, cell="gru"))
+    assert run.last("val_sequence_error")[1] == 0
+    assert any(s.startswith("The task is solved: 0.0 % of 60 held-out") for s in summary(run))
 
 
 @pytest.mark.parametrize("kind", [MemoryOrder, MemoryEcho, MemoryMixture])

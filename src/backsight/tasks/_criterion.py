@@ -23,6 +23,8 @@ class Criterion:
     """The paper, or what was taken in its place where none says."""
     tolerance: float | None = None
     """How far off a value is wrong, in the task's units; None for classes."""
+    note: str = ""
+    """What the paper asks besides, or in other units."""
 
     def met(self, share: float) -> bool:
         """Whether a share of wrong sequences, from 0 to 1, is small enough.
@@ -46,7 +48,8 @@ LENIENT = Criterion(
 
 STRICT = Criterion(
     0, 2000, "none of 2,000 sequences in a row wrong",
-    "Hochreiter and Schmidhuber 1997, section 5.6, whose output units must also be within 0.3 and "
-    "whose average training error below 0.1",
+    "Hochreiter and Schmidhuber 1997, section 5.6",
+    note="there, every output unit is a sigmoid that must be within 0.3 of its target, and the "
+    "average training error is below 0.1",
 )  # fmt: skip
-"""Of task 6; what is said of units holds for the sigmoids and squared errors of their time."""
+"""Of their task 6."""

@@ -42,9 +42,10 @@ class Multiplication:
     """The second number y is known, and y/2 answered: the mean of y²/12."""
     criterion: ClassVar[Criterion] = Criterion(
         12, 2000, "fewer than 13 of 2,000 sequences in a row off by 0.04 or more",
-        "Hochreiter and Schmidhuber 1997, section 5.5, the finer of two; Pascanu, Mikolov and "
-        "Bengio 2013 allow a squared error of 0.04 in 1 % of sequences",
+        "Hochreiter and Schmidhuber 1997, section 5.5",
         tolerance=0.04,
+        note="the finer of two there; Pascanu, Mikolov and Bengio 2013 ask for a squared error "
+        "below 0.04 in all but 1 % of sequences",
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -45,8 +45,8 @@ class RandomPermutation:
     """The same: what lies between tells nothing."""
     criterion: ClassVar[Criterion] = Criterion(
         0, 10_000, "none of 10,000 sequences in a row wrong",
-        "Hochreiter and Schmidhuber 1997, section 5.2, whose output units must also be within "
-        "0.25",
+        "Hochreiter and Schmidhuber 1997, section 5.2",
+        note="there, every output unit is a sigmoid that must be within 0.25 of its target",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
