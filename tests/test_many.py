@@ -358,6 +358,24 @@ def test_models_that_do_not_go_together_are_told() -> None:
         ManyModels([CharModel(3, hidden=6)])
 
 
+@pytest.mark.parametrize("every_step", [True, False])
+@pytest.mark.parametrize("kind", ["classes", "value"])
+def test_batches_that_do_not_fit_are_told(kind: Kind, every_step: bool) -> None:
+    many = ManyModels(models(every_step=every_step))
+    inputs, targets = batch(kind, every_step)
+    for x, y in (
+        (inputs[..., :1], targets),
+        (inputs[0], targets),
+        (inputs.expand(3, -1, -1, -1), targets),
+        (inputs, targets[:-1]),
+        (inputs, targets[..., None]),
+        (inputs, targets.expand(3, *targets.shape)),
+    ):
+        for take in (many.losses, many.backward):
+            with pytest.raises(SettingError, match=r"4 models got inputs .* need inputs \(B, T, 2"):
+                take(x, y, kind)
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_cells_without_a_scan_are_refused(cell: Cell) -> None:
     with pytest.raises(SettingError, match=f"rnn and rnn-relu, not for {cell}"):
