@@ -21,6 +21,7 @@ from backsight.nn import (
     seeded,
 )
 from backsight.nn import _many as many_module
+from backsight.probes import probe
 
 Kind = Literal["classes", "value"]
 EXACT: dict[str, Any] = {"atol": 1e-10, "rtol": 0.0}
@@ -161,6 +162,23 @@ def test_the_gradient_through_time_is_kept_of_each_layer(layers: int) -> None:
             torch.testing.assert_close(many.through[layer].norms[k], norms, **EXACT)
     many.backward(inputs, targets, "classes")
     assert many.through == ()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_reach_and_gradient_by_step_are_what_the_probe_measures(cell: Cell) -> None:
+    alone = models(cell=cell, layers=2, every_step=False)
+    many = ManyModels(alone)
+    inputs, targets = batch("classes", False)
+    many.backward(inputs, targets, "classes", through=True)
+    for k, model in enumerate(alone):
+        profiles = probe(model, lambda m=model: loss_alone(m, inputs, targets, "classes"))  # type: ignore[misc]
+        for layer, through in enumerate(many.through):
+            profile = profiles[f"rnn.l{layer}"]
+            for mine, theirs in (
+                (through.reach[k], profile.reach),
+                (through.grad_time[k], profile.grad_time),
+            ):
+                torch.testing.assert_close(mine, torch.from_numpy(theirs), **EXACT)
 
 
 def test_a_networks_state_is_its_own_and_what_its_model_loads() -> None:
