@@ -1,4 +1,4 @@
-"""Recurrent models of the lab and their initialisations."""
+"""Recurrent models of the lab, their initialisations, and many of them trained at once."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,9 @@ from backsight._lazy import lazy
 from backsight.nn._choices import Cell, Init
 
 if TYPE_CHECKING:
+    from backsight.nn._each import ManyAdam, ManySGD, clip_each
     from backsight.nn._init import initialise
+    from backsight.nn._many import ManyModels, seeded
     from backsight.nn._models import (
         CharModel,
         SequenceModel,
@@ -15,28 +17,45 @@ if TYPE_CHECKING:
         detach,
         generate,
     )
+    from backsight.nn._scan import Through, Workspace, scan
 
 __all__ = [
     "Cell",
     "CharModel",
     "Init",
+    "ManyAdam",
+    "ManyModels",
+    "ManySGD",
     "SequenceModel",
     "State",
+    "Through",
+    "Workspace",
+    "clip_each",
     "count_parameters",
     "detach",
     "generate",
     "initialise",
+    "scan",
+    "seeded",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
         "CharModel": "backsight.nn._models",
+        "ManyAdam": "backsight.nn._each",
+        "ManyModels": "backsight.nn._many",
+        "ManySGD": "backsight.nn._each",
         "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
+        "Through": "backsight.nn._scan",
+        "Workspace": "backsight.nn._scan",
+        "clip_each": "backsight.nn._each",
         "count_parameters": "backsight.nn._models",
         "detach": "backsight.nn._models",
         "generate": "backsight.nn._models",
         "initialise": "backsight.nn._init",
+        "scan": "backsight.nn._scan",
+        "seeded": "backsight.nn._many",
     },
 )
