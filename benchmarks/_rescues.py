@@ -146,7 +146,9 @@ class Guarded(Method):
         along = {}
         if self.lengthens and setting.sequences is not None:
             end = setting.plan.of(0).batch(1, np.random.default_rng(0))[0].shape[1]
-            self.length = AdaptiveLength(end, enough=setting.loss_enough)
+            self.length = AdaptiveLength(
+                end, enough=setting.loss_enough, over=setting.plan.iterations
+            )
             along["length"] = self.length
         every = max(10, min(50, setting.plan.iterations // 20))
         self.guard = Guard(loop.net, loop.optimizer, *policies, along=along, every=every)

@@ -120,6 +120,8 @@ class AdaptiveLength(Length):
         reach: the share of the window that the horizon must have.
         enough: a loss that must be reached before it grows, where you know one: what a shorter
             memory achieves, say.
+        over: iterations of the whole training, the last quarter of which is at ``end``, whether
+            the model has followed or not. None to wait for it for ever.
     """
 
     WINDOW = 20
@@ -135,6 +137,7 @@ class AdaptiveLength(Length):
         growth: float = 1.1,
         reach: float = 0.8,
         enough: float | None = None,
+        over: int | None = None,
     ) -> None:
         whole = isinstance(start, int) and isinstance(end, int)
         super().__init__(end, min(start, end) if whole else start)
@@ -143,7 +146,11 @@ class AdaptiveLength(Length):
             raise SettingError(f"reach of a curriculum must be a share from 0 to 1, not {reach!r}")
         if enough is not None and not _finite(enough):
             raise SettingError(f"enough of a curriculum must be a loss, not {enough!r}")
-        self.growth, self.reach, self.enough = growth, reach, enough
+        if over is not None:
+            _at_least_one("over", over)
+        self.growth, self.reach, self.enough, self.over = growth, reach, enough, over
+        self._clock = 0
+        """Iterations made, those undone by a rollback as well."""
         self._vitals = Vitals()
         self._losses = Recent(2 * self.WINDOW)
         self._first = Recent(5)
@@ -154,13 +161,16 @@ class AdaptiveLength(Length):
     def see(self, loss: float, horizon: float | None = None) -> None:
         """Grow, hold or shrink."""
         self.iteration += 1
+        self._clock += 1
         if not self._first.full:
             self._first.add(loss)
         self._losses.add(loss)
         if horizon is not None:
             self._horizon = horizon
-        troubles = self._vitals.see(self.iteration, loss, 0.0)
-        if any(trouble.kind != "diverged" for trouble in troubles):
+        troubles = self._vitals.see(self.iteration, loss, 0.0, self.length)
+        if self._late:
+            self._to(self.end)
+        elif any(trouble.kind != "diverged" for trouble in troubles):
             self._shrink()
         elif self._held:
             self._held -= 1
@@ -171,6 +181,11 @@ class AdaptiveLength(Length):
     def hold(self) -> None:
         """Grow no further for a while."""
         self._held = self.HOLD
+
+    @property
+    def _late(self) -> bool:
+        """Whether the time that is left is the end's."""
+        return self.over is not None and self._clock >= 0.75 * self.over
 
     @property
     def _settled(self) -> bool:
@@ -213,6 +228,7 @@ class AdaptiveLength(Length):
             "horizon": self._horizon,
             "settled_at": self._settled_at,
             "held": self._held,
+            "clock": self._clock,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -223,6 +239,7 @@ class AdaptiveLength(Length):
         self._first.load_state_dict(state["first"])
         self._horizon, self._held = state["horizon"], state["held"]
         self._settled_at = state["settled_at"]
+        self._clock = max(self._clock, state["clock"])
 
 
 def _longer(length: int, growth: float, end: int) -> int:

@@ -1,17 +1,20 @@
 """Gradients of everything the optimizers move: their norm, their size, their absence."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.probes import tensor_norms, total_norm
+from backsight.probes import Updates, tensor_norms, total_norm
 
 __all__ = [
     "agree",
+    "length_of",
     "moved",
     "norm_of",
+    "numbers_of",
     "overflowed",
     "rescale",
     "scale_of",
@@ -37,6 +40,36 @@ def norm_of(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     """``‖g‖`` over all of them as a scalar, as stored; None where none has a gradient."""
     there = list(gradients(parameters))
     return total_norm(tensor_norms(there)) if there else None
+
+
+def numbers_of(
+    told: float | Tensor | None, parameters: list[nn.Parameter] | None, beside: Tensor
+) -> tuple[float, float]:
+    """Loss and gradient norm, in one copy from the device, the same in every process.
+
+    Args:
+        told: the loss, or what stands for it; NaN comes back for None.
+        parameters: whose gradients count; None for a norm of 0.
+        beside: on the device where the two meet.
+    """
+    norm = None if parameters is None else norm_of(parameters)
+    if isinstance(told, Tensor):
+        told = told.detach().sum()
+    wide = torch.float32 if beside.device.type == "mps" else torch.float64
+    parts = [torch.as_tensor(math.nan if x is None else x).to(beside.device, wide)
+             for x in (told, 0.0 if norm is None else norm)]  # fmt: skip
+    loss, size = agree(torch.stack(parts)).tolist()
+    return loss, size
+
+
+def length_of(updates: Updates) -> tuple[float, float]:
+    """How far a step moved: half of its parameters at least, and all together, as a share of ‖θ‖.
+
+    The second weighs them by their norm after the step.
+    """
+    sizes, ratios = updates.measure()
+    together = (ratios * sizes).square().nansum().sqrt() / sizes.square().nansum().sqrt()
+    return float(ratios.nanmedian()), float(together)
 
 
 @torch.no_grad()

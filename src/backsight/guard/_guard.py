@@ -14,11 +14,13 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
+from backsight.guard._curriculum import Length
 from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
     agree,
+    length_of,
     moved,
-    norm_of,
+    numbers_of,
     overflowed,
     rescale,
     scale_of,
@@ -124,6 +126,8 @@ class Guard:
         self._every = every
         self._told_of_closure = False
         self._has_data = "data" in (along or {})
+        parts = (along or {}).values()
+        self._curriculum = next((part for part in parts if isinstance(part, Length)), None)
         self.snapshots = Snapshots(
             model, optimizers, along or {}, keep=snapshots, memory=memory, rng=self._has_data
         )
@@ -262,12 +266,13 @@ class Guard:
         """Multiply every gradient."""
         rescale(self.parameters, factor)
 
-    def roll_back(self, since: int, further: int = 0) -> int:
+    def roll_back(self, since: int, further: int = 0, *, blame: bool = True) -> int:
         """Make everything as it was at a good snapshot, and pass over the batches since.
 
         Args:
             since: when the trouble began: the snapshot is older.
             further: how many snapshots to go back beyond it.
+            blame: whether the batches since may have done it.
 
         Returns:
             the iteration that the weights are of.
@@ -281,7 +286,7 @@ class Guard:
         if self._has_data:
             self.position = memory["position"]
             culprit = here - (self.iteration - since) - 1  # whose update it was
-            self._bad.update(range(max(culprit, self.position), here))
+            self._bad.update(range(max(culprit, self.position), here if blame else 0))
         for policy in self.policies:
             policy.rolled_back(self)
         iteration: int = memory["iteration"]
@@ -322,7 +327,7 @@ class Guard:
             return
         if self._updates is not None:
             updates, self._updates = self._updates, None
-            self.vitals.stepped(float(updates.measure()[1].nanmedian()))
+            self.vitals.stepped(*length_of(updates))
         for policy in self.policies:
             policy.after(self._step, self)
 
@@ -336,7 +341,8 @@ class Guard:
                 "backsight: guard: the optimizer makes its gradients inside its step (it was given "
                 "a closure), so none can be clipped or left out; rollback, rate and weights can"
             )
-        step.troubles = self.vitals.see(self.iteration, loss, norm)
+        length = self._curriculum.length if self._curriculum else 0
+        step.troubles = self.vitals.see(self.iteration, loss, norm, length)
         first = not self.snapshots.taken
         if first or (self.iteration % self._every == 0 and self.vitals.well):
             self.snapshots.take(self.iteration, self._memory())
@@ -355,14 +361,7 @@ class Guard:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
         told = self._loss if self._loss is not None else self.loss_of()
         self._loss = None
-        norm = norm_of(self.parameters) if known else None
-        if isinstance(told, Tensor):
-            told = told.detach().sum()
-        device = self.parameters[0].device
-        wide = torch.float32 if device.type == "mps" else torch.float64
-        parts = [torch.as_tensor(math.nan if x is None else x).to(device, wide)
-                 for x in (told, 0.0 if norm is None else norm)]  # fmt: skip
-        loss, size = agree(torch.stack(parts)).tolist()
+        loss, size = numbers_of(told, self.parameters if known else None, self.parameters[0])
         return (None if told is None else loss), size / scale
 
     def declined(self) -> None:

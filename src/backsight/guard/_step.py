@@ -12,7 +12,14 @@ __all__ = ["Act", "Step", "Trouble", "TroubleKind", "announce_act", "first_proce
 _log = logging.getLogger("backsight")
 
 TroubleKind = Literal[
-    "not finite", "out of line", "spike", "diverged", "collapsed", "steps too large", "dead"
+    "not finite",
+    "out of line",
+    "spike",
+    "diverged",
+    "collapsed",
+    "steps too large",
+    "dead",
+    "overshot",
 ]
 
 

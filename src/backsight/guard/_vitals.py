@@ -51,8 +51,36 @@ DEAD = 0.01
 ROW = 5
 """Measured steps whose median counts."""
 
+FIRST = 20
+"""Norms from the beginning, by which a rate that is far too high shows."""
+
+OVERSHOT = 2.5, 3.2
+"""Times the median of the norms so far: with fewer than five of them, and with more.
+
+Of ten healthy settings × 20 seeds none is called so in batches of 20 and more, 1 in 100 in batches
+of 8, and 1 in 8 of single sequences. Where it is the rate (16 settings × 5 seeds), 3 of 4 runs are.
+"""
+
+LEAP = 0.3
+"""‖Δθ‖/‖θ‖ of all matrices together, in the first step of all.
+
+At most 0.1 in ten healthy settings (Adam at 0.01); 1 with Adam at 0.1, whatever the gradient.
+"""
+
+RISE = 2.2
+"""Times the largest norm so far: what grows step after step, and not one wild batch of many."""
+
 NEAR = 0.3
 """Of what was learned, that may be gone at a snapshot."""
+
+GRACE = 50
+"""Losses after the sequences have grown, in which a high one is no trouble: more is asked."""
+
+JUMP = 1.04
+"""Times the length before: from there on more is asked than the noise of a batch."""
+
+LEAPT = 1.3
+"""Times the length before: from there on it is another task, and learned anew."""
 
 GAP = 200
 """Iterations after which a spike is news again."""
@@ -69,39 +97,63 @@ class Vitals:
         """Steps in a row that were not finite, or out of line."""
         self._ratios = Recent(ROW)
         self._now = Recent(ROW)
+        self._first = Recent(FIRST)
+        self._leap = -1.0
         self._norm_then = Recent(ROW)
         self._norm_now = Recent(PATIENCE)
         self._high = 0
         self._lost = 0
         self._spike = -GAP
+        self._length = 0
+        self._grace = 0
+        self._anew = False
 
-    def see(self, iteration: int, loss: float | None, norm: float) -> tuple[Trouble, ...]:
+    def see(
+        self, iteration: int, loss: float | None, norm: float, length: int = 0
+    ) -> tuple[Trouble, ...]:
         """What is wrong, seen at this step.
 
         Args:
             iteration: its number.
             loss: at the weights as they are; None where it is not known.
             norm: of the gradient, before clipping.
+            length: of the sequences, where a curriculum sets it.
         """
         troubles = []
+        if length != self._length:
+            grown = length >= JUMP * self._length > 0
+            self._anew = length >= LEAPT * self._length > 0
+            self._grace = GRACE if grown else 0
+            self._length = length
         if not math.isfinite(norm) or (loss is not None and not math.isfinite(loss)):
             what = "gradient norm" if loss is None or math.isfinite(loss) else "loss"
             value = norm if what == "gradient norm" else loss
             troubles.append(Trouble("not finite", iteration, f"the {what} is {value}"))
-        elif loss is not None and self._wild(loss):
+        elif loss is not None and not self._grace and self._wild(loss):
             usual = self.course.usual.median if len(self.course.usual) else self.course.three
             words = f"the loss is {loss:.3g}, and usually {usual:.3g}"
             troubles.append(Trouble("out of line", iteration, words))
         self.row = self.row + 1 if troubles else 0
-        if loss is not None and not troubles:  # what is learned from them would be wrong
+        if loss is not None and self._grace:
+            self._spare(loss)
+        elif loss is not None and not troubles:  # what is learned from them would be wrong
             troubles += self._of_loss(iteration, loss)
+        if not (troubles or self._first.full):
+            troubles += self._of_first(norm, loss)
         troubles += self._of_steps(iteration, norm)
         self.calm = 0 if troubles else self.calm + 1
         return tuple(troubles)
 
-    def stepped(self, ratio: float) -> None:
-        """A step moved half of the weight matrices by at least this share of their norm."""
+    def stepped(self, ratio: float, together: float) -> None:
+        """A step was measured.
+
+        Args:
+            ratio: half of the weight matrices moved by at least this share of their norm.
+            together: by which share all of them did.
+        """
         self._ratios.add(ratio)
+        if self._leap < 0 and not self._first.full:
+            self._leap = together
 
     @property
     def broken(self) -> bool:
@@ -111,7 +163,7 @@ class Vitals:
     @property
     def well(self) -> bool:
         """Whether the weights are worth going back to."""
-        return self.calm >= PATIENCE and self._gone < NEAR and not self._high
+        return not self._grace and self.calm >= PATIENCE and self._gone < NEAR and not self._high
 
     @property
     def _learned(self) -> float:
@@ -173,6 +225,36 @@ class Vitals:
             return ""
         return f"the loss rose from {middle:.3g} to {loss:.3g}"
 
+    def _spare(self, loss: float) -> None:
+        """One loss of a grace, which is over once they are as low as they were."""
+        self._now.add(loss)
+        self._grace -= 1
+        course = self.course
+        back = self._now.median - course.best < NEAR * self._learned
+        if back and self._grace <= GRACE - ROW and not self._anew:
+            self._grace = 0
+        if self._anew and not self._grace:
+            self.course, self._anew = Course(), False
+
+    def _of_first(self, norm: float, loss: float | None) -> list[Trouble]:
+        """Whether the first steps of all made the gradient grow, and not the loss fall."""
+        first, course = self._first, self.course
+        if self._leap > LEAP:
+            words = f"its first step moved the weights by {self._leap:.2g} of their norm"
+            self._leap = 0.0
+            return [Trouble("overshot", 0, words)]
+        usual, largest, spread = first.median, first.quantile(1.0), math.inf
+        if usual > 0:
+            spread = 3 * first.spread / usual if len(first) > 2 else 0.0
+        first.add(norm)
+        times = max(OVERSHOT[len(first) > ROW], 1 + spread)
+        if len(first) < 2 or not norm > max(times * usual, RISE * largest):
+            return []
+        if loss is not None and course.three - loss > 0.1 * abs(course.three):
+            return []
+        return [Trouble("overshot", 0, f"its first steps let the gradient grow from {usual:.3g} "
+                                       f"to {norm:.3g}")]  # fmt: skip
+
     def _of_steps(self, iteration: int, norm: float) -> list[Trouble]:
         course = self.course
         if not self._norm_then.full:
@@ -200,11 +282,16 @@ class Vitals:
             "row": self.row,
             "ratios": self._ratios.state_dict(),
             "now": self._now.state_dict(),
+            "first": self._first.state_dict(),
+            "leap": self._leap,
             "norm_then": self._norm_then.state_dict(),
             "norm_now": self._norm_now.state_dict(),
             "high": self._high,
             "lost": self._lost,
             "spike": self._spike,
+            "length": self._length,
+            "grace": self._grace,
+            "anew": self._anew,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -212,7 +299,11 @@ class Vitals:
         self.course.load_state_dict(state["course"])
         self._ratios.load_state_dict(state["ratios"])
         self._now.load_state_dict(state["now"])
+        self._first.load_state_dict(state["first"])
+        self._leap = state["leap"]
         self._norm_then.load_state_dict(state["norm_then"])
         self._norm_now.load_state_dict(state["norm_now"])
         self.calm, self.row, self._high = state["calm"], state["row"], state["high"]
         self._lost, self._spike = state["lost"], state["spike"]
+        self._length, self._grace = state["length"], state["grace"]
+        self._anew = state["anew"]

@@ -58,6 +58,6 @@ def make_curriculum(config: Training, lesson: Lesson) -> Length | None:
             case "stepwise":
                 return StepwiseLength(end, start, every=max(1, config.iterations // 10))
             case _:
-                return AdaptiveLength(end, start, enough=lesson.enough)
+                return AdaptiveLength(end, start, enough=lesson.enough, over=config.iterations)
     except SettingError as error:
         raise SettingError(f"--curriculum {kind}: {error}") from error

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["BackOff"]
 
 
+TOO_LOW = 0.05
+"""Of the rate: if it still overshoots, the rate is not the reason."""
+
+
 @dataclass
 class BackOff(Policy):
     """Multiply the rate by ``factor`` at a spike, or where the loss is lost or steps teach nothing.
@@ -19,9 +23,12 @@ class BackOff(Policy):
     After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps: all the way
     after a single spike, else up to 0.7 of the rate at which there was trouble; that bound itself
     doubles every ten times ``calm``.
+    Where the very first steps make the gradient grow, and no clip holds it, training begins again
+    with ``again`` of the rate, which comes back twice as fast.
     The factor is on the rate in a step alone: a schedule goes on as if there were none.
 
-    Source: levanter#391 (a spike, a lower rate, a limit); the rest Backsight.
+    Source: levanter#391 (a spike, a lower rate, a limit); Goyal et al. 2017 §2.2 (a rate that
+    begins low and rises); the rest Backsight.
     """
 
     name: ClassVar[str] = "backoff"
@@ -31,14 +38,23 @@ class BackOff(Policy):
 
     factor: float = 0.5
     calm: int = 40
+    again: float = 0.3
+    _again: bool = field(default=False, init=False, repr=False)
+    """Whether the rate is low for the beginning alone."""
     _last: int = field(default=-(10**9), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._share("factor")
+        self._share("factor", "again")
         self._count(1, "calm")
 
     def before(self, step: "Step", guard: "Guard") -> None:
         """Lower it, or let it recover."""
+        if step.has("overshot") and not step.acts and guard.rate.factor > TOO_LOW:
+            cause = step.troubles[0].words
+            guard.roll_back(0, blame=False)
+            self._again = True
+            guard.act(self, cause, *guard.rate.lower(self.again, 1.0))
+            return
         trouble = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
         if trouble is None and guard.vitals.broken:
             trouble = step.has("not finite", "out of line")
@@ -48,8 +64,10 @@ class BackOff(Policy):
                 # One spike may have been the batch's.
                 again = step.iteration - self._last < 5 * self.calm
                 once = trouble.kind == "spike" and not again
-                self._last = step.iteration
+                self._last, self._again = step.iteration, False
                 lowered = rate.lower(self.factor, 1.0) if once else rate.lower(self.factor)
                 guard.act(self, trouble.words, *lowered)
-        elif rate.factor < 1.0 and guard.vitals.calm >= self.calm:
-            rate.recover(2 ** (1 / self.calm), 2 ** (0.1 / self.calm))
+        else:
+            calm = max(1, self.calm // 2) if self._again else self.calm
+            if rate.factor < 1.0 and guard.vitals.calm >= calm:
+                rate.recover(2 ** (1 / calm), 2 ** (0.1 / calm))

@@ -26,11 +26,16 @@ class NormClip(Policy, ABC):
     def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
         """``c`` for this step, whose norm is finite, and the cause in words; inf for no limit."""
 
+    def goal(self, limit: float) -> float:
+        """The norm that is left of one above ``limit``."""
+        return limit
+
     def before(self, step: "Step", guard: "Guard") -> None:
         """Clip. A norm that is not finite is not clipped (0·∞ is NaN), and not learned from."""
         if step.vetoed or not math.isfinite(step.norm):
             return
         limit, cause = self.limit(step, guard)
         if step.norm > limit:
-            guard.scale_gradients(limit / step.norm)
-            guard.act(self, cause, step.norm, limit)
+            goal = self.goal(limit)
+            guard.scale_gradients(goal / step.norm)
+            guard.act(self, cause, step.norm, goal)

@@ -22,6 +22,10 @@ LEAST = 0.02
 MEMORY = 20
 """Steps of the running share."""
 
+LEFT = 2.0
+"""Times the usual norm that is left of one above the limit: as wild as that, it is not to be
+trusted with more."""
+
 ENOUGH = 5
 """Norms from which on their median says something."""
 
@@ -41,6 +45,8 @@ class ClipAuto(NormClip):
       is the limit in half of the steps or more, the rate is far too high, and the share shrinks
       by 1 % a step, down to 2 % of the weights.
 
+    What is above its limit is brought to twice the median, or to half of the longest step where
+    that is seldom the limit.
     Medians are not moved by a few wild norms, and a norm that is not finite is left out.
 
     Source: Pascanu et al. 2013 §3.2 (0.5 to 10 times the usual norm); You, Gitman, Ginsburg 2017
@@ -57,6 +63,7 @@ class ClipAuto(NormClip):
     _logs: Recent = field(init=False, repr=False)
     _tight: float = field(default=1.0, init=False, repr=False)
     """What ``share`` is multiplied by."""
+    _left: float = field(default=math.inf, init=False, repr=False)
     _often: float = field(default=0.0, init=False, repr=False)
     """How often it was the limit lately, as a share of the steps."""
 
@@ -82,8 +89,14 @@ class ClipAuto(NormClip):
         elif self._tight < 1:
             self._tight = min(1.0, self._tight * 1.002)
         if usual <= far:
+            self._left = LEFT * math.exp(self._logs.median)
             return usual, f"norm above {usual:.3g}, and usually {math.exp(self._logs.median):.3g}"
+        self._left = far / LEFT if self._often < 0.25 else far  # what is usual is no outlier
         return far, f"a step of more than {share:.2g} of the weights"
+
+    def goal(self, limit: float) -> float:
+        """Twice the usual norm, or half of the longest step."""
+        return min(limit, self._left)
 
     def _tolerance(self, factor: float) -> float:
         """How far above the median, as a natural logarithm."""
