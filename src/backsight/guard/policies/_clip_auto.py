@@ -105,12 +105,12 @@ class ClipAuto(NormClip):
 
     def _reach(self, norm: float, guard: "Guard") -> float:
         """The norm whose step is as long as the weights; inf where the optimizer scales."""
-        limits = []
+        limits, off = [], guard.rate.momentum_off
         for optimizer in guard.optimizers:
             if not isinstance(optimizer, torch.optim.SGD):
                 return math.inf
             rates = [
-                float(group["lr"]) / (1 - min(group["momentum"], 0.99))
+                float(group["lr"]) / (1 - (0 if off else min(group["momentum"], 0.99)))
                 for group in optimizer.param_groups
             ]
             limits.append(max(rates))
