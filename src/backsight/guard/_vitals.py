@@ -230,7 +230,8 @@ class Vitals:
         self._now.add(loss)
         self._grace -= 1
         course = self.course
-        back = self._now.median - course.best < NEAR * self._learned
+        near = max(NEAR * self._learned, 0.1 * abs(course.best))
+        back = self._now.median - course.best < near
         if back and self._grace <= GRACE - ROW and not self._anew:
             self._grace = 0
         if self._anew and not self._grace:

@@ -76,8 +76,8 @@ class ClipAuto(NormClip):
     def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
         """Of the norms before this one."""
         usual, far = math.inf, math.inf
+        middle = self._logs.median
         if len(self._logs) >= ENOUGH:
-            middle = self._logs.median
             usual = math.exp(middle + self._tolerance(guard.rate.factor))
         if step.norm > 0:
             self._logs.add(math.log(step.norm))
@@ -89,8 +89,8 @@ class ClipAuto(NormClip):
         elif self._tight < 1:
             self._tight = min(1.0, self._tight * 1.002)
         if usual <= far:
-            self._left = LEFT * math.exp(self._logs.median)
-            return usual, f"norm above {usual:.3g}, and usually {math.exp(self._logs.median):.3g}"
+            self._left = LEFT * math.exp(middle)
+            return usual, f"norm above {usual:.3g}, and usually {math.exp(middle):.3g}"
         self._left = far / LEFT if self._often < 0.25 else far  # what is usual is no outlier
         return far, f"a step of more than {share:.2g} of the weights"
 
