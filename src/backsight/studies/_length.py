@@ -85,6 +85,8 @@ def length_study(
         if view is not None:
             view.begin(len(plan.settings), len(plan.settings) - len(todo))
         trials = [plan.trial(setting, place) for setting in todo]
+        for setting in todo:  # how it ended the last time no longer counts
+            place.ended.pop(setting.name, None)
         by_name = {setting.name: setting for setting in todo}
         with closing(engine.run(trials)) as ends:
             for ended in ends:

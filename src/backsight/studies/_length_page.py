@@ -81,8 +81,10 @@ Lines = Callable[[Run, int], list[Line]]
 """What a run adds to its panel; the number is its seed."""
 
 
-def _grid(study: LengthStudy, lines: Lines, *, lag: bool = False) -> list[list[Panel]]:
-    """A row a cell, a column a length."""
+def _grid(
+    study: LengthStudy, lines: Lines, *, lag: bool = False, guessed: bool = False
+) -> list[list[Panel]]:
+    """A row a cell, a column a length; with the lag and 1 % marked, or what a guess costs."""
     rows = []
     for cell in study.plan.cells:
         row = []
@@ -99,8 +101,7 @@ def _grid(study: LengthStudy, lines: Lines, *, lag: bool = False) -> list[list[P
                 Panel(
                     f"{cell}, {length} steps" if cell else f"{length} steps",
                     drawn,
-                    levels=[(guess, "")] if guess is not None and lines is _loss_lines else
-                    [(0.01, "")] if lag else [],
+                    levels=[0.01] if lag else [guess] if guess is not None and guessed else [],
                     bars=[(asked, "asked")] if asked is not None else [],
                     empty="no result" if not trials else "not recorded",
                 )
@@ -110,7 +111,7 @@ def _grid(study: LengthStudy, lines: Lines, *, lag: bool = False) -> list[list[P
 
 
 def _loss(study: LengthStudy) -> StudyFigure:
-    grid = _grid(study, _loss_lines)
+    grid = _grid(study, _loss_lines, guessed=not study.plan.script)
     values = [v for r in grid for p in r for line in p.lines for v in line.y if math.isfinite(v)]
     wide = bool(values) and min(values) > 0 and max(values) > 50 * min(values)
     return StudyFigure(

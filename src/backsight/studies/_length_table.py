@@ -17,6 +17,12 @@ COLUMNS = (
     "‖h‖ mean", "max", "drift", "half-life", "horizon", "ms/iteration",
 )  # fmt: skip
 
+SHORT = {
+    0: "cell", 1: "length", 3: "learned", 4: "loss", 5: "short", 6: "grad", 7: "max grad",
+    9: "max h", 11: "half", 12: "horizon", 13: "ms/it",
+}  # fmt: skip
+"""The columns that a terminal has room for, and their headings there."""
+
 
 def with_result(trials: Sequence[LengthTrial]) -> list[LengthTrial]:
     """Those that came to something, be it a NaN."""
@@ -41,7 +47,7 @@ def table_rows(study: LengthStudy) -> list[tuple[str, ...]]:
                     cell or "–",
                     str(length),
                     f"{len(trials)}/{len(all_of_it)}",
-                    str(learned),
+                    f"{learned}/{len(trials)}",
                     *(
                         _middle(trials, what)
                         for what in (
@@ -89,11 +95,11 @@ def severity(outcome: str) -> str:
 def print_length_study(study: LengthStudy, console: Console | None = None) -> None:
     """Table, verdicts, and what has failed."""
     console = console or Console(highlight=False)
-    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     rows = table_rows(study)
-    shown = [n for n in range(len(COLUMNS)) if any(row[n] != "–" for row in rows)]
+    shown = [n for n in SHORT if any(row[n] != "–" for row in rows)]
     for n in shown:
-        table.add_column(Text(COLUMNS[n]), justify="left" if n == 0 else "right")
+        table.add_column(Text(SHORT[n]), justify="left" if n == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(row[n]) for n in shown))
     console.print(table)

@@ -183,7 +183,7 @@ def _collapses(
     left = max(gains[first.length], 0.0) / gains[best]
     words = (
         f"{name}: learning collapses from length {first.length} on: of what is gained over a guess "
-        f"at length {best}, {left:.0%} is left"
+        f"at length {best}, {100 * left:.0f} % is left"
     )
     if math.isinf(gains[first.length]):
         words = (
@@ -209,16 +209,24 @@ def _collapses(
             )
         case "neither":
             return (
-                f"{words}. Neither explains it: in most trials from there on the gradient arrives "
-                f"({arrives}) and is finite, so look at rate and number of iterations"
+                f"{words}. Neither explains it there: the gradient arrives ({arrives}) and is "
+                f"finite, so look at rate and number of iterations{_further(collapsed)}"
             )
+
+
+def _further(collapsed: Sequence[Judged]) -> str:
+    """Where, from there on, one of the two does explain it."""
+    fading = [str(one.length) for one in collapsed if 2 * one.fades > one.trials]
+    running = [str(one.length) for one in collapsed if 2 * one.explodes > one.trials]
+    words = f"; at length {', '.join(fading)} the signal does not arrive" if fading else ""
+    return words + (f"; at length {', '.join(running)} it explodes" if running else "")
 
 
 def _horizon(one: Judged) -> str:
     if one.horizon is None:
         return "how far back the gradient reaches was not recorded"
     return (
-        f"the gradient is below 1 % after {one.horizon:.0f} steps in the median, and "
+        f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and "
         f"{one.needed:.0f} are needed"
     )
 
@@ -226,8 +234,8 @@ def _horizon(one: Judged) -> str:
 def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:
     last = judged[-1]
     words = (
-        f"{name}: learning holds up to length {last.length}, the longest: {last.kept:.0%} of the "
-        "best gain over a guess is there"
+        f"{name}: learning holds up to length {last.length}, the longest: {100 * last.kept:.0f} % of "
+        "the best gain over a guess is there"
     )
     if down:
         dips = ", ".join(str(judged[n].length) for n in down)

@@ -40,8 +40,8 @@ class Panel:
 
     title: str
     lines: Sequence[Line]
-    levels: Sequence[tuple[float, str]] = ()
-    """Dotted horizontal lines, with their label."""
+    levels: Sequence[float] = ()
+    """Dotted horizontal lines."""
     bars: Sequence[tuple[float, str]] = ()
     """Dotted vertical lines, with their label."""
     empty: str = field(default="nothing recorded")
@@ -93,9 +93,11 @@ def panels(
                     x=0.5, y=0.5, font={"size": 11, "color": COLOURS[5]}, row=r, col=c,
                 )  # fmt: skip
     axis = fig.layout.yaxis
-    if log:
+    if log and values.size:
         place_log_axis(fig, values)
-        fig.update_yaxes(type="log", tickvals=axis.tickvals, ticktext=axis.ticktext)
+        every = max(1, len(axis.tickvals or ()) // 5)  # a small panel has room for a few
+        ticks = {"tickvals": axis.tickvals[::every], "ticktext": axis.ticktext[::every]}
+        fig.update_yaxes(type="log", **ticks)
     fig.update_xaxes(showline=True, linecolor="#8c959f", gridcolor="#eaeef2", zeroline=False)
     fig.update_yaxes(
         showline=True, linecolor="#8c959f", gridcolor="#eaeef2", zeroline=False, title=None
@@ -104,7 +106,7 @@ def panels(
     for c in range(1, columns + 1):
         fig.update_xaxes(title={"text": x, "standoff": 4}, row=len(rows), col=c)
     for r in range(1, len(rows) + 1):
-        fig.update_yaxes(title={"text": y}, row=r, col=1)
+        fig.update_yaxes(title={"text": y, "standoff": 8}, automargin=True, row=r, col=1)
     fig.update_layout(
         hovermode="closest",
         margin={"t": 64},
@@ -153,9 +155,8 @@ def _draw(
 
 def _guides(fig: go.Figure, panel: Panel, row: int, col: int) -> None:
     line = {"color": COLOURS[5], "width": 1, "dash": "dot"}
-    for value, text in panel.levels:
-        note = {"text": text, "font": {"size": 10, "color": COLOURS[5]}}
-        fig.add_hline(y=value, line=line, annotation=note, row=row, col=col)
+    for value in panel.levels:
+        fig.add_hline(y=value, line=line, row=row, col=col)
     for value, text in panel.bars:
         note = {"text": text, "font": {"size": 10, "color": COLOURS[5]}}
         fig.add_vline(x=value, line=line, annotation=note, row=row, col=col)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def spreads(
         x: title of the x axis.
         y: title of the y axis.
         ticks: the values of the setting.
-        references: dotted lines to compare with: name, and a value for each tick.
+        references: grey lines to compare with: name, and a value for each tick.
     """
     fig = figure(y, x_title=x, height=320)
     for curve in curves:
@@ -65,10 +66,10 @@ def spreads(
             line={"color": colour, "width": 1.8, "dash": curve.dash},
             marker={"size": 6}, hovertemplate="%{y:.4g}", legendgroup=curve.label,
         )  # fmt: skip
-    for name, values in references:
+    for (name, values), dash in zip(references, cycle(("dot", "longdashdot")), strict=False):
         fig.add_scatter(
             x=list(ticks), y=list(values), name=name, mode="lines",
-            line={"color": COLOURS[5], "width": 1, "dash": "dot"}, hovertemplate="%{y:.4g}",
+            line={"color": COLOURS[5], "width": 1, "dash": dash}, hovertemplate="%{y:.4g}",
         )  # fmt: skip
     fig.update_xaxes(type="log", tickvals=list(ticks), ticktext=[f"{tick:g}" for tick in ticks])
     shown = _finite([v for c in curves for part in (c.middle, c.low, c.high) for v in part])
