@@ -234,8 +234,8 @@ def _horizon(one: Judged) -> str:
 def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:
     last = judged[-1]
     words = (
-        f"{name}: learning holds up to length {last.length}, the longest: {100 * last.kept:.0f} % of "
-        "the best gain over a guess is there"
+        f"{name}: learning holds up to length {last.length}, the longest: "
+        f"{100 * last.kept:.0f} % of the best gain over a guess is there"
     )
     if down:
         dips = ", ".join(str(judged[n].length) for n in down)
