@@ -258,6 +258,9 @@ def test_lengths_and_what_is_varied() -> None:
         (["order", "--lengths", "10,20", "--seeds", "0"], "--seeds must be"),
         (["order", "--lengths", "10,20", "--engine", "steam"], "--engine expects"),
         (["order", "--lengths", "10,20", "--engine", "local:0"], "--engine expects"),
+        (["order", "--lengths", "10,20", "--engine", "ray:"], "--engine expects"),
+        (["order", "--lengths", "10,20", "--gpus-per-trial", "1"], "is for --engine ray"),
+        (["order", "--lengths", "10,20", "--gpus-per-trial", "-1"], "at least 0"),
         (["order", "--lengths", "10,20", "--vary", "--length=1,2"], "give one of them"),
         (["order", "--vary", "--seq-len=10,20"], "varies --length"),
         (["chars", "--lengths", "10,999999999"], "the text is too short"),
@@ -474,7 +477,7 @@ def test_the_local_engine_runs_so_many_at_once_with_one_thread_each(tmp_path: Pa
     )
     names = [str(tmp_path / name) for name in "ab"]
     trials = [
-        Trial(f"{n}", (sys.executable, "-c", code, *pair), tmp_path / "log")
+        Trial(f"{n}", (sys.executable, "-c", code, *pair), tmp_path / "run", tmp_path / "log")
         for n, pair in enumerate((names, names[::-1]))
     ]
     ended = list(make_engine("local:2").run(trials))
@@ -485,8 +488,8 @@ def test_the_local_engine_runs_so_many_at_once_with_one_thread_each(tmp_path: Pa
 def test_what_runs_is_ended_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     code = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
     trials = [
-        Trial("long", (sys.executable, "-c", code), tmp_path / "log"),
-        Trial("short", (sys.executable, "-c", "pass"), tmp_path / "other"),
+        Trial("long", (sys.executable, "-c", code), tmp_path / "run", tmp_path / "log"),
+        Trial("short", (sys.executable, "-c", "pass"), tmp_path / "run", tmp_path / "other"),
     ]
     ends = make_engine("local:2").run(trials)
     assert next(ends).name == "short"
@@ -500,3 +503,35 @@ def test_what_runs_is_ended_when_nobody_waits_for_it_any_more(tmp_path: Path) ->
 def test_a_plan_needs_its_script(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="there is no script"):
         LengthPlan(str(tmp_path / "no.py"), "--n=", (1, 2), script=True)
+
+
+def test_without_ray_that_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["study", "length", "order", "--lengths", "10,12", "--engine", "ray"]) == 2
+    error = capsys.readouterr().err
+    assert "pip install 'backsight[ray]'" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_ray_gives_what_processes_give(tmp_path: Path) -> None:
+    """The same losses bit for bit, one failed row where a trial dies, and no second training."""
+    pytest.importorskip("ray")
+    script(tmp_path)
+    words = ("--script", "train.py", "--vary", "--seq-len=3,6,9", "--seeds", 1, "--seed-argument",
+             "--seed", "--json")  # fmt: skip
+    given = ("--", "--die-at", 6)
+    here = study(*words, "--out", "here", *given, cwd=tmp_path)
+    there = study(*words, "--out", "there", "--engine", "ray", *given, cwd=tmp_path)
+    assert (here.returncode, there.returncode) == (1, 1), there.stderr
+    ours, theirs = (json.loads(done.stdout)["trials"] for done in (here, there))
+    assert [row["outcome"] for row in ours] == [row["outcome"] for row in theirs]
+    for length in (3, 9):
+        one, other = (
+            Run(tmp_path / out / "runs" / f"script-{length}-seed0") for out in ("here", "there")
+        )
+        assert np.array_equal(one["loss"], other["loss"])
+    assert theirs[1]["why"] == "exit status 1: no room for so many steps"
+    again = study(*words, "--out", "there", "--engine", "ray", *given, cwd=tmp_path)
+    assert "2 of 3 trials were done before" in again.stderr

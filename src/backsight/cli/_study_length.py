@@ -54,7 +54,10 @@ class Options:
     cell: str = "rnn"
     """Recurrent cells for a task, side by side: rnn,lstm,gru."""
     engine: str = "local"
-    """What runs the trials: local for as many processes as there are cores, or local:N."""
+    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
+    on this machine, ray:ADDRESS for a cluster."""
+    gpus_per_trial: float = 0.0
+    """GPUs that Ray gives each trial; a fraction shares one."""
     out: Optional[Path] = None
     """The study's folder; runs/study-length-TASK by default, with a number for another plan."""
     json: bool = False
@@ -76,8 +79,8 @@ def main(arguments: Sequence[str]) -> int:
     plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
     from backsight.studies import find_folder, length_study, make_engine, write_length_page
 
-    engine = make_engine(options.engine)
     folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
+    engine = make_engine(options.engine, options.gpus_per_trial)
     from rich.console import Console
 
     from backsight.report import StudyProgress

@@ -1,5 +1,6 @@
 """What an engine does: it runs command lines, each on its own, and says how each ended."""
 
+import math
 import os
 import re
 from collections.abc import Generator, Sequence
@@ -20,6 +21,8 @@ class Trial:
     """Unique in its study; that of its folder."""
     command: tuple[str, ...]
     """Words to execute, the program first."""
+    run: Path
+    """The run folder it makes, or goes on with; as it stands among the words."""
     log: Path
     """Where what it prints goes, appended."""
 
@@ -48,17 +51,33 @@ class Engine(Protocol):
         """
 
 
-def make_engine(words: str) -> Engine:
-    """The engine that ``--engine`` names: ``local`` or ``local:N``.
+def make_engine(words: str, gpus: float = 0.0) -> Engine:
+    """The engine that ``--engine`` names.
+
+    Args:
+        words: ``local`` or ``local:N``; ``ray`` or ``ray:ADDRESS``.
+        gpus: that Ray gives each trial.
 
     Raises:
-        SettingError: there is no such engine.
+        SettingError: there is no such engine, or it cannot be reached.
     """
+    kind, given, rest = words.partition(":")
+    if not (math.isfinite(gpus) and gpus >= 0):
+        raise SettingError(f"--gpus-per-trial must be a number of at least 0, not {gpus}")
+    if kind == "ray" and bool(given) == bool(rest):
+        from backsight.studies._engine_ray import RayEngine
+
+        return RayEngine(rest, gpus)
+    if kind != "local" or (given and not re.fullmatch("[1-9][0-9]*", rest)):
+        raise SettingError(
+            "--engine expects local, local:N for N processes at once, ray or ray:ADDRESS, not "
+            f"{words!r}"
+        )
+    if gpus:
+        raise SettingError(
+            "--gpus-per-trial is for --engine ray: here every trial sees the GPUs of "
+            "CUDA_VISIBLE_DEVICES, or all"
+        )
     from backsight.studies._engine_local import LocalEngine
 
-    kind, _, count = words.partition(":")
-    if kind != "local" or (":" in words and not re.fullmatch("[1-9][0-9]*", count)):
-        raise SettingError(
-            f"--engine expects local or local:N for N processes at once, not {words!r}"
-        )
-    return LocalEngine(int(count) if count else max(1, os.cpu_count() or 1))
+    return LocalEngine(int(rest) if rest else max(1, os.cpu_count() or 1))

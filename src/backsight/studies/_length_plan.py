@@ -93,7 +93,7 @@ class LengthPlan:
             words += ["train", self.task, *self.arguments, *varied]
             words += ["--cell", setting.cell, "--seed", str(setting.seed)]
             words += ["--run", str(run), "--no-report"]
-        return Trial(setting.name, tuple(words), folder.log(setting.name))
+        return Trial(setting.name, tuple(words), run, folder.log(setting.name))
 
 
 def _argument(prefix: str, value: int) -> list[str]:
