@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -513,6 +514,16 @@ def test_without_ray_that_is_one_sentence(
     error = capsys.readouterr().err
     assert "pip install 'backsight[ray]'" in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])
+def test_a_cluster_that_is_not_there_is_one_sentence(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Port 1 answers nowhere; Ray itself is not asked."""
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    with pytest.raises(SettingError, match=f"Ray cannot be reached at {address}"):
+        make_engine(f"ray:{address}")
 
 
 def test_ray_gives_what_processes_give(tmp_path: Path) -> None:

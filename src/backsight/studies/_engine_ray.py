@@ -4,6 +4,7 @@ import importlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,10 @@ __all__ = ["RayEngine"]
 
 DIED = -int(signal.SIGKILL)
 """The status of a trial whose worker is gone: nobody can tell its own."""
+
+
+PATIENCE = 5.0
+"""Seconds for a cluster to answer."""
 
 
 class RayEngine:
@@ -44,6 +49,7 @@ class RayEngine:
             raise SettingError(
                 "--engine ray needs Ray: pip install 'backsight[ray]', or choose --engine local"
             ) from None
+        _knock(address)
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
@@ -99,6 +105,23 @@ class RayEngine:
                 for reference in waiting:
                     ray.cancel(reference)
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See that somebody answers there: Ray itself would try for minutes.
+
+    Raises:
+        SettingError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto", which Ray looks up
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise SettingError(
+            f"Ray cannot be reached at {address} ({error}): ray status there tells whether it is up"
+        ) from error
 
 
 def _execute(
