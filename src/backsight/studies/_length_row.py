@@ -237,8 +237,9 @@ def _reach(run: Run) -> tuple[Lag | None, Lag | None, float | None]:
 
 
 def _middle(lags: Sequence[Lag | None]) -> Lag | None:
+    """The lower of two in the middle: a reach that was seen, and not too much said of it."""
     known = sorted((lag for lag in lags if lag is not None), key=lambda lag: lag.steps)
-    return known[len(known) // 2] if known else None
+    return known[(len(known) - 1) // 2] if known else None
 
 
 def _short(run: Run, wanted: int) -> tuple[int | None, float | None]:

@@ -84,7 +84,7 @@ def _text(found: Spread | None) -> str:
 
 def _lag(lags: Sequence[Lag | None]) -> str:
     known = sorted((lag for lag in lags if lag is not None), key=lambda lag: lag.steps)
-    return str(known[len(known) // 2]) if known else "–"
+    return str(known[(len(known) - 1) // 2]) if known else "–"
 
 
 def severity(outcome: str) -> str:

@@ -42,7 +42,7 @@ class Judged:
     """Trials whose gradient does not arrive where it is needed."""
     explodes: int
     horizon: float | None
-    """Median, in steps."""
+    """Median in steps, the lower of two."""
     needed: float
     """Steps back that are asked for: the task's, else half of the window."""
 
@@ -135,7 +135,7 @@ def _judged(length: int, trials: Sequence[LengthTrial], gain: float, best: float
         kept=gain / best if best > 0 else math.nan,
         fades=sum(map(_fades, trials)),
         explodes=sum(map(_explodes, trials)),
-        horizon=float(np.median(horizons)) if horizons else None,
+        horizon=float(np.percentile(horizons, 50, method="lower")) if horizons else None,
         needed=float(np.median([_needed(t) for t in trials])),
     )
 
