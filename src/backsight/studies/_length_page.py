@@ -264,8 +264,8 @@ def _reach_curve(study: LengthStudy) -> StudyFigure | None:
     return _drawn(
         study, "reach-length", "Reach against length",
         "How far back from a loss its gradient gets: the horizon (last lag above 1 %; the band is "
-        "the range over seeds) and, dashed, the half-life. A curve that follows the dotted line of "
-        "what is asked can learn it; one that levels off below has not got there with this budget.",
+        "the range over seeds) and, dashed, the half-life. A curve that follows what is asked "
+        "(dash-dotted) can learn it; one that levels off below has not got there with this budget.",
         "steps back",
         _curves(
             study,
