@@ -7,10 +7,15 @@ from backsight._lazy import lazy
 if TYPE_CHECKING:
     from backsight.report._findings import print_diagnosis, print_explanation, tally_words
     from backsight.report._page import write_report
+    from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
+    from backsight.report._study_terminal import StudyProgress
     from backsight.report._terminal import TrainingView
     from backsight.report._words import duration, number, reach_sentences, summary
 
 __all__ = [
+    "StudyFigure",
+    "StudyPage",
+    "StudyProgress",
     "TrainingView",
     "duration",
     "number",
@@ -20,11 +25,15 @@ __all__ = [
     "summary",
     "tally_words",
     "write_report",
+    "write_study_page",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "StudyFigure": "backsight.report._study_page",
+        "StudyPage": "backsight.report._study_page",
+        "StudyProgress": "backsight.report._study_terminal",
         "TrainingView": "backsight.report._terminal",
         "duration": "backsight.report._words",
         "number": "backsight.report._words",
@@ -34,5 +43,6 @@ __getattr__ = lazy(
         "summary": "backsight.report._words",
         "tally_words": "backsight.report._findings",
         "write_report": "backsight.report._page",
+        "write_study_page": "backsight.report._study_page",
     },
 )

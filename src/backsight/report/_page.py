@@ -3,13 +3,12 @@
 import math
 import os
 import time
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -31,7 +30,7 @@ from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
 
-__all__ = ["write_report"]
+__all__ = ["embedded", "environment", "write_report"]
 
 PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 
@@ -63,17 +62,16 @@ def _render(run: Run) -> str:
     found = diagnose(run)
     chain = timeline(run, found)
     entries = [entry for entry in FIGURES if entry.only_if(run)]
-    template = files("backsight.report").joinpath("_page.html.jinja").read_text(encoding="utf-8")
     figures = [
         {
             "entry": entry,
-            "html": _embedded(entry.draw(run), entry.key),
+            "html": embedded(entry.draw(run), entry.key),
         }
         for entry in entries
     ]
     return (
-        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        .from_string(template)
+        environment()
+        .get_template("_page.html.jinja")
         .render(
             run=run,
             status=run.status,
@@ -83,7 +81,7 @@ def _render(run: Run) -> str:
             healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
             unknown=[v.code for v in found.verdicts if v.outcome.startswith("not")],
             chain=chain,
-            chain_figure=_embedded(draw_timeline(run, chain), "timeline")
+            chain_figure=embedded(draw_timeline(run, chain), "timeline")
             if chain and chain.moves
             else None,
             acts=act_rows(run),
@@ -96,7 +94,17 @@ def _render(run: Run) -> str:
     )
 
 
-def _embedded(figure: go.Figure, key: str) -> Markup:
+def environment() -> Environment:
+    """What renders the templates of this room."""
+    return Environment(
+        loader=PackageLoader("backsight.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def embedded(figure: go.Figure, key: str) -> Markup:
     """A figure as a part of the page."""
     html = figure.to_html(
         full_html=False, include_plotlyjs=False, div_id=f"plot-{key}", config=PLOT

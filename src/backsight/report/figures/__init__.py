@@ -1,4 +1,4 @@
-"""Figures: each a function from a run to a Plotly figure, one a file."""
+"""Figures: each a function to a Plotly figure, one a file: from a run, or from plain numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,20 @@ from backsight.report.figures._hidden_norm_time import hidden_norm_time
 from backsight.report.figures._length import length
 from backsight.report.figures._loss import loss
 from backsight.report.figures._pace import pace
+from backsight.report.figures._panels import Line, Panel, panels
 from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
+from backsight.report.figures._spreads import Curve, spreads
 from backsight.report.figures._timeline import timeline
 from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
 
 __all__ = [
     "FIGURES",
+    "Curve",
     "Entry",
+    "Line",
+    "Panel",
     "context",
     "grad_time",
     "gradient_norm",
@@ -30,8 +35,10 @@ __all__ = [
     "length",
     "loss",
     "pace",
+    "panels",
     "reach",
     "reach_time",
+    "spreads",
     "timeline",
     "update_ratio",
 ]

@@ -1,0 +1,32 @@
+"""``backsight study KIND``: experiments made of many runs."""
+
+import difflib
+from collections.abc import Sequence
+from importlib import import_module
+
+from backsight.errors import SettingError
+
+__all__ = ["main"]
+
+KINDS = {
+    "length": "what loss, gradient and reach do as sequences grow",
+}
+"""Each is a module ``_study_KIND`` of this package with ``main(arguments) -> exit status``."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Find the kind of study, and run it."""
+    kind, *rest = arguments or ["--help"]
+    if kind in ("-h", "--help"):
+        print("usage: backsight study KIND [options]\n")
+        for name, what in KINDS.items():
+            print(f"  {name:9} {what}")
+        print("\nEvery trial is a run of its own in the study's folder. Ctrl-C keeps what is done,")
+        print("and the same command goes on. backsight study KIND --help tells the options.")
+        return 0
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(KINDS)}"
+        raise SettingError(f"there is no study {kind!r}: {hint}")
+    status: int = import_module(f"backsight.cli._study_{kind}").main(rest)
+    return status

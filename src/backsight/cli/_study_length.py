@@ -1,0 +1,212 @@
+"""``backsight study length TASK`` or ``--script train.py``: what happens as sequences grow."""
+
+import re
+import shlex
+import signal
+import sys
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Optional, get_args
+
+from backsight.cli._options import parse
+from backsight.cli._train import ALIASES
+from backsight.errors import SettingError
+from backsight.lab import TASKS
+from backsight.nn import Cell
+from backsight.studies import LengthPlan, check_alone, read_lengths, read_vary
+
+__all__ = ["main", "split"]
+
+USAGE = """usage: backsight study length TASK --lengths 10,25,50 [options] [options of train]
+       backsight study length --script train.py --vary "--seq-len=10,25,50" [options] [-- arguments]
+
+Train the same code with the same budget at each length, and say whether learning collapses as
+sequences grow, from which length on and why. What is not among the options below goes to every
+trial: to backsight train, or to the script.
+"""
+
+SETTLED = ("--run", "--seed", "--resume", "--report", "--no-report")
+"""What the study sets in every trial of a task, besides the length."""
+
+FLAGS = ("--json", "--no-json", "--open", "--no-open", "--help", "-h")
+"""Those of our options that take no value."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the study."""
+
+    script: Optional[Path] = None
+    """A training script of yours instead of a task; each trial is a backsight run of it."""
+    vary: Optional[str] = None
+    """The argument to vary and its values, such as "--seq-len=10,25,50", as the script reads it."""
+    lengths: Optional[str] = None
+    """Lengths for a task: 10,25,50, or 10:200:5 for five of them, each as much longer than the
+    one before."""
+    seeds: int = 3
+    """Trials at each length, with seeds 0, 1, …"""
+    seed_argument: str = ""
+    """A script's argument for the seed, such as "--seed="; without one its trials are repeated."""
+    cell: str = "rnn"
+    """Recurrent cells for a task, side by side: rnn,lstm,gru."""
+    engine: str = "local"
+    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
+    on this machine, ray:ADDRESS for a cluster."""
+    gpus_per_trial: float = 0.0
+    """GPUs that Ray gives each trial; a fraction shares one."""
+    out: Optional[Path] = None
+    """The study's folder; runs/study-length-TASK by default, with a number for another plan."""
+    json: bool = False
+    """Print everything as JSON; progress goes to standard error."""
+    open: bool = False
+    """Open the page in the browser."""
+
+
+OWN = {"--" + name.replace("_", "-") for name in Options.__dataclass_fields__}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the study, write its page, print its table; 1 where trials failed."""
+    task, own, theirs = split(arguments)
+    if any(word in ("-h", "--help") for word in own) or not arguments:
+        print(USAGE)
+        parse(Options, "backsight study length", ["--help"])
+    options = parse(Options, "backsight study length", own)
+    plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
+    from backsight.studies import find_folder, length_study, make_engine, write_length_page
+
+    folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
+    engine = make_engine(options.engine, options.gpus_per_trial)
+    from rich.console import Console
+
+    from backsight.report import StudyProgress
+
+    console = Console(highlight=False, stderr=options.json)
+    try:
+        with StudyProgress(console) as view, _terminated_is_interrupted():
+            view.say(f"{folder}: {len(plan.settings)} trials, {engine.workers} at once")
+            study = length_study(plan, folder, engine, view)
+    except KeyboardInterrupt:
+        view.say(f"stopped; what is done is kept in {folder}, and the same command goes on:")
+        view.say(f"  backsight study length {shlex.join(arguments)}")
+        return 130
+    page = write_length_page(study)
+    if options.json:
+        from backsight.signals import dumps
+
+        print(dumps({**study.as_dict(), "page": page}, indent=2))
+    else:
+        from backsight.studies import print_length_study
+
+        print_length_study(study)
+        print(f"\nthe page: {page.resolve()}")
+    if options.open:
+        webbrowser.open(page.resolve().as_uri())
+    if study.ignored:
+        print(f"backsight: {study.verdicts[0].words}", file=sys.stderr)
+        return 2
+    return int(any(trial.outcome == "failed" for trial in study.trials))
+
+
+def split(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    """The task, our own words, and those for every trial, which may follow ``--``."""
+    own: list[str] = []
+    theirs: list[str] = []
+    words = list(arguments)
+    task = words.pop(0) if words and not words[0].startswith("-") else ""
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            theirs += words
+            break
+        name, given, _ = word.partition("=")
+        name = name.replace("_", "-")
+        if name in FLAGS or (name in OWN and given):
+            own.append(word)
+        elif name in OWN:
+            # In one word: a value may look like an option, as that of --vary does.
+            own.append(f"{word}={words.pop(0)}" if words else word)
+        else:
+            theirs.append(word)
+    return task, own, theirs
+
+
+def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
+    """Of a task of the lab; every trial's settings are checked before the first one begins."""
+    if not task:
+        raise SettingError(f"study length expects a task ({', '.join(TASKS)}) or --script train.py")
+    task = ALIASES.get(task, task)
+    if task not in TASKS:
+        raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
+    argument = "--seq-len" if task == "chars" else "--length"
+    if options.vary is not None and options.lengths is not None:
+        raise SettingError("--vary and --lengths say the same: give one of them")
+    if options.vary is not None:
+        name, lengths = read_vary(options.vary)
+        if name.rstrip(" =").replace("_", "-") != argument:
+            raise SettingError(
+                f"--vary of {task} varies {argument}, as in {argument}=10,25,50, not "
+                f"{name.rstrip(' =')}"
+            )
+    elif options.lengths is not None:
+        lengths = read_lengths(options.lengths)
+    else:
+        raise SettingError("which lengths? for instance --lengths 10,25,50,100")
+    if options.seed_argument:
+        raise SettingError("--seed-argument is for a script: a task's is --seed")
+    check_alone(theirs, (*SETTLED, argument))
+    from backsight.studies import check_text
+
+    cells = tuple(dict.fromkeys(cell for cell in re.split(r"[\s,]+", options.cell) if cell))
+    if not cells or set(cells) - set(get_args(Cell)):
+        raise SettingError(
+            f"--cell expects some of {', '.join(get_args(Cell))} with commas between them, not "
+            f"{options.cell!r}"
+        )
+    for cell in cells:
+        for length in lengths:
+            words = [*theirs, argument, str(length), "--cell", cell]
+            config = parse(TASKS[task], f"backsight train {task}", words)
+    check_text(config)  # of the longest
+    return LengthPlan(task, argument + "=", lengths, _seeds(options), cells, tuple(theirs))
+
+
+def _script_plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
+    if task:
+        raise SettingError(f"give a task or --script, not both: {task!r} came with --script")
+    if options.vary is None or options.lengths is not None:
+        raise SettingError(
+            'a script needs the argument to vary and its values: --vary "--seq-len=10,25,50"'
+        )
+    name, lengths = read_vary(options.vary)
+    seed = options.seed_argument
+    if seed and not seed.endswith(("=", " ")):
+        seed += "="
+    return LengthPlan(
+        str(options.script), name, lengths, _seeds(options), ("",), tuple(theirs),
+        script=True, seed_argument=seed,
+    )  # fmt: skip
+
+
+def _seeds(options: Options) -> int:
+    if options.seeds < 1:
+        raise SettingError(f"--seeds must be a whole number of at least 1, not {options.seeds}")
+    return options.seeds
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """A SIGTERM ends a study as Ctrl-C does, trials included."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

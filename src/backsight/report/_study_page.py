@@ -1,0 +1,69 @@
+"""One self-contained HTML page about a study: a verdict, pictures, a table, settings."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from backsight.errors import RunError
+from backsight.report._page import embedded, environment
+
+__all__ = ["StudyFigure", "StudyPage", "write_study_page"]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFigure:
+    """A picture on the page."""
+
+    key: str
+    title: str
+    reading: str
+    """How to read it, in a sentence or two."""
+    figure: go.Figure
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPage:
+    """What the page about a study holds; any kind of study fills one."""
+
+    title: str
+    kind: str
+    """``length study``."""
+    tiles: Sequence[tuple[str, str, str]]
+    """Value, what it is, a note."""
+    verdicts: Sequence[tuple[str, str]]
+    """Severity (``error``, ``warning``, ``info``), and the sentence."""
+    figures: Sequence[StudyFigure]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """The table, a text a column."""
+    table_reading: str
+    failed: Sequence[tuple[str, str]]
+    """Trials without a result, and why."""
+    settings: Sequence[tuple[str, str]]
+    footer: str
+
+
+def write_study_page(out: Path, page: StudyPage) -> Path:
+    """Write the page and return its path.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    text = environment().get_template("_study_page.html.jinja").render(
+        page=page,
+        figures=[(figure, embedded(figure.figure, figure.key)) for figure in page.figures],
+        plotly=Markup(get_plotlyjs()),
+    )  # fmt: skip
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(out)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    return out
