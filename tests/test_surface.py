@@ -21,6 +21,7 @@ ROOMS = [
     "monitor",
     "report",
     "lab",
+    "studies",
     "cli",
 ]
 MODULES = [m.name for m in pkgutil.walk_packages(backsight.__path__, "backsight.")]

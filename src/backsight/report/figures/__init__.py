@@ -15,13 +15,24 @@ from backsight.report.figures._loss import loss
 from backsight.report.figures._pace import pace
 from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
+from backsight.report.figures._stability_map import (
+    OUTCOME_COLOURS,
+    MapAxis,
+    MapView,
+    map_growth,
+    map_loss,
+    map_outcomes,
+)
 from backsight.report.figures._timeline import timeline
 from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
 
 __all__ = [
     "FIGURES",
+    "OUTCOME_COLOURS",
     "Entry",
+    "MapAxis",
+    "MapView",
     "context",
     "grad_time",
     "gradient_norm",
@@ -29,6 +40,9 @@ __all__ = [
     "hidden_norm_time",
     "length",
     "loss",
+    "map_growth",
+    "map_loss",
+    "map_outcomes",
     "pace",
     "reach",
     "reach_time",
