@@ -6,7 +6,7 @@ from backsight._lazy import lazy
 from backsight.studies._axis import Axis, parse_at, parse_axis, parse_zoom
 
 if TYPE_CHECKING:
-    from backsight.studies._map import StabilityMap, map_folder, read_map, run_map
+    from backsight.studies._map import StabilityMap, map_folder, place_of, read_map, run_map
     from backsight.studies._map_fragility import Fragility
     from backsight.studies._map_outcome import Outcome
     from backsight.studies._map_plan import MapPlan
@@ -21,6 +21,7 @@ __all__ = [
     "parse_at",
     "parse_axis",
     "parse_zoom",
+    "place_of",
     "read_map",
     "run_map",
 ]
@@ -33,6 +34,7 @@ __getattr__ = lazy(
         "Outcome": "backsight.studies._map_outcome",
         "StabilityMap": "backsight.studies._map",
         "map_folder": "backsight.studies._map",
+        "place_of": "backsight.studies._map",
         "read_map": "backsight.studies._map",
         "run_map": "backsight.studies._map",
     },

@@ -15,7 +15,7 @@ from backsight.studies._map_plan import MapPlan
 from backsight.studies._map_store import MapFolder
 from backsight.studies._map_train import Trained, train_part
 
-__all__ = ["StabilityMap", "map_folder", "read_map", "run_map"]
+__all__ = ["StabilityMap", "map_folder", "place_of", "read_map", "run_map"]
 
 Place = tuple[int, int]
 """Row and column."""
@@ -90,32 +90,33 @@ class StabilityMap:
         row, column = place
         return fragility(self.outcomes, self.plan.x, self.plan.y, column, row)
 
-    def place(self, at: dict[str, float]) -> Place:
-        """The setting of the map that is nearest to these values.
-
-        Raises:
-            SettingError: they name something else than the two axes, or lie outside the map.
-        """
-        axes = {axis.name: axis for axis in (self.plan.y, self.plan.x)}
-        if set(at) != set(axes):
-            raise SettingError(
-                f"a setting of this map has {' and '.join(axes)}, not {', '.join(sorted(at))}"
-            )
-        for name, value in at.items():
-            low, high = axes[name].values[0], axes[name].values[-1]
-            if not low <= value <= high:
-                raise SettingError(
-                    f"{name}={value:g} lies outside the map, whose {name} goes from {low:g} to "
-                    f"{high:g}"
-                )
-        row, column = (axis.nearest(at[name]) for name, axis in axes.items())
-        return row, column
-
     def values(self, place: Place) -> dict[str, float]:
         """What the axes say of a setting, x first."""
         row, column = place
         x, y = self.plan.x, self.plan.y
         return {x.name: x.values[column], y.name: y.values[row]}
+
+
+def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
+    """The setting of a map that is nearest to these values.
+
+    Raises:
+        SettingError: they name something else than the two axes, or lie outside the map.
+    """
+    axes = {axis.name: axis for axis in (plan.y, plan.x)}
+    if set(at) != set(axes):
+        raise SettingError(
+            f"a setting of this map has {plan.x.name} and {plan.y.name}, not "
+            f"{' and '.join(sorted(at))}"
+        )
+    for name, value in at.items():
+        low, high = axes[name].values[0], axes[name].values[-1]
+        if not low <= value <= high:
+            raise SettingError(
+                f"{name}={value:g} lies outside the map, whose {name} goes from {low:g} to {high:g}"
+            )
+    row, column = (axis.nearest(at[name]) for name, axis in axes.items())
+    return row, column
 
 
 def map_folder(plan: MapPlan) -> Path:
@@ -127,7 +128,8 @@ def run_map(
     plan: MapPlan,
     path: Path | None = None,
     *,
-    stepped: Callable[[int], None] = lambda trainings: None,
+    begun: Callable[[int], None] = lambda steps: None,
+    stepped: Callable[[int], None] = lambda steps: None,
 ) -> StabilityMap:
     """Train what is not trained yet, batch by batch, and return the map.
 
@@ -137,7 +139,8 @@ def run_map(
     Args:
         plan: what to train.
         path: the folder; :func:`map_folder` by default.
-        stepped: told of progress: how many networks have made an iteration.
+        begun: told how many iterations of a network there are to train.
+        stepped: told of each iteration, how many networks made it.
 
     Raises:
         BacksightError: the folder holds another map, or cannot be read or written.
@@ -145,10 +148,11 @@ def run_map(
     folder = MapFolder(map_folder(plan) if path is None else path)
     folder.open(plan)
     done = folder.done()
-    for part in plan.parts():
-        if part.number not in done:
-            trained = train_part(part, threads=plan.threads, stepped=stepped)
-            folder.keep(part.number, trained)
+    missing = [part for part in plan.parts() if part.number not in done]
+    begun(sum(cell.settings.iterations for part in missing for cell in part.cells))
+    for part in missing:
+        trained = train_part(part, threads=plan.threads, stepped=stepped)
+        folder.keep(part.number, trained)
     return _read(folder, plan)
 
 

@@ -27,9 +27,9 @@ UNUSED = {
 
 BOOKKEEPING = {
     "run", "every", "validate_every", "checkpoint_every", "report", "device", "plain",
-    "curriculum_start",
+    "curriculum_start", *UNUSED,
 }  # fmt: skip
-"""Settings about a run folder, which a map has none of."""
+"""Settings about a run folder, which a map has none of, and those that are always the same."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from backsight.studies._map import Place, StabilityMap
 from backsight.studies._map_fragility import TIMES, Fragility
 from backsight.studies._map_outcome import Outcome
 
-__all__ = ["as_dict", "fragility_words", "letters", "sentences", "settings_words", "train_command", "view"]
+__all__ = [
+    "as_dict",
+    "fragility_words",
+    "letters",
+    "sentences",
+    "settings_words",
+    "train_command",
+    "view",
+]
 
 LETTERS = {
     Outcome.LEARNED: "#",

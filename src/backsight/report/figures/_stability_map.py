@@ -25,6 +25,8 @@ OUTCOME_COLOURS = {
 differ in lightness."""
 
 MISSING = "#d8dee4"
+WORST = 2.0
+"""Times chance: losses beyond look alike."""
 STEEP = 1.0
 """Growth rates beyond one nat a step look alike: at e a step nothing is left after ten."""
 
@@ -116,21 +118,24 @@ def map_outcomes(view: MapView) -> go.Figure:
 
 
 def map_loss(view: MapView) -> go.Figure:
-    """The final loss, on a logarithmic scale; not finite is black."""
+    """The final loss, on a logarithmic scale, twice chance at most; not finite is black."""
     positive = view.loss > 0
     shown = np.log10(np.where(positive, view.loss, np.nan))
-    top = float(np.nanmax(shown)) if positive.any() else 0.0
-    bottom = float(np.nanmin(shown)) if positive.any() else -1.0
-    ticks = _ticks(10**bottom, 10**top)
+    # What exploded would take all the colours from what learned.
+    top = math.log10(WORST * view.chance)
+    bottom = min(float(np.nanmin(shown)), top - 1) if positive.any() else top - 1
+    ticks = [t for t in _ticks(10**bottom, 10**top) if t < 0.8 * 10**top]
     return _grid(
         view,
         shown,
         colorscale="Viridis",
+        zmin=bottom,
+        zmax=top,
         colorbar={
             "title": {"text": "loss"},
             "thickness": 14,
-            "tickvals": [math.log10(t) for t in ticks],
-            "ticktext": [_spelled(t) for t in ticks],
+            "tickvals": [*(math.log10(t) for t in ticks), top],
+            "ticktext": [*map(_spelled, ticks), f"≥ {10**top:.3g}"],
         },
     )
 
@@ -153,9 +158,7 @@ def map_growth(view: MapView) -> go.Figure:
     )
 
 
-def _grid(
-    view: MapView, z: NDArray[np.floating], *, height: int = 380, **how: Any
-) -> go.Figure:
+def _grid(view: MapView, z: NDArray[np.floating], *, height: int = 380, **how: Any) -> go.Figure:
     """A cell a setting, and black ones where its loss is not finite."""
     fig = figure(view.y.name, height=height, x_title=view.x.name)
     x, y = _Scale(view.x), _Scale(view.y)
@@ -185,7 +188,7 @@ def _legend(fig: go.Figure, name: str, colour: str) -> None:
 
 
 def _hover(view: MapView) -> list[list[str]]:
-    texts = []
+    texts: list[list[str]] = []
     for row, y in enumerate(view.y.values):
         texts.append([])
         for column, x in enumerate(view.x.values):
