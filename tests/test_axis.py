@@ -82,7 +82,7 @@ def test_an_axis_made_by_hand_is_checked() -> None:
 def test_within_refines_a_range_and_keeps_of_a_list() -> None:
     assert parse_axis("lr=log:1e-4:10:3").within(0.01, 1).values == pytest.approx((0.01, 0.1, 1))
     assert parse_axis("length=10,25,50").within(20, 50).values == (25, 50)
-    with pytest.raises(SettingError, match="lies outside the map, whose lr goes from 0.1 to 1"):
+    with pytest.raises(SettingError, match=r"lies outside the map, whose lr goes from 0\.1 to 1"):
         parse_axis("lr=0.1:1:4").within(0.01, 0.5)
     with pytest.raises(SettingError, match="holds none of the values"):
         parse_axis("length=10,25,50").within(11, 20)

@@ -113,7 +113,8 @@ class MapFolder:
         for number in sorted(numbers):
             path = self.path / f"part-{number:04d}.npz"
             try:
-                with np.load(path, allow_pickle=False) as file:
+                # Opened here: NumPy leaves a file open that is no archive.
+                with path.open("rb") as whole, np.load(whole, allow_pickle=False) as file:
                     found.append(Trained(**{f.name: file[f.name] for f in fields(Trained)}))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 raise RunError(

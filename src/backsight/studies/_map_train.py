@@ -174,7 +174,8 @@ def _through_time(
     growth, reach = np.full(len(many), np.nan), np.zeros(len(many))
     for k, back in enumerate(norms):
         if back[0] != 0:
-            own = back / back[0]
+            with np.errstate(invalid="ignore"):  # ∞/∞ is NaN, as it should be
+                own = back / back[0]
             growth[k], reach[k] = growth_rate(own), own[task.lag]
     return growth, reach
 
