@@ -46,7 +46,7 @@ def test_a_tiny_map_from_end_to_end(
     for words in ("Stability map: temporal-order", "What the words mean", "fragility", "exploded"):
         assert words in html
     assert "<script src" not in html  # nothing is fetched
-    assert "<link rel=\"stylesheet" not in html
+    assert '<link rel="stylesheet' not in html
     # The same command finds it done.
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*")}
     assert main(["study", "map", "temporal-order", *AXES, *TINY, "--json"]) == 0
