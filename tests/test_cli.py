@@ -29,6 +29,8 @@ def backsight(*arguments: object, cwd: Path | None = None) -> subprocess.Complet
         ("train", "--help"),
         ("train", "chars", "--help"),
         ("report", "--help"),
+        ("study", "--help"),
+        ("study", "map", "--help"),
         ("runs", "--help"),
         ("version", "--help"),
     ],

@@ -92,7 +92,7 @@ def test_what_a_clip_holds_is_not_begun_again() -> None:
 
 def fed(vitals: Vitals, count: int, loss: float, length: int, begin: int = 0) -> list[str]:
     """Kinds of trouble of that many steps."""
-    found = []
+    found: list[str] = []
     noise = random.Random(begin)
     for n in range(begin, begin + count):
         told = loss + noise.gauss(0, 0.002)

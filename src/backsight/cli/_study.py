@@ -10,6 +10,7 @@ __all__ = ["main"]
 
 KINDS = {
     "length": "what loss, gradient and reach do as sequences grow",
+    "map": "what becomes of a network over two settings: learned, stuck, vanished, exploded",
 }
 """Each is a module ``_study_KIND`` of this package with ``main(arguments) -> exit status``."""
 
@@ -21,8 +22,8 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: backsight study KIND [options]\n")
         for name, what in KINDS.items():
             print(f"  {name:9} {what}")
-        print("\nEvery trial is a run of its own in the study's folder. Ctrl-C keeps what is done,")
-        print("and the same command goes on. backsight study KIND --help tells the options.")
+        print("\nCtrl-C keeps what is done, and the same command goes on.")
+        print("backsight study KIND --help tells the options.")
         return 0
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, 1)

@@ -12,9 +12,9 @@ from backsight.errors import SettingError
 from backsight.lab._lesson import last_losses, loss_of, precise
 from backsight.lab._tasks import Memory
 from backsight.nn import SequenceModel
-from backsight.tasks import NO_LOSS, Batches
+from backsight.tasks import NO_LOSS, Batches, MemoryTask
 
-__all__ = ["HELD_OUT", "Memorising"]
+__all__ = ["AT_ONCE", "HELD_OUT", "Memorising", "missed"]
 
 HELD_OUT = 2**32
 """Seed of the held-out sequences: no run's own, which are all below it."""
@@ -105,9 +105,9 @@ class Memorising:
             count += targets.numel()
             if self.kind == "classes":
                 count -= int((targets == NO_LOSS).sum())
-            missed = self._missed(outputs, targets)
-            wrong += int(missed.sum())
-            failed += int(missed.flatten(1).any(1).sum())
+            wrong_ones = missed(self.task, outputs, targets)
+            wrong += int(wrong_ones.sum())
+            failed += int(wrong_ones.any(1).sum())
             left -= len(targets)
         model.train(was_training)
         return {
@@ -115,16 +115,6 @@ class Memorising:
             "val_error": wrong / count,
             "val_sequence_error": failed / self._config.validate_sequences,
         }
-
-    def _missed(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """``(B, n)``: which answers are wrong; one for want of numbers is, one not asked is not."""
-        if self.kind == "value":
-            tolerance = self.task.criterion.tolerance
-            assert tolerance is not None
-            return ~((outputs - targets).abs() < tolerance)
-        answered = torch.isfinite(outputs).all(dim=-1)
-        missed = (outputs.argmax(dim=-1) != targets) | ~answered
-        return (missed & (targets != NO_LOSS)).reshape(len(targets), -1)
 
     @torch.no_grad()
     def context_losses(self, model: nn.Module, length: int) -> NDArray[np.float64]:
@@ -145,3 +135,14 @@ class Memorising:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Draw on from there."""
         self._batches.load_state_dict(state["batches"])
+
+
+def missed(task: MemoryTask, outputs: Tensor, targets: Tensor) -> Tensor:
+    """``(B, n)``: which answers are wrong; one for want of numbers is, one not asked is not."""
+    if task.kind == "value":
+        tolerance = task.criterion.tolerance
+        assert tolerance is not None
+        return (~((outputs - targets).abs() < tolerance)).flatten(1)
+    answered = torch.isfinite(outputs).all(dim=-1)
+    wrong = (outputs.argmax(dim=-1) != targets) | ~answered
+    return (wrong & (targets != NO_LOSS)).reshape(len(targets), -1)

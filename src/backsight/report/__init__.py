@@ -6,6 +6,7 @@ from backsight._lazy import lazy
 
 if TYPE_CHECKING:
     from backsight.report._findings import print_diagnosis, print_explanation, tally_words
+    from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
     from backsight.report._study_terminal import StudyProgress
@@ -24,6 +25,7 @@ __all__ = [
     "reach_sentences",
     "summary",
     "tally_words",
+    "write_map_page",
     "write_report",
     "write_study_page",
 ]
@@ -42,6 +44,7 @@ __getattr__ = lazy(
         "reach_sentences": "backsight.report._words",
         "summary": "backsight.report._words",
         "tally_words": "backsight.report._findings",
+        "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",
         "write_study_page": "backsight.report._study_page",
     },

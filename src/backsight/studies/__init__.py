@@ -1,8 +1,9 @@
-"""Experiments made of many runs: each trial is a command line of its own, run by an engine."""
+"""Experiments made of many runs: length studies, stability maps, and what runs them."""
 
 from typing import TYPE_CHECKING
 
 from backsight._lazy import lazy
+from backsight.studies._axis import Axis, parse_at, parse_axis, parse_zoom
 
 if TYPE_CHECKING:
     from backsight.studies._engine import Ended, Engine, Trial, make_engine
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
     from backsight.studies._length_table import print_length_study
     from backsight.studies._length_text import check_text
     from backsight.studies._length_verdict import LengthVerdict, judge_lengths
+    from backsight.studies._map import StabilityMap, map_folder, place_of, read_map, run_map
+    from backsight.studies._map_fragility import Fragility
+    from backsight.studies._map_outcome import Outcome
+    from backsight.studies._map_plan import MapPlan
 
 __all__ = [
+    "Axis",
     "Ended",
     "Engine",
+    "Fragility",
     "LengthPlan",
     "LengthStudy",
     "LengthTrial",
     "LengthVerdict",
+    "MapPlan",
+    "Outcome",
+    "StabilityMap",
     "StudyFolder",
     "Trial",
     "check_alone",
@@ -30,10 +40,17 @@ __all__ = [
     "judge_lengths",
     "length_study",
     "make_engine",
+    "map_folder",
+    "parse_at",
+    "parse_axis",
+    "parse_zoom",
+    "place_of",
     "print_length_study",
     "read_length_study",
     "read_lengths",
+    "read_map",
     "read_vary",
+    "run_map",
     "write_length_page",
 ]
 
@@ -59,5 +76,13 @@ __getattr__ = lazy(
         "read_lengths": "backsight.studies._length_plan",
         "read_vary": "backsight.studies._length_plan",
         "write_length_page": "backsight.studies._length_page",
+        "Fragility": "backsight.studies._map_fragility",
+        "MapPlan": "backsight.studies._map_plan",
+        "Outcome": "backsight.studies._map_outcome",
+        "StabilityMap": "backsight.studies._map",
+        "map_folder": "backsight.studies._map",
+        "place_of": "backsight.studies._map",
+        "read_map": "backsight.studies._map",
+        "run_map": "backsight.studies._map",
     },
 )

@@ -17,15 +17,26 @@ from backsight.report.figures._panels import Line, Panel, panels
 from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
 from backsight.report.figures._spreads import Curve, spreads
+from backsight.report.figures._stability_map import (
+    OUTCOME_COLOURS,
+    MapAxis,
+    MapView,
+    map_growth,
+    map_loss,
+    map_outcomes,
+)
 from backsight.report.figures._timeline import timeline
 from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
 
 __all__ = [
     "FIGURES",
+    "OUTCOME_COLOURS",
     "Curve",
     "Entry",
     "Line",
+    "MapAxis",
+    "MapView",
     "Panel",
     "context",
     "grad_time",
@@ -34,6 +45,9 @@ __all__ = [
     "hidden_norm_time",
     "length",
     "loss",
+    "map_growth",
+    "map_loss",
+    "map_outcomes",
     "pace",
     "panels",
     "reach",

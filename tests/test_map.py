@@ -1,0 +1,369 @@
+"""Stability maps: a batch beside the lab, what is kept, and the command."""
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from backsight.errors import RunError, SettingError
+from backsight.lab import (
+    Chars,
+    Memory,
+    MemoryAdding,
+    MemoryEcho,
+    MemoryFirstSymbol,
+    MemoryOrder,
+    train,
+)
+from backsight.lab._lesson import loss_of
+from backsight.lab._setup import make_lesson, make_optimizer
+from backsight.nn import seeded
+from backsight.probes import probe
+from backsight.studies import (
+    Axis,
+    MapPlan,
+    Outcome,
+    map_folder,
+    parse_axis,
+    place_of,
+    read_map,
+    run_map,
+)
+from backsight.studies import _map as map_module
+from backsight.studies._map_train import Trained, train_part
+from backsight.tasks import Batches
+
+SMALL: dict[str, Any] = {
+    "hidden": 5, "batch": 4, "iterations": 20, "clip": None, "optimizer": "sgd",
+    "validate_sequences": 60,
+}  # fmt: skip
+SAMPLED = (0, 2, 4, 6, 8, 10, 11, 13, 15, 17, 19)
+"""Iterations, of 20, in which the gradient through time is measured."""
+EXACT: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
+"""Float64, over tens of steps: sums in another order, and what training makes of the rounding."""
+
+
+def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
+    return kind(**SMALL | {"length": 12} | own)
+
+
+# -- a cell is the lab's own run ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "x", "y"),
+    [
+        (small(), "lr=0.1,1", "gain=0.8,1.5"),
+        (small(optimizer="momentum", layers=2), "momentum=0.5,0.9", "clip=0.05,10"),
+        (small(MemoryAdding, optimizer="adam"), "momentum=0.5,0.9", "lr=0.001,0.1"),
+        (small(MemoryEcho, lag=3, symbols=3, optimizer="adamw"), "weight_decay=0,0.5", "lr=0.1"),
+        (small(cell="rnn-relu", init="orthogonal", lr=0.02), "length=10,13", "hidden=8,10"),
+    ],
+    ids=["gain", "clip", "value", "every step", "shapes"],
+)
+def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_path: Path) -> None:
+    """Losses, validation and gradient through time, with ``torch.optim``, one run after another."""
+    plan = MapPlan(replace(settings, precision="64-true"), parse_axis(x), parse_axis(y))
+    trained = Trained.joined([train_part(part) for part in plan.parts()])
+    cells = [cell for part in plan.parts() for cell in part.cells]
+    assert len(cells) == len(trained.row) == plan.trainings
+    for k, cell in enumerate(cells):
+        alone = replace(
+            cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0, every=1,
+            device="cpu",
+        )  # fmt: skip
+        run = train(alone)
+        loss = run["loss"]
+        assert len(loss) == 20
+        np.testing.assert_allclose(trained.start[k], loss[0], **EXACT)
+        np.testing.assert_allclose(trained.final[k], loss[-2:].mean(), **EXACT)
+        np.testing.assert_allclose(trained.held_out[k], run.last("val_loss")[1], **EXACT)
+        assert trained.error[k] == pytest.approx(run.last("val_sequence_error")[1])
+        growths, reaches = through_time_alone(cell.settings)
+        np.testing.assert_allclose(trained.growth_start[k], growths[0], **EXACT)
+        np.testing.assert_allclose(trained.growth[k], np.median(growths[5:]), **EXACT)
+        np.testing.assert_allclose(trained.reach[k], np.median(reaches[5:]), **EXACT)
+
+
+def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
+    """Growth rates and reaches at the lag in 11 sampled iterations, as the probe measures them.
+
+    The last six of them lie in the second half.
+    """
+    lesson = make_lesson(settings)
+    model = seeded(settings.seed, lesson.model).double()
+    optimizer = make_optimizer(settings, model)
+    growths, reaches = [], []
+    for iteration in range(20):
+        inputs, targets, _ = lesson.draw()
+        x, y = torch.from_numpy(inputs).double(), torch.from_numpy(targets)
+
+        def loss(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
+            return loss_of(lesson.kind, model(x)[0], y)
+
+        if iteration in SAMPLED:
+            profiles = probe(model, loss)
+            profile = next(p for name, p in profiles.items() if "l1" not in name)
+            growths.append(profile.growth_rate)
+            reaches.append(float(profile.reach[settings.task.lag]))
+        optimizer.zero_grad()
+        loss().backward()  # type: ignore[no-untyped-call]
+        if settings.clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        optimizer.step()
+    return growths, reaches
+
+
+def test_the_initial_scale_is_a_factor_on_every_weight() -> None:
+    """At 0.5 the parameters begin at half: with a tiny rate the loss tells."""
+    rate, settings = Axis("lr", (1e-12,)), small(precision="64-true", iterations=1)
+    one, half = (
+        train_part(MapPlan(settings, rate, Axis("init_scale", (scale,))).parts()[0])
+        for scale in (1.0, 0.5)
+    )
+    model = seeded(0, make_lesson(settings).model).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.5)
+    inputs, targets = map(torch.from_numpy, Batches(settings.task, 4, seed=0).draw())
+    wanted = torch.nn.functional.cross_entropy(model(inputs)[0], targets)
+    np.testing.assert_allclose(half.start[0], wanted.item(), **EXACT)
+    assert abs(one.start[0] - half.start[0]) > 1e-4
+
+
+def test_a_network_that_breaks_leaves_its_neighbours_alone() -> None:
+    """A rate without measure makes NaN in one cell; the other one is as it is alone."""
+    settings = small(precision="64-true", iterations=40)
+    both = MapPlan(settings, Axis("lr", (0.1, 1e308)), Axis("gain", (1.0,)))
+    alone = MapPlan(settings, Axis("lr", (0.1,)), Axis("gain", (1.0,)))
+    (found,), (wanted,) = ([train_part(p) for p in plan.parts()] for plan in (both, alone))
+    assert found.outcome[1] == Outcome.NOT_FINITE
+    assert found.broken[0] == -1
+    assert 0 < found.broken[1] < 40
+    for field in fields(Trained):
+        np.testing.assert_allclose(
+            getattr(found, field.name)[0], getattr(wanted, field.name)[0], rtol=1e-12
+        )
+
+
+def test_an_easy_task_is_learned_and_a_tiny_rate_is_not() -> None:
+    """Delayed by three steps only, Adam learns it in some hundred steps; without moving, never."""
+    easy = {"length": 4, "symbols": 3, "optimizer": "adam", "iterations": 300}
+    settings = small(MemoryFirstSymbol, hidden=12, batch=16, **easy)
+    (part,) = MapPlan(settings, Axis("lr", (1e-8, 0.02)), Axis("gain", (1.0,))).parts()
+    found = train_part(part)
+    assert found.outcome[1] == Outcome.LEARNED
+    assert found.outcome[0] in (Outcome.STUCK, Outcome.VANISHED)
+    assert found.held_out[1] < 0.3 < found.held_out[0]
+
+
+def test_threads_are_put_back() -> None:
+    before = torch.get_num_threads()
+    (part,) = MapPlan(small(iterations=1), Axis("lr", (1.0,)), Axis("gain", (1.0,))).parts()
+    train_part(part, threads=before + 1)
+    assert torch.get_num_threads() == before
+
+
+# -- the plan ----------------------------------------------------------------------------------
+
+
+def test_cells_with_the_same_shapes_share_a_batch() -> None:
+    plan = MapPlan(small(), parse_axis("lr=0.1:1:20"), parse_axis("gain=1:2:10"), seeds=2)
+    parts = plan.parts()
+    assert [len(part.cells) for part in parts] == [128, 72, 128, 72]  # a seed's, in pieces
+    assert {cell.settings.seed for cell in parts[2].cells} == {1}
+    by_length = MapPlan(small(), parse_axis("lr=0.1:1:20"), parse_axis("length=10,12,14"))
+    assert [len(part.cells) for part in by_length.parts()] == [20, 20, 20]
+    cells = [(c.seed, c.row, c.column) for part in parts for c in part.cells]
+    assert len(set(cells)) == plan.trainings == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": Axis("lr", (1.0,))}, "both axes vary lr"),
+        ({"seeds": 0}, "--seeds must be a whole number of at least 1, not 0"),
+        ({"threads": 0}, "--threads"),
+        ({"init_scale": 0.0}, "--init-scale must be a number above 0"),
+        ({"y": Axis("init_scale", (-1.0,))}, "init_scale must be a number above 0, not -1"),
+        ({"settings": Chars()}, "a map trains memory tasks"),
+        ({"settings": small(cell="lstm")}, "--cell lstm cannot train as a batch"),
+        ({"settings": small(precision="bf16-true")}, "--precision bf16-true cannot train"),
+        ({"settings": small(layers=2, dropout=0.1)}, "--dropout cannot act on networks"),
+        ({"settings": small(guard="safe")}, "--guard cannot act on networks"),
+        ({"settings": small(curriculum="linear")}, "--curriculum cannot act on networks"),
+        ({"y": Axis("symbols", (3,))}, "temporal-order has no setting symbols to vary: it has bat"),
+        ({"y": Axis("length", (5, 20))}, "length of temporal-order must be"),
+        ({"x": Axis("lr", (-1.0, 1.0))}, "--lr must be a number above 0, not -1"),
+        ({"x": Axis("momentum", (0.5, 1.0))}, "--momentum"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_told(change: dict[str, Any], words: str) -> None:
+    good: dict[str, Any] = {
+        "settings": small(), "x": Axis("lr", (0.1, 1.0)), "y": Axis("gain", (1.0,)),
+    }  # fmt: skip
+    with pytest.raises(SettingError) as caught:
+        MapPlan(**good | change)
+    assert words in str(caught.value)
+
+
+def test_a_plan_comes_back_from_json_and_has_one_folder() -> None:
+    plan = MapPlan(small(), parse_axis("lr=log:0.1:1:3"), parse_axis("length=10,12"), seeds=2)
+    again = MapPlan.from_dict(json.loads(json.dumps(plan.as_dict())))
+    assert again == plan
+    assert map_folder(again) == map_folder(plan) == map_folder(replace(plan, threads=2))
+    assert map_folder(replace(plan, seeds=1)) != map_folder(plan)
+    with pytest.raises(SettingError, match="this is no plan of a map"):
+        MapPlan.from_dict({"task": "temporal-order"})
+
+
+def test_a_region_is_mapped_as_finely() -> None:
+    plan = MapPlan(small(), parse_axis("lr=log:0.01:1:9"), parse_axis("gain=1:2:5"))
+    finer = plan.zoomed({"lr": (0.1, 0.2)})
+    assert finer.x == parse_axis("lr=log:0.1:0.2:9")
+    assert finer.y == plan.y
+    with pytest.raises(SettingError, match="names 'clip', which is no axis of this map: it has lr"):
+        plan.zoomed({"clip": (1, 2)})
+
+
+# -- on disk -----------------------------------------------------------------------------------
+
+
+def plan_of_three_parts() -> MapPlan:
+    return MapPlan(small(), parse_axis("lr=log:0.1:10:3"), parse_axis("length=10,11,12"))
+
+
+def same(one: map_module.StabilityMap, other: map_module.StabilityMap) -> None:
+    """Bit for bit, NaN where NaN is."""
+    for name in ("outcomes", "loss", "growth", "growth_start", "agreeing"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_an_interrupted_map_goes_on_with_the_missing_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of_three_parts()
+    whole = run_map(plan, tmp_path / "whole")
+    assert whole.complete
+    real, trained = train_part, []
+
+    def interrupted(part: Any, **how: Any) -> Trained:
+        trained.append(part.number)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return real(part, **how)
+
+    monkeypatch.setattr(map_module, "train_part", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_map(plan, tmp_path / "map")
+    part_way = read_map(tmp_path / "map")
+    assert (part_way.trained, part_way.complete) == (3, False)
+    assert (part_way.outcomes[1:] == -1).all()
+    assert np.isnan(part_way.loss[1:]).all()
+    np.testing.assert_array_equal(part_way.loss[0], whole.loss[0])
+    same(run_map(plan, tmp_path / "map"), whole)
+    assert trained == [0, 1, 1, 2]
+    same(run_map(plan, tmp_path / "map"), whole)
+    assert trained == [0, 1, 1, 2]
+    same(read_map(tmp_path / "map"), whole)
+
+
+def test_a_full_disk_is_one_sentence_and_costs_one_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, real, calls = plan_of_three_parts(), np.savez, []
+
+    def full(file: Any, **arrays: Any) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            file.write(b"half of it")
+            raise OSError(28, os.strerror(28))
+        real(file, **arrays)
+
+    monkeypatch.setattr("numpy.savez", full)
+    with pytest.raises(RunError, match=r"part-0001.npz: No space left on device; what is done st"):
+        run_map(plan, tmp_path / "map")
+    assert sorted(path.name for path in (tmp_path / "map").iterdir()) == [
+        "map.json", "part-0000.npz",
+    ]  # fmt: skip
+    assert run_map(plan, tmp_path / "map").complete
+
+
+def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> None:
+    plan = plan_of_three_parts()
+    run_map(plan, tmp_path / "map")
+    other = replace(plan, seeds=2, settings=replace(plan.settings, hidden=7))
+    with pytest.raises(RunError, match=r"holds another map \(it differs in seeds, hidden\)"):
+        run_map(other, tmp_path / "map")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "letter.txt").write_text("mine")
+    with pytest.raises(RunError, match="exists and is no map"):
+        run_map(plan, tmp_path / "foreign")
+    with pytest.raises(RunError, match=r"map.json cannot be read"):
+        read_map(tmp_path / "foreign")
+    part = tmp_path / "map" / "part-0001.npz"
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(RunError, match="remove it, and the same command trains its settings again"):
+        read_map(tmp_path / "map")
+    part.unlink()
+    assert run_map(plan, tmp_path / "map").complete
+    told = tmp_path / "map" / "map.json"
+    told.write_text(told.read_text().replace('"format": 1', '"format": 9'))
+    with pytest.raises(RunError, match="written by another Backsight"):
+        read_map(tmp_path / "map")
+    told.write_text("[]")
+    with pytest.raises(RunError, match="is no plan of a map"):
+        read_map(tmp_path / "map")
+
+
+# -- what is said of a map -----------------------------------------------------------------------
+
+
+def by_hand(tmp_path: Path) -> map_module.StabilityMap:
+    """3 by 4: known outcomes and losses."""
+    plan = MapPlan(small(), Axis("lr", (1.0, 2.0, 4.0, 8.0), "log"), parse_axis("gain=1:3:3"))
+    outcomes = np.array([[1, 0, 3, 4], [1, 0, 0, 4], [2, 2, 0, -1]], np.int8)
+    loss = np.array([[1.4, 0.5, 9, np.nan], [1.4, 0.1, 0.4, np.nan], [1.4, 1.4, 0.3, np.nan]])
+    return map_module.StabilityMap(
+        plan, tmp_path, outcomes, loss, loss * 0, loss * 0, np.ones((3, 4))
+    )  # fmt: skip
+
+
+def test_best_path_and_the_least_fragile_are_of_those_that_learned(tmp_path: Path) -> None:
+    found = by_hand(tmp_path)
+    assert found.best == (1, 1)
+    assert found.values((1, 1)) == {"lr": 2.0, "gain": 2.0}
+    assert found.path_of_best == [None, 1, 2, None]
+    # gain 2 needs 1 to 4: the map ends at 3, so no neighbourhood is whole.
+    assert found.steadiest is None
+    none = replace(found, outcomes=np.where(found.outcomes == 0, 3, found.outcomes).astype(np.int8))
+    assert none.best == (0, 0)  # of those that did not explode
+    assert none.path_of_best == [None] * 4
+    gone = replace(found, loss=found.loss * np.nan)
+    assert gone.best is None
+
+
+def test_the_least_fragile_setting_has_all_its_neighbours_on_the_map(tmp_path: Path) -> None:
+    plan = MapPlan(small(), parse_axis("lr=log:1:64:7"), parse_axis("gain=1:16:16"))
+    outcomes = np.zeros((16, 7), np.int8)
+    outcomes[:, :3] = 3
+    loss = np.full((16, 7), 0.5)
+    loss[6, 4], loss[0, 6] = 0.4, 0.1
+    found = map_module.StabilityMap(plan, tmp_path, outcomes, loss, loss, loss, loss * 0 + 1)
+    assert found.best == (0, 6)
+    assert found.steadiest == (6, 4)
+    assert found.fragility((6, 4)).share == 0
+
+
+def test_a_setting_is_found_by_its_values(tmp_path: Path) -> None:
+    plan = by_hand(tmp_path).plan
+    assert place_of(plan, {"gain": 2.2, "lr": 5.0}) == (1, 2)
+    with pytest.raises(SettingError, match="a setting of this map has lr and gain, not lr"):
+        place_of(plan, {"lr": 1})
+    with pytest.raises(SettingError, match="lr=9 lies outside the map, whose lr goes from 1 to 8"):
+        place_of(plan, {"lr": 9, "gain": 1})
