@@ -22,7 +22,7 @@ def settings(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     return {
         "run": tmp_path / "run", "hidden": 12, "batch": 8, "iterations": 40, "every": 4,
         "device": "cpu", "validate_sequences": 20, "validate_every": 20, "checkpoint_every": 1,
-        "report": False, "steps": 24, "curriculum_start": 10,
+        "report": False, "length": 24, "curriculum_start": 10,
     } | changes  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_while_the_sequences_grow(
     monkeypatch.setattr(AdaptiveLength, "WINDOW", 3)
     learnable = {
         "cell": "gru",
-        "steps": 16,
+        "length": 16,
         "hidden": 20,
         "batch": 32,
         "lr": 0.02,
