@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)
-	$(BIN)/backsight train chars --iterations 3000
+	OMP_NUM_THREADS=1 $(BIN)/backsight study length chars --cell rnn,lstm --lengths 10,25,50,100 --seeds 1 --iterations 300 --engine local:2
 
 # One process a core, one thread each: tests train small models, which threads only slow down.
 test: lint

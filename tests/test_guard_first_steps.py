@@ -6,7 +6,7 @@ import random
 import pytest
 import torch
 
-from backsight.guard import AdaptiveLength, BackOff, ClipAuto, Guard
+from backsight.guard import AdaptiveLength, BackOff, ClipAuto, Guard, Orthogonality
 from backsight.guard._vitals import FIRST, GRACE, Vitals
 from tests.guarded import Data, drive, net, train
 
@@ -88,6 +88,14 @@ def test_what_a_clip_holds_is_not_begun_again() -> None:
     drive(guard, [1.0] * 4, [1.0, 2.0, 3.0, 8.0])
     assert {act.policy for act in guard.acts} == {"auto"}
     assert guard.rate.factor == 1.0
+
+
+def test_what_is_added_at_every_step_is_no_clip() -> None:
+    model = net()
+    optimizer = torch.optim.Adam(model.parameters(), 1.0)
+    guard = Guard(model, optimizer, BackOff(), Orthogonality())
+    train(model, optimizer, guard, 2)
+    assert guard.tally["backoff"] == 1
 
 
 def fed(vitals: Vitals, count: int, loss: float, length: int, begin: int = 0) -> list[str]:

@@ -145,7 +145,10 @@ def test_it_holds() -> None:
 def test_it_holds_without_reach_and_that_is_said() -> None:
     """As on text: the loss does not ask for what the gradient does not reach."""
     short = [trial(n, 0.5, lag=None, horizon=Lag(6, False)) for n in (10, 40)]
-    assert "what is learned there lies nearer" in judge_lengths("rnn", short).words
+    words = judge_lengths("rnn", short).words
+    assert "what is learned there lies nearer" in words
+    assert "half of the window is 19" in words
+    assert "needed" not in words, "nobody knows what a text asks for"
 
 
 def test_nothing_learned_at_any_length_says_nothing_of_length() -> None:

@@ -1,21 +1,12 @@
 """One self-contained HTML page about a stability map."""
 
-import os
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-import plotly.graph_objects as go
-from jinja2 import Environment
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
-from backsight.errors import RunError
+from backsight.report._html import embedded, render, write_whole
 from backsight.report.figures import MapView, map_growth, map_loss, map_outcomes
 
 __all__ = ["write_map_page"]
-
-PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 
 Row = tuple[str, str]
 
@@ -48,37 +39,17 @@ def write_map_page(
     Raises:
         RunError: the page cannot be written.
     """
-    template = files("backsight.report").joinpath("_map.html.jinja").read_text(encoding="utf-8")
-    page = (
-        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        .from_string(template)
-        .render(
-            title=title,
-            about=about,
-            tiles=tiles,
-            sentences=sentences,
-            outcomes=_embedded(map_outcomes(view), "outcomes"),
-            loss=_embedded(map_loss(view), "loss"),
-            growth=_embedded(map_growth(view), "growth"),
-            settings=settings,
-            definitions=definitions,
-            commands=commands,
-            plotly=Markup(get_plotlyjs()),
-        )
+    page = render(
+        "_map.html.jinja",
+        title=title,
+        about=about,
+        tiles=tiles,
+        sentences=sentences,
+        outcomes=embedded(map_outcomes(view), "outcomes"),
+        loss=embedded(map_loss(view), "loss"),
+        growth=embedded(map_growth(view), "growth"),
+        settings=settings,
+        definitions=definitions,
+        commands=commands,
     )
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return out
-
-
-def _embedded(figure: go.Figure, key: str) -> Markup:
-    html = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=f"plot-{key}", config=PLOT
-    )
-    return Markup(html)
+    return write_whole(out, page)

@@ -1,21 +1,16 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from backsight.diagnosis import diagnose, timeline
-from backsight.errors import RunError
 from backsight.report._acts import act_rows
 from backsight.report._findings import cards
+from backsight.report._html import embedded, render, write_whole
 from backsight.report._task_words import is_memory, memory_tiles
 from backsight.report._words import (
     duration,
@@ -30,9 +25,7 @@ from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
 
-__all__ = ["embedded", "environment", "write_report"]
-
-PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+__all__ = ["write_report"]
 
 
 def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
@@ -47,15 +40,7 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
     """
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
-    page = _render(run)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
-    return out
+    return write_whole(out, _render(run))
 
 
 def _render(run: Run) -> str:
@@ -69,47 +54,25 @@ def _render(run: Run) -> str:
         }
         for entry in entries
     ]
-    return (
-        environment()
-        .get_template("_page.html.jinja")
-        .render(
-            run=run,
-            status=run.status,
-            tiles=_tiles(run),
-            summary=summary(run),
-            findings=cards(found, frozenset(entry.key for entry in entries)),
-            healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
-            unknown=[v.code for v in found.verdicts if v.outcome.startswith("not")],
-            chain=chain,
-            chain_figure=embedded(draw_timeline(run, chain), "timeline")
-            if chain and chain.moves
-            else None,
-            acts=act_rows(run),
-            figures=figures,
-            samples=_chosen_samples(run),
-            settings=_rows(run.info.get("config", {})),
-            provenance=_rows(_provenance(run)),
-            plotly=Markup(get_plotlyjs()),
-        )
+    return render(
+        "_page.html.jinja",
+        run=run,
+        status=run.status,
+        tiles=_tiles(run),
+        summary=summary(run),
+        findings=cards(found, frozenset(entry.key for entry in entries)),
+        healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
+        unknown=[v.code for v in found.verdicts if v.outcome.startswith("not")],
+        chain=chain,
+        chain_figure=embedded(draw_timeline(run, chain), "timeline")
+        if chain and chain.moves
+        else None,
+        acts=act_rows(run),
+        figures=figures,
+        samples=_chosen_samples(run),
+        settings=_rows(run.info.get("config", {})),
+        provenance=_rows(_provenance(run)),
     )
-
-
-def environment() -> Environment:
-    """What renders the templates of this room."""
-    return Environment(
-        loader=PackageLoader("backsight.report", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def embedded(figure: go.Figure, key: str) -> Markup:
-    """A figure as a part of the page."""
-    html = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=f"plot-{key}", config=PLOT
-    )
-    return Markup(html)
 
 
 def _tiles(run: Run) -> list[tuple[str, str, str]]:

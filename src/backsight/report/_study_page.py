@@ -1,16 +1,12 @@
 """One self-contained HTML page about a study: a verdict, pictures, a table, settings."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import plotly.graph_objects as go
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from backsight.errors import RunError
-from backsight.report._page import embedded, environment
+from backsight.report._html import embedded, render, write_whole
 
 __all__ = ["StudyFigure", "StudyPage", "write_study_page"]
 
@@ -54,16 +50,5 @@ def write_study_page(out: Path, page: StudyPage) -> Path:
     Raises:
         RunError: it cannot be written.
     """
-    text = environment().get_template("_study_page.html.jinja").render(
-        page=page,
-        figures=[(figure, embedded(figure.figure, figure.key)) for figure in page.figures],
-        plotly=Markup(get_plotlyjs()),
-    )  # fmt: skip
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
-    return out
+    figures = [(figure, embedded(figure.figure, figure.key)) for figure in page.figures]
+    return write_whole(out, render("_study_page.html.jinja", page=page, figures=figures))

@@ -45,6 +45,8 @@ class Judged:
     """Median in steps, the lower of two."""
     needed: float
     """Steps back that are asked for: the task's, else half of the window."""
+    asked: bool
+    """Whether it is the task's: nobody knows how far back a text asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _judged(length: int, trials: Sequence[LengthTrial], gain: float, best: float
         explodes=sum(map(_explodes, trials)),
         horizon=float(np.percentile(horizons, 50, method="lower")) if horizons else None,
         needed=float(np.median([_needed(t) for t in trials])),
+        asked=all(t.lag is not None for t in trials),
     )
 
 
@@ -225,10 +228,8 @@ def _further(collapsed: Sequence[Judged]) -> str:
 def _horizon(one: Judged) -> str:
     if one.horizon is None:
         return "how far back the gradient reaches was not recorded"
-    return (
-        f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and "
-        f"{one.needed:.0f} are needed"
-    )
+    far = f"{one.needed:.0f} are needed" if one.asked else f"half of the window is {one.needed:.0f}"
+    return f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and {far}"
 
 
 def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:

@@ -53,7 +53,7 @@ def write_page(found: StabilityMap, chosen: Place | None) -> Path:
         fragile = found.fragility(about)
         share = f"{100 * fragile.share:.0f} %" if fragile.neighbours else "–"
         which = "fragility of the chosen setting" if chosen else "fragility of the best setting"
-        tiles.append((share, which, fragility_words(fragile).partition("(")[2].rstrip(")")))
+        tiles.append((share, which, fragility_words(fragile).partition("(")[2].replace(")", "")))
         command = train_command(found, about)
         if command is not None:
             which = "to train the chosen setting" if chosen else "to train the best setting"

@@ -66,7 +66,8 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
         )
     if steadiest is not None and steadiest != best:
         told.append(
-            f"The least fragile setting that learned: {settings_words(found, steadiest)}, with a "
+            "The least fragile of those that learned and have all that lies within ×2 on the map: "
+            f"{settings_words(found, steadiest)}, with a "
             f"loss of {number(float(found.loss[steadiest]))}: "
             f"{fragility_words(found.fragility(steadiest))}."
         )

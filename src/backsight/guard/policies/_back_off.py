@@ -49,11 +49,11 @@ class BackOff(Policy):
 
     def before(self, step: "Step", guard: "Guard") -> None:
         """Lower it, or let it recover."""
-        if step.has("overshot") and not step.acts and guard.rate.factor > TOO_LOW:
-            cause = step.troubles[0].words
+        overshot = step.has("overshot")
+        if overshot and guard.rate.factor > TOO_LOW and not _clipped(step, guard):
             guard.roll_back(0, blame=False)
             self._again = True
-            guard.act(self, cause, *guard.rate.lower(self.again, 1.0))
+            guard.act(self, overshot.words, *guard.rate.lower(self.again, 1.0))
             return
         trouble = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
         if trouble is None and guard.vitals.broken:
@@ -71,3 +71,9 @@ class BackOff(Policy):
             calm = max(1, self.calm // 2) if self._again else self.calm
             if rate.factor < 1.0 and guard.vitals.calm >= calm:
                 rate.recover(2 ** (1 / calm), 2 ** (0.1 / calm))
+
+
+def _clipped(step: "Step", guard: "Guard") -> bool:
+    """Whether a clip has held this step; what adds to every gradient has not."""
+    clips = {policy.name for policy in guard.policies if policy.turn is Turn.CLIP}
+    return any(act.policy in clips for act in step.acts)

@@ -1,0 +1,51 @@
+"""What every page is made with: a template, figures in it, and a file that is whole or absent."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from backsight.errors import RunError
+
+__all__ = ["embedded", "render", "write_whole"]
+
+PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of this room's ``template``, with all of Plotly inside."""
+    environment = Environment(
+        loader=PackageLoader("backsight.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **values)
+
+
+def embedded(figure: go.Figure, key: str) -> Markup:
+    """A figure as a part of the page."""
+    html = figure.to_html(
+        full_html=False, include_plotlyjs=False, div_id=f"plot-{key}", config=PLOT
+    )
+    return Markup(html)
+
+
+def write_whole(out: Path, page: str) -> Path:
+    """Write it and return its path; what stood there stays until the new one is complete.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(out)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    return out
