@@ -1,0 +1,228 @@
+"""One tanh RNN of 50 units on temporal order (Pascanu et al. 2013), until it has learned it."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from backsight.errors import GuardError
+from backsight.guard import AdaptiveLength, Guard, Length, policies_from
+from backsight.nn import Init, SequenceModel
+from backsight.probes import probe
+from backsight.tasks import TemporalOrder
+
+__all__ = ["BATCH", "Ended", "Recipe", "errors", "learn", "network"]
+
+BATCH = 20
+UNITS = 50
+MEASURED = 25
+"""Updates between measurements of the reach, where the curriculum asks for it."""
+ASKED = 100
+"""Updates between questions whether it is solved."""
+LATELY = 20
+"""Batches of the share of wrong answers."""
+CHUNK = 250_000
+"""Steps of fresh sequences at once."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train."""
+
+    init: Init | Literal["basic-tanh"]
+    """``basic-tanh`` is Pascanu's: every weight from N(0, 0.1²), biases 0."""
+    optimizer: Literal["sgd", "adam"]
+    rate: float
+    guard: str = ""
+    """The guard's policies; none for no guard."""
+    clip: float | None = None
+    """``clip_grad_norm_``, where there is no guard."""
+    curriculum: Literal["", "naive", "adaptive"] = ""
+    mixed: int = 0
+    """Each batch has a length of its own, from this one to the curriculum's; 0 for all the same."""
+
+
+@dataclass
+class Ended:
+    """How one training went."""
+
+    reached: int
+    """The longest sequences at which fewer than 5 % of the last 400 answers were wrong."""
+    updates: int
+    """Until then."""
+    solved: int | None
+    """Updates until fewer than 1 % of 10,000 fresh sequences of the last length were wrong."""
+    made: int
+    collapsed_at: int | None
+    """The first of 1,000 updates with more than half of the answers wrong, after it had learned."""
+    length_then: int | None
+    errors: float
+    """Of 10,000 fresh sequences of the last length, at the end."""
+    acts: dict[str, int]
+    """Of the guard, by policy."""
+
+
+class Naive(Length):
+    """Grows by 6 % whenever fewer than 5 % of the last 400 answers were wrong."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__(end, min(20, end))
+        self.wrong: list[float] = []
+
+    def answered(self, wrong: float) -> None:
+        """The share of wrong answers of a batch."""
+        self.wrong = [*self.wrong, wrong][-LATELY:]
+        if len(self.wrong) == LATELY and np.mean(self.wrong) < 0.05 and self.length < self.end:
+            self.length = min(self.end, max(self.length + 1, round(self.length * 1.06)))
+            self.wrong = []
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """It does not look at the loss."""
+
+
+class Fixed(Length):
+    """The same length from the first to the last update."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__(end, end)
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """It does not grow."""
+
+
+CURRICULA: dict[str, Callable[[int], Length]] = {
+    "": Fixed,
+    "naive": Naive,
+    "adaptive": lambda end: AdaptiveLength(end, enough=TemporalOrder.near_baseline / 2),
+}
+
+
+def network(init: str) -> SequenceModel:
+    """The network, from torch's generator."""
+    kind: Init = "default" if init == "basic-tanh" else init  # type: ignore[assignment]
+    net = SequenceModel(6, 4, cell="rnn", hidden=UNITS, init=kind, every_step=False)
+    spread = {"basic-tanh": 0.1, "smart-tanh": 0.01}.get(init)
+    for name, parameter in net.named_parameters():
+        if spread is None:
+            break
+        if "bias" in name:
+            nn.init.zeros_(parameter)
+        elif init == "basic-tanh" or "hh" not in name:
+            nn.init.normal_(parameter, std=spread)
+    return net
+
+
+def learn(
+    recipe: Recipe,
+    seed: int,
+    end: int,
+    updates: int,
+    *,
+    give_up: bool = False,
+    keep: Callable[[nn.Module], None] | None = None,
+) -> Ended:
+    """Train one network until it has solved ``end`` steps, or for so many updates.
+
+    Args:
+        recipe: how.
+        seed: of weights and sequences.
+        end: the longest sequences.
+        updates: at most.
+        give_up: end at a collapse.
+        keep: given the network at the end.
+    """
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net = network(recipe.init)
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+    optimizer = kinds[recipe.optimizer](net.parameters(), recipe.rate)
+    length = CURRICULA[recipe.curriculum](end)
+    guard = None
+    if recipe.guard:
+        policies = policies_from(recipe.guard)
+        guard = Guard(net, optimizer, *policies, along={"length": length})
+    best = at = since = 0
+    learned, collapsed, solved, length_then = False, None, None, None
+    recent: list[float] = []
+    made = 0
+    for made in range(1, updates + 1):
+        longest = length.length
+        steps = longest
+        if recipe.mixed:
+            steps = int(rng.integers(min(recipe.mixed, longest), longest, endpoint=True))
+        x, y = TemporalOrder(steps).batch(BATCH, rng)
+        inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+        outputs = net(inputs)[0]
+        loss = functional.cross_entropy(outputs, targets)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        wrong = float((outputs.argmax(-1) != targets).float().mean())
+        if guard is None:
+            if recipe.clip is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
+            optimizer.step()
+        else:
+            try:
+                guard.step(loss)
+            except GuardError:
+                break
+        value = float(loss.detach())
+        if guard is None and not math.isfinite(value):
+            break
+        if guard is not None and guard.went_back:
+            length.hold()
+            recent = []
+        elif isinstance(length, Naive):
+            length.answered(wrong)
+        else:
+            asked = recipe.curriculum and made % MEASURED == 0
+            length.see(value, _horizon(net, x, y) if asked else None)
+        recent = [*recent, wrong][-LATELY:]
+        well = len(recent) == LATELY and np.mean(recent) < 0.05
+        if well:
+            learned = True
+            if longest > best:
+                best, at = longest, made
+        since = since + 1 if learned and np.mean(recent) > 0.5 else 0
+        if since >= 1000 and collapsed is None:
+            collapsed, length_then = made - since, longest
+            if give_up:
+                break
+        if well and longest >= end and made % ASKED == 0 and errors(net, end) < 0.01:
+            solved = made
+            break
+    if keep is not None:
+        keep(net)
+    acts = dict(guard.tally) if guard else {}
+    last = errors(net, length.length)
+    return Ended(best, at, solved, made, collapsed, length_then, last, acts)
+
+
+def _horizon(net: nn.Module, x: np.ndarray, y: np.ndarray) -> float | None:
+    """How many steps back the gradient of these sequences reaches."""
+    inputs, targets = torch.from_numpy(x[:8]), torch.from_numpy(y[:8])
+    found = probe(net, lambda: functional.cross_entropy(net(inputs)[0], targets))
+    far = next(iter(found.values())).horizon
+    return None if far is None else float(far.steps)
+
+
+@torch.no_grad()
+def errors(net: nn.Module, steps: int, of: int = 10_000) -> float:
+    """The share of wrong answers to so many fresh sequences; 1 where weights are not finite."""
+    rng = np.random.default_rng(123_456)
+    size = max(1, min(1000, CHUNK // steps))
+    wrong = 0
+    for begun in range(0, of, size):
+        x, y = TemporalOrder(steps).batch(min(size, of - begun), rng)
+        out = net(torch.from_numpy(x))[0]
+        right = torch.isfinite(out).all(-1).numpy() & (out.argmax(-1).numpy() == y)
+        wrong += int((~right).sum())
+    return wrong / of
