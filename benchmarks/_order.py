@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from backsight.nn import Init, SequenceModel
 from backsight.probes import probe
 from backsight.tasks import TemporalOrder
 
-__all__ = ["BATCH", "Ended", "Recipe", "errors", "learn", "network"]
+__all__ = ["BATCH", "LATELY", "Beginning", "Ended", "Recipe", "errors", "learn", "network"]
 
 BATCH = 20
 UNITS = 50
@@ -30,13 +30,15 @@ LATELY = 20
 CHUNK = 250_000
 """Steps of fresh sequences at once."""
 
+Beginning: TypeAlias = Init | Literal["basic-tanh"]
+"""``basic-tanh`` is Pascanu's: every weight from N(0, 0.1²), biases 0."""
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train."""
 
-    init: Init | Literal["basic-tanh"]
-    """``basic-tanh`` is Pascanu's: every weight from N(0, 0.1²), biases 0."""
+    init: Beginning
     optimizer: Literal["sgd", "adam"]
     rate: float
     guard: str = ""
@@ -57,13 +59,15 @@ class Ended:
     updates: int
     """Until then."""
     solved: int | None
-    """Updates until fewer than 1 % of 10,000 fresh sequences of the last length were wrong."""
+    """Updates until so few of 10,000 fresh sequences of the last length were wrong."""
     made: int
     collapsed_at: int | None
     """The first of 1,000 updates with more than half of the answers wrong, after it had learned."""
     length_then: int | None
     errors: float
     """Of 10,000 fresh sequences of the last length, at the end."""
+    finite: bool
+    """Whether its weights are, at the end."""
     acts: dict[str, int]
     """Of the guard, by policy."""
 
@@ -103,9 +107,9 @@ CURRICULA: dict[str, Callable[[int], Length]] = {
 }
 
 
-def network(init: str) -> SequenceModel:
+def network(init: Beginning) -> SequenceModel:
     """The network, from torch's generator."""
-    kind: Init = "default" if init == "basic-tanh" else init  # type: ignore[assignment]
+    kind: Init = "default" if init == "basic-tanh" else init
     net = SequenceModel(6, 4, cell="rnn", hidden=UNITS, init=kind, every_step=False)
     spread = {"basic-tanh": 0.1, "smart-tanh": 0.01}.get(init)
     for name, parameter in net.named_parameters():
@@ -124,6 +128,7 @@ def learn(
     end: int,
     updates: int,
     *,
+    enough: float = 0.01,
     give_up: bool = False,
     keep: Callable[[nn.Module], None] | None = None,
 ) -> Ended:
@@ -134,6 +139,7 @@ def learn(
         seed: of weights and sequences.
         end: the longest sequences.
         updates: at most.
+        enough: share of errors from which it is solved.
         give_up: end at a collapse.
         keep: given the network at the end.
     """
@@ -196,14 +202,15 @@ def learn(
             collapsed, length_then = made - since, longest
             if give_up:
                 break
-        if well and longest >= end and made % ASKED == 0 and errors(net, end) < 0.01:
+        if well and longest >= end and made % ASKED == 0 and errors(net, end) < enough:
             solved = made
             break
     if keep is not None:
         keep(net)
     acts = dict(guard.tally) if guard else {}
     last = errors(net, length.length)
-    return Ended(best, at, solved, made, collapsed, length_then, last, acts)
+    finite = all(bool(torch.isfinite(p).all()) for p in net.parameters())
+    return Ended(best, at, solved, made, collapsed, length_then, last, finite, acts)
 
 
 def _horizon(net: nn.Module, x: np.ndarray, y: np.ndarray) -> float | None:

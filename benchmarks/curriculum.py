@@ -5,14 +5,15 @@
 
 Temporal order (Pascanu et al. 2013), a tanh RNN of 50 units with an orthogonal recurrent matrix,
 Adam at 1e-3, batches of 20. *Naive*: clip 1, begin at 20 steps, and grow by 6 % whenever fewer
-than 5 % of the last 400 answers were wrong. *Adaptive*: ``AdaptiveLength`` with the guard's safe
-policies; no threshold, weight or schedule is told to it.
+than 5 % of the last 400 answers were wrong. *Guarded*: the guard's safe policies instead of the
+clip; *with Ω*: ``safe,omega``. *Adaptive*: ``AdaptiveLength``. No threshold, weight or schedule is
+told to guard and curriculum.
 """
 
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 
 from _harness import publish
@@ -27,10 +28,13 @@ METHOD = (
     "of 10,000 fresh sequences of the last length, at the end."
 )
 
+NAIVE = Recipe("orthogonal", "adam", 1e-3, clip=1.0, curriculum="naive")
 WAYS = {
-    "naive": Recipe("orthogonal", "adam", 1e-3, clip=1.0, curriculum="naive"),
-    "naive, guarded": Recipe("orthogonal", "adam", 1e-3, guard="safe", curriculum="naive"),
-    "adaptive, guarded": Recipe("orthogonal", "adam", 1e-3, guard="safe", curriculum="adaptive"),
+    "naive": NAIVE,
+    "naive, guarded": replace(NAIVE, guard="safe"),
+    "naive, guarded with Ω": replace(NAIVE, guard="safe,omega"),
+    "adaptive, guarded": replace(NAIVE, guard="safe", curriculum="adaptive"),
+    "adaptive, guarded with Ω": replace(NAIVE, guard="safe,omega", curriculum="adaptive"),
 }
 
 
@@ -45,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--end", type=int, default=200, help="the longest sequences")
     parser.add_argument("--updates", type=int, default=30_000)
-    parser.add_argument("--ways", default=",".join(w.replace(", ", "+") for w in WAYS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args(arguments)
-    ways = [way.replace("+", ", ") for way in options.ways.split(",")]
-    keys = [(w, s, options.end, options.updates) for w in ways for s in range(options.seeds)]
+    keys = [
+        (w, s, options.end, options.updates) for w in options.ways for s in range(options.seeds)
+    ]
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
         rows = []
         for (way, seed, _, _), ended in zip(keys, pool.map(_job, keys), strict=True):
