@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from backsight.errors import DataError, RunError, SettingError
 from backsight.guard import Act
 from backsight.lab import Chars, Training, train
 from backsight.lab._validation import Validation
-from backsight.nn import CharModel
+from backsight.nn import Cell, CharModel
 from backsight.signals import Run
 from backsight.tasks import read_corpus, split_text
 from tests.capability import skip_where_there_is_no_bf16_lstm
@@ -86,7 +86,7 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
     assert run.last("val_loss")[1] < baselines["bigram"]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "gru", "lstm"])
+@pytest.mark.parametrize("cell", get_args(Cell))
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed", "bf16-true"])
 def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[str, Any]) -> None:
     skip_where_there_is_no_bf16_lstm(cell, precision)

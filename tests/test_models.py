@@ -2,16 +2,22 @@
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from backsight.errors import SettingError
+from backsight.lab import Chars, MemoryAdding
+from backsight.lab._memory import Memorising
+from backsight.lab._text import Text
 from backsight.nn import (
     Cell,
     CharModel,
     Init,
+    NormRNN,
     State,
     count_parameters,
     detach,
@@ -20,9 +26,12 @@ from backsight.nn import (
 )
 
 CELLS: tuple[Cell, ...] = get_args(Cell)
+FUSED: tuple[Cell, ...] = ("rnn", "rnn-relu", "gru", "lstm")
 KINDS: dict[str, tuple[Callable[[int, int, int], nn.RNNBase], int]] = {
     "rnn": (nn.RNN, 1), "gru": (nn.GRU, 3), "lstm": (nn.LSTM, 4),
 }  # fmt: skip
+SQUARE: tuple[Init, ...] = ("orthogonal", "identity", "gaussian", "smart-tanh")
+"""Those that draw the recurrent matrices anew."""
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +98,7 @@ def test_shapes_and_state_carried_over_two_windows_equals_one_long_window(
     assert not torch.allclose(without, whole[:, 5:])  # so the state did matter
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", FUSED)
 def test_a_cell_is_the_module_that_its_name_says(cell: Cell) -> None:
     rnn = CharModel(5, cell=cell, hidden=4).rnn
     assert type(rnn).__name__ == cell.partition("-")[0].upper()
@@ -122,7 +131,7 @@ def test_a_detached_state_has_the_same_numbers_and_no_past(cell: Cell) -> None:
 
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [init for init in get_args(Init) if init != "default"])
+@pytest.mark.parametrize("name", SQUARE)
 def test_an_initialisation_reaches_every_gate_of_every_layer_and_zeroes_biases(
     name: Init, kind: str, layers: int
 ) -> None:
@@ -201,7 +210,7 @@ def test_smart_tanh_draws_the_output_weights_alike() -> None:
     assert not head.bias.any()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", FUSED)
 def test_default_leaves_what_pytorch_draws_untouched(cell: Cell) -> None:
     torch.manual_seed(4)
     rnn, head = layer(cell.partition("-")[0], 7, 2, inputs=11), nn.Linear(7, 11)
@@ -227,9 +236,107 @@ def test_default_with_a_gain_scales_the_recurrent_matrices_alone() -> None:
 def test_an_initialisation_is_reproducible_by_seed(name: Init) -> None:
     def draw() -> list[Tensor]:
         torch.manual_seed(8)
-        return [p.detach() for p in CharModel(11, hidden=20, init=name).parameters()]
+        model = CharModel(11, cell="gru", hidden=20, init=name, t_max=50)
+        return [p.detach() for p in model.parameters()]
 
     assert all(torch.equal(a, b) for a, b in zip(draw(), draw(), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_chrono_units_forget_in_times_spread_evenly_up_to_the_longest(
+    kind: str, dtype: torch.dtype
+) -> None:
+    """The mean and the spread of U(2, 100), and nothing outside; every layer and direction."""
+    module = nn.LSTM if kind == "lstm" else nn.GRU
+    rnn = module(3, 4000, 1, bidirectional=True, dtype=dtype)
+    initialise(rnn, "chrono", t_max=100)
+    for end in ("l0", "l0_reverse"):
+        gates = gate_biases(rnn, end)
+        times = 1 / torch.sigmoid(-gates[1])  # 1 / (1 - gate), at rest
+        assert times.dtype == dtype
+        assert float(times.min()) >= 2 - 1e-3
+        assert float(times.max()) <= 100 + 1e-3
+        assert float(times.mean()) == pytest.approx(51, abs=2)
+        assert float(times.std()) == pytest.approx(98 / math.sqrt(12), rel=0.03)
+        assert len(set(times.tolist())) > 3900
+        if kind == "lstm":
+            torch.testing.assert_close(gates[0], -gates[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_chrono_sets_the_gates_that_keep_and_leaves_all_else(kind: str) -> None:
+    rnn = layer(kind, 9, 2)
+    before = {name: p.detach().clone() for name, p in rnn.named_parameters()}
+    initialise(rnn, "chrono", 2.0, t_max=30)
+    kept = (2, 3) if kind == "lstm" else (0, 2)  # g and o; r and n
+    for name, parameter in rnn.named_parameters():
+        if name.startswith("bias"):
+            same = (parameter == before[name]).view(-1, 9).all(1)
+            assert [g for g in range(len(same)) if same[g]] == list(kept)
+        else:
+            factor = 2 if name.startswith("weight_hh") else 1
+            assert torch.equal(parameter, before[name] * factor)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_a_chrono_unit_keeps_its_state_as_long_as_its_bias_says(kind: str) -> None:
+    """Alone, with every other path at 0: what is left after n steps is (1 - 1/τ)ⁿ."""
+    rnn = layer(kind, 5).double()
+    initialise(rnn, "chrono", t_max=60)
+    tau = 1 / torch.sigmoid(-gate_biases(rnn, "l0")[1])
+    with torch.no_grad():
+        for name, parameter in rnn.named_parameters():
+            rows = parameter.view(-1, 5, *parameter.shape[1:])
+            rows[[0, 2, 3] if kind == "lstm" else [0, 2]] = 0
+            if name.startswith("weight"):
+                parameter.zero_()
+    start = torch.ones(1, 1, 5, dtype=torch.float64)
+    given = (torch.zeros_like(start), start) if kind == "lstm" else start
+    _, end = rnn(torch.zeros(20, 1, 40, dtype=torch.float64), given)
+    left = end[1] if isinstance(end, tuple) else end
+    torch.testing.assert_close(left.flatten(), (1 - 1 / tau) ** 20)
+
+
+def gate_biases(rnn: nn.RNNBase, end: str) -> Tensor:
+    """The sum of both, ``(gates, H)``."""
+    both = getattr(rnn, f"bias_ih_{end}") + getattr(rnn, f"bias_hh_{end}")
+    return both.detach().view(-1, rnn.hidden_size)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("rnn", "words"),
+    [
+        (nn.RNN(2, 3), "RNN has none: it is for a GRU or an LSTM"),
+        (NormRNN(2, 3), "NormRNN has none"),
+        (nn.LSTM(2, 3, bias=False), "LSTM without biases has none"),
+    ],
+)
+def test_chrono_of_a_layer_without_gates_is_refused(rnn: nn.Module, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        initialise(rnn, "chrono", t_max=30)
+
+
+@pytest.mark.parametrize("t_max", [None, 1, 0])
+def test_chrono_needs_to_know_how_long_there_may_be(t_max: int | None) -> None:
+    with pytest.raises(SettingError, match=f"number of steps from 2, not {t_max}"):
+        initialise(nn.LSTM(2, 3), "chrono", t_max=t_max)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "rnn-norm"])
+def test_chrono_in_the_lab_is_refused_by_its_settings(cell: Cell) -> None:
+    with pytest.raises(SettingError, match=f"--init chrono .* {cell} has none: choose --cell gru"):
+        MemoryAdding(cell=cell, init="chrono")
+
+
+def test_chrono_in_the_lab_knows_the_length() -> None:
+    """A task's, and a text's window; units enough that the longest is near."""
+    task = Memorising(MemoryAdding(cell="lstm", init="chrono", length=300, hidden=1000))
+    text = Text(Chars(text=Path(__file__), cell="gru", init="chrono", seq_len=20, hidden=1000))
+    for model, longest in ((task.model(), 300), (text.model(), 20)):
+        assert isinstance(model.rnn, nn.RNNBase)
+        times = 1 / torch.sigmoid(-gate_biases(model.rnn, "l0")[1])
+        assert 0.95 * longest < float(times.max()) <= 1.001 * longest
 
 
 # -- generating ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ from backsight.lab import (
 )
 from backsight.lab._parts import Generators
 from backsight.lab._text import Text
+from backsight.nn import Cell
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
 from tests.memory_settings import EACH
@@ -129,7 +130,7 @@ def alone(config: Training, tmp_path: Path, **changes: Any) -> Run:
 # -- it goes on ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "gru", "lstm"])
+@pytest.mark.parametrize("cell", get_args(Cell))
 @pytest.mark.parametrize("stateful", [True, False])
 def test_every_cell(cell: Any, stateful: bool, small: dict[str, Any], tmp_path: Path) -> None:
     config = Chars(**small, cell=cell, stateful=stateful)

@@ -30,7 +30,7 @@ class Training:
     """What the task is, in a line."""
 
     cell: Cell = "rnn"
-    """Recurrent cell; rnn is tanh."""
+    """Recurrent cell; rnn is tanh, rnn-norm the same with layer normalisation."""
     layers: int = 1
     """Recurrent layers."""
     hidden: int = 128
@@ -38,7 +38,8 @@ class Training:
     dropout: float = 0.0
     """Dropout between recurrent layers."""
     init: Init = "default"
-    """Initialisation of the recurrent layers."""
+    """Initialisation of the recurrent layers; chrono lets the gates of a gru or lstm remember up to
+    the sequence's length."""
     gain: float = 1.0
     """Factor on the initial recurrent matrices."""
     batch: int = 32
@@ -110,6 +111,15 @@ class Training:
         if self.checkpoint_every is not None:
             self._whole("checkpoint_every", least=0)
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
+        if self.init == "chrono" and self.cell not in ("gru", "lstm"):
+            raise SettingError(
+                f"--init chrono sets the biases of gates, and {self.cell} has none: choose --cell "
+                "gru or lstm"
+            )
+        if self.cell == "rnn-norm" and self.hidden < 2:
+            raise SettingError(
+                "--cell rnn-norm normalises over the units: it needs --hidden 2 or more"
+            )
         if self.dropout and self.layers == 1:
             raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
         if self.momentum and self.optimizer == "sgd":

@@ -69,6 +69,7 @@ class Memorising:
             init=config.init,
             gain=config.gain,
             every_step=task.every_step,
+            t_max=self.steps,
         )
 
     def shortest(self, wanted: int) -> int:

@@ -79,6 +79,7 @@ class Text:
             dropout=config.dropout,
             init=config.init,
             gain=config.gain,
+            t_max=self.steps,
         )
 
     def shortest(self, wanted: int) -> int:

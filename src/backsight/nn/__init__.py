@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         detach,
         generate,
     )
+    from backsight.nn._norm import NormCell, NormRNN
     from backsight.nn._scan import Through, Workspace, scan
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "ManyAdam",
     "ManyModels",
     "ManySGD",
+    "NormCell",
+    "NormRNN",
     "SequenceModel",
     "State",
     "Through",
@@ -46,6 +49,8 @@ __getattr__ = lazy(
         "ManyAdam": "backsight.nn._each",
         "ManyModels": "backsight.nn._many",
         "ManySGD": "backsight.nn._each",
+        "NormCell": "backsight.nn._norm",
+        "NormRNN": "backsight.nn._norm",
         "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
         "Through": "backsight.nn._scan",

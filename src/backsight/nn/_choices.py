@@ -4,5 +4,5 @@ from typing import Literal
 
 __all__ = ["Cell", "Init"]
 
-Cell = Literal["rnn", "rnn-relu", "gru", "lstm"]
-Init = Literal["default", "orthogonal", "identity", "gaussian", "smart-tanh"]
+Cell = Literal["rnn", "rnn-relu", "gru", "lstm", "rnn-norm"]
+Init = Literal["default", "orthogonal", "identity", "gaussian", "smart-tanh", "chrono"]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from backsight.errors import SettingError
 from backsight.nn._choices import Init
 
 __all__ = ["initialise"]
@@ -19,10 +20,17 @@ SMART_TANH_RADIUS = 0.95
 
 
 @torch.no_grad()
-def initialise(rnn: nn.RNNBase, name: Init, gain: float = 1.0) -> None:
+def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | None = None) -> None:
     """Initialise every layer of ``rnn`` in place, from torch's global generator.
 
-    ``gain`` scales the recurrent matrices.
+    Args:
+        rnn: an ``nn.RNN``, ``nn.GRU``, ``nn.LSTM`` or :class:`NormRNN`.
+        name: see below.
+        gain: scales the recurrent matrices.
+        t_max: ``chrono`` alone needs it: the longest dependency there may be, in steps.
+
+    Raises:
+        SettingError: ``chrono`` of a layer without gates or biases, or with a ``t_max`` below 2.
 
     =============  ==========================================================  ================
     name           recurrent matrix, H×H                                       input, biases
@@ -34,7 +42,14 @@ def initialise(rnn: nn.RNNBase, name: Init, gain: float = 1.0) -> None:
                    (Sompolinsky et al. 1988)
     ``smart-tanh`` 15 non-zeros a unit, N(0, 1), scaled to spectral radius     N(0, 0.01²), 0
                    0.95 (Pascanu, Mikolov, Bengio 2013, §4.1)
+    ``chrono``     PyTorch's                                                   PyTorch's, but
+                   (Tallec, Ollivier 2018, §2)                                 of gates: below
     =============  ==========================================================  ================
+
+    ``chrono`` draws for each unit how long it is to remember: with u ~ U(1, ``t_max`` - 1), an
+    LSTM's b_f = log u and b_i = -log u. A GRU's z weighs the old state in PyTorch, where the paper
+    has the new one: b_z = log u. At rest a unit then forgets in 1 + u steps. Of PyTorch's two
+    biases, which are added up, the second one is 0 for these gates.
     """
     recurrent: Callable[[Tensor], None]
     match name:
@@ -48,14 +63,18 @@ def initialise(rnn: nn.RNNBase, name: Init, gain: float = 1.0) -> None:
             recurrent, spread = _gaussian, None
         case "smart-tanh":
             recurrent, spread = _smart_tanh, 0.01
-    for parameter_name, parameter in rnn.named_parameters():
+        case "chrono":
+            recurrent, spread = _keep, None
+            _chrono(rnn, t_max)
+    for path, parameter in rnn.named_parameters():
+        parameter_name = path.rpartition(".")[2]  # a cell's, in a stack of them
         if parameter_name.startswith("weight_hh"):
             for block in torch.split(parameter, parameter.shape[1]):
                 recurrent(block)
                 block.mul_(gain)
         elif parameter_name.startswith("weight_ih") and spread is not None:
             nn.init.normal_(parameter, std=spread)
-        elif parameter_name.startswith("bias") and name != "default":
+        elif parameter_name.startswith("bias") and name not in ("default", "chrono"):
             nn.init.zeros_(parameter)
 
 
@@ -84,3 +103,26 @@ def _smart_tanh(block: Tensor) -> None:
     # A tiny sparse matrix can be nilpotent: it has no radius to scale.
     if radius > 0:
         block.mul_((SMART_TANH_RADIUS / radius).to(block.dtype))
+
+
+def _chrono(rnn: nn.Module, t_max: int | None) -> None:
+    if not isinstance(rnn, (nn.GRU, nn.LSTM)) or not rnn.bias:
+        kind = type(rnn).__name__
+        what = f"an {kind} without biases" if isinstance(rnn, (nn.GRU, nn.LSTM)) else kind
+        raise SettingError(
+            f"chrono sets the biases of gates, and {what} has none: it is for a GRU or an LSTM"
+        )
+    if t_max is None or t_max < 2:
+        raise SettingError(
+            "chrono needs t_max, the longest dependency there may be: a whole number of steps from "
+            f"2, not {t_max}"
+        )
+    # By gate, in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a GRU.
+    signs = {0: -1, 1: 1} if isinstance(rnn, nn.LSTM) else {1: 1}
+    for name, bias in rnn.named_parameters():
+        if name.startswith("bias_ih"):
+            drawn = bias.new_empty(rnn.hidden_size).uniform_(1, t_max - 1).log_()
+            other = getattr(rnn, name.replace("ih", "hh", 1))
+            for gate, sign in signs.items():
+                bias.view(-1, rnn.hidden_size)[gate] = sign * drawn
+                other.view(-1, rnn.hidden_size)[gate] = 0

@@ -216,7 +216,7 @@ def _check(models: Sequence[SequenceModel]) -> None:
         rnn = model.rnn
         if not isinstance(rnn, nn.RNN):
             raise SettingError(
-                f"ManyModels has a scan for the cells rnn and rnn-relu, not for {rnn.mode.lower()}"
+                f"ManyModels has a scan for the cells rnn and rnn-relu, not for {model.cell}"
             )
         if rnn.dropout:
             raise SettingError("ManyModels has no dropout: networks would share their masks")
@@ -230,5 +230,5 @@ def _check(models: Sequence[SequenceModel]) -> None:
 def _form(model: SequenceModel) -> str:
     """All that must be the same."""
     last = "every step" if model.every_step else "the last step"
-    dtype, mode = model.head.weight.dtype, model.rnn.mode
-    return f"{type(model).__name__}({mode}, {model.rnn}, {model.head}, {last}, {dtype})"
+    dtype = model.head.weight.dtype
+    return f"{type(model).__name__}({model.cell}, {model.rnn}, {model.head}, {last}, {dtype})"

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from backsight.nn._choices import Cell, Init
 from backsight.nn._init import initialise
+from backsight.nn._norm import NormRNN
 
 __all__ = ["CharModel", "SequenceModel", "State", "count_parameters", "detach", "generate"]
 
@@ -14,18 +15,20 @@ State = Tensor | tuple[Tensor, Tensor]
 
 
 class SequenceModel(nn.Module):
-    """Features → ``nn.RNN``/``GRU``/``LSTM`` → linear.
+    """Features → ``nn.RNN``/``GRU``/``LSTM`` or :class:`NormRNN` → linear.
 
     Args:
         inputs: features ``I`` of a step.
         outputs: output units ``O``.
-        cell: ``rnn`` (tanh), ``rnn-relu``, ``gru`` or ``lstm``.
+        cell: ``rnn`` (tanh), ``rnn-relu``, ``gru``, ``lstm``, or ``rnn-norm``: tanh of the normed
+            sum (layer normalisation).
         hidden: hidden units ``H``.
         layers: stacked recurrent layers.
         dropout: between recurrent layers.
         init: see :func:`backsight.nn.initialise`.
         gain: scales the recurrent matrices.
         every_step: answer at every step, or at the last alone.
+        t_max: the longest dependency there may be, in steps, which ``init="chrono"`` needs.
     """
 
     def __init__(
@@ -40,10 +43,12 @@ class SequenceModel(nn.Module):
         init: Init = "default",
         gain: float = 1.0,
         every_step: bool = True,
+        t_max: int | None = None,
     ) -> None:
         super().__init__()
+        self.cell = cell
         self.every_step = every_step
-        self.rnn: nn.RNNBase
+        self.rnn: nn.RNNBase | NormRNN
         match cell:
             case "lstm":
                 self.rnn = nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=dropout)
@@ -58,8 +63,10 @@ class SequenceModel(nn.Module):
                     batch_first=True,
                     dropout=dropout,
                 )
+            case "rnn-norm":
+                self.rnn = NormRNN(inputs, hidden, layers, dropout=dropout)
         self.head = nn.Linear(hidden, outputs)
-        initialise(self.rnn, init, gain)
+        initialise(self.rnn, init, gain, t_max=t_max)
         if init == "smart-tanh":  # Pascanu et al. draw the output weights alike
             nn.init.normal_(self.head.weight, std=0.01)
             nn.init.zeros_(self.head.bias)
@@ -79,12 +86,12 @@ class SequenceModel(nn.Module):
 
 
 class CharModel(SequenceModel):
-    """Embedding or one-hot → ``nn.RNN``/``GRU``/``LSTM`` → linear: the next character.
+    """Embedding or one-hot → recurrent layers → linear: the next character.
 
     Args:
         vocabulary: number of characters ``V``.
         embedding: size of the embedding, or 0 for one-hot input.
-        cell, hidden, layers, dropout, init, gain: as of :class:`SequenceModel`.
+        cell, hidden, layers, dropout, init, gain, t_max: as of :class:`SequenceModel`.
     """
 
     def __init__(
@@ -98,6 +105,7 @@ class CharModel(SequenceModel):
         dropout: float = 0.0,
         init: Init = "default",
         gain: float = 1.0,
+        t_max: int | None = None,
     ) -> None:
         super().__init__(
             embedding or vocabulary,
@@ -108,6 +116,7 @@ class CharModel(SequenceModel):
             dropout=dropout,
             init=init,
             gain=gain,
+            t_max=t_max,
         )
         self.vocabulary = vocabulary
         self.embed = nn.Embedding(vocabulary, embedding) if embedding else None

@@ -26,6 +26,7 @@ CELLS = {
     "rnn-relu": "Vanilla RNN (ReLU)",
     "gru": "GRU",
     "lstm": "LSTM",
+    "rnn-norm": "Layer-normalised RNN",
 }
 
 
