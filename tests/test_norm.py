@@ -135,7 +135,7 @@ def test_one_unit_has_no_spread() -> None:
 
 
 @pytest.mark.parametrize("loss", ["steps", "last", "middle", "ragged"])
-@pytest.mark.parametrize("layers", [1])
+@pytest.mark.parametrize("layers", [1, 2, 3])
 def test_the_probe_measures_every_layer(layers: int, loss: str) -> None:
     module, xs = made(layers), rand(3, 8, 3)
 
@@ -162,7 +162,7 @@ def ran(states: list[list[Tensor]]) -> Ran:
 
 @pytest.mark.parametrize("cut", [False, True])
 def test_a_state_that_is_carried_on_is_followed_unless_it_is_detached(cut: bool) -> None:
-    module, xs = made(1), rand(3, 8, 3)
+    module, xs = made(2), rand(3, 8, 3)
 
     def compute_loss() -> Tensor:
         first, state = module(xs[:, :5])
@@ -173,7 +173,10 @@ def test_a_state_that_is_carried_on_is_followed_unless_it_is_detached(cut: bool)
     profiles = probe(nn.ModuleDict({"rnn": module}), compute_loss)
     if cut:
         # A view of what was detached is not known again: two sequences, of 5 steps and of 3.
-        assert {name: len(p.grad_time) for name, p in profiles.items()} == {"rnn.l0": 5}
+        assert {name: len(p.grad_time) for name, p in profiles.items()} == {
+            "rnn.l0": 5,
+            "rnn.l1": 5,
+        }
     else:
         compare(profiles, [ran(slowly(module, xs[b])) for b in range(3)])
 

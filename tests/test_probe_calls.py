@@ -22,6 +22,7 @@ from backsight.probes._calls import Call, Catcher
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._recurrence import by_recurrence
 from backsight.probes._replay import replay
+from backsight.probes._stepped import Step, stacks_of
 from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.reference import unroll
 from tests.test_probe import KINDS, check, feed, head, states_of
@@ -69,9 +70,9 @@ def made(kind: str, **options: Any) -> nn.RNNBase:
     return module
 
 
-def cell_of(kind: str) -> nn.Module:
+def cell_of(kind: str, inputs: int = 3) -> nn.Module:
     kinds: dict[str, Callable[..., nn.Module]] = {"gru": nn.GRUCell, "lstm": nn.LSTMCell}
-    return alive(kinds.get(kind, functools.partial(nn.RNNCell, nonlinearity=kind))(3, 4))
+    return alive(kinds.get(kind, functools.partial(nn.RNNCell, nonlinearity=kind))(inputs, 4))
 
 
 def keep(_call: int, h: Tensor, c: Tensor | None) -> State:
@@ -468,6 +469,78 @@ def test_a_loop_over_a_cell(kind: str, loss: str, hand: str) -> None:
     compare(profiles, [steps_of(cell, xs[:, b], hand=HANDS[hand]) for b in range(3)], loss)
     if hand == "detached":
         assert profiles[""].cut == (2 if loss == "middle" else 4)
+
+
+@pytest.mark.parametrize("order", ["step by step", "layer by layer", "layer by layer, dropped"])
+@pytest.mark.parametrize("loss", ["steps", "last", "middle", "ragged"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_stack_of_cells_is_measured_as_a_fused_stack_is(kind: str, loss: str, order: str) -> None:
+    """The way back from the loss leads through the memory of the layers above as well."""
+    stack, xs = made(kind, num_layers=2), rand(8, 3, 3)
+    sizes = (3, 4)
+    lower, upper = (cell_of(kind, size) for size in sizes)
+    for number, cell in enumerate((lower, upper)):
+        weights = {name: getattr(stack, f"{name}_l{number}") for name in cell.state_dict()}
+        cell.load_state_dict(weights)
+    mask = torch.bernoulli(torch.full((8, 3, 4), 0.5)).double() * 2
+    if "dropped" not in order:
+        mask = torch.ones_like(mask)
+
+    def compute_loss() -> Tensor:
+        if order == "step by step":
+            ys: list[Tensor] = []
+            states: list[Any] = [None, None]
+            for x in xs:
+                states = [lower(x, states[0]), states[1]]
+                states[1] = upper(shown(states[0]), states[1])
+                ys.append(shown(states[1]))
+        else:
+            ys = loop(upper, torch.stack(loop(lower, xs)[0]) * mask)[0]
+        return total(loss, [([y[b] for y in ys], ()) for b in range(3)])
+
+    profiles = probe(nn.ModuleDict({"l0": lower, "l1": upper}), compute_loss)
+    masks = [mask[:, b] for b in range(3)]
+    compare(profiles, [windows(stack, [xs[:, b]], masks=[masks[b]]) for b in range(3)], loss)
+
+
+FED: dict[str, tuple[Callable[[list[Tensor]], Any], bool]] = {
+    "each": (lambda hs: hs, True),
+    "stacked": (lambda hs: torch.stack(hs), True),
+    "normed": (lambda hs: nn.functional.layer_norm(torch.stack(hs), (4,)), True),
+    "backwards": (lambda hs: hs[::-1], False),
+    "stacked backwards": (lambda hs: torch.stack(hs).flip(0), False),
+    "added up over time": (lambda hs: torch.stack(hs) + torch.stack(hs).sum(0), False),
+    "cut": (lambda hs: torch.stack(hs).detach(), False),
+    "shorter": (lambda hs: hs[2:], False),
+}
+
+
+@pytest.mark.parametrize("way", FED)
+def test_cells_are_a_stack_where_each_step_is_fed_the_same_step(way: str) -> None:
+    """Two directions, an encoder and its decoder, or whatever mixes the steps, are none."""
+    feed_on, stacked = FED[way]
+    lower, upper = (nn.RNNCell(size, 4).double() for size in (3, 4))
+
+    def chain(cell: nn.Module, xs: Iterable[Tensor], first: Tensor | None = None) -> list[Step]:
+        calls: list[Step] = []
+        h = first
+        for x in xs:
+            given = [t for t in (x, h) if t is not None and t.requires_grad]
+            h = cell(x, h)
+            calls.append(Step([h], calls[-1] if calls else None, [], given=given))
+        return calls
+
+    below = chain(lower, rand(6, 2, 3))
+    states = [call.outputs[0] for call in below]
+    chains = {"lower": [below], "upper": [chain(upper, feed_on(states))]}
+    assert stacks_of(chains) == ([["lower", "upper"]] if stacked else [["lower"], ["upper"]])
+    decoder = {"encoder": [below], "decoder": [chain(upper, rand(6, 2, 4), states[-1])]}
+    assert stacks_of(decoder) == [["encoder"], ["decoder"]]
+
+
+def shown(state: Any) -> Tensor:
+    h: Tensor = state[0] if isinstance(state, tuple) else state
+    return h
 
 
 @pytest.mark.parametrize("kind", CELLS)

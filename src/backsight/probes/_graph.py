@@ -19,7 +19,7 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._embedded import input_profile
 from backsight.probes._profile import GradientProfile
 from backsight.probes._single_steps import single_step_reach
-from backsight.probes._stepped import Step, chains_of, lead_of, profiles_of_steps
+from backsight.probes._stepped import Chain, Step, chains_of, lead_of, profiles_of_steps, stacks_of
 from backsight.probes._tensors import SameTensor, made_of, tensors_in
 
 __all__ = ["GraphProbe", "may_be_stepped"]
@@ -118,7 +118,8 @@ class GraphProbe:
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = None
         marks = [SameTensor(t) for t in outputs]
-        calls.append(Step(outputs, previous, marks, module.training))
+        given = [tensor for tensor in given if tensor.requires_grad]
+        calls.append(Step(outputs, previous, marks, module.training, given))
 
     def single(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
         """A fused layer has run for a single step: in a loop whose input may be its own output.
@@ -217,36 +218,47 @@ class GraphProbe:
             gradients: with these gradients.
             scale: what the loss was multiplied by (AMP): divided out.
         """
-        steps, inputs, results = self._steps, self._inputs, self._results
+        inputs, results = self._inputs, self._results
         factor = 1.0 if scale is None else 1.0 / float(scale)
         found: dict[str, GradientProfile] = {}
-        handed = {path for path in steps if self._places[path]}
-        for path in sorted(handed):
-            # Calls in eval mode, where there are others, were a validation's.
-            calls = [call for call in steps[path] if call.training] or steps[path]
-            stem = f"{path}." if path else ""
-            inner = any(other != path and other.startswith(stem) for other in handed)
-            if len(calls) <= HELD and not inner:
-                places = sorted(self._places[path])
-                profiles = profiles_of_steps(path, calls, places, roots, gradients, factor)
-                found |= self._with_cell(path, profiles) if path in self._lstms else profiles
+        chains = self._chains()
+        for stack in stacks_of(chains):
+            together = {path: chains[path] for path in stack}
+            found |= profiles_of_steps(together, roots, gradients, factor)
+            for path in self._lstms.intersection(stack):
+                self._join_cell(path, found)
         for path, embedded in inputs.items():
             found |= input_profile(
                 path, embedded, results, gradients_of, roots, gradients, factor, self._batch_first
             )
         return found
 
-    def _with_cell(
-        self, path: str, profiles: dict[str, GradientProfile]
-    ) -> dict[str, GradientProfile]:
+    def _chains(self) -> dict[str, list[Chain]]:
+        """By path, the states of what is to be measured."""
+        handed = [path for path in self._steps if self._places[path]]
+        chains: dict[str, list[Chain]] = {}
+        for path in handed:
+            # Calls in eval mode, where there are others, were a validation's.
+            calls = [call for call in self._steps[path] if call.training] or self._steps[path]
+            stem = f"{path}." if path else ""
+            inner = any(other != path and other.startswith(stem) for other in handed)
+            if calls and len(calls) <= HELD and not inner:
+                places = sorted(self._places[path])
+                chains[path] = [
+                    [replace(call, outputs=[call.outputs[p] for p in places]) for call in chain]
+                    for chain in chains_of(calls)
+                ]
+        return chains
+
+    def _join_cell(self, path: str, profiles: dict[str, GradientProfile]) -> None:
         """One profile of an LSTM cell's two states.
 
         A GPU's kernel makes ``h`` and ``c`` in one, and of an unbatched cell they leave the kernel
         by separate ways: the path from ``c`` through ``h`` is not in the gradient that autograd
         gives for ``c``, and nothing is said of it.
         """
-        h, c = profiles[path], profiles[f"{path}.state1".lstrip(".")]
-        return {path: replace(h, grad_time_cell=None if self._fused else c.grad_time)}
+        h, c = profiles[path], profiles.pop(f"{path}.state1".lstrip("."))
+        profiles[path] = replace(h, grad_time_cell=None if self._fused else c.grad_time)
 
 
 def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:

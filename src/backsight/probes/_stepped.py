@@ -1,11 +1,12 @@
 """The gradient through a loop over a cell or a module that is called once a step.
 
 Two passes: the whole loss's gradient on every state, and, for the reach, the one that comes from
-each sequence's last position alone.
+each sequence's last position alone. Modules that are stacked, each fed by the one below at the same
+step, are asked together: what lies between a lower layer's states and the loss is the layer above.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from backsight.probes._autograd import each_gradient, gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 from backsight.probes._tensors import SameTensor
 
-__all__ = ["Step", "chains_of", "lead_of", "profiles_of_steps"]
+__all__ = ["Chain", "Step", "chains_of", "lead_of", "profiles_of_steps", "stacks_of"]
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
@@ -31,30 +32,39 @@ class Step:
     """The call whose state it was given."""
     marks: list[SameTensor]
     training: bool = True
+    given: list[Tensor] = field(default_factory=list)
+    """What it was called with, as far as a gradient goes on into it."""
+
+
+Chain = list[Step]
+"""Calls that hand their state on, in their order."""
 
 
 def profiles_of_steps(
-    path: str,
-    calls: Sequence[Step],
-    places: Sequence[int],
+    stack: Mapping[str, Sequence[Chain]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
 ) -> dict[str, GradientProfile]:
-    """Profiles of the states of one module: ``path``, and ``path.state1`` of a second one.
+    """Profiles of the states of a stack: ``path`` of each, ``path.state1`` of a second state.
 
     Args:
-        path: the module's.
-        calls: in their order.
-        places: which of its outputs are states.
+        stack: by the module's path, chains that go together; of steps whose outputs are states.
         roots: what backward is about to be called on.
         gradients: with these gradients.
         factor: what ``grad_time`` is multiplied by (AMP).
     """
-    names = [path if not n else f"{path}.state{n}".lstrip(".") for n in range(len(places))]
-    tallies = [(Tally(), Tally(), Tally()) for _ in places]
-    for chain in chains_of(calls):
-        states = [[call.outputs[place] for place in places] for call in chain]
+    names = [
+        path if not n else f"{path}.state{n}".lstrip(".")
+        for path, chains in stack.items()
+        for n in range(len(chains[0][0].outputs))
+    ]
+    tallies = [(Tally(), Tally(), Tally()) for _ in names]
+    for layers in zip(*stack.values(), strict=True):
+        states = [
+            [state for call in calls for state in call.outputs]
+            for calls in zip(*layers, strict=True)
+        ]
         passed = _through(states, roots, gradients)
         if passed is None:
             continue
@@ -134,10 +144,10 @@ class _Totals:
         return {t: found[t] for t in sorted(set(self.position.tolist()) - {-1})}
 
 
-def chains_of(calls: Sequence[Step]) -> list[list[Step]]:
-    """Calls that hand their state on, in their order."""
-    chains: list[list[Step]] = []
-    ending: dict[int, list[Step]] = {}
+def chains_of(calls: Sequence[Step]) -> list[Chain]:
+    """Calls sorted into those that hand their state on."""
+    chains: list[Chain] = []
+    ending: dict[int, Chain] = {}
     for call in calls:
         chain = ending.pop(id(call.previous), None)
         if chain is None:
@@ -146,6 +156,42 @@ def chains_of(calls: Sequence[Step]) -> list[list[Step]]:
         chain.append(call)
         ending[id(call)] = chain
     return chains
+
+
+def stacks_of(chains: Mapping[str, Sequence[Chain]]) -> list[list[str]]:
+    """Which modules are stacked, by path: those that are fed each other's states step by step.
+
+    Args:
+        chains: by path, in the order in which the modules ran.
+    """
+    stacks: list[list[str]] = []
+    for path, own in chains.items():
+        under = [stack for stack in stacks if any(_lies_on(own, chains[other]) for other in stack)]
+        joined = [*(other for stack in under for other in stack), path]
+        stacks = [*(stack for stack in stacks if stack not in under), joined]
+    return stacks
+
+
+def _lies_on(upper: Sequence[Chain], lower: Sequence[Chain]) -> bool:
+    """Whether the last state below goes into the last step above, and not into the first.
+
+    Into the first one goes that of an encoder, or of the other direction.
+    """
+    return [len(chain) for chain in upper] == [len(chain) for chain in lower] and all(
+        _feeds(below[-1], above[-1]) and (len(above) == 1 or not _feeds(below[-1], above[0]))
+        for above, below in zip(upper, lower, strict=True)
+    )
+
+
+def _feeds(lower: Step, upper: Step) -> bool:
+    """Whether what ``upper`` was called with depends on a state of ``lower``.
+
+    Where a path in the graph is no answer: all steps may be stacked into one tensor in between.
+    """
+    # Not all alike: a norm on the way takes what is common off.
+    seeds = [torch.linspace(1, 2, x.numel()).to(x).view_as(x) for x in upper.given]
+    found = gradients_of(upper.given, lower.outputs, seeds)
+    return any(gradient is not None and bool((gradient != 0).any()) for gradient in found)
 
 
 def _seeds(
