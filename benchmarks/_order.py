@@ -23,6 +23,8 @@ BATCH = 20
 UNITS = 50
 MEASURED = 25
 """Updates between measurements of the reach, where the curriculum asks for it."""
+ASKED_OF = 8
+"""Sequences of such a measurement."""
 ASKED = 100
 """Updates between questions whether it is solved."""
 LATELY = 20
@@ -189,8 +191,12 @@ def learn(
         elif isinstance(length, Naive):
             length.answered(wrong)
         else:
-            asked = recipe.curriculum and made % MEASURED == 0
-            length.see(value, _horizon(net, x, y) if asked else None)
+            horizon = None
+            if recipe.curriculum and made % MEASURED == 0:
+                if steps < longest:  # how far it reaches in the longest is asked
+                    x, y = TemporalOrder(longest).batch(ASKED_OF, rng)
+                horizon = _horizon(net, x, y)
+            length.see(value, horizon)
         recent = [*recent, wrong][-LATELY:]
         well = len(recent) == LATELY and np.mean(recent) < 0.05
         if well:
@@ -215,7 +221,7 @@ def learn(
 
 def _horizon(net: nn.Module, x: np.ndarray, y: np.ndarray) -> float | None:
     """How many steps back the gradient of these sequences reaches."""
-    inputs, targets = torch.from_numpy(x[:8]), torch.from_numpy(y[:8])
+    inputs, targets = torch.from_numpy(x[:ASKED_OF]), torch.from_numpy(y[:ASKED_OF])
     found = probe(net, lambda: functional.cross_entropy(net(inputs)[0], targets))
     far = next(iter(found.values())).horizon
     return None if far is None else float(far.steps)
