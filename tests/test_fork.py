@@ -12,7 +12,7 @@ from backsight.errors import RunError, SettingError
 from backsight.guard import Checkpoints, load_checkpoint
 from backsight.lab import Chars, MemoryOrder, Training, resume, train
 from backsight.signals import Run
-from tests.test_resume import crash_after, same
+from tests.test_resume import CrashError, crash_after, same
 
 MIDDLE = 12
 
@@ -134,7 +134,7 @@ def test_a_fork_that_was_interrupted_goes_on(order: MemoryOrder) -> None:
     train(order)
     whole = fork(order, lr=0.01)
     part = replace(order, fork=at(order), run=order.run and order.run.with_name("part"), lr=0.01)
-    with pytest.raises(Exception, match="^$"):
+    with pytest.raises(CrashError):
         train(part, stop=crash_after(9))
     assert part.run is not None
     at(order).unlink()  # it has checkpoints of its own by now

@@ -18,9 +18,14 @@ from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
 
 __all__ = [
-    "MAY_CHANGE", "changed_settings", "check_settings", "make_fabric", "make_lesson", "make_optimizer",
+    "MAY_CHANGE",
+    "changed_settings",
+    "check_settings",
+    "make_fabric",
+    "make_lesson",
+    "make_optimizer",
     "settings_in_force",
-]  # fmt: skip
+]
 
 MAY_CHANGE = {"run", "iterations", "report", "device", "text", "fork"}
 """Settings that a run may go on without: of the text it is checked that it is the same."""
