@@ -65,32 +65,32 @@ def judge_remedies(
     if best.effect.median <= 0:
         return RemedyVerdict(
             "nothing helps", "",
-            f"Nothing that was tried helps: the best, {_named(best)}, {_effect(best.effect)}. "
-            f"{_others(default.effect, random.effect)}",
+            f"Nothing that was tried helps: with the best, {_named(best)}, the loss at the end is "
+            f"{_effect(best.effect)}. {_others(default.effect, random.effect)}",
         )  # fmt: skip
     effect, others = best.effect, _others(default.effect, random.effect)
+    fresh = chosen is not None and best.proof is not None
     if chosen is None:
         doubt = doubts(best.trials, unchanged.trials, _rivals(default.effect, random.effect))
     elif best.proof is None or len(unchanged.fresh) < len(unchanged.trials):
         doubt = "it has yet to be trained on fresh seeds"
     else:
-        rivals = _rivals(default.proof, random.proof)
-        doubt = doubts(best.fresh, unchanged.fresh, rivals)
         effect, others = best.proof, _others(default.proof, random.proof)
-        if doubt:
-            doubt = f"on fresh seeds, {doubt}"
-    fresh = chosen is not None and best.proof is not None
+        doubt = doubts(best.fresh, unchanged.fresh, _rivals(default.proof, random.proof))
+        doubt = doubt and f"on fresh seeds, {doubt}"
     rows = (best.fresh, unchanged.fresh) if fresh else (best.trials, unchanged.trials)
     losses = " instead of ".join(
         number(middle([trial.score for trial in row if trial.score is not None])) for row in rows
     )
     seeds = f"{len(effect.by_seed)} {'fresh ' * fresh}seed{'s' * (len(effect.by_seed) != 1)}"
-    told = f"with it the loss at the end {_effect(effect)} over {seeds}: {losses}. {others}"
-    if not doubt:
-        words = f"Proven on this run: {_named(best)}; {told}"
-        return RemedyVerdict("proven", best.name, words, "", best.command, best.code)
-    words = f"Not proven: {doubt}. {_named(best).capitalize()} does most; {told}"
-    return RemedyVerdict("not proven", best.name, words, doubt, best.command, best.code)
+    told = f"the loss at the end is {_effect(effect)} over {seeds}: {losses}. {others}"
+    if doubt:
+        words = f"Not proven: {doubt}. {_named(best)} does most; with it {told}"
+    else:
+        words = f"Proven on this run: {_named(best)}; with it {told}"
+    return RemedyVerdict(
+        "not proven" if doubt else "proven", best.name, words, doubt, best.command, best.code
+    )
 
 
 def _named(arm: Arm) -> str:
@@ -102,19 +102,22 @@ def _rivals(default: Effect | None, random: Effect | None) -> list[tuple[str, Ef
 
 
 def _others(default: Effect | None, random: Effect | None) -> str:
-    told = [f"with {name} it {_effect(e)}" for name, e in _rivals(default, random) if e is not None]
+    told = [f"with {name} {_effect(e)}" for name, e in _rivals(default, random) if e is not None]
     words = ", ".join(told)
     return f"{words[0].upper()}{words[1:]}." if words else "There is no other fix to compare with."
 
 
 def _effect(effect: Effect) -> str:
-    """``is 0.31 lower (0.28 to 0.4)``."""
+    """``0.31 lower (0.28 to 0.4)``."""
     if effect.median == math.inf:
-        return "is finite where without it it is not"
+        return "finite where it was not"
     if effect.median == -math.inf:
-        return "is not finite where without it it is"
+        return "no longer finite"
     if effect.median == 0:
-        return "is the same"
+        return "the same"
     side, sign = ("lower", 1) if effect.median > 0 else ("higher", -1)
-    ends = sorted((sign * effect.low, sign * effect.high))
-    return f"is {abs(effect.median):.3g} {side} ({ends[0]:.3g} to {ends[1]:.3g})"
+    words = f"{abs(effect.median):.3g} {side}"
+    if len(effect.by_seed) == 1:
+        return words
+    low, high = sorted((sign * effect.low, sign * effect.high))
+    return f"{words} ({low:.3g} to {high:.3g})"
