@@ -322,6 +322,15 @@ def test_what_helped_by_luck_is_not_proven(tmp_path: Path) -> None:
     assert study.verdict.doubt == "on fresh seeds, only 0 of 3 seeds end better"
 
 
+def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
+    losses = {"default": 0.1, "gru": 0.5}
+    engine = Pretended(lambda r, seed: losses.get(r, 1.0) + seed / 100)
+    study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
+    assert study.verdict.doubt == "the default fix does more"
+    assert "The default fix is backsight train temporal-order" in study.verdict.words
+    assert "--lr 0.001" in study.verdict.words
+
+
 def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: 1.0 if r == "unchanged" else 2.0)
     study = remedy_study(remedies_for_task(tiny(), only=ONLY), tmp_path / "study", engine)
@@ -624,7 +633,7 @@ def test_a_run_that_still_trains_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_another_plan_is_another_study(proven: tuple[RemedyStudy, list[str]]) -> None:
-    with pytest.raises(RunError, match="another plan .*seeds 3, now 4"):
+    with pytest.raises(RunError, match=r"another plan .*seeds 3, now 4"):
         remedy_study(
             replace(proven[0].plan, seeds=4), proven[0].folder, Pretended(orthogonal_helps)
         )

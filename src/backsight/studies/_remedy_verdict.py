@@ -86,6 +86,8 @@ def judge_remedies(
     told = f"the loss at the end is {_effect(effect)} over {seeds}: {losses}. {others}"
     if doubt:
         words = f"Not proven: {doubt}. {_named(best)} does most; with it {told}"
+        if default.effect is not None and default.effect.median > best.effect.median:
+            words += f" The default fix is {default.command}."
     else:
         words = f"Proven on this run: {_named(best)}; with it {told}"
     return RemedyVerdict(
