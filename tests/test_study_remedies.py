@@ -388,6 +388,7 @@ def test_page_and_terminal_show_what_came_of_it(
     print_remedy_study(study)
     said = capsys.readouterr().out
     page = write_remedy_page(study).read_text()
+    assert "+1.3 (+1.3 to +1.3) 3/3" in said
     for words in ("orthogonal (--init orthogonal)", "not finite", "Proven on this run"):
         assert words in said
         assert words in page

@@ -104,7 +104,7 @@ def remedy_study(
             if view is not None:
                 view.say(f"{chosen.name} does most; now on seeds that had no part in choosing it")
             training.bring(plan.proof(symptoms, chosen.name), symptoms)
-    study = read_remedy_study(plan, folder)
+            study = read_remedy_study(plan, folder)
     run = run_at(study.run)
     if run is not None:
         write_tried(study.run, _tried(study, run))

@@ -1,5 +1,6 @@
 """The page about a study of remedies: verdict, losses of every arm, curves, the ranking."""
 
+import math
 from pathlib import Path
 
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
@@ -17,6 +18,9 @@ __all__ = ["write_remedy_page"]
 
 ACROSS = 4
 """Panels in a row."""
+
+WIDE = 50.0
+"""Ratio of largest to smallest loss from which only a log axis shows all of them."""
 
 
 def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
@@ -102,12 +106,16 @@ def _losses(study: RemedyStudy) -> StudyFigure:
 def _curves(study: RemedyStudy, folder: StudyFolder) -> StudyFigure:
     drawn = []
     for arm in _arms(study):
+        if arm.name == study.random.name:
+            continue  # its trials are other arms'
         lines: list[Line] = []
         for trial in arm.trials:
             run = run_at(folder.run(trial_name(trial.remedy, trial.seed)))
             if run is not None:
                 lines += loss_lines(run, trial.seed)
         drawn.append(Panel(arm.name, lines))
+    values = [v for p in drawn for line in p.lines for v in line.y if math.isfinite(v)]
+    wide = bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
     while len(drawn) % ACROSS:
         drawn.append(Panel("", [], empty=""))
     grid = [drawn[at : at + ACROSS] for at in range(0, len(drawn), ACROSS)]
@@ -116,5 +124,5 @@ def _curves(study: RemedyStudy, folder: StudyFolder) -> StudyFigure:
         "Training loss",
         "A line a seed, each point the median of a stretch of iterations; all on the same axes. A "
         "cross is a stretch with a loss that is not finite.",
-        panels(grid, x="iteration", y="training loss", share_x=True),
+        panels(grid, x="iteration", y="training loss", log=wide, share_x=True),
     )

@@ -12,7 +12,10 @@ from backsight.studies._remedy_effect import Effect, middle
 
 __all__ = ["COLUMNS", "effect_text", "print_remedy_study", "severity", "table_rows"]
 
-COLUMNS = ("", "remedy", "for", "loss at the end", "effect", "better", "wrong")
+COLUMNS = ("", "remedy", "what", "for", "loss", "range", "effect", "better", "wrong")
+
+NARROW = (0, 1, 3, 4, 6, 7, 8)
+"""The columns that a terminal has room for."""
 
 
 def severity(outcome: str) -> str:
@@ -30,19 +33,16 @@ def table_rows(study: RemedyStudy) -> list[tuple[str, ...]]:
 
 def _row(arm: Arm) -> tuple[str, ...]:
     scores = [score for trial in arm.trials if (score := trial.score) is not None]
-    loss = "no result"
-    if scores:
-        loss = _loss(middle(scores))
-        if len(scores) > 1:
-            loss += f" ({_loss(min(scores))} to {_loss(max(scores))})"
     wrong = [trial.wrong for trial in arm.trials if trial.wrong is not None]
     better = "–"
     if arm.effect is not None:
         better = f"{sum(value > 0 for value in arm.effect.by_seed)}/{len(arm.effect.by_seed)}"
     return (
-        f"{arm.name} ({arm.change})" if arm.change else arm.name,
-        ", ".join(arm.codes) or "–",
-        loss,
+        arm.name,
+        arm.change or "–",
+        " ".join(arm.codes) or "–",
+        _loss(middle(scores)) if scores else "no result",
+        f"{_loss(min(scores))} to {_loss(max(scores))}" if len(scores) > 1 else "–",
         "–" if arm.effect is None else effect_text(arm.effect),
         better,
         f"{100 * middle(wrong):.3g} %" if wrong else "–",
@@ -54,14 +54,14 @@ def _loss(score: float) -> str:
 
 
 def effect_text(effect: Effect) -> str:
-    """``+0.31 (+0.28 to +0.4)``."""
+    """``+0.31 (+0.28 to +0.4)``, in two digits."""
     if len(effect.by_seed) == 1:
         return _signed(effect.median)
     return f"{_signed(effect.median)} ({_signed(effect.low)} to {_signed(effect.high)})"
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3g}" if math.isfinite(value) else ("+∞" if value > 0 else "−∞")
+    return f"{value:+.2g}" if math.isfinite(value) else ("+∞" if value > 0 else "−∞")
 
 
 def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> None:
@@ -73,11 +73,14 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
 
     codes = ", ".join(study.symptoms.codes)
     say(f"\n{study.run}: {codes or 'nothing was found'}")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     rows = table_rows(study)
-    shown = [n for n in range(len(COLUMNS)) if n < 3 or any(row[n] != "–" for row in rows)]
+    shown = [n for n in NARROW if any(row[n] != "–" for row in rows)]
     for n in shown:
-        table.add_column(Text(COLUMNS[n]), justify="right" if n == 0 else "left")
+        codes_wrap = COLUMNS[n] == "for"
+        table.add_column(
+            Text(COLUMNS[n]), justify="right" if n == 0 else "left", no_wrap=not codes_wrap
+        )
     for row in rows:
         table.add_row(*(Text(row[n]) for n in shown))
     console.print(table)

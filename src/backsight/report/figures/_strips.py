@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
-from backsight.report.figures._style import ALARM, COLOURS, figure, note
+from backsight.report.figures._style import ALARM, COLOURS, figure, log_ticks, note
 
 __all__ = ["Strip", "strips"]
 
@@ -67,7 +68,7 @@ def strips(rows: Sequence[Strip], *, x: str, reference: float | None = None) -> 
     if reference is not None and math.isfinite(reference):
         fig.add_vline(x=reference, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
     if wide:
-        fig.update_xaxes(type="log")
+        fig.update_xaxes(type="log", **log_ticks(np.array(finite)))
     labels = [row.label for row in rows]
     fig.update_yaxes(
         type="category", categoryorder="array", categoryarray=labels[::-1], automargin=True,
