@@ -84,6 +84,9 @@ def test_every_finding_is_mapped_to_remedies_that_there_are() -> None:
         ("identity", tiny(), "--init identity"),
         ("gru", tiny(), "--cell gru"),
         ("lstm", tiny(), "--cell lstm"),
+        ("chrono", tiny(gain=2.0), "--cell lstm --init chrono --gain 1.0"),
+        ("chrono", tiny(cell="gru"), "--init chrono"),
+        ("layer-norm", tiny(), "--cell rnn-norm"),
         ("default", tiny(optimizer="sgd", gain=3.0), "--gain 1.0 --optimizer adam --lr 0.001 "
          "--momentum 0.9"),
     ],
@@ -110,6 +113,11 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("omega", tiny(guard="omega"), "given omega twice"),
         ("guard", tiny(safe=True), "it has a guard already"),
         ("gru", tiny(cell="gru"), "the run has it already"),
+        ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training begins"),
+        ("layer-norm", tiny(cell="lstm"), "for the cells rnn and rnn-relu, not lstm"),
+        ("layer-norm", tiny(cell="rnn-norm"), "the run has it already"),
+        ("layer-norm", tiny(hidden=1), "it needs --hidden 2 or more"),
+        ("spectral", tiny(cell="rnn-norm"), "not rnn-norm"),
         ("orthogonal", tiny(fork=Path("a.ckpt")), "it is about how training begins"),
         ("lstm", tiny(fork=Path("a.ckpt")), "--from start tries it"),
     ],
@@ -317,7 +325,7 @@ def test_proven_on_fresh_seeds(proven: tuple[RemedyStudy, list[str]]) -> None:
 def test_what_helped_by_luck_is_not_proven(tmp_path: Path) -> None:
     """The best of many is chosen for its luck, which fresh seeds do not have."""
     lucky = Pretended(lambda r, seed: 0.01 if r == "gru" and seed < 3 else 1.3 + seed / 100)
-    study = remedy_study(remedies_for_task(tiny(), only=ONLY), tmp_path / "study", lucky)
+    study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", lucky)
     assert (study.verdict.outcome, study.verdict.remedy) == ("not proven", "gru")
     assert study.verdict.doubt == "on fresh seeds, only 0 of 3 seeds end better"
 
@@ -333,7 +341,7 @@ def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
 
 def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: 1.0 if r == "unchanged" else 2.0)
-    study = remedy_study(remedies_for_task(tiny(), only=ONLY), tmp_path / "study", engine)
+    study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
     assert study.verdict.outcome == "nothing helps"
     assert not study.verdict.command
     assert not any(name.endswith("seed3") for name in engine.made)

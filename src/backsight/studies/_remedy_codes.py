@@ -3,10 +3,10 @@
 __all__ = ["TRIES"]
 
 TRIES: dict[str, tuple[str, ...]] = {
-    "BS101": ("orthogonal", "lstm", "gru", "curriculum", "omega"),
+    "BS101": ("orthogonal", "lstm", "chrono", "gru", "curriculum", "omega"),
     "BS102": ("clip", "orthogonal", "gru", "lstm", "omega", "spectral", "curriculum"),
-    "BS103": ("orthogonal", "gru", "lstm"),
-    "BS104": ("orthogonal", "rate-third", "clip"),
+    "BS103": ("orthogonal", "gru", "lstm", "layer-norm"),
+    "BS104": ("orthogonal", "rate-third", "clip", "layer-norm"),
     "BS105": ("orthogonal", "gru", "lstm"),
     "BS201": ("clip", "guard", "rate-third", "rate-tenth", "orthogonal", "gru", "lstm"),
     "BS202": ("clip", "rate-third", "momentum-off"),

@@ -14,6 +14,9 @@ from backsight.studies._remedy_symptoms import Symptoms
 
 __all__ = ["DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
 
+PLAIN: tuple[Cell, ...] = ("rnn", "rnn-relu")
+GATED: tuple[Cell, ...] = ("gru", "lstm")
+
 SHORT = {Chars: 64, Memory: 20}
 """Sequences up to here are where a curriculum begins."""
 
@@ -107,8 +110,22 @@ def _init(name: Init) -> Callable[[Training, Symptoms], Training | str]:
     return lambda settings, symptoms: replace(settings, init=name, gain=1.0)
 
 
-def _cell(name: Cell) -> Callable[[Training, Symptoms], Training | str]:
-    return lambda settings, symptoms: replace(settings, cell=name)
+def _chrono(settings: Training, symptoms: Symptoms) -> Training:
+    gated: Cell = settings.cell if settings.cell in GATED else "lstm"
+    return replace(settings, cell=gated, init="chrono", gain=1.0)
+
+
+def _cell(
+    name: Cell, cells: tuple[Cell, ...] = ()
+) -> Callable[[Training, Symptoms], Training | str]:
+    """Another cell, perhaps only instead of some."""
+
+    def change(settings: Training, symptoms: Symptoms) -> Training | str:
+        if cells and settings.cell not in (*cells, name):
+            return f"it is for the cells {' and '.join(cells)}, not {settings.cell}"
+        return replace(settings, cell=name)
+
+    return change
 
 
 def _default(settings: Training, symptoms: Symptoms) -> Training:
@@ -147,16 +164,20 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy("curriculum", "short sequences first, longer as they are learned", _curriculum, True),
     Remedy(
         "omega", "Pascanu's penalty Ω on a gradient that grows or fades",
-        _guarded("omega", ("rnn", "rnn-relu")), guard=lambda s: "omega",
+        _guarded("omega", PLAIN), guard=lambda s: "omega",
     ),
     Remedy(
-        "spectral", "a cap on the recurrent matrix's spectral radius", _guarded("spectral"),
-        guard=lambda s: "spectral",
+        "spectral", "a cap on the recurrent matrix's spectral radius",
+        _guarded("spectral", PLAIN + GATED), guard=lambda s: "spectral",
     ),
     Remedy("guard", "the guard's safe preset", _guarded("safe"), guard=lambda s: "safe"),
     Remedy("orthogonal", "an orthogonal recurrent matrix to begin with", _init("orthogonal"), True),
     Remedy("identity", "the identity as recurrent matrix to begin with", _init("identity"), True),
+    Remedy(
+        "chrono", "gates that begin by remembering, of an LSTM where there are none", _chrono, True
+    ),
     Remedy("gru", "a GRU", _cell("gru"), True),
     Remedy("lstm", "an LSTM", _cell("lstm"), True),
+    Remedy("layer-norm", "layer normalisation of the state", _cell("rnn-norm", PLAIN), True),
 )  # fmt: skip
 """In the order in which they are tried where no finding names them."""
