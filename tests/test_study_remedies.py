@@ -235,7 +235,8 @@ def test_without_a_pair_there_is_no_effect() -> None:
         ([0.1, 0.1, 0.1], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, 1.1, math.inf], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, math.nan, math.nan], [math.nan] * 3, ""),
-        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds prove nothing"),
+        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds prove nothing: it takes 3"),
+        ([0.1], [1.0], [1.0], "1 seed proves nothing"),
         ([0.1, 0.1, None], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "not every seed has a result"),
         ([0.1, 0.1, 1.0], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "only 2 of 3 seeds"),
         ([0.1, 0.1, math.nan], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "only 2 of 3 seeds"),
@@ -448,7 +449,7 @@ def test_a_run_from_the_start_with_a_budget(tmp_path: Path) -> None:
     assert unchanged["loss"].tobytes() == run["loss"][:10].tobytes()
     tenth = Run(tmp_path / "study/runs/rate-tenth-seed0")
     assert tenth["lr"][-1] == pytest.approx(0.0002)
-    assert "1 seed prove" in study.verdict.words or study.verdict.outcome == "nothing helps"
+    assert study.verdict.outcome in ("not proven", "nothing helps")  # one seed proves nothing
 
 
 # -- what it leaves with the run ---------------------------------------------------------------

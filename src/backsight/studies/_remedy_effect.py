@@ -76,7 +76,7 @@ def doubts(
         return "not every seed has a result"
     if len(effect.by_seed) < SEEDS:
         seeds = len(effect.by_seed)
-        return f"{seeds} seed{'s' * (seeds != 1)} prove nothing: at least {SEEDS} are needed"
+        return f"{seeds} seed{'s prove' if seeds > 1 else ' proves'} nothing: it takes {SEEDS}"
     before = [score for t in unchanged if (score := t.score) is not None]
     after = [score for t in trials if (score := t.score) is not None]
     if len(set(before)) == 1 and math.isfinite(before[0]):
