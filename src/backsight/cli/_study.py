@@ -11,6 +11,7 @@ __all__ = ["main"]
 KINDS = {
     "length": "what loss, gradient and reach do as sequences grow",
     "map": "what becomes of a network over two settings: learned, stuck, vanished, exploded",
+    "remedies": "which remedy really helps a training, against a default fix and a random one",
 }
 """Each is a module ``_study_KIND`` of this package with ``main(arguments) -> exit status``."""
 

@@ -2,17 +2,15 @@
 
 import re
 import shlex
-import signal
 import sys
 import webbrowser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Optional, get_args
 
 from backsight.cli._options import parse
+from backsight.cli._study_options import split_words, terminated_is_interrupted
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -87,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
     console = Console(highlight=False, stderr=options.json)
     try:
-        with StudyProgress(console) as view, _terminated_is_interrupted():
+        with StudyProgress(console) as view, terminated_is_interrupted():
             view.say(f"{folder}: {len(plan.settings)} trials, {engine.workers} at once")
             study = length_study(plan, folder, engine, view)
     except KeyboardInterrupt:
@@ -114,25 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def split(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
     """The task, our own words, and those for every trial, which may follow ``--``."""
-    own: list[str] = []
-    theirs: list[str] = []
-    words = list(arguments)
-    task = words.pop(0) if words and not words[0].startswith("-") else ""
-    while words:
-        word = words.pop(0)
-        if word == "--":
-            theirs += words
-            break
-        name, given, _ = word.partition("=")
-        name = name.replace("_", "-")
-        if name in FLAGS or (name in OWN and given):
-            own.append(word)
-        elif name in OWN:
-            # In one word: a value may look like an option, as that of --vary does.
-            own.append(f"{word}={words.pop(0)}" if words else word)
-        else:
-            theirs.append(word)
-    return task, own, theirs
+    return split_words(arguments, OWN, FLAGS)
 
 
 def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
@@ -196,17 +176,3 @@ def _seeds(options: Options) -> int:
     if options.seeds < 1:
         raise SettingError(f"--seeds must be a whole number of at least 1, not {options.seeds}")
     return options.seeds
-
-
-@contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
-    """A SIGTERM ends a study as Ctrl-C does, trials included."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

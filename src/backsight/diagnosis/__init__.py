@@ -14,6 +14,7 @@ from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._robust import Course, Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._timeline import Move, Timeline, timeline
+from backsight.diagnosis._tried import Tried, read_tried, write_tried
 from backsight.diagnosis.rules import RULES
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Sample",
     "Severity",
     "Timeline",
+    "Tried",
     "Usable",
     "Verdict",
     "context_ladder",
@@ -41,7 +43,9 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "read_tried",
     "recorded",
     "timeline",
     "usable_context",
+    "write_tried",
 ]

@@ -1,6 +1,6 @@
 """Acts on training, where it is asked to: every act is capped, told and recorded."""
 
-from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_model
+from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_checkpoint, load_model
 from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.guard._guard import Guard
 from backsight.guard._policy import Policy, Turn
@@ -56,6 +56,7 @@ __all__ = [
     "ZClip",
     "announce_act",
     "check_together",
+    "load_checkpoint",
     "load_model",
     "policies_from",
     "safe",

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from backsight.errors import RunError, SettingError
 
-__all__ = ["Checkpoint", "Checkpoints", "load_model"]
+__all__ = ["Checkpoint", "Checkpoints", "load_checkpoint", "load_model"]
 
 _log = logging.getLogger("backsight")
 
@@ -182,6 +182,18 @@ class Checkpoints:
         for path in paths:
             with suppress(OSError):  # one too many does no harm
                 path.unlink()
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """One checkpoint, by its file.
+
+    Raises:
+        RunError: it is missing, damaged, from a newer version, or would execute code.
+    """
+    try:
+        return _read(path)
+    except _DamagedError as error:
+        raise RunError(f"{path} cannot be begun from: {error}") from error
 
 
 def load_model(model: nn.Module, saved: Mapping[str, Tensor], source: Path) -> None:

@@ -21,7 +21,7 @@ from backsight.lab._tasks import (
 )
 
 if TYPE_CHECKING:
-    from backsight.lab._saved import saved_settings
+    from backsight.lab._saved import saved_settings, settings_of
     from backsight.lab._scribe import View
     from backsight.lab._train import resume, train
 
@@ -44,6 +44,7 @@ __all__ = [
     "View",
     "resume",
     "saved_settings",
+    "settings_of",
     "train",
 ]
 
@@ -53,6 +54,7 @@ __getattr__ = lazy(
         "View": "backsight.lab._scribe",
         "resume": "backsight.lab._train",
         "saved_settings": "backsight.lab._saved",  # reading a run takes NumPy
+        "settings_of": "backsight.lab._saved",
         "train": "backsight.lab._train",
     },
 )

@@ -70,6 +70,10 @@ class Training:
     off, rollback, momentum late, and an adaptive curriculum where sequences are longer than 64."""
     plain: bool = False
     """Nothing at all: no clip, no guard, no curriculum."""
+    fork: Optional[Path] = None
+    """Go on from this checkpoint of another run (RUN/checkpoints/iteration-….ckpt) in a run of its
+    own: with the same seed as that run would, with another one on other sequences. --iterations
+    counts those of the checkpoint."""
     seed: int = 0
     """Seed of everything random: weights, dropout, sequences, samples."""
     device: str = "auto"

@@ -42,6 +42,9 @@ class Lesson(Protocol):
             steps: its length; ``self.steps`` by default.
         """
 
+    def elsewhere(self) -> None:
+        """Nothing was drawn yet: begin where the seed says, for a model that has seen this data."""
+
     def scores(self, model: nn.Module) -> dict[str, float]:
         """Signals of a validation, ``val_loss`` among them; the model keeps its mode."""
 

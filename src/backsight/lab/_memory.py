@@ -88,6 +88,9 @@ class Memorising:
             self._batches.task = replace(self._config, length=steps).task
         return *self._batches.draw(), True
 
+    def elsewhere(self) -> None:
+        """Another seed's sequences are others already."""
+
     @torch.no_grad()
     def scores(self, model: nn.Module) -> dict[str, float]:
         """Mean loss over the held-out targets, and the shares of wrong answers and sequences."""

@@ -1,7 +1,7 @@
 """The parts of a training that have a state, collected into a checkpoint and given it back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,8 +54,12 @@ class Parts:
         shared = {name: dict(part.state_dict()) for name, part in self._shared.items()}
         return {"shared": shared, "processes": processes}
 
-    def load(self, checkpoint: Checkpoint) -> None:
+    def load(self, checkpoint: Checkpoint, leave: Collection[str] = ()) -> None:
         """Give every part its state back.
+
+        Args:
+            checkpoint: what holds the states.
+            leave: parts that stay as they are, whether it has a state for them or not.
 
         Raises:
             RunError: the checkpoint was made by another number of processes, or has other parts.
@@ -68,8 +72,12 @@ class Parts:
                 f"on with as many (torchrun --nproc-per-node {there} -m -- backsight train "
                 "--resume …)"
             )
-        _give(self._shared, state["shared"], path)
-        _give(self._own, state["processes"][self._fabric.global_rank], path)
+        for parts, states in (
+            (self._shared, state["shared"]),
+            (self._own, state["processes"][self._fabric.global_rank]),
+        ):
+            wanted = {name: part for name, part in parts.items() if name not in leave}
+            _give(wanted, {n: own for n, own in states.items() if n not in leave}, path)
 
 
 def _give(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:

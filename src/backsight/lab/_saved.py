@@ -10,7 +10,7 @@ from backsight.lab._config import Training
 from backsight.lab._tasks import TASKS
 from backsight.signals import Run
 
-__all__ = ["CHECKPOINTS", "saved_settings"]
+__all__ = ["CHECKPOINTS", "saved_settings", "settings_of"]
 
 CHECKPOINTS = "checkpoints"
 """Folder of a run that holds its checkpoints."""
@@ -32,22 +32,13 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
         raise RunError(
             f"{run.path} is being written by a process that lives: stop that first, or wait for it"
         )
-    kind = next((k for n, k in TASKS.items() if run.info.get("kind") == f"train {n}"), None)
-    if kind is None:
-        raise RunError(
-            f"{run.path} was not made by backsight train (its kind is {run.info.get('kind')!r}): "
-            "only its own runs can be resumed"
-        )
+    _kind(run)
     if not any((run.path / CHECKPOINTS).glob("*.ckpt")):
         raise RunError(
             f"{run.path} holds no checkpoint to go on from (--checkpoint-every 0 makes none): "
             "train it again"
         )
-    settings = _settings(run, kind)
-    try:
-        config = replace(kind(**settings), run=run.path)
-    except SettingError as error:
-        raise RunError(f"{run.path}: the settings in run.json make no sense: {error}") from error
+    config = settings_of(run)
     if iterations is None:
         return config
     if iterations < config.iterations:
@@ -56,6 +47,31 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
             f"it must be at least that, not {iterations}"
         )
     return replace(config, iterations=iterations)
+
+
+def settings_of(run: Run) -> Training:
+    """What a run was trained with.
+
+    Raises:
+        RunError: it was not made by ``train``, or its settings are unknown, missing or make no
+            sense.
+    """
+    kind = _kind(run)
+    settings = _settings(run, kind)
+    try:
+        return replace(kind(**settings), run=run.path)
+    except SettingError as error:
+        raise RunError(f"{run.path}: the settings in run.json make no sense: {error}") from error
+
+
+def _kind(run: Run) -> type[Training]:
+    kind = next((k for n, k in TASKS.items() if run.info.get("kind") == f"train {n}"), None)
+    if kind is None:
+        raise RunError(
+            f"{run.path} was not made by backsight train (its kind is {run.info.get('kind')!r}): "
+            "only its own runs can be resumed"
+        )
+    return kind
 
 
 def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a training is made of, from its settings."""
 
 import os
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +17,17 @@ from backsight.lab._memory import Memorising
 from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
 
-__all__ = ["check_settings", "make_fabric", "make_lesson", "make_optimizer", "settings_in_force"]
+__all__ = [
+    "MAY_CHANGE",
+    "changed_settings",
+    "check_settings",
+    "make_fabric",
+    "make_lesson",
+    "make_optimizer",
+    "settings_in_force",
+]
 
-MAY_CHANGE = {"run", "iterations", "report", "device", "text"}
+MAY_CHANGE = {"run", "iterations", "report", "device", "text", "fork"}
 """Settings that a run may go on without: of the text it is checked that it is the same."""
 
 
@@ -113,18 +122,25 @@ def settings_in_force(config: Training) -> dict[str, Any]:
     }
 
 
+def changed_settings(
+    checkpoint: Checkpoint, config: Training, may_change: Collection[str]
+) -> list[str]:
+    """Settings that differ from those a checkpoint was made with, in words; but for some."""
+    then, now = checkpoint.state["settings"], settings_in_force(config)
+    return [
+        f"{name} {then.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(then.keys() | now.keys())
+        if name not in may_change and then.get(name) != now.get(name)
+    ]
+
+
 def check_settings(checkpoint: Checkpoint, config: Training) -> None:
     """See that a run goes on with the settings its checkpoint was made with.
 
     Raises:
         RunError: some differ; the message names them.
     """
-    then, now = checkpoint.state["settings"], settings_in_force(config)
-    changed = [
-        f"{name} {then.get(name)!r}, now {now.get(name)!r}"
-        for name in sorted(then.keys() | now.keys())
-        if name not in MAY_CHANGE and then.get(name) != now.get(name)
-    ]
+    changed = changed_settings(checkpoint, config, MAY_CHANGE)
     if changed:
         raise RunError(
             f"{checkpoint.path} was made with other settings than run.json has ("

@@ -90,6 +90,10 @@ class Text:
         """The next window of every stream: codes ``(B, T)``, the codes one on, freshness."""
         return self._streams.window(steps or self.steps)
 
+    def elsewhere(self) -> None:
+        """Streams that carry a state on begin anywhere; independent windows do so anyway."""
+        self._streams.scatter()
+
     def scores(self, model: nn.Module) -> dict[str, float]:
         """``val_loss`` in nats a character."""
         return {"val_loss": self._validation.loss(model)}

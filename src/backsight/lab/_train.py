@@ -15,6 +15,7 @@ from backsight.diagnosis import facts_from
 from backsight.errors import BacksightError, GuardError, SettingError
 from backsight.guard import Checkpoint, Checkpoints, Guard, Length
 from backsight.lab._config import Training
+from backsight.lab._fork import begin_from
 from backsight.lab._lesson import Lesson, loss_of
 from backsight.lab._parts import Carried, Generators, Parts
 from backsight.lab._safety import make_curriculum, make_guard
@@ -129,6 +130,8 @@ def _conduct(
         check_settings(checkpoint, config)
         fabric.barrier()  # all have read the run before the first one changes it
     began = checkpoint.iteration if checkpoint else 0
+    if config.fork is not None and not checkpoint:
+        began = begin_from(config, parts, optimizer.optimizer, lesson)
     loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts, began)
     loop.guard, loop.curriculum = guard, curriculum
     if fabric.is_global_zero:
@@ -140,7 +143,7 @@ def _conduct(
         }
         with _recorder(config, path, checkpoint) as r:
             if not checkpoint:
-                r.event("setup", 0, facts)
+                r.event("setup", began, facts | _origin(config))
             screen = Screen(view)
             with Monitor(
                 model,
@@ -157,7 +160,7 @@ def _conduct(
                 if guard is not None:
                     guard.announce = screen.acted
                 scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
-                resumed = {"resumed": began} if checkpoint else {}
+                resumed = {"resumed": began} if began else {}
                 screen.show("begin", path, config, facts | resumed)
                 reason = loop.run(scribe, stop)
             r.close("failed" if loop.gave_up else "finished", reason=reason)
@@ -172,6 +175,11 @@ def _conduct(
         time.sleep(0.1)
         torch.distributed.destroy_process_group()  # else its threads may abort the process's end
     return Run(path)
+
+
+def _origin(config: Training) -> dict[str, Any]:
+    """What a fork's setup tells of where it comes from."""
+    return {} if config.fork is None else {"fork": str(config.fork)}
 
 
 def _recorder(config: Training, path: Path, checkpoint: Checkpoint | None) -> Recorder:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from backsight.diagnosis import Diagnosis, Finding, Timeline, explain
+from backsight.diagnosis import Diagnosis, Finding, Timeline, Tried, explain
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
@@ -39,9 +39,21 @@ def tally_words(finding: Finding) -> str:
 
 
 def print_diagnosis(
-    run: Run, found: Diagnosis, chain: Timeline | None, console: Console | None = None
+    run: Run,
+    found: Diagnosis,
+    chain: Timeline | None,
+    tried: Tried | str | None = None,
+    console: Console | None = None,
 ) -> None:
-    """Findings, the gravest first; then what is healthy and what could not be judged."""
+    """Findings, the gravest first; then what is healthy and what could not be judged.
+
+    Args:
+        run: what was judged.
+        found: the diagnosis.
+        chain: what moved first.
+        tried: what a study of remedies has left with the run, or why that cannot be read.
+        console: where to; the terminal by default.
+    """
     console = console or Console(highlight=False)
 
     def say(text: str | Text = "") -> None:
@@ -60,6 +72,13 @@ def print_diagnosis(
         say("\nNothing was found.")
     if chain is not None:
         say(f"\n{chain.words}")
+    if isinstance(tried, Tried):
+        line = Text("\nremedies  ", "bold green" if tried.proven else "yellow")
+        say(line.append(_remedy_words(run, tried), "not bold default"))
+        if tried.command:
+            say(f"  {tried.command}")
+    elif tried is not None:
+        say(f"\n{tried}")
     past = [f for f in found.findings if f not in lasting]
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.over:,})" for f in past)
@@ -133,6 +152,16 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
             )
         )
     return shown
+
+
+def _remedy_words(run: Run, tried: Tried) -> str:
+    """The verdict of the study, and whether the run has gone on since."""
+    words = f"{tried.words} (study: {tried.study})"
+    if run.iterations != tried.iterations:
+        words += (
+            f" The run had {tried.iterations:,} iterations then and has {run.iterations:,} now."
+        )
+    return words
 
 
 def _sentence(words: str) -> str:

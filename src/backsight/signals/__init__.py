@@ -2,7 +2,7 @@
 
 from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
 from backsight.signals._folder import free_name
-from backsight.signals._json import dumps, spell
+from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._reach import (
     Lag,
     growth_rate,
@@ -38,4 +38,5 @@ __all__ = [
     "reach_outcome",
     "reach_words",
     "spell",
+    "write_json",
 ]

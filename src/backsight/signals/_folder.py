@@ -23,7 +23,7 @@ from typing import Any
 
 from backsight.errors import RunError
 from backsight.signals import _process
-from backsight.signals._json import dumps
+from backsight.signals._json import write_json
 
 __all__ = [
     "FORMAT",
@@ -61,8 +61,8 @@ def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int
         raise RunError(f"{path} exists already: choose another name for the run, or remove it")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _write(
-            path,
+        write_json(
+            path / RUN_JSON,
             {
                 "format": FORMAT,
                 "kind": kind,
@@ -144,16 +144,7 @@ def read_run_json(path: Path) -> dict[str, Any]:
 
 def update(path: Path, **changes: Any) -> None:
     """Change entries of ``run.json``; a reader sees the old or the new one, never a half."""
-    _write(path, {**read_run_json(path), **changes})
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    temporary = path / f".{RUN_JSON}.{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(dumps(content, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path / RUN_JSON)
+    write_json(path / RUN_JSON, {**read_run_json(path), **changes})
 
 
 def _command() -> str:

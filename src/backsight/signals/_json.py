@@ -7,10 +7,11 @@ happened". Here a non-finite number becomes one of the strings ``"NaN"``, ``"Inf
 
 import json
 import math
+import os
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-__all__ = ["dumps", "spell"]
+__all__ = ["dumps", "spell", "write_json"]
 
 
 def spell(value: float) -> str:
@@ -38,3 +39,17 @@ def dumps(value: object, *, indent: int | None = None) -> str:
     """Encode ``value`` (mappings, sequences, NumPy, paths) with non-finite numbers spelled out."""
     # ASCII: a path may hold bytes that are no UTF-8, and a terminal may know no more.
     return json.dumps(_plain(value), indent=indent, ensure_ascii=True, allow_nan=False)
+
+
+def write_json(file: Path, content: object) -> None:
+    """Write a file of JSON; a reader sees the old or the new one, never a half.
+
+    Raises:
+        OSError: it cannot be written; what stood there stays.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as half:
+        half.write(dumps(content, indent=2) + "\n")
+        half.flush()
+        os.fsync(half.fileno())
+    temporary.replace(file)

@@ -1,4 +1,4 @@
-"""Experiments made of many runs: length studies, stability maps, and what runs them."""
+"""Experiments made of many runs: length studies, stability maps, remedies, and what runs them."""
 
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from backsight.studies._map_fragility import Fragility
     from backsight.studies._map_outcome import Outcome
     from backsight.studies._map_plan import MapPlan
+    from backsight.studies._remedy import RemedyStudy, read_remedy_study, remedy_study
+    from backsight.studies._remedy_arm import Arm
+    from backsight.studies._remedy_effect import Effect
+    from backsight.studies._remedy_page import write_remedy_page
+    from backsight.studies._remedy_plan import RemedyPlan
+    from backsight.studies._remedy_row import RemedyTrial
+    from backsight.studies._remedy_symptoms import Symptoms, symptoms_of
+    from backsight.studies._remedy_table import REMEDIES, Remedy
+    from backsight.studies._remedy_target import remedies_for_run, remedies_for_task
+    from backsight.studies._remedy_text import print_remedy_study
+    from backsight.studies._remedy_verdict import RemedyVerdict
 
 __all__ = [
+    "REMEDIES",
+    "Arm",
     "Axis",
+    "Effect",
     "Ended",
     "Engine",
     "Fragility",
@@ -31,8 +45,14 @@ __all__ = [
     "LengthVerdict",
     "MapPlan",
     "Outcome",
+    "Remedy",
+    "RemedyPlan",
+    "RemedyStudy",
+    "RemedyTrial",
+    "RemedyVerdict",
     "StabilityMap",
     "StudyFolder",
+    "Symptoms",
     "Trial",
     "check_alone",
     "check_text",
@@ -46,12 +66,19 @@ __all__ = [
     "parse_zoom",
     "place_of",
     "print_length_study",
+    "print_remedy_study",
     "read_length_study",
     "read_lengths",
     "read_map",
+    "read_remedy_study",
     "read_vary",
+    "remedies_for_run",
+    "remedies_for_task",
+    "remedy_study",
     "run_map",
+    "symptoms_of",
     "write_length_page",
+    "write_remedy_page",
 ]
 
 __getattr__ = lazy(
@@ -84,5 +111,21 @@ __getattr__ = lazy(
         "place_of": "backsight.studies._map",
         "read_map": "backsight.studies._map",
         "run_map": "backsight.studies._map",
+        "RemedyStudy": "backsight.studies._remedy",
+        "read_remedy_study": "backsight.studies._remedy",
+        "remedy_study": "backsight.studies._remedy",
+        "Arm": "backsight.studies._remedy_arm",
+        "Effect": "backsight.studies._remedy_effect",
+        "write_remedy_page": "backsight.studies._remedy_page",
+        "RemedyPlan": "backsight.studies._remedy_plan",
+        "RemedyTrial": "backsight.studies._remedy_row",
+        "Symptoms": "backsight.studies._remedy_symptoms",
+        "symptoms_of": "backsight.studies._remedy_symptoms",
+        "REMEDIES": "backsight.studies._remedy_table",
+        "Remedy": "backsight.studies._remedy_table",
+        "remedies_for_run": "backsight.studies._remedy_target",
+        "remedies_for_task": "backsight.studies._remedy_target",
+        "print_remedy_study": "backsight.studies._remedy_text",
+        "RemedyVerdict": "backsight.studies._remedy_verdict",
     },
 )

@@ -10,14 +10,13 @@
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from backsight.errors import RunError
-from backsight.signals import dumps
+from backsight.signals import dumps, write_json
 from backsight.studies._engine import Ended
 
 __all__ = ["StudyFolder", "find_folder"]
@@ -97,12 +96,7 @@ class StudyFolder:
     def _write(self) -> None:
         ended = {name: [one.status, one.seconds] for name, one in self.ended.items()}
         content = {"format": FORMAT, "plan": self._plan, "ended": ended}
-        temporary = self.path / f".{STUDY_JSON}.{os.getpid()}"
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(dumps(content, indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path / STUDY_JSON)
+        write_json(self.path / STUDY_JSON, content)
 
 
 def find_folder(root: Path, stem: str, plan: Mapping[str, Any]) -> Path:

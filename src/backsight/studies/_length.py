@@ -1,7 +1,6 @@
 """The length study: what loss, gradient and reach do as sequences grow."""
 
 import math
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
@@ -17,6 +16,7 @@ from backsight.studies._folder import StudyFolder
 from backsight.studies._length_plan import LengthPlan, LengthSetting
 from backsight.studies._length_row import LengthTrial, read_trial
 from backsight.studies._length_verdict import LengthVerdict, judge_lengths
+from backsight.studies._trials import is_done, last_words, run_at
 
 __all__ = ["LengthStudy", "StudyView", "length_study", "read_length_study"]
 
@@ -29,6 +29,9 @@ class StudyView(Protocol):
 
     def ended(self, words: str, left: float | None) -> None:
         """A trial has ended; ``left`` is how many seconds the rest may take."""
+
+    def say(self, line: str) -> None:
+        """Something worth a line."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class LengthStudy:
     def run(self, trial: LengthTrial) -> Run | None:
         """What a trial recorded; None where that cannot be read."""
         setting = LengthSetting(trial.cell, trial.length, trial.seed)
-        return _run(StudyFolder(self.folder).run(setting.name))
+        return run_at(StudyFolder(self.folder).run(setting.name))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
@@ -81,7 +84,7 @@ def length_study(
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):
-        todo = [s for s in plan.settings if not _is_done(plan, s, place)]
+        todo = [s for s in plan.settings if not is_done(place, s.name, script=plan.script)]
         if view is not None:
             view.begin(len(plan.settings), len(plan.settings) - len(todo))
         trials = [plan.trial(setting, place) for setting in todo]
@@ -111,44 +114,11 @@ def read_length_study(plan: LengthPlan, folder: Path | str) -> LengthStudy:
     return LengthStudy(place.path, plan, trials, tuple(verdicts))
 
 
-def _run(path: Path) -> Run | None:
-    try:
-        return Run(path)
-    except RunError:
-        return None
-
-
-def _is_done(plan: LengthPlan, setting: LengthSetting, place: StudyFolder) -> bool:
-    """Whether there is nothing left to do for a trial; what is of no use is removed.
-
-    Raises:
-        RunError: it is being trained by a process that a study which was killed has left.
-    """
-    path = place.run(setting.name)
-    run = _run(path)
-    if run is not None and run.status == "running":
-        raise RunError(
-            f"{path} is still being trained by process {run.info['writer'].get('pid')}: wait for "
-            "it, or end it"
-        )
-    if run is not None and run.status == "finished":
-        wanted = run.info.get("config", {}).get("iterations", 0)
-        if not plan.script and run.iterations >= wanted:
-            return True
-        ended = place.ended.get(setting.name)
-        if plan.script and ended is not None and ended.status == 0:
-            return True
-    goes_on = not plan.script and run is not None and any((path / "checkpoints").glob("*"))
-    if path.exists() and not goes_on:
-        shutil.rmtree(path)
-    return False
-
-
 def _row(plan: LengthPlan, setting: LengthSetting, place: StudyFolder) -> LengthTrial:
     """A trial's row; a trial that died has one as well."""
     empty = {f.name: getattr(setting, f.name) for f in fields(setting)}
     ended = place.ended.get(setting.name)
-    run = _run(place.run(setting.name))
+    run = run_at(place.run(setting.name))
     if ended is None and (run is None or plan.script or run.status != "finished"):
         return LengthTrial(**empty, outcome="not run", why="it has not been run to its end")
     failed = ended is not None and ended.status != 0
@@ -160,7 +130,7 @@ def _row(plan: LengthPlan, setting: LengthSetting, place: StudyFolder) -> Length
     if row is not None and (not failed or row.outcome == "not finite"):
         return row
     if failed and ended is not None:
-        why = _last_words(place.log(setting.name), ended.status)
+        why = last_words(place, ended)
     else:
         why = "it recorded nothing: no recurrent layer was trained"
     # A loss half way must not be taken for one at the end.
@@ -170,25 +140,11 @@ def _row(plan: LengthPlan, setting: LengthSetting, place: StudyFolder) -> Length
     )  # fmt: skip
 
 
-def _last_words(log: Path, status: int) -> str:
-    """How it ended, and the last thing it said."""
-    how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    # What `backsight run` says after a script's own traceback is ours.
-    said = [line.strip() for line in lines if line.strip()]
-    own = [line for line in said if not line.startswith("backsight: ")]
-    last = (own or said)[-1] if said else "it said nothing"
-    return f"{how}: {last[:300]}"
-
-
 def _all_alike(plan: LengthPlan, place: StudyFolder) -> bool:
     """Whether, seed by seed, the losses are bit for bit the same at every length."""
     compared = 0
     for seed in range(plan.seeds):
-        runs = [_run(place.run(s.name)) for s in plan.settings if s.seed == seed]
+        runs = [run_at(place.run(s.name)) for s in plan.settings if s.seed == seed]
         losses = list(_losses(run for run in runs if run is not None))
         if len(losses) < 2:
             continue

@@ -14,7 +14,7 @@ from backsight.studies._length import LengthStudy
 from backsight.studies._length_row import LengthTrial, spread
 from backsight.studies._length_table import COLUMNS, of_length, severity, table_rows, with_result
 
-__all__ = ["write_length_page"]
+__all__ = ["loss_lines", "write_length_page"]
 
 POINTS = 60
 """Of a loss curve in a small picture: each is the median of a stretch of iterations."""
@@ -111,7 +111,7 @@ def _grid(
 
 
 def _loss(study: LengthStudy) -> StudyFigure:
-    grid = _grid(study, _loss_lines, guessed=not study.plan.script)
+    grid = _grid(study, loss_lines, guessed=not study.plan.script)
     values = [v for r in grid for p in r for line in p.lines for v in line.y if math.isfinite(v)]
     wide = bool(values) and min(values) > 0 and max(values) > 50 * min(values)
     return StudyFigure(
@@ -124,7 +124,8 @@ def _loss(study: LengthStudy) -> StudyFigure:
     )
 
 
-def _loss_lines(run: Run, seed: int) -> list[Line]:
+def loss_lines(run: Run, seed: int) -> list[Line]:
+    """The training loss of a run, few enough points for a small picture."""
     names = run.members("loss", profile=False)
     if not names:
         return []

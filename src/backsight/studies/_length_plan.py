@@ -11,10 +11,9 @@ from typing import Any
 from backsight.errors import SettingError
 from backsight.studies._engine import Trial
 from backsight.studies._folder import StudyFolder
+from backsight.studies._trials import has_checkpoint
 
 __all__ = ["LengthPlan", "LengthSetting", "check_alone", "read_lengths", "read_vary"]
-
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class LengthPlan:
         if self.script:
             seed = _argument(self.seed_argument, setting.seed) if self.seed_argument else []
             words += ["run", "--run", str(run), self.task, *self.arguments, *varied, *seed]
-        elif any((run / CHECKPOINTS).glob("*")):
+        elif has_checkpoint(run):
             words += ["train", "--resume", str(run)]
         else:
             words += ["train", self.task, *self.arguments, *varied]

@@ -21,7 +21,7 @@ TOGETHER = 128
 core as well as thousands do."""
 
 UNUSED = {
-    "dropout": 0.0, "guard": None, "curriculum": "none", "safe": False,
+    "dropout": 0.0, "guard": None, "curriculum": "none", "safe": False, "fork": None,
 }  # fmt: skip
 """Settings of the lab that the batch has nothing for, as they must be."""
 

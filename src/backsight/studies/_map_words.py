@@ -1,6 +1,7 @@
 """A map in words, and what there is to draw of it."""
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from backsight.report import number
 from backsight.report.figures import MapAxis, MapView
 from backsight.studies._axis import Axis
+from backsight.studies._command import train_words
 from backsight.studies._map import Place, StabilityMap
 from backsight.studies._map_fragility import TIMES, Fragility
 from backsight.studies._map_outcome import Outcome
@@ -170,14 +172,8 @@ def train_command(found: StabilityMap, place: Place) -> str | None:
     plan, values = found.plan, found.values(place)
     if values.pop("init_scale", plan.init_scale) != 1:
         return None
-    default = type(plan.settings)()
-    words = ["backsight", "train", plan.settings.task_name]
-    for name, value in plan.as_dict()["settings"].items():
-        told = values.get(name, value)
-        if told != getattr(default, name):
-            flag = f"--{name.replace('_', '-')}"
-            words += [flag, repr(told) if isinstance(told, float) else str(told)]
-    return shlex.join(words)
+    own: dict[str, Any] = dict(values)
+    return shlex.join(["backsight", *train_words(replace(plan.settings, **own))])
 
 
 def _around(axis: Axis, index: int) -> tuple[float, float]:

@@ -265,6 +265,11 @@ class Streams:
         self._position += steps
         return self._streams[:, at : at + steps], self._streams[:, at + 1 : at + steps + 1], at == 0
 
+    def scatter(self) -> None:
+        """Go on from anywhere in the streams, as the seed says; the state must start afresh."""
+        if self.stateful:
+            self._position = int(self._random.integers(self.length))
+
     def state_dict(self) -> dict[str, Any]:
         """Where the streams stand."""
         return {"position": self._position, "random": self._random.bit_generator.state}

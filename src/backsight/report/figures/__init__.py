@@ -25,6 +25,7 @@ from backsight.report.figures._stability_map import (
     map_loss,
     map_outcomes,
 )
+from backsight.report.figures._strips import Strip, strips
 from backsight.report.figures._timeline import timeline
 from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import Run
@@ -38,6 +39,7 @@ __all__ = [
     "MapAxis",
     "MapView",
     "Panel",
+    "Strip",
     "context",
     "grad_time",
     "gradient_norm",
@@ -53,6 +55,7 @@ __all__ = [
     "reach",
     "reach_time",
     "spreads",
+    "strips",
     "timeline",
     "update_ratio",
 ]

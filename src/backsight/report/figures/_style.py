@@ -18,6 +18,7 @@ __all__ = [
     "empty",
     "figure",
     "log_axis",
+    "log_ticks",
     "mark",
     "note",
     "place_log_axis",
@@ -138,13 +139,18 @@ def place_log_axis(fig: go.Figure, values: NDArray[np.floating[Any]]) -> None:
     """The same from positive values, which then fill the picture."""
     fig.update_layout(yaxis={"type": "log"})
     if values.size:
-        low = math.floor(math.log10(values.min()))
-        high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
-        every = max(1, (high - low) // 8)
-        digits = (1, 2, 5) if high - low <= 3 else (1,)
-        at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
-        text = [f"{t:g}" if 1e-3 <= t < 1e5 else f"{t:.0e}" for t in at]
-        fig.update_layout(yaxis={"tickvals": at, "ticktext": text})
+        fig.update_layout(yaxis=log_ticks(values))
+
+
+def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
+    """Ticks for positive values on a log axis, labelled in full; at least one value."""
+    low = math.floor(math.log10(values.min()))
+    high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
+    every = max(1, (high - low) // 8)
+    digits = (1, 2, 5) if high - low <= 3 else (1,)
+    at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
+    text = [f"{t:g}" if 1e-3 <= t < 1e5 else f"{t:.0e}" for t in at]
+    return {"tickvals": at, "ticktext": text}
 
 
 def note(fig: go.Figure, text: str) -> None:

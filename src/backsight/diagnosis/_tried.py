@@ -1,0 +1,77 @@
+"""What remedies came to on a run, as a study has left it there: ``remedies.json`` in its folder."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from backsight.errors import RunError
+from backsight.signals import write_json
+
+__all__ = ["Tried", "read_tried", "write_tried"]
+
+NAME = "remedies.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The outcome of one study of remedies."""
+
+    proven: bool
+    remedy: str
+    """The one that did most; empty where none helped."""
+    words: str
+    """What came of it, in sentences."""
+    command: str
+    """What trains with it; empty where there is nothing to recommend."""
+    study: str
+    """The study's folder."""
+    iterations: int
+    """That the run had when the study was made."""
+    made: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return asdict(self)
+
+
+def write_tried(run: Path, tried: Tried) -> None:
+    """Leave it with the run, in place of an older one.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        write_json(run / NAME, {"format": FORMAT, **tried.as_dict()})
+    except OSError as error:
+        raise RunError(f"cannot write {run / NAME}: {error.strerror or error}") from error
+
+
+def read_tried(run: Path) -> Tried | None:
+    """What was left with a run; None where nothing was.
+
+    Raises:
+        RunError: it is damaged, or from a newer version.
+    """
+    file = run / NAME
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        version = content.pop("format")
+        if version > FORMAT:
+            raise ValueError(f"it is of format {version}, and this Backsight reads {FORMAT}")
+        kinds: dict[str, Any] = {"proven": bool, "iterations": int, "made": (int, float)}
+        known = {f.name for f in fields(Tried)}
+        if content.keys() != known or not all(
+            isinstance(content[name], kinds.get(name, str)) for name in known
+        ):
+            raise ValueError("it holds something else")
+        return Tried(**content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{file} cannot be read ({error}): remove it, or make the study of remedies again"
+        ) from error

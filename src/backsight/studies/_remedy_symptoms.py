@@ -1,0 +1,65 @@
+"""What a run tells of itself that decides what is tried on it, and how strongly."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from backsight.diagnosis import Diagnosis, diagnose
+from backsight.signals import Run
+
+__all__ = ["Symptoms", "symptoms_of"]
+
+FEWEST = 10
+"""Gradient norms from before the trouble, below which those of the whole run are taken."""
+
+
+@dataclass(frozen=True)
+class Symptoms:
+    """Of one run; nothing where there is none yet."""
+
+    codes: tuple[str, ...] = ()
+    """Findings that last, the gravest first."""
+    norm: float | None = None
+    """Median gradient norm while the run was healthy, to two digits; None where unknown."""
+    momentum: float | None = None
+    """In force at the end; None where it was not recorded."""
+    iterations: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def symptoms_of(run: Run) -> Symptoms:
+    """Diagnose a run.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    found = diagnose(run)
+    momentum = run.members("momentum", profile=False)
+    return Symptoms(
+        codes=tuple(dict.fromkeys(finding.code for finding in found.lasting)),
+        norm=_healthy_norm(run, found),
+        momentum=float(run[momentum[0]][-1]) if momentum else None,
+        iterations=run.iterations,
+    )
+
+
+def _healthy_norm(run: Run, found: Diagnosis) -> float | None:
+    """What a clip "at about its median while it was healthy" means in numbers.
+
+    Healthy is before the first sign of instability (BS2xx), whether it lasted or not.
+    """
+    names = run.members("grad_norm", profile=False)
+    if not names:
+        return None
+    series = run.series(names[0])
+    first = min((f.iteration for f in found.findings if f.code.startswith("BS2")), default=math.inf)
+    finite = np.isfinite(series.values)
+    before = series.values[finite & (series.iterations < first)]
+    norms = before if len(before) >= FEWEST else series.values[finite]
+    middle = float(np.median(norms.astype(np.float64))) if len(norms) else 0.0
+    return float(f"{middle:.2g}") if middle > 0 else None
