@@ -11,7 +11,7 @@ TRIES: dict[str, tuple[str, ...]] = {
     "BS201": ("clip", "guard", "rate-third", "rate-tenth", "orthogonal", "gru", "lstm"),
     "BS202": ("clip", "rate-third", "momentum-off"),
     "BS203": ("rate-tenth", "clip", "momentum-off", "orthogonal"),
-    "BS204": ("guard", "clip", "curriculum", "momentum-off"),
+    "BS204": ("guard", "clip", "curriculum", "omega", "momentum-off"),
     "BS205": ("rate-third", "momentum-off"),
     "BS206": ("rate-third", "clip", "omega", "spectral"),
     "BS207": ("rate-third", "clip"),

@@ -34,6 +34,7 @@ class Collapse(Rule):
         "go back to the last good snapshot, with a lower learning rate",
         "clip the gradient's norm at about its median while it was healthy",
         "lengthen the sequences more slowly, and only once the gradient reaches their end",
+        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "less momentum; Adam's beta2 at 0.99",
     )
     source: ClassVar[str] = (

@@ -37,6 +37,7 @@ class Exploding(Rule):
         "clip the gradient's norm at about its median",
         "orthogonal initialisation, or a smaller gain",
         "tanh instead of ReLU; a GRU or an LSTM",
+        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "a penalty on, or a cap of, the recurrent matrix's spectral radius",
         "a shorter window until training is stable",
     )

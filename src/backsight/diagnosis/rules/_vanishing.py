@@ -42,6 +42,7 @@ class Vanishing(Rule):
         "orthogonal initialisation of the recurrent matrix",
         "an LSTM with a forget-gate bias of 1 or a chrono initialisation, or a GRU",
         "start with short sequences and lengthen them as the reach grows",
+        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "clip gradients and raise the learning rate a little",
     )
     source: ClassVar[str] = (
