@@ -1,4 +1,4 @@
-"""The naive length curriculum that collapses, the same one under the guard, and the adaptive one.
+"""The naive length curriculum that collapses, and the same one under the guard.
 
     python benchmarks/curriculum.py               # five seeds of each
     python benchmarks/curriculum.py --seeds 1 --updates 4000
@@ -6,8 +6,8 @@
 Temporal order (Pascanu et al. 2013), a tanh RNN of 50 units with an orthogonal recurrent matrix,
 Adam at 1e-3, batches of 20. *Naive*: clip 1, begin at 20 steps, and grow by 6 % whenever fewer
 than 5 % of the last 400 answers were wrong. *Guarded*: the guard's safe policies instead of the
-clip; *with Ω*: ``safe,omega``. *Adaptive*: ``AdaptiveLength``. No threshold, weight or schedule is
-told to guard and curriculum.
+clip; *with Ω*: ``safe,omega``; no threshold or weight is told to it. The adaptive curriculum is in
+``temporal_order.py``.
 """
 
 import argparse
@@ -33,8 +33,6 @@ WAYS = {
     "naive": NAIVE,
     "naive, guarded": replace(NAIVE, guard="safe"),
     "naive, guarded with Ω": replace(NAIVE, guard="safe,omega"),
-    "adaptive, guarded": replace(NAIVE, guard="safe", curriculum="adaptive"),
-    "adaptive, guarded with Ω": replace(NAIVE, guard="safe,omega", curriculum="adaptive"),
 }
 
 
