@@ -20,7 +20,7 @@ from backsight.errors import RunError
 from backsight.signals import dumps
 from backsight.studies._engine import Ended
 
-__all__ = ["StudyFolder", "find_folder"]
+__all__ = ["StudyFolder", "alone", "find_folder"]
 
 STUDY_JSON = "study.json"
 FORMAT = 1
@@ -65,7 +65,7 @@ class StudyFolder:
         self.load()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with _alone(self.path):
+            with alone(self.path):
                 self._plan = plan
                 self._write()
                 yield
@@ -161,7 +161,7 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Keep another process out; the lock is the kernel's and goes with the process."""
     try:
         import fcntl
