@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import sys
+from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,11 @@ from backsight.nn import seeded
 from backsight.probes import probe
 from backsight.studies import (
     Axis,
+    Ended,
     MapPlan,
     Outcome,
+    Trial,
+    make_engine,
     map_folder,
     parse_axis,
     place_of,
@@ -35,7 +41,10 @@ from backsight.studies import (
     run_map,
 )
 from backsight.studies import _map as map_module
-from backsight.studies._map_train import Trained, train_part
+from backsight.studies._folder import alone
+from backsight.studies._map_course import Course, Trained, judged
+from backsight.studies._map_store import MapFolder
+from backsight.studies._map_train import train_part
 from backsight.tasks import Batches
 
 SMALL: dict[str, Any] = {
@@ -63,8 +72,11 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
         (small(MemoryAdding, optimizer="adam"), "momentum=0.5,0.9", "lr=0.001,0.1"),
         (small(MemoryEcho, lag=3, symbols=3, optimizer="adamw"), "weight_decay=0,0.5", "lr=0.1"),
         (small(cell="rnn-relu", init="orthogonal", lr=0.02), "length=10,13", "hidden=8,10"),
+        (small(cell="gru", init="chrono", optimizer="adam"), "lr=0.1", "length=10,13"),
+        (small(MemoryAdding, cell="lstm", layers=2), "lr=0.1,1e308", "clip=0.1"),
+        (small(MemoryEcho, lag=3, symbols=3, cell="rnn-norm", layers=2), "lr=0.1", "hidden=5,7"),
     ],
-    ids=["gain", "clip", "value", "every step", "shapes"],
+    ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "norm"],
 )
 def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_path: Path) -> None:
     """Losses, validation and gradient through time, with ``torch.optim``, one run after another."""
@@ -90,6 +102,73 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
         np.testing.assert_allclose(trained.reach[k], np.median(reaches[5:]), **EXACT)
 
 
+@pytest.mark.parametrize(
+    ("settings", "x", "y"),
+    [
+        (small(), "lr=0.1,1e308", "gain=0.8,1.5"),
+        (small(MemoryAdding, optimizer="adam", layers=2, clip=0.5), "lr=0.001,0.1", "length=10,12"),
+        (small(MemoryEcho, lag=3, symbols=3, cell="rnn-relu", lr=0.1), "init_scale=0.5,1,40",
+         "hidden=4,6"),
+    ],
+    ids=["breaks", "value", "every step"],
+)  # fmt: skip
+def test_one_by_one_they_are_what_they_are_side_by_side(settings: Memory, x: str, y: str) -> None:
+    """Two ways of training, and of measuring, that have little in common."""
+    plan = MapPlan(replace(settings, precision="64-true"), parse_axis(x), parse_axis(y))
+    for part in plan.parts():
+        assert part.together
+        wanted, found = train_part(part), train_part(replace(part, together=False))
+        np.testing.assert_array_equal(found.outcome, wanted.outcome)
+        for field in fields(Trained):
+            one, other = getattr(found, field.name), getattr(wanted, field.name)
+            np.testing.assert_allclose(one, other, **EXACT, err_msg=field.name)
+
+
+@pytest.mark.parametrize(
+    ("guard", "lr"), [(None, "lr=0.1,0.5"), ("skip,backoff,clip:norm=0.5", "lr=0.1,50")]
+)
+def test_dropout_and_a_guard_act_as_in_the_lab(guard: str | None, lr: str, tmp_path: Path) -> None:
+    """Measuring on the way changes nothing: not the masks, and not what the guard sees."""
+    settings = small(cell="gru", layers=2, dropout=0.0 if guard else 0.3, guard=guard)
+    plan = MapPlan(replace(settings, precision="64-true"), parse_axis(lr), Axis("gain", (1.0,)))
+    (part,) = plan.parts()
+    before = torch.get_rng_state()
+    trained = train_part(part)
+    assert torch.equal(torch.get_rng_state(), before)
+    for k, cell in enumerate(part.cells):
+        run = train(
+            replace(cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0,
+                    device="cpu")
+        )  # fmt: skip
+        assert trained.start[k] == run["loss"][0]
+        assert trained.final[k] == run["loss"][-2:].mean()
+        assert trained.held_out[k] == run.last("val_loss")[1]
+
+
+def test_what_a_guard_has_dealt_with_is_no_outcome() -> None:
+    """An infinite loss on the way counts without a guard; with one, where training ends counts."""
+    losses = np.full((20, 1), 1.0)
+    losses[5] = np.inf
+    measures = np.full((11, 1), 0.5)
+    course = Course(losses, measures, measures, np.array([1.0]), np.array([1.0]))
+    for guard, wanted in ((None, Outcome.NOT_FINITE), ("skip", Outcome.STUCK)):
+        plan = MapPlan(small(guard=guard), Axis("lr", (1.0,)), Axis("gain", (1.0,)))
+        found = judged(plan.parts()[0].cells, course)
+        assert found.outcome.tolist() == [wanted]
+        assert found.broken.tolist() == [5]
+    losses[-1] = np.nan
+    assert judged(plan.parts()[0].cells, course).outcome.tolist() == [Outcome.NOT_FINITE]
+
+
+def test_a_guard_that_gives_up_leaves_an_outcome() -> None:
+    settings = small(cell="gru", guard="rollback:attempts=1,skip:row=4", iterations=100)
+    (part,) = MapPlan(settings, Axis("lr", (1e38,)), Axis("gain", (1.0,))).parts()
+    found = train_part(part)
+    assert found.outcome[0] in (Outcome.EXPLODED, Outcome.NOT_FINITE)
+    assert np.isfinite(found.start[0])
+    assert np.isfinite(found.held_out[0])  # of the last good weights
+
+
 def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
     """Growth rates and reaches at the lag in 11 sampled iterations, as the probe measures them.
 
@@ -108,7 +187,7 @@ def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
 
         if iteration in SAMPLED:
             profiles = probe(model, loss)
-            profile = next(p for name, p in profiles.items() if "l1" not in name)
+            profile = profiles["rnn.l0"]
             growths.append(profile.growth_rate)
             reaches.append(float(profile.reach[settings.task.lag]))
         optimizer.zero_grad()
@@ -179,8 +258,21 @@ def test_cells_with_the_same_shapes_share_a_batch() -> None:
     assert {cell.settings.seed for cell in parts[2].cells} == {1}
     by_length = MapPlan(small(), parse_axis("lr=0.1:1:20"), parse_axis("length=10,12,14"))
     assert [len(part.cells) for part in by_length.parts()] == [20, 20, 20]
+    assert all(part.together for part in parts)
     cells = [(c.seed, c.row, c.column) for part in parts for c in part.cells]
     assert len(set(cells)) == plan.trainings == 400
+
+
+def test_what_has_no_batch_trains_in_parts_of_some_work() -> None:
+    axes = parse_axis("lr=0.1:1:20"), parse_axis("length=10,50,200")
+    for settings in (small(cell="gru"), small(guard="skip"), small(layers=2, dropout=0.1)):
+        plan = MapPlan(replace(settings, iterations=1000), *axes)
+        parts = plan.parts()
+        # 10,000 steps each, then 50,000, then 200,000: 16 at most, then 4, then one by one.
+        assert [len(part.cells) for part in parts] == [16, 7, *[4] * 4, 1, *[1] * 20]
+        assert not any(part.together for part in parts)
+        assert MapPlan.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
+        assert [cell for part in parts for cell in part.cells] == list(plan.cells())
 
 
 @pytest.mark.parametrize(
@@ -192,11 +284,12 @@ def test_cells_with_the_same_shapes_share_a_batch() -> None:
         ({"init_scale": 0.0}, "--init-scale must be a number above 0"),
         ({"y": Axis("init_scale", (-1.0,))}, "init_scale must be a number above 0, not -1"),
         ({"settings": Chars()}, "a map trains memory tasks"),
-        ({"settings": small(cell="lstm")}, "--cell lstm cannot train as a batch"),
-        ({"settings": small(precision="bf16-true")}, "--precision bf16-true cannot train"),
-        ({"settings": small(layers=2, dropout=0.1)}, "--dropout cannot act on networks"),
-        ({"settings": small(guard="safe")}, "--guard cannot act on networks"),
-        ({"settings": small(curriculum="linear")}, "--curriculum cannot act on networks"),
+        ({"settings": small(precision="bf16-true")}, "a map has no --precision bf16-true"),
+        ({"settings": small(curriculum="linear")}, "a map has no --curriculum"),
+        ({"settings": small(safe=True)}, "a map has no --safe"),
+        ({"settings": small(guard="pray")}, "pray"),
+        ({"settings": small(cell="lstm", init="chrono"), "y": Axis("length", (1, 9))}, "length of"),
+        ({"settings": small(cell="rnn-norm"), "y": Axis("hidden", (1, 9))}, "needs --hidden 2"),
         ({"y": Axis("symbols", (3,))}, "temporal-order has no setting symbols to vary: it has bat"),
         ({"y": Axis("length", (5, 20))}, "length of temporal-order must be"),
         ({"x": Axis("lr", (-1.0, 1.0))}, "--lr must be a number above 0, not -1"),
@@ -244,6 +337,74 @@ def same(one: map_module.StabilityMap, other: map_module.StabilityMap) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
+def plan_of_two_parts() -> MapPlan:
+    return MapPlan(small(), parse_axis("lr=log:0.1:10:3"), parse_axis("length=10,11"))
+
+
+def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
+    """Bit for bit: the same batches, in processes of their own."""
+    plan = plan_of_two_parts()
+    counted: list[int] = []
+    here = run_map(plan, tmp_path / "here")
+    there = run_map(plan, tmp_path / "there", engine=make_engine("local:2"), stepped=counted.append)
+    same(here, there)
+    assert counted == [3 * 20] * 2
+    kept = {path.name for path in (tmp_path / "there").iterdir()} - {".lock"}
+    assert kept == {"map.json", "part-0000.npz", "part-0001.npz"}
+
+
+def test_a_guard_that_never_acts_gives_the_map_of_the_batch(tmp_path: Path) -> None:
+    """The two ways side by side, one through an engine's processes."""
+    batch = MapPlan(small(precision="64-true"), parse_axis("lr=0.1,0.3,1e308"), Axis("gain", (1,)))
+    alone = replace(batch, settings=replace(batch.settings, guard="clip:norm=1e300"))
+    assert batch.together
+    assert not alone.together
+    wanted = run_map(batch, tmp_path / "batch")
+    found = run_map(alone, tmp_path / "alone", engine=make_engine("local:1"))
+    np.testing.assert_array_equal(found.outcomes, wanted.outcomes)
+    assert len(set(found.outcomes.flatten().tolist())) > 1
+    for name in ("loss", "growth", "growth_start"):
+        one, other = getattr(found, name), getattr(wanted, name)
+        np.testing.assert_allclose(one[:, :2], other[:, :2], **EXACT, err_msg=name)
+
+
+class Deadly:
+    """Runs trials on this machine, of which the first one kills itself."""
+
+    workers = 1
+
+    def run(self, trials: Sequence[Trial]) -> Generator[Ended, None, None]:
+        code = "import os, signal; print('so long', flush=True); os.kill(os.getpid(), 9)"
+        deadly = [replace(t, command=(sys.executable, "-c", code)) for t in trials[:1]]
+        return make_engine("local:1").run([*deadly, *trials[1:]])
+
+
+def test_a_part_whose_process_is_killed_is_told_and_trained_the_next_time(tmp_path: Path) -> None:
+    plan, path = plan_of_two_parts(), tmp_path / "map"
+    said: list[str] = []
+    found = run_map(plan, path, engine=Deadly(), failed=said.append)
+    assert said == ["3 settings are not trained: ended by signal 9: so long"]
+    assert found.trained == 3
+    copied = shutil.copytree(path, tmp_path / "copied")
+    whole = run_map(plan, path)
+    assert whole.complete
+    # A study that was killed itself has left a trial that was done.
+    left = MapFolder(copied / "trials" / "part-0000")
+    left.open(plan)
+    shutil.copy(path / "part-0000.npz", left.path)
+    none_to_run = run_map(plan, copied, engine=Deadly(), failed=said.append)
+    assert len(said) == 1
+    same(none_to_run, whole)
+    assert not left.path.parent.exists()
+
+
+def test_two_maps_do_not_share_a_folder(tmp_path: Path) -> None:
+    plan = plan_of_three_parts()
+    MapFolder(tmp_path / "map").open(plan)
+    with alone(tmp_path / "map"), pytest.raises(RunError, match="a study is under way"):
+        run_map(plan, tmp_path / "map")
+
+
 def test_an_interrupted_map_goes_on_with_the_missing_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +449,7 @@ def test_a_full_disk_is_one_sentence_and_costs_one_part(
     monkeypatch.setattr("numpy.savez", full)
     with pytest.raises(RunError, match=r"part-0001.npz: No space left on device; what is done st"):
         run_map(plan, tmp_path / "map")
-    assert sorted(path.name for path in (tmp_path / "map").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "map").glob("[!.]*")) == [
         "map.json", "part-0000.npz",
     ]  # fmt: skip
     assert run_map(plan, tmp_path / "map").complete

@@ -358,7 +358,7 @@ def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, An
 
     nothing: Any = None
     lesson: Any = Lesson()
-    loop = _Loop(MemoryOrder(**small), nothing, nothing, nothing, lesson, nothing, nothing, 0)
+    loop = _Loop(MemoryOrder(**small), nothing, nothing, nothing, lesson, nothing, nothing)
     passing: Any = Passing()
     loop.guard = passing
     assert [loop._draw(5)[2] for _ in range(3)] == [False, True, False]

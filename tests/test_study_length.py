@@ -33,6 +33,7 @@ from backsight.studies import (
     read_vary,
     write_length_page,
 )
+from backsight.studies._length import _steps_of_all
 from backsight.studies._length_plan import LengthSetting
 from backsight.studies._length_row import read_trial, spread
 
@@ -402,6 +403,31 @@ def test_a_script_that_takes_no_notice_is_found_out(tmp_path: Path) -> None:
                  cwd=tmp_path)  # fmt: skip
     assert done.returncode == 2
     assert "train.py takes no notice of --seq-len" in done.stderr
+
+
+def test_a_script_without_a_seed_that_takes_no_notice_is_doubted(tmp_path: Path) -> None:
+    """Its losses differ by chance; what its layers saw does not."""
+    path = script(tmp_path)
+    path.write_text(path.read_text().replace("torch.manual_seed(asked.seed)", "torch.seed()"))
+    words = ("--script", "train.py", "--vary", "--seq-len=3,6", "--seeds", 1)
+    told = {}
+    for out, ignoring in (("ignores", ("--", "--ignore")), ("varies", ())):
+        done = study(*words, "--out", out, "--json", *ignoring, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        told[out] = json.loads(done.stdout)
+    losses = [row["loss"] for row in told["ignores"]["trials"]]
+    assert losses[0] != losses[1]
+    (doubted,), (sound,) = (told[out]["verdicts"] for out in ("ignores", "varies"))
+    assert doubted["words"].startswith("the layers saw 5 steps at every --seq-len: either train.py")
+    assert "the layers saw" not in sound["words"]
+    assert "the layers saw 5 steps" in (tmp_path / "ignores" / "report.html").read_text()
+
+
+def test_steps_that_are_not_known_raise_no_doubt() -> None:
+    assert _steps_of_all([trial(10, 0.1, steps=7), trial(20, 0.2, steps=7)]) == 7
+    assert _steps_of_all([trial(10, 0.1, steps=7), trial(20, 0.2, steps=9)]) is None
+    assert _steps_of_all([trial(10, 0.1, steps=7), trial(20, 0.2, steps=None)]) is None
+    assert _steps_of_all([trial(10, 0.1, steps=7), trial(10, 0.2, 1, steps=7)]) is None
 
 
 def test_an_argument_the_script_does_not_know(tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ def test_zoom_and_a_chosen_setting(
         (["order", "--x", "lr=1:0.1:8"], "is a reversed range"),
         (["order", "--x", "lr=log:1:1:8"], "is an empty range"),
         (["order", "--y", "foo=1:2:3"], "there is no setting 'foo' to vary"),
-        (["order", "--cell", "lstm"], "--cell lstm cannot train as a batch"),
+        (["order", "--cell", "lstm", "--engine", "spark"], "--engine expects local, local:N for"),
+        (["order", "--cell", "lstm", "--threads", "2"], "process of --engine local has one thread"),
+        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, and rnn has none"),
+        (["order", "--guard", "pray"], "pray"),
         (["order", "--x", "momentum=0:0.9:4"], "--momentum does nothing with --optimizer sgd"),
         (["order", "--x", "gain=1:2:3"], "both axes vary gain"),
         (["order", "--zoom", "lr=1:0.1"], "is a reversed range"),
@@ -115,9 +118,11 @@ def test_the_group_tells_its_studies(capsys: pytest.CaptureFixture[str]) -> None
     assert "there is no study 'mpa': did you mean map?" in capsys.readouterr().err
 
 
-def test_a_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [(), ("--engine", "local:1")], ids=["here", "engine"])
+def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], tmp_path: Path) -> None:
     words = ["study", "map", "order", "--x", "lr=log:0.01:1:4", "--y", "length=10,11,12,13,14"]
-    words += ["--hidden", "4", "--batch", "2", "--iterations", "2000", "--out", "map"]
+    words += ["--hidden", "4", "--batch", "2", "--iterations", "2000", *engine]
+    words += ["--out", str(tmp_path / "map")]
     command = [sys.executable, "-m", "backsight", *words]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -135,6 +140,48 @@ def test_a_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     found = read_map(tmp_path / "map")
     assert 4 <= found.trained < 20
     assert (tmp_path / "map" / "map.html").exists()
+    assert not (tmp_path / "map" / "trials").exists()
+    assert str(tmp_path) not in running_commands()
+
+
+def running_commands() -> str:
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return found.stdout
+
+
+def test_cells_without_a_batch_go_through_an_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "map")
+    words = ["study", "map", "order", "--x", "lr=0.1,1e30", "--y", "gain=1", *TINY, "--out", out]
+    words += ["--cell", "rnn-norm", "--guard", "skip"]
+    assert main([*words, "--engine", "local:1"]) == 0
+    assert "Of 2 settings 2 are trained" in capsys.readouterr().out
+    page = (tmp_path / "map" / "map.html").read_text()
+    assert "--cell rnn-norm" in page
+    assert "--guard skip" in page
+    told = json.loads((tmp_path / "map" / "map.json").read_text())["plan"]["settings"]
+    assert (told["cell"], told["guard"]) == ("rnn-norm", "skip")
+    assert main([*words, "--json"]) == 0  # done: no engine starts anything
+    assert json.loads(capsys.readouterr().out)["trained"] == 2
+
+
+def test_a_part_that_fails_is_told_by_the_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An interpreter that is not there any more, say."""
+    false = tmp_path / "false"
+    false.write_text("#!/bin/sh\necho no such luck; exit 3\n")
+    false.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(false))
+    words = ["study", "map", "order", *AXES, *TINY, "--cell", "gru", "--engine", "local:1"]
+    assert main([*words, "--out", str(tmp_path / "map")]) == 1
+    out, err = capsys.readouterr()
+    assert "Of 12 settings 0 are trained: none" in out
+    assert err == (
+        "backsight: 12 settings are not trained: exit status 3: no such luck; the same command "
+        "tries again\n"
+    )
 
 
 # -- what the lab can train of it ----------------------------------------------------------------

@@ -15,7 +15,7 @@ from backsight.lab import TASKS, Memory
 from backsight.nn import Cell, Init
 
 if TYPE_CHECKING:
-    from backsight.studies import MapPlan, StabilityMap
+    from backsight.studies import Engine, MapPlan, StabilityMap
     from backsight.studies._map import Place
 
 __all__ = ["main"]
@@ -26,8 +26,8 @@ class Map:
     """Train a network at every setting of a map, and say what becomes of it.
 
     Each ends as learned, stuck, vanished, exploded or not finite. Settings with the same shapes
-    train together, as one batch; that is why --cell is rnn or rnn-relu. What is done stays on
-    disk: after a Ctrl-C the same command goes on.
+    train together, as one batch, where --cell is rnn or rnn-relu without dropout and guard; all
+    others one by one. What is done stays on disk: after a Ctrl-C the same command goes on.
     """
 
     task: tyro.conf.Positional[str]
@@ -46,16 +46,23 @@ class Map:
     """Trainings of each setting; the outcome is that of most of them."""
     out: Optional[Path] = None
     """The map's folder; by default one in runs/ that is the same for the same map."""
+    engine: Optional[str] = None
+    """What trains them: local for as many processes as there are cores, or local:N; ray for Ray on
+    this machine, ray:ADDRESS for a cluster. By default local where they train one by one, and
+    where they train as batches this very process."""
     threads: int = 1
-    """Threads of the processor: more help only where nothing else keeps it busy."""
+    """Threads of the processor where this process trains: more help only where nothing else keeps
+    it busy."""
     json: bool = False
     """Print everything as JSON; a NaN is the string "NaN"."""
     cell: Cell = "rnn"
-    """Recurrent cell: rnn (tanh) or rnn-relu."""
+    """Recurrent cell; rnn is tanh, rnn-norm the same with layer normalisation."""
     hidden: int = 16
     """Hidden units a layer."""
     layers: int = 1
     """Recurrent layers."""
+    dropout: float = 0.0
+    """Dropout between recurrent layers."""
     init: Init = "default"
     """Initialisation of the recurrent layers."""
     gain: float = 1.0
@@ -77,6 +84,8 @@ class Map:
     clip: Optional[float] = None
     """Clip the gradient's global norm to this; by default nothing is clipped, so that the map shows
     where it explodes."""
+    guard: Optional[str] = None
+    """What may act on each training: safe, or policies with commas between them."""
     length: int = 50
     """Length of a sequence in steps."""
     form: Optional[str] = None
@@ -95,7 +104,7 @@ class Map:
     """Arithmetic."""
 
 
-OWN = {"task", "x", "y", "zoom", "at", "seeds", "out", "threads", "json", "init_scale"}
+OWN = {"task", "x", "y", "zoom", "at", "seeds", "out", "engine", "threads", "json", "init_scale"}
 """Options that are none of the lab's settings."""
 
 
@@ -114,15 +123,33 @@ def main(arguments: Sequence[str]) -> int:
 
         at = place_of(plan, parse_at(options.at))  # before hours of training, not after
     path = options.out or map_folder(plan)
-    found, stopped = _train(plan, path)
+    engine = _engine(options, plan)
+    found, stopped, failures = _train(plan, path, engine)
     _tell(found, at, options.json)
+    for words in failures:
+        print(f"backsight: {words}; the same command tries again", file=sys.stderr)
     if stopped:
         print(
             f"backsight: stopped; {found.trained:,} of {found.outcomes.size:,} settings are kept, "
             "and the same command goes on",
             file=sys.stderr,
         )
-    return 130 if stopped else 0
+    return 130 if stopped else int(bool(failures))
+
+
+def _engine(options: Map, plan: "MapPlan") -> Optional["Engine"]:
+    """What runs the parts; None for this process."""
+    words = options.engine or (None if plan.together else "local")
+    if words is None:
+        return None
+    if options.threads > 1:
+        raise SettingError(
+            f"--threads {options.threads} is for a map that this process trains: each process of "
+            f"--engine {words} has one thread"
+        )
+    from backsight.studies import make_engine
+
+    return make_engine(words)
 
 
 def _plan(options: Map, task: str) -> "MapPlan":
@@ -151,8 +178,10 @@ def _plan(options: Map, task: str) -> "MapPlan":
     return plan if options.zoom is None else plan.zoomed(parse_zoom(options.zoom))
 
 
-def _train(plan: "MapPlan", path: Path) -> tuple["StabilityMap", bool]:
-    """The map, and whether a Ctrl-C ended it early."""
+def _train(
+    plan: "MapPlan", path: Path, engine: Optional["Engine"]
+) -> tuple["StabilityMap", bool, list[str]]:
+    """The map, whether a Ctrl-C ended it early, and what went wrong in its parts."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -164,11 +193,16 @@ def _train(plan: "MapPlan", path: Path) -> tuple["StabilityMap", bool]:
 
     console = Console(stderr=True)
     with console.status("loading torch"):
+        from backsight.cli._study_options import terminated_is_interrupted
         from backsight.studies import read_map, run_map
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    failures: list[str] = []
+    with (
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        terminated_is_interrupted(),
+    ):
         bar = progress.add_task(f"{plan.trainings:,} networks", total=None)
 
         def begun(steps: int) -> None:
@@ -178,11 +212,14 @@ def _train(plan: "MapPlan", path: Path) -> tuple["StabilityMap", bool]:
             progress.advance(bar, steps)
 
         try:
-            return run_map(plan, path, begun=begun, stepped=stepped), False
+            found = run_map(
+                plan, path, engine=engine, begun=begun, stepped=stepped, failed=failures.append
+            )
+            return found, False, failures
         except KeyboardInterrupt:
             if not (path / "map.json").exists():
                 raise
-            return read_map(path), True
+            return read_map(path), True, failures
 
 
 def _tell(found: "StabilityMap", chosen: Optional["Place"], as_json: bool) -> None:

@@ -95,6 +95,67 @@ def _conduct(
     config: Training, checkpoint: Checkpoint | None, view: View | None, stop: Callable[[], bool]
 ) -> Run:
     """Train from the beginning, or from a checkpoint."""
+    loop = make_loop(config)
+    fabric, lesson, model, guard = loop.fabric, loop.lesson, loop.model, loop.guard
+    optimizer = loop.optimizer.optimizer
+    path = fabric.broadcast(
+        config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
+    )
+    if checkpoint:
+        loop.parts.load(checkpoint)
+        check_settings(checkpoint, config)
+        fabric.barrier()  # all have read the run before the first one changes it
+        loop.began = checkpoint.iteration
+    elif config.fork is not None:
+        loop.began = begin_from(config, loop.parts, optimizer, lesson)
+    if fabric.is_global_zero:
+        facts = {
+            **lesson.facts(),
+            "parameters": count_parameters(model),
+            "device": str(fabric.device),
+            "processes": fabric.world_size,
+        }
+        with _recorder(config, path, checkpoint) as r:
+            if not checkpoint:
+                r.event("setup", loop.began, facts | _origin(config))
+            screen = Screen(view)
+            with Monitor(
+                model,
+                optimizer,
+                r,
+                every=config.every,
+                iteration=loop.began,
+                facts=facts_from(facts),
+                guard=guard,
+                tell=screen.found,
+            ) as monitor:
+                if checkpoint:
+                    monitor.recall(Run(path))
+                if guard is not None:
+                    guard.announce = screen.acted
+                scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
+                resumed = {"resumed": loop.began} if loop.began else {}
+                screen.show("begin", path, config, facts | resumed)
+                reason = loop.run(scribe, stop)
+            r.close("failed" if loop.gave_up else "finished", reason=reason)
+        if config.report:
+            _write_page(path)
+    else:
+        loop.run(None, lambda: False)
+    fabric.barrier()
+    if fabric.world_size > 1:
+        # Gloo's threads need the GIL to let go of the last tensors, and a group that ends waits
+        # for them with the GIL held: seen to hang for good. Asleep, we leave it to them.
+        time.sleep(0.1)
+        torch.distributed.destroy_process_group()  # else its threads may abort the process's end
+    return Run(path)
+
+
+def make_loop(config: Training) -> "_Loop":
+    """A training that is ready to begin, which nobody watches yet.
+
+    Seeds torch's global generator.
+    """
     fabric = make_fabric(config)
     lesson = make_lesson(config)
     torch.manual_seed(config.seed)
@@ -102,9 +163,6 @@ def _conduct(
     # After the weights are drawn: dropout must differ from process to process.
     torch.manual_seed(config.seed + fabric.global_rank)
     wrapped, optimizer = fabric.setup(model, make_optimizer(config, model))
-    path = fabric.broadcast(
-        config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
-    )
     hidden = Carried(fabric.device)
     curriculum = make_curriculum(config, lesson)
     along: dict[str, Any] = {"hidden": hidden}
@@ -125,56 +183,9 @@ def _conduct(
         shared={name: part for name, part in shared.items() if part is not None},
         own={name: part for name, part in own.items() if part is not None},
     )
-    if checkpoint:
-        parts.load(checkpoint)
-        check_settings(checkpoint, config)
-        fabric.barrier()  # all have read the run before the first one changes it
-    began = checkpoint.iteration if checkpoint else 0
-    if config.fork is not None and not checkpoint:
-        began = begin_from(config, parts, optimizer.optimizer, lesson)
-    loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts, began)
+    loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts)
     loop.guard, loop.curriculum = guard, curriculum
-    if fabric.is_global_zero:
-        facts = {
-            **lesson.facts(),
-            "parameters": count_parameters(model),
-            "device": str(fabric.device),
-            "processes": fabric.world_size,
-        }
-        with _recorder(config, path, checkpoint) as r:
-            if not checkpoint:
-                r.event("setup", began, facts | _origin(config))
-            screen = Screen(view)
-            with Monitor(
-                model,
-                optimizer.optimizer,
-                r,
-                every=config.every,
-                iteration=began,
-                facts=facts_from(facts),
-                guard=guard,
-                tell=screen.found,
-            ) as monitor:
-                if checkpoint:
-                    monitor.recall(Run(path))
-                if guard is not None:
-                    guard.announce = screen.acted
-                scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
-                resumed = {"resumed": began} if began else {}
-                screen.show("begin", path, config, facts | resumed)
-                reason = loop.run(scribe, stop)
-            r.close("failed" if loop.gave_up else "finished", reason=reason)
-        if config.report:
-            _write_page(path)
-    else:
-        loop.run(None, lambda: False)
-    fabric.barrier()
-    if fabric.world_size > 1:
-        # Gloo's threads need the GIL to let go of the last tensors, and a group that ends waits
-        # for them with the GIL held: seen to hang for good. Asleep, we leave it to them.
-        time.sleep(0.1)
-        torch.distributed.destroy_process_group()  # else its threads may abort the process's end
-    return Run(path)
+    return loop
 
 
 def _origin(config: Training) -> dict[str, Any]:
@@ -219,33 +230,41 @@ class _Loop:
         lesson: Lesson,
         hidden: Carried,
         parts: Parts,
-        began: int,
     ) -> None:
         self._config = config
-        self._fabric = fabric
+        self.fabric = fabric
         self._model = model
-        self._optimizer = optimizer
-        self._lesson = lesson
+        self.optimizer = optimizer
+        self.lesson = lesson
         self._hidden = hidden
-        self._parts = parts
-        self._began = began
+        self.parts = parts
+        self.began = 0
+        """Iterations made before."""
         self.guard: Guard | None = None
         self.curriculum: Length | None = None
         self.gave_up = False
         """Whether the guard has reached its limit."""
-        self._loss = torch.zeros(())
+        self.drawn: Callable[[Tensor, Tensor], None] | None = None
+        """Told of each batch, inputs and targets, before it is trained on."""
+        self.loss = torch.zeros(())
+        """Of the last iteration, over all processes."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained, without Fabric around it."""
+        return self._model.module  # type: ignore[return-value]
 
     def run(self, scribe: "Scribe | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
         config = self._config
         if self.guard is not None:
-            self.guard.loss_of = lambda: self._loss
-        if not self._began:
+            self.guard.loss_of = lambda: self.loss
+        if not self.began:
             state = self._state(0, last=False)
             if scribe:
                 scribe.keep(0, state)
-        for iteration in range(self._began + 1, config.iterations + 1):
-            steps = self.curriculum.length if self.curriculum else self._lesson.steps
+        for iteration in range(self.began + 1, config.iterations + 1):
+            steps = self.curriculum.length if self.curriculum else self.lesson.steps
             end = None
             try:
                 self._step(steps, scribe)
@@ -271,35 +290,38 @@ class _Loop:
         """Tell the curriculum of this iteration, and of the reach where it was measured."""
         assert self.curriculum is not None
         horizon = scribe.monitor.horizon if scribe else None
-        if self._fabric.world_size > 1:  # the first process alone measures
-            horizon = self._fabric.broadcast(horizon)
+        if self.fabric.world_size > 1:  # the first process alone measures
+            horizon = self.fabric.broadcast(horizon)
         if self.guard is not None and self.guard.went_back:
             self.curriculum.hold()
         else:
-            self.curriculum.see(float(self._loss), horizon)
+            self.curriculum.see(float(self.loss), horizon)
 
     def _state(self, iteration: int, *, last: bool) -> dict[str, Any] | None:
         """What a checkpoint holds, where one is due; the same in every process."""
         every = self._config.checkpoint_interval
         due = every and (last or iteration % every == 0)
-        return self._parts.state_dict() if due else None
+        return self.parts.state_dict() if due else None
 
     def _draw(self, steps: int) -> tuple[Any, Any, bool]:
         """The next batch, without those that the guard has seen go wrong."""
         afresh = False  # what a batch that is passed over begins, the next one begins
         while self.guard is not None and self.guard.pass_over():
-            afresh = self._lesson.draw(steps)[2] or afresh
-        inputs, targets, fresh = self._lesson.draw(steps)
+            afresh = self.lesson.draw(steps)[2] or afresh
+        inputs, targets, fresh = self.lesson.draw(steps)
         return inputs, targets, fresh or afresh
 
     def _step(self, steps: int, scribe: "Scribe | None") -> None:
-        config, fabric, optimizer = self._config, self._fabric, self._optimizer
+        config, fabric, optimizer = self._config, self.fabric, self.optimizer
         inputs, targets, fresh = self._draw(steps)
         mine = slice(fabric.global_rank, None, fabric.world_size)
+        inputs, targets = self._put(inputs[mine]), self._put(targets[mine])
+        if self.drawn is not None:
+            self.drawn(inputs, targets)
         with self._arithmetic():
             before = None if fresh else self._hidden.value
-            outputs, after = self._model(self._put(inputs[mine]), before)
-        loss = loss_of(self._lesson.kind, outputs, self._put(targets[mine]))
+            outputs, after = self._model(inputs, before)
+        loss = loss_of(self.lesson.kind, outputs, targets)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         # Loss scaling is divided out first: a norm, and a clip, means true gradients.
@@ -307,7 +329,7 @@ class _Loop:
         loss = loss.detach()
         if fabric.world_size > 1:
             loss = torch.as_tensor(fabric.all_reduce(loss, reduce_op="mean"))
-        self._loss = loss
+        self.loss = loss
         self._hidden.value = detach(after)  # before the step, at which it may go back
         if scribe:
             scribe.monitor.backward_ended(loss)
@@ -321,14 +343,14 @@ class _Loop:
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         """Fabric casts what a module returns to the default dtype, which would round float64."""
-        return self._fabric.autocast() if self._config.precision == "64-true" else nullcontext()
+        return self.fabric.autocast() if self._config.precision == "64-true" else nullcontext()
 
     def _put(self, numbers: Any) -> Tensor:
-        return torch.tensor(numbers).to(self._fabric.device, non_blocking=True)
+        return torch.tensor(numbers).to(self.fabric.device, non_blocking=True)
 
     def _agree(self, stop: bool) -> bool:
         """All processes stop together, when the first one is asked to."""
-        if self._fabric.world_size == 1:
+        if self.fabric.world_size == 1:
             return stop
-        flag = torch.tensor(float(stop), device=self._fabric.device)
-        return bool(torch.as_tensor(self._fabric.all_reduce(flag, reduce_op="sum")) > 0)
+        flag = torch.tensor(float(stop), device=self.fabric.device)
+        return bool(torch.as_tensor(self.fabric.all_reduce(flag, reduce_op="sum")) > 0)

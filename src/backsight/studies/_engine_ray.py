@@ -28,6 +28,18 @@ DIED = -int(signal.SIGKILL)
 PATIENCE = 5.0
 """Seconds for a cluster to answer."""
 
+WITH_ITS_PARENT = """
+import ctypes, os, signal, sys
+parent = int(sys.argv[1])
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the trial. A worker that is killed, as Ray does at the end of a job, cannot end what it
+has started: the kernel does."""
+
 
 class RayEngine:
     """A Ray cluster, or Ray started on this machine.
@@ -146,7 +158,13 @@ def _execute(
         began = time.monotonic()
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [places.get(word, word) for word in command],
+                [
+                    sys.executable,
+                    "-c",
+                    WITH_ITS_PARENT,
+                    str(os.getpid()),
+                    *(places.get(word, word) for word in command),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ from backsight.errors import RunError
 from backsight.signals import dumps, write_json
 from backsight.studies._engine import Ended
 
-__all__ = ["StudyFolder", "find_folder"]
+__all__ = ["StudyFolder", "alone", "find_folder"]
 
 STUDY_JSON = "study.json"
 FORMAT = 1
@@ -64,7 +64,7 @@ class StudyFolder:
         self.load()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with _alone(self.path):
+            with alone(self.path):
                 self._plan = plan
                 self._write()
                 yield
@@ -155,7 +155,7 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Keep another process out; the lock is the kernel's and goes with the process."""
     try:
         import fcntl

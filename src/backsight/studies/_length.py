@@ -107,10 +107,15 @@ def read_length_study(plan: LengthPlan, folder: Path | str) -> LengthStudy:
     place.load()
     trials = tuple(_row(plan, setting, place) for setting in plan.settings)
     ignored = plan.script and _all_alike(plan, place)
+    steps = _steps_of_all(trials) if plan.script else None
     verdicts = []
     for cell in plan.cells:
         verdict = judge_lengths(cell, [trial for trial in trials if trial.cell == cell])
-        verdicts.append(_ignoring(plan, verdict) if ignored else verdict)
+        if ignored:
+            verdict = _ignoring(plan, verdict)
+        elif steps is not None:
+            verdict = _doubting(plan, verdict, steps)
+        verdicts.append(verdict)
     return LengthStudy(place.path, plan, trials, tuple(verdicts))
 
 
@@ -130,7 +135,7 @@ def _row(plan: LengthPlan, setting: LengthSetting, place: StudyFolder) -> Length
     if row is not None and (not failed or row.outcome == "not finite"):
         return row
     if failed and ended is not None:
-        why = last_words(place, ended)
+        why = last_words(place.log(ended.name), ended.status)
     else:
         why = "it recorded nothing: no recurrent layer was trained"
     # A loss half way must not be taken for one at the end.
@@ -166,6 +171,24 @@ def _ignoring(plan: LengthPlan, verdict: LengthVerdict) -> LengthVerdict:
         verdict, outcome="ignored", since=None, cause=None,
         words=f"{plan.task} takes no notice of {plan.vary.strip(' =')}: its losses are bit for bit "
         f"the same at every length, so this is no study of it; look at how it reads its arguments",
+    )  # fmt: skip
+
+
+def _steps_of_all(trials: Sequence[LengthTrial]) -> int | None:
+    """How many steps the layers saw, where that is the same at all of two lengths or more."""
+    seen = {(trial.length, trial.steps) for trial in trials if trial.steps is not None}
+    lengths, steps = ({pair[n] for pair in seen} for n in (0, 1))
+    return steps.pop() if len(lengths) > 1 and len(steps) == 1 else None
+
+
+def _doubting(plan: LengthPlan, verdict: LengthVerdict, steps: int) -> LengthVerdict:
+    """Losses that are not drawn alike differ by themselves: they cannot tell."""
+    name = plan.vary.strip(" =")
+    return replace(
+        verdict,
+        words=f"the layers saw {steps} steps at every {name}: either {plan.task} takes no notice "
+        "of it, and what differs between lengths is chance, or it varies something else than the "
+        f"length of its sequences; {verdict.words}",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """A stability map: trained, or read from its folder."""
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
+from backsight.studies._engine import Engine
+from backsight.studies._folder import alone
+from backsight.studies._map_course import Trained
 from backsight.studies._map_fragility import Fragility, fragilities, fragility
 from backsight.studies._map_outcome import Outcome, majority, middle
-from backsight.studies._map_plan import MapPlan
+from backsight.studies._map_plan import MapPlan, Part
 from backsight.studies._map_store import MapFolder
-from backsight.studies._map_train import Trained, train_part
+from backsight.studies._map_train import train_part
+from backsight.studies._map_trials import claim, run_parts
 
 __all__ = ["StabilityMap", "map_folder", "place_of", "read_map", "run_map"]
+
+_log = logging.getLogger("backsight")
 
 Place = tuple[int, int]
 """Row and column."""
@@ -128,32 +135,50 @@ def run_map(
     plan: MapPlan,
     path: Path | None = None,
     *,
+    engine: Engine | None = None,
     begun: Callable[[int], None] = lambda steps: None,
     stepped: Callable[[int], None] = lambda steps: None,
+    failed: Callable[[str], None] = _log.warning,
 ) -> StabilityMap:
-    """Train what is not trained yet, batch by batch, and return the map.
+    """Train what is not trained yet, part by part, and return the map.
 
-    Each batch is on disk as soon as it is done; after an interrupt the same call goes on with the
+    Each part is on disk as soon as it is done; after an interrupt the same call goes on with the
     missing ones, with the numbers that an uninterrupted one has.
 
     Args:
         plan: what to train.
         path: the folder; :func:`map_folder` by default.
+        engine: what runs the parts, several at once; they train in this process by default.
         begun: told how many iterations of a network there are to train.
-        stepped: told of each iteration, how many networks made it.
+        stepped: told of iterations, how many networks made one.
+        failed: told in words of a part whose process died; the others go on, and the same call
+            tries it again.
 
     Raises:
-        BacksightError: the folder holds another map, or cannot be read or written.
+        BacksightError: the folder holds another map or one that is under way, or cannot be read
+            or written.
     """
     folder = MapFolder(map_folder(plan) if path is None else path)
     folder.open(plan)
-    done = folder.done()
-    missing = [part for part in plan.parts() if part.number not in done]
-    begun(sum(cell.settings.iterations for part in missing for cell in part.cells))
-    for part in missing:
-        trained = train_part(part, threads=plan.threads, stepped=stepped)
-        folder.keep(part.number, trained)
+    with alone(folder.path):
+        claim(folder)
+        done = folder.done()
+        missing = [part for part in plan.parts() if part.number not in done]
+        begun(sum(map(_steps, missing)))
+        if engine is not None:
+            run_parts(
+                folder, plan, missing, engine,
+                ended=lambda part: stepped(_steps(part)), failed=failed,
+            )  # fmt: skip
+            return _read(folder, plan)
+        for part in missing:
+            trained = train_part(part, threads=plan.threads, stepped=stepped)
+            folder.keep(part.number, trained)
     return _read(folder, plan)
+
+
+def _steps(part: Part) -> int:
+    return sum(cell.settings.iterations for cell in part.cells)
 
 
 def read_map(path: Path) -> StabilityMap:

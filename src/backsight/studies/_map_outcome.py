@@ -69,7 +69,7 @@ def judge(
     reach of NaN has not been seen to vanish.
 
     Args:
-        finite: whether every training loss was.
+        finite: whether every training loss that counts was.
         start: loss of the first iteration, before any step.
         final: mean loss of the last tenth of iterations.
         held_out: loss on held-out sequences, after training.

@@ -23,7 +23,8 @@ DEFINITIONS = (
      "the gradient at the last step (median of the second half of training)"),
     ("exploded", f"the mean loss of the last tenth of iterations is above {EXPLODED:g} times the "
      "first one, or above as much of chance where that is more"),
-    ("not finite", "a loss was NaN or infinite"),
+    ("not finite", "a loss was NaN or infinite; under a guard, one of the last tenth of "
+     "iterations"),
     ("fragility", "the share of the map's other settings within ×2 on both axes (of a momentum, "
      "within ×2 of 1 − momentum) whose outcome differs"),
     ("least fragile", "of the settings that learned and whose neighbours within ×2 are all on the "

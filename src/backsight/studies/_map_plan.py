@@ -20,14 +20,20 @@ TOGETHER = 128
 """Networks of a batch at most: the batch is what a Ctrl-C loses, and 128 small networks fill a
 core as well as thousands do."""
 
-UNUSED = {
-    "dropout": 0.0, "guard": None, "curriculum": "none", "safe": False, "fork": None,
-}  # fmt: skip
-"""Settings of the lab that the batch has nothing for, as they must be."""
+IN_TURN = 16
+WORK = 200_000
+"""Networks of a part that train one after the other, and steps unrolled in all of them, at most:
+half a minute, beside which the start of a process is little, and so is what a Ctrl-C loses."""
+
+ALONE_FOR: dict[str, Any] = {"dropout": 0.0, "guard": None}
+"""Settings that a batch has nothing for: where they are others, networks train one by one."""
+
+REFUSED = {"curriculum": "none", "safe": False, "plain": False, "fork": None}
+"""Settings that a map does not have."""
 
 BOOKKEEPING = {
-    "run", "every", "validate_every", "checkpoint_every", "report", "device", "plain",
-    "curriculum_start", *UNUSED,
+    "run", "every", "validate_every", "checkpoint_every", "report", "device", "curriculum_start",
+    *REFUSED,
 }  # fmt: skip
 """Settings about a run folder, which a map has none of, and those that are always the same."""
 
@@ -48,24 +54,26 @@ class Cell:
 
 @dataclass(frozen=True)
 class Part:
-    """Cells with the same shapes on the same sequences: they train as one batch."""
+    """Cells that are trained, and kept, at once."""
 
     number: int
     cells: tuple[Cell, ...]
+    together: bool
+    """Whether they have the same shapes and sequences and train as one batch, or one by one."""
 
 
 @dataclass(frozen=True)
 class MapPlan:
-    """Which settings are trained, on what, and in which batches.
+    """Which settings are trained, on what, and in which parts.
 
     Raises:
-        SettingError: an axis is no setting of this task, a value on it makes no sense, or the
-            batch cannot train these settings.
+        SettingError: an axis is no setting of this task, a value on it makes no sense, or these
+            settings are none of a map's.
     """
 
     settings: Memory
     """All that is the same everywhere. Of the lab's settings those about shapes, initialisation,
-    optimizer, clip, iterations, seed and precision count; nothing acts and nothing is recorded."""
+    dropout, optimizer, clip, guard, iterations, seed and precision count; nothing is recorded."""
     x: Axis
     y: Axis
     seeds: int = 1
@@ -83,7 +91,7 @@ class MapPlan:
                 raise SettingError(f"--{name} must be a whole number of at least 1, not {count}")
         if not self.init_scale > 0:
             raise SettingError(f"--init-scale must be a number above 0, not {self.init_scale:g}")
-        self._check_batch()
+        self._check_settings()
         known = {f.name for f in fields(self.settings)} | {"init_scale"}
         for axis in (self.x, self.y):
             if axis.name not in known:
@@ -94,27 +102,26 @@ class MapPlan:
             for value in axis.values:
                 self._with({axis.name: value})
 
-    def _check_batch(self) -> None:
+    def _check_settings(self) -> None:
         settings = self.settings
         if not isinstance(settings, Memory):
             raise SettingError(
                 f"a map trains memory tasks ({', '.join(_memory_tasks())}), not "
                 f"{settings.task_name}"
             )
-        if settings.cell not in ("rnn", "rnn-relu"):
-            raise SettingError(
-                f"--cell {settings.cell} cannot train as a batch: a map has the cells rnn and "
-                "rnn-relu, of whose networks many train at once"
-            )
         if settings.precision not in ("32-true", "64-true"):
             raise SettingError(
-                f"--precision {settings.precision} cannot train as a batch: choose 32-true or "
-                "64-true"
+                f"a map has no --precision {settings.precision}: choose 32-true or 64-true"
             )
-        for name, wanted in UNUSED.items():
+        if settings.guard is not None:
+            from backsight.guard import policies_from  # which takes torch
+
+            policies_from(settings.guard)
+        for name, wanted in REFUSED.items():
             if getattr(settings, name) != wanted:
                 raise SettingError(
-                    f"--{name} cannot act on networks that train as a batch: leave it out"
+                    f"a map has no --{name}, as all its settings train at their full length with "
+                    "the clip and the guard that they are given: leave it out"
                 )
 
     def _with(self, values: dict[str, float], seed: int = 0) -> tuple[Memory, float]:
@@ -124,6 +131,14 @@ class MapPlan:
         if not scale > 0:
             raise SettingError(f"init_scale must be a number above 0, not {scale:g}")
         return replace(self.settings, seed=self.settings.seed + seed, **own), scale
+
+    @property
+    def together(self) -> bool:
+        """Whether its networks train as batches."""
+        settings = self.settings
+        return settings.cell in ("rnn", "rnn-relu") and all(
+            getattr(settings, name) == wanted for name, wanted in ALONE_FOR.items()
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -144,15 +159,31 @@ class MapPlan:
                     yield Cell(row, column, seed, settings, scale)
 
     def parts(self) -> list[Part]:
-        """The batches: the same ones each time, so that a part done is done."""
-        groups: dict[tuple[Any, ...], list[Cell]] = {}
+        """What is trained at once: the same each time, so that a part done is done."""
+        groups = self._batches() if self.together else self._turns()
+        return [Part(n, tuple(group), self.together) for n, group in enumerate(groups)]
+
+    def _batches(self) -> list[list[Cell]]:
+        alike: dict[tuple[Any, ...], list[Cell]] = {}
         for cell in self.cells():
-            groups.setdefault(_alike(cell.settings), []).append(cell)
-        found: list[Part] = []
-        for group in groups.values():
-            for first in range(0, len(group), TOGETHER):
-                found.append(Part(len(found), tuple(group[first : first + TOGETHER])))
-        return found
+            alike.setdefault(_alike(cell.settings), []).append(cell)
+        return [
+            group[first : first + TOGETHER]
+            for group in alike.values()
+            for first in range(0, len(group), TOGETHER)
+        ]
+
+    def _turns(self) -> list[list[Cell]]:
+        groups: list[list[Cell]] = []
+        left = 0
+        for cell in self.cells():
+            steps = cell.settings.iterations * cell.settings.length
+            if not groups or steps > left or len(groups[-1]) == IN_TURN:
+                groups.append([])
+                left = WORK
+            groups[-1].append(cell)
+            left -= steps
+        return groups
 
     def zoomed(self, region: dict[str, tuple[float, float]]) -> "MapPlan":
         """A finer map of a region, with as many values on each axis of a range.
@@ -172,7 +203,10 @@ class MapPlan:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that decides what is trained, as plain data."""
-        settings = {k: v for k, v in asdict(self.settings).items() if k not in BOOKKEEPING}
+        settings = {
+            k: v for k, v in asdict(self.settings).items()
+            if k not in BOOKKEEPING and not (k in ALONE_FOR and v == ALONE_FOR[k])
+        }  # fmt: skip
         axes = {
             which: {"name": axis.name, "spacing": axis.spacing, "values": list(axis.values)}
             for which, axis in (("x", self.x), ("y", self.y))

@@ -22,8 +22,8 @@ import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals import dumps
+from backsight.studies._map_course import Trained
 from backsight.studies._map_plan import MapPlan
-from backsight.studies._map_train import Trained
 
 __all__ = ["MapFolder"]
 

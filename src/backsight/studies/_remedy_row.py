@@ -64,7 +64,11 @@ def read_remedy_trial(place: StudyFolder, remedy: str, seed: int) -> RemedyTrial
     # A script may well stop itself at a NaN: that is a result, not an accident.
     if row is not None and (not failed or row.outcome in ("not finite", "given up")):
         return row
-    why = last_words(place, ended) if ended and failed else "it recorded nothing"
+    why = (
+        last_words(place.log(ended.name), ended.status)
+        if ended and failed
+        else "it recorded nothing"
+    )
     return RemedyTrial(remedy, seed, "failed", why)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from backsight.errors import RunError
 from backsight.signals import Run
-from backsight.studies._engine import Ended
 from backsight.studies._folder import StudyFolder
 
 __all__ = ["CHECKPOINTS", "gave_up", "has_checkpoint", "is_done", "last_words", "run_at"]
@@ -64,16 +63,15 @@ def is_done(place: StudyFolder, name: str, *, script: bool) -> bool:
     return False
 
 
-def last_words(place: StudyFolder, ended: Ended) -> str:
+def last_words(log: Path, status: int) -> str:
     """How a trial ended, and the last thing it said."""
-    status = ended.status
     how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     try:
-        log = place.log(ended.name).read_text(encoding="utf-8", errors="replace")
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        log = ""
+        lines = []
     # What `backsight run` says after a script's own traceback is ours.
-    said = [line.strip() for line in log.splitlines() if line.strip()]
+    said = [line.strip() for line in lines if line.strip()]
     own = [line for line in said if not line.startswith("backsight: ")]
     last = (own or said)[-1] if said else "it said nothing"
     return f"{how}: {last[:300]}"
