@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional, get_args
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import split_words, terminated_is_interrupted
+from backsight.cli._study_options import split_words, trials_run
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -83,9 +83,9 @@ def main(arguments: Sequence[str]) -> int:
 
     from backsight.report import StudyProgress
 
-    console = Console(highlight=False, stderr=options.json)
+    console = Console(highlight=False, file=sys.stderr if options.json else sys.stdout)
     try:
-        with StudyProgress(console) as view, terminated_is_interrupted():
+        with StudyProgress(console) as view, trials_run():
             view.say(f"{folder}: {len(plan.settings)} trials, {engine.workers} at once")
             study = length_study(plan, folder, engine, view)
     except KeyboardInterrupt:

@@ -193,7 +193,7 @@ def _train(
 
     console = Console(stderr=True)
     with console.status("loading torch"):
-        from backsight.cli._study_options import terminated_is_interrupted
+        from backsight.cli._study_options import trials_run
         from backsight.studies import read_map, run_map
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
@@ -201,7 +201,7 @@ def _train(
     failures: list[str] = []
     with (
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-        terminated_is_interrupted(),
+        trials_run(),
     ):
         bar = progress.add_task(f"{plan.trainings:,} networks", total=None)
 

@@ -1,11 +1,12 @@
-"""What the commands for studies share: whose word is whose, and SIGTERM."""
+"""What the commands for studies share: whose word is whose, and what holds while trials run."""
 
 import signal
+import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 
-__all__ = ["split_words", "terminated_is_interrupted"]
+__all__ = ["split_words", "trials_run"]
 
 
 def split_words(
@@ -40,14 +41,18 @@ def split_words(
 
 
 @contextmanager
-def terminated_is_interrupted() -> Iterator[None]:
-    """A SIGTERM ends a study as Ctrl-C does, trials included."""
+def trials_run() -> Iterator[None]:
+    """A SIGTERM ends a study as Ctrl-C does, trials included; standard output stays ours.
+
+    Ray prints there what has become of its workers, and it may be JSON that is waited for.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import tyro
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import split_words, terminated_is_interrupted
+from backsight.cli._study_options import split_words, trials_run
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -93,9 +94,9 @@ def main(arguments: Sequence[str]) -> int:
 
     from backsight.report import StudyProgress
 
-    console = Console(highlight=False, stderr=options.json)
+    console = Console(highlight=False, file=sys.stderr if options.json else sys.stdout)
     try:
-        with StudyProgress(console) as view, terminated_is_interrupted():
+        with StudyProgress(console) as view, trials_run():
             view.say(f"{folder}: {engine.workers} trials at once")
             study = remedy_study(plan, folder, engine, view)
     except KeyboardInterrupt:
