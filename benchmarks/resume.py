@@ -42,6 +42,7 @@ class View:
     def begin(self, *_): pass
     def validated(self, *_): pass
     def found(self, *_): pass
+    def acted(self, *_): pass
     def update(self, iteration, latest):
         sys.stdout.write(f"{iteration}\\n"); sys.stdout.flush()
 path, text, iterations = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
