@@ -1,16 +1,14 @@
 """``backsight study length TASK`` or ``--script train.py``: what happens as sequences grow."""
 
 import re
-import shlex
 import sys
-import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, get_args
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import split_words, trials_run
+from backsight.cli._study_options import conduct, show, split_words
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -75,35 +73,28 @@ def main(arguments: Sequence[str]) -> int:
         parse(Options, "backsight study length", ["--help"])
     options = parse(Options, "backsight study length", own)
     plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
-    from backsight.studies import find_folder, length_study, make_engine, write_length_page
+    from backsight.studies import (
+        find_folder,
+        length_study,
+        make_engine,
+        print_length_study,
+        write_length_page,
+    )
 
     folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
     engine = make_engine(options.engine, options.gpus_per_trial)
-    from rich.console import Console
-
-    from backsight.report import StudyProgress
-
-    console = Console(highlight=False, file=sys.stderr if options.json else sys.stdout)
-    try:
-        with StudyProgress(console) as view, trials_run():
-            view.say(f"{folder}: {len(plan.settings)} trials, {engine.workers} at once")
-            study = length_study(plan, folder, engine, view)
-    except KeyboardInterrupt:
-        view.say(f"stopped; what is done is kept in {folder}, and the same command goes on:")
-        view.say(f"  backsight study length {shlex.join(arguments)}")
+    study = conduct(
+        lambda view: length_study(plan, folder, engine, view),
+        folder=folder,
+        begun=f"{len(plan.settings)} trials, {engine.workers} at once",
+        command="backsight study length",
+        arguments=arguments,
+        json=options.json,
+    )
+    if study is None:
         return 130
     page = write_length_page(study)
-    if options.json:
-        from backsight.signals import dumps
-
-        print(dumps({**study.as_dict(), "page": page}, indent=2))
-    else:
-        from backsight.studies import print_length_study
-
-        print_length_study(study)
-        print(f"\nthe page: {page.resolve()}")
-    if options.open:
-        webbrowser.open(page.resolve().as_uri())
+    show(study, page, print_length_study, json=options.json, browse=options.open)
     if study.ignored:
         print(f"backsight: {study.verdicts[0].words}", file=sys.stderr)
         return 2

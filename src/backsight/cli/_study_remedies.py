@@ -1,9 +1,6 @@
 """``backsight study remedies RUN`` or ``TASK``: which remedy really helps this training."""
 
 import re
-import shlex
-import sys
-import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import tyro
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import split_words, trials_run
+from backsight.cli._study_options import conduct, show, split_words
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -86,35 +83,28 @@ def main(arguments: Sequence[str]) -> int:
         parse(Options, "backsight study remedies", ["--help"])
     options = parse(Options, "backsight study remedies", own)
     plan = _plan(options, target, theirs)
-    from backsight.studies import find_folder, make_engine, remedy_study, write_remedy_page
+    from backsight.studies import (
+        find_folder,
+        make_engine,
+        print_remedy_study,
+        remedy_study,
+        write_remedy_page,
+    )
 
     folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
     engine = make_engine(options.engine, options.gpus_per_trial)
-    from rich.console import Console
-
-    from backsight.report import StudyProgress
-
-    console = Console(highlight=False, file=sys.stderr if options.json else sys.stdout)
-    try:
-        with StudyProgress(console) as view, trials_run():
-            view.say(f"{folder}: {engine.workers} trials at once")
-            study = remedy_study(plan, folder, engine, view)
-    except KeyboardInterrupt:
-        view.say(f"stopped; what is done is kept in {folder}, and the same command goes on:")
-        view.say(f"  backsight study remedies {shlex.join(arguments)}")
+    study = conduct(
+        lambda view: remedy_study(plan, folder, engine, view),
+        folder=folder,
+        begun=f"{engine.workers} trials at once",
+        command="backsight study remedies",
+        arguments=arguments,
+        json=options.json,
+    )
+    if study is None:
         return 130
     page = write_remedy_page(study)
-    if options.json:
-        from backsight.signals import dumps
-
-        print(dumps({**study.as_dict(), "page": page}, indent=2))
-    else:
-        from backsight.studies import print_remedy_study
-
-        print_remedy_study(study)
-        print(f"\nthe page: {page.resolve()}")
-    if options.open:
-        webbrowser.open(page.resolve().as_uri())
+    show(study, page, print_remedy_study, json=options.json, browse=options.open)
     return int(any(trial.outcome == "failed" for trial in study.trials))
 
 
