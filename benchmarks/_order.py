@@ -2,18 +2,18 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight.errors import GuardError
 from backsight.guard import AdaptiveLength, Guard, Length, policies_from
-from backsight.nn import Init, SequenceModel
+from backsight.nn import Init, SequenceModel, State
 from backsight.probes import probe
 from backsight.tasks import TemporalOrder
 
@@ -50,6 +50,8 @@ class Recipe:
     curriculum: Literal["", "naive", "adaptive"] = ""
     mixed: int = 0
     """Each batch has a length of its own, from this one to the curriculum's; 0 for all the same."""
+    noise: float = 0.0
+    """Standard deviation of what is added in training to each unit's sum, at every step."""
 
 
 @dataclass
@@ -109,6 +111,41 @@ CURRICULA: dict[str, Callable[[int], Length]] = {
 }
 
 
+class NoisyModel(nn.Module):
+    """A network to each unit's sum of which, in training, noise is added at every step.
+
+    A memory that is to outlast it has to rest in an attractor. The noise comes in as one more
+    input a unit, with a fixed weight of 1: the layer stays a fused one.
+
+    Args:
+        plain: the network.
+        noise: its standard deviation.
+    """
+
+    def __init__(self, plain: SequenceModel, noise: float) -> None:
+        super().__init__()
+        weights: dict[str, Tensor] = dict(plain.rnn.named_parameters())
+        inputs = weights["weight_ih_l0"].shape[1]
+        noisy = nn.RNN(inputs + UNITS, UNITS, batch_first=True)
+        weights["weight_ih_l0"] = torch.cat([weights["weight_ih_l0"], torch.eye(UNITS)], 1)
+        noisy.load_state_dict(weights)
+        fixed = dict(noisy.named_parameters())["weight_ih_l0"]
+        fixed.register_hook(  # type: ignore[no-untyped-call]
+            lambda g: functional.pad(g[:, :inputs], (0, UNITS))
+        )
+        plain.rnn = noisy
+        self.plain, self.noise = plain, noise
+
+    def forward(self, x: Tensor) -> tuple[Tensor, State]:
+        """As of the network: ``(B, T, I)`` to the answer, and the last state."""
+        if not self.training:
+            x = functional.pad(x, (0, UNITS))
+        else:
+            x = torch.cat([x, self.noise * torch.randn(*x.shape[:2], UNITS)], 2)
+        answered: tuple[Tensor, State] = self.plain(x)
+        return answered
+
+
 def network(init: Beginning) -> SequenceModel:
     """The network, from torch's generator."""
     kind: Init = "default" if init == "basic-tanh" else init
@@ -131,6 +168,7 @@ def learn(
     updates: int,
     *,
     enough: float = 0.01,
+    asked: Sequence[int] = (),
     give_up: bool = False,
     keep: Callable[[nn.Module], None] | None = None,
 ) -> Ended:
@@ -141,7 +179,8 @@ def learn(
         seed: of weights and sequences.
         end: the longest sequences.
         updates: at most.
-        enough: share of errors from which it is solved.
+        enough: share of errors below which it is solved.
+        asked: further lengths at which it is to make so few.
         give_up: end at a collapse.
         keep: given the network at the end.
     """
@@ -149,7 +188,8 @@ def learn(
     logging.disable(logging.WARNING)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = network(recipe.init)
+    plain = network(recipe.init)
+    net = NoisyModel(plain, recipe.noise) if recipe.noise else plain
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
     optimizer = kinds[recipe.optimizer](net.parameters(), recipe.rate)
     length = CURRICULA[recipe.curriculum](end)
@@ -208,7 +248,8 @@ def learn(
             collapsed, length_then = made - since, longest
             if give_up:
                 break
-        if well and longest >= end and made % ASKED == 0 and errors(net, end) < enough:
+        due = well and longest >= end and made % ASKED == 0
+        if due and all(errors(net, steps) < enough for steps in (end, *asked)):
             solved = made
             break
     if keep is not None:
@@ -228,14 +269,16 @@ def _horizon(net: nn.Module, x: np.ndarray, y: np.ndarray) -> float | None:
 
 
 @torch.no_grad()
-def errors(net: nn.Module, steps: int, of: int = 10_000) -> float:
+def errors(net: nn.Module, steps: int, of: int = 10_000, *, seed: int = 123_456) -> float:
     """The share of wrong answers to so many fresh sequences; 1 where weights are not finite."""
-    rng = np.random.default_rng(123_456)
+    rng = np.random.default_rng(seed)
     size = max(1, min(1000, CHUNK // steps))
     wrong = 0
+    net.eval()
     for begun in range(0, of, size):
         x, y = TemporalOrder(steps).batch(min(size, of - begun), rng)
         out = net(torch.from_numpy(x))[0]
         right = torch.isfinite(out).all(-1).numpy() & (out.argmax(-1).numpy() == y)
         wrong += int((~right).sum())
+    net.train()
     return wrong / of
