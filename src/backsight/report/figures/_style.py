@@ -41,6 +41,12 @@ def figure(y_title: str, *, height: int = 340, x_title: str = "iteration") -> go
             "font": {"family": FONT, "size": 13, "color": INK},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "#ffffff",
+            # Plotly chooses these to stand out from the paper, and takes a clear one for black.
+            "modebar": {
+                "bgcolor": "rgba(255,255,255,0.85)",
+                "color": "#8c959f",
+                "activecolor": INK,
+            },
             "hovermode": "x unified",
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {"title": {"text": x_title}, **_axis()},
