@@ -169,6 +169,7 @@ def learn(
     *,
     enough: float = 0.01,
     asked: Sequence[int] = (),
+    settle: int = 0,
     give_up: bool = False,
     keep: Callable[[nn.Module], None] | None = None,
 ) -> Ended:
@@ -181,6 +182,7 @@ def learn(
         updates: at most.
         enough: share of errors below which it is solved.
         asked: further lengths at which it is to make so few.
+        settle: updates that it is trained on for at a tenth of the rate, once it is solved.
         give_up: end at a collapse.
         keep: given the network at the end.
     """
@@ -248,9 +250,12 @@ def learn(
             collapsed, length_then = made - since, longest
             if give_up:
                 break
-        due = well and longest >= end and made % ASKED == 0
+        due = solved is None and well and longest >= end and made % ASKED == 0
         if due and all(errors(net, steps) < enough for steps in (end, *asked)):
             solved = made
+            for group in optimizer.param_groups:
+                group["lr"] *= 0.1
+        if solved is not None and made == solved + settle:
             break
     if keep is not None:
         keep(net)
