@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     recipe, done = replace(RECIPE, noise=options.noise), []
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
-        trained = [pool.submit(row, recipe, seed, options.updates) for seed in range(options.seeds)]
+        trained = [pool.submit(row, recipe, seed, options.updates) for seed in options.seeds]
         for one in trained:
             done.append(one.result())
             print(done[-1], flush=True)
