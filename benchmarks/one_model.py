@@ -27,19 +27,18 @@ RECIPE = Recipe(
 )  # fmt: skip
 OTHER = 654_321
 """Seed of the sequences that are asked at the end: none that decided when it was learned."""
-SETTLE = 2_000
 LEARNED = (50, 100, 150, 200)
 LENGTHS = (*LEARNED, 250, 500, 1000, 2000, 3000, 5000)
 METHOD = (
     "updates: until none of 10,000 fresh sequences of 50, 100, 150 and 200 steps each was wrong, "
-    "asked every 100 while the training answers were right; then 2,000 more at a tenth of the "
+    "asked every 100 while the training answers were right; then --settle more at a tenth of the "
     "rate. The other columns: wrong answers to "
     "10,000 other sequences of so many steps. Pascanu et al.: 0 in each, 5 of 5 seeds (basic tanh, "
     "clip and Ω)."
 )
 
 
-def row(recipe: Recipe, seed: int, updates: int) -> dict[str, Any]:
+def row(recipe: Recipe, seed: int, updates: int, settle: int) -> dict[str, Any]:
     """Train one, ask it."""
     nets: list[nn.Module] = []
     ended = learn(
@@ -49,7 +48,7 @@ def row(recipe: Recipe, seed: int, updates: int) -> dict[str, Any]:
         updates,
         enough=1e-4,
         asked=LEARNED[:-1],
-        settle=SETTLE,
+        settle=settle,
         keep=nets.append,
     )
     made = str(ended.solved) if ended.solved is not None else f">{ended.made}"
@@ -62,12 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--updates", type=int, default=30_000, help="at most")
+    parser.add_argument("--settle", type=int, default=0, help="updates at a tenth of the rate")
     parser.add_argument("--noise", type=float, default=RECIPE.noise)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args(arguments)
     recipe, done = replace(RECIPE, noise=options.noise), []
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
-        trained = [pool.submit(row, recipe, seed, options.updates) for seed in options.seeds]
+        trained = [
+            pool.submit(row, recipe, seed, options.updates, options.settle)
+            for seed in options.seeds
+        ]
         for one in trained:
             done.append(one.result())
             print(done[-1], flush=True)
