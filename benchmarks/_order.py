@@ -275,7 +275,10 @@ def _horizon(net: nn.Module, x: np.ndarray, y: np.ndarray) -> float | None:
 
 @torch.no_grad()
 def errors(net: nn.Module, steps: int, of: int = 10_000, *, seed: int = 123_456) -> float:
-    """The share of wrong answers to so many fresh sequences; 1 where weights are not finite."""
+    """The share of wrong answers to so many fresh sequences; 1 where weights are not finite.
+
+    The network is asked without noise, and left in training.
+    """
     rng = np.random.default_rng(seed)
     size = max(1, min(1000, CHUNK // steps))
     wrong = 0

@@ -32,9 +32,8 @@ LENGTHS = (*LEARNED, 250, 500, 1000, 2000, 3000, 5000)
 METHOD = (
     "updates: until none of 10,000 fresh sequences of 50, 100, 150 and 200 steps each was wrong, "
     "asked every 100 while the training answers were right; then --settle more at a tenth of the "
-    "rate. The other columns: wrong answers to "
-    "10,000 other sequences of so many steps. Pascanu et al.: 0 in each, 5 of 5 seeds (basic tanh, "
-    "clip and Ω)."
+    "rate. The other columns: wrong answers to 10,000 other sequences of so many steps. Pascanu et "
+    "al.: 0 in each, 5 of 5 seeds (basic tanh, clip and Ω)."
 )
 
 
