@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from backsight.errors import GuardError
 from backsight.guard import AdaptiveLength, Guard, Length, policies_from
@@ -182,7 +183,8 @@ def learn(
         updates: at most.
         enough: share of errors below which it is solved.
         asked: further lengths at which it is to make so few.
-        settle: updates that it is trained on for at a tenth of the rate, once it is solved.
+        settle: updates in which, once it answers the longest, the rate falls to nothing, again and
+            again; it is asked at the end of each such time, and every 100 updates without.
         give_up: end at a collapse.
         keep: given the network at the end.
     """
@@ -200,6 +202,7 @@ def learn(
         policies = policies_from(recipe.guard)
         guard = Guard(net, optimizer, *policies, along={"length": length})
     best = at = since = 0
+    falling: CosineAnnealingWarmRestarts | None = None
     learned, collapsed, solved, length_then = False, None, None, None
     recent: list[float] = []
     made = 0
@@ -250,12 +253,14 @@ def learn(
             collapsed, length_then = made - since, longest
             if give_up:
                 break
-        due = solved is None and well and longest >= end and made % ASKED == 0
+        due = well and longest >= end and made % ASKED == 0
+        if falling is not None:
+            falling.step()
+            due = falling.T_cur == 0
+        elif settle and due:
+            falling, due = CosineAnnealingWarmRestarts(optimizer, settle), False
         if due and all(errors(net, steps) < enough for steps in (end, *asked)):
             solved = made
-            for group in optimizer.param_groups:
-                group["lr"] *= 0.1
-        if solved is not None and made == solved + settle:
             break
     if keep is not None:
         keep(net)

@@ -4,6 +4,7 @@ Against autograd on explicit loops over sequences, calls and steps, in float64.
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -278,6 +279,19 @@ def test_a_loop_of_single_steps(kind: str, form: str, loss: str) -> None:
     linked(module, [[1] * (1 if form == "unbatched" else 2)] * 8, loss, form=form)
 
 
+def test_a_state_in_a_list() -> None:
+    """As ``nn.LSTM`` takes it, too."""
+    module, x = made("lstm"), rand(7, 2, 3)
+
+    def loss(wrap: Callable[[Any], Any]) -> Tensor:
+        state = module(x[:3])[1]
+        return score(module(x[3:], wrap(state))[0])
+
+    listed, usual = probe(module, lambda: loss(list)), probe(module, lambda: loss(tuple))
+    np.testing.assert_array_equal(listed["l0"].reach, usual["l0"].reach)
+    assert len(usual["l0"].reach) == 7
+
+
 @pytest.mark.parametrize("loss", ["steps", "last", "finals"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_packed_ragged_windows(kind: str, loss: str) -> None:
@@ -332,18 +346,164 @@ def test_a_window_run_without_gradients_is_a_cut() -> None:
     assert not reach[5:].any()
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (2, True)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_state_changed_between_windows_ends_a_sequence(kind: str) -> None:
-    """Masked, it is not known again: each window counts as a sequence, of the loss as it is."""
+def test_a_state_changed_unit_by_unit_between_windows(
+    kind: str, layers: int, bidirectional: bool, loss: str
+) -> None:
+    """A mask: the gradient goes on through it."""
+    module = made(kind, num_layers=layers, bidirectional=bidirectional)
+    linked(module, WINDOWS, loss, hand=masked)
+
+
+@pytest.mark.parametrize("loss", ["steps", "middle"])
+@pytest.mark.parametrize("form", ["time first", "batch first", "unbatched", "packed unsorted"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_changed_unit_by_unit_between_single_steps(kind: str, form: str, loss: str) -> None:
+    module = made(kind, num_layers=2, batch_first=form == "batch first")
+    batch = 1 if form == "unbatched" else 2
+    linked(module, [[1] * batch] * 8, loss, form=form, hand=masked, given=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frozen_layer_whose_state_is_changed(kind: str) -> None:
+    module, xs = made(kind), data(WINDOWS)
+
+    def profile() -> GradientProfile:
+        return probe(module, lambda: total("steps", run(module, "time first", xs, hand=masked)))[
+            "l0"
+        ]
+
+    trained = profile()
+    module.requires_grad_(False)
+    np.testing.assert_array_equal(profile().reach, trained.reach)
+    assert len(trained.reach) == 12
+
+
+def cell_masked(call: int, h: Tensor, c: Tensor | None) -> State:
+    return (h, masked(call, c, None)[0]) if c is not None else (h, c)
+
+
+def hidden_bent(_call: int, h: Tensor, c: Tensor | None) -> State:
+    return torch.tanh(2 * h), c
+
+
+def half_cut(_call: int, h: Tensor, c: Tensor | None) -> State:
+    return h * 0.5, None if c is None else c.detach() * 0.5
+
+
+@pytest.mark.parametrize("hand", [cell_masked, hidden_bent, half_cut])
+def test_one_half_of_a_state_changed(hand: Hand) -> None:
+    linked(made("lstm"), WINDOWS, "steps", hand=hand)
+
+
+@pytest.mark.parametrize("mixed", ["units", "sequences", "halves"])
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_a_state_mixed_between_windows_ends_a_sequence(kind: str, mixed: str) -> None:
+    """It is not known again: each window counts as a sequence, of the loss as it is."""
     module, xs = made(kind, num_layers=2), data(WINDOWS)
-    profiles = probe(module, lambda: total("steps", run(module, "time first", xs, hand=masked)))
-    rans = [windows(module, x, hand=masked) for x in zip(*xs, strict=True)]
+
+    def hand(_call: int, h: Tensor, c: Tensor | None) -> State:
+        if mixed == "sequences":
+            return h.flip(-2), None if c is None else c.flip(-2)
+        if mixed == "halves" and c is not None:
+            return h * 0.5 + c, c * 0.5
+        return nn.functional.layer_norm(h, (4,)), c
+
+    profiles = probe(module, lambda: total("steps", run(module, "time first", xs, hand=hand)))
+    assert all(len(profile.reach) == len(profile.grad_time) == 5 for profile in profiles.values())
+    if mixed == "sequences":
+        return  # what a sequence is, is another question
+    rans = [windows(module, x, hand=hand) for x in zip(*xs, strict=True)]
     for name, profile in profiles.items():
         whole = [measure(ran, loss_of("steps"))[name]["grad_time"] for ran in rans]
         parts = [row[a:b] for row in whole for a, b in ((0, 4), (4, 7), (7, 12))]
         expected = [np.mean([p[t] for p in parts if t < len(p)]) for t in range(5)]
         np.testing.assert_allclose(profile.grad_time, expected, rtol=1e-10)
-        assert len(profile.reach) == 5
+
+
+def multiplied(h: Tensor, ended: Tensor) -> Tensor:
+    return h * (~ended).to(h).view(-1, 1)
+
+
+def overwritten(h: Tensor, ended: Tensor) -> Tensor:
+    h[..., ended, :] = 0
+    return h
+
+
+def chosen(h: Tensor, ended: Tensor) -> Tensor:
+    return torch.where(ended.view(-1, 1), torch.ones_like(h, requires_grad=True), h)
+
+
+ENDS = [[], [1], [], [0, 2], [1], [], []]
+"""Of 4 sequences, those that end after each of 8 steps; the last goes through."""
+
+
+@pytest.mark.parametrize("loss", ["steps", "last"])
+@pytest.mark.parametrize(
+    ("make", "way"),
+    [
+        (made, multiplied),
+        (made, overwritten),
+        (made, chosen),
+        (cell_of, multiplied),
+        (cell_of, chosen),
+    ],
+)
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_sequence_whose_state_is_taken_away_begins_anew(
+    kind: str, make: Callable[[str], nn.Module], way: Callable[[Tensor, Tensor], Tensor], loss: str
+) -> None:
+    """An episode ends: what lies before is no past of it, and no gradient of zero."""
+    module, xs = make(kind), rand(8, 4, 3)
+    fused, lstm = isinstance(module, nn.RNNBase), kind == "lstm"
+
+    def compute_loss() -> Tensor:
+        states, ys = [torch.zeros(4, 4).double() for _ in range(1 + lstm)], []
+        for t, x in enumerate(xs):
+            if t and ENDS[t - 1]:
+                ended = torch.zeros(4, dtype=torch.bool)
+                ended[ENDS[t - 1]] = True
+                states = [way(state, ended) for state in states]
+            if fused:
+                output, final = module(x[None], wrapped([state[None] for state in states]))
+                states = [s[0] for s in (final if lstm else (final,))]
+                y = output[0].clone()  # as it was, before a state is written into
+            else:
+                final = module(x, wrapped(states))
+                states = list(final) if lstm else [final]
+                y = states[0]
+            ys.append(y)
+        return score(ys if loss == "steps" else ys[-1:])
+
+    def wrapped(states: list[Tensor]) -> Any:
+        return tuple(states) if lstm else states[0]
+
+    profile = probe(module, compute_loss)["l0" if fused else ""]
+    layer = twin(module)
+    started: State = (None, None)
+    if way is chosen:
+        started = torch.ones(1, 4).double(), torch.ones(1, 4).double() if lstm else None
+    rows: list[Rows] = []
+    for b in range(4):
+        bounds = [0, *(t + 1 for t, ended in enumerate(ENDS) if b in ended), 8]
+        for begin, end in itertools.pairwise(bounds):
+            ran = windows(layer, list(xs[begin:end, b, None]), started if begin else (None, None))
+            if loss == "steps" or end == 8:
+                rows.append(measure(ran, loss_of(loss)) | {"": {"at": [begin, end]}})
+    last = [row["l0"] for row in rows if row[""]["at"][1] == 8]
+    expected = [
+        np.mean([row["reach"][k] for row in last if k < len(row["reach"])]) for k in range(8)
+    ]
+    np.testing.assert_allclose(profile.reach, np.array(expected) / expected[0], rtol=1e-10)
+    assert profile.cut is None
+    by_time: list[list[float]] = [[] for _ in range(8)]
+    for row in rows:
+        for t, norm in zip(range(*map(int, row[""]["at"])), row["l0"]["grad_time"], strict=True):
+            by_time[t].append(norm)
+    seen = [np.sum(each) / 4 for each in by_time]
+    np.testing.assert_allclose(profile.grad_time, seen, rtol=1e-10, atol=1e-15)
 
 
 @pytest.mark.parametrize("turns", ["AB", "AAABB", "ABABA"])

@@ -84,7 +84,7 @@ def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> 
 
 
 def test_one_step_has_no_past() -> None:
-    assert "no past to reach" in reach_words(np.ones(1))
+    assert "to no state before it" in reach_words(np.ones(1))
 
 
 def test_the_reach_figure_draws_last_median_and_first(record: Callable[..., Run]) -> None:

@@ -271,6 +271,57 @@ def test_one_optimizer_of_two_models_and_a_bare_layer(tmp_path: Path) -> None:
     assert {"update_ratio/weight_hh_l0", "update_ratio/Linear2.weight"} <= set(run.names)
 
 
+def test_a_model_whose_parts_alone_are_called(tmp_path: Path) -> None:
+    """An agent as reinforcement learning has it, with a mask where an episode ends."""
+    path = script(
+        tmp_path,
+        """
+        import torch
+        from torch import nn
+
+        class Agent(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.network, self.lstm = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), nn.LSTM(4, 4)
+                self.actor = nn.Linear(4, 2)
+
+            def act(self, xs, state, ended):
+                ys = []
+                for x, e in zip(self.network(xs), ended):
+                    state = tuple((1 - e).view(1, -1, 1) * s for s in state)
+                    y, state = self.lstm(x[None], state)
+                    ys.append(y)
+                return self.actor(torch.cat(ys))
+
+        class Both(nn.Module):  # with an optimizer each, it is no model but two
+            def __init__(self, agent):
+                super().__init__()
+                self.agent, self.judge = agent, nn.GRU(3, 2)
+
+        both = Both(Agent())
+        agent, judge = both.agent, both.judge
+        opt = torch.optim.SGD(agent.parameters(), lr=0.1)
+        other = torch.optim.SGD(judge.parameters(), lr=0.2)
+        ended = torch.zeros(9, 8)
+        ended[3, ::2] = 1
+        for i in range(4):
+            x, state = torch.randn(9, 8, 3), (torch.zeros(1, 8, 4), torch.zeros(1, 8, 4))
+            loss = agent.act(x, state, ended).square().mean()
+            opt.zero_grad(); loss.backward(); opt.step()
+            wrong = judge(x)[0].mean()
+            other.zero_grad(); wrong.backward(); other.step()
+        """,
+    )
+    execute("--every", 1, "--sequences", 8, path, cwd=tmp_path)
+    run = Run(tmp_path / "runs/train-1")
+    assert {"weight_norm/network.0.weight", "weight_norm/actor.bias", "lr/GRU"} <= set(run.names)
+    assert run.profile("reach/GRU.l0").widths.tolist() == [9] * 4
+    reach = run.profile("reach/lstm.l0")
+    assert reach.widths.tolist() == [9] * 4
+    assert (reach.rows[-1] > 0).all()
+    assert run.profile("grad_time/lstm.l0").widths.tolist() == [9] * 4
+
+
 @pytest.mark.parametrize(
     ("name", "words", "layers"),
     [

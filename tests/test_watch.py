@@ -32,6 +32,7 @@ CELLS: dict[str, Callable[..., nn.Module]] = {
     "gru cell": nn.GRUCell,
     "lstm cell": nn.LSTMCell,
     "by step": functools.partial(nn.GRU, batch_first=True),
+    "masked": functools.partial(nn.GRU, batch_first=True),
 }
 STACKED = {"num_layers": 2, "dropout": 0.3, "bidirectional": True}
 KINDS = (*FUSED, *CELLS, "own", "attention")
@@ -75,6 +76,7 @@ class Stepped(nn.Module):
         super().__init__()
         self.cell = Own() if kind == "own" else CELLS[kind](3, 4)
         self.head = nn.Linear(4, 1)
+        self.ends = kind == "masked"
 
     def forward(self, x: Tensor, each: Callable[[Tensor], object] | None = None) -> Any:
         state: Any = x.new_zeros(len(x), 4)
@@ -87,6 +89,8 @@ class Stepped(nn.Module):
             if isinstance(self.cell, nn.GRU):
                 outputs, state = self.cell(x[:, t : t + 1], state)
                 states.append(outputs[:, 0])
+                if self.ends and t == 2:  # of the second sequence
+                    state = state * (torch.arange(len(x)) != 1)[:, None]
             else:
                 state = self.cell(x[:, t], state)
                 states.append(state[0] if isinstance(state, tuple) else state)
@@ -309,7 +313,7 @@ def test_an_ordinary_loop(kind: str, none: bool, run_path: Path, clock: Clock) -
         assert run.series(name).iterations.tolist() == [0, 3, 6], name
         np.testing.assert_allclose(at(run, name, 3), value, 1e-12, err_msg=name)
     for i, profiles in zip((0, 3, 6), loop.found, strict=True):
-        check_profiles(run, i, profiles, calls=2 if kind == "by step" else 1)
+        check_profiles(run, i, profiles, calls=2 if kind in ("by step", "masked") else 1)
     sampled = [n for n in run.names if n.split("/")[0] in ("reach", "grad_time")]
     assert {n.partition("/")[2] for n in sampled} == set(loop.found[0])
     assert all(run.profile(n).iterations.tolist() == [0, 3, 6] for n in sampled)

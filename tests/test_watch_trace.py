@@ -91,12 +91,12 @@ def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> Non
     assert samples >= 2 if every == "auto" else samples == math.ceil(count / every)
 
 
-@pytest.mark.parametrize("kind", ["by step", "gru cell", "own"])
+@pytest.mark.parametrize("kind", ["by step", "masked", "gru cell", "own"])
 @pytest.mark.parametrize("how", ["retained", "noisy"])
 def test_what_hangs_on_the_callers_graph_is_not_set_off(
     how: str, kind: str, tmp_path: Path
 ) -> None:
-    """``retain_grad`` on the states, and a hook that adds noise to the gradient.
+    """``retain_grad`` on the states and after them, and a hook that adds noise to the gradient.
 
     A hook does run again in a sampled iteration; that cannot be helped on the caller's graph.
     """
@@ -119,7 +119,11 @@ def test_what_hangs_on_the_callers_graph_is_not_set_off(
         with loop.watch(path) if path else nullcontext():
             for _ in range(3):
                 loop.optimizer.zero_grad()
-                square(loop.model, batch(), each).backward()
+                outputs = loop.model(batch(), each)
+                if how == "retained":
+                    outputs.retain_grad()
+                    states.append(outputs)
+                outputs.square().mean().backward()
                 loop.optimizer.step()
         grads = [None if s.grad is None else s.grad.tolist() for s in states]
         return [len(calls), grads, [p.tolist() for p in loop.model.parameters()]]
@@ -340,7 +344,16 @@ class Marked(nn.Module):
         return self.inner(Mark.apply(x * self.scale))  # type: ignore[no-untyped-call]
 
 
-GRAPHS = ("gru", "by step", "lstm cell", "own", "attention", "gru and head", "gru cell and head")
+GRAPHS = (
+    "gru",
+    "by step",
+    "masked",
+    "lstm cell",
+    "own",
+    "attention",
+    "gru and head",
+    "gru cell and head",
+)
 
 
 @pytest.mark.parametrize("every", [1, 1000])

@@ -3,7 +3,8 @@
 No hook of PyTorch's tells the loss, and an end-of-backward callback may come before a wrapper
 (data-parallel training) has finished with the gradients. So while somebody listens,
 ``torch.autograd.backward`` is wrapped (``Tensor.backward`` goes through it), and so are
-``GradScaler.scale`` and ``step``, which alone know the loss scale and that a step was skipped.
+``GradScaler.scale`` and ``step``, which alone know the loss scale and that a step was skipped, and
+``Tensor.retain_grad``, to whose gradient a measurement must not add.
 The last listener to leave puts the originals back.
 """
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from backsight.probes import tensors_in
+from backsight.probes import retained, tensors_in
 
 __all__ = ["Gradients", "Listener", "in_backward", "listen", "tell_step"]
 
@@ -102,6 +103,7 @@ def listen(listener: Listener) -> Callable[[], None]:
 
 def _wrap() -> None:
     backward, scale, step = torch.autograd.backward, GradScaler.scale, GradScaler.step
+    retain = Tensor.retain_grad
 
     def told_backward(*args: Any, **named: Any) -> None:
         if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
@@ -144,10 +146,15 @@ def _wrap() -> None:
             listener.step_skipped(optimizer)
         return result
 
+    def told_retain(self: Tensor) -> None:
+        retain(self)
+        retained[id(self)] = self
+
     for name, owner, original, told in (
         ("backward", torch.autograd, backward, told_backward),
         ("scale", GradScaler, scale, told_scale),
         ("step", GradScaler, step, told_step),
+        ("retain_grad", Tensor, retain, told_retain),
     ):
         told = torch.compiler.disable(told)  # type: ignore[no-untyped-call]
         _originals[name] = owner, original, told

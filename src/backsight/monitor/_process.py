@@ -1,9 +1,9 @@
 """Observing a process: whatever trains in it, models and optimizers found by themselves.
 
-A module that is called from outside any other known one is a *root*: the script's model. An
-optimizer is seen as it is made. Those that share parameters belong together and get one monitor;
-several monitors of a process share its run and put the class of their model into the names of
-their signals.
+A module that is called from outside any other known one is a *root*: the script's model, or a part
+of one that is never called itself. An optimizer is seen as it is made. Those that share parameters
+belong together and get one monitor; several monitors of a process share its run and put the class
+of their model into the names of their signals.
 """
 
 import logging
@@ -22,6 +22,7 @@ from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._outbox import Sink
+from backsight.monitor._owners import Owners
 from backsight.monitor._schedule import Every
 from backsight.monitor._settings import check_settings
 from backsight.monitor._watch import describe_models, unwrapped
@@ -133,6 +134,7 @@ class ProcessMonitor:
         self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._waiting: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._failed = False
+        self._owners = Owners()
         self._init = Optimizer.__init__
         self._handle = register_module_forward_pre_hook(self._called)
         self._wrap_optimizers()
@@ -145,6 +147,7 @@ class ProcessMonitor:
     def close(self) -> None:
         """Leave PyTorch as it was."""
         self._handle.remove()
+        self._owners.close()
         if Optimizer.__init__ is self._told_init:
             Optimizer.__init__ = self._init  # type: ignore[method-assign]
         for monitor in self._monitors:
@@ -180,7 +183,7 @@ class ProcessMonitor:
 
     def _found(self, module: nn.Module) -> None:
         """A root runs for the first time."""
-        model = unwrapped(module)
+        model = self._owners.whole(unwrapped(module), self._movers)
         self._known.update((*module.modules(), *model.modules()))
         self.kinds.update(type(m).__name__ for m in model.modules() if not list(m.children()))
         self._assign(model)
@@ -199,7 +202,7 @@ class ProcessMonitor:
 
     def _assign(self, model: nn.Module) -> None:
         """Give a root to the monitor whose optimizers move it; several of them become one."""
-        owners = [monitor for monitor in self._monitors if monitor.moves(model)]
+        owners = self._movers(model)
         if not owners:
             if next(model.parameters(), None) is not None:
                 self._waiting.add(model)
@@ -224,6 +227,9 @@ class ProcessMonitor:
         self._recorder.event("models", 0, describe_models({owner.label or name: model}))
         self._models.setdefault(owner, []).append(weakref.ref(model))
         self._protect(owner)
+
+    def _movers(self, model: nn.Module) -> list[Monitor]:
+        return [monitor for monitor in self._monitors if monitor.moves(model)]
 
     def _protect(self, monitor: Monitor) -> None:
         """Guard what ``monitor`` observes; the optimizers' hooks alone keep the guard alive.

@@ -1,5 +1,6 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._autograd import retained
 from backsight.probes._calls import Catcher
 from backsight.probes._graph import GraphProbe, may_be_stepped
 from backsight.probes._hidden import HiddenNorms, hidden_norms, recurrent_layers
@@ -47,6 +48,7 @@ __all__ = [
     "recurrent_layers",
     "recurrent_matrix",
     "replay",
+    "retained",
     "spectrum",
     "tensor_norms",
     "tensors_in",

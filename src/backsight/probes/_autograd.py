@@ -1,20 +1,28 @@
 """Gradients asked of the caller's own graph, which is left whole and holds none of them after."""
 
+import weakref
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
-__all__ = ["each_gradient", "gradients_of"]
+__all__ = ["each_gradient", "gradients_of", "retained"]
+
+retained: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+"""By identity, tensors whose gradient their owner asked to be retained: a pass adds to it, and
+that is taken back."""
 
 
 def gradients_of(
-    outputs: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    outputs: Sequence[Tensor],
+    inputs: Sequence[Tensor | GradientEdge],
+    gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
     if not outputs:
         return [None] * len(inputs)
-    return list(_grad(outputs, inputs, gradients, [*outputs, *inputs]))
+    return list(_grad(outputs, inputs, gradients))
 
 
 def each_gradient(
@@ -54,7 +62,7 @@ def each_gradient(
         for number, state in enumerate(states)
     ]
     try:
-        _grad(outputs, states[:ends], gradients, [*outputs, *states])
+        _grad(outputs, states[:ends], gradients)
     finally:
         for handle in handles:
             handle.remove()
@@ -67,13 +75,17 @@ def each_gradient(
 
 def _grad(
     outputs: Sequence[Tensor],
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Tensor | GradientEdge],
     gradients: Sequence[Tensor | None],
-    touched: Sequence[Tensor],
 ) -> tuple[Tensor | None, ...]:
-    # A pass adds to what the caller asked to be retained.
-    kept = [(tensor, tensor.grad) for tensor in touched if tensor.retains_grad]
-    found = torch.autograd.grad(outputs, inputs, gradients, retain_graph=True, allow_unused=True)
+    kept = [(tensor, tensor.grad) for tensor in list(retained.values())]
+    found = torch.autograd.grad(
+        outputs,
+        inputs,  # type: ignore[arg-type]  # which has no mixture of tensors and edges
+        gradients,
+        retain_graph=True,
+        allow_unused=True,
+    )
     for tensor, gradient in kept:
         tensor.grad = gradient
     return found

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes._tensors import SameTensor
+from backsight.probes._handed import TRIES, Ending, Handed, origins, starts_anew
+from backsight.probes._tensors import tensors_in
 
 __all__ = ["Call", "Catcher"]
 
@@ -64,6 +65,12 @@ class Call:
     """``(T, B, D·P)``; None where it was overwritten in the meantime."""
     state: tuple[Tensor | None, Tensor | None]
     """``h_0`` and ``c_0``, each ``(L·D, B, ·)``."""
+    slopes: tuple[Tensor | None, Tensor | None]
+    """``∂h_0/∂h_n`` and ``∂c_0/∂c_n`` of the previous call by unit, as ``state``; None where they
+    are the same."""
+    anew: Tensor | None
+    """``(B,)``, in processing order: sequences that begin with this call, nothing being handed on
+    to them; None where none does."""
     weights: dict[str, Tensor]
     gradients: list[Tensor | None] = field(default_factory=lambda: [None, None, None])
     """Direct gradients on ``output`` (as ``output``), ``h_n`` and ``c_n`` (as ``state``)."""
@@ -90,9 +97,10 @@ class Catcher:
         self._sequences = sequences
         self._force = force
         self._random: dict[str, Tensor] = {}
-        self._ends: dict[str, list[tuple[SameTensor, int]]] = {}
+        self._ends: dict[str, list[Ending]] = {}
         self._past: dict[int, tuple[int | None, int]] = {}
         self._number = 0
+        self._mark = object()
         self._reached: dict[int, _Watched] = {}
         self._error: Exception | None = None
 
@@ -145,9 +153,9 @@ class Catcher:
         if not any(tensor.requires_grad for tensor in live):
             self._random.pop(path, None)
             return
-        number, previous = self._chain(path, given, finals[0])
-        watched = _Watched(self, path, module, x, given, output, number, previous)
-        self._past[number] = previous, watched.steps
+        number, handed = self._chain(path, given)
+        watched = _Watched(self, path, module, x, given, output, number, handed)
+        self._past[number] = watched.previous, watched.steps
         for index, tensor in enumerate(live):
             if tensor.requires_grad:
                 base = watched.base(tensor) if index == 0 else None
@@ -156,17 +164,28 @@ class Catcher:
                 if self._force:
                     # The edge, not the tensor: writing into it would make that another one's.
                     self.live.append(get_gradient_edge(caught))
+        self._ends[path].append(Ending(number, finals, self._mark))
 
-    def _chain(self, path: str, given: Any, final: Tensor) -> tuple[int, int | None]:
+    def _chain(self, path: str, given: Any) -> tuple[int, Handed | None]:
         """Number this call, and find the one whose final state it was given, detached or not."""
         self._number += 1
-        state = given[0] if isinstance(given, tuple) else given
-        ends = [end for end in self._ends.get(path, []) if end[0].alive]
-        found = next((e for e in reversed(ends) if state is not None and e[0].is_in(state)), None)
-        if found:
-            ends.remove(found)
-        self._ends[path] = [*ends, (SameTensor(final), self._number)]
-        return self._number, found[1] if found else None
+        ends = self._ends.setdefault(path, [])
+        handed = None
+        states = list(tensors_in(given))
+        end = self._end(ends, states[0]) if states else None
+        if end is not None:
+            handed = end.handed(states)
+            if handed is not None:
+                ends.remove(end)
+        ends[:] = [end for end in ends if end.alive or end.number > self._number - TRIES]
+        return self._number, handed
+
+    def _end(self, ends: list[Ending], state: Tensor) -> Ending | None:
+        same = next((end for end in reversed(ends) if end.is_in(state)), None)
+        if same or not state.requires_grad:
+            return same
+        number = next((number for number, _ in origins(state, self._mark)), None)
+        return next((end for end in ends if end.number == number), None)
 
 
 class _Watched:
@@ -181,27 +200,28 @@ class _Watched:
         given: Any,
         output: Any,
         number: int,
-        previous: int | None,
+        handed: Handed | None,
     ) -> None:
         self._catcher = catcher
         self._random = catcher._random.pop(path, None)
         self._path, self._module = path, module
-        self._number, self._previous = number, previous
+        self._number, self.previous = number, handed.number if handed else None
         self._batch_sizes = x.batch_sizes if isinstance(x, PackedSequence) else None
         self._order = x.sorted_indices if isinstance(x, PackedSequence) else None
         self._x = (x.data if isinstance(x, PackedSequence) else x).detach()
         data = output.data if isinstance(output, PackedSequence) else output
         self._output, self._version = data.detach(), data._version
-        states = given if isinstance(given, tuple) else (given, None)
+        states = *tensors_in(given), None, None
         attached = [
             s is not None and (s.grad_fn is not None or (catcher._force and s.requires_grad))
-            for s in states
+            for s in states[:2]
         ]
         self._attached = attached[0], attached[1]
         autocast = torch.is_autocast_enabled(self._x.device.type)
         self._tolerance = LOOSE if autocast else TOLERANCE.get(data.dtype, LOOSE)
         self._dropout = bool(module.training and module.dropout and module.num_layers > 1)
-        self._states = tuple(None if s is None else s.detach() for s in states)
+        self._states = tuple(None if s is None else s.detach() for s in states[:2])
+        self._slopes = handed.slopes if handed else ()
         self._call: Call | None = None
         self._spent = False
 
@@ -242,7 +262,7 @@ class _Watched:
         """The call; and hold nothing any longer, however long the outputs live."""
         call, self._call = self._call, None
         assert call is not None
-        del self._x, self._output, self._states, self._random
+        del self._x, self._output, self._states, self._slopes, self._random
         self._spent = True
         return call
 
@@ -277,12 +297,13 @@ class _Watched:
             lengths = (self._batch_sizes[:, None].to(x.device) > rows).sum(0)
         self._rows, self._sequences = rows, chosen
         same = self._output._version == self._version
+        slopes = [self._state(slope) for slope in self._slopes] or [None]
         names, weights = module._flat_weights_names, module._flat_weights
         return Call(
             path=self._path,
             module=module,
             number=self._number,
-            previous=self._previous,
+            previous=self.previous,
             attached=self._attached,
             prior=0,
             batch_sizes=self._batch_sizes,
@@ -297,6 +318,8 @@ class _Watched:
             x=self._steps(x),
             output=self._steps(self._output) if same else None,
             state=(self._state(self._states[0]), self._state(self._states[1])),
+            slopes=(slopes[0], slopes[1] if len(slopes) > 1 else None),
+            anew=starts_anew(slopes, len(rows)),
             weights={n: w.detach() for n, w in zip(names, weights, strict=True) if w is not None},
         )
 

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._autograd import gradients_of
 from backsight.probes._embedded import input_profile
+from backsight.probes._handed import NEAR, TRIES, slope_of, starts_anew
 from backsight.probes._profile import GradientProfile
 from backsight.probes._single_steps import single_step_reach
 from backsight.probes._stepped import Chain, Step, chains_of, lead_of, profiles_of_steps, stacks_of
@@ -29,12 +31,6 @@ HELD = 8192
 
 FAR = 512
 """Operations between an output and the input it is fed back into: an attention, say."""
-
-TRIES = 16
-"""Calls back that a state may come from: more than one sequence may take turns."""
-
-NEAR = 64
-"""Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
 
 
 def may_be_stepped(module: nn.Module) -> bool:
@@ -109,17 +105,14 @@ class GraphProbe:
             if handed:
                 previous = call
                 break
+        anew = None
         if previous is None and cell:
-            # Changed on the way (a mask, a norm, fewer sequences): does the graph lead back?
-            nodes = {id(out.grad_fn): call for call in calls[-TRIES:] for out in call.outputs}
-            previous = next(
-                filter(None, (made_of(state, nodes, NEAR) for state in given[1:])), None
-            )
+            previous, anew = _changed(calls[-TRIES:], given[1:], len(lead_of(outputs[0])))
         if previous is not None and not _same_sequences(previous.outputs, outputs):
-            previous = None
+            previous = anew = None
         marks = [SameTensor(t) for t in outputs]
         given = [tensor for tensor in given if tensor.requires_grad]
-        calls.append(Step(outputs, previous, marks, module.training, given))
+        calls.append(Step(outputs, previous, marks, module.training, given, anew))
 
     def single(self, path: str, module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
         """A fused layer has run for a single step: in a loop whose input may be its own output.
@@ -136,11 +129,15 @@ class GraphProbe:
         if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
             return
         given = [*tensors_in(inputs), *tensors_in(named)]
-        nodes = {id(out.grad_fn): call for call in calls for out in call.outputs}
-        if given and made_of(given[0], nodes, FAR) is not None:
+        if given and made_of(given[0], _nodes(calls), FAR) is not None:
             self._fed_back[path] = module
         links = (call for call in reversed(calls) if any(map(call.marks[0].is_in, given[1:])))
-        calls.append(Step([output, *finals], next(links, None), [SameTensor(finals[0])]))
+        previous, anew = next(links, None), None
+        if previous is None:
+            batch = 1 if output.dim() == 2 else output.shape[0 if module.batch_first else 1]
+            previous, anew = _changed(calls[-TRIES:], given[1:], batch)
+        marks = [SameTensor(finals[0])]
+        calls.append(Step([output, *finals], previous, marks, module.training, anew=anew))
 
     def reaches(
         self, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
@@ -148,7 +145,7 @@ class GraphProbe:
         """By layer, the reach of single-step loops that are fed their own output."""
         found: dict[str, NDArray[np.float64]] = {}
         for path, module in self._fed_back.items():
-            chains = [[step.outputs for step in chain] for chain in chains_of(self._singles[path])]
+            chains = chains_of(self._singles[path])
             found |= single_step_reach(path, module, chains, gradients_of, roots, gradients)
         return found
 
@@ -259,6 +256,30 @@ class GraphProbe:
         """
         h, c = profiles[path], profiles.pop(f"{path}.state1".lstrip("."))
         profiles[path] = replace(h, grad_time_cell=None if self._fused else c.grad_time)
+
+
+def _nodes(calls: Sequence[Step]) -> dict[Node, Step]:
+    """Which call made what the caller's graph holds."""
+    return {out.grad_fn: call for call in calls for out in call.outputs if out.grad_fn is not None}
+
+
+def _changed(
+    calls: Sequence[Step], states: Sequence[Tensor], batch: int
+) -> tuple[Step | None, Tensor | None]:
+    """The call whose states were changed on the way to ``states``, and what begins anew with them.
+
+    A mask, a norm, fewer sequences: the graph leads back.
+    """
+    nodes = _nodes(calls)
+    previous = next(filter(None, (made_of(state, nodes, NEAR) for state in states)), None)
+    if previous is None:
+        return None, None
+    made = previous.outputs[-len(states) :]
+    slopes = [
+        slope_of(state, one) if state.requires_grad else None
+        for state, one in zip(states, made, strict=True)
+    ]
+    return previous, starts_anew(slopes, batch)
 
 
 def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:

@@ -37,6 +37,8 @@ class Layered:
     """``(B,)``: steps of each sequence in earlier calls."""
     place: Tensor
     """``(B,)``: the position whose single gradient travels as the seed of this direction."""
+    begun: Tensor
+    """``(B,)``: steps from the first call to where the sequence with that position began."""
     d: int
     """1 where it runs backwards."""
     exact: bool
@@ -75,10 +77,10 @@ class LayerTally:
         norms = [on_h[:, 0], on_h[:, 1 + d], _norm(one.h)]
         if total.c is not None:
             norms.append(_norm(total.c[:, 0]))
-        about = torch.stack([lengths, one.before, one.place])
+        about = torch.stack([lengths, one.before, one.place, one.begun])
         host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
         table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
-        length, start, at = host[table.size :].reshape(3, -1).astype(np.int64)
+        length, start, at, begun = host[table.size :].reshape(4, -1).astype(np.int64)
         t = np.arange(steps)[:, None]
         inside = t < length
         forward = np.where(inside, start + (length - 1 - t if d else t), -1)
@@ -86,10 +88,12 @@ class LayerTally:
         self.hidden.add(forward, table[2])
         if total.c is not None:
             self.cell.add(forward, table[3] * factor)
-        lag = np.where(inside & (at >= 0), at - (start + t), -1)
+        own = (at >= 0) & (start + t >= begun)
+        lag = np.where(inside & own, at - (start + t), -1)
         self.lags.add(lag, table[1])
         if call.prior:  # steps that were cut off: no gradient arrives there, exactly
-            lag = np.where(at >= 0, at + 1 + np.arange(call.prior)[:, None], -1)
+            cut = (at >= 0) & (begun == 0)
+            lag = np.where(cut, at + 1 + np.arange(call.prior)[:, None], -1)
             self.lags.add(lag, np.zeros(lag.shape))
         self.count_saturated(one.states, inside_of(lengths, steps))
 

@@ -61,6 +61,9 @@ class _Later:
     place: Tensor
     """``(B,)`` by direction: the steps from a sequence's beginning to its position ``t_b``; -1
     while it has no direct gradient."""
+    begun: Tensor
+    """``(B,)`` by direction: the steps from there to where the one that has that position began
+    anew; 0 while it has not."""
     carried: dict[int, tuple[Tensor | None, ...]]
     """By index of the state: the single position's gradient on the final ``h`` and ``c``."""
 
@@ -149,7 +152,8 @@ def _walk_chain(
         order = call.sequences.argsort()
         if index + 1 < len(chain):
             before[index + 1] = before[index] + call.lengths[order]
-    later = _Later(torch.full((directions, count), -1, device=device), {})
+    none = torch.full((directions, count), -1, device=device)
+    later = _Later(none, torch.zeros_like(none), {})
     for index in reversed(range(len(chain))):
         later = _walk_call(chain[index], number, before[index], later, reading, visit)
 
@@ -174,6 +178,7 @@ def _walk_call(
     )  # (D, B)
     here = torch.where(place >= 0, -1, here)  # a later call has the position
     place = torch.where(here >= 0, before + here, place)
+    begun = later.begun[:, mine]
 
     carried: dict[int, tuple[Tensor | None, ...]] = {}
     above: Tensor | None = None
@@ -193,20 +198,30 @@ def _walk_call(
                 g = g + (_flip(from_above, lengths) if d else from_above)
             total = reading(one.states, g, gc, lengths)
             carried[index] = tuple(
-                gradient[1:, order] if gradient is not None and attached else None
-                for gradient, attached in zip((total.h0, total.c0), call.attached, strict=True)
+                _back(gradient[1:], slope, index)[:, order]
+                if gradient is not None and attached
+                else None
+                for gradient, slope, attached in zip(
+                    (total.h0, total.c0), call.slopes, call.attached, strict=True
+                )
             )
             if number:
                 inputs.append(_flip(total.x(), lengths) if d else total.x())
             suffix = f"l{number}{'_reverse' if d else ''}"
-            visit(
-                Layered(call, suffix, one.states, one.h, total, chain, before, place[d], d, exact)
-            )
+            at = place[d], begun[d]
+            visit(Layered(call, suffix, one.states, one.h, total, chain, before, *at, d, exact))
         if number:
             above = inputs[0] if directions == 1 else inputs[0] + inputs[1]
             if masks:
                 above = above * masks[number - 1][:, None]
-    return _Later(place[:, order], carried)
+    if call.anew is not None:
+        begun = torch.where(call.anew & (place >= 0) & (begun == 0), before, begun)
+    return _Later(place[:, order], begun[:, order], carried)
+
+
+def _back(gradient: Tensor, slope: Tensor | None, index: int) -> Tensor:
+    """``(S, B, ·)`` on an initial state, on the final state that it was made from."""
+    return gradient if slope is None else gradient * slope[index]
 
 
 def _up(call: Call) -> tuple[list[list[_Pass]], list[Tensor], bool]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.probes._profile import Tally, relative
+from backsight.probes._stepped import Chain, begun_of
 
 __all__ = ["Gradient", "single_step_reach"]
 
@@ -24,7 +25,7 @@ Gradient = Callable[
 def single_step_reach(
     path: str,
     module: nn.RNNBase,
-    chains: Sequence[Sequence[Sequence[Tensor]]],
+    chains: Sequence[Chain],
     gradient_of: Gradient,
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
@@ -34,13 +35,14 @@ def single_step_reach(
     Args:
         path: the module's.
         module: of one direction.
-        chains: ``output``, ``h_n`` and, of an LSTM, ``c_n`` of each call, by sequence of calls.
+        chains: of steps whose outputs are ``output``, ``h_n`` and, of an LSTM, ``c_n``.
         gradient_of: ``autograd.grad`` that keeps the graph; None where there is no path.
         roots: what backward is about to be called on.
         gradients: with these gradients.
     """
     tallies = [Tally() for _ in range(module.num_layers)]
-    for chain in chains:
+    for calls in chains:
+        chain = [call.outputs for call in calls]
         flat = [state for step in chain for state in step]
         totals = dict(zip(map(id, flat), gradient_of(roots, flat, gradients), strict=True))
         count = _by_sequence(module, chain[0][0], 0).shape[0]
@@ -60,6 +62,7 @@ def single_step_reach(
                     seeds.append(torch.where(_mask(module, position == t, state, which), total, 0))
         back = dict(zip(map(id, flat), gradient_of(outputs, flat, seeds), strict=True))
         at = position.cpu().numpy()
+        begun = begun_of([[call.anew] for call in calls], at)
         for t, (output, h_n, *_) in enumerate(chain):
             direct, through = back[id(output)], back[id(h_n)]
             by_layer = _by_sequence(
@@ -70,7 +73,7 @@ def single_step_reach(
                 by_layer[:, -1] += _by_sequence(module, direct, 0)
             norms = torch.linalg.vector_norm(by_layer, dim=-1, dtype=torch.float64).cpu().numpy()
             for number, tally in enumerate(tallies):
-                tally.add(np.where(at >= 0, at - t, -1), norms[:, number])
+                tally.add(np.where((at >= 0) & (t >= begun), at - t, -1), norms[:, number])
     return {
         f"{path}.l{number}".lstrip("."): relative(tally) for number, tally in enumerate(tallies)
     }

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._tensors import SameTensor
+from backsight.probes._tensors import SameTensor, uneven
 
-__all__ = ["Chain", "Step", "chains_of", "lead_of", "profiles_of_steps", "stacks_of"]
+__all__ = ["Chain", "Step", "begun_of", "chains_of", "lead_of", "profiles_of_steps", "stacks_of"]
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
@@ -34,6 +34,8 @@ class Step:
     training: bool = True
     given: list[Tensor] = field(default_factory=list)
     """What it was called with, as far as a gradient goes on into it."""
+    anew: Tensor | None = None
+    """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
 
 
 Chain = list[Step]
@@ -69,13 +71,15 @@ def profiles_of_steps(
         if passed is None:
             continue
         totals, back, at = passed
+        begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
         for place, (time, lags, hidden) in enumerate(tallies):
             for t, step in enumerate(states):
                 norms = _norms(step[place].detach()).cpu().numpy()
                 where, none = np.full(len(norms), t), np.zeros(len(norms))
                 total, alone = totals.get((t, place)), back.get((t, place))
                 time.add(where, none if total is None else total.cpu().numpy() * factor)
-                lags.add(at[: len(norms)] - t, none if alone is None else alone.cpu().numpy())
+                lag = np.where(t >= begun, at - t, -1)[: len(norms)]
+                lags.add(lag, none if alone is None else alone.cpu().numpy())
                 hidden.add(where, norms)
     return {
         name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
@@ -144,6 +148,22 @@ class _Totals:
         return {t: found[t] for t in sorted(set(self.position.tolist()) - {-1})}
 
 
+def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(B,)``: where the sequence that has each position began; 0 where it never began anew.
+
+    Args:
+        anew: by step and by layer, ``Step.anew``: it does where no layer hands anything on.
+        at: positions ``(B,)``.
+    """
+    begun = np.zeros_like(at)
+    for t, layers in enumerate(anew):
+        told = [one for one in layers if one is not None]
+        if len(told) == len(layers):
+            rows = np.flatnonzero(torch.stack(told).all(0).cpu().numpy())
+            begun[rows] = np.where(at[rows] >= t, t, begun[rows])
+    return begun
+
+
 def chains_of(calls: Sequence[Step]) -> list[Chain]:
     """Calls sorted into those that hand their state on."""
     chains: list[Chain] = []
@@ -188,9 +208,7 @@ def _feeds(lower: Step, upper: Step) -> bool:
 
     Where a path in the graph is no answer: all steps may be stacked into one tensor in between.
     """
-    # Not all alike: a norm on the way takes what is common off.
-    seeds = [torch.linspace(1, 2, x.numel()).to(x).view_as(x) for x in upper.given]
-    found = gradients_of(upper.given, lower.outputs, seeds)
+    found = gradients_of(upper.given, lower.outputs, [uneven(x) for x in upper.given])
     return any(gradient is not None and bool((gradient != 0).any()) for gradient in found)
 
 

@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
-__all__ = ["SameTensor", "made_of", "tensors_in"]
+__all__ = ["SameTensor", "made_from", "made_of", "tensors_in", "uneven"]
 
 Found = TypeVar("Found")
 
@@ -46,22 +48,34 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
             yield from tensors_in(part)
 
 
-def made_of(tensor: Tensor, nodes: Mapping[int, Found], limit: int) -> Found | None:
-    """What is under the identity of a graph node that ``tensor`` was made from.
+def uneven(tensor: Tensor) -> Tensor:
+    """A gradient for ``tensor``, not all alike: a norm on the way takes what is common off."""
+    return torch.linspace(1, 2, tensor.numel()).to(tensor).view_as(tensor)
+
+
+def made_of(tensor: Tensor, nodes: Mapping[Node, Found], limit: int) -> Found | None:
+    """What is told of a graph node that ``tensor`` was made from.
 
     Args:
         tensor: where to begin.
-        nodes: by ``id`` of the node.
+        nodes: by node.
         limit: operations to look back through.
     """
-    waiting = deque([tensor.grad_fn])
-    seen: set[int] = set()
+    return next((nodes[node] for node, _ in made_from(tensor, limit) if node in nodes), None)
+
+
+def made_from(tensor: Tensor, limit: int) -> Iterator[tuple[Node, int]]:
+    """The operations that ``tensor`` was made by, nearest first, and which output of each it was.
+
+    Args:
+        tensor: where to begin.
+        limit: how many of them.
+    """
+    waiting = deque([(tensor.grad_fn, tensor.output_nr)])
+    seen: set[tuple[Node, int]] = set()  # themselves: an identity may be used again
     while waiting and len(seen) < limit:
-        node = waiting.popleft()
-        if node is None or id(node) in seen:
-            continue
-        if id(node) in nodes:
-            return nodes[id(node)]
-        seen.add(id(node))
-        waiting.extend(following for following, _ in node.next_functions)
-    return None
+        node, number = waiting.popleft()
+        if node is not None and (node, number) not in seen:
+            yield node, number
+            seen.add((node, number))
+            waiting.extend(node.next_functions)

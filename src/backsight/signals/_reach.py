@@ -101,7 +101,7 @@ def reach_words(reach: NDArray[np.floating]) -> str:
         }[reach_outcome(reach)]
     window = len(reach)
     if window == 1:
-        return "the window is a single step: there is no past to reach"
+        return "the window is a single step: the gradient was followed to no state before it"
     told = (
         f"the gradient is not halved within {_steps(window - 1)}"
         if half.censored

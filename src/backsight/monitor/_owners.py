@@ -1,0 +1,51 @@
+"""Which module holds which, as they are put together.
+
+An agent whose ``act`` calls its parts, a system that is asked for ``training_step``: the model of
+such a script is never called itself, and its parts would pass for models of their own.
+"""
+
+import weakref
+from collections.abc import Callable
+
+from torch import nn
+from torch.nn.modules.module import register_module_module_registration_hook
+
+__all__ = ["Owners"]
+
+
+class Owners:
+    """Remembers who was put into whom while it is open."""
+
+    def __init__(self) -> None:
+        self._of: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._handle = register_module_module_registration_hook(self._registered)
+
+    def whole(self, module: nn.Module, movers: Callable[[nn.Module], object]) -> nn.Module:
+        """The outermost one around ``module`` that has more weights and is moved by the same.
+
+        Args:
+            module: one that was called.
+            movers: what moves a module; where that differs, what holds it is no model but several.
+        """
+        whole, around = module, self._holder(module)
+        while around is not None and movers(around) == movers(module):
+            if len(list(around.parameters())) > len(list(whole.parameters())):
+                whole = around
+            around = self._holder(around)
+        return whole
+
+    def close(self) -> None:
+        """Leave PyTorch as it was."""
+        self._handle.remove()
+
+    def _registered(self, owner: nn.Module, _name: str, module: nn.Module | None) -> None:
+        if module is not None:
+            self._of.setdefault(module, weakref.ref(owner))
+
+    def _holder(self, module: nn.Module) -> nn.Module | None:
+        reference = self._of.get(module)
+        owner = reference() if reference else None
+        # It may have been taken out since.
+        return owner if owner is not None and module in owner.children() else None
