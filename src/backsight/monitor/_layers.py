@@ -177,7 +177,7 @@ class Layers:
                 maximum = torch.stack([call.maximum for call in calls]).amax()
             outbox.scalar(f"hidden_norm_mean/{name}", iteration, mean)
             outbox.scalar(f"hidden_norm_max/{name}", iteration, maximum)
-            by_step = calls[-1].profile
+            by_step = _by_step(calls)
             if by_step is not None:
                 outbox.profile(f"hidden_norm/{name}", iteration, by_step)
 
@@ -293,6 +293,14 @@ class Layers:
             mode: {path: calls for path, calls in ran.items() if self._has_time(path)}
             for mode, ran in self._extent.items()
         }
+
+
+def _by_step(calls: Sequence[HiddenNorms]) -> Tensor | None:
+    """``(T,)``: of calls that are single steps, all of them; else the last call's."""
+    each = [call.profile for call in calls if call.profile is not None]
+    if len(each) == len(calls) and all(len(one) == 1 for one in each):
+        return torch.cat(each)
+    return calls[-1].profile
 
 
 def _broken(hidden: Mapping[str, list[HiddenNorms]]) -> bool:
