@@ -16,9 +16,15 @@ Arrays = tuple[NDArray[np.float32], NDArray[Any]]
 
 
 @cache
+def library() -> Corpus:
+    """The standard library's sources."""
+    return read_corpus()
+
+
+@cache
 def corpus(part: int) -> Split:
-    """A million characters of the standard library's sources, in 10 parts."""
-    whole = read_corpus()
+    """A million characters of them, in 10 parts."""
+    whole = library()
     text = whole.text[part * 900_000 : part * 900_000 + 1_000_000]
     # The rarest characters are left to the unknown one: a smaller output layer.
     return split_text(Corpus(text, whole.origin), min_count=200)

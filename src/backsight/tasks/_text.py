@@ -1,7 +1,8 @@
 """Text as a sequence task: a corpus, its characters, and windows of contiguous streams."""
 
+import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _decode(path: Path) -> str:
 
 
 def _folder(path: Path) -> Corpus:
-    files = [f for f in _sorted_files(path, "*") if not _hidden(f.relative_to(path))]
+    files = [f for f in _sorted_files(path, _hidden) if not _hidden(f.name)]
     texts, passed_over = [], 0
     for file in files:
         try:
@@ -108,11 +109,11 @@ def _standard_library() -> Corpus:
     root = Path(sysconfig.get_path("stdlib"))
     left_out = {
         "test", "tests", "idle_test", "site-packages", "dist-packages", "encodings", "pydoc_data",
+        "__pycache__",
     }  # fmt: skip
     texts = []
-    for file in _sorted_files(root, "*.py"):
-        parts = file.relative_to(root).parts
-        if not left_out.intersection(parts) and "__pycache__" not in parts:
+    for file in _sorted_files(root, left_out.__contains__):
+        if file.suffix == ".py":
             try:
                 texts.append(_decode(file))
             except DataError:
@@ -123,20 +124,27 @@ def _standard_library() -> Corpus:
     return Corpus("\n".join(texts), f"{len(texts)} files of Python {version}'s standard library")
 
 
-def _sorted_files(root: Path, pattern: str) -> list[Path]:
-    """In an order that depends on the names alone, not on the disk."""
+def _sorted_files(root: Path, passed_over: Callable[[str], bool]) -> list[Path]:
+    """In an order that depends on the names alone, not on the disk.
+
+    Args:
+        root: the folder.
+        passed_over: whether to leave a folder of that name, and all under it, unread:
+            ``site-packages`` may hold a hundred thousand files.
+    """
     try:
-        next(root.iterdir(), None)  # rglob takes a folder it may not read for an empty one
-        return sorted(
-            (p for p in root.rglob(pattern) if p.is_file()),
-            key=lambda p: p.relative_to(root).as_posix(),
-        )
+        next(root.iterdir(), None)  # a walk takes a folder it may not read for an empty one
+        files = []
+        for folder, inner, names in os.walk(root):
+            inner[:] = [name for name in inner if not passed_over(name)]
+            files += [path for name in names if (path := Path(folder, name)).is_file()]
+        return sorted(files, key=lambda p: p.relative_to(root).as_posix())
     except OSError as error:
         raise DataError(f"{root} cannot be read: {error.strerror or error}") from error
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 class Vocabulary:
