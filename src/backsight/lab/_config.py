@@ -85,7 +85,7 @@ class Training:
     every: int = 25
     """Iterations between hidden-state profiles."""
     validate_every: Optional[int] = None
-    """Iterations between validations; by default a tenth of the iterations."""
+    """Iterations between validations; by default a tenth of the iterations, 100 at least."""
     checkpoint_every: Optional[int] = None
     """Iterations between checkpoints, from which --resume goes on; by default a tenth of the
     iterations. One is also made at the start and at the end. 0 makes none."""
@@ -156,7 +156,7 @@ class Training:
     @property
     def validation_interval(self) -> int:
         """Iterations between validations, in force."""
-        return self.validate_every or max(1, self.iterations // 10)
+        return self.validate_every or max(self.iterations // 10, min(self.iterations, 100))
 
     @property
     def checkpoint_interval(self) -> int:
