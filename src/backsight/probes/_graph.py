@@ -64,6 +64,8 @@ class GraphProbe:
         self._lstms: set[str] = set()
         self._fused = False
         self._singles: dict[str, list[Step]] = {}
+        self._made: dict[str, dict[Node, Step]] = {}
+        """By path, which single step made what the caller's graph holds."""
         self._fed_back: dict[str, nn.RNNBase] = {}
         self._inputs: dict[str, Tensor] = {}
         self._results: list[Tensor] = []
@@ -129,15 +131,18 @@ class GraphProbe:
         if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
             return
         given = [*tensors_in(inputs), *tensors_in(named)]
-        if given and made_of(given[0], _nodes(calls), FAR) is not None:
+        made = self._made.setdefault(path, {})
+        if given and made_of(given[0], made, FAR) is not None:
             self._fed_back[path] = module
-        links = (call for call in reversed(calls) if any(map(call.marks[0].is_in, given[1:])))
+        lately = reversed(calls[-TRIES:])
+        links = (call for call in lately if any(map(call.marks[0].is_in, given[1:])))
         previous, anew = next(links, None), None
         if previous is None:
             batch = 1 if output.dim() == 2 else output.shape[0 if module.batch_first else 1]
             previous, anew = _changed(calls[-TRIES:], given[1:], batch)
         marks = [SameTensor(finals[0])]
         calls.append(Step([output, *finals], previous, marks, module.training, anew=anew))
+        made |= _nodes(calls[-1:])
 
     def reaches(
         self, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
@@ -188,13 +193,14 @@ class GraphProbe:
     def forget(self) -> None:
         """Let every graph go."""
         self._steps, self._inputs, self._results = {}, {}, []
-        self._singles, self._fed_back = {}, {}
+        self._singles, self._made, self._fed_back = {}, {}, {}
 
     def _too_many(self, path: str, calls: list[Step], training: bool) -> bool:
         """Whether calls pile up for which no backward comes, as in a validation with gradients."""
         if len(calls) < 2 * self._usual.get(path, HELD):
             return False
         calls.clear()
+        self._made.pop(path, None)
         if training:
             self.armed = False
             self.forget()
