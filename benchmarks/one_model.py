@@ -8,7 +8,7 @@ model that has learned them answers sequences 25 times as long. The recipe is th
 ``temporal_order.py``: an orthogonal tanh RNN of 50 units, Adam at 1e-3, batches of 20,
 ``--guard safe,omega``, and an adaptive curriculum up to 200; and noise on the state at every step
 of training, so that it learns to rest in what it remembers. Once it answers 200 steps the rate
-falls to nothing, in 2,000 updates, and again from its beginning until it has learned all of them.
+falls to nothing, in 6,000 updates, and again from its beginning until it has learned all of them.
 ``--noise 0`` and ``--settle 0`` are without.
 """
 
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, ask, publish."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--updates", type=int, default=30_000, help="at most")
-    parser.add_argument("--settle", type=int, default=2000, help="updates in which the rate falls")
+    parser.add_argument("--updates", type=int, default=40_000, help="at most")
+    parser.add_argument("--settle", type=int, default=6000, help="updates in which the rate falls")
     parser.add_argument("--noise", type=float, default=RECIPE.noise)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args(arguments)
