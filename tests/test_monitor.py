@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from backsight.errors import SettingError
 from backsight.monitor import Monitor
-from backsight.probes import gradient_norm, hidden_norms
+from backsight.probes import Readers, gradient_norm, hidden_norms
 from backsight.signals import CATALOGUE, Recorder, Run, describe, family
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -303,10 +304,10 @@ def test_a_probe_that_fails_is_switched_off_and_training_goes_on(
         calls.append(1)
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr("backsight.monitor._layers.hidden_norms", broken)
+    monkeypatch.setattr(Readers, "states", broken)
     run = observed(Net(), run_path, count=5)
     assert len(calls) == 1
-    assert caplog.text.count("measuring hidden_norm failed and is switched off") == 1
+    assert caplog.text.count("measuring hidden state of rnn failed and is switched off") == 1
     assert len(run["loss"]) == len(run["grad_norm"]) == 5
     assert "hidden_norm_mean" not in run
 
@@ -336,14 +337,16 @@ def test_values_stay_on_the_device_until_they_are_collected(
 
     with Recorder(run_path) as recorder, Monitor(model, optimizer, recorder) as monitor:
         monitor._outbox._collected = math.inf  # never due
-        monkeypatch.setattr("backsight.probes._precision.on_host", lambda _: False)
+        for module in [m for name, m in sys.modules.items() if name.startswith("backsight.")]:
+            if hasattr(module, "on_host"):
+                monkeypatch.setattr(module, "on_host", lambda _: False)
         steps(model, optimizer, 1, monitor)  # sampled
         with monkeypatch.context() as patch:
             for name in ("item", "cpu", "numpy", "tolist", "__float__", "__bool__"):
                 patch.setattr(Tensor, name, forbidden)
             patch.setattr(nn.utils, "clip_grad_norm_", lambda *_: None)
             steps(model, torch.optim.SGD(model.parameters()), 2, monitor)
-        assert monitor._off == set()
+        assert monitor.switched_off == ()
     assert len(Run(run_path)["loss"]) == 3
 
 

@@ -105,3 +105,38 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
 def test_the_findings_page_is_what_the_rules_say() -> None:
     """``backsight explain --markdown > docs/findings.md`` renews it."""
     assert (ROOT / "docs/findings.md").read_text(encoding="utf-8") == findings_page()
+
+
+def test_the_measurement_of_ones_own_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example in docs/measurements.md, and its ten lines."""
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru, self.head = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            answers: torch.Tensor = self.head(self.gru(x)[0])
+            return answers
+
+    def train(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(2, 6, 3)).square().mean().backward()
+            optimizer.step()
+
+    page = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    body = example[example.index("class HeadRank") : example.index("with backsight")]
+    assert len(body.strip().splitlines()) <= 10
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    exec(example, {"torch": torch, "model": model, "optimizer": optimizer, "train": train})
+    ranks = Run("runs/ranked")["head_rank"]
+    assert len(ranks) == 1
+    assert 1 <= ranks[0] <= 2
+    assert f"{ranks[0]:.4f}"[:4] in capsys.readouterr().out

@@ -158,8 +158,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in ("_monitor", "_seen", "_sampling", "_outbox"):
-        monkeypatch.setattr(f"backsight.monitor.{module}.time", clock)
+    monkeypatch.setattr("backsight.monitor._monitor.time", clock)
     return clock
 
 

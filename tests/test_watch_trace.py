@@ -28,8 +28,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from backsight import watch
 from backsight.errors import RunError, SettingError
-from backsight.monitor._schedule import RARELY, Schedule
-from backsight.probes import GraphProbe, probe, replay
+from backsight.monitor.events import RARELY, Sampler
+from backsight.probes import GraphProbe, Readers, probe
 from backsight.signals import Run
 from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
 
@@ -204,7 +204,7 @@ def test_no_hook_is_left(kind: str, tmp_path: Path) -> None:
     assert {Run(tmp_path / name).status for name in ("with", "close")} == {"finished"}
 
 
-@pytest.mark.parametrize("probe", ["replay", "hidden_norms"])
+@pytest.mark.parametrize("probe", ["backward_ended", "states"])
 def test_a_probe_that_fails_is_switched_off(
     probe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,15 +222,14 @@ def test_a_probe_that_fails_is_switched_off(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr(f"backsight.monitor._layers.{probe}", broken)
+    monkeypatch.setattr(Readers, probe, broken)
     assert train(tmp_path / "run") == train(None)
     assert caplog.text.count("failed and is switched off") == 1
     run = Run(tmp_path / "run")
     for name in ("loss", "grad_norm", "lr", "seq_len", "weight_norm/head.bias"):
-        if name != "seq_len" or probe != "hidden_norms":
-            assert len(run[name]) == 5, name
-    assert ("reach" in run) == (probe != "replay")
-    assert ("hidden_norm_mean" in run) == (probe != "hidden_norms")
+        assert len(run[name]) == 5, name
+    assert ("reach" in run) == (probe != "backward_ended")
+    assert ("hidden_norm_mean" in run) == (probe != "states")
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -469,15 +468,15 @@ def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
 def test_samples_keep_to_their_budget(budget: float, cost: float) -> None:
     """Iterations of about a second: the share is kept, unless that were rarer than 1 in 1000."""
     random.seed(0)
-    schedule = Schedule("auto", budget)
+    sampler = Sampler("auto", budget)
     sampled, spent, passed, count = [], [], 0.0, 12_000
     for i in range(count):
-        if schedule.due(i):
+        if sampler.due(i):
             sampled.append(i)
             spent.append(cost * (10 if not sampled[1:] else random.uniform(0.7, 1.3)))
-            schedule.sampled(i, spent[-1])
+            sampler.sampled(i, spent[-1])
         seconds = random.uniform(0.5, 1.5)
-        schedule.passed(seconds)
+        sampler.passed(seconds)
         passed += seconds
     assert sampled[:2] == [0, 5]
     gaps = np.diff([*sampled, count])
@@ -494,12 +493,13 @@ def test_auto_keeps_to_its_budget(
     run_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replay that takes half a second, in iterations of a twentieth."""
+    read = Readers.backward_ended
 
     def slow(*args: Any, **named: Any) -> Any:
         clock.now += 0.5
-        return replay(*args, **named)
+        return read(*args, **named)
 
-    monkeypatch.setattr("backsight.monitor._layers.replay", slow)
+    monkeypatch.setattr(Readers, "backward_ended", slow)
     model = nn.GRU(1, 1)
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, budget=0.2):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backsight.errors import BacksightError
     from backsight.guard import AdaptiveLength, Guard, LinearLength, StepwiseLength
     from backsight.lab import Chars, resume, train
-    from backsight.monitor import Monitor, watch
+    from backsight.monitor import Measurement, Monitor, watch
     from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
     from backsight.signals import Recorder, Run
@@ -27,6 +27,7 @@ __all__ = [
     "GradientProfile",
     "Guard",
     "LinearLength",
+    "Measurement",
     "Monitor",
     "Recorder",
     "Run",
@@ -50,6 +51,7 @@ _imported = lazy(
         "GradientProfile": "backsight.probes",
         "Guard": "backsight.guard",
         "LinearLength": "backsight.guard",
+        "Measurement": "backsight.monitor",
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
         "Run": "backsight.signals",

@@ -64,13 +64,13 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"{options.run} exists already: choose another name for the run")
     name, execute = _prepare(words)
 
-    from backsight.monitor import LateRecorder, Nowhere, ProcessMonitor, is_first_process
+    from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor, is_first_process
     from backsight.signals import free_name
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
             return _finish(execute, lambda error: None)
-        other = ProcessMonitor(Nowhere(), guard=options.guard)
+        other = ProcessMonitor(NullRecorder(), guard=options.guard)
         return _finish(execute, lambda error: other.close())
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     config["run"] = str(options.run or free_name(Path("runs"), name))

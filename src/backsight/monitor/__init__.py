@@ -1,16 +1,36 @@
 """Observes a training loop: step events in, recorded signals out."""
 
-from backsight.monitor._judged import announce
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
 from backsight.monitor._monitor import Monitor
-from backsight.monitor._process import LateRecorder, ProcessMonitor
-from backsight.monitor._watch import Nowhere, is_first_process, watch
+from backsight.monitor._process import ProcessMonitor
+from backsight.monitor._watch import is_first_process, watch
+from backsight.monitor.measurements import (
+    EVERY_ITERATION,
+    MEASUREMENTS,
+    SAMPLED,
+    LayerFaults,
+    Measurement,
+    every_nth_sample,
+)
+from backsight.monitor.sinks import LateRecorder, NullRecorder, Sink, announce
 
 __all__ = [
+    "EVERY_ITERATION",
+    "MEASUREMENTS",
+    "SAMPLED",
+    "BackwardPass",
+    "Iteration",
     "LateRecorder",
+    "LayerCall",
+    "LayerFaults",
+    "Measurement",
     "Monitor",
-    "Nowhere",
+    "NullRecorder",
+    "OptimizerStep",
     "ProcessMonitor",
+    "Sink",
     "announce",
+    "every_nth_sample",
     "is_first_process",
     "watch",
 ]

@@ -1,119 +1,178 @@
-"""The iteration under way: what is known of it so far, and the scalars of every one."""
+"""The iteration under way, and what the events of a training step carry."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.monitor._backward import Gradients
-from backsight.monitor._outbox import Outbox
-from backsight.probes import GradientProfile, tensor_norms, total_norm
+from backsight.probes import GradientProfile, Readers
+from backsight.signals import family
 
-__all__ = ["Iteration"]
+__all__ = ["BackwardPass", "Gradients", "Iteration", "LayerCall", "OptimizerStep"]
+
+Gradients = tuple[Tensor | None, ...]
+
+Role = Literal["layer", "cell", "module", "input", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCall:
+    """One forward of a module that is observed."""
+
+    path: str
+    """Where the module is in its model; ``input:<path>`` of a named input."""
+    module: nn.Module
+    inputs: tuple[Any, ...]
+    named: Mapping[str, Any]
+    result: Any = None
+    """What it returned; None before it has run."""
+    role: Role = "layer"
+    """``layer``: recurrent, and runs whole sequences; ``cell``: recurrent, and runs one step;
+    ``module``: the user's own, which may be called once a step; ``input``: gives the embedded
+    input; ``model``: the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardPass:
+    """One backward pass: what it was called on."""
+
+    roots: tuple[Tensor, ...]
+    """Empty where a trainer that tells its events does not tell the loss."""
+    gradients: Gradients
+    """Those it was given, one a root; None stands for 1."""
+    scale: Tensor | None = None
+    """What the loss was multiplied by (AMP): to be divided out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerStep:
+    """One step of one optimizer."""
+
+    optimizer: Optimizer
+    number: int
+    """Tells optimizers of different parameters apart: 0, 1, …"""
+    parameters: Mapping[str, nn.Parameter]
+    """What it moves, by name."""
+    closure: bool
+    """Whether the gradients are computed inside the step: not known when it begins."""
+
+
+class _Outbox(Protocol):
+    def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None: ...
+
+    def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None: ...
+
+    def first_broken(self, value: Tensor) -> bool: ...
+
+
+class _Parameters(Protocol):
+    def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]: ...
+
+
+class _Ran(Protocol):
+    @property
+    def training(self) -> bool: ...
+
+    @property
+    def extent(self) -> tuple[int, int]: ...
 
 
 @dataclass(slots=True)
 class Iteration:
-    """One iteration, from its first forward until the next one shows itself."""
+    """One iteration, from its first forward until the next one shows itself.
 
-    sampling: bool
-    """Whether the gradient through time is measured in it."""
-    numbers: dict[str, float | Tensor] = field(default_factory=dict)
-    """Scalars by name: told, or read from the optimizers."""
+    Measurements read what is known of it, and record into it.
+    """
+
+    number: int
+    sample: int | None
+    """Which sample this is, from 0; None where the iteration is not sampled."""
+    layers: Mapping[str, nn.Module]
+    """Recurrent layers and cells by path."""
+    readers: Readers
+    """How they are read."""
     loss: Tensor | None = None
-    """As seen."""
-    computed: Tensor | None = None
-    """Gradient norms by parameter, before clipping."""
-    names: list[str] = field(default_factory=list)
-    """Of those parameters."""
-    applied: list[Tensor] = field(default_factory=list)
-    """Gradient norms as each optimizer read them."""
+    """``L``, a scalar on its device, unscaled; None until it is known."""
     scale: Tensor | None = None
-    """What the newest loss was multiplied by (AMP)."""
-    passes: int = 0
-    """Backward passes so far."""
-    passes_before: int = 0
-    """Those before the step under way."""
-    steppers: list[int] = field(default_factory=list)
-    """Identities of optimizers that have begun to step."""
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    """Which gradients there were, in which version, when the newest pass ended."""
-    passed: float | None = None
-    """When that was."""
-    shared: list[int] = field(default_factory=list)
-    """Other monitors that it brought gradients to."""
-    lent: bool = False
-    """Whether one of them has stepped on it."""
-    ended: float | None = None
-    """When the newest step ended: the iteration is over unless another optimizer steps."""
+    """What the newest loss was multiplied by (AMP); gradients on hidden states still are."""
     profiles: dict[str, GradientProfile] = field(default_factory=dict)
-    """The gradient through time, by layer."""
-    replayed: bool = False
+    """The gradient through time by layer, in sampled iterations, as it becomes known."""
+    states_broken: bool = False
+    """Whether a hidden state is not finite, as far as that is known without waiting for it."""
+    told: dict[str, float | Tensor] = field(default_factory=dict)
+    """Numbers of the caller's own: they take the place of what was measured."""
+    steps: int | None = None
+    """Steps unrolled, where a trainer tells them."""
+    elements: int | None = None
+    """Sequence elements learned from, over all processes, where a trainer tells them."""
+    seconds: float = 0.0
+    """How long it took; known when it ends."""
     spent: float = 0.0
-    """Seconds that sampling took."""
+    """Seconds that sampling took in it."""
+    numbers: dict[str, float | Tensor] = field(default_factory=dict)
+    """Scalars that were recorded."""
+    declared: Collection[str] = ()
+    """Families of signals that whoever is fed now may record."""
+    _outbox: _Outbox = field(kw_only=True)
+    _parameters: _Parameters = field(kw_only=True)
+    _ran: _Ran = field(kw_only=True)
 
-    def add_loss(self, loss: Tensor | None) -> None:
-        """Losses of several backward passes add up, as their gradients do."""
-        if loss is not None:
-            loss = loss.detach()
-            loss = loss.clone() if loss.dim() == 0 else loss.sum()
-            self.loss = loss if self.loss is None else self.loss + loss
+    @property
+    def sampled(self) -> bool:
+        """Whether the gradient through time is measured in it."""
+        return self.sample is not None
 
-    def see_loss(
-        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
-    ) -> None:
-        """``L`` is what the roots and the gradients they were given make."""
-        for root, gradient in zip(roots, gradients, strict=True):
-            root = root.detach()
-            whole = root if gradient is None else root * gradient.detach()
-            self.add_loss(whole if scale is None else whole / scale.to(whole.device))
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What the optimizers move, by name."""
+        return self._parameters.of()
 
-    def measure_gradient(
-        self, parameters: Mapping[str, nn.Parameter], scale: Tensor | None = None
-    ) -> None:
-        """Norms of the gradients as they are now, ``scale`` divided out."""
-        named = {n: p.grad for n, p in parameters.items() if p.grad is not None}
-        if named:
-            norms = tensor_norms(list(named.values()))
-            self.computed = norms if scale is None else norms / scale.to(norms.device)
-            self.names = list(named)
+    @property
+    def training(self) -> bool:
+        """Whether any layer ran in training mode: what ran in eval mode was a validation then."""
+        return self._ran.training
 
-    def measure_applied(self, optimizer: Optimizer, parameters: Mapping[str, nn.Parameter]) -> None:
-        """Norms of the gradients as ``optimizer`` is about to read them."""
-        gradients = [p.grad for p in parameters.values() if p.grad is not None]
-        if gradients:
-            norms = tensor_norms(gradients)
-            scale = getattr(optimizer, "grad_scale", None)  # a fused optimizer divides by itself
-            self.applied.append(norms if scale is None else norms / scale)
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Steps unrolled, and sequence elements processed, as told or as seen so far."""
+        steps, elements = self._ran.extent
+        return (
+            steps if self.steps is None else self.steps,
+            elements if self.elements is None else self.elements,
+        )
 
-    def read_settings(self, optimizer: Optimizer, number: int) -> None:
-        """Learning rate and momentum of the first group; ``number`` tells optimizers apart."""
-        group = optimizer.param_groups[0]
-        which = f"/{number + 1}" if number else ""
-        momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
-        for name, value in ((f"lr{which}", group["lr"]), (f"momentum{which}", momentum)):
-            # A schedule writes the next rate into the same tensor.
-            self.numbers[name] = value.clone() if isinstance(value, Tensor) else value
+    def record(self, name: str, value: float | Tensor) -> None:
+        """One number; a tensor of one element stays on its device until it is collected.
 
-    def record(self, iteration: int, outbox: Outbox) -> None:
-        """Hand over what there is."""
-        if self.loss is not None:
-            self.numbers.setdefault("loss", self.loss)
-        if self.computed is not None:
-            total = self.numbers["grad_norm"] = total_norm(self.computed)
-            if self.sampling or outbox.first_broken(total):  # which of them was it?
-                members = [f"grad_norm/{name}" for name in self.names]
-                outbox.scalars(members, iteration, self.computed)
-        if self.applied:
-            several = len(self.applied) > 1
-            applied = torch.cat(self.applied) if several else self.applied[0]
-            self.numbers["grad_norm_applied"] = total_norm(applied)
-        here: dict[str, float] = {}
-        for name, value in self.numbers.items():
-            if isinstance(value, Tensor):
-                outbox.scalar(name, iteration, value)
-            else:
-                here[name] = float(value)
-        outbox.here(iteration, here)
+        Raises:
+            ValueError: the signal is not among those that the measurement declares, or the tensor
+                has another number of elements.
+        """
+        self._check(name)
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise ValueError(f"record({name!r}, …) takes one number, not {tuple(value.shape)}")
+        self.numbers[name] = value.detach() if isinstance(value, Tensor) else float(value)
+
+    def record_each(self, names: Sequence[str], values: Tensor) -> None:
+        """``(n,)`` values, a signal each, in one tensor on their device."""
+        for name in names:
+            self._check(name)
+        self._outbox.scalars(names, self.number, values)
+
+    def record_profile(self, name: str, row: Tensor | NDArray[np.float64]) -> None:
+        """A row ``(width,)``: one number a time step or a lag."""
+        self._check(name)
+        self._outbox.profile(name, self.number, row)
+
+    def first_broken(self, value: Tensor) -> bool:
+        """Whether ``value`` is the run's first that is not finite, as far as it is at hand."""
+        return self._outbox.first_broken(value)
+
+    def _check(self, name: str) -> None:
+        if family(name) not in self.declared:
+            known = ", ".join(self.declared)
+            raise ValueError(f"{name!r} is recorded, and the declared signals are {known}")

@@ -7,12 +7,14 @@ An iteration is what one step of the optimizer makes of its gradients::
     optimizer.step()                 seen by optimizer hooks: gradients as applied
     the iteration has ended
 
-In a loop of the user's own (``automatic``) all of it is seen: ``_seen``. A trainer that knows
+In a loop of the user's own (``automatic``) all of it is seen (``events``). A trainer that knows
 better (the loss over all processes, when validation runs) tells ``backward_ended`` and
-``iteration_ended`` itself.
+``iteration_ended`` itself. Each event is fed to the measurements that need it (``measurements``);
+what they record goes through the judge to the recorder (``sinks``).
 
-Observing never changes the run: hooks only read and draw no random numbers. An error in a probe
-is logged once, switches that probe off, and training goes on.
+Observing never changes the run: hooks only read and draw no random numbers. An error in a
+measurement is logged once, switches that measurement off (for the layer that it is about), and
+training goes on.
 """
 
 import logging
@@ -28,20 +30,18 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from backsight.diagnosis import Context, Facts, Finding, context_probe
-from backsight.guard import Guard
-from backsight.monitor._acts import Guarded
-from backsight.monitor._backward import Gradients, listen
-from backsight.monitor._iteration import Iteration
-from backsight.monitor._judged import Judged, Tell, announce
-from backsight.monitor._layers import Layers
-from backsight.monitor._outbox import Outbox, Sink
-from backsight.monitor._sampling import Parameters, Spectra, record_profiles
-from backsight.monitor._schedule import Every, Schedule
+from backsight.guard import Act, Guard
+from backsight.monitor._faults import Faults
+from backsight.monitor._guard_link import GuardLink, Streaks
+from backsight.monitor._iteration import BackwardPass
+from backsight.monitor._observation import Observation
 from backsight.monitor._settings import check_settings
-from backsight.probes import what_was_found
+from backsight.monitor.events import Every, Sampler
+from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.sinks import JudgingSink, Outbox, Sink, Tell, announce
+from backsight.probes import Readers, what_was_found
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -52,7 +52,7 @@ LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
 
 
-class Monitor(Guarded):
+class Monitor:
     """Observes a model and its optimizer, and records what it sees.
 
     Args:
@@ -72,7 +72,9 @@ class Monitor(Guarded):
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
+        measurements: the caller's own, beside Backsight's.
         tell: hears of each finding once; the log by default.
+        clock: seconds, for the budget and for tokens a second; ``time.perf_counter`` by default.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -94,29 +96,36 @@ class Monitor(Guarded):
         label: str = "",
         facts: Facts | None = None,
         guard: Guard | None = None,
+        measurements: Iterable[Measurement] = (),
         tell: Tell = announce,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
-        super().__init__()
-        self.iteration = self._first = iteration
-        self.thread: int | None = None
-        """Where it trains: backward passes of other threads are not its own."""
-        self._schedule = Schedule(every, budget)
-        self._judged = Judged(recorder, tell)
-        self._judged.know(facts or Facts())
-        self._outbox = Outbox(self._judged, label)
-        self._parameters = Parameters()
-        self._spectra = Spectra()
-        self._layers = Layers(
-            self._observing, self._try, self._timed, sequences=sequences, batch_first=batch_first
+        measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
+        self._clock = clock or time.perf_counter
+        self._faults = Faults()
+        self._judging = JudgingSink(recorder, tell)
+        self._judging.know(facts or Facts())
+        self._outbox = Outbox(self._judging, label, self._clock)
+        self._observed = Observation(
+            measured,
+            self._outbox,
+            Sampler(every, budget),
+            Readers(sequences=sequences, batch_first=batch_first),
+            self._faults,
+            batch_first=batch_first,
+            iteration=iteration,
+            automatic=automatic,
+            clock=self._clock,
+            declined=self._step_declined,
+            recorded=self._iteration_recorded,
         )
+        self._first = iteration
+        self._link: GuardLink | None = None
+        self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
-        self._automatic = automatic
-        self._off: set[str] = set()
         self._aside = 0
-        self._closed = self._in_step = False
-        self._before: list[tuple[int, int]] = []
-        self._handles: list[RemovableHandle] = []
+        self._closed = False
         if model is not None:
             self.adopt("", model)
             if inputs is not None:
@@ -125,9 +134,13 @@ class Monitor(Guarded):
             self.add(one)
         if guard is not None:
             self.protect(guard)
-        self._leave = listen(self)
-        self._clock = time.perf_counter()
-        self._begin()
+
+    # -- what is known of it ---------------------------------------------------------------
+
+    @property
+    def iteration(self) -> int:
+        """The number of the iteration under way."""
+        return self._observed.iteration
 
     @property
     def latest(self) -> dict[str, float]:
@@ -138,49 +151,33 @@ class Monitor(Guarded):
     def horizon(self) -> float | None:
         """Steps back that the gradient reached in this iteration, in the layer where it reached
         furthest; None where that is not measured."""
-        far = [profile.horizon for profile in self._now.profiles.values()]
+        far = [profile.horizon for profile in self._observed.now.profiles.values()]
         return max((float(lag.steps) for lag in far if lag is not None), default=None)
 
     @property
     def found_time(self) -> bool:
         """Whether anything with a time axis has run."""
-        return self._layers.seen
+        return self._observed.forwards.seen
 
     @property
     def found(self) -> tuple[Finding, ...]:
         """Findings so far that last, the gravest first."""
-        return self._judged.found
+        return self._judging.found
 
-    def add(self, optimizer: Optimizer) -> None:
-        """Observe the steps of one more optimizer."""
-        self._parameters.add(optimizer)
-        self._hook(optimizer)
+    @property
+    def switched_off(self) -> tuple[tuple[str, str], ...]:
+        """Measurements that have failed, each with the layer that it failed for ("" for all)."""
+        return self._observed.measurements.switched_off
 
     @property
     def optimizers(self) -> list[Optimizer]:
         """Whose steps are observed."""
-        return self._parameters.optimizers()
+        return self._observed.parameters.optimizers()
 
-    def moves(self, model: nn.Module) -> bool:
-        """Whether any parameter of ``model`` is one that is observed."""
-        mine = {id(parameter) for parameter in self._parameters.of().values()}
-        return any(id(parameter) in mine for parameter in model.parameters())
-
-    def adopt(self, name: str, model: nn.Module) -> None:
-        """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
-        for path, module in model.named_modules():
-            self._layers.watch(".".join(filter(None, (name, path))), module)
-        self._parameters.name(name, model)
-
-    def adopt_input(self, path: str, model: nn.Module) -> None:
-        """Take the reach of ``model`` on what its module ``path`` gives."""
-        self._layers.watch_input(path, model.get_submodule(path), model)
-
-    def join(self, other: "Monitor") -> None:
-        """Take over what another monitor observes, which has recorded nothing yet."""
-        other.close()
-        for optimizer in other._parameters.optimizers():
-            self.add(optimizer)
+    @property
+    def guard(self) -> Guard | None:
+        """Whose acts are recorded."""
+        return None if self._link is None else self._link.guard
 
     @property
     def label(self) -> str:
@@ -192,10 +189,53 @@ class Monitor(Guarded):
         """To be told before anything is recorded."""
         self._outbox.label = label
 
+    # -- what it observes ------------------------------------------------------------------
+
+    def add(self, optimizer: Optimizer) -> None:
+        """Observe the steps of one more optimizer."""
+        self._observed.add(optimizer)
+
+    def moves(self, model: nn.Module) -> bool:
+        """Whether any parameter of ``model`` is one that is observed."""
+        mine = {id(parameter) for parameter in self._observed.parameters.of().values()}
+        return any(id(parameter) in mine for parameter in model.parameters())
+
+    def adopt(self, name: str, model: nn.Module) -> None:
+        """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
+        self._observed.adopt(name, model)
+
+    def adopt_input(self, path: str, model: nn.Module) -> None:
+        """Take the reach of ``model`` on what its module ``path`` gives."""
+        self._observed.forwards.watch_input(path, model.get_submodule(path), model)
+
+    def join(self, other: "Monitor") -> None:
+        """Take over what another monitor observes, which has recorded nothing yet."""
+        other.close()
+        for optimizer in other.optimizers:
+            self.add(optimizer)
+
+    def protect(self, guard: Guard) -> None:
+        """Record what ``guard`` does, and tell it the loss; it is not kept alive."""
+        if self._link is not None:
+            self._link.close()
+        mine = weakref.ref(self)  # a guard may outlive its monitor
+
+        def loss_of() -> Tensor | None:
+            monitor = mine()
+            return None if monitor is None else monitor._observed.now.loss
+
+        def tell(act: Act) -> None:
+            monitor = mine()
+            if monitor is not None:
+                monitor._acted(act)
+
+        self._link = GuardLink(guard, loss_of, tell)
+        self._observed.hook_again()  # what is recorded as applied is what the guard has left
+
     def recall(self, run: Run) -> None:
         """Take up what an earlier process recorded of the same training, up to this iteration."""
-        self._try("findings", self._judged.recall, run)
-        self._try("acts", self._recall_acts, run)
+        self._faults.isolate("findings", self._judging.recall, run)
+        self._faults.isolate("acts", self._streaks.recall, run)
         if "grad_norm" in run and not np.isfinite(run["grad_norm"]).all():
             self._outbox.first_broken(torch.tensor(math.nan))  # seen, and its members recorded
 
@@ -209,9 +249,8 @@ class Monitor(Guarded):
         Args:
             loss: the scalar backward was called on, unscaled; None where it is not known.
         """
-        self._try("loss", self._now.add_loss, loss)
-        self._try("grad_norm", self._now.measure_gradient, self._parameters.of())
-        self._timed("reach", self._replay)
+        roots = () if loss is None else (loss,)
+        self._observed.backward_ended(BackwardPass(roots, (None,) * len(roots)))
 
     def iteration_ended(
         self, *, seq_len: int | None = None, tokens: int | None = None, at: float | None = None
@@ -221,31 +260,9 @@ class Monitor(Guarded):
         Args:
             seq_len: steps unrolled in this iteration; as seen by default.
             tokens: sequence elements learned from, over all processes; as seen by default.
-            at: when, on the clock of ``time.perf_counter``; now by default.
+            at: when, on the monitor's clock; now by default.
         """
-        at = time.perf_counter() if at is None else at
-        seconds = max(at - self._clock, 1e-9)
-        steps, elements = self._layers.extent
-        self._try("hidden_norm", self._layers.seal, self.iteration, self._outbox)
-        steps = steps if seq_len is None else seq_len
-        elements = elements if tokens is None else tokens
-        if steps:
-            self._now.numbers["seq_len"] = float(steps)
-        if elements:
-            self._now.numbers["tokens_per_second"] = elements / seconds
-        self._try("scalars", self._now.record, self.iteration, self._outbox)
-        shown = self._layers.ever_shown
-        self._try("reach", record_profiles, self._now.profiles, self.iteration, self._outbox, shown)
-        if self._now.sampling:
-            self._try("spectral_radius", self._spectra.record, self._layers.recurrent,
-                      self.iteration, self._outbox)  # fmt: skip
-            self._schedule.sampled(self.iteration, self._now.spent)
-        self._schedule.passed(seconds - self._now.spent)
-        self.iteration += 1
-        self._clock = at
-        if self._outbox.due:
-            self.collect()
-        self._begin()
+        self._observed.iteration_ended(at=at, steps=seq_len, elements=tokens)
 
     def log(self, **values: float | Tensor) -> None:
         """Record numbers of the caller's own; a tensor's value is not waited for.
@@ -256,10 +273,9 @@ class Monitor(Guarded):
             try:
                 told = value.detach().sum().clone() if isinstance(value, Tensor) else float(value)
             except (TypeError, ValueError, RuntimeError) as error:
-                if name not in self._off:
-                    self._failed(name, error)
+                self._faults.tell(name, error)
             else:
-                self._now.numbers[name] = told
+                self._observed.now.told[name] = told
 
     def context(
         self, evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[int]
@@ -286,38 +302,34 @@ class Monitor(Guarded):
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Validation, sampling: inside, nothing is observed and the clock stands still."""
-        began = time.perf_counter()
+        began = self._clock()
         self._aside += 1
+        self._observed.detector.paused = True
         try:
             yield
         finally:
             self._aside -= 1
             if not self._aside:
-                self._clock += time.perf_counter() - began
+                self._observed.detector.paused = False
+                self._observed.stand_still(self._clock() - began)
 
     def collect(self) -> None:
         """Bring measured values to the host, in one copy a dtype and device, record and judge
         them."""
-        self._try("collect", self._outbox.collect)
-        self._try("findings", self._judged.settle, self.iteration)
+        self._faults.isolate("collect", self._outbox.collect)
+        self._faults.isolate("findings", self._judging.settle, self.iteration)
 
     def close(self) -> None:
         """Record what is left and take every hook off. A second call does nothing."""
-        self._leave()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        passed = self._now.passes and not self._now.lent
-        if self._automatic and (passed or self._now.ended is not None):
-            self.iteration_ended(at=self._now.ended)
-        self._automatic = False
-        self._layers.close()
+        self._observed.close()
         self.collect()
         if not self._closed:
             self._closed = True
-            self._let_go()
-            self._try("findings", self._judged.settle, self.iteration + 1)
-            self._try("findings", self._judged.end, max(0, self.iteration - 1))
+            if self._link is not None:
+                self._link.close()
+                self._link = None
+            self._faults.isolate("findings", self._judging.settle, self.iteration + 1)
+            self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:
         return self
@@ -327,50 +339,24 @@ class Monitor(Guarded):
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        """A new iteration."""
-        self._now = Iteration(self._schedule.due(self.iteration))
-        self._layers.sample(self._now.sampling)
-        self._parameters.forget()
-        if (
-            self.iteration - self._first == LOOKED
-            and not self._layers.seen
-            and self._model is not None
-        ):
+    def _iteration_recorded(self) -> None:
+        if self._outbox.due:
+            self.collect()
+        looked = self.iteration - self._first == LOOKED
+        if looked and not self.found_time and self._model is not None:
             model = self._model()
             if model is not None:
                 _log.warning("backsight: %s", what_was_found(model))
 
-    def _measure_graph(
-        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
-    ) -> None:
-        self._now.profiles |= self._layers.before_backward(roots, gradients, scale)
+    def _step_declined(self, optimizer: Optimizer) -> None:
+        if self._link is not None:
+            self._link.declined(optimizer)
 
-    def _replay(self) -> None:
-        """The first pass of a sampled iteration that reaches a layer is the one measured."""
-        if not self._now.sampling or self._now.replayed:
-            return
-        profiles = self._layers.after_backward(self._now.scale)
-        if profiles:
-            self._now.replayed = True
-            self._now.profiles |= profiles
-
-    def _timed(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
-        """Only of sampled iterations: what it costs belongs to the sample."""
-        began = time.perf_counter()
-        self._try(probe, action, *arguments)
-        if self._now.sampling:
-            self._now.spent += time.perf_counter() - began
-
-    def _try(self, probe: str, action: Callable[..., None], *arguments: Any) -> None:
-        """Run a measurement so that its failure costs the measurement, not the training."""
-        if probe in self._off:
-            return
-        try:
-            action(*arguments)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._failed(probe, error)
-
-    def _failed(self, probe: str, error: Exception) -> None:
-        self._off.add(probe)
-        _log.warning("backsight: measuring %s failed and is switched off: %r", probe, error)
+    def _acted(self, act: Act) -> None:
+        """The guard has done something about the step under way."""
+        numbers = self._observed.now.numbers
+        numbers[f"act_before/{act.policy}"] = act.before
+        numbers[f"act_after/{act.policy}"] = act.after
+        if self._streaks.is_event(act, self.iteration):
+            body: dict[str, Any] = act.as_dict() | {"model": self._outbox.label}
+            self._faults.isolate("acts", self._judging.event, "act", self.iteration, body)

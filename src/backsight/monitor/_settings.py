@@ -3,7 +3,7 @@
 from torch import nn
 
 from backsight.errors import SettingError
-from backsight.monitor._schedule import Every, Schedule
+from backsight.monitor.events import Every, Sampler
 from backsight.probes import check_input
 
 __all__ = ["check_settings"]
@@ -13,7 +13,7 @@ def check_settings(
     model: nn.Module | None, every: Every, budget: float, sequences: int | None, inputs: str | None
 ) -> None:
     """Raise a SettingError for the first setting that makes no sense."""
-    Schedule(every, budget)
+    Sampler(every, budget)
     if sequences is not None and not (isinstance(sequences, int) and sequences >= 1):
         raise SettingError(f"sequences must be at least 1, not {sequences!r}")
     if model is not None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -16,13 +15,14 @@ from backsight.diagnosis import facts_from
 from backsight.errors import SettingError
 from backsight.guard import Guard
 from backsight.monitor._monitor import Monitor
-from backsight.monitor._schedule import Every
 from backsight.monitor._settings import check_settings
+from backsight.monitor.events import Every
+from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.sinks import NullRecorder
 from backsight.signals import Recorder, Run, free_name
 
 __all__ = [
     "NEVER",
-    "Nowhere",
     "Watching",
     "describe_models",
     "is_first_process",
@@ -91,6 +91,7 @@ def watch(
     lag: int | None = None,
     baseline: float | None = None,
     guard: Guard | None = None,
+    measurements: Iterable[Measurement] = (),
 ) -> Watching:
     """Observe a training loop of your own, in which nothing changes.
 
@@ -118,6 +119,8 @@ def watch(
         guard: one that acts on this training: what it does is recorded, and it hears the loss,
             so that ``optimizer.step()`` does as well as ``guard.step(loss)``. It stays when the
             watching ends.
+        measurements: of your own, beside Backsight's: objects of subclasses of
+            :class:`backsight.Measurement`.
 
     Returns:
         the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.aside()`` around a
@@ -137,13 +140,15 @@ def watch(
             raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")
     plain = unwrapped(model)
     check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
+    ours = [kind() for kind in MEASUREMENTS]
+    own = check_measurements(ours, measurements)[len(ours) :]
     if guard is not None and not isinstance(guard, Guard):
         raise SettingError(f"guard must be a backsight.Guard, not {guard!r:.80}")
     if not is_first_process():
         # Only for a guard's sake, which must hear here what it hears in the first process.
         mine = [] if guard is None else optimizers
         return Watching(
-            None, None, mine, Nowhere(), every=NEVER, automatic=bool(mine), guard=guard,
+            None, None, mine, NullRecorder(), every=NEVER, automatic=bool(mine), guard=guard,
             tell=lambda finding: None,
         )  # fmt: skip
     path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
@@ -171,6 +176,7 @@ def watch(
         automatic=True,
         facts=facts_from(settings["facts"]),
         guard=guard,
+        measurements=own,
     )
 
 
@@ -206,19 +212,3 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
         }
         for name, model in models.items()
     }
-
-
-class Nowhere:
-    """A recorder that keeps nothing."""
-
-    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
-        """Nothing."""
-
-    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
-        """Nothing."""
-
-    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
-        """Nothing."""
-
-    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
-        """Nothing."""

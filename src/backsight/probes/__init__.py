@@ -20,6 +20,7 @@ from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
 from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
+from backsight.probes._readers import Readers, Readings
 from backsight.probes._replay import Reading, by_recurrence_seeds, replay, walk, with_reaches
 from backsight.probes._tensors import tensors_in
 from backsight.signals import Lag
@@ -35,7 +36,9 @@ __all__ = [
     "InputSpread",
     "Lag",
     "Layered",
+    "Readers",
     "Reading",
+    "Readings",
     "Updates",
     "by_probe_input",
     "by_recurrence_seeds",

@@ -1,11 +1,11 @@
-"""When to sample: every so many iterations, or as often as a budget of time allows."""
+"""Which iterations are sampled: every so many, or as often as a budget of time allows."""
 
 import math
 from typing import Literal
 
 from backsight.errors import SettingError
 
-__all__ = ["Every", "Schedule"]
+__all__ = ["Every", "Sampler"]
 
 Every = int | Literal["auto"]
 
@@ -20,7 +20,7 @@ MEMORY = 0.2
 """Weight of the newest cost in the running estimate."""
 
 
-class Schedule:
+class Sampler:
     """Decides which iterations are sampled.
 
     With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
@@ -56,6 +56,10 @@ class Schedule:
         if self._taken == 0 or since >= RARELY:
             return True
         return since >= SECOND if self._taken == 1 else self._earned >= self.cost
+
+    def number(self, iteration: int) -> int:
+        """Which sample ``iteration`` is, from 0; a run that is resumed counts on."""
+        return iteration // self._every if isinstance(self._every, int) else self._taken
 
     def sampled(self, iteration: int, seconds: float) -> None:
         """``iteration`` was sampled, which took so long."""

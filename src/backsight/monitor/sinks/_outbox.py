@@ -5,8 +5,7 @@ step of a training loop waits for a value.
 """
 
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from backsight.probes import _precision
+from backsight.probes import on_host
 from backsight.signals import family
 from backsight.signals import member as member_of
 
@@ -60,9 +59,11 @@ class Outbox:
         sink: where they go.
         label: put into every name, where several monitors share a run: ``loss/label``,
             ``reach/label.rnn.l0``.
+        clock: seconds, for the pace of the copies.
     """
 
-    def __init__(self, sink: Sink, label: str = "") -> None:
+    def __init__(self, sink: Sink, label: str, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self.latest: dict[str, float] = {}
         """The newest value of each scalar that has reached the host."""
         self._sink = sink
@@ -70,18 +71,18 @@ class Outbox:
         self._waiting: list[_Waiting] = []
         self._ready: dict[str, float] = {}
         self._broke = False
-        self._collected = time.perf_counter()
+        self._collected = self._clock()
 
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
         """Keep a value where it is, free of its graph and safe from being overwritten."""
-        if _precision.on_host(value):
+        if on_host(value):
             self._ready[name] = value.item()
         else:
             self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
 
     def first_broken(self, value: Tensor) -> bool:
         """Whether ``value`` is the first to be not finite, as far as that is at hand."""
-        if self._broke or not _precision.on_host(value) or math.isfinite(value.item()):
+        if self._broke or not on_host(value) or math.isfinite(value.item()):
             return False
         self._broke = True
         return True
@@ -120,12 +121,12 @@ class Outbox:
     @property
     def due(self) -> bool:
         """Whether it is time to collect."""
-        waits = time.perf_counter() - self._collected > COLLECT_EVERY
+        waits = self._clock() - self._collected > COLLECT_EVERY
         return waits or len(self._waiting) > COLLECT_AT_MOST
 
     def collect(self) -> None:
         """Bring everything to the host and record it."""
-        self._collected = time.perf_counter()
+        self._collected = self._clock()
         waiting, self._waiting = self._waiting, []
         kinds: dict[tuple[torch.dtype, torch.device], list[_Waiting]] = {}
         for item in waiting:

@@ -18,11 +18,10 @@ from torch import Tensor
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from backsight.monitor._iteration import Gradients
 from backsight.probes import retained, tensors_in
 
-__all__ = ["Gradients", "Listener", "in_backward", "listen", "tell_step"]
-
-Gradients = tuple[Tensor | None, ...]
+__all__ = ["Listener", "in_backward", "listen", "tell_step"]
 
 
 class Listener(Protocol):

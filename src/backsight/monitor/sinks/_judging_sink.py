@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backsight.diagnosis import Facts, Finding, Judge, recorded
-from backsight.monitor._outbox import Sink
+from backsight.monitor.sinks._outbox import Sink
 from backsight.signals import Run, family
 
-__all__ = ["Judged", "Tell", "announce"]
+__all__ = ["JudgingSink", "Tell", "announce"]
 
 _log = logging.getLogger("backsight")
 
@@ -24,7 +24,7 @@ def announce(finding: Finding) -> None:
         _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.words)
 
 
-class Judged:
+class JudgingSink:
     """Passes everything on.
 
     A finding is an event in the run from its first sign on; at the end there is one with all of

@@ -1,0 +1,202 @@
+"""One training as it is observed: the iteration under way, fed to the measurements.
+
+Events come from PyTorch (``events``) or from a trainer that tells them. What the measurements
+record in an iteration is handed over when it ends, and the next one begins.
+"""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from backsight.monitor._faults import Faults
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
+from backsight.monitor.measurements import Measurement, MeasurementSet
+from backsight.monitor.sinks import Outbox
+from backsight.probes import Readers
+
+__all__ = ["Observation"]
+
+
+class Observation:
+    """Models and optimizers that train together.
+
+    Args:
+        measurements: what is measured.
+        outbox: where it goes.
+        sampler: which iterations are sampled.
+        readers: how layers are read.
+        faults: what has failed.
+        batch_first: the layout of a named input.
+        iteration: the number of the first iteration.
+        automatic: whether backward passes and iterations are seen rather than told.
+        clock: seconds.
+        declined: called with an optimizer that a gradient scaler kept from stepping; what it
+            raises ends the training.
+        recorded: called when an iteration has been handed over.
+    """
+
+    def __init__(
+        self,
+        measurements: Sequence[Measurement],
+        outbox: Outbox,
+        sampler: Sampler,
+        readers: Readers,
+        faults: Faults,
+        *,
+        batch_first: bool,
+        iteration: int,
+        automatic: bool,
+        clock: Callable[[], float],
+        declined: Callable[[Optimizer], None],
+        recorded: Callable[[], None],
+    ) -> None:
+        self.iteration = iteration
+        """The number of the one under way."""
+        self.parameters = ObservedParameters()
+        self.measurements = MeasurementSet(measurements, clock)
+        self.readers = readers
+        self._outbox = outbox
+        self._sampler = sampler
+        self._faults = faults
+        self._clock = clock
+        self._declined, self._recorded = declined, recorded
+        self.detector = IterationDetector(self, self.parameters, automatic=automatic, clock=clock)
+        self.forwards = Forwards(
+            self.detector.forward_begins,
+            self._forward_begins,
+            self._forward_ended,
+            lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
+            readers,
+            batch_first=batch_first,
+        )
+        self._began = clock()
+        self._begin()
+
+    def adopt(self, name: str, model: nn.Module) -> None:
+        """Observe the modules of ``model``, under paths that begin with ``name``."""
+        for path, module in model.named_modules():
+            self.forwards.watch(".".join(filter(None, (name, path))), module)
+        self.parameters.name(name, model)
+
+    def add(self, optimizer: Optimizer) -> None:
+        """Observe the steps of one more optimizer."""
+        self.parameters.add(optimizer)
+        self.detector.hook(optimizer)
+
+    def hook_again(self) -> None:
+        """Stand behind hooks that others have put on the optimizers since."""
+        self.detector.unhook()
+        for optimizer in self.parameters.optimizers():
+            self.detector.hook(optimizer)
+
+    def stand_still(self, seconds: float) -> None:
+        """That much of the time since the iteration began was not training."""
+        self._began += seconds
+
+    def close(self) -> None:
+        """Take every hook off; an iteration that is complete, or nearly, is ended first."""
+        self.detector.close()
+        self.forwards.close()
+        self.readers.armed = False
+        self.readers.forget()
+
+    # -- events ----------------------------------------------------------------------------
+
+    def graph_whole(self, passed: BackwardPass) -> None:
+        """Backward is about to be called."""
+        self.now.scale = passed.scale
+        self.measurements.feed("on_graph_whole", self.now, passed)
+
+    def backward_ended(self, passed: BackwardPass) -> None:
+        """Gradients are complete."""
+        self.measurements.feed("on_backward_end", self.now, passed)
+
+    def gradients_discarded(self) -> None:
+        """The backward passes so far belong to another model's training; what ran, does not."""
+        self.now.loss = self.now.scale = None
+        self.now.profiles.clear()
+        self.detector.begin()
+        self.readers.armed = self.now.sampled
+        self.readers.forget()
+        self.measurements.feed("on_gradients_discarded", self.now)
+
+    def step_begins(self, step: OptimizerStep) -> None:
+        """An optimizer is about to step."""
+        self.measurements.feed("on_step_begin", self.now, step)
+
+    def step_ended(self, step: OptimizerStep) -> None:
+        """It has stepped: nothing of its graph is kept."""
+        self.measurements.feed("on_step_end", self.now, step)
+        self.readers.forget()
+
+    def step_declined(self, optimizer: Optimizer) -> None:
+        """A gradient scaler has kept it from stepping."""
+        self._declined(optimizer)
+
+    def events_failed(self, error: Exception) -> None:
+        """Nothing is seen from now on."""
+        self._faults.tell("events", error)
+
+    def iteration_ended(
+        self, *, at: float | None = None, steps: int | None = None, elements: int | None = None
+    ) -> None:
+        """The optimizer has stepped (or has declined to).
+
+        Args:
+            at: when, on the clock; now by default.
+            steps: steps unrolled in it; as seen by default.
+            elements: sequence elements learned from; as seen by default.
+        """
+        told = self._clock()
+        at = told if at is None else at
+        now = self.now
+        now.steps, now.elements = steps, elements
+        now.seconds = max(at - self._began, 1e-9)
+        trained = now.seconds - now.spent
+        self.measurements.feed("on_iteration_end", now)
+        self._faults.isolate("scalars", self._hand_over, now)
+        if now.sampled:
+            self._sampler.sampled(self.iteration, now.spent)
+        self._sampler.passed(trained)
+        self.iteration += 1
+        self._began = at + self._clock() - told  # what measuring took is no training
+        self._recorded()
+        self._begin()
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """A new iteration."""
+        sampled = self._sampler.due(self.iteration)
+        self.now = Iteration(
+            self.iteration,
+            self._sampler.number(self.iteration) if sampled else None,
+            self.forwards.layers,
+            self.readers,
+            _outbox=self._outbox,
+            _parameters=self.parameters,
+            _ran=self.forwards,
+        )
+        self.detector.begin()
+        self.forwards.begin()
+        self.readers.armed = sampled
+        self.readers.forget()
+        self.measurements.begin(self.now)
+
+    def _forward_begins(self, call: LayerCall) -> None:
+        self.measurements.feed("on_forward_begin", self.now, call, call.path)
+
+    def _forward_ended(self, call: LayerCall) -> None:
+        self.measurements.feed("on_forward_end", self.now, call, call.path)
+
+    def _hand_over(self, now: Iteration) -> None:
+        """The scalars of an iteration; those that the caller told take the place of ours."""
+        here: dict[str, float] = {}
+        for name, value in (now.numbers | now.told).items():
+            if isinstance(value, Tensor):
+                self._outbox.scalar(name, now.number, value)
+            else:
+                here[name] = value
+        self._outbox.here(now.number, here)

@@ -1,0 +1,17 @@
+"""What PyTorch is seen to do: backward passes, steps, forwards, and which iteration they make."""
+
+from backsight.monitor.events._forwards import Forwards
+from backsight.monitor.events._iteration_detector import IterationDetector
+from backsight.monitor.events._owners import Owners
+from backsight.monitor.events._parameters import ObservedParameters
+from backsight.monitor.events._sampler import RARELY, Every, Sampler
+
+__all__ = [
+    "RARELY",
+    "Every",
+    "Forwards",
+    "IterationDetector",
+    "ObservedParameters",
+    "Owners",
+    "Sampler",
+]

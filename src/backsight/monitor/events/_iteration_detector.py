@@ -1,0 +1,292 @@
+"""Which events make one iteration, where nobody tells: from what PyTorch is seen to do.
+
+An iteration ends when the next one shows itself, by a forward or a backward after a step.
+Gradient accumulation, several optimizers that step one after the other, and a closure that is
+evaluated many times inside a step are each one iteration. One whose gradients are thrown away
+without a step is an iteration, too, unless they were left there by a loss that another model
+stepped on (a GAN's judge, when the maker learns).
+"""
+
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
+from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
+from backsight.monitor.events._parameters import ObservedParameters
+from backsight.probes import on_host
+
+__all__ = ["IterationDetector"]
+
+Returned = TypeVar("Returned")
+Arguments = ParamSpec("Arguments")
+
+
+class Observer(Protocol):
+    """Who is told of the events of one training."""
+
+    def graph_whole(self, passed: BackwardPass) -> None:
+        """Backward is about to be called."""
+
+    def backward_ended(self, passed: BackwardPass) -> None:
+        """It has ended, and brought gradients to parameters that are observed."""
+
+    def step_begins(self, step: OptimizerStep) -> None:
+        """An optimizer is about to step."""
+
+    def step_ended(self, step: OptimizerStep) -> None:
+        """It has stepped."""
+
+    def step_declined(self, optimizer: Optimizer) -> None:
+        """A gradient scaler has kept it from stepping."""
+
+    def iteration_ended(self, *, at: float | None = None) -> None:
+        """The next iteration has shown itself."""
+
+    def gradients_discarded(self) -> None:
+        """The backward passes since the last one belong to another model's training."""
+
+    def events_failed(self, error: Exception) -> None:
+        """Nothing is seen from now on."""
+
+
+def _harmless(
+    event: Callable[Concatenate["IterationDetector", Arguments], Returned],
+) -> Callable[Concatenate["IterationDetector", Arguments], Returned | None]:
+    """An event that PyTorch calls: whatever fails in it must not reach the training."""
+
+    @wraps(event)
+    def safe(
+        self: "IterationDetector", *args: Arguments.args, **named: Arguments.kwargs
+    ) -> Returned | None:
+        if self.failed:
+            return None
+        try:
+            return event(self, *args, **named)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.failed = True
+            self._observer.events_failed(error)
+            return None
+
+    return safe  # type: ignore[return-value]
+
+
+class IterationDetector:
+    """Listens to backward passes, optimizer steps and forwards.
+
+    Args:
+        observer: who is told.
+        parameters: those whose gradients and steps count.
+        automatic: whether passes and iterations are seen; else a trainer tells its own, and only
+            the graph and the steps are passed on.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        parameters: ObservedParameters,
+        *,
+        automatic: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.thread: int | None = None
+        """Where it trains: backward passes of other threads are not its own."""
+        self.paused = False
+        """While it is, nothing is seen."""
+        self.failed = False
+        """Whether an event has failed: nothing is seen any longer."""
+        self._observer = observer
+        self._parameters = parameters
+        self._automatic = automatic
+        self._clock = clock
+        self._in_step = False
+        """Whether a closure's step is under way."""
+        self._before: list[tuple[int, int]] = []
+        """Which gradients there were when the newest pass began."""
+        self._handles: list[RemovableHandle] = []
+        self._open: dict[int, OptimizerStep] = {}
+        """Steps under way, by the optimizer's identity."""
+        self.begin()
+        self._leave = listen(self)
+
+    def begin(self) -> None:
+        """A new iteration: nothing of it has been seen."""
+        self._passes = 0
+        """Backward passes so far."""
+        self._passes_before = 0
+        """Those before the step under way."""
+        self._steppers: set[int] = set()
+        """Identities of optimizers that have begun to step."""
+        self._marks: list[tuple[int, int]] = []
+        """Which gradients there were, in which version, when the newest pass ended."""
+        self._passed: float | None = None
+        """When that was."""
+        self._shared: list[int] = []
+        """Other detectors whose parameters it brought gradients to."""
+        self._lent = False
+        """Whether one of them has stepped on it."""
+        self._ended: float | None = None
+        """When the newest step ended: the iteration is over unless another optimizer steps."""
+
+    def hook(self, optimizer: Optimizer) -> None:
+        """Watch the steps of one more optimizer."""
+        self._handles.append(optimizer.register_step_pre_hook(self._step_begins))
+        self._handles.append(optimizer.register_step_post_hook(self._step_ended))
+
+    def unhook(self) -> None:
+        """Watch no steps any longer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def close(self) -> None:
+        """See nothing any longer; an iteration that is complete, or nearly, is ended first."""
+        self._leave()
+        self.unhook()
+        self._open.clear()
+        passed = self._passes and not self._lent
+        if self._automatic and (passed or self._ended is not None):
+            self._observer.iteration_ended(at=self._ended)
+        self._automatic = False
+
+    # -- told by the wrapped backward ------------------------------------------------------
+
+    @_harmless
+    def backward_begins(
+        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
+    ) -> None:
+        """The graph is whole: the time to ask what is freed with it."""
+        if self.paused:
+            return
+        if self._automatic:
+            self._before = self._marks_now()
+            if self._passes and not self._in_step and all(mark < 0 for _, mark in self._before):
+                self._discard()
+        if not self._in_step_again:
+            self._observer.graph_whole(BackwardPass(roots, gradients, scale))
+
+    @_harmless
+    def backward_passed(
+        self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
+    ) -> bool:
+        """Every gradient is in, multiplied by ``scale``; whether any arrived here."""
+        if self.paused or not self._automatic:
+            return False
+        marks = self._marks_now()
+        if marks == self._before:
+            return False
+        if self._ended is not None and not self._in_step:
+            self._observer.iteration_ended(at=self._ended)  # no layer has shown that it began
+        if self._in_step_again:
+            return True  # a closure's later evaluation: the iteration is about the first
+        self._passes += 1
+        self._marks, self._passed = marks, self._clock()
+        self._shared, self._lent = [], False
+        self._observer.backward_ended(BackwardPass(roots, gradients, scale))
+        return True
+
+    @_harmless
+    def shared(self, others: list[Listener]) -> None:
+        """The newest pass brought gradients to those as well."""
+        self._shared = [id(other) for other in others]
+
+    @_harmless
+    def other_stepped(self, other: Listener) -> None:
+        """Another training's optimizer has stepped."""
+        self._lent = self._lent or id(other) in self._shared
+
+    def step_skipped(self, optimizer: Optimizer) -> None:
+        """The gradients were not finite: nothing was learned, but the iteration is over."""
+        self._declined(optimizer)
+        self._observer.step_declined(optimizer)  # where a guard may end the training
+
+    @_harmless
+    def _declined(self, optimizer: Optimizer) -> None:
+        if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
+            self._ended = self._clock()
+
+    # -- told by hooks ---------------------------------------------------------------------
+
+    @_harmless
+    def _step_begins(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+        self.thread = threading.get_ident()
+        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
+        again = id(optimizer) in self._steppers or closure is not None
+        if self._automatic and self._ended is not None and again:
+            self._observer.iteration_ended(at=self._ended)
+        self._steppers.add(id(optimizer))
+        self._in_step, self._passes_before = closure is not None, self._passes
+        number, moved = self._parameters.number(optimizer), self._parameters.of(optimizer)
+        step = OptimizerStep(optimizer, number, moved, closure is not None)
+        self._open[id(optimizer)] = step
+        self._observer.step_begins(step)
+
+    @_harmless
+    def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+        self._in_step = False
+        self._observer.step_ended(self._open.pop(id(optimizer)))
+        tell_step(self)
+        self._ended = self._clock()
+
+    @_harmless
+    def forward_begins(self) -> bool:
+        """Asked by every hook on a module: whether its forward is to be looked at.
+
+        A forward after a step belongs to the next iteration.
+        """
+        if self.paused or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
+            return False
+        if torch._C._functorch.maybe_current_level() is not None:
+            return False  # under torch.func a tensor is not what it seems
+        self.thread = threading.get_ident()
+        if self._automatic and self._passes and self._ended is None and not self._in_step:
+            self._notice_discarded()
+        if self._automatic and self._ended is not None and not self._in_step:
+            self._observer.iteration_ended(at=self._ended)
+        return True
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _notice_discarded(self) -> None:
+        """A forward after a backward without a step: unless its gradients are gone, they add up."""
+        marks = self._marks_now()
+        if marks == self._marks:
+            return
+        gradients = [p.grad for p in self._parameters.of().values() if p.grad is not None]
+        zeroed = bool(gradients) and on_host(gradients[0]) and not any(map(_any, gradients))
+        if not gradients or zeroed:
+            self._discard()
+        else:
+            self._marks = marks
+
+    def _discard(self) -> None:
+        """Gradients were thrown away without a step: a loop's own doing, and an iteration.
+
+        Unless they were left there by a loss that another model stepped on.
+        """
+        if self._lent:
+            self._observer.gradients_discarded()
+        else:
+            self._observer.iteration_ended(at=self._passed)
+
+    @property
+    def _in_step_again(self) -> bool:
+        return self._in_step and self._passes > self._passes_before
+
+    def _marks_now(self) -> list[tuple[int, int]]:
+        """What changes on a parameter when a gradient arrives at it."""
+        return [
+            (id(p.grad), -1 if p.grad is None else p.grad._version)
+            for p in self._parameters.of().values()
+        ]
+
+
+def _any(tensor: Tensor) -> bool:
+    return bool(tensor.any())

@@ -1,0 +1,60 @@
+"""What is measured while a model trains: one measurement a file, all of one shape."""
+
+from backsight.monitor.measurements._applied_gradient import AppliedGradient
+from backsight.monitor.measurements._gradient_norm import GradientNorm
+from backsight.monitor.measurements._hidden_state import HiddenState
+from backsight.monitor.measurements._input_spread import InputSpread
+from backsight.monitor.measurements._loss import Loss
+from backsight.monitor.measurements._measurement import (
+    EVERY_ITERATION,
+    SAMPLED,
+    LayerFaults,
+    Measurement,
+    Schedule,
+    every_nth_sample,
+)
+from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
+from backsight.monitor.measurements._optimizer_settings import OptimizerSettings
+from backsight.monitor.measurements._pace import Pace
+from backsight.monitor.measurements._reach import Reach
+from backsight.monitor.measurements._saturation import Saturation
+from backsight.monitor.measurements._spectrum import Spectrum
+from backsight.monitor.measurements._updates import Updates
+
+__all__ = [
+    "EVERY_ITERATION",
+    "MEASUREMENTS",
+    "SAMPLED",
+    "AppliedGradient",
+    "GradientNorm",
+    "HiddenState",
+    "InputSpread",
+    "LayerFaults",
+    "Loss",
+    "Measurement",
+    "MeasurementSet",
+    "OptimizerSettings",
+    "Pace",
+    "Reach",
+    "Saturation",
+    "Schedule",
+    "Spectrum",
+    "Updates",
+    "check_measurements",
+    "every_nth_sample",
+]
+
+MEASUREMENTS: tuple[type[Measurement], ...] = (
+    Loss,
+    GradientNorm,
+    AppliedGradient,
+    OptimizerSettings,
+    Pace,
+    Reach,
+    HiddenState,
+    InputSpread,
+    Saturation,
+    Updates,
+    Spectrum,
+)
+"""Those of every monitor, in the order in which they are fed."""

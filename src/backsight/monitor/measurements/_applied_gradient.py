@@ -1,0 +1,42 @@
+"""The norm of the gradient as the optimizers read it: what clipping has left."""
+
+import torch
+from torch import Tensor
+
+from backsight.monitor._iteration import Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import Measurement
+from backsight.probes import tensor_norms, total_norm
+
+__all__ = ["AppliedGradient"]
+
+
+class AppliedGradient(Measurement):
+    """The same norm as :class:`GradientNorm`, at the moment of the step."""
+
+    name = "applied gradient"
+    signals = ("grad_norm_applied",)
+
+    def __init__(self) -> None:
+        self._norms: list[Tensor] = []
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No optimizer has stepped."""
+        self._norms = []
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """Several optimizers share the gradients of one iteration; a closure has none yet."""
+        gradients = [p.grad for p in step.parameters.values() if p.grad is not None]
+        if gradients and not step.closure:
+            norms = tensor_norms(gradients)
+            # A fused optimizer divides the loss scale out by itself.
+            scale = getattr(step.optimizer, "grad_scale", None)
+            self._norms.append(norms if scale is None else norms / scale)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it."""
+        if self._norms:
+            several = len(self._norms) > 1
+            now.record(
+                "grad_norm_applied",
+                total_norm(torch.cat(self._norms) if several else self._norms[0]),
+            )

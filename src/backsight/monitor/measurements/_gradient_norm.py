@@ -1,0 +1,42 @@
+"""The norm of the gradient as backward has computed it, before any clipping."""
+
+from torch import Tensor
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import Measurement
+from backsight.probes import tensor_norms, total_norm
+
+__all__ = ["GradientNorm"]
+
+
+class GradientNorm(Measurement):
+    """``‖∂L/∂θ‖`` over all parameters; of each by itself in sampled iterations, and where the
+    norm is not finite for the first time: which of them was it?"""
+
+    name = "gradient norm"
+    signals = ("grad_norm",)
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._norms: Tensor | None = None
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """Nothing is known of it."""
+        self._norms = None
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """Gradients add up: the last pass of an iteration leaves all of them."""
+        named = {n: p.grad for n, p in now.parameters.items() if p.grad is not None}
+        if named:
+            norms = tensor_norms(list(named.values()))
+            self._norms = norms if passed.scale is None else norms / passed.scale.to(norms.device)
+            self._names = list(named)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record them."""
+        if self._norms is None:
+            return
+        total = total_norm(self._norms)
+        now.record("grad_norm", total)
+        if now.sampled or now.first_broken(total):
+            now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)

@@ -1,0 +1,74 @@
+"""The norm of the hidden state: in every iteration, and over time in sampled ones."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backsight.monitor._iteration import Iteration, LayerCall
+from backsight.monitor.measurements._measurement import Measurement
+from backsight.probes import HiddenNorms, on_host
+
+__all__ = ["HiddenState"]
+
+
+class HiddenState(Measurement):
+    """``‖h_t‖`` of every layer whose states its output shows: a stack's top one, of the whole
+    batch. Other layers are known in sampled iterations, by what the reach is read from."""
+
+    name = "hidden state"
+    signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
+
+    def __init__(self) -> None:
+        self._norms: dict[bool, dict[str, list[HiddenNorms]]] = {}
+        """By training mode and by layer, of each call."""
+        self._shown: set[str] = set()
+        """Layers whose whole output has ever been measured."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        self._norms = {True: {}, False: {}}
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Measure what the layer returned."""
+        if call.role != "layer":
+            return
+        norms = now.readers.states(call.path, call.module, call.result, profile=now.sampled)
+        for name, one in norms.items():
+            self._norms[call.module.training].setdefault(name, []).append(one)
+            if on_host(one.maximum) and not math.isfinite(one.maximum.item()):
+                now.states_broken = True
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """One number an iteration, also where a layer ran more than once in it."""
+        for name, profile in now.profiles.items():
+            name = name or "model"
+            measured = profile.outcome != "not enough data" and profile.hidden_norm.size
+            shown = name in self._shown or name in self._norms[now.training]
+            if measured and not shown:
+                now.record_profile(f"hidden_norm/{name}", profile.hidden_norm)
+        norms = self._norms[now.training]
+        self._shown |= norms.keys()
+
+        def record(name: str, calls: list[HiddenNorms]) -> None:
+            mean, maximum = calls[0].mean, calls[0].maximum
+            if len(calls) > 1:
+                states = sum(call.states for call in calls)
+                mean = torch.stack([call.mean * (call.states / states) for call in calls]).sum()
+                maximum = torch.stack([call.maximum for call in calls]).amax()
+            now.record(f"hidden_norm_mean/{name}", mean)
+            now.record(f"hidden_norm_max/{name}", maximum)
+            by_step = _by_step(calls)
+            if by_step is not None:
+                now.record_profile(f"hidden_norm/{name}", by_step)
+
+        self.each_layer(norms, record)
+
+
+def _by_step(calls: Sequence[HiddenNorms]) -> Tensor | None:
+    """``(T,)``: of calls that are single steps, all of them; else the last call's."""
+    each = [call.profile for call in calls if call.profile is not None]
+    if len(each) == len(calls) and all(len(one) == 1 for one in each):
+        return torch.cat(each)
+    return calls[-1].profile

@@ -1,0 +1,48 @@
+"""Whether what goes into a layer is finite, and varies at all."""
+
+import math
+
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import Iteration, LayerCall
+from backsight.monitor.measurements._measurement import Measurement
+from backsight.probes import InputSpread as Spread
+from backsight.probes import on_host
+
+__all__ = ["InputSpread"]
+
+
+class InputSpread(Measurement):
+    """The largest range of any feature over steps and sequences, of each recurrent layer.
+
+    In sampled iterations; and where an input or a state is not finite, to tell what came first: a
+    GRU turns an infinite input into states that look well.
+    """
+
+    name = "input spread"
+    signals = ("input_spread",)
+
+    def __init__(self) -> None:
+        self._spreads = {True: Spread(), False: Spread()}
+        """By training mode."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        for spread in self._spreads.values():
+            spread.take()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Look at what the layer was given."""
+        if call.role != "layer" and not (call.role == "cell" and now.sampled):
+            return
+        x = now.readers.input_of(call.module, call.inputs, call.named)
+        data = (x.data if isinstance(x, PackedSequence) else x).detach()
+        # One pass, and no memory: an overflow of the sum only costs the closer look.
+        broken = on_host(data) and not math.isfinite(data.sum().item())
+        if now.sampled or broken or now.states_broken:
+            self._spreads[call.module.training].add(call.path, data)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record the range over all calls of a layer."""
+        for path, spread in self._spreads[now.training].take().items():
+            now.record(f"input_spread/{path or 'model'}", spread)

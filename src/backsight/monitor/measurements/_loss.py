@@ -1,0 +1,28 @@
+"""The loss of an iteration: what backward was called on, unscaled."""
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import Measurement
+
+__all__ = ["Loss"]
+
+
+class Loss(Measurement):
+    """``L``. The losses of several backward passes add up, as their gradients do."""
+
+    name = "loss"
+    signals = ("loss",)
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """``L`` is what the roots and the gradients they were given make."""
+        for root, gradient in zip(passed.roots, passed.gradients, strict=True):
+            root = root.detach()
+            loss = root if gradient is None else root * gradient.detach()
+            if passed.scale is not None:
+                loss = loss / passed.scale.to(loss.device)
+            loss = loss.clone() if loss.dim() == 0 else loss.sum()
+            now.loss = loss if now.loss is None else now.loss + loss
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it."""
+        if now.loss is not None:
+            now.record("loss", now.loss)

@@ -1,0 +1,156 @@
+"""What a measurement is: the signals it records, the events it needs, and how often."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from backsight.errors import SettingError
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+
+__all__ = [
+    "EVENTS",
+    "EVERY_ITERATION",
+    "SAMPLED",
+    "LayerFaults",
+    "Measurement",
+    "Schedule",
+    "every_nth_sample",
+]
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """In which iterations a measurement is fed. It counts iterations, never seconds.
+
+    Which iterations are *sampled* is the monitor's setting ``every``, and the same for all.
+    """
+
+    samples: int
+    """0: every iteration; ``n``: every ``n``-th sampled one, the first included."""
+
+    def due(self, sample: int | None) -> bool:
+        """Whether it is the turn of an iteration that is sample number ``sample``, or none."""
+        return self.samples == 0 or (sample is not None and sample % self.samples == 0)
+
+
+EVERY_ITERATION = Schedule(0)
+SAMPLED = Schedule(1)
+
+
+def every_nth_sample(n: int) -> Schedule:
+    """Every ``n``-th sampled iteration, for what costs more than a sample may.
+
+    Raises:
+        SettingError: ``n`` is not a whole number of at least 1.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise SettingError(f"every_nth_sample needs a whole number of samples from 1, not {n!r}")
+    return Schedule(n)
+
+
+class LayerFaults(Exception):  # noqa: N818 - several faults, raised together
+    """What went wrong in an event that measures several layers, after the others were measured.
+
+    Args:
+        errors: by the layer's path.
+    """
+
+    def __init__(self, errors: Mapping[str, Exception]) -> None:
+        super().__init__(", ".join(f"{path or 'model'}: {e!r}" for path, e in errors.items()))
+        self.errors = dict(errors)
+
+
+class Measurement:
+    """One thing that is measured while a model trains.
+
+    A subclass names its :attr:`signals`, says how often it is due (:attr:`schedule`) and defines
+    the events that it needs; only these are fed to it, in this order within an iteration:
+
+    ==========================  ============================================================
+    event                       when
+    ==========================  ============================================================
+    ``on_iteration_begin``      a new iteration: nothing of it has run
+    ``on_forward_begin``        an observed layer is about to run
+    ``on_forward_end``          it has run
+    ``on_graph_whole``          backward is about to be called: the graph still exists
+    ``on_backward_end``         gradients are complete, before any clipping
+    ``on_gradients_discarded``  they were another model's, which has stepped on them
+    ``on_step_begin``           an optimizer is about to step: gradients as it reads them
+    ``on_step_end``             it has stepped
+    ``on_iteration_end``        everything is known: the time to record
+    ==========================  ============================================================
+
+    It reads and never writes: nothing of the model, of its gradients or of the random numbers may
+    change. What it raises switches it off, for that layer alone where the event is about a layer
+    (:class:`LayerFaults` where it is about several); training goes on. Its time counts towards
+    the monitor's budget unless it is due in every iteration.
+
+    Example::
+
+        class HeadGradient(Measurement):
+            signals = ("head_gradient_max",)
+            schedule = SAMPLED
+
+            def on_backward_end(self, passed, now):
+                now.record("head_gradient_max", now.parameters["head.weight"].grad.abs().max())
+    """
+
+    name: ClassVar[str] = ""
+    """What it is called where it fails; the class's name by default."""
+    signals: ClassVar[tuple[str, ...]] = ()
+    """Families of the signals that it records: ``hidden_norm`` of ``hidden_norm/rnn.l0``."""
+    schedule: Schedule = EVERY_ITERATION
+    off: frozenset[str] = frozenset()
+    """Layers that it has failed for and is no longer fed; kept by the monitor."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """A new iteration begins."""
+
+    def on_forward_begin(self, call: LayerCall, now: Iteration) -> None:
+        """A layer is about to run."""
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """A layer has run."""
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Backward is about to be called, and the graph about to be freed."""
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """Gradients are complete, multiplied by ``passed.scale``, before any clipping."""
+
+    def on_gradients_discarded(self, now: Iteration) -> None:
+        """The passes so far were another model's, which has stepped on them; this one's follow."""
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """An optimizer is about to read the gradients."""
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """It has moved the parameters."""
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """The iteration is over."""
+
+    def switched_off(self, layer: str | None) -> None:
+        """It has failed for ``layer``, or altogether: the time to let go of what it holds."""
+
+    def each_layer(self, parts: Mapping[str, Part], action: Callable[[str, Part], None]) -> None:
+        """Call ``action(path, part)`` for each layer, so that a fault costs that layer alone.
+
+        Raises:
+            LayerFaults: some of them failed; the others were measured.
+        """
+        errors: dict[str, Exception] = {}
+        for path, part in parts.items():
+            if path in self.off:
+                continue
+            try:
+                action(path, part)
+            except Exception as error:  # noqa: BLE001 - told by the monitor, layer by layer
+                errors[path] = error
+        if errors:
+            raise LayerFaults(errors)
+
+
+EVENTS = tuple(sorted(name for name in vars(Measurement) if name.startswith("on_")))

@@ -1,0 +1,176 @@
+"""The measurements of a monitor: fed, timed, and kept from harming each other or the training."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from backsight.errors import SettingError
+from backsight.monitor._iteration import Iteration
+from backsight.monitor.measurements._measurement import (
+    EVENTS,
+    LayerFaults,
+    Measurement,
+    Schedule,
+)
+from backsight.signals import CATALOGUE
+
+__all__ = ["MeasurementSet", "check_measurements"]
+
+_log = logging.getLogger("backsight")
+
+Listening = dict[str, list[tuple[Measurement, Callable[..., None], bool]]]
+"""By event: who defines it, the method, and whether its time counts towards the budget."""
+
+
+def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measurement]:
+    """All of them, ours first, once they have been found to go together.
+
+    Args:
+        ours: those that every monitor has.
+        theirs: the user's own.
+
+    Raises:
+        SettingError: something is no measurement, records nothing, or records what another does.
+    """
+    taken: dict[str, Measurement] = {}
+    found = list(ours)
+    if isinstance(theirs, (str, Measurement)) or not isinstance(theirs, Iterable):
+        raise SettingError(f"measurements takes a list of them, not {theirs!r:.80}")
+    for one in theirs:
+        if isinstance(one, type) and issubclass(one, Measurement):
+            raise SettingError(
+                f"measurements takes objects, and {one.__name__} is a class: {one.__name__}()"
+            )
+        if not isinstance(one, Measurement):
+            raise SettingError(
+                "measurements takes objects of subclasses of backsight.Measurement, "
+                f"not {one!r:.80}"
+            )
+        name = name_of(one)
+        _check_events(one, name)
+        if isinstance(one.signals, str) or not one.signals:
+            raise SettingError(
+                f"{name}.signals must be a tuple of the signals it records, such as "
+                f'("{one.signals or "my_signal"}",), not {one.signals!r}'
+            )
+        for signal in one.signals:
+            if signal in CATALOGUE or signal in taken:
+                owner = "Backsight itself" if signal in CATALOGUE else name_of(taken[signal])
+                raise SettingError(
+                    f"{name} records {signal!r}, and so does {owner}: give it another name"
+                )
+            taken[signal] = one
+        if any(one is other for other in found):
+            raise SettingError(f"the same {name} is given twice")
+        found.append(one)
+    return found
+
+
+def _check_events(one: Measurement, name: str) -> None:
+    """Raise a SettingError where it would never be fed, or not as its author thinks."""
+    defined = [event for event in dir(one) if event.startswith("on_")]
+    wrong = [event for event in defined if event not in EVENTS]
+    if wrong:
+        raise SettingError(f"{name}.{wrong[0]} is no event: {', '.join(EVENTS)}")
+    if all(getattr(type(one), event) is getattr(Measurement, event) for event in EVENTS):
+        raise SettingError(f"{name} defines no event to be measured at: {', '.join(EVENTS)}")
+    if not isinstance(one.schedule, Schedule):
+        raise SettingError(
+            f"{name}.schedule must be EVERY_ITERATION, SAMPLED or every_nth_sample(n) of "
+            f"backsight.monitor, not {one.schedule!r}"
+        )
+
+
+def name_of(measurement: Measurement) -> str:
+    """What a measurement is called in a message."""
+    return measurement.name or type(measurement).__name__
+
+
+class MeasurementSet:
+    """Feeds each event to the measurements that define it and are due.
+
+    Args:
+        measurements: in the order in which they are fed.
+        clock: seconds, of which only differences count.
+    """
+
+    def __init__(self, measurements: Sequence[Measurement], clock: Callable[[], float]) -> None:
+        self.measurements = tuple(measurements)
+        self._clock = clock
+        self._off: set[int] = set()
+        """Identities of those that are switched off altogether."""
+        for one in self.measurements:
+            one.off = frozenset()
+        self._usual = self._listening(None)
+        self._now = self._usual
+
+    @property
+    def switched_off(self) -> tuple[tuple[str, str], ...]:
+        """Names of those that have failed, and the layers that they failed for (or "")."""
+        return tuple(
+            (name_of(one), layer)
+            for one in self.measurements
+            for layer in (*sorted(one.off), *[""] * (id(one) in self._off))
+        )
+
+    def begin(self, now: Iteration) -> None:
+        """A new iteration begins."""
+        self._now = self._usual if now.sample is None else self._listening(now.sample)
+        self.feed("on_iteration_begin", now)
+
+    def feed(
+        self, event: str, now: Iteration, subject: Any = None, layer: str | None = None
+    ) -> None:
+        """Tell everybody who is due.
+
+        Args:
+            event: one of :data:`EVENTS`.
+            now: the iteration under way.
+            subject: what the event is about, where it is about anything but the iteration.
+            layer: the path of the layer that it is about; None where it is about no single one.
+        """
+        for one, told, timed in self._now[event]:
+            if id(one) in self._off or (layer is not None and layer in one.off):
+                continue
+            began = self._clock() if timed else 0.0
+            now.declared = one.signals
+            try:
+                if subject is None:
+                    told(now)
+                else:
+                    told(subject, now)
+            except LayerFaults as faults:
+                for path, error in faults.errors.items():
+                    self._failed(one, path, error)
+            except Exception as error:  # noqa: BLE001 - a measurement must not end the training
+                self._failed(one, layer, error)
+            if timed:
+                now.spent += self._clock() - began
+
+    def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
+        """Switch it off, for that layer or altogether, and say so once."""
+        if layer is None:
+            self._off.add(id(one))
+            of = ""
+        else:
+            one.off |= {layer}
+            of = f" of {layer or 'model'}"
+        _log.warning(
+            "backsight: measuring %s%s failed and is switched off: %r", name_of(one), of, error
+        )
+        try:
+            one.switched_off(layer)
+        except Exception:  # noqa: BLE001 - it has failed already, and that was said
+            self._off.add(id(one))
+
+    def _listening(self, sample: int | None) -> Listening:
+        """Who is due, by event."""
+        return {
+            event: [
+                (one, getattr(one, event), one.schedule.samples > 0)
+                for one in self.measurements
+                if getattr(type(one), event) is not getattr(Measurement, event)
+                and one.schedule.due(sample)
+            ]
+            for event in EVENTS
+        }

@@ -1,0 +1,21 @@
+"""How long the sequences are, and how fast they are learned from."""
+
+from backsight.monitor._iteration import Iteration
+from backsight.monitor.measurements._measurement import Measurement
+
+__all__ = ["Pace"]
+
+
+class Pace(Measurement):
+    """Steps unrolled in an iteration, and sequence elements a second."""
+
+    name = "sequence length"
+    signals = ("seq_len", "tokens_per_second")
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """As the layers were seen to run."""
+        steps, elements = now.extent
+        if steps:
+            now.record("seq_len", float(steps))
+        if elements:
+            now.record("tokens_per_second", elements / now.seconds)

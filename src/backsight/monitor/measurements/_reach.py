@@ -1,0 +1,83 @@
+"""The gradient through time, and how far back it reaches."""
+
+import math
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import SAMPLED, LayerFaults, Measurement
+from backsight.probes import GradientProfile, Readings
+
+__all__ = ["Reach"]
+
+
+class Reach(Measurement):
+    """``grad_time``, ``reach`` and what follows from them, of every layer that a gradient reaches.
+
+    The first backward pass of an iteration that reaches a layer is the one that is measured.
+    """
+
+    name = "reach"
+    signals = ("grad_time", "grad_time_cell", "growth_rate", "half_life", "horizon", "reach")
+    schedule = SAMPLED
+
+    def __init__(self) -> None:
+        self._replayed = False
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No gradient has arrived."""
+        self._replayed = False
+
+    def on_forward_begin(self, call: LayerCall, now: Iteration) -> None:
+        """What dropout is about to be drawn from is needed to run the layer again."""
+        now.readers.before(call.path, call.module, call.inputs, call.named)
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what the gradient is read from."""
+        if call.role == "input":
+            now.readers.embedded(call.path.removeprefix("input:"), call.result)
+        elif call.role == "model":
+            now.readers.returned(call.result)
+        else:
+            now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """What can only be asked of the graph."""
+        self._keep(now.readers.graph_whole(passed.roots, passed.gradients, passed.scale), now)
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """Fused layers are replayed from the gradients on their outputs."""
+        if self._replayed:
+            return
+        read = now.readers.backward_ended(now.scale)
+        self._replayed = bool(read.profiles)
+        self._keep(read, now)
+
+    def on_gradients_discarded(self, now: Iteration) -> None:
+        """The next pass is the one to be measured."""
+        self._replayed = False
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record profiles and what follows from them; nothing where no gradient arrived."""
+
+        def record(path: str, profile: GradientProfile) -> None:
+            if profile.outcome == "not enough data":
+                return
+            name = path or "model"  # which is itself the cell
+            now.record_profile(f"grad_time/{name}", profile.grad_time)
+            if profile.reach.size:
+                now.record_profile(f"reach/{name}", profile.reach)
+            if profile.grad_time_cell is not None:
+                now.record_profile(f"grad_time_cell/{name}", profile.grad_time_cell)
+            half, far = profile.half_life, profile.horizon
+            now.record(f"half_life/{name}", math.nan if half is None else half.steps)
+            now.record(f"horizon/{name}", math.nan if far is None else far.steps)
+            now.record(f"growth_rate/{name}", profile.growth_rate)
+
+        self.each_layer(now.profiles, record)
+
+    @staticmethod
+    def _keep(read: Readings, now: Iteration) -> None:
+        now.profiles |= read.profiles
+        for path in read.errors:
+            now.readers.ignore(path)
+        if read.errors:
+            raise LayerFaults(read.errors)

@@ -1,0 +1,44 @@
+"""Spectral radius and largest singular value of the recurrent matrices."""
+
+from torch import Tensor, nn
+
+from backsight.monitor._iteration import Iteration
+from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.probes import WIDEST, recurrent_matrix, spectrum
+
+__all__ = ["Spectrum"]
+
+CHEAP = 64
+"""Units up to which a spectrum (about 1 ms) is no more than what a sample costs anyway."""
+
+
+class Spectrum(Measurement):
+    """``max |λ|`` and ``σ_max`` of what makes the next state of the one before.
+
+    The cost is a cube of the width, a step's own a square: so that the share stays the same, a
+    matrix ``n`` times as wide as :data:`CHEAP` is measured in every ``n²``-th sample.
+    """
+
+    name = "spectral radius"
+    signals = ("sigma_max", "spectral_radius")
+    schedule = SAMPLED
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """After the step."""
+
+        def record(path: str, module: nn.Module) -> None:
+            for suffix, matrix in recurrent_matrix(module).items():  # type: ignore[arg-type]
+                if now.sample is None or now.sample % _samples_between(matrix):
+                    continue
+                name = f"{path}{suffix}".lstrip(".") or "model"
+                radius, sigma = spectrum(matrix)
+                if matrix.shape[0] == matrix.shape[1] <= WIDEST:
+                    now.record(f"spectral_radius/{name}", radius)
+                now.record(f"sigma_max/{name}", sigma)
+
+        self.each_layer(dict(now.layers), record)
+
+
+def _samples_between(matrix: Tensor) -> int:
+    """From one measurement of ``matrix`` to the next."""
+    return max(1, round((max(matrix.shape) / CHEAP) ** 2))

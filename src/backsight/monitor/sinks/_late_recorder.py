@@ -1,0 +1,65 @@
+"""A recorder that makes its folder with the first signal: no training, no run."""
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from backsight.signals import Recorder
+
+__all__ = ["LateRecorder"]
+
+
+class LateRecorder:
+    """A recorder that makes its folder with the first signal: no training, no run.
+
+    Args:
+        path: the folder to create.
+        kind: what kind of run this is.
+        config: settings for ``run.json``.
+    """
+
+    def __init__(self, path: Path, *, kind: str, config: dict[str, Any]) -> None:
+        self.path = path
+        self._kind, self._config = kind, config
+        self._events: list[tuple[str, int, Any]] = []
+        self._recorder: Recorder | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether there is a run."""
+        return self._recorder is not None
+
+    def scalars(self, iteration: int, values: Any) -> None:
+        """As the recorder's."""
+        if values:
+            self._real().scalars(iteration, values)
+
+    def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
+        """As the recorder's."""
+        self._real().series(name, iterations, values)
+
+    def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
+        """As the recorder's."""
+        self._real().profile(name, iteration, row)
+
+    def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
+        """As the recorder's; kept until there is a run."""
+        if self._recorder is None:
+            self._events.append((kind, iteration, body))
+        else:
+            self._recorder.event(kind, iteration, body, urgent=urgent)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the run, if there is one."""
+        if self._recorder is not None and error is None:
+            self._recorder.close()
+        elif self._recorder is not None:
+            self._recorder.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def _real(self) -> Recorder:
+        if self._recorder is None:
+            self._recorder = Recorder(self.path, kind=self._kind, config=self._config)
+            for kind, iteration, body in self._events:
+                self._recorder.event(kind, iteration, body)
+        return self._recorder

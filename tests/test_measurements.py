@@ -1,0 +1,439 @@
+"""The seam by which something is measured: events, schedule, isolation, declared signals."""
+
+import itertools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+import backsight
+from backsight.errors import SettingError
+from backsight.monitor import (
+    EVERY_ITERATION,
+    MEASUREMENTS,
+    SAMPLED,
+    BackwardPass,
+    Iteration,
+    LayerCall,
+    LayerFaults,
+    Measurement,
+    Monitor,
+    OptimizerStep,
+    every_nth_sample,
+)
+from backsight.monitor.measurements._measurement import EVENTS
+from backsight.signals import CATALOGUE, Recorder, Run, family
+
+
+class Net(nn.Module):
+    """Two recurrent layers that a fault may strike one of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.below = nn.GRU(3, 4, batch_first=True)
+        self.above = nn.RNN(4, 4, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answers: Tensor = self.head(self.above(self.below(x)[0])[0])
+        return answers
+
+
+def train(
+    path: Path | None,
+    count: int,
+    *measurements: Measurement,
+    every: Any = 2,
+    make: Callable[[], nn.Module] = Net,
+    step: Callable[[nn.Module, Optimizer], None] | None = None,
+) -> dict[str, Tensor]:
+    """What the weights, and the random numbers, are after some iterations."""
+
+    def usual(model: nn.Module, optimizer: Optimizer) -> None:
+        optimizer.zero_grad()
+        model(torch.randn(4, 5, 3)).square().mean().backward()
+        optimizer.step()
+
+    torch.manual_seed(0)
+    model = make()
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    monitor = backsight.watch(
+        model, optimizer, path, every=every, measurements=measurements
+    ) if path else None  # fmt: skip
+    for _ in range(count):
+        (step or usual)(model, optimizer)
+    if monitor:
+        monitor.close()
+    return {**model.state_dict(), "random": torch.get_rng_state()}
+
+
+class Told(Measurement):
+    """Writes down what it is told."""
+
+    signals = ("told",)
+
+    def __init__(self, schedule: Any = EVERY_ITERATION) -> None:
+        self.schedule = schedule
+        self.heard: list[tuple[int, str]] = []
+        self.calls: list[LayerCall] = []
+
+    def _hear(self, now: Iteration, event: str) -> None:
+        self.heard.append((now.number, event))
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        self._hear(now, "begin")
+
+    def on_forward_begin(self, call: LayerCall, now: Iteration) -> None:
+        assert call.result is None
+        self._hear(now, f"before {call.path}")
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        self.calls.append(call)
+        self._hear(now, f"after {call.path}")
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        assert passed.roots[0].grad_fn is not None
+        self._hear(now, "graph")
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        assert all(p.grad is not None for p in now.parameters.values())
+        self._hear(now, "backward")
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        assert step.number == 0
+        assert not step.closure
+        self._hear(now, "step")
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        self._hear(now, "stepped")
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        now.record(self.signals[0], float(now.number))
+        self._hear(now, "end")
+
+
+WHOLE = ["begin", "before below", "after below", "before above", "after above", "graph",
+         "backward", "step", "stepped", "end"]  # fmt: skip
+
+
+def test_events_come_in_their_order(run_path: Path) -> None:
+    told = Told()
+    train(run_path, 3, told)
+    expected = [(i, event) for i in range(3) for event in WHOLE]
+    assert told.heard == [*expected, (3, "begin")]
+    assert Run(run_path)["told"].tolist() == [0, 1, 2]
+    below, above, *_ = told.calls
+    assert below.module.__class__ is nn.GRU
+    assert torch.equal(above.inputs[0], below.result[0])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (EVERY_ITERATION, range(13)),
+        (SAMPLED, [0, 3, 6, 9, 12]),
+        (every_nth_sample(1), [0, 3, 6, 9, 12]),
+        (every_nth_sample(2), [0, 6, 12]),
+        (every_nth_sample(7), [0]),
+    ],
+)
+def test_schedules_count_iterations(
+    schedule: Any, expected: Any, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast or slow the clock runs."""
+    ticks = itertools.accumulate(itertools.cycle([1e-6, 30.0, 0.01]))
+    monkeypatch.setattr("backsight.monitor._monitor.time.perf_counter", lambda: next(ticks))
+    told = Told(schedule)
+    train(run_path, 13, told, every=3)
+    assert Run(run_path).series("told").iterations.tolist() == list(expected)
+    assert [i for i, event in told.heard if event == "graph"] == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"), [(4, range(0, 18, 2)), (64, range(0, 18, 2)), (128, [0, 8, 16])]
+)
+def test_the_spectrum_follows_the_schedule(width: int, expected: Any, run_path: Path) -> None:
+    """In every sample, and of wide matrices in every n-th: whatever it takes."""
+
+    def make() -> nn.Module:
+        net = Net()
+        net.above, net.head = nn.RNN(4, width, batch_first=True), nn.Linear(width, 2)
+        return net
+
+    train(run_path, 17, every=2, make=make)
+    run = Run(run_path)
+    for name in ("spectral_radius/above.l0", "sigma_max/above.l0"):
+        assert run.series(name).iterations.tolist() == list(expected), name
+    assert len(run["sigma_max/below.l0"]) == 9
+
+
+def test_a_run_that_goes_on_keeps_the_schedule(run_path: Path) -> None:
+    """The samples of iterations 15 … are numbered as if the first 15 had been seen, too."""
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    told = Told(every_nth_sample(4))
+    with (
+        Recorder(run_path) as recorder,
+        Monitor(model, optimizer, recorder, every=3, iteration=15, measurements=[told]) as monitor,
+    ):
+        for _ in range(20):
+            loss = model(torch.randn(2, 4, 3)).mean()
+            loss.backward()
+            monitor.backward_ended(loss)
+            optimizer.step()
+            monitor.iteration_ended()
+    assert Run(run_path).series("told").iterations.tolist() == [24]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_fault_costs_that_measurement_alone(
+    event: str, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told once; what is about a layer is lost for that layer; training is what it was."""
+
+    def broken(*arguments: Any) -> None:
+        calls.append(arguments)
+        raise RuntimeError("a bug of the user's")
+
+    calls: list[Any] = []
+    kind = type("Broken", (Told,), {event: broken, "signals": ("broken",)})
+    told = Told()
+    observed = train(run_path, 4, kind(), told)
+    plain = train(None, 4)
+    assert all(torch.equal(observed[name], plain[name]) for name in plain)
+    if event == "on_gradients_discarded":
+        assert calls == []
+        return
+    layers = ["above", "below"] if event.startswith("on_forward") else [None]
+    said = [r.getMessage() for r in caplog.records if "switched off" in r.getMessage()]
+    assert len(said) == len(layers) == len(calls)
+    for layer, words in zip(layers, sorted(said), strict=True):
+        of = f" of {layer}" if layer else ""
+        assert words.startswith(f"backsight: measuring Broken{of} failed and is switched off: Run")
+    assert [one for one in told.heard if one[1] in WHOLE][: 4 * len(WHOLE)] == [
+        (i, one) for i in range(4) for one in WHOLE
+    ]
+    assert len(Run(run_path)["loss"]) == 4
+
+
+def test_faults_of_several_layers_leave_the_others(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Each(Measurement):
+        signals = ("seen",)
+
+        def on_iteration_end(self, now: Iteration) -> None:
+            def look(path: str, module: nn.Module) -> None:
+                if path == "above":
+                    raise ValueError(path)
+                now.record(f"seen/{path}", 1.0)
+
+            self.each_layer(dict(now.layers), look)
+
+    train(run_path, 5, Each())
+    assert len(Run(run_path)["seen/below"]) == 5
+    assert caplog.text.count("measuring Each of above failed and is switched off") == 1
+
+
+def test_each_layer_tells_all_faults_together() -> None:
+    def look(path: str, part: int) -> None:
+        if part:
+            raise ValueError(path)
+        seen.append(path)
+
+    seen: list[str] = []
+    with pytest.raises(LayerFaults, match=r"b: ValueError.*d: ValueError") as raised:
+        Measurement().each_layer({"a": 0, "b": 1, "c": 0, "d": 1}, look)
+    assert seen == ["a", "c"]
+    assert set(raised.value.errors) == {"b", "d"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("loss", 1.0, "'loss' is recorded, and the declared signals are told"),
+        ("told", torch.ones(2), "takes one number"),
+        ("told", "much", "could not convert"),
+    ],
+)
+def test_what_is_recorded_wrongly_is_told(
+    name: str, value: Any, words: str, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong(Told):
+        def on_iteration_end(self, now: Iteration) -> None:
+            now.record(name, value)
+
+    train(run_path, 3, Wrong())
+    assert words in caplog.text
+    assert len(Run(run_path)["loss"]) == 3
+
+
+class Nothing(Measurement):
+    signals = ("nothing",)
+
+
+class Misspelled(Told):
+    def on_backward_ended(self, now: Iteration) -> None:
+        """No such event."""
+
+
+def told(**changes: Any) -> Told:
+    made = Told()
+    vars(made).update(changes)
+    return made
+
+
+SAME = Told()
+
+
+@pytest.mark.parametrize(
+    ("measurements", "words"),
+    [
+        (Told(), "measurements takes a list of them, not <"),
+        (3, "measurements takes a list of them, not 3"),
+        ([Told], r"takes objects, and Told is a class: Told\(\)"),
+        (["loss"], "objects of subclasses of backsight.Measurement, not 'loss'"),
+        ([Nothing()], "Nothing defines no event to be measured at: on_backward_end, "),
+        ([Misspelled()], "Misspelled.on_backward_ended is no event: on_backward_end, "),
+        ([told(signals=())], r"Told.signals must be a tuple .* \(\"my_signal\",\), not \(\)"),
+        ([told(signals="told")], r"must be a tuple .* such as \(\"told\",\), not 'told'"),
+        ([told(signals=("loss",))], "Told records 'loss', and so does Backsight itself"),
+        ([Told(), Told()], "Told records 'told', and so does Told"),
+        ([told(schedule=3)], r"Told.schedule must be EVERY_ITERATION, .*\(n\) .*, not 3"),
+    ],
+)
+def test_measurements_that_make_no_sense(measurements: Any, words: str, run_path: Path) -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with pytest.raises(SettingError, match=words):
+        backsight.watch(model, optimizer, run_path, measurements=measurements)
+    assert not run_path.exists()
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
+def test_every_nth_sample_needs_a_whole_number(n: Any) -> None:
+    with pytest.raises(SettingError, match="a whole number of samples from 1"):
+        every_nth_sample(n)
+
+
+# -- our own --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
+def test_ours_declare_what_they_record(kind: type[Measurement], tmp_path: Path) -> None:
+    """Each signal is in the catalogue, belongs to one measurement, and is really recorded."""
+    assert kind.name
+    assert kind.signals
+    assert list(kind.signals) == sorted(kind.signals)
+    assert set(kind.signals) <= CATALOGUE.keys()
+    others = [s for other in MEASUREMENTS if other is not kind for s in other.signals]
+    assert not set(kind.signals) & set(others)
+
+    def lstm() -> nn.Module:
+        net = Net()
+        net.below = nn.LSTM(3, 4, batch_first=True)  # type: ignore[assignment]
+        return net
+
+    train(tmp_path / "run", 3, every=1, make=lstm)
+    recorded = {family(name) for name in Run(tmp_path / "run").names}
+    assert set(kind.signals) <= recorded
+    assert recorded <= {signal for one in MEASUREMENTS for signal in one.signals}
+
+
+@pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
+def test_without_one_of_ours_the_others_stay(
+    kind: type[Measurement],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One that fails at its first event costs its own signals, and nothing else changes."""
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    def recorded(path: Path) -> dict[str, Any]:
+        run = Run(path)
+        return {name: np.array(run[name]) for name in run.names if name != "tokens_per_second"}
+
+    whole, rest = tmp_path / "whole", tmp_path / "rest"
+    plain = train(whole, 4, every=1)
+    for event in EVENTS:
+        if event in vars(kind) and event != "on_iteration_begin":
+            monkeypatch.setattr(kind, event, broken)
+    observed = train(rest, 4, every=1)
+    assert all(torch.equal(observed[name], plain[name]) for name in plain)
+    before, after = recorded(whole), recorded(rest)
+    lost = {family(name) for name in before.keys() - after.keys()}
+    # A stack's lower states, and gates, are read together with the reach.
+    reads = {"saturation"} if kind.__name__ == "Reach" else set()
+    assert lost <= {*kind.signals} | reads
+    assert {family(name) for name in after} & set(kind.signals) == set()
+    for name in after:
+        np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+    assert caplog.text.count(f"measuring {kind.name}") >= 1
+
+
+def test_user_signals_carry_the_models_label_as_ours_do(run_path: Path) -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with (
+        Recorder(run_path) as recorder,
+        Monitor(model, optimizer, recorder, automatic=True, label="maker", measurements=[Told()]),
+    ):
+        for _ in range(2):
+            optimizer.zero_grad()
+            model(torch.randn(2, 4, 3)).mean().backward()
+            optimizer.step()
+    assert {"loss/maker", "told/maker"} <= set(Run(run_path).names)
+
+
+def test_time_counts_towards_the_budget(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dear measurement makes samples rarer, one of every iteration does not."""
+
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self) -> float:
+            return self.now
+
+    def samples(schedule: Any, path: Path) -> int:
+        class Dear(Told):
+            def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+                clock.now += 0.5
+
+        def step(model: nn.Module, optimizer: Optimizer) -> None:
+            optimizer.zero_grad()
+            model(torch.randn(4, 5, 3)).square().mean().backward()
+            optimizer.step()
+            clock.now += 0.05
+
+        clock = Clock()
+        monkeypatch.setattr("backsight.monitor._monitor.time", clock)
+        train(path, 200, Dear(schedule), every="auto", step=step)
+        return len(Run(path).profile("reach/above.l0").iterations)
+
+    assert samples(SAMPLED, run_path / "a") <= 3
+    assert samples(EVERY_ITERATION, run_path / "b") > 100
+
+
+def test_a_failed_measurement_is_named_by_the_monitor(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Told):
+        def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+            raise RuntimeError("no")
+
+    caplog.set_level(logging.ERROR)
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with backsight.watch(model, optimizer, run_path, measurements=[Broken()]) as monitor:
+        assert monitor.switched_off == ()
+        model(torch.randn(2, 4, 3)).mean().backward()
+        assert monitor.switched_off == (("Broken", "above"), ("Broken", "below"))
