@@ -434,6 +434,6 @@ def test_a_failed_measurement_is_named_by_the_monitor(
     model = Net()
     optimizer = SGD(model.parameters(), lr=0.1)
     with backsight.watch(model, optimizer, run_path, measurements=[Broken()]) as monitor:
-        assert monitor.switched_off == ()
+        assert not monitor.switched_off
         model(torch.randn(2, 4, 3)).mean().backward()
         assert monitor.switched_off == (("Broken", "above"), ("Broken", "below"))

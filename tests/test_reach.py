@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from backsight.report import summary, write_report
-from backsight.report.figures import grad_time, reach, reach_time, update_ratio
+from backsight.report.figures._grad_time import grad_time
+from backsight.report.figures._reach import reach
+from backsight.report.figures._reach_time import reach_time
 from backsight.report.figures._style import ALARM
+from backsight.report.figures._update_ratio import update_ratio
 from backsight.signals import (
     Lag,
     Recorder,

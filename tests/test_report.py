@@ -1,6 +1,7 @@
 """The page about a run: figures, words, one file that works offline."""
 
 import base64
+import importlib
 import math
 import os
 import re
@@ -16,10 +17,14 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from backsight.errors import RunError
-from backsight.report import duration, number, summary, write_report
-from backsight.report.figures import FIGURES, gradient_norm, hidden_norm, hidden_norm_time, loss
+from backsight.report import duration, figures, number, summary, write_report
+from backsight.report.figures import FIGURES
+from backsight.report.figures._gradient_norm import gradient_norm
+from backsight.report.figures._hidden_norm import hidden_norm
+from backsight.report.figures._hidden_norm_time import hidden_norm_time
+from backsight.report.figures._loss import loss
 from backsight.report.figures._style import ALARM
-from backsight.signals import Recorder, Run
+from backsight.signals import CATALOGUE, Recorder, Run
 
 Write = Callable[[Recorder], None]
 
@@ -223,6 +228,26 @@ def test_baselines_are_named_in_the_legend_of_a_log_axis(record: Callable[..., R
     names = [shape.name.split()[0] for shape in figure.layout.shapes if shape.showlegend]
     assert dict(zip(names, lines, strict=True)) == SETUP["baselines"]
     assert not figure.layout.annotations
+
+
+def test_every_figure_is_registered() -> None:
+    """A file that defines a FIGURE is on the page, or the failure says what to add."""
+    folder = Path(figures.__file__).parent
+    for path in sorted(folder.glob("_[a-z]*.py")):
+        module = importlib.import_module(f"{figures.__name__}.{path.stem}")
+        if hasattr(module, "FIGURE"):
+            assert module.FIGURE in FIGURES, f"figures/__init__.py: FIGURES lacks {path.stem}"
+
+
+@pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
+def test_a_figure_says_what_it_shows(entry: figures.Entry) -> None:
+    """Its signals are in the catalogue, and a run with them alone gives a picture of them."""
+    assert entry.signals
+    assert set(entry.signals) <= CATALOGUE.keys()
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", entry.key)
+    assert entry.title
+    assert entry.reading.endswith(".")
+    assert [other.key for other in FIGURES].count(entry.key) == 1
 
 
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])

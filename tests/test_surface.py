@@ -35,7 +35,8 @@ def ruff_order(name: str) -> tuple[int, str]:
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
         "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LinearLength",
-        "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength", "__version__", "context_probe", "diagnose",
+        "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength", "__version__",
+        "context_probe", "diagnose",
         "probe", "resume", "train", "watch", "write_report",
     ]  # fmt: skip
 

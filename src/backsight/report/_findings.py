@@ -13,19 +13,6 @@ __all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "t
 
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
-PICTURES = {
-    "reach": "reach",
-    "loss": "loss",
-    "context_loss": "context",
-    "hidden_norm_max": "hidden-norm",
-    "grad_norm": "gradient-norm",
-    "grad_norm_applied": "gradient-norm",
-    "hidden_norm": "hidden-norm-time",
-    "hidden_norm_mean": "hidden-norm",
-    "update_ratio": "update-ratio",
-}
-"""Where on the page a family of signals is drawn: the key of its figure."""
-
 
 def tally_words(finding: Finding) -> str:
     """When it was seen, how often, and what came of it."""
@@ -140,7 +127,7 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
     titles = {entry.key: entry.title for entry in FIGURES}
     shown = []
     for finding in found.lasting:
-        keys = (PICTURES.get(family(name)) for name in finding.signals)
+        keys = (_picture_of(family(name)) for name in finding.signals)
         pictures = tuple(dict.fromkeys(key for key in keys if key in drawn))
         shown.append(
             Card(
@@ -152,6 +139,11 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
             )
         )
     return shown
+
+
+def _picture_of(signals: str) -> str | None:
+    """Where on the page that family of signals is drawn: the key of the first figure that does."""
+    return next((entry.key for entry in FIGURES if signals in entry.signals), None)
 
 
 def _remedy_words(run: Run, tried: Tried) -> str:

@@ -3,10 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, empty, figure, note
 from backsight.signals import Run, member
 
-__all__ = ["context"]
+__all__ = ["FIGURE", "context"]
 
 
 def context(run: Run) -> go.Figure:
@@ -38,3 +39,14 @@ def context(run: Run) -> go.Figure:
     if missing:
         note(fig, f"{missing} losses are not finite")
     return fig
+
+
+FIGURE = Entry(
+    "context",
+    "Loss by context",
+    "What the model makes of more of the past. Where the line levels off, what lies further "
+    "back is not used.",
+    context,
+    signals=("context_loss", "context_length"),
+    only_if=lambda run: bool(run.members("context_loss")),
+)

@@ -2,10 +2,11 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
 from backsight.signals import Run
 
-__all__ = ["gradient_norm"]
+__all__ = ["FIGURE", "gradient_norm"]
 
 
 def gradient_norm(run: Run) -> go.Figure:
@@ -18,3 +19,13 @@ def gradient_norm(run: Run) -> go.Figure:
         drawn.append(add_series(fig, run, "grad_norm_applied", "as applied", COLOURS[1], log=True))
     log_axis(fig, drawn)
     return fig
+
+
+FIGURE = Entry(
+    "gradient-norm",
+    "Gradient norm",
+    "Where the two curves part, clipping acted. A norm that climbs for many iterations, or "
+    "jumps by orders of magnitude, comes before a loss that does.",
+    gradient_norm,
+    signals=("grad_norm", "grad_norm_applied"),
+)

@@ -2,10 +2,11 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
 from backsight.signals import Run, member
 
-__all__ = ["hidden_norm"]
+__all__ = ["FIGURE", "hidden_norm"]
 
 
 def hidden_norm(run: Run) -> go.Figure:
@@ -25,3 +26,13 @@ def hidden_norm(run: Run) -> go.Figure:
     if wide_range(drawn):
         log_axis(fig, drawn)
     return fig
+
+
+FIGURE = Entry(
+    "hidden-norm",
+    "Hidden-state norm",
+    "A tanh state of H units cannot exceed √H; near that bound the units are saturated and "
+    "pass hardly any gradient. An unbounded cell (relu) that climbs here is about to explode.",
+    hidden_norm,
+    signals=("hidden_norm_max", "hidden_norm_mean"),
+)

@@ -2,11 +2,12 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._heat_map import heat_map
 from backsight.report.figures._style import empty
 from backsight.signals import Run
 
-__all__ = ["hidden_norm_time"]
+__all__ = ["FIGURE", "hidden_norm_time"]
 
 
 def hidden_norm_time(run: Run) -> go.Figure:
@@ -15,3 +16,14 @@ def hidden_norm_time(run: Run) -> go.Figure:
     if not names:
         return empty("no hidden-state profile was recorded in this run")
     return heat_map(run, names, axis="time step", what="‖h‖")
+
+
+FIGURE = Entry(
+    "hidden-norm-time",
+    "Hidden-state norm over the steps of a window",
+    "Each column is one sampled iteration, from the first step (bottom) to the last (top). "
+    "Colour that changes upwards is drift along the sequence. Long runs show the largest of "
+    "the samples in a column; red is not finite.",
+    hidden_norm_time,
+    signals=("hidden_norm",),
+)

@@ -2,10 +2,11 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure
 from backsight.signals import Run, member
 
-__all__ = ["length"]
+__all__ = ["FIGURE", "length"]
 
 
 def length(run: Run) -> go.Figure:
@@ -20,3 +21,20 @@ def length(run: Run) -> go.Figure:
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]
         add_series(fig, run, name, f"horizon of {member(name)}", colour, dash="dot")
     return fig
+
+
+def _varies(run: Run) -> bool:
+    """Whether sequences have become longer or shorter."""
+    names = run.members("seq_len", profile=False)
+    return any(run[name].min() < run[name].max() for name in names if len(run[name]))
+
+
+FIGURE = Entry(
+    "length",
+    "Sequence length",
+    "How long the sequences were, and how far back the gradient reached in them. A curriculum "
+    "that waits for the reach keeps the two together.",
+    length,
+    signals=("seq_len", "horizon"),
+    only_if=_varies,
+)

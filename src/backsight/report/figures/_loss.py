@@ -8,10 +8,11 @@ from backsight.report._numbers import number
 from backsight.report._task_words import is_memory, loss_unit
 from backsight.report._thin import Thinned
 from backsight.report._words import setup
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
 from backsight.signals import Run, member
 
-__all__ = ["loss"]
+__all__ = ["FIGURE", "loss"]
 
 
 def loss(run: Run) -> go.Figure:
@@ -44,3 +45,15 @@ def loss(run: Run) -> go.Figure:
             note = {"text": label, "font": {"size": 11, "color": COLOURS[5]}}
             fig.add_hline(y=value, line=line, annotation=note)
     return fig
+
+
+FIGURE = Entry(
+    "loss",
+    "Loss",
+    "What the training minimises. In a run on text, below the bigram line the network uses "
+    "more than the previous character; at the unigram line it has only learned which are "
+    "frequent. In a memory task, at the memoryless line it guesses; only below the lowest line "
+    "does it use the oldest input that it needs.",
+    loss,
+    signals=("loss", "val_loss"),
+)

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backsight.report._thin import Thinned
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     ALARM,
     COLOURS,
@@ -15,7 +16,7 @@ from backsight.report.figures._style import (
 )
 from backsight.signals import Run, member
 
-__all__ = ["pace"]
+__all__ = ["FIGURE", "pace"]
 
 LINES = 40
 """Vertical lines at the most: more would hide the curve."""
@@ -54,3 +55,14 @@ def pace(run: Run) -> go.Figure:
             hovertemplate=f"{label}<extra></extra>",
         )
     return fig
+
+
+FIGURE = Entry(
+    "pace",
+    "Learning rate and acts of the guard",
+    "The rate as the optimizer used it. A dotted line is a rollback: the weights went back to "
+    "a good snapshot. Dots tell when each policy acted.",
+    pace,
+    signals=("lr", "act_before"),
+    only_if=lambda run: bool(run.members("act_before")),
+)

@@ -4,11 +4,12 @@ import math
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._samples import sample_lines
 from backsight.report.figures._style import COLOURS, empty, figure
 from backsight.signals import Run
 
-__all__ = ["reach"]
+__all__ = ["FIGURE", "reach"]
 
 FLOOR = 1e-6
 """What is further down than this leaves the picture: it would flatten the part that matters."""
@@ -34,3 +35,14 @@ def reach(run: Run) -> go.Figure:
         )
     sample_lines(fig, run, names, floor=FLOOR)
     return fig
+
+
+FIGURE = Entry(
+    "reach",
+    "Reach of the gradient",
+    "The gradient of the last loss on the state k steps before it, relative to lag 0. What is "
+    "below 1 % teaches next to nothing; a straight line is exponential decay (down) or "
+    "explosion (up). A line that stops before the window does was cut, as by a detached state.",
+    reach,
+    signals=("reach",),
+)

@@ -2,11 +2,12 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._heat_map import heat_map
 from backsight.report.figures._style import empty
 from backsight.signals import Run
 
-__all__ = ["reach_time"]
+__all__ = ["FIGURE", "reach_time"]
 
 FLOOR = 1e-4
 """A hundredth of what still counts as reached: below it all is equally dark."""
@@ -18,3 +19,13 @@ def reach_time(run: Run) -> go.Figure:
     if not names:
         return empty("no gradient through time was recorded in this run")
     return heat_map(run, names, axis="lag", what="R", floor=FLOOR)
+
+
+FIGURE = Entry(
+    "reach-time",
+    "Reach during training",
+    "Each column is one sampled iteration: bright is reached, dark is forgotten. A bright "
+    "region that climbs is a network that learns to look further back.",
+    reach_time,
+    signals=("reach",),
+)

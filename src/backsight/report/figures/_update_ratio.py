@@ -2,10 +2,11 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
 from backsight.signals import Run, member
 
-__all__ = ["update_ratio"]
+__all__ = ["FIGURE", "update_ratio"]
 
 DASHES = (None, "dot", "dash", "dashdot")
 
@@ -24,3 +25,13 @@ def update_ratio(run: Run) -> go.Figure:
     log_axis(fig, drawn)
     fig.add_hline(y=1e-3, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
     return fig
+
+
+FIGURE = Entry(
+    "update-ratio",
+    "Update ratio of every parameter",
+    "How far a step moves a parameter, relative to its size. Around 0.001 (dotted) is usual; "
+    "near 1 the step is far too large, and a parameter far below the others hardly learns.",
+    update_ratio,
+    signals=("update_ratio",),
+)

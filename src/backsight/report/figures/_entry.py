@@ -1,0 +1,25 @@
+"""What a figure of the page is, beside the function that draws it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from backsight.signals import Run
+
+__all__ = ["Entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A figure on the page."""
+
+    key: str
+    title: str
+    reading: str
+    """How to read it, in a sentence or two."""
+    draw: Callable[[Run], go.Figure]
+    signals: tuple[str, ...]
+    """Families of signals that it shows: a finding about one of them points to it."""
+    only_if: Callable[[Run], bool] = lambda run: True
+    """Where it is left out rather than shown empty, or without news."""
