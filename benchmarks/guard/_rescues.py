@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from _fragile import Setting
-from _training import Loop, Net, Plan, loss_of
 from backsight.errors import GuardError
 from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, safe
+from benchmarks.diagnosis._training import Loop, Net, Plan, loss_of
+from benchmarks.guard._fragile import Setting
 
 __all__ = ["METHODS", "Outcome", "train_by"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from _training import Numbers
+from benchmarks.diagnosis._training import Numbers
 
 __all__ = ["CLAIMS", "PEERS", "Claim", "Peer"]
 

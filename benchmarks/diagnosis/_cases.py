@@ -10,13 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import _draw_1
-import _draw_2
-import _draw_3
-import _draw_4
-import _draw_5
-import _draw_6
-from _training import Plan
+from benchmarks.diagnosis._draws import draw_1, draw_2, draw_3, draw_4, draw_5, draw_6
+from benchmarks.diagnosis._training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
 
@@ -66,12 +61,12 @@ class Case:
 CASES: tuple[Case, ...] = tuple(
     Case(draw, *row)  # type: ignore[arg-type]
     for draw, rows in (
-        (1, _draw_1.CASES),
-        (2, _draw_2.CASES),
-        (3, _draw_3.CASES),
-        (4, _draw_4.CASES),
-        (5, _draw_5.CASES),
-        (6, _draw_6.CASES),
+        (1, draw_1.CASES),
+        (2, draw_2.CASES),
+        (3, draw_3.CASES),
+        (4, draw_4.CASES),
+        (5, draw_5.CASES),
+        (6, draw_6.CASES),
     )
     for row in rows
 )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from _collection import Labelled
-from _outcomes import HEALTHY, KINDS
-from _peers import CLAIMS, Claim
+from benchmarks.diagnosis._collection import Labelled
+from benchmarks.diagnosis._outcomes import HEALTHY, KINDS
+from benchmarks.diagnosis._peers import CLAIMS, Claim
 
 __all__ = ["Said", "by_kind", "by_question", "false_alarms", "leads", "macro"]
 

@@ -1,6 +1,6 @@
 """Which failures of training are told, beside the rules of other tools on the same runs.
 
-python benchmarks/detection.py [--cache FOLDER] [--quick] [--half held-out] [--workers 2]
+python -m benchmarks.diagnosis.detection [--cache FOLDER] [--quick] [--half held-out] [--workers 2]
 """
 
 import argparse
@@ -12,11 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from _collection import Labelled, collect
-from _harness import publish
-from _peers import CLAIMS, PEERS
-from _scores import Said, by_kind, by_question, false_alarms, leads, macro, wrong_alarms
 from backsight.diagnosis import diagnose
+from benchmarks._shared.harness import publish
+from benchmarks.diagnosis._collection import Labelled, collect
+from benchmarks.diagnosis._peers import CLAIMS, PEERS
+from benchmarks.diagnosis._scores import (
+    Said,
+    by_kind,
+    by_question,
+    false_alarms,
+    leads,
+    macro,
+    wrong_alarms,
+)
 
 METHOD = (
     "Real training runs of small nets, made to fail in a known way or only to look like it, "

@@ -1,7 +1,7 @@
 """Does the guard keep runs alive, and does that cost anything? Fragile settings, several ways out.
 
-    python benchmarks/survival.py                 # everything: half an hour on two cores
-    python benchmarks/survival.py --seeds 1 --only waves
+    python -m benchmarks.guard.survival                 # everything: half an hour on two cores
+    python -m benchmarks.guard.survival --seeds 1 --only waves
 
 For each setting and seed the same training is made with nothing, with what others do (as
 published), with two common fixes and with the guard, and its validation loss at the end is
@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from _fragile import FRAGILE, HEALTHY, Setting, grid_of
-from _harness import publish
-from _rescues import METHODS, Outcome, train_by
+from benchmarks._shared.harness import publish
+from benchmarks.guard._fragile import FRAGILE, HEALTHY, Setting, grid_of
+from benchmarks.guard._rescues import METHODS, Outcome, train_by
 
 OTHERS = ("nothing", "clip 1.0", "AutoClip", "ZClip", "stop at a spike")
 FIXES = ("default fix", "random fix")

@@ -1,6 +1,6 @@
 """What watching adds to a training step, beside what others add for less.
 
-python benchmarks/overhead.py [--rounds 25] [--quick] [--layers 1 2] [--device cpu]
+python -m benchmarks.speed.overhead [--rounds 25] [--quick] [--layers 1 2] [--device cpu]
 """
 
 import argparse
@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from _harness import publish
 from backsight.monitor import Monitor, watch
 from backsight.probes import by_probe_input, by_recurrence_seeds
+from benchmarks._shared.harness import publish
 
 METHOD = (
     "One training step (forward, loss at every step, backward, Adam) of a layer with a linear "

@@ -2,9 +2,9 @@
 
 import math
 
-from _sources import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
-from _training import Plan
-from _troubles import (
+from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
+from benchmarks._shared.sources import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
+from benchmarks._shared.troubles import (
     Constant,
     Growing,
     Padded,
@@ -21,7 +21,7 @@ from _troubles import (
     warm,
     wrong_targets,
 )
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
+from benchmarks.diagnosis._training import Plan
 
 __all__ = ["CASES"]
 

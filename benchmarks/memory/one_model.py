@@ -1,7 +1,7 @@
 """One model, trained on temporal order of 50 to 200 steps, asked for up to 5,000.
 
-    python benchmarks/one_model.py                    # seed 0
-    python benchmarks/one_model.py --seeds 0 1 2 3 4
+    python -m benchmarks.memory.one_model                    # seed 0
+    python -m benchmarks.memory.one_model --seeds 0 1 2 3 4
 
 As in Pascanu et al. 2013, section 4.1.1: each batch has a length of its own from 50 to 200, and a
 model that has learned them answers sequences 25 times as long. The recipe is that of
@@ -21,8 +21,8 @@ from typing import Any
 
 from torch import nn
 
-from _harness import publish
-from _order import Recipe, errors, learn
+from benchmarks._shared.harness import publish
+from benchmarks.memory._order import Recipe, errors, learn
 
 RECIPE = Recipe(
     "orthogonal", "adam", 1e-3, guard="safe,omega", curriculum="adaptive", mixed=50, noise=0.1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from _training import Numbers
+from benchmarks.diagnosis._training import Numbers
 
 __all__ = ["HEALTHY", "KINDS", "Kind", "label", "levels", "when_lost"]
 

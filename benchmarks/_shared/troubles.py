@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from _training import Arrays, Loop, Task
+from benchmarks.diagnosis._training import Arrays, Loop, Task
 
 __all__ = [
     "Constant", "Growing", "Padded", "Small", "Widened", "at", "gradual", "growing_weights",

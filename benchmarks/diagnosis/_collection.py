@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from _cases import CASES, SEEDS, Case, Half
-from _outcomes import HEALTHY, KINDS, facts, label, levels, when_lost
-from _training import Numbers, load_numbers, train
+from benchmarks.diagnosis._cases import CASES, SEEDS, Case, Half
+from benchmarks.diagnosis._outcomes import HEALTHY, KINDS, facts, label, levels, when_lost
+from benchmarks.diagnosis._training import Numbers, load_numbers, train
 
 __all__ = ["Labelled", "collect", "make"]
 

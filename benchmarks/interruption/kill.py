@@ -1,6 +1,6 @@
 """Kill real trainings at random moments and see what is left of them.
 
-    python benchmarks/kill.py [--times 20] [--seed 0]
+    python -m benchmarks.interruption.kill [--times 20] [--seed 0]
 
 Each training is a process of its own that reports every finished iteration, with its time, on
 a pipe. It is killed (SIGKILL) after a random time, then its run is read back.
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from _harness import publish
 from backsight.signals import Run
+from benchmarks._shared.harness import publish
 
 METHOD = (
     "A tanh RNN of 64 units on the standard library's source, killed with SIGKILL 0–6 s after its "

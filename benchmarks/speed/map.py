@@ -1,6 +1,6 @@
 """Many networks as one batch, beside a loop over them and ``torch.func.vmap``.
 
-python benchmarks/map.py [--rounds 15] [--threads 1 2] [--networks 256] [--whole]
+python -m benchmarks.speed.map [--rounds 15] [--threads 1 2] [--networks 256] [--whole]
 
 Where something else keeps the processor busy, measure one thread: two that share an operation of
 a tenth of a millisecond wait for the one that is not running.
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn import functional
 
-from _harness import publish
 from backsight.nn import ManyModels, ManySGD, SequenceModel, clip_each, seeded
 from backsight.tasks import Batches, TemporalOrder
+from benchmarks._shared.harness import publish
 
 METHOD = (
     "One training step of K tanh networks of H units with a linear head, all on the same batch of "

@@ -1,6 +1,6 @@
 """What recording an iteration costs, and how fast a long run is read and drawn.
 
-python benchmarks/recorder.py [--iterations 200000] [--repeats 5]
+python -m benchmarks.speed.recorder [--iterations 200000] [--repeats 5]
 """
 
 import argparse
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from _harness import publish
 from backsight.report import summary
 from backsight.report.figures import loss
 from backsight.signals import Recorder, Run
+from benchmarks._shared.harness import publish
 
 METHOD = (
     "Recording: iterations back to back; 'on the loop' is the loop's own wall time, 'amortised' "

@@ -1,8 +1,8 @@
 """The second draw: held out until it had been looked at, now part of what thresholds are set on."""
 
-from _sources import Flowing, Noise, Sums, Text, Waves
-from _training import Plan
-from _troubles import (
+from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
+from benchmarks._shared.sources import Flowing, Noise, Sums, Text, Waves
+from benchmarks._shared.troubles import (
     Constant,
     Growing,
     Padded,
@@ -19,7 +19,7 @@ from _troubles import (
     warm,
     wrong_targets,
 )
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
+from benchmarks.diagnosis._training import Plan
 
 __all__ = ["CASES"]
 

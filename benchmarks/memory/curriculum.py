@@ -1,7 +1,7 @@
 """The naive length curriculum that collapses, and the same one under the guard.
 
-    python benchmarks/curriculum.py               # five seeds of each
-    python benchmarks/curriculum.py --seeds 1 --updates 4000
+    python -m benchmarks.memory.curriculum               # five seeds of each
+    python -m benchmarks.memory.curriculum --seeds 1 --updates 4000
 
 Temporal order (Pascanu et al. 2013), a tanh RNN of 50 units with an orthogonal recurrent matrix,
 Adam at 1e-3, batches of 20. *Naive*: clip 1, begin at 20 steps, and grow by 6 % whenever fewer
@@ -16,8 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from multiprocessing import get_context
 
-from _harness import publish
-from _order import Ended, Recipe, learn
+from benchmarks._shared.harness import publish
+from benchmarks.memory._order import Ended, Recipe, learn
 
 METHOD = (
     "reached: the longest sequences at which fewer than 5 % of the last 400 training answers were "

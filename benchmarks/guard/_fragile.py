@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from _sources import Sums, Text, Waves
-from _training import Arrays, Loop, Plan
-from _troubles import rates
 from backsight.tasks import Adding, Echo, TemporalOrder
+from benchmarks._shared.sources import Sums, Text, Waves
+from benchmarks._shared.troubles import rates
+from benchmarks.diagnosis._training import Arrays, Loop, Plan
 
 __all__ = ["FRAGILE", "HEALTHY", "Setting", "grid_of"]
 

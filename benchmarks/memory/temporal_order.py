@@ -1,8 +1,8 @@
 """Pascanu's protocol on temporal order: how many updates until it is learned, and by what.
 
-    python benchmarks/temporal_order.py                       # all of it: hours
-    python benchmarks/temporal_order.py --lengths 50 --seeds 2 --updates 5000
-    python benchmarks/temporal_order.py --ways ours --lengths 500,1000
+    python -m benchmarks.memory.temporal_order                       # all of it: hours
+    python -m benchmarks.memory.temporal_order --lengths 50 --seeds 2 --updates 5000
+    python -m benchmarks.memory.temporal_order --ways ours --lengths 500,1000
 
 A tanh RNN of 50 units, batches of 20, all sequences of one length T. SGD at 0.01 without momentum
 as published: bare, with the norm clipped at 1, and with Ω of weight 4 besides (the ``code``
@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from _harness import publish
-from _order import BATCH, LATELY, Beginning, Recipe, errors, learn, network
 from backsight.nn import ManyModels, ManySGD, SequenceModel, clip_each, seeded
 from backsight.tasks import TemporalOrder
+from benchmarks._shared.harness import publish
+from benchmarks.memory._order import BATCH, LATELY, Beginning, Recipe, errors, learn, network
 
 METHOD = (
     "solved: seeds with fewer than 1 % errors on 10,000 fresh sequences of T steps, asked every "

@@ -1,6 +1,6 @@
 """Kill one training again and again, go on each time, and compare it with one left alone.
 
-    python benchmarks/resume.py [--times 50] [--seed 0] [--iterations 1500]
+    python -m benchmarks.interruption.resume [--times 50] [--seed 0] [--iterations 1500]
 
 Every process is killed with SIGKILL from outside. Where it is hit is drawn: while it runs, while it
 starts (torch is loaded, the checkpoint read, the record cut), or while the file of a checkpoint is
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from _harness import publish
 from backsight.errors import RunError
 from backsight.guard import Checkpoints
 from backsight.signals import Run
+from benchmarks._shared.harness import publish
 
 METHOD = (
     "A 2-layer GRU of 48 units with dropout and a carried state, on text, with Adam at a rate so "

@@ -1,0 +1,1 @@
+"""The cases, in the draws in which they were written."""
