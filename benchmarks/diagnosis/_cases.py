@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.diagnosis._draws import draw_1, draw_2, draw_3, draw_4, draw_5, draw_6
+from benchmarks.diagnosis._draws import DRAWS
 from benchmarks.diagnosis._training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
@@ -60,13 +60,6 @@ class Case:
 
 CASES: tuple[Case, ...] = tuple(
     Case(draw, *row)  # type: ignore[arg-type]
-    for draw, rows in (
-        (1, draw_1.CASES),
-        (2, draw_2.CASES),
-        (3, draw_3.CASES),
-        (4, draw_4.CASES),
-        (5, draw_5.CASES),
-        (6, draw_6.CASES),
-    )
+    for draw, rows in DRAWS.items()
     for row in rows
 )

@@ -1,24 +1,6 @@
 """The first draw of the collection, on which thresholds were first set."""
 
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
-from benchmarks._shared.sources import Flowing, Noise, Sums, Text, Waves
-from benchmarks._shared.troubles import (
-    Constant,
-    Growing,
-    Padded,
-    Small,
-    Widened,
-    at,
-    gradual,
-    growing_weights,
-    huge_step,
-    missing,
-    raised,
-    rates,
-    warm,
-    wrong_targets,
-)
-from benchmarks.diagnosis._training import Plan
+from benchmarks.diagnosis._draws.vocabulary import *
 
 __all__ = ["CASES"]
 

@@ -1,25 +1,6 @@
 """The second draw: held out until it had been looked at, now part of what thresholds are set on."""
 
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
-from benchmarks._shared.sources import Flowing, Noise, Sums, Text, Waves
-from benchmarks._shared.troubles import (
-    Constant,
-    Growing,
-    Padded,
-    Small,
-    Widened,
-    at,
-    gradual,
-    growing_weights,
-    huge_step,
-    missing,
-    raised,
-    rates,
-    silent_after,
-    warm,
-    wrong_targets,
-)
-from benchmarks.diagnosis._training import Plan
+from benchmarks.diagnosis._draws.vocabulary import *
 
 __all__ = ["CASES"]
 

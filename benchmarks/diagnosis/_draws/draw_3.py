@@ -2,26 +2,7 @@
 
 import math
 
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
-from benchmarks._shared.sources import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
-from benchmarks._shared.troubles import (
-    Constant,
-    Growing,
-    Padded,
-    Small,
-    Widened,
-    at,
-    gradual,
-    growing_weights,
-    huge_step,
-    missing,
-    raised,
-    rates,
-    silent_after,
-    warm,
-    wrong_targets,
-)
-from benchmarks.diagnosis._training import Plan
+from benchmarks.diagnosis._draws.vocabulary import *
 
 __all__ = ["CASES"]
 
