@@ -12,7 +12,7 @@ import torch
 
 import backsight
 from backsight.diagnosis import RULES, diagnose
-from benchmarks._shared.sources import Chaos, Majority
+from benchmarks._shared.tasks import Chaos, Majority
 from benchmarks.diagnosis import _peers as peers
 from benchmarks.diagnosis._cases import CASES, SEEDS, Case
 from benchmarks.diagnosis._collection import Labelled, make

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks._shared.plan import Plan
 from benchmarks.diagnosis._draws import DRAWS
-from benchmarks.diagnosis._training import Plan
 
 __all__ = ["CASES", "SEEDS", "Case", "Half"]
 

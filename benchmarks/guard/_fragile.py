@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.tasks import Adding, Echo, TemporalOrder
-from benchmarks._shared.sources import Sums, Text, Waves
-from benchmarks._shared.troubles import rates
-from benchmarks.diagnosis._training import Arrays, Loop, Plan
+from benchmarks._shared.faults import rates
+from benchmarks._shared.plan import Loop, Plan
+from benchmarks._shared.tasks import Arrays, Sums, Text, Waves
 
 __all__ = ["FRAGILE", "HEALTHY", "Setting", "grid_of"]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from backsight.errors import GuardError
 from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, safe
-from benchmarks.diagnosis._training import Loop, Net, Plan, loss_of
+from benchmarks._shared.plan import Loop, Net, Plan, fresh_loss, loss_of, make_optimizer
 from benchmarks.guard._fragile import Setting
 
 __all__ = ["METHODS", "Outcome", "train_by"]
@@ -224,11 +224,7 @@ def train_by(method: str, setting: Setting, seed: int) -> Outcome:
     rng = np.random.default_rng(seed)
     task = plan.of(0)
     net = Net(plan, task)
-    optimizer: torch.optim.Optimizer
-    if plan.optimizer == "adam":
-        optimizer = torch.optim.Adam(net.parameters(), plan.lr)
-    else:
-        optimizer = torch.optim.SGD(net.parameters(), plan.lr, momentum=plan.momentum)
+    optimizer = make_optimizer(plan, net.parameters())
     loop = Loop(net, optimizer, rng)
     doing = kind(loop, setting)
     start = validate(net, plan, seed)
@@ -254,14 +250,7 @@ def train_by(method: str, setting: Setting, seed: int) -> Outcome:
     return Outcome(validate(net, plan, seed), start, made, doing.acts, state)
 
 
-@torch.no_grad()
 def validate(net: Net, plan: Plan, seed: int) -> float:
     """The loss over fresh batches at full length, the same for every method."""
-    rng = np.random.default_rng(seed + 1_000_000)
-    task = plan.of(0)
-    losses = []
-    for _ in range(BATCHES):
-        x, y = task.batch(32, rng)
-        losses.append(float(loss_of(task, net(torch.from_numpy(x)), torch.from_numpy(y))))
-    mean = float(np.mean(losses))
-    return mean if math.isfinite(mean) else math.inf
+    loss = fresh_loss(net, plan.of(0), seed, batches=BATCHES, size=32)
+    return loss if math.isfinite(loss) else math.inf

@@ -4,8 +4,7 @@ Each draw imports all of it by ``*``, so that a draw is its cases and nothing el
 """
 
 from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
-from benchmarks._shared.sources import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
-from benchmarks._shared.troubles import (
+from benchmarks._shared.faults import (
     Constant,
     Growing,
     Padded,
@@ -22,7 +21,8 @@ from benchmarks._shared.troubles import (
     warm,
     wrong_targets,
 )
-from benchmarks.diagnosis._training import Plan
+from benchmarks._shared.plan import Plan
+from benchmarks._shared.tasks import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
 
 __all__ = [
     "Adding", "Chaos", "Constant", "Copying", "Echo", "Flowing", "Growing", "Majority", "Mixture",

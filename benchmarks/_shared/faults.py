@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.diagnosis._training import Arrays, Loop, Task
+from benchmarks._shared.plan import Loop
+from benchmarks._shared.tasks import Arrays, Task
 
 __all__ = [
     "Constant", "Growing", "Padded", "Small", "Widened", "at", "gradual", "growing_weights",

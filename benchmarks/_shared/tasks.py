@@ -1,18 +1,63 @@
-"""Sequences of the collection beside ``backsight.tasks``: text, waves, sums, noise, chaos."""
+"""Tasks beside those of ``backsight.tasks``: text, waves, sums, noise, a majority, chaos."""
 
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backsight.tasks import Corpus, Split, Streams, read_corpus, split_text
 
-__all__ = ["Chaos", "Flowing", "Majority", "Noise", "Same", "Sums", "Text", "Waves"]
+__all__ = [
+    "Arrays", "Chaos", "Flowing", "Majority", "Noise", "Sums", "Task", "Text", "Waves",
+]  # fmt: skip
 
 Arrays = tuple[NDArray[np.float32], NDArray[Any]]
+"""Inputs and targets."""
+
+
+class Task(Protocol):
+    """Where batches come from, as in ``backsight.tasks``."""
+
+    @property
+    def inputs(self) -> int:
+        """Numbers a step."""
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that are asked for."""
+
+    @property
+    def kind(self) -> str:
+        """``classes`` or ``value``."""
+
+    @property
+    def every_step(self) -> bool:
+        """Whether each step is asked, or the last one."""
+
+    @property
+    def lag(self) -> int | None:
+        """How far back lies what is asked for."""
+
+    @property
+    def baseline(self) -> float | None:
+        """The loss of the best guess without memory."""
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """Inputs ``(B, T, I)`` and targets."""
+
+
+class _NextValue:
+    """One channel comes in, and at every step one value is asked for."""
+
+    inputs = 1
+    outputs = 1
+    kind = "value"
+    every_step = True
+    lag = None
+    baseline = None
 
 
 @cache
@@ -85,20 +130,13 @@ class Flowing(Text):
 
 
 @dataclass(frozen=True)
-class Waves:
+class Waves(_NextValue):
     """The next value of two sines of random period and phase, with some noise."""
 
     steps: int = 40
     scale: float = 1.0
     """Of the input alone: what an input looks like that nobody has normalised."""
     noise: float = 0.05
-
-    inputs = 1
-    outputs = 1
-    kind = "value"
-    every_step = True
-    lag = None
-    baseline = None
 
     def batch(self, size: int, rng: np.random.Generator) -> Arrays:
         """``(B, T, 1)`` twice."""
@@ -113,19 +151,12 @@ class Waves:
 
 
 @dataclass(frozen=True)
-class Sums:
+class Sums(_NextValue):
     """The running mean over the window's length of what has come in: it takes a growing state."""
 
     steps: int = 50
     low: float = 0.0
     high: float = 1.0
-
-    inputs = 1
-    outputs = 1
-    kind = "value"
-    every_step = True
-    lag = None
-    baseline = None
 
     def batch(self, size: int, rng: np.random.Generator) -> Arrays:
         """``(B, T, 1)`` twice."""
@@ -163,26 +194,6 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Same:
-    """Another task whose input is the same at every step, from some iteration on or always."""
-
-    steps: int = 40
-    value: float = 0.0
-
-    inputs = 2
-    outputs = 3
-    kind = "classes"
-    every_step = False
-    lag = None
-    baseline = None
-
-    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
-        """``(B, T, 2)`` and ``(B,)``."""
-        x = np.full((size, self.steps, 2), self.value, np.float32)
-        return x, rng.integers(0, 3, size)
-
-
-@dataclass(frozen=True)
 class Majority:
     """Whether more of the inputs were +1 than −1: it takes counting."""
 
@@ -202,19 +213,12 @@ class Majority:
 
 
 @dataclass(frozen=True)
-class Chaos:
+class Chaos(_NextValue):
     """The next value of the logistic map, seen through some noise."""
 
     steps: int = 30
     rate: float = 3.8
     noise: float = 0.0
-
-    inputs = 1
-    outputs = 1
-    kind = "value"
-    every_step = True
-    lag = None
-    baseline = None
 
     def batch(self, size: int, rng: np.random.Generator) -> Arrays:
         """``(B, T, 1)`` twice, between −1 and 1 without the noise."""
