@@ -1,14 +1,21 @@
-"""What every benchmark prints and keeps: machine, versions, a table, JSON."""
+"""What every benchmark does alike: options, worker processes, a table with its machine, JSON."""
 
+import argparse
 import json
+import logging
 import os
 import platform
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+__all__ = ["machine", "option_parser", "publish", "show", "worker_pool"]
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -27,6 +34,30 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in ("backsight", "torch", "numpy", "plotly")},
     }
+
+
+def option_parser(doc: str | None) -> argparse.ArgumentParser:
+    """A parser whose ``--help`` begins with the script's docstring."""
+    spec = sys.modules["__main__"].__spec__
+    return argparse.ArgumentParser(
+        prog=f"python -m {spec.name}" if spec else None,
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """So many fresh processes, in which Backsight logs no warnings."""
+    return ProcessPoolExecutor(workers, get_context("spawn"), _quiet)
+
+
+def _quiet() -> None:
+    logging.disable(logging.WARNING)
+
+
+def show(row: dict[str, Any]) -> None:
+    """Print a row as soon as it is measured."""
+    print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
 
 
 def publish(name: str, method: str, rows: list[dict[str, Any]]) -> None:

@@ -1,16 +1,14 @@
 """The labelled collection: every case with every seed, made once and kept in a folder."""
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
+from benchmarks._shared.harness import worker_pool
 from benchmarks.diagnosis._cases import CASES, SEEDS, Case, Half
 from benchmarks.diagnosis._outcomes import HEALTHY, KINDS, facts, label, levels, when_lost
 from benchmarks.diagnosis._training import Numbers, load_numbers, train
@@ -105,14 +103,10 @@ def collect(
         if half in (None, case.half)
         for seed in SEEDS[case.draw][: 1 if quick else None]
     ]
-    with ProcessPoolExecutor(workers, get_context("spawn"), _quiet) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(_make, todo)
 
 
 def _make(job: tuple[str, int, Path]) -> Labelled:
     key, seed, folder = job
     return make(next(case for case in CASES if case.key == key), seed, folder)
-
-
-def _quiet() -> None:
-    logging.disable(logging.WARNING)  # findings are asked for later

@@ -3,7 +3,6 @@
 python -m benchmarks.diagnosis.detection [--cache FOLDER] [--quick] [--half held-out] [--workers 2]
 """
 
-import argparse
 import math
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.diagnosis import diagnose
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish
 from benchmarks.diagnosis._collection import Labelled, collect
 from benchmarks.diagnosis._peers import CLAIMS, PEERS
 from benchmarks.diagnosis._scores import (
@@ -131,7 +130,7 @@ def disagreements(said: Sequence[Said]) -> list[str]:
 
 def main() -> None:
     """Collect, judge and publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--cache", type=Path, help="a folder that keeps the runs")
     parser.add_argument("--quick", action="store_true", help="one seed of each case")
     parser.add_argument("--half", choices=["fit", "held-out"], help="only that half")

@@ -8,20 +8,18 @@ published), with two common fixes and with the guard, and its validation loss at
 compared. A second part trains healthy settings: there the guard must leave every bit alone.
 """
 
-import argparse
 import math
 import statistics
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import Any
 
 import torch
 
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, worker_pool
 from benchmarks.guard._fragile import FRAGILE, HEALTHY, Setting, grid_of
 from benchmarks.guard._rescues import METHODS, Outcome, train_by
 
@@ -63,20 +61,13 @@ def plain(key: Key) -> Key:
 def job(key: Key) -> Outcome:
     """One training."""
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     method, name, seed = key
     setting = next(s for s in (*FRAGILE, *HEALTHY) if s.name == name)
     if method.startswith("grid "):
         plan = grid_of(setting)[int(method.removeprefix("grid "))]
         return train_by("as planned", replace(setting, plan=plan), seed)
     return train_by(method, setting, seed)
-
-
-def _quiet() -> None:
-    import logging
-    import warnings
-
-    logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")
 
 
 def middle(outcomes: Sequence[Outcome]) -> float:
@@ -97,7 +88,7 @@ def no_worse(mine: Sequence[Outcome], other: Sequence[Outcome]) -> bool:
 
 def main() -> None:
     """Train, compare, publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", default="", help="settings whose name contains this")
     parser.add_argument("--methods", default="", help="a comma list; all by default")
@@ -112,7 +103,7 @@ def main() -> None:
     calm = [s for s in HEALTHY if options.only in s.name]
     keys += [(m, s.name, seed) for s in calm for m in ("nothing", "guard", "--safe")
              for seed in seeds]  # fmt: skip
-    with ProcessPoolExecutor(options.workers, get_context("spawn"), _quiet) as pool:
+    with worker_pool(options.workers) as pool:
         done = {}
         todo = list(dict.fromkeys(map(plain, keys)))
         for key, outcome in zip(todo, pool.map(job, todo, chunksize=2), strict=True):

@@ -6,7 +6,6 @@ Each training is a process of its own that reports every finished iteration, wit
 a pipe. It is killed (SIGKILL) after a random time, then its run is read back.
 """
 
-import argparse
 import random
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from backsight.signals import Run
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish
 
 METHOD = (
     "A tanh RNN of 64 units on the standard library's source, killed with SIGKILL 0–6 s after its "
@@ -74,7 +73,7 @@ def kill_one(path: Path, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     """Kill, measure and publish."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = option_parser(__doc__)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -7,7 +7,6 @@ starts (torch is loaded, the checkpoint read, the record cut), or while the file
 half written.
 """
 
-import argparse
 import random
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import torch
 from backsight.errors import RunError
 from backsight.guard import Checkpoints
 from backsight.signals import Run
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish
 
 METHOD = (
     "A 2-layer GRU of 48 units with dropout and a carried state, on text, with Adam at a rate so "
@@ -169,7 +168,7 @@ def same(one: Any, other: Any) -> bool:
 
 def main() -> None:
     """Kill, go on, compare and publish."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = option_parser(__doc__)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, default=1500)

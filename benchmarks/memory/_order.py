@@ -1,6 +1,5 @@
 """One tanh RNN of 50 units on temporal order (Pascanu et al. 2013), until it has learned it."""
 
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -189,7 +188,6 @@ def learn(
         keep: given the network at the end.
     """
     torch.set_num_threads(1)
-    logging.disable(logging.WARNING)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     plain = network(recipe.init)

@@ -10,13 +10,10 @@ clip; *with Ω*: ``safe,omega``; no threshold or weight is told to it. The adapt
 ``temporal_order.py``.
 """
 
-import argparse
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, worker_pool
 from benchmarks.memory._order import Ended, Recipe, learn
 
 METHOD = (
@@ -43,7 +40,7 @@ def _job(key: tuple[str, int, int, int]) -> Ended:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train all, publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--end", type=int, default=200, help="the longest sequences")
     parser.add_argument("--updates", type=int, default=30_000)
@@ -53,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keys = [
         (w, s, options.end, options.updates) for w in options.ways for s in range(options.seeds)
     ]
-    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+    with worker_pool(options.workers) as pool:
         rows = []
         for (way, seed, _, _), ended in zip(keys, pool.map(_job, keys), strict=True):
             found = asdict(ended)

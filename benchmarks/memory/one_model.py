@@ -12,16 +12,13 @@ falls to nothing, in 6,000 updates, and again from its beginning until it has le
 ``--noise 0`` and ``--settle 0`` are without.
 """
 
-import argparse
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import Any
 
 from torch import nn
 
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, worker_pool
 from benchmarks.memory._order import Recipe, errors, learn
 
 RECIPE = Recipe(
@@ -59,7 +56,7 @@ def row(recipe: Recipe, seed: int, updates: int, settle: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, ask, publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--updates", type=int, default=40_000, help="at most")
     parser.add_argument("--settle", type=int, default=6000, help="updates in which the rate falls")
@@ -67,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args(arguments)
     recipe, done = replace(RECIPE, noise=options.noise), []
-    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+    with worker_pool(options.workers) as pool:
         trained = [
             pool.submit(row, recipe, seed, options.updates, options.settle)
             for seed in options.seeds

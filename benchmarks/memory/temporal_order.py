@@ -12,13 +12,11 @@ an orthogonal recurrent matrix, Adam at 1e-3, ``--guard safe,omega``, an adaptiv
 threshold, weight or schedule is told to either.
 """
 
-import argparse
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from time import perf_counter
 from typing import Any
 
@@ -27,7 +25,7 @@ import torch
 
 from backsight.nn import ManyModels, ManySGD, SequenceModel, clip_each, seeded
 from backsight.tasks import TemporalOrder
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, worker_pool
 from benchmarks.memory._order import BATCH, LATELY, Beginning, Recipe, errors, learn, network
 
 METHOD = (
@@ -127,7 +125,7 @@ def rows(
     ways: Sequence[str], lengths: Sequence[int], seeds: int, updates: int, workers: int
 ) -> Iterator[dict[str, Any]]:
     """A row for each way and length, as they are done."""
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         waiting = [
             (way, steps, _trained(pool, way, steps, seeds, updates))
             for steps in lengths
@@ -150,7 +148,7 @@ def _trained(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train all, publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lengths", default="50,100,150,200")
     parser.add_argument("--updates", type=int, default=30_000, help="at most")

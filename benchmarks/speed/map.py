@@ -6,7 +6,6 @@ Where something else keeps the processor busy, measure one thread: two that shar
 a tenth of a millisecond wait for the one that is not running.
 """
 
-import argparse
 import os
 import statistics
 import time
@@ -20,7 +19,7 @@ from torch.nn import functional
 
 from backsight.nn import ManyModels, ManySGD, SequenceModel, clip_each, seeded
 from backsight.tasks import Batches, TemporalOrder
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
     "One training step of K tanh networks of H units with a linear head, all on the same batch of "
@@ -207,7 +206,7 @@ def whole(networks: int, hidden: int, threads: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--networks", type=int, default=256)
     parser.add_argument("--hidden", type=int, nargs="+", default=[16, 32, 64])
@@ -218,7 +217,7 @@ def main() -> None:
     for threads in options.threads:
         for hidden in options.hidden:
             rows.append(measure(options.networks, hidden, options.rounds, threads))
-            print({k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()})
+            show(rows[-1])
     if options.whole:
         publish("map-whole", METHOD, [whole(options.networks, 16, t) for t in options.threads])
     publish("map", METHOD, rows)

@@ -3,7 +3,6 @@
 python -m benchmarks.speed.overhead [--rounds 25] [--quick] [--layers 1 2] [--device cpu]
 """
 
-import argparse
 import logging
 import os
 import statistics
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from backsight.monitor import Monitor, watch
 from backsight.probes import by_probe_input, by_recurrence_seeds
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
     "One training step (forward, loss at every step, backward, Adam) of a layer with a linear "
@@ -227,7 +226,7 @@ def measure(kind: str, shape: tuple[int, int, int], layers: int, rounds: int, de
 
 def main() -> None:
     """Measure and publish."""
-    parser = argparse.ArgumentParser()
+    parser = option_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="the first shape, one layer")
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 2])
@@ -242,9 +241,7 @@ def main() -> None:
                 for layers in (1,) if options.quick else options.layers:
                     rounds = options.rounds if shape[0] < 400 else max(5, options.rounds // 3)
                     rows.append(measure(kind, shape, layers, rounds, device, Path(folder)))
-                    print(
-                        {k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()}
-                    )
+                    show(rows[-1])
     publish("overhead" if device.type == "cpu" else f"overhead-{device.type}", METHOD, rows)
 
 

@@ -3,7 +3,6 @@
 python -m benchmarks.speed.recorder [--iterations 200000] [--repeats 5]
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -16,7 +15,7 @@ import numpy as np
 from backsight.report import summary
 from backsight.report.figures import loss
 from backsight.signals import Recorder, Run
-from benchmarks._shared.harness import publish
+from benchmarks._shared.harness import option_parser, publish
 
 METHOD = (
     "Recording: iterations back to back; 'on the loop' is the loop's own wall time, 'amortised' "
@@ -83,7 +82,7 @@ def row(what: str, values: list[float], unit: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and publish."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = option_parser(__doc__)
     parser.add_argument("--iterations", type=int, default=200_000)
     parser.add_argument("--read-iterations", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)
