@@ -7,8 +7,6 @@ a pipe. It is killed (SIGKILL) after a random time, then its run is read back.
 """
 
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 
 from backsight.signals import Run
 from benchmarks._shared.harness import option_parser, publish
+from benchmarks.interruption._training import TrainingProcess
 
 METHOD = (
     "A tanh RNN of 64 units on the standard library's source, killed with SIGKILL 0–6 s after its "
@@ -25,14 +24,7 @@ METHOD = (
     "the last one that was finished; every signal that is recorded once an iteration counts."
 )
 TRAIN = """
-import sys, time
-from pathlib import Path
 from backsight import Chars, train
-class View:
-    def begin(self, *_): pass
-    def validated(self, *_): pass
-    def update(self, iteration, latest):
-        sys.stdout.write(f"{iteration} {time.time()}\\n"); sys.stdout.flush()
 train(Chars(run=Path(sys.argv[1]), iterations=10**6, hidden=64, every=10, validate_every=200,
             sample_chars=50, report=False), view=View())
 """
@@ -41,16 +33,11 @@ EACH = ("loss", "grad_norm", "grad_norm_applied", "lr", "hidden_norm_mean", "tok
 
 def kill_one(path: Path, seconds: float) -> dict[str, Any]:
     """Train, kill, read back; a row of the table."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline()
+    training = TrainingProcess(TRAIN, path)
+    training.reach(1)
     time.sleep(seconds)
-    process.kill()
-    lines = [line.split() for line in [first, *process.stdout.read().splitlines()]]
-    process.wait()
-    finished = [float(line[1]) for line in lines if len(line) == 2 and "." in line[1]]
+    training.kill()
+    finished = training.finished
     run = Run(path)
     kept = []
     for name in EACH:

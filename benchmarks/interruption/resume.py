@@ -8,7 +8,6 @@ half written.
 """
 
 import random
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -24,6 +23,7 @@ from backsight.errors import RunError
 from backsight.guard import Checkpoints
 from backsight.signals import Run
 from benchmarks._shared.harness import option_parser, publish
+from benchmarks.interruption._training import TrainingProcess
 
 METHOD = (
     "A 2-layer GRU of 48 units with dropout and a carried state, on text, with Adam at a rate so "
@@ -33,17 +33,8 @@ METHOD = (
     "bit, with a training that was never interrupted."
 )
 TRAIN = """
-import sys
-from pathlib import Path
 from backsight.guard import Checkpoints
 from backsight.lab import Chars, resume, train
-class View:
-    def begin(self, *_): pass
-    def validated(self, *_): pass
-    def found(self, *_): pass
-    def acted(self, *_): pass
-    def update(self, iteration, latest):
-        sys.stdout.write(f"{iteration}\\n"); sys.stdout.flush()
 path, text, iterations = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if Checkpoints(path / "checkpoints").paths:
     resume(path, view=View())
@@ -59,45 +50,15 @@ EACH = ("loss", "grad_norm", "grad_norm_applied", "hidden_norm_mean", "hidden_no
 """Signals of every iteration that depend on nothing but the training."""
 
 
-class Training:
-    """One process."""
+def start(path: Path, text: Path, iterations: int) -> TrainingProcess:
+    """Begin the training, or go on with it."""
+    return TrainingProcess(TRAIN, path, text, iterations)
 
-    def __init__(self, path: Path, text: Path, iterations: int) -> None:
-        self.path = path
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", TRAIN, str(path), str(text), str(iterations)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
-    def reach(self, iterations: int) -> None:
-        """Wait until it has done so many more."""
-        assert self._process.stdout is not None
-        for _ in range(iterations):
-            if not self._process.stdout.readline():
-                break
-
-    def write(self) -> None:
-        """Wait until it is writing a checkpoint."""
-        folder = self.path / "checkpoints"
-        while not any(folder.glob(".*.half")) and self._process.poll() is None:
-            time.sleep(0.0003)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.communicate()
-
-    def end(self) -> None:
-        """Let it finish.
-
-        Raises:
-            RuntimeError: it did not.
-        """
-        _, complaints = self._process.communicate()
-        if self._process.returncode:
-            raise RuntimeError(f"the training failed:\n{complaints}")
+def wait_for_checkpoint(path: Path, training: TrainingProcess) -> None:
+    """Wait until it is writing one, or has ended."""
+    while not any((path / "checkpoints").glob(".*.half")) and training.running:
+        time.sleep(0.0003)
 
 
 def halves(path: Path) -> set[tuple[str, int]]:
@@ -110,13 +71,13 @@ def kill_one(path: Path, text: Path, iterations: int, share: int, draw: random.R
     """Go on, kill; where it was hit, whether a half file was left, iterations to do again."""
     where = draw.choices((RUNNING, STARTING, WRITING), (0.5, 0.2, 0.3))[0]
     left = halves(path)
-    training = Training(path, text, iterations)
+    training = start(path, text, iterations)
     if where == STARTING:
         time.sleep(draw.uniform(0.0, 4.0))
     else:
         training.reach(draw.randint(1, share))
         if where == WRITING:
-            training.write()
+            wait_for_checkpoint(path, training)
         else:
             time.sleep(draw.uniform(0.0, 0.02))
     training.kill()
@@ -179,12 +140,12 @@ def main() -> None:
     hits: dict[str, list[tuple[bool, int]]] = {STARTING: [], RUNNING: [], WRITING: []}
     with tempfile.TemporaryDirectory() as folder:
         alone, killed = Path(folder) / "alone", Path(folder) / "killed"
-        Training(alone, text, options.iterations).end()
+        start(alone, text, options.iterations).end()
         for _ in range(options.times):
             where, half, again = kill_one(killed, text, options.iterations, share, draw)
             hits[where].append((half, again))
         if Run(killed).status != "finished":  # the last kill may have come after the last iteration
-            Training(killed, text, options.iterations).end()
+            start(killed, text, options.iterations).end()
         verdict = compare(alone, killed)
         resumed = len(Run(killed).info["resumed"])
         acted = sum(event.kind == "act" for event in Run(killed).events())
