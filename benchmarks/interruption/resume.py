@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from backsight.errors import RunError
 from backsight.guard import Checkpoints
 from backsight.signals import Run
 from benchmarks._shared.harness import option_parser, publish
 from benchmarks.interruption._training import TrainingProcess
+from tests.guarded import same
 
 METHOD = (
     "A 2-layer GRU of 48 units with dropout and a carried state, on text, with Adam at a rate so "
@@ -114,17 +114,6 @@ def compare(alone: Path, killed: Path) -> dict[str, bool]:
         == [(e.iteration, e.kind, e.body) for e in other.events()],
     }  # fmt: skip
     return {what: check() for what, check in checks.items()}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Bit for bit, in everything nested."""
-    if isinstance(one, torch.Tensor):
-        return bool(one.shape == other.shape) and (one.numpy().tobytes() == other.numpy().tobytes())
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
 
 
 def main() -> None:
