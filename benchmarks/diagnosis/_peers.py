@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._shared.peers import is_lightning_spike
 from benchmarks.diagnosis._training import Numbers
 
 __all__ = ["CLAIMS", "PEERS", "Claim", "Peer"]
@@ -202,12 +203,8 @@ def bttackler_exploding(n: Numbers) -> int | None:
 def lightning_spike(n: Numbers) -> int | None:
     """Worse than the last, and away from the mean of ten by twice that mean; or not finite."""
     losses = n["loss"].astype(np.float64)
-    for i in range(1, len(losses)):
-        usual = losses[max(0, i - 10) : i].mean()
-        worse = losses[i] > losses[i - 1] and abs(losses[i] - usual) >= abs(2 * usual)
-        if not np.isfinite(losses[i]) or worse:
-            return i
-    return None
+    found = (i for i in range(len(losses)) if is_lightning_spike(losses[i], losses[:i]))
+    return next(found, None)
 
 
 def olmo_skip(n: Numbers, window: int = 128, sigmas: float = 6.0) -> int | None:

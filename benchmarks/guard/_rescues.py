@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from backsight.errors import GuardError
 from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, safe
+from benchmarks._shared.peers import is_lightning_spike
 from benchmarks._shared.plan import Loop, Net, Plan, fresh_loss, loss_of, make_optimizer
 from benchmarks.guard._fragile import Setting
 
@@ -120,13 +121,9 @@ class Stop(Method):
 
     def step(self, loss: Tensor) -> None:
         """Worse than the last, and away from the mean of ten by twice that; or not finite."""
-        value, last = float(loss.detach()), self.losses[-10:]
-        if last:
-            usual = sum(last) / len(last)
-            if not math.isfinite(value) or (
-                value > last[-1] and abs(value - usual) >= abs(2 * usual)
-            ):
-                raise Stopped
+        value = float(loss.detach())
+        if is_lightning_spike(value, self.losses):
+            raise Stopped
         self.losses.append(value)
         self.loop.optimizer.step()
 
