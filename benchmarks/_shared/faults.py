@@ -43,12 +43,12 @@ def warm(high: float, until: int) -> Callable[[int], float]:
 
 def rates(of: Callable[[int], float]) -> Meddle:
     """The learning rate of each iteration."""
-    return lambda loop, iteration: loop.rate(of(iteration))
+    return lambda loop, iteration: loop.set_lr(of(iteration))
 
 
 def huge_step(at: int, usual: float, once: float) -> Meddle:
     """One step at another learning rate."""
-    return lambda loop, iteration: loop.rate(once if iteration == at else usual)
+    return lambda loop, iteration: loop.set_lr(once if iteration == at else usual)
 
 
 def growing_weights(factor: float, since: int) -> Meddle:

@@ -82,7 +82,7 @@ class Loop:
     optimizer: torch.optim.Optimizer
     rng: np.random.Generator
 
-    def rate(self, lr: float) -> None:
+    def set_lr(self, lr: float) -> None:
         """Set the learning rate."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr

@@ -1,6 +1,7 @@
 """Which failures of training are told, beside the rules of other tools on the same runs.
 
-python -m benchmarks.diagnosis.detection [--cache FOLDER] [--quick] [--half held-out] [--workers 2]
+python -m benchmarks.diagnosis.detection                     # every case and seed
+python -m benchmarks.diagnosis.detection --quick --half held-out
 """
 
 import math

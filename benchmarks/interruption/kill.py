@@ -1,6 +1,6 @@
 """Kill real trainings at random moments and see what is left of them.
 
-    python -m benchmarks.interruption.kill [--times 20] [--seed 0]
+    python -m benchmarks.interruption.kill                 # 20 times
 
 Each training is a process of its own that reports every finished iteration, with its time, on
 a pipe. It is killed (SIGKILL) after a random time, then its run is read back.

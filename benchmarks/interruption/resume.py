@@ -1,6 +1,6 @@
 """Kill one training again and again, go on each time, and compare it with one left alone.
 
-    python -m benchmarks.interruption.resume [--times 50] [--seed 0] [--iterations 1500]
+    python -m benchmarks.interruption.resume               # 50 times in 1,500 iterations
 
 Every process is killed with SIGKILL from outside. Where it is hit is drawn: while it runs, while it
 starts (torch is loaded, the checkpoint read, the record cut), or while the file of a checkpoint is

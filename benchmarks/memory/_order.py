@@ -42,7 +42,7 @@ class Recipe:
 
     init: Beginning
     optimizer: Literal["sgd", "adam"]
-    rate: float
+    lr: float
     guard: str = ""
     """The guard's policies; none for no guard."""
     clip: float | None = None
@@ -193,7 +193,7 @@ def learn(
     plain = network(recipe.init)
     net = NoisyModel(plain, recipe.noise) if recipe.noise else plain
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
-    optimizer = kinds[recipe.optimizer](net.parameters(), recipe.rate)
+    optimizer = kinds[recipe.optimizer](net.parameters(), recipe.lr)
     length = CURRICULA[recipe.curriculum](end)
     guard = None
     if recipe.guard:

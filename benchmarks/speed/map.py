@@ -1,6 +1,7 @@
 """Many networks as one batch, beside a loop over them and ``torch.func.vmap``.
 
-python -m benchmarks.speed.map [--rounds 15] [--threads 1 2] [--networks 256] [--whole]
+    python -m benchmarks.speed.map --threads 1 2
+    python -m benchmarks.speed.map --whole               # and a map of 64 by 64 for real
 
 Where something else keeps the processor busy, measure one thread: two that share an operation of
 a tenth of a millisecond wait for the one that is not running.

@@ -1,6 +1,7 @@
 """What watching adds to a training step, beside what others add for less.
 
-python -m benchmarks.speed.overhead [--rounds 25] [--quick] [--layers 1 2] [--device cpu]
+python -m benchmarks.speed.overhead                  # every shape, one layer and two
+python -m benchmarks.speed.overhead --quick
 """
 
 import logging

@@ -1,6 +1,7 @@
 """What recording an iteration costs, and how fast a long run is read and drawn.
 
-python -m benchmarks.speed.recorder [--iterations 200000] [--repeats 5]
+python -m benchmarks.speed.recorder
+python -m benchmarks.speed.recorder --iterations 2000 --read-iterations 20000 --repeats 1
 """
 
 import statistics
