@@ -1,7 +1,6 @@
 """The proof of the diagnosis: labels that do not ask our rules, other tools' rules, and scores."""
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
-import _peers as peers
 import backsight
-from _cases import CASES, SEEDS, Case
-from _collection import Labelled, make
-from _outcomes import KINDS, facts, label, levels, when_lost
-from _scores import Said, by_kind, by_question, false_alarms, leads, macro, wrong_alarms
-from _sources import Chaos, Majority
-from _training import train
 from backsight.diagnosis import RULES, diagnose
+from benchmarks._shared.tasks import Chaos, Majority
+from benchmarks.diagnosis import _peers as peers
+from benchmarks.diagnosis._cases import CASES, SEEDS, Case
+from benchmarks.diagnosis._collection import Labelled, make
+from benchmarks.diagnosis._outcomes import KINDS, facts, label, levels, when_lost
+from benchmarks.diagnosis._scores import (
+    Said,
+    by_kind,
+    by_question,
+    false_alarms,
+    leads,
+    macro,
+    wrong_alarms,
+)
+from benchmarks.diagnosis._training import train
 
 N = 200
 

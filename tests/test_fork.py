@@ -12,7 +12,8 @@ from backsight.errors import RunError, SettingError
 from backsight.guard import Checkpoints, load_checkpoint
 from backsight.lab import Chars, MemoryOrder, Training, resume, train
 from backsight.signals import Run
-from tests.test_resume import CrashError, crash_after, same
+from tests.guarded import same
+from tests.test_resume import CrashError, crash_after
 
 MIDDLE = 12
 

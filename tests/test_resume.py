@@ -33,6 +33,7 @@ from backsight.lab._text import Text
 from backsight.nn import Cell
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
+from tests.guarded import same
 from tests.memory_settings import EACH
 
 TIMED = {"tokens_per_second", "spectral_radius", "sigma_max"}
@@ -87,18 +88,6 @@ def crash(config: Training, after: int) -> Run:
 
 def state(run: Run) -> dict[str, Any]:
     return Checkpoints(run.path / "checkpoints").load().state
-
-
-def same(one: Any, other: Any) -> bool:
-    """Bit for bit, in everything nested."""
-    if isinstance(one, torch.Tensor):
-        raw = [t.detach().reshape(-1).view(torch.uint8) for t in (one, other)]
-        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(*raw)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) or (one != one and other != other)
 
 
 def assert_alike(one: Run, other: Run) -> None:

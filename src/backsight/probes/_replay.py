@@ -71,8 +71,9 @@ class _Later:
 def reading_for(device: torch.device) -> Reading:
     """The faster of the two on that device.
 
-    On a CPU a step's product is small and starting it costs little: ``benchmarks/overhead.py``
-    measures both. A GPU pays for every launch, hence the one kernel.
+    On a CPU a step's product is small and starting it costs little:
+    ``benchmarks/speed/overhead.py`` measures both. A GPU pays for every launch, hence the one
+    kernel.
     """
     return by_probe_input if device.type == "cuda" else by_recurrence_seeds
 

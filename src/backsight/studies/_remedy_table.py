@@ -141,8 +141,8 @@ DEFAULT = Remedy(
     _default,
     guard=lambda s: "clip=1",
 )
-"""As in ``benchmarks/_rescues.py``. A script's optimizer is its own, so that only the clip is left;
-a fork's weights have begun."""
+"""As in ``benchmarks/guard/_rescues.py``. A script's optimizer is its own, so that only the clip is
+left; a fork's weights have begun."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(

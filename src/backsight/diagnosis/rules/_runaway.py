@@ -45,7 +45,7 @@ class GrowingSteps(Rule):
     )
     source: ClassVar[str] = (
         "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
-        "(benchmarks/detection.py); a common aim is 1e-3"
+        "(benchmarks/diagnosis/detection.py); a common aim is 1e-3"
     )
 
     times: float = 3.0

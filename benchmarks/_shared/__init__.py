@@ -1,0 +1,1 @@
+"""What several benchmarks use: the table and its machine, networks, tasks, faults."""

@@ -1,0 +1,4 @@
+"""Which failures of training does the diagnosis find, and what does it report that is not true?
+
+* ``detection``: labelled runs, judged by our rules and by those of other tools.
+"""

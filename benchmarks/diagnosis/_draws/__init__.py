@@ -1,0 +1,14 @@
+"""The cases of each draw, as they were written: rows of the fields of ``Case`` but its draw."""
+
+from benchmarks.diagnosis._draws import draw_1, draw_2, draw_3, draw_4, draw_5, draw_6
+
+__all__ = ["DRAWS"]
+
+DRAWS = {
+    1: draw_1.CASES,
+    2: draw_2.CASES,
+    3: draw_3.CASES,
+    4: draw_4.CASES,
+    5: draw_5.CASES,
+    6: draw_6.CASES,
+}

@@ -1,0 +1,4 @@
+"""Which runs does the guard save, and what does it change in healthy ones?
+
+* ``survival``: fragile settings and healthy ones, under the guard, other methods and common fixes.
+"""
