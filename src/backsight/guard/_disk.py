@@ -7,9 +7,9 @@ back what the guard knows: weights, optimizer, whatever goes along, and the guar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backsight.distributed import is_first_process
 from backsight.errors import RunError
 from backsight.guard._checkpoint import Checkpoints
-from backsight.guard._step import first_process
 
 if TYPE_CHECKING:
     from backsight.guard._guard import Guard
@@ -39,7 +39,7 @@ class Disk:
         """
         due = self._count % EVERY == 0
         self._count += 1
-        if due and first_process():
+        if due and is_first_process():
             self._checkpoints.save(guard.iteration, {"guard": guard.state_dict()})
 
     def resume(self, guard: "Guard") -> int | None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from backsight.distributed import has_group, world_size
 from backsight.probes import Updates, tensor_norms, total_norm
 
 __all__ = [
@@ -110,10 +111,7 @@ def agree(values: Tensor) -> Tensor:
     Args:
         values: ``(n,)``.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not has_group() or world_size() == 1:
         return values
-    processes = torch.distributed.get_world_size()
-    if processes > 1:
-        torch.distributed.all_reduce(values)
-        values = values / processes
-    return values
+    torch.distributed.all_reduce(values)
+    return values / world_size()

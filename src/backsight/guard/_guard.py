@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard._curriculum import Length
 from backsight.guard._disk import Disk
@@ -335,7 +336,7 @@ class Guard:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
-        if step.inside and not self._told_of_closure:
+        if step.inside and not self._told_of_closure and is_first_process():
             self._told_of_closure = True
             _log.warning(
                 "backsight: guard: the optimizer makes its gradients inside its step (it was given "

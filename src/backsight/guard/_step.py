@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
+from backsight.distributed import is_first_process
 
-__all__ = ["Act", "Step", "Trouble", "TroubleKind", "announce_act", "first_process"]
+__all__ = ["Act", "Step", "Trouble", "TroubleKind", "announce_act"]
 
 _log = logging.getLogger("backsight")
 
@@ -99,12 +99,6 @@ class Step:
         return next((t for t in self.troubles if t.kind in kinds), None)
 
 
-def first_process() -> bool:
-    """Whether this one speaks and writes, of those that train together."""
-    together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not together or torch.distributed.get_rank() == 0
-
-
 def announce_act(act: Act, often: int) -> None:
     """Say it in the log; of what may be done at every step, the first, the tenth, …
 
@@ -114,7 +108,7 @@ def announce_act(act: Act, often: int) -> None:
         act: what was done.
         often: how many of that policy there are by now.
     """
-    if not first_process():
+    if not is_first_process():
         return
     if not act.often or often in (1, 10, 100) or often % 1000 == 0:
         times = f", {often:,} times so far" if act.often and often > 1 else ""

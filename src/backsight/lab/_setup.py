@@ -1,6 +1,5 @@
 """What a training is made of, from its settings."""
 
-import os
 from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from backsight.distributed import launched
 from backsight.errors import RunError, SettingError
 from backsight.guard import Checkpoint
 from backsight.lab._config import Chars, Training
@@ -66,7 +66,7 @@ def make_fabric(config: Training) -> Fabric:
     on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
     if config.precision == "16-mixed" and on_cpu:
         raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")
-    here, everywhere = (int(os.environ.get(v, "1")) for v in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    here, everywhere = launched()
     if config.batch % everywhere:
         raise SettingError(
             f"--batch {config.batch} cannot be shared equally among {everywhere} processes"

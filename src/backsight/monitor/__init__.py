@@ -3,7 +3,7 @@
 from backsight.monitor._judged import announce
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import LateRecorder, ProcessMonitor
-from backsight.monitor._watch import Nowhere, is_first_process, watch
+from backsight.monitor._watch import Nowhere, watch
 
 __all__ = [
     "LateRecorder",
@@ -11,6 +11,5 @@ __all__ = [
     "Nowhere",
     "ProcessMonitor",
     "announce",
-    "is_first_process",
     "watch",
 ]
