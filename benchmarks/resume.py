@@ -23,8 +23,8 @@ import torch
 
 from _harness import publish
 from backsight.errors import RunError
-from backsight.guard import Checkpoints
 from backsight.signals import Run
+from backsight.state import Checkpoints
 
 METHOD = (
     "A 2-layer GRU of 48 units with dropout and a carried state, on text, with Adam at a rate so "
@@ -36,7 +36,7 @@ METHOD = (
 TRAIN = """
 import sys
 from pathlib import Path
-from backsight.guard import Checkpoints
+from backsight.state import Checkpoints
 from backsight.lab import Chars, resume, train
 class View:
     def begin(self, *_): pass

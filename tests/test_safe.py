@@ -15,7 +15,7 @@ from rich.console import Console
 from backsight.cli import main
 from backsight.diagnosis import Finding
 from backsight.errors import SettingError
-from backsight.guard import Act, Checkpoints
+from backsight.guard import Act
 from backsight.lab import (
     Chars,
     Memory,
@@ -27,6 +27,7 @@ from backsight.lab import (
 from backsight.lab._train import _Loop
 from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
+from backsight.state import Checkpoints
 from tests.memory_settings import EACH
 from tests.test_lab import flags, launch
 

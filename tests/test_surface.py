@@ -18,6 +18,7 @@ ROOMS = [
     "nn",
     "diagnosis",
     "probes",
+    "state",
     "guard",
     "monitor",
     "report",

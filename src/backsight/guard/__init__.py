@@ -1,11 +1,9 @@
 """Acts on training, where it is asked to: every act is capped, told and recorded."""
 
-from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_checkpoint, load_model
 from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.guard._guard import Guard
 from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import check_together, policies_from, safe
-from backsight.guard._snapshots import Stateful
 from backsight.guard._step import Act, Step, Trouble, announce_act
 from backsight.guard.policies import (
     AGC,
@@ -32,8 +30,6 @@ __all__ = [
     "AdaptiveLength",
     "AutoClip",
     "BackOff",
-    "Checkpoint",
-    "Checkpoints",
     "ClipAuto",
     "ClipNorm",
     "ClipValue",
@@ -47,7 +43,6 @@ __all__ = [
     "Rollback",
     "Skip",
     "SpectralCap",
-    "Stateful",
     "Step",
     "StepwiseLength",
     "Trouble",
@@ -56,8 +51,6 @@ __all__ = [
     "ZClip",
     "announce_act",
     "check_together",
-    "load_checkpoint",
-    "load_model",
     "policies_from",
     "safe",
 ]

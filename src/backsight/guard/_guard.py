@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from backsight.distributed import is_first_process
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
 from backsight.guard._curriculum import Length
 from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
@@ -30,10 +30,10 @@ from backsight.guard._gradients import (
 from backsight.guard._policy import Policy, Turn
 from backsight.guard._presets import check_together, safe
 from backsight.guard._rate import Rate, forget_momentum
-from backsight.guard._snapshots import Snapshots, Stateful
 from backsight.guard._step import Act, Step, announce_act
 from backsight.guard._vitals import Vitals
 from backsight.probes import Updates
+from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
 
@@ -189,9 +189,23 @@ class Guard:
         None where there is nothing to go on from.
 
         Raises:
-            RunError: it is damaged, from a newer version, or of another model.
+            RunError: it is damaged, from a newer version, of another model, or has a state that
+                does not fit.
+            SettingError: the policies are not the same.
         """
-        return None if self._disk is None else self._disk.resume(self)
+        found = None if self._disk is None else self._disk.newest()
+        if found is None:
+            return None
+        state = found.state["guard"]
+        with fitting(found.path, "guard"):
+            wrong = self.snapshots.differences(state["snapshots"][-1])
+        if wrong:
+            raise RunError(f"{found.path} is of another model: {'; '.join(wrong[:4])}")
+        self._check_policies(state)
+        with fitting(found.path, "guard"):
+            self.load_state_dict(state)
+            self.snapshots.go_back(len(self.snapshots.taken) - 1)
+        return self.iteration
 
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
@@ -223,10 +237,7 @@ class Guard:
         Raises:
             SettingError: the policies are not the same.
         """
-        names = [policy.name for policy in self.policies]
-        if list(state["policies"]) != names:
-            there = ", ".join(state["policies"])
-            raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
+        self._check_policies(state)
         self._remember(state)
         self.rate.load_state_dict(state["rate"])
         self.iteration, self.position = state["iteration"], state["position"]
@@ -348,7 +359,7 @@ class Guard:
         if first or (self.iteration % self._every == 0 and self.vitals.well):
             self.snapshots.take(self.iteration, self._memory())
             if self._disk is not None:
-                self._disk.took(self)
+                self._disk.took(self.iteration, self.state_dict)
         self.iteration += 1
         for turn, policies in groupby(self.policies, key=lambda p: p.turn):
             for policy in policies:
@@ -373,6 +384,12 @@ class Guard:
         value = told.detach().sum() if isinstance(told, Tensor) else torch.tensor(told)
         if not math.isfinite(float(agree(value.double().reshape(1)))):  # of any process
             self._begin()
+
+    def _check_policies(self, state: Mapping[str, Any]) -> None:
+        names = [policy.name for policy in self.policies]
+        if list(state.get("policies", names)) != names:
+            there = ", ".join(state["policies"])
+            raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
 
     def _restore(self) -> None:
         """Rates and gradients as the loop left them."""

@@ -10,12 +10,12 @@ from backsight.guard import (
     LateMomentum,
     Length,
     LinearLength,
-    Stateful,
     StepwiseLength,
     policies_from,
 )
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
+from backsight.state import Stateful
 
 __all__ = ["make_curriculum", "make_guard"]
 

@@ -10,13 +10,14 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from backsight.diagnosis import Finding
-from backsight.guard import Act, Checkpoints, announce_act
+from backsight.guard import Act, announce_act
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
 from backsight.lab._setup import settings_in_force
 from backsight.monitor import Monitor, announce
 from backsight.signals import Recorder
+from backsight.state import Checkpoints
 
 __all__ = ["Screen", "Scribe", "View"]
 

@@ -10,12 +10,12 @@ from torch import nn
 
 from backsight.distributed import launched
 from backsight.errors import RunError, SettingError
-from backsight.guard import Checkpoint
 from backsight.lab._config import Chars, Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
+from backsight.state import Checkpoint
 
 __all__ = [
     "MAY_CHANGE",
@@ -125,8 +125,17 @@ def settings_in_force(config: Training) -> dict[str, Any]:
 def changed_settings(
     checkpoint: Checkpoint, config: Training, may_change: Collection[str]
 ) -> list[str]:
-    """Settings that differ from those a checkpoint was made with, in words; but for some."""
-    then, now = checkpoint.state["settings"], settings_in_force(config)
+    """Settings that differ from those a checkpoint was made with, in words; but for some.
+
+    Raises:
+        RunError: it was not made by :func:`train`.
+    """
+    then, now = checkpoint.state.get("settings"), settings_in_force(config)
+    if then is None:
+        raise RunError(
+            f"{checkpoint.path} was not made by backsight train: a guard's own folder goes on with "
+            "Guard.resume"
+        )
     return [
         f"{name} {then.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(then.keys() | now.keys())
