@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from _fragile import Setting
 from _training import Loop, Net, Plan, loss_of
+from backsight.curriculum import AdaptiveLength, Length
 from backsight.errors import GuardError
-from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, safe
+from backsight.guard import Guard, LateMomentum, safe
 
 __all__ = ["METHODS", "Outcome", "train_by"]
 

@@ -94,7 +94,7 @@ def test_only_the_first_process_speaks_of_a_guard_and_writes_its_snapshots(
             loss = (model(torch.ones(3, 2)) - target).square().mean()
             loss.backward()
             guard.step(loss)
-        assert [act.policy for act in guard.acts] == ["skip"]
+        assert [act.policy for act in guard.interventions] == ["skip"]
         assert len(guard.snapshots.taken) == 1
     assert ("guard, iteration 1: skip" in caplog.text) is (number == 0)
     assert (tmp_path / "kept").exists() is (number == 0)

@@ -19,7 +19,7 @@ from lightning_fabric.plugins import MixedPrecision
 from backsight.cli import main
 from backsight.diagnosis import Finding, diagnose
 from backsight.errors import DataError, RunError, SettingError
-from backsight.guard import Act
+from backsight.guard import Intervention
 from backsight.lab import (
     Chars,
     Memory,
@@ -214,7 +214,7 @@ def test_findings_are_told_once_and_stay_the_same(small: dict[str, Any], tmp_pat
         def found(self, finding: Finding) -> None:
             self.told.append((finding.code, finding.iteration))
 
-        def acted(self, act: Act) -> None:
+        def acted(self, act: Intervention) -> None:
             pass
 
     config = Chars(

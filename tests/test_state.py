@@ -30,13 +30,14 @@ LAB = SAVED / "lab" / "iteration-000000025.ckpt"
 
 def settings(tmp_path: Path, **changes: Any) -> MemoryOrder:
     """Those that the saved checkpoint was made with."""
-    return MemoryOrder(**{
+    values: dict[str, Any] = {
         "run": tmp_path / "run", "safe": True, "curriculum": "adaptive", "cell": "rnn-relu",
         "init": "identity", "gain": 5.0, "optimizer": "momentum", "lr": 1e3, "hidden": 5,
         "batch": 8, "length": 16, "curriculum_start": 10, "iterations": 60, "every": 4,
         "device": "cpu", "validate_every": 30, "validate_sequences": 20, "checkpoint_every": 25,
         "report": False,
-    } | changes)  # fmt: skip
+    }  # fmt: skip
+    return MemoryOrder(**values | changes)
 
 
 class Data:

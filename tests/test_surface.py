@@ -19,6 +19,7 @@ ROOMS = [
     "diagnosis",
     "probes",
     "state",
+    "curriculum",
     "guard",
     "monitor",
     "report",

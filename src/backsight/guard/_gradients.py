@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.distributed import has_group, world_size
-from backsight.probes import Updates, tensor_norms, total_norm
+from backsight.probes import tensor_norms, total_norm
 
 __all__ = [
     "agree",
-    "length_of",
     "moved",
     "norm_of",
     "numbers_of",
@@ -61,16 +60,6 @@ def numbers_of(
              for x in (told, 0.0 if norm is None else norm)]  # fmt: skip
     loss, size = agree(torch.stack(parts)).tolist()
     return loss, size
-
-
-def length_of(updates: Updates) -> tuple[float, float]:
-    """How far a step moved: half of its parameters at least, and all together, as a share of ‖θ‖.
-
-    The second weighs them by their norm after the step.
-    """
-    sizes, ratios = updates.measure()
-    together = (ratios * sizes).square().nansum().sqrt() / sizes.square().nansum().sqrt()
-    return float(ratios.nanmedian()), float(together)
 
 
 @torch.no_grad()

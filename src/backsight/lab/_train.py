@@ -11,9 +11,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from backsight.curriculum import Length
 from backsight.diagnosis import facts_from
 from backsight.errors import BacksightError, GuardError, SettingError
-from backsight.guard import Guard, Length
+from backsight.guard import Guard
 from backsight.lab._carried import Carried
 from backsight.lab._config import Training
 from backsight.lab._fork import begin_from

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from backsight.guard import Act, Guard
+from backsight.guard import Guard, Intervention
 from backsight.monitor._judged import Judged
 from backsight.monitor._seen import Seen
 from backsight.signals import Run, member
@@ -30,7 +30,7 @@ class Guarded(Seen):
     def __init__(self) -> None:
         self._guard: weakref.ref[Guard] | None = None
         self._acted_at: dict[str, int] = {}
-        self._ends: tuple[Callable[[], Tensor | None], Callable[[Act], None]] | None = None
+        self._ends: tuple[Callable[[], Tensor | None], Callable[[Intervention], None]] | None = None
         """What the guard asks for the loss, and tells its acts."""
 
     @property
@@ -48,7 +48,7 @@ class Guarded(Seen):
             monitor = mine()
             return None if monitor is None else monitor._now.loss
 
-        def tell(act: Act) -> None:
+        def tell(act: Intervention) -> None:
             monitor = mine()
             if monitor is not None:
                 monitor._acted(act)
@@ -88,7 +88,7 @@ class Guarded(Seen):
         for name in run.members("act_before", profile=False):
             self._acted_at[member(name)] = int(np.max(run.series(name).iterations))
 
-    def _acted(self, act: Act) -> None:
+    def _acted(self, act: Intervention) -> None:
         """The guard has done something about the step under way."""
         self._now.numbers[f"act_before/{act.policy}"] = act.before
         self._now.numbers[f"act_after/{act.policy}"] = act.after
@@ -97,6 +97,6 @@ class Guarded(Seen):
         if not act.often or self.iteration - last >= STREAK:
             self._try("acts", self._tell_act, act)
 
-    def _tell_act(self, act: Act) -> None:
+    def _tell_act(self, act: Intervention) -> None:
         body: dict[str, Any] = act.as_dict() | {"model": self._outbox.label}
         self._judged.event("act", self.iteration, body)

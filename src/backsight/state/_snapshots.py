@@ -5,13 +5,14 @@ A snapshot is plain (tensors, numbers, text), so that a checkpoint can hold it.
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
 from backsight.state._optimizers import (
     host_copy,
     load_optimizer,
@@ -25,6 +26,9 @@ from backsight.state._stateful import Stateful
 __all__ = ["Snapshots"]
 
 Snapshot = dict[str, Any]
+
+TOLD = 4
+"""Differences that a message names."""
 
 
 class Snapshots:
@@ -134,7 +138,27 @@ class Snapshots:
         lost = fits and not bool(torch.isfinite(buffer).all())
         return before if before is not None and lost else host_copy(buffer)
 
-    def differences(self, snapshot: Mapping[str, Any]) -> list[str]:
+    @property
+    def newest(self) -> int:
+        """The iteration of the newest one; there must be one."""
+        iteration: int = self.taken[-1]["iteration"]
+        return iteration
+
+    def check(self, snapshot: Mapping[str, Any], source: Path) -> None:
+        """See that a snapshot is of this model.
+
+        Args:
+            snapshot: one that was saved.
+            source: the file, for the message.
+
+        Raises:
+            RunError: it is of another model; the message names shapes that differ.
+        """
+        wrong = self._differences(snapshot)
+        if wrong:
+            raise RunError(f"{source} is of another model: {'; '.join(wrong[:TOLD])}")
+
+    def _differences(self, snapshot: Mapping[str, Any]) -> list[str]:
         """In words, which shapes of a snapshot are not this model's; empty where all are."""
         names = {
             id(t): n for n, t in (*self._model.named_parameters(), *self._model.named_buffers())
