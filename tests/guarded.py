@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.guard import Act, Guard
+from backsight.guard import Guard, Intervention
 
 
 class Net(nn.Module):
@@ -108,7 +108,7 @@ def train(
 
 def drive(
     guard: Guard, losses: Iterable[float | None], norms: Iterable[float] | None = None
-) -> list[tuple[Act, ...]]:
+) -> list[tuple[Intervention, ...]]:
     """Steps with these losses and gradients of these norms, all elements alike."""
     losses = list(losses)
     done = []

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from backsight.errors import RunError, SettingError
-from backsight.guard import Checkpoints, load_model
-from backsight.guard._checkpoint import MAGIC
+from backsight.state import Checkpoints, load_model
+from backsight.state._checkpoints import MAGIC
 
 
 @pytest.fixture

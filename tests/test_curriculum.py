@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backsight.curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.errors import SettingError
-from backsight.guard import AdaptiveLength, Length, LinearLength, StepwiseLength
 
 KINDS: dict[str, Callable[[], Length]] = {
     "linear": lambda: LinearLength(90, 20, over=300),

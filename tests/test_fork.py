@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from backsight.errors import RunError, SettingError
-from backsight.guard import Checkpoints, load_checkpoint
 from backsight.lab import Chars, MemoryOrder, Training, resume, train
 from backsight.signals import Run
+from backsight.state import Checkpoints, load_checkpoint
 from tests.guarded import same
 from tests.test_resume import CrashError, crash_after
 

@@ -64,7 +64,7 @@ def test_where_no_policy_acts_training_is_bit_identical(make: Any) -> None:
         optimizer = make(model.parameters())
         guard = Guard(model, optimizer, every=10) if guarded else None
         train(model, optimizer, guard, 35, data=Data())
-        assert guard is None or guard.acts == []
+        assert guard is None or guard.interventions == []
         return everything(model, optimizer), [g["lr"] for g in optimizer.param_groups]
 
     plain, guarded = one(False), one(True)
@@ -89,7 +89,7 @@ def test_every_optimizer_survives_all_that_a_guard_does_to_it(make: Any) -> None
         kinds.add("momentum")
     guard = Guard(model, optimizer, *policies, every=10)
     train(model, optimizer, guard, 60, spoil=nan_at(15, 33, 34, 35))
-    assert {act.policy for act in guard.acts} == kinds
+    assert {act.policy for act in guard.interventions} == kinds
     assert guard.rate.factor < 1
     for parameter in model.parameters():
         assert bool(torch.isfinite(parameter).all())
@@ -179,7 +179,7 @@ def test_step_and_hooks_act_alike() -> None:
                 guard.step(now)
             else:
                 optimizer.step()
-        return everything(model, optimizer), guard.acts
+        return everything(model, optimizer), guard.interventions
 
     (a, acts), (b, others) = one(True), one(False)
     assert acts == others
@@ -193,7 +193,7 @@ def test_step_gives_back_what_was_done() -> None:
     acts = drive(guard, [1.0, 1.0, 1.0], [0.5, 4.0, 0.5])
     assert [len(each) for each in acts] == [0, 1, 0]
     assert acts[1][0].words == "clip: gradient norm 4 → 1 (norm above 1)"
-    assert guard.acts == [acts[1][0]]
+    assert guard.interventions == [acts[1][0]]
 
 
 def test_accumulated_gradients_are_one_step() -> None:
@@ -232,7 +232,7 @@ def test_several_optimizers_are_one_step() -> None:
     first.step()  # under hooks alone
     second.step()
     assert guard.iteration == 5
-    assert [act.iteration for act in guard.acts] == [1, 2]
+    assert [act.iteration for act in guard.interventions] == [1, 2]
     every = sum(p.numel() for p in model.parameters())
     both = sum(p.numel() for p in guard.parameters)
     its = sum(p.numel() for p in model.out.parameters())
@@ -290,7 +290,7 @@ def test_a_closure_is_called_and_nothing_is_lost() -> None:
 
         for _ in range(5):
             optimizer.step(closure)  # type: ignore[no-untyped-call]
-        assert guard is None or (guard.acts == [] and guard.iteration == 5)
+        assert guard is None or (guard.interventions == [] and guard.iteration == 5)
         return everything(model, optimizer), calls
 
     assert same(one(True), one(False))
@@ -314,7 +314,7 @@ def test_nothing_is_claimed_about_gradients_that_a_closure_makes(
 
         optimizer.step(closure)
         assert not same(model.state_dict(), before)
-    assert guard.acts == []
+    assert guard.interventions == []
     assert caplog.text.count("given a closure") == 1
 
 
@@ -327,7 +327,7 @@ def test_a_closures_run_can_still_go_back() -> None:
     guard.loss_of = lambda: torch.tensor(next(losses))
     for _ in range(4):
         optimizer.step(lambda: backward(model, *Data().draw()[1:]).item())
-    assert [(act.policy, act.after) for act in guard.acts] == [("rollback", 0.0)]
+    assert [(act.policy, act.after) for act in guard.interventions] == [("rollback", 0.0)]
 
 
 # -- loss scaling -------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_unscaled_gradients_are_acted_on(words: str, by_guard: bool, fused: bool
             else:
                 scaler.step(optimizer)
                 scaler.update()
-        return guard.acts, model.state_dict()
+        return guard.interventions, model.state_dict()
 
     (acts, plain), (scaled_acts, scaled) = one(False), one(True)
     assert acts
@@ -389,7 +389,7 @@ def test_a_scaler_that_looks_for_its_scale_is_left_to_it(fused: bool) -> None:
         else:
             break
     assert skipped >= 1
-    assert guard.acts == []
+    assert guard.interventions == []
 
 
 def test_a_loss_that_is_not_finite_is_trouble_also_under_a_scaler() -> None:
@@ -404,7 +404,7 @@ def test_a_loss_that_is_not_finite_is_trouble_also_under_a_scaler() -> None:
             loss = (model(x).float() - y).pow(2).mean() * (math.nan if step == 1 else 1.0)
         scaler.scale(loss).backward()
         guard.step(loss)
-    assert [(act.iteration, act.policy) for act in guard.acts] == [(1, "skip")]
+    assert [(act.iteration, act.policy) for act in guard.interventions] == [(1, "skip")]
 
 
 # -- what is not finite -------------------------------------------------------------------
@@ -446,7 +446,7 @@ def test_running_statistics_survive_a_batch_that_is_nan() -> None:
     model.register_buffer("mask", torch.tensor([0.0, -math.inf]))
     guard = Guard(model, sgd(model), Skip(), every=10)
     train(model, guard.optimizers[0], guard, 12, spoil=nan_at(0, 11))
-    assert [act.iteration for act in guard.acts] == [0, 11]
+    assert [act.iteration for act in guard.interventions] == [0, 11]
     assert bool(torch.isfinite(model.get_buffer("norm.running_mean")).all())
     assert bool(torch.isfinite(model.get_buffer("norm.running_var")).all())
     assert model.get_buffer("mask").tolist() == [0.0, -math.inf]
@@ -527,7 +527,7 @@ def test_close_leaves_no_hook_and_a_second_call_does_nothing() -> None:
     guard.close()
     assert hooks_on(model, optimizer) == 0
     drive(guard, [math.nan])
-    assert [act for act in guard.acts if act.policy != "omega"] == []
+    assert [act for act in guard.interventions if act.policy != "omega"] == []
 
 
 def test_a_guard_that_cannot_be_made_leaves_no_hook() -> None:
@@ -545,10 +545,10 @@ def test_copies_are_not_guarded() -> None:
     train(model, optimizer, guard, 2)
     twin, optimizer_twin = copy.deepcopy(model), copy.deepcopy(optimizer)
     assert len(optimizer_twin._optimizer_step_pre_hooks) == 0
-    acts = len(guard.acts)
+    acts = len(guard.interventions)
     twin_optimizer = sgd(twin)
     train(twin, twin_optimizer, None, 2, spoil=nan_at(0))
-    assert len(guard.acts) == acts
+    assert len(guard.interventions) == acts
     assert not bool(torch.isfinite(twin.out.weight).all())
     buffer = io.BytesIO()
     torch.save(model, buffer)

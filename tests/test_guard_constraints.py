@@ -119,7 +119,7 @@ def test_omega_is_what_an_unrolled_loop_gives(options: dict[str, Any], variant: 
             assert expected[name].abs().max() > 1e-3
         else:
             assert torch.equal(gradient, before[name]), name
-    (act,) = guard.acts
+    (act,) = guard.interventions
     assert act.cause == f"Ω is {value:.3g}"
     recurrent = [name for name in seen if "weight_hh" in name]
     assert act.before == pytest.approx(float(torch.cat([before[n] for n in recurrent]).norm()))
@@ -224,7 +224,7 @@ def test_omega_is_zero_where_a_step_keeps_every_norm() -> None:
         module, Omega(variant="paper"), lambda: module(x)[0].sum().backward()
     )
     assert (seen["weight_hh_l0"] - before["weight_hh_l0"]).abs().max() <= EXACT
-    assert all(act.before == pytest.approx(act.after) for act in guard.acts)
+    assert all(act.before == pytest.approx(act.after) for act in guard.interventions)
 
 
 def test_omega_leaves_everything_else_as_it_is() -> None:
@@ -305,7 +305,7 @@ def test_orthogonality_is_what_autograd_gives(make: Any, rows: slice) -> None:
         added = gradient - before[name]
         expected = wanted[name].grad if name in wanted else torch.zeros_like(added)
         assert (added - expected).abs().max() <= EXACT
-    assert guard.acts[0].cause == f"‖WᵀW - I‖² is {total.item():.3g}"
+    assert guard.interventions[0].cause == f"‖WᵀW - I‖² is {total.item():.3g}"
 
 
 def test_orthogonality_alone_makes_a_matrix_orthogonal() -> None:
@@ -342,7 +342,7 @@ def test_the_spectrum_is_brought_to_the_cap_and_nothing_else_changed(name: str, 
             expected[rows] *= cap / sizes[n]
             assert size_of(p.detach()[rows], of) == pytest.approx(cap, abs=EXACT)
         assert torch.allclose(p.detach(), expected, rtol=0, atol=EXACT)
-    (act,) = guard.acts
+    (act,) = guard.interventions
     assert act.before == pytest.approx(max(sizes.values()))
     assert act.after == cap
 
@@ -361,7 +361,7 @@ def test_a_spectrum_within_the_cap_is_left_bit_identical(share: float) -> None:
     cap = size_of(before, "radius") / share
     _, _, guard = guarded_gradients(module, SpectralCap(radius=cap), lambda: None)
     assert torch.equal(module.weight_hh_l0.detach(), before)
-    assert guard.acts == []
+    assert guard.interventions == []
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_a_matrix_that_cannot_grow_is_left_alone(matrix: Tensor) -> None:
     module.weight_hh_l0.data.copy_(matrix)
     _, _, guard = guarded_gradients(module, SpectralCap(radius=1.0), lambda: None)
     assert torch.equal(module.weight_hh_l0.detach().nan_to_num(7), matrix.nan_to_num(7))
-    assert guard.acts == []
+    assert guard.interventions == []
 
 
 def test_the_cap_looks_every_so_often() -> None:
@@ -391,7 +391,7 @@ def test_the_cap_looks_every_so_often() -> None:
         with torch.no_grad():
             module.weight_hh_l0.mul_(4.0)
         guard.step()
-    assert [act.iteration for act in guard.acts] == [0, 3, 6]
+    assert [act.iteration for act in guard.interventions] == [0, 3, 6]
 
 
 def test_a_radius_is_refused_where_there_is_none() -> None:
@@ -421,7 +421,7 @@ def test_no_unit_is_longer_than_the_limit() -> None:
         if expected.dim() == 2:
             expected = torch.stack([row * min(1.0, 4.0 / float(row.norm())) for row in expected])
         assert torch.allclose(p.detach(), expected, rtol=0, atol=EXACT), name
-    (act,) = guard.acts
+    (act,) = guard.interventions
     assert act.before == pytest.approx(longest)
     assert act.after == 4.0
 
@@ -437,7 +437,7 @@ def test_what_was_brought_within_is_not_scaled_again(policy: Policy, dtype: torc
     guard = Guard(module, optimizer, policy)
     for _ in range(5):
         guard.step()
-    assert [act.iteration for act in guard.acts] == [0]
+    assert [act.iteration for act in guard.interventions] == [0]
 
 
 def test_a_clip_counts_what_a_penalty_has_added() -> None:
@@ -450,7 +450,7 @@ def test_a_clip_counts_what_a_penalty_has_added() -> None:
         optimizer.register_step_pre_hook(lambda *_: seen.update(gradients(module)))
         guard.step()
     assert float(torch.cat([g.flatten() for g in seen.values()]).norm()) == pytest.approx(1.0)
-    assert [act.policy for act in guard.acts] == ["orthogonality", "clip"]
+    assert [act.policy for act in guard.interventions] == ["orthogonality", "clip"]
 
 
 def test_a_penalty_adds_nothing_to_a_step_that_is_lost() -> None:
@@ -464,6 +464,6 @@ def test_a_penalty_adds_nothing_to_a_step_that_is_lost() -> None:
     optimizer.zero_grad()
     module(x)[0].sum().backward()
     guard.step()
-    assert [(act.iteration, act.policy) for act in guard.acts] == [
+    assert [(act.iteration, act.policy) for act in guard.interventions] == [
         (0, "skip"), (1, "omega"), (1, "orthogonality"),
     ]  # fmt: skip

@@ -6,15 +6,17 @@ import random
 import pytest
 import torch
 
-from backsight.guard import AdaptiveLength, BackOff, ClipAuto, Guard, Orthogonality
-from backsight.guard._vitals import FIRST, GRACE, Vitals
+from backsight.curriculum import AdaptiveLength
+from backsight.diagnosis import StabilityTracker
+from backsight.diagnosis.stability._tracker import FIRST, GRACE
+from backsight.guard import BackOff, ClipAuto, Guard, Orthogonality
 from tests.guarded import Data, drive, net, train
 
 
-def kinds(vitals: Vitals, losses: list[float], norms: list[float]) -> list[set[str]]:
-    """Of the troubles at each step."""
+def kinds(tracker: StabilityTracker, losses: list[float], norms: list[float]) -> list[set[str]]:
+    """Of the anomalies at each step."""
     return [
-        {trouble.kind for trouble in vitals.see(n, loss, norm)}
+        {anomaly.kind for anomaly in tracker.update(n, loss, norm)}
         for n, (loss, norm) in enumerate(zip(losses, norms, strict=True))
     ]
 
@@ -34,28 +36,28 @@ def kinds(vitals: Vitals, losses: list[float], norms: list[float]) -> list[set[s
 def test_a_gradient_that_grows_in_the_first_steps(
     losses: list[float], norms: list[float], told: bool
 ) -> None:
-    assert any("overshot" in found for found in kinds(Vitals(), losses, norms)) is told
+    assert any("overshot" in found for found in kinds(StabilityTracker(), losses, norms)) is told
 
 
 def test_noise_of_single_sequences_needs_a_larger_rise() -> None:
     """Norms that vary by a factor of three from the start say less with a fourth."""
     wild = [1.0, 3.0, 0.5, 1.5, 0.4, 2.8, 0.6, 1.2]
-    assert not any(kinds(Vitals(), [1.0] * 8, wild)[1 + wild.index(3.0) :])
-    assert "overshot" in kinds(Vitals(), [1.0] * 9, [*[1.0] * 8, 7.0])[-1]
+    assert not any(kinds(StabilityTracker(), [1.0] * 8, wild)[1 + wild.index(3.0) :])
+    assert "overshot" in kinds(StabilityTracker(), [1.0] * 9, [*[1.0] * 8, 7.0])[-1]
 
 
 def test_later_steps_are_not_the_first() -> None:
     norms = [1.0 + 0.1 * (n % 3) for n in range(FIRST)]
-    assert not any(kinds(Vitals(), [1.0] * (FIRST + 1), [*norms, 5.0]))
+    assert not any(kinds(StabilityTracker(), [1.0] * (FIRST + 1), [*norms, 5.0]))
 
 
 @pytest.mark.parametrize(("together", "told"), [(0.31, True), (0.29, False), (math.nan, False)])
 def test_a_first_step_as_long_as_the_weights(together: float, told: bool) -> None:
-    vitals = Vitals()
-    vitals.see(0, 1.0, 1.0)
-    vitals.stepped(0.01, together)
-    assert any(t.kind == "overshot" for t in vitals.see(1, 1.0, 1.0)) is told
-    assert not vitals.see(2, 1.0, 1.0)
+    tracker = StabilityTracker()
+    tracker.update(0, 1.0, 1.0)
+    tracker.stepped(0.01, together)
+    assert any(t.kind == "overshot" for t in tracker.update(1, 1.0, 1.0)) is told
+    assert not tracker.update(2, 1.0, 1.0)
 
 
 def test_it_goes_back_to_the_beginning_at_a_third_of_the_rate() -> None:
@@ -64,8 +66,8 @@ def test_it_goes_back_to_the_beginning_at_a_third_of_the_rate() -> None:
     guard = Guard(model, optimizer, BackOff(), along={"data": data})
     begun = [p.detach().clone() for p in model.parameters()]
     train(model, optimizer, guard, 2, data=data)
-    assert [(a.policy, a.before, a.after) for a in guard.acts] == [("backoff", 1.0, 0.3)]
-    assert "first step moved the weights by" in guard.acts[0].cause
+    assert [(a.policy, a.before, a.after) for a in guard.interventions] == [("backoff", 1.0, 0.3)]
+    assert "first step moved the weights by" in guard.interventions[0].cause
     assert all(torch.equal(a, b) for a, b in zip(begun, model.parameters(), strict=True))
     assert not any(state for state in optimizer.state.values())
     assert not guard.pass_over(), "no batch is to blame"
@@ -77,7 +79,7 @@ def test_a_gradient_that_grows_at_any_rate_is_left_alone_in_the_end() -> None:
     guard = Guard(model, torch.optim.Adam(model.parameters(), 1e-9), BackOff())
     norms = [1.0, 3.0] * 9
     drive(guard, [1.0] * len(norms), norms)
-    factors = [act.after for act in guard.acts]
+    factors = [act.after for act in guard.interventions]
     assert factors == pytest.approx([0.3, 0.09, 0.027])
 
 
@@ -86,7 +88,7 @@ def test_what_a_clip_holds_is_not_begun_again() -> None:
     model = net()
     guard = Guard(model, torch.optim.SGD(model.parameters(), 10.0), BackOff(), ClipAuto())
     drive(guard, [1.0] * 4, [1.0, 2.0, 3.0, 8.0])
-    assert {act.policy for act in guard.acts} == {"auto"}
+    assert {act.policy for act in guard.interventions} == {"auto"}
     assert guard.rate.factor == 1.0
 
 
@@ -98,23 +100,25 @@ def test_what_is_added_at_every_step_is_no_clip() -> None:
     assert guard.tally["backoff"] == 1
 
 
-def fed(vitals: Vitals, count: int, loss: float, length: int, begin: int = 0) -> list[str]:
+def fed(
+    tracker: StabilityTracker, count: int, loss: float, length: int, begin: int = 0
+) -> list[str]:
     """Kinds of trouble of that many steps."""
     found: list[str] = []
     noise = random.Random(begin)
     for n in range(begin, begin + count):
         told = loss + noise.gauss(0, 0.002)
-        found += [trouble.kind for trouble in vitals.see(n, told, 1.0, length)]
+        found += [anomaly.kind for anomaly in tracker.update(n, told, 1.0, length)]
     return found
 
 
-def learned() -> Vitals:
+def learned() -> StabilityTracker:
     """Sequences of 20 steps: the loss has come down from 1.4 to 0.05."""
-    vitals = Vitals()
+    tracker = StabilityTracker()
     for n in range(120):
-        vitals.see(n, 0.05 + 1.35 * min(1.0, 0.95 ** (n - 30)), 1.0, 20)
-    fed(vitals, 60, 0.05, 20, 120)
-    return vitals
+        tracker.update(n, 0.05 + 1.35 * min(1.0, 0.95 ** (n - 30)), 1.0, 20)
+    fed(tracker, 60, 0.05, 20, 120)
+    return tracker
 
 
 def test_longer_sequences_may_cost_more_for_a_while() -> None:
@@ -123,29 +127,29 @@ def test_longer_sequences_may_cost_more_for_a_while() -> None:
 
 
 def test_a_length_that_is_never_learned_is_a_collapse() -> None:
-    vitals = learned()
-    assert not fed(vitals, GRACE, 1.2, 22, 180)
-    assert "collapsed" in fed(vitals, 60, 1.2, 22, 180 + GRACE)
+    tracker = learned()
+    assert not fed(tracker, GRACE, 1.2, 22, 180)
+    assert "collapsed" in fed(tracker, 60, 1.2, 22, 180 + GRACE)
 
 
 def test_grace_is_over_once_the_loss_is_back() -> None:
-    vitals = learned()
-    fed(vitals, 10, 0.05, 22, 180)
-    assert vitals.well
-    assert "spike" in fed(vitals, 1, 1.2, 22, 190)
+    tracker = learned()
+    fed(tracker, 10, 0.05, 22, 180)
+    assert tracker.well
+    assert "spike" in fed(tracker, 1, 1.2, 22, 190)
 
 
 def test_grace_does_not_cover_what_is_not_finite() -> None:
-    vitals = learned()
-    assert fed(vitals, 1, math.nan, 22, 180) == ["not finite"]
-    assert not vitals.well
+    tracker = learned()
+    assert fed(tracker, 1, math.nan, 22, 180) == ["not finite"]
+    assert not tracker.well
 
 
 def test_another_length_altogether_is_another_task() -> None:
     """At three times the length nothing that was learned before is missed."""
-    vitals = learned()
-    assert not fed(vitals, GRACE + 100, 1.2, 60, 180)
-    assert vitals.course.start == pytest.approx(1.2, abs=0.01)
+    tracker = learned()
+    assert not fed(tracker, GRACE + 100, 1.2, 60, 180)
+    assert tracker.history.start == pytest.approx(1.2, abs=0.01)
 
 
 def test_the_last_quarter_is_at_full_length() -> None:

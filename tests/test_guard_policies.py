@@ -174,7 +174,7 @@ def test_every_policy_has_its_cases() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_sick_run_is_acted_on_and_told(name: str) -> None:
     make, sick, _, _ = CASES[name]
-    acts = [act for act in _driven(make(), sick).acts if act.policy == name]
+    acts = [act for act in _driven(make(), sick).interventions if act.policy == name]
     assert acts
     for act in acts:
         assert act.before != act.after
@@ -187,7 +187,7 @@ def test_a_sick_run_is_acted_on_and_told(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_near_miss_and_a_healthy_run_are_left_alone(name: str, which: int) -> None:
     make, _, *left_alone = CASES[name]
-    acts = [act for act in _driven(make(), left_alone[which]).acts if act.policy == name]
+    acts = [act for act in _driven(make(), left_alone[which]).interventions if act.policy == name]
     assert acts == []
 
 
@@ -259,9 +259,9 @@ def test_what_was_saved_goes_on_bit_identically(name: str, at: int) -> None:
         [model.state_dict(), optimizer.state_dict(), data.state_dict(), guard.state_dict()],
         buffer,
     )
-    acts = len(guard.acts)
+    acts = len(guard.interventions)
     used = train(model, optimizer, guard, STEPS - at, data=data, spoil=TROUBLE)
-    end, later = everything(model, optimizer), guard.acts[acts:]
+    end, later = everything(model, optimizer), guard.interventions[acts:]
     assert acts
     assert later
 
@@ -275,7 +275,7 @@ def test_what_was_saved_goes_on_bit_identically(name: str, at: int) -> None:
     torch.set_rng_state(random)
     assert train(model, optimizer, guard, STEPS - at, data=data, spoil=TROUBLE) == used
     assert same(everything(model, optimizer), end)
-    assert guard.acts == later
+    assert guard.interventions == later
 
 
 def test_a_state_of_other_policies_is_refused() -> None:

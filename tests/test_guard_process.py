@@ -288,7 +288,9 @@ def test_watch_records_what_the_guard_does(run_path: Path) -> None:
         with backsight.watch(model, optimizer, run=run_path, guard=guard):
             train(model, optimizer, 12, 7)
         run = Run(run_path)
-        assert [(a.iteration, a.policy) for a in guard.acts if a.policy == "skip"] == [(7, "skip")]
+        assert [(a.iteration, a.policy) for a in guard.interventions if a.policy == "skip"] == [
+            (7, "skip")
+        ]
     (skipped,) = [e for e in run.events("act") if e.body["policy"] == "skip"]
     assert skipped.iteration == 7
     assert run.series("act_before/skip").iterations.tolist() == [7]
@@ -333,7 +335,7 @@ def test_the_guard_outlives_the_monitor(run_path: Path, caplog: pytest.LogCaptur
         train(model, optimizer, 5)
     with caplog.at_level(logging.WARNING):
         train(model, optimizer, 5, 2)
-    assert [(a.iteration, a.policy) for a in guard.acts] == [(7, "skip")]
+    assert [(a.iteration, a.policy) for a in guard.interventions] == [(7, "skip")]
     assert guard.loss_of() is None
     assert "switched off" not in caplog.text
     assert all(p.isfinite().all() for p in model.parameters())

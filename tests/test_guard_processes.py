@@ -53,7 +53,7 @@ def one_training(rank: int, scaled: bool) -> list[Any]:
         scaler.scale(loss).backward()
         guard.step(loss)
     weights = [p.detach().flatten().tolist() for p in model.parameters()]
-    acts = [[a.iteration, a.policy, a.before, a.after, a.cause] for a in guard.acts]
+    acts = [[a.iteration, a.policy, a.before, a.after, a.cause] for a in guard.interventions]
     guard.close()
     return [weights, acts, guard.rate.factor]
 

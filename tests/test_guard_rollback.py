@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 
 from backsight.errors import SettingError
-from backsight.guard import Act, BackOff, Guard, LateMomentum, Policy, Rollback, Skip
+from backsight.guard import BackOff, Guard, Intervention, LateMomentum, Policy, Rollback, Skip
 from tests.guarded import Data, drive, everything, nan_at, net, same, train
 
 BAD = (33, 34, 35)
@@ -54,10 +54,10 @@ def test_everything_is_as_it_was(make: Any) -> None:
         model, optimizer, guard, 33, data=data, spoil=nan_at(*BAD), each=lambda _: schedule.step()
     )
     handle.remove()
-    assert guard.acts == []
+    assert guard.interventions == []
     train(model, optimizer, guard, 3, data=data, spoil=nan_at(*BAD))
-    assert [act.policy for act in guard.acts] == ["skip", "skip", "rollback"]
-    act = guard.acts[-1]
+    assert [act.policy for act in guard.interventions] == ["skip", "skip", "rollback"]
+    act = guard.interventions[-1]
     assert (act.iteration, act.after) == (35.0, 20.0)  # not the one of 30: too near
     assert same(whole(), kept["20"])
     assert guard.rate.factor == 0.5
@@ -71,7 +71,7 @@ def test_buffers_of_what_was_learned_go_back_to_nothing_at_the_start() -> None:
     guard = Guard(model, optimizer, Rollback(), Skip())
     weights = {n: p.detach().clone() for n, p in model.named_parameters()}
     train(model, optimizer, guard, 8, spoil=nan_at(5, 6, 7))
-    assert guard.acts[-1].after == 0
+    assert guard.interventions[-1].after == 0
     assert same(dict(model.named_parameters()), weights)
     assert same(optimizer.state_dict()["state"], start["optimizer"]["state"])
 
@@ -82,7 +82,7 @@ def test_the_batches_that_did_it_are_passed_over() -> None:
     data = Data()
     guard = Guard(model, optimizer, Rollback(), Skip(), every=10, along={"data": data})
     used = train(model, optimizer, guard, 80, data=data, spoil=nan_at(*BAD))
-    assert [act.policy for act in guard.acts] == ["skip", "skip", "rollback"]
+    assert [act.policy for act in guard.interventions] == ["skip", "skip", "rollback"]
     back = used.index(35) + 1
     assert used[:back] == list(range(36))
     assert used[back] == 21  # what came after the batch that the snapshot had before it
@@ -110,7 +110,7 @@ def test_a_schedule_that_does_not_go_back_keeps_its_rate() -> None:
     schedule = lr_scheduler.ExponentialLR(optimizer, 0.9)
     guard = Guard(model, optimizer, Rollback(), Skip(), every=10)
     train(model, optimizer, guard, 40, spoil=nan_at(*BAD), each=lambda _: schedule.step())
-    assert guard.acts
+    assert guard.interventions
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * 0.9**40)
 
 
@@ -119,7 +119,7 @@ def test_three_bad_batches_in_a_row_go_back_and_two_do_not() -> None:
         model = net()
         guard = Guard(model, adam(model), Rollback(), Skip())
         drive(guard, [1.0] * 30 + [math.nan] * count + [1.0] * 5)
-        assert [act.policy for act in guard.acts] == expected
+        assert [act.policy for act in guard.interventions] == expected
 
 
 def test_momentum_is_emptied_where_it_led_astray() -> None:
@@ -129,7 +129,10 @@ def test_momentum_is_emptied_where_it_led_astray() -> None:
         policies: list[Policy] = [Rollback(), Skip(), LateMomentum(steps=0, pause=10)]
         guard = Guard(model, optimizer, *policies, every=10)
         train(model, optimizer, guard, 36, spoil=nan_at(*BAD))
-        assert guard.acts[-1].policy == "rollback" or guard.acts[-2].policy == "rollback"
+        assert (
+            guard.interventions[-1].policy == "rollback"
+            or guard.interventions[-2].policy == "rollback"
+        )
         for state in optimizer.state.values():
             buffer = state.get(name)
             assert buffer is None or not bool(buffer.any())
@@ -138,7 +141,9 @@ def test_momentum_is_emptied_where_it_led_astray() -> None:
         assert guard.rate.momentum_off
         start = guard.iteration
         train(model, optimizer, guard, 30, data=Data())
-        back_on = [a.iteration for a in guard.acts if a.policy == "momentum" and a.after == 1]
+        back_on = [
+            a.iteration for a in guard.interventions if a.policy == "momentum" and a.after == 1
+        ]
         assert back_on == [start + 10]
 
 
@@ -150,7 +155,10 @@ def test_momentum_is_off_at_first_and_on_afterwards() -> None:
     optimizer.register_step_pre_hook(lambda o, *_: seen.append(o.param_groups[0]["momentum"]))
     train(model, optimizer, guard, 12)
     assert seen == [0.0] * 7 + [0.9] * 5
-    assert [(a.iteration, a.before, a.after) for a in guard.acts] == [(0, 1.0, 0.0), (7, 0.0, 1.0)]
+    assert [(a.iteration, a.before, a.after) for a in guard.interventions] == [
+        (0, 1.0, 0.0),
+        (7, 0.0, 1.0),
+    ]
 
 
 @pytest.mark.parametrize(("memory", "expected"), [(1 << 30, 3), (1, 1)])
@@ -207,17 +215,17 @@ def test_every_rate_is_lowered_and_comes_back_slowly() -> None:
     assert all(1 <= rise <= 2 ** (1 / 20) + 1e-9 for rise in rises)
     assert max(factors) <= 1.0
     assert factors[-1] > 0.9
-    done = {act.policy for act in guard.acts}
+    done = {act.policy for act in guard.interventions}
     assert done <= {"skip", "rollback", "backoff"}
 
 
 def test_acts_tell_what_was_done_in_words() -> None:
     model = net()
-    heard: list[Act] = []
+    heard: list[Intervention] = []
     guard = Guard(model, adam(model), Rollback(), Skip(), every=10)
     guard.tell = heard.append
     drive(guard, [1.0] * 25 + [math.nan] * 3)
-    assert heard == guard.acts
+    assert heard == guard.interventions
     assert heard[-1].words == "rollback: iteration of the weights 27 → 10 (the loss is nan)"
     assert heard[-1].as_dict()["cause"] == "the loss is nan"
 

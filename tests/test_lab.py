@@ -16,7 +16,7 @@ from torch import nn
 
 from backsight.diagnosis import Finding
 from backsight.errors import DataError, RunError, SettingError
-from backsight.guard import Act
+from backsight.guard import Intervention
 from backsight.lab import Chars, Training, train
 from backsight.lab._validation import Validation
 from backsight.nn import Cell, CharModel
@@ -164,7 +164,7 @@ def test_the_view_is_told(small: dict[str, Any]) -> None:
         def found(self, finding: Finding) -> None:
             told.append(finding)
 
-        def acted(self, act: Act) -> None:
+        def acted(self, act: Intervention) -> None:
             told.append(act)
 
     train(Chars(**small, validate_every=10), view=View())

@@ -19,7 +19,7 @@ from lightning_fabric.plugins import MixedPrecision
 from backsight.cli import main
 from backsight.diagnosis import Finding, diagnose
 from backsight.errors import DataError, RunError, SettingError
-from backsight.guard import Act, Checkpoints
+from backsight.guard import Intervention
 from backsight.lab import (
     Chars,
     Memory,
@@ -28,11 +28,11 @@ from backsight.lab import (
     saved_settings,
     train,
 )
-from backsight.lab._parts import Generators
 from backsight.lab._text import Text
 from backsight.nn import Cell
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
+from backsight.state import Checkpoints, Generators
 from tests.guarded import same
 from tests.memory_settings import EACH
 
@@ -203,7 +203,7 @@ def test_findings_are_told_once_and_stay_the_same(small: dict[str, Any], tmp_pat
         def found(self, finding: Finding) -> None:
             self.told.append((finding.code, finding.iteration))
 
-        def acted(self, act: Act) -> None:
+        def acted(self, act: Intervention) -> None:
             pass
 
     config = Chars(
@@ -326,7 +326,7 @@ def test_a_full_disk_does_not_end_the_training(
     def full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("backsight.guard._checkpoint._sync_folder", full)
+    monkeypatch.setattr("backsight.state._checkpoints.replacing", full)
     assert train(Chars(**small)).status == "finished"
     assert caplog.text.count("no checkpoint at iteration") == 1
 

@@ -11,8 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backsight.diagnosis import RULES, Diagnosis, Facts, Finding, Judge, Rule, Sample, Verdict
-from backsight.diagnosis._robust import Course, Recent
+from backsight.diagnosis import (
+    RULES,
+    Diagnosis,
+    Facts,
+    Finding,
+    Judge,
+    LossHistory,
+    Rule,
+    Sample,
+    Verdict,
+)
+from backsight.diagnosis._robust import Recent
 from backsight.diagnosis.rules._clipping import Clipping
 from backsight.diagnosis.rules._collapse import Collapse
 from backsight.diagnosis.rules._cut import Cut
@@ -1223,7 +1233,7 @@ def test_a_median_of_huge_numbers_does_not_overflow() -> None:
 @given(st.lists(FLOATS, max_size=150))
 @settings(deadline=None, max_examples=100)
 def test_a_course_is_what_a_second_look_at_all_of_it_says(values: list[float]) -> None:
-    course = Course()
+    course = LossHistory()
     for i, value in enumerate(values):
         course.add(i, value)
     finite = [(i, v) for i, v in enumerate(values) if math.isfinite(v)]

@@ -15,7 +15,7 @@ from rich.console import Console
 from backsight.cli import main
 from backsight.diagnosis import Finding
 from backsight.errors import SettingError
-from backsight.guard import Act, Checkpoints
+from backsight.guard import Intervention
 from backsight.lab import (
     Chars,
     Memory,
@@ -27,6 +27,7 @@ from backsight.lab import (
 from backsight.lab._train import _Loop
 from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
+from backsight.state import Checkpoints
 from tests.memory_settings import EACH
 from tests.test_lab import flags, launch
 
@@ -59,7 +60,7 @@ class Watcher:
     """A view that keeps what it is told of the guard."""
 
     def __init__(self) -> None:
-        self.acts: list[Act] = []
+        self.acts: list[Intervention] = []
 
     def begin(self, run: Path, config: Training, facts: Mapping[str, Any]) -> None:
         pass
@@ -73,7 +74,7 @@ class Watcher:
     def found(self, finding: Finding) -> None:
         pass
 
-    def acted(self, act: Act) -> None:
+    def acted(self, act: Intervention) -> None:
         self.acts.append(act)
 
 
@@ -174,7 +175,7 @@ def test_each_curriculum(kind: Any, lengths: list[int], small: dict[str, Any]) -
 def test_adaptive_lengths_grow_with_what_is_learned(
     small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backsight.guard.AdaptiveLength.WINDOW", 4)
+    monkeypatch.setattr("backsight.curriculum.AdaptiveLength.WINDOW", 4)
     learnable = {"hidden": 20, "batch": 32, "iterations": 80, "lr": 0.02, "every": 5}
     run = train(MemoryOrder(**small | learnable, cell="gru", length=16, curriculum="adaptive"))
     lengths = run["seq_len"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backsight.guard import AdaptiveLength
+from backsight.curriculum import AdaptiveLength
 from backsight.lab import Chars, MemoryOrder, Training, resume
 from backsight.signals import Run
 from tests.test_resume import CrashError, alone, assert_alike, crash, crash_after

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backsight.curriculum import AdaptiveLength, Length
 from backsight.errors import GuardError
-from backsight.guard import AdaptiveLength, Guard, LateMomentum, Length, safe
+from backsight.guard import Guard, LateMomentum, safe
 from benchmarks._shared.peers import is_lightning_spike
 from benchmarks._shared.plan import Loop, Net, Plan, fresh_loss, loss_of, make_optimizer
 from benchmarks.guard._fragile import Setting

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from backsight.errors import RunError
-from backsight.guard import Checkpoints
 from backsight.signals import Run
+from backsight.state import Checkpoints
 from benchmarks._shared.harness import option_parser, publish
 from benchmarks.interruption._training import TrainingProcess
 from tests.guarded import same
@@ -33,7 +33,7 @@ METHOD = (
     "bit, with a training that was never interrupted."
 )
 TRAIN = """
-from backsight.guard import Checkpoints
+from backsight.state import Checkpoints
 from backsight.lab import Chars, resume, train
 path, text, iterations = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if Checkpoints(path / "checkpoints").paths:

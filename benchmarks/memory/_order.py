@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
+from backsight.curriculum import AdaptiveLength, Length
 from backsight.errors import GuardError
-from backsight.guard import AdaptiveLength, Guard, Length, policies_from
+from backsight.guard import Guard, policies_from
 from backsight.nn import Init, SequenceModel, State
 from backsight.probes import probe
 from backsight.tasks import TemporalOrder

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
+    from backsight.curriculum import AdaptiveLength, LinearLength, StepwiseLength
     from backsight.diagnosis import context_probe, diagnose
     from backsight.errors import BacksightError
-    from backsight.guard import AdaptiveLength, Guard, LinearLength, StepwiseLength
+    from backsight.guard import Guard
     from backsight.lab import Chars, resume, train
     from backsight.monitor import Measurement, Monitor, watch
     from backsight.probes import GradientProfile, probe
@@ -45,17 +46,17 @@ __all__ = [
 _imported = lazy(
     __name__,
     {
-        "AdaptiveLength": "backsight.guard",
+        "AdaptiveLength": "backsight.curriculum",
         "BacksightError": "backsight.errors",
         "Chars": "backsight.lab",
         "GradientProfile": "backsight.probes",
         "Guard": "backsight.guard",
-        "LinearLength": "backsight.guard",
+        "LinearLength": "backsight.curriculum",
         "Measurement": "backsight.monitor",
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
         "Run": "backsight.signals",
-        "StepwiseLength": "backsight.guard",
+        "StepwiseLength": "backsight.curriculum",
         "context_probe": "backsight.diagnosis",
         "diagnose": "backsight.diagnosis",
         "probe": "backsight.probes",

@@ -20,6 +20,7 @@ from typing import Literal
 
 import backsight
 from backsight.cli._options import parse
+from backsight.distributed import is_first_process
 from backsight.errors import GuardError, SettingError
 
 __all__ = ["main", "split"]
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingError(f"{options.run} exists already: choose another name for the run")
     name, execute = _prepare(words)
 
-    from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor, is_first_process
+    from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor
     from backsight.signals import free_name
 
     if not is_first_process():  # of several that train together, the first records

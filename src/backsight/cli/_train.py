@@ -3,7 +3,6 @@
 ``backsight train --resume RUN`` goes on with a run of it.
 """
 
-import os
 import shlex
 import signal
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Optional
 
 from backsight.cli._options import parse
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.lab import TASKS
 
@@ -114,7 +114,7 @@ def _check_alone(arguments: Sequence[str]) -> None:
 
 def _watch(begin: Callable[..., "Run"], iterations: int) -> int:
     """Train before the user's eyes; ``begin`` takes ``view`` and ``stop``."""
-    first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us: one speaks
+    first = is_first_process()  # torchrun starts several of us: one speaks
     from rich.console import Console
 
     from backsight.report import TrainingView, summary

@@ -11,27 +11,31 @@ from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of, record
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
-from backsight.diagnosis._robust import Course, Recent
+from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._timeline import Move, Timeline, timeline
 from backsight.diagnosis._tried import Tried, read_tried, write_tried
 from backsight.diagnosis.rules import RULES
+from backsight.diagnosis.stability import Anomaly, AnomalyKind, LossHistory, StabilityTracker
 
 __all__ = [
     "RULES",
+    "Anomaly",
+    "AnomalyKind",
     "Context",
-    "Course",
     "Diagnosis",
     "Explanation",
     "Facts",
     "Finding",
     "Judge",
+    "LossHistory",
     "Move",
     "Outcome",
     "Recent",
     "Rule",
     "Sample",
     "Severity",
+    "StabilityTracker",
     "Timeline",
     "Tried",
     "Usable",

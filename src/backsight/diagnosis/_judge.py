@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
-from backsight.diagnosis._robust import Course
 from backsight.diagnosis._rule import Facts, Rule, Sample, Value
 from backsight.diagnosis.rules import RULES
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["Diagnosis", "Judge"]
 
@@ -69,7 +69,7 @@ class Judge:
     def __init__(self, facts: Facts | None = None, rules: Sequence[Rule] | None = None) -> None:
         self.facts = facts or Facts()
         self.rules = [rule() for rule in RULES] if rules is None else list(rules)
-        self._courses: dict[str, Course] = {}
+        self._courses: dict[str, LossHistory] = {}
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
         self.failed: dict[str, Exception] = {}
@@ -90,7 +90,7 @@ class Judge:
         """
         now = Sample(iteration, values, self._courses, self.facts)
         for member, loss in now.numbers("loss").items():
-            self._courses.setdefault(member, Course()).add(iteration, loss)
+            self._courses.setdefault(member, LossHistory()).add(iteration, loss)
         new: list[Finding] = []
         for rule in self._reading(now.families):
             if rule.code in self.failed:

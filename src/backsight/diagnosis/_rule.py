@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, Verdict
-from backsight.diagnosis._robust import Course
+from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
 
 __all__ = ["Facts", "Row", "Rule", "Sample", "named", "percent", "short", "where_words"]
@@ -51,7 +51,7 @@ class Sample:
         self,
         iteration: int,
         values: Mapping[str, Value],
-        courses: Mapping[str, Course],
+        courses: Mapping[str, LossHistory],
         facts: Facts,
     ) -> None:
         self.iteration = iteration

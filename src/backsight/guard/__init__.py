@@ -1,12 +1,10 @@
 """Acts on training, where it is asked to: every act is capped, told and recorded."""
 
-from backsight.guard._checkpoint import Checkpoint, Checkpoints, load_checkpoint, load_model
-from backsight.guard._curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.guard._guard import Guard
-from backsight.guard._policy import Policy, Turn
+from backsight.guard._intervention import Intervention, announce_intervention
+from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._presets import check_together, policies_from, safe
-from backsight.guard._snapshots import Stateful
-from backsight.guard._step import Act, Step, Trouble, announce_act
+from backsight.guard._step import Step
 from backsight.guard.policies import (
     AGC,
     POLICIES,
@@ -28,36 +26,27 @@ from backsight.guard.policies import (
 __all__ = [
     "AGC",
     "POLICIES",
-    "Act",
-    "AdaptiveLength",
     "AutoClip",
     "BackOff",
-    "Checkpoint",
-    "Checkpoints",
     "ClipAuto",
     "ClipNorm",
     "ClipValue",
     "Guard",
+    "GuardContext",
+    "Intervention",
     "LateMomentum",
-    "Length",
-    "LinearLength",
     "Omega",
     "Orthogonality",
     "Policy",
     "Rollback",
     "Skip",
     "SpectralCap",
-    "Stateful",
+    "Stage",
     "Step",
-    "StepwiseLength",
-    "Trouble",
-    "Turn",
     "WeightLimit",
     "ZClip",
-    "announce_act",
+    "announce_intervention",
     "check_together",
-    "load_checkpoint",
-    "load_model",
     "policies_from",
     "safe",
 ]

@@ -4,15 +4,13 @@ The lab has checkpoints of its own, with everything that makes a run bit-identic
 back what the guard knows: weights, optimizer, whatever goes along, and the guard itself.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from backsight.distributed import is_first_process
 from backsight.errors import RunError
-from backsight.guard._checkpoint import Checkpoints
-from backsight.guard._step import first_process
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
+from backsight.state import Checkpoint, Checkpoints
 
 __all__ = ["Disk"]
 
@@ -31,33 +29,30 @@ class Disk:
         self._checkpoints = Checkpoints(folder)
         self._count = 0
 
-    def took(self, guard: "Guard") -> None:
+    def took(self, iteration: int, state: Callable[[], Mapping[str, Any]]) -> None:
         """A snapshot was taken; of several processes the first one writes.
+
+        Args:
+            iteration: steps that the guard has seen.
+            state: the guard's, which is asked for where it is written.
 
         Raises:
             SettingError: what goes along has a state that could not be loaded safely.
         """
         due = self._count % EVERY == 0
         self._count += 1
-        if due and first_process():
-            self._checkpoints.save(guard.iteration, {"guard": guard.state_dict()})
+        if due and is_first_process():
+            self._checkpoints.save(iteration, {"guard": state()})
 
-    def resume(self, guard: "Guard") -> int | None:
-        """Make everything as in the newest good state on disk; None where there is none.
+    def newest(self) -> Checkpoint | None:
+        """The newest good state on disk; None where there is none.
 
         Raises:
-            RunError: it is damaged, from a newer version, of another model, or would execute code.
-            SettingError: its policies are other ones.
+            RunError: it is damaged, from a newer version, no guard's, or would execute code.
         """
         if not self._checkpoints.paths:
             return None
         found = self._checkpoints.load()
-        state = found.state.get("guard")
-        if not isinstance(state, dict):
+        if not isinstance(found.state.get("guard"), dict):
             raise RunError(f"{found.path} is no guard's: backsight train --resume goes on with it")
-        wrong = guard.snapshots.differences(state["snapshots"][-1])
-        if wrong:
-            raise RunError(f"{found.path} is of another model: {'; '.join(wrong[:4])}")
-        guard.load_state_dict(state)
-        guard.snapshots.go_back(len(guard.snapshots.taken) - 1)
-        return guard.iteration
+        return found

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.probes import Updates, tensor_norms, total_norm
+from backsight.distributed import has_group, world_size
+from backsight.probes import tensor_norms, total_norm
 
 __all__ = [
     "agree",
-    "length_of",
     "moved",
     "norm_of",
     "numbers_of",
@@ -62,16 +62,6 @@ def numbers_of(
     return loss, size
 
 
-def length_of(updates: Updates) -> tuple[float, float]:
-    """How far a step moved: half of its parameters at least, and all together, as a share of ‖θ‖.
-
-    The second weighs them by their norm after the step.
-    """
-    sizes, ratios = updates.measure()
-    together = (ratios * sizes).square().nansum().sqrt() / sizes.square().nansum().sqrt()
-    return float(ratios.nanmedian()), float(together)
-
-
 @torch.no_grad()
 def rescale(parameters: Iterable[nn.Parameter], factor: float) -> None:
     """Multiply every gradient in place."""
@@ -110,10 +100,7 @@ def agree(values: Tensor) -> Tensor:
     Args:
         values: ``(n,)``.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not has_group() or world_size() == 1:
         return values
-    processes = torch.distributed.get_world_size()
-    if processes > 1:
-        torch.distributed.all_reduce(values)
-        values = values / processes
-    return values
+    torch.distributed.all_reduce(values)
+    return values / world_size()

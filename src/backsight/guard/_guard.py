@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from backsight.curriculum import Length
+from backsight.diagnosis import StabilityTracker
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
-from backsight.guard._curriculum import Length
+from backsight.guard._arguments import check_arguments
+from backsight.guard._batches import SuspectBatches
 from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
     agree,
-    length_of,
     moved,
     numbers_of,
     overflowed,
@@ -26,23 +29,20 @@ from backsight.guard._gradients import (
     scale_of,
     taken_away,
 )
-from backsight.guard._policy import Policy, Turn
-from backsight.guard._presets import check_together, safe
+from backsight.guard._intervention import Intervention, announce_intervention
+from backsight.guard._policy import Policy, Stage
+from backsight.guard._presets import check_saved, check_together, safe
 from backsight.guard._rate import Rate, forget_momentum
-from backsight.guard._snapshots import Snapshots, Stateful
-from backsight.guard._step import Act, Step, announce_act
-from backsight.guard._vitals import Vitals
-from backsight.probes import Updates
+from backsight.guard._step import Step
+from backsight.guard._step_length import StepLength
+from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
 
 _log = logging.getLogger("backsight")
 
-MEASURED = 10
-"""Steps between measurements of how far one moves the weights."""
-
 KEPT = 10_000
-"""Acts that are remembered."""
+"""Interventions that are remembered."""
 
 
 class Guard:
@@ -51,11 +51,11 @@ class Guard:
     ``guard.step(loss)`` takes the place of ``optimizer.step()``. A loop that goes on to call
     ``optimizer.step()`` is guarded as well, by the optimizer's own step hooks; ``loss`` is then
     what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
-    one without a guard. Every act is told once in the log, kept in :attr:`acts` and, where a
-    monitor is at work, recorded. Under data-parallel training every process has a guard, and all
-    decide alike. On an accelerator a guard waits for two numbers at each step. Of an optimizer
-    that is given a closure (LBFGS) the gradients are made inside the step: none can be clipped or
-    left out then, and ``step`` has no closure to give.
+    one without a guard. Every intervention is told once in the log, kept in :attr:`interventions`
+    and, where a monitor is at work, recorded. Under data-parallel training every process has a
+    guard, and all decide alike. On an accelerator a guard waits for two numbers at each step. Of an
+    optimizer that is given a closure (LBFGS) the gradients are made inside the step: none can be
+    clipped or left out then, and ``step`` has no closure to give.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -88,41 +88,32 @@ class Guard:
         folder: Path | str | None = None,
     ) -> None:
         optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-        if not isinstance(model, nn.Module) or not optimizers:
-            raise SettingError(f"Guard expects a model and an optimizer, not {model!r:.80}")
-        for one in optimizers:
-            if not isinstance(one, Optimizer):
-                raise SettingError(f"Guard expects a torch.optim optimizer, not {one!r:.80}")
-        for name, value in {"snapshots": snapshots, "every": every, "memory": memory}.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
+        check_arguments(model, optimizers, snapshots=snapshots, every=every, memory=memory)
         self.model = model
         self.optimizers = optimizers
         check_together(policies)
-        self.policies = tuple(sorted(policies or safe(), key=lambda p: p.turn))
+        self.policies = tuple(sorted(policies or safe(), key=lambda p: p.stage))
         self.iteration = 0
         """Steps so far, taken or not."""
         self.rate = Rate()
-        self.vitals = Vitals()
-        self.acts: list[Act] = []
+        self.stability = StabilityTracker()
+        self.interventions: list[Intervention] = []
         """The newest ten thousand."""
         self.loss_of: Callable[[], Tensor | None] = lambda: None
         """Where the loss is to be had when ``step`` was not told it."""
-        self.tell: Callable[[Act], None] = lambda act: None
-        """Hears of every act as it happens, to record it."""
-        self.announce: Callable[[Act, int], None] = announce_act
+        self.tell: Callable[[Intervention], None] = lambda intervention: None
+        """Hears of every intervention as it happens, to record it."""
+        self.announce: Callable[[Intervention, int], None] = announce_intervention
         """Tells people of it, and how many of that policy there are so far."""
         self.tally: Counter[str] = Counter()
-        """Acts so far, by policy."""
-        self.position = 0
-        """Batches drawn since the data's beginning; see :meth:`pass_over`."""
-        self._bad: set[int] = set()
+        """Interventions so far, by policy."""
+        self._batches = SuspectBatches()
         self._scaler = scaler
         self._loss: float | Tensor | None = None
         self._step: Step | None = None
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
-        self._updates: Updates | None = None
+        self._length = StepLength()
         self._every = every
         self._told_of_closure = False
         self._has_data = "data" in (along or {})
@@ -145,7 +136,7 @@ class Guard:
 
     # -- for a loop ------------------------------------------------------------------------
 
-    def step(self, loss: float | Tensor | None = None) -> tuple[Act, ...]:
+    def step(self, loss: float | Tensor | None = None) -> tuple[Intervention, ...]:
         """Step every optimizer, unless a policy keeps it from that.
 
         Args:
@@ -171,16 +162,14 @@ class Guard:
             self._scaler.update()
             if self._step is None:
                 self.declined()
-        return tuple(self._step.acts) if self._step else ()
+        return tuple(self._step.interventions) if self._step else ()
 
     def pass_over(self) -> bool:
         """Whether the next batch is one that went wrong before: draw it and use the one after.
 
         To be asked before every batch, by a loop whose data goes back at a rollback.
         """
-        bad = self.position in self._bad
-        self.position += 1
-        return bad
+        return self._batches.draw()
 
     def resume(self) -> int | None:
         """Go on from the newest good state in ``folder``; returns how many steps it had made.
@@ -188,9 +177,21 @@ class Guard:
         None where there is nothing to go on from.
 
         Raises:
-            RunError: it is damaged, from a newer version, or of another model.
+            RunError: it is damaged, from a newer version, of another model, or has a state that
+                does not fit.
+            SettingError: the policies are not the same.
         """
-        return None if self._disk is None else self._disk.resume(self)
+        found = None if self._disk is None else self._disk.newest()
+        if found is None:
+            return None
+        state = found.state["guard"]
+        with fitting(found.path, "guard"):
+            self.snapshots.check(state["snapshots"][-1], found.path)
+        check_saved(self.policies, state)
+        with fitting(found.path, "guard"):
+            self.load_state_dict(state)
+            self.snapshots.go_back(len(self.snapshots.taken) - 1)
+        return self.iteration
 
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
@@ -212,7 +213,7 @@ class Guard:
         return {
             **self._memory(),
             "tally": dict(self.tally),
-            "bad": sorted(self._bad),
+            "bad": sorted(self._batches.numbers),
             "snapshots": self.snapshots.state_dict(),
         }
 
@@ -222,20 +223,17 @@ class Guard:
         Raises:
             SettingError: the policies are not the same.
         """
-        names = [policy.name for policy in self.policies]
-        if list(state["policies"]) != names:
-            there = ", ".join(state["policies"])
-            raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
+        check_saved(self.policies, state)
         self._remember(state)
         self.rate.load_state_dict(state["rate"])
-        self.iteration, self.position = state["iteration"], state["position"]
-        self._bad, self.tally = set(state["bad"]), Counter(state["tally"])
+        self.iteration, self.tally = state["iteration"], Counter(state["tally"])
+        self._batches.load(state["position"], state["bad"])
         self.snapshots.load_state_dict(state["snapshots"])
 
     @property
     def clips(self) -> bool:
         """Whether it limits gradients."""
-        return any(policy.turn is Turn.CLIP for policy in self.policies)
+        return any(policy.stage is Stage.CLIP for policy in self.policies)
 
     @property
     def went_back(self) -> bool:
@@ -249,18 +247,23 @@ class Guard:
         """Everything that the optimizers move."""
         return moved(self.optimizers)
 
-    def act(self, policy: Policy, cause: str, before: float, after: float) -> None:
+    @property
+    def newest_snapshot(self) -> int:
+        """The iteration of the newest good state in memory."""
+        return self.snapshots.newest
+
+    def record(self, policy: Policy, cause: str, before: float, after: float) -> None:
         """Note what ``policy`` has done."""
         assert self._step is not None
-        act = Act(
+        done = Intervention(
             self._step.iteration, policy.name, cause, before, after, policy.what, policy.often
         )
-        self._step.acts.append(act)
-        self.acts.append(act)
-        del self.acts[:-KEPT]
-        self.tell(act)
+        self._step.interventions.append(done)
+        self.interventions.append(done)
+        del self.interventions[:-KEPT]
+        self.tell(done)
         self.tally[policy.name] += 1
-        self.announce(act, self.tally[policy.name])
+        self.announce(done, self.tally[policy.name])
 
     def scale_gradients(self, factor: float) -> None:
         """Multiply every gradient."""
@@ -270,7 +273,7 @@ class Guard:
         """Make everything as it was at a good snapshot, and pass over the batches since.
 
         Args:
-            since: when the trouble began: the snapshot is older.
+            since: when it began to go wrong: the snapshot is older.
             further: how many snapshots to go back beyond it.
             blame: whether the batches since may have done it.
 
@@ -279,18 +282,19 @@ class Guard:
         """
         assert self._step is not None
         self._step.rolled_back = True
-        here = self.position
         place = max(0, self.snapshots.before(since) - further)
         memory = self.snapshots.go_back(place)
         self._remember(memory)
         if self._has_data:
-            self.position = memory["position"]
-            culprit = here - (self.iteration - since) - 1  # whose update it was
-            self._bad.update(range(max(culprit, self.position), here if blame else 0))
+            self._batches.go_back(memory["position"], self.iteration - since, blame=blame)
         for policy in self.policies:
-            policy.rolled_back(self)
+            policy.on_rollback(self)
         iteration: int = memory["iteration"]
         return iteration
+
+    def mend_buffers(self) -> None:
+        """Give back buffers that are not finite, as they were at the newest snapshot."""
+        self.snapshots.mend_buffers()
 
     def forget_momentum(self) -> None:
         """Empty the optimizers' buffers of past gradients."""
@@ -316,45 +320,43 @@ class Guard:
         if step.vetoed or step.rolled_back:
             # Optimizers pass over what has no gradient: nothing moves, nothing ages.
             self._taken = taken_away(moved([optimizer]))
-        elif step.iteration % MEASURED == 0:
-            matrices = [p for p in moved([optimizer]) if p.dim() > 1 and p.grad is not None]
-            if matrices:
-                self._updates = Updates({str(n): p for n, p in enumerate(matrices)})
+        else:
+            self._length.begin(optimizer, step.iteration)
 
     def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
         self._restore()
         if overflowed(optimizer) or self._step is None:  # None: it was made inside this very step
             return
-        if self._updates is not None:
-            updates, self._updates = self._updates, None
-            self.vitals.stepped(*length_of(updates))
+        length = self._length.end()
+        if length is not None:
+            self.stability.stepped(*length)
         for policy in self.policies:
-            policy.after(self._step, self)
+            policy.on_step_end(self._step, self)
 
     def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
-        if step.inside and not self._told_of_closure:
+        if step.inside and not self._told_of_closure and is_first_process():
             self._told_of_closure = True
             _log.warning(
                 "backsight: guard: the optimizer makes its gradients inside its step (it was given "
                 "a closure), so none can be clipped or left out; rollback, rate and weights can"
             )
         length = self._curriculum.length if self._curriculum else 0
-        step.troubles = self.vitals.see(self.iteration, loss, norm, length)
+        step.anomalies = self.stability.update(self.iteration, loss, norm, length)
         first = not self.snapshots.taken
-        if first or (self.iteration % self._every == 0 and self.vitals.well):
+        if first or (self.iteration % self._every == 0 and self.stability.well):
             self.snapshots.take(self.iteration, self._memory())
             if self._disk is not None:
-                self._disk.took(self)
+                self._disk.took(self.iteration, self.state_dict)
         self.iteration += 1
-        for turn, policies in groupby(self.policies, key=lambda p: p.turn):
+        for stage, policies in groupby(self.policies, key=lambda p: p.stage):
             for policy in policies:
-                policy.before(step, self)
+                policy.on_gradients_ready(step, self)
                 if step.rolled_back:
                     return
-            if turn is Turn.PENALTY and step.acts:
+            if stage is Stage.PENALTY and step.interventions:
                 _, step.norm = self._numbers(scale, known)
 
     def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
@@ -384,14 +386,14 @@ class Guard:
         """What a snapshot keeps of the guard itself."""
         return {
             "iteration": self.iteration,
-            "position": self.position,
+            "position": self._batches.position,
             "policies": {p.name: p.state_dict() for p in self.policies},
-            "vitals": self.vitals.state_dict(),
+            "vitals": self.stability.state_dict(),
             "rate": self.rate.state_dict(),
         }
 
     def _remember(self, memory: Mapping[str, Any]) -> None:
-        """The same again; the rate is what trouble has made of it."""
-        self.vitals.load_state_dict(memory["vitals"])
+        """The same again; the rate is what anomalies have made of it."""
+        self.stability.load_state_dict(memory["vitals"])
         for policy in self.policies:
             policy.load_state_dict(memory["policies"][policy.name])

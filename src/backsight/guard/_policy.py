@@ -1,22 +1,23 @@
 """What a policy is: it looks at a step before it is taken, and may change it."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
-from backsight.diagnosis import Recent
+from torch import nn
+from torch.optim import Optimizer
+
+from backsight.diagnosis import Recent, StabilityTracker
 from backsight.errors import SettingError
+from backsight.guard._rate import Rate
+from backsight.guard._step import Step
 
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
-
-__all__ = ["Policy", "Turn"]
+__all__ = ["GuardContext", "Policy", "Stage"]
 
 
-class Turn(IntEnum):
+class Stage(IntEnum):
     """When in a step a policy acts."""
 
     PENALTY = 0
@@ -30,6 +31,63 @@ class Turn(IntEnum):
     """After the step."""
 
 
+class GuardContext(Protocol):
+    """All that a policy may ask of the guard it belongs to, and have it do."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def optimizers(self) -> Sequence[Optimizer]:
+        """What moves it, in one step."""
+
+    @property
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """Everything that the optimizers move, each once."""
+
+    @property
+    def policies(self) -> Sequence["Policy"]:
+        """All of the guard's, in the order of a step."""
+
+    @property
+    def iteration(self) -> int:
+        """Steps so far, taken or not, the one under way included."""
+
+    @property
+    def rate(self) -> Rate:
+        """Factor on the learning rate, and whether momentum is off."""
+
+    @property
+    def stability(self) -> StabilityTracker:
+        """How the run is: how long it has been calm, how many steps in a row were broken."""
+
+    @property
+    def newest_snapshot(self) -> int:
+        """The iteration of the newest good state in memory."""
+
+    def record(self, policy: "Policy", cause: str, before: float, after: float) -> None:
+        """Note what ``policy`` has done: once, after it was done."""
+
+    def scale_gradients(self, factor: float) -> None:
+        """Multiply every gradient."""
+
+    def forget_momentum(self) -> None:
+        """Empty the optimizers' buffers of past gradients."""
+
+    def mend_buffers(self) -> None:
+        """Give back buffers of the model that are not finite, as they were last."""
+
+    def roll_back(self, since: int, further: int = 0, *, blame: bool = True) -> int:
+        """Make everything as it was at a good snapshot; returns the iteration that it is of.
+
+        Args:
+            since: when it began to go wrong: the snapshot is older.
+            further: how many snapshots to go back beyond it.
+            blame: whether the batches since may have done it: then they are passed over.
+        """
+
+
 @dataclass
 class Policy:
     """One way of acting on training.
@@ -40,7 +98,7 @@ class Policy:
 
     name: ClassVar[str]
     """As on the command line and in the names of its signals."""
-    turn: ClassVar[Turn]
+    stage: ClassVar[Stage]
     what: ClassVar[str]
     """What the numbers before and after an act are."""
     main: ClassVar[str] = ""
@@ -48,20 +106,20 @@ class Policy:
     often: ClassVar[bool] = False
     """Whether it may act at every step, as a matter of course."""
 
-    def start(self, guard: "Guard") -> None:
+    def start(self, guard: GuardContext) -> None:
         """The guard is complete; nothing has been trained.
 
         Raises:
             SettingError: this model or optimizer gives it nothing to do.
         """
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Gradients are in; the optimizer has not stepped."""
 
-    def after(self, step: "Step", guard: "Guard") -> None:
+    def on_step_end(self, step: Step, guard: GuardContext) -> None:
         """The optimizer has stepped, or was kept from it."""
 
-    def rolled_back(self, guard: "Guard") -> None:
+    def on_rollback(self, guard: GuardContext) -> None:
         """The weights are those of a snapshot again, and so is what the policies remember."""
 
     def close(self) -> None:

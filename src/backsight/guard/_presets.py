@@ -1,14 +1,14 @@
 """Policies by their names, as on the command line: ``safe``, or ``clip=1,skip,rollback``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from backsight.errors import SettingError
-from backsight.guard._policy import Policy, Turn
+from backsight.guard._policy import Policy, Stage
 from backsight.guard.policies import POLICIES, BackOff, ClipAuto, Rollback, Skip
 
-__all__ = ["check_together", "policies_from", "safe"]
+__all__ = ["check_saved", "check_together", "policies_from", "safe"]
 
 
 def safe() -> list[Policy]:
@@ -44,12 +44,20 @@ def check_together(policies: Iterable[Policy]) -> None:
         if policy.name in names:
             raise SettingError(f"the guard is given {policy.name} twice: once is enough")
         names.add(policy.name)
-        if policy.turn is Turn.CLIP:
+        if policy.stage is Stage.CLIP:
             clips.append(policy.name)
     if len(clips) > 1:
         raise SettingError(
             f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
         )
+
+
+def check_saved(policies: Iterable[Policy], state: Mapping[str, Any]) -> None:
+    """Raise a SettingError where a guard's saved ``state`` is of other policies."""
+    names = [policy.name for policy in policies]
+    if list(state.get("policies", names)) != names:
+        there = ", ".join(state["policies"])
+        raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
 
 
 def _policy(word: str) -> Policy:

@@ -3,11 +3,10 @@
 from torch.optim import Optimizer
 
 from backsight.errors import RunError, SettingError
-from backsight.guard import load_checkpoint
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
-from backsight.lab._parts import Parts
 from backsight.lab._setup import MAY_CHANGE, changed_settings
+from backsight.state import CheckpointState, load_checkpoint
 
 __all__ = ["begin_from"]
 
@@ -21,7 +20,9 @@ OPTIMIZERS = {"sgd": "sgd", "momentum": "sgd", "adam": "adam", "adamw": "adam"}
 """By whose state they go on: SGD with momentum is SGD, AdamW is Adam."""
 
 
-def begin_from(config: Training, parts: Parts, optimizer: Optimizer, lesson: Lesson) -> int:
+def begin_from(
+    config: Training, parts: CheckpointState, optimizer: Optimizer, lesson: Lesson
+) -> int:
     """Give a training the state of the checkpoint ``config.fork``, and say how old that is.
 
     With the seed it was made with, everything goes on: an unchanged fork is, bit for bit, what the

@@ -3,19 +3,12 @@
 import torch
 from torch import nn
 
+from backsight.curriculum import AdaptiveLength, Length, LinearLength, StepwiseLength
 from backsight.errors import SettingError
-from backsight.guard import (
-    AdaptiveLength,
-    Guard,
-    LateMomentum,
-    Length,
-    LinearLength,
-    Stateful,
-    StepwiseLength,
-    policies_from,
-)
+from backsight.guard import Guard, LateMomentum, policies_from
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
+from backsight.state import Stateful
 
 __all__ = ["make_curriculum", "make_guard"]
 

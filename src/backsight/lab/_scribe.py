@@ -10,13 +10,14 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from backsight.diagnosis import Finding
-from backsight.guard import Act, Checkpoints, announce_act
+from backsight.guard import Intervention, announce_intervention
 from backsight.lab._config import Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
 from backsight.lab._setup import settings_in_force
 from backsight.monitor import Monitor, announce
 from backsight.signals import Recorder
+from backsight.state import Checkpoints
 
 __all__ = ["Screen", "Scribe", "View"]
 
@@ -44,7 +45,7 @@ class View(Protocol):
     def found(self, finding: Finding) -> None:
         """Something goes wrong, for the first time."""
 
-    def acted(self, act: Act) -> None:
+    def acted(self, act: Intervention) -> None:
         """The guard has done something about a step."""
 
 
@@ -61,10 +62,10 @@ class Screen:
         else:
             self.show("found", finding)
 
-    def acted(self, act: Act, often: int) -> None:
+    def acted(self, act: Intervention, often: int) -> None:
         """The same of what the guard does."""
         if self._view is None:
-            announce_act(act, often)
+            announce_intervention(act, often)
         else:
             self.show("acted", act)
 

@@ -1,6 +1,5 @@
 """What a training is made of, from its settings."""
 
-import os
 from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
@@ -9,13 +8,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from backsight.distributed import launched
 from backsight.errors import RunError, SettingError
-from backsight.guard import Checkpoint
 from backsight.lab._config import Chars, Training
 from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
+from backsight.state import Checkpoint
 
 __all__ = [
     "MAY_CHANGE",
@@ -66,7 +66,7 @@ def make_fabric(config: Training) -> Fabric:
     on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
     if config.precision == "16-mixed" and on_cpu:
         raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")
-    here, everywhere = (int(os.environ.get(v, "1")) for v in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    here, everywhere = launched()
     if config.batch % everywhere:
         raise SettingError(
             f"--batch {config.batch} cannot be shared equally among {everywhere} processes"
@@ -125,8 +125,17 @@ def settings_in_force(config: Training) -> dict[str, Any]:
 def changed_settings(
     checkpoint: Checkpoint, config: Training, may_change: Collection[str]
 ) -> list[str]:
-    """Settings that differ from those a checkpoint was made with, in words; but for some."""
-    then, now = checkpoint.state["settings"], settings_in_force(config)
+    """Settings that differ from those a checkpoint was made with, in words; but for some.
+
+    Raises:
+        RunError: it was not made by :func:`train`.
+    """
+    then, now = checkpoint.state.get("settings"), settings_in_force(config)
+    if then is None:
+        raise RunError(
+            f"{checkpoint.path} was not made by backsight train: a guard's own folder goes on with "
+            "Guard.resume"
+        )
     return [
         f"{name} {then.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(then.keys() | now.keys())

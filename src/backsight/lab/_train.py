@@ -11,13 +11,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from backsight.curriculum import Length
 from backsight.diagnosis import facts_from
 from backsight.errors import BacksightError, GuardError, SettingError
-from backsight.guard import Checkpoint, Checkpoints, Guard, Length
+from backsight.guard import Guard
+from backsight.lab._carried import Carried
 from backsight.lab._config import Training
 from backsight.lab._fork import begin_from
 from backsight.lab._lesson import Lesson, loss_of
-from backsight.lab._parts import Carried, Generators, Parts
 from backsight.lab._safety import make_curriculum, make_guard
 from backsight.lab._saved import CHECKPOINTS, saved_settings
 from backsight.lab._scribe import Screen, Scribe, View
@@ -32,6 +33,7 @@ from backsight.monitor import Monitor
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import Recorder, Run, free_name
+from backsight.state import Checkpoint, Checkpoints, CheckpointState, Generators
 
 __all__ = ["resume", "train"]
 
@@ -178,8 +180,7 @@ def make_loop(config: Training) -> "_Loop":
     }
     # A guard's snapshots hold what is a process's own: random numbers, carried state.
     own: dict[str, Any] = {"random": Generators(fabric.device), "hidden": hidden, "guard": guard}
-    parts = Parts(
-        fabric,
+    parts = CheckpointState(
         shared={name: part for name, part in shared.items() if part is not None},
         own={name: part for name, part in own.items() if part is not None},
     )
@@ -229,7 +230,7 @@ class _Loop:
         optimizer: Any,
         lesson: Lesson,
         hidden: Carried,
-        parts: Parts,
+        parts: CheckpointState,
     ) -> None:
         self._config = config
         self.fabric = fabric

@@ -3,7 +3,7 @@
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import ProcessMonitor
-from backsight.monitor._watch import is_first_process, watch
+from backsight.monitor._watch import watch
 from backsight.monitor.measurements import (
     EVERY_ITERATION,
     MEASUREMENTS,
@@ -31,6 +31,5 @@ __all__ = [
     "Sink",
     "announce",
     "every_nth_sample",
-    "is_first_process",
     "watch",
 ]

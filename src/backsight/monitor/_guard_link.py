@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from backsight.guard import Act, Guard
+from backsight.guard import Guard, Intervention
 from backsight.signals import Run, member
 
 __all__ = ["GuardLink", "Streaks"]
@@ -26,7 +26,10 @@ class GuardLink:
     """
 
     def __init__(
-        self, guard: Guard, loss_of: Callable[[], Tensor | None], tell: Callable[[Act], None]
+        self,
+        guard: Guard,
+        loss_of: Callable[[], Tensor | None],
+        tell: Callable[[Intervention], None],
     ) -> None:
         self._guard = weakref.ref(guard)
         self._ends = loss_of, tell
@@ -71,7 +74,7 @@ class Streaks:
         for name in run.members("act_before", profile=False):
             self._last[member(name)] = int(np.max(run.series(name).iterations))
 
-    def is_event(self, act: Act, iteration: int) -> bool:
+    def is_event(self, act: Intervention, iteration: int) -> bool:
         """Whether that one, in ``iteration``, is told by itself."""
         last = self._last.get(act.policy, -STREAK)
         self._last[act.policy] = iteration

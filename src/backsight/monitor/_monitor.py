@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.diagnosis import Context, Facts, Finding, context_probe
-from backsight.guard import Act, Guard
+from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
 from backsight.monitor._iteration import BackwardPass
@@ -224,7 +224,7 @@ class Monitor:
             monitor = mine()
             return None if monitor is None else monitor._observed.now.loss
 
-        def tell(act: Act) -> None:
+        def tell(act: Intervention) -> None:
             monitor = mine()
             if monitor is not None:
                 monitor._acted(act)
@@ -352,7 +352,7 @@ class Monitor:
         if self._link is not None:
             self._link.declined(optimizer)
 
-    def _acted(self, act: Act) -> None:
+    def _acted(self, act: Intervention) -> None:
         """The guard has done something about the step under way."""
         numbers = self._observed.now.numbers
         numbers[f"act_before/{act.policy}"] = act.before

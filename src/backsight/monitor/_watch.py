@@ -1,17 +1,16 @@
 """``watch``: a monitor around the user's own loop, which stays as it is."""
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from backsight.diagnosis import facts_from
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard
 from backsight.monitor._monitor import Monitor
@@ -25,7 +24,6 @@ __all__ = [
     "NEVER",
     "Watching",
     "describe_models",
-    "is_first_process",
     "unwrapped",
     "watch",
 ]
@@ -189,13 +187,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
         if not isinstance(inner, nn.Module):
             return model
         model = inner
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that records, of those that train together."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank() == 0
-    return os.environ.get("RANK", "0") == "0"
 
 
 def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What every page is made with: a template, figures in it, and a file that is whole or absent."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from backsight.errors import RunError
+from backsight.signals import write_atomically
 
 __all__ = ["embedded", "render", "write_whole"]
 
@@ -41,11 +41,8 @@ def write_whole(out: Path, page: str) -> Path:
     Raises:
         RunError: it cannot be written.
     """
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(out)
+        write_atomically(out, page.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {out}: {error.strerror or error}") from error
     return out

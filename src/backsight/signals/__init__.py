@@ -1,5 +1,6 @@
 """What a signal is, and how a run's signals get to disk and back. Never imports torch."""
 
+from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
@@ -25,6 +26,7 @@ __all__ = [
     "Run",
     "Series",
     "Signal",
+    "clear_halves",
     "describe",
     "dumps",
     "family",
@@ -37,6 +39,8 @@ __all__ = [
     "reach_horizon",
     "reach_outcome",
     "reach_words",
+    "replacing",
     "spell",
+    "write_atomically",
     "write_json",
 ]

@@ -7,9 +7,10 @@ happened". Here a non-finite number becomes one of the strings ``"NaN"``, ``"Inf
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
+
+from backsight.signals._atomic import write_atomically
 
 __all__ = ["dumps", "spell", "write_json"]
 
@@ -47,9 +48,4 @@ def write_json(file: Path, content: object) -> None:
     Raises:
         OSError: it cannot be written; what stood there stays.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as half:
-        half.write(dumps(content, indent=2) + "\n")
-        half.flush()
-        os.fsync(half.fileno())
-    temporary.replace(file)
+    write_atomically(file, (dumps(content, indent=2) + "\n").encode())

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from backsight.errors import RunError
+from backsight.signals._atomic import replacing
 from backsight.signals._folder import FORMAT
 from backsight.signals._samples import Block, join
 
@@ -287,12 +288,13 @@ class Store:
 
 def _create(path: Path) -> None:
     """Make an empty store under another name, then give it its own: no reader sees a half."""
-    half = path.with_name(f".{path.name}.half")
-    with closing(sqlite3.connect(half, isolation_level=None)) as connection:
+    with (
+        replacing(path) as half,
+        closing(sqlite3.connect(half, isolation_level=None)) as connection,
+    ):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-    half.replace(path)
 
 
 def checksum(name: str, width: int, dtype: str, iterations: bytes, numbers: bytes) -> int:

@@ -11,7 +11,6 @@ A file appears whole or not at all, so whatever is there when a map is interrupt
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, fields
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from backsight.errors import RunError
-from backsight.signals import dumps
+from backsight.signals import dumps, replacing, write_atomically
 from backsight.studies._map_course import Trained
 from backsight.studies._map_plan import MapPlan
 
@@ -66,7 +65,7 @@ class MapFolder:
         content = dumps({"format": FORMAT, "plan": told}, indent=2) + "\n"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._put(PLAN, content.encode())
+            write_atomically(self.path / PLAN, content.encode())
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -89,19 +88,13 @@ class MapFolder:
             RunError: it cannot be written.
         """
         name = f"part-{number:04d}.npz"
-        temporary = self._temporary(name)
         try:
-            with temporary.open("wb") as file:
+            with replacing(self.path / name) as half, half.open("wb") as file:
                 np.savez(file, **asdict(trained))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path / name)
         except OSError as error:
             raise RunError(
                 f"cannot write {self.path / name}: {error.strerror or error}; {AGAIN}"
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def read(self, numbers: Iterable[int]) -> list[Trained]:
         """What became of these parts.
@@ -137,17 +130,6 @@ class MapFolder:
                 f"one reads {FORMAT})"
             )
         return told
-
-    def _put(self, name: str, content: bytes) -> None:
-        temporary = self._temporary(name)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(self.path / name)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _temporary(self, name: str) -> Path:
-        return self.path / f".{name}.{os.getpid()}"
 
 
 def _differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

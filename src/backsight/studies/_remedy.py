@@ -1,7 +1,6 @@
 """The study of remedies: which of them really helps this training."""
 
 import math
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,7 +10,7 @@ from typing import Any
 
 from backsight.diagnosis import Tried, write_tried
 from backsight.errors import RunError
-from backsight.signals import Run
+from backsight.signals import Run, replacing
 from backsight.studies._engine import Ended, Engine
 from backsight.studies._folder import StudyFolder
 from backsight.studies._length import StudyView
@@ -144,10 +143,9 @@ def _keep_checkpoint(plan: RemedyPlan, place: StudyFolder) -> None:
     source, own = plan.subject.source, place.path / FORK
     if source is None or own.exists():
         return
-    half = own.with_name(f".{FORK}.{os.getpid()}")
     try:
-        shutil.copyfile(source, half)
-        half.replace(own)
+        with replacing(own) as half:
+            shutil.copyfile(source, half)
     except OSError as error:
         raise RunError(
             f"cannot copy the checkpoint {source} ({error.strerror or error})"

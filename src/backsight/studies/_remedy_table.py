@@ -57,9 +57,9 @@ def _clip(settings: Training, symptoms: Symptoms) -> Training | str:
     if symptoms.norm is None:
         return "no finite gradient norm was recorded"
     if settings.guard_words is not None:
-        from backsight.guard import Turn, policies_from
+        from backsight.guard import Stage, policies_from
 
-        if any(policy.turn is Turn.CLIP for policy in policies_from(settings.guard_words)):
+        if any(policy.stage is Stage.CLIP for policy in policies_from(settings.guard_words)):
             return "its guard clips already"
     return replace(settings, clip=symptoms.norm)
 

@@ -85,7 +85,7 @@ def remedies_for_run(
 
 
 def _checkpoint(folder: Path, which: str) -> Path:
-    from backsight.guard import Checkpoints
+    from backsight.state import Checkpoints
 
     checkpoints = Checkpoints(folder)
     by_iteration = {str(int(path.stem.rpartition("-")[2])): path for path in checkpoints.paths}
@@ -111,7 +111,7 @@ def _origin(settings: Training) -> tuple[int, str]:
     """
     if settings.fork is None:
         return 0, ""
-    from backsight.guard import load_checkpoint
+    from backsight.state import load_checkpoint
 
     began = load_checkpoint(settings.fork).iteration
     with settings.fork.open("rb") as file:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis.stability import SLOW, learning_bar
 
 __all__ = ["Collapse"]
 
@@ -41,11 +42,11 @@ class Collapse(Rule):
         "Backsight; seen with length curricula on temporal order (Pascanu et al. 2013's task)"
     )
 
-    least: float = 0.2
+    least: float = SLOW.collapse_least
     """Less is not worth calling learned."""
-    share: float = 0.7
+    share: float = SLOW.collapse_share
     """Of what was learned."""
-    patience: float = 50
+    patience: float = SLOW.collapse_patience
     """A spike comes back within that."""
     _lost: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
@@ -56,7 +57,7 @@ class Collapse(Rule):
                 continue
             self.ready = True
             learned = course.progress
-            if learned <= max(self.least * abs(course.start), 2 * course.margin):
+            if learned <= learning_bar(course, self.least):
                 continue
             lost = (course.level - course.best) / learned
             if lost < self.share:

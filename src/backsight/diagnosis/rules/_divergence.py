@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis.stability import SLOW, divergence_limit
 
 __all__ = ["Divergence"]
 
@@ -38,11 +39,11 @@ class Divergence(Rule):
     )
     source: ClassVar[str] = "Backsight; outcome classes as in Sohl-Dickstein 2024"
 
-    rise: float = 0.25
+    rise: float = SLOW.divergence_rise
     """Of where it began: chance alone does not go there."""
-    sigmas: float = 6.0
+    sigmas: float = SLOW.divergence_sigmas
     """Of the first 20."""
-    patience: float = 20
+    patience: float = SLOW.divergence_patience
     """A spike is over by then."""
     _above: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
@@ -52,7 +53,7 @@ class Divergence(Rule):
             if not self.finite(member, course.value) or not course.settled:
                 continue
             self.ready = True
-            limit = course.start + max(self.rise * abs(course.start), self.sigmas * course.noise)
+            limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)
             # The first steps may have ruined what the first 20 losses would say.
             ruined = 2 * course.three if course.three > 0 else math.inf
             if course.level <= min(limit, ruined):

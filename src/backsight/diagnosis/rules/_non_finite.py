@@ -8,6 +8,7 @@ import numpy as np
 
 from backsight.diagnosis._rule import Row, Rule, Sample, where_words
 from backsight.diagnosis.rules._data import overflowed
+from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
 
 __all__ = ["NonFinite"]
@@ -67,27 +68,17 @@ class NonFinite(Rule):
 
     def _see(self, now: Sample) -> None:
         self.ready = True
-        first = ""
-        what, names, example = "", [], math.nan
-        overflow = overflowed(now)
-        for name, words in ORDER:
-            if name == "input_spread" and overflow:
-                continue  # the output of a layer below
-            values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
-            for member, value in values.items():
-                worst = _worst(value)
-                if math.isfinite(worst):
-                    continue
-                first = first or words
-                if words == first:
-                    names.append(f"{name}/{member}" if member else name)
-                    what, example = words, worst
-        if not first:
+        read = self._read(now)
+        found = first_non_finite((what, worst) for what, _, worst in read)
+        if found is None:
             self._row = 0
             return
         if self.findings:
             self.findings[""].again(now.iteration)
             return
+        first = found[0]
+        off = [(n, w) for what, n, w in read if what == first and not math.isfinite(w)]
+        names, example = [name for name, _ in off], off[-1][1]
         skipped = first == "the gradient" and not now.numbers("grad_norm_applied")
         self._row += 1
         if skipped and self._row < self.skipped:
@@ -98,10 +89,22 @@ class NonFinite(Rule):
         self.found(
             "",
             now.iteration,
-            f"{what}{place} came first: {spell(example)} at iteration {now.iteration:,}",
+            f"{first}{place} came first: {spell(example)} at iteration {now.iteration:,}",
             {"came first": first, "value": spell(example), "iteration": now.iteration},
             signals=names,
         )
+
+    def _read(self, now: Sample) -> list[tuple[str, str, float]]:
+        """What it is, its name, and a value that is not finite where there is one; in order."""
+        read = []
+        overflow = overflowed(now)
+        for name, what in ORDER:
+            if name == "input_spread" and overflow:
+                continue  # the output of a layer below
+            values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
+            for member, value in values.items():
+                read.append((what, f"{name}/{member}" if member else name, _worst(value)))
+        return read
 
 
 def _worst(value: float | Row) -> float:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from backsight.diagnosis._finding import Finding
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis.stability import SLOW, rise_above_usual
 
 __all__ = ["LossSpike"]
 
@@ -59,15 +60,15 @@ class LossSpike(Rule):
         "its second moment falls behind)"
     )
 
-    sigmas: float = 10.0
+    sigmas: float = SLOW.spike_sigmas
     """Above what the noise of a small batch does once in 10,000 iterations."""
     tail: float = 10.0
     """Losses of small batches are skewed: their own upper tail is what a spike must leave."""
     row: float = 5.0
     """The same of three in a row: noise does not do that."""
-    share: float = 0.3
+    share: float = SLOW.spike_share
     """A rise that costs less of what was learned is no event."""
-    least: float = 0.1
+    least: float = SLOW.spike_least
     """The same, where little was learned."""
     patience: float = 100
     """Iterations to come back in."""
@@ -80,36 +81,34 @@ class LossSpike(Rule):
             if not self.finite(member, value):
                 continue
             self.ready = self.ready or course.settled
-            if len(usual) < 3:
+            if len(usual) < SLOW.spike_after:
                 continue
             if member in self._open:
                 self._follow(member, now.iteration, value)
                 continue
-            middle, spread = usual.newest(20)
-            rise = value - middle
-            worth = max(course.start - middle, self.least * abs(course.start))
-            if worth <= 0 or rise <= self.share * worth:
+            rise = rise_above_usual(
+                course, value, share=self.share, least=self.least, floor=SLOW.spike_floor
+            )
+            if rise is None or rise.worth <= 0:
                 continue
-            # A handful of values says little of what is usual.
-            least = worth / (1000 if len(usual) >= 20 else 1)
-            # A loss that comes down fast varies by that alone: hence the last 20. They are few.
-            least = max(usual.spread / 2, 0.01 * abs(middle), least)
-            spread = max(spread, least)
+            middle, spread, height = rise.usual, rise.spread, rise.height
             lowest = min(value, *usual.last(2))
-            lasts = lowest - middle > self.share * worth and self._stands(usual, lowest, least)
+            lasts = lowest - middle > self.share * rise.worth and self._stands(
+                usual, lowest, rise.least
+            )
             tail = usual.quantile(0.9) - usual.median
-            if rise <= max(self.sigmas * spread, self.tail * tail) and not lasts:
+            if height <= max(self.sigmas * spread, self.tail * tail) and not lasts:
                 continue
             finding = self.found(
                 member,
                 now.iteration,
                 f"the loss rose from {short(middle)} to {short(value)} at iteration "
-                f"{now.iteration:,}, {rise / spread:.0f} robust standard deviations",
-                {"loss": value, "usual": middle, "robust sigmas": rise / spread},
+                f"{now.iteration:,}, {height / spread:.0f} robust standard deviations",
+                {"loss": value, "usual": middle, "robust sigmas": height / spread},
                 signals=(named("loss", member),),
             )
             finding.then = {"recovered": "not yet"}
-            back = middle + max(3 * spread, 0.1 * rise)
+            back = middle + max(3 * spread, 0.1 * height)
             self._open[member] = _Episode(finding, now.iteration, middle, value, back)
 
     def _stands(self, usual: Recent, lowest: float, least: float) -> bool:

@@ -2,16 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["AGC"]
 
@@ -27,7 +24,7 @@ class AGC(Policy):
     """
 
     name: ClassVar[str] = "agc"
-    turn: ClassVar[Turn] = Turn.CLIP
+    stage: ClassVar[Stage] = Stage.CLIP
     often: ClassVar[bool] = True
     what: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
     main: ClassVar[str] = "ratio"
@@ -39,7 +36,7 @@ class AGC(Policy):
         self._above(0, "ratio", "least")
 
     @torch.no_grad()
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Scale the units beyond it."""
         if step.vetoed or step.inside or not math.isfinite(step.norm):
             return
@@ -53,7 +50,7 @@ class AGC(Policy):
             worst = torch.maximum(worst, relative.max().cpu())
             gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
         if worst > self.ratio:
-            guard.act(self, f"a unit beyond {self.ratio:g}", float(worst), self.ratio)
+            guard.record(self, f"a unit beyond {self.ratio:g}", float(worst), self.ratio)
 
 
 def _unit_norms(tensor: Tensor) -> Tensor:

@@ -1,14 +1,12 @@
 """``autoclip``: at a quantile of the norms so far."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from backsight.diagnosis import Recent
+from backsight.guard._policy import GuardContext
+from backsight.guard._step import Step
 from backsight.guard.policies._clip import NormClip
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["AutoClip"]
 
@@ -35,7 +33,7 @@ class AutoClip(NormClip):
         self._count(2, "window")
         self._norms = Recent(self.window)
 
-    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+    def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """The quantile."""
         self._norms.add(step.norm)
         return self._norms.quantile(self.share), f"norm above {self.share:g} of those so far"

@@ -1,13 +1,10 @@
 """``backoff``: a lower rate when training is unstable, and its slow way back."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["BackOff"]
 
@@ -32,7 +29,7 @@ class BackOff(Policy):
     """
 
     name: ClassVar[str] = "backoff"
-    turn: ClassVar[Turn] = Turn.PACE
+    stage: ClassVar[Stage] = Stage.PACE
     what: ClassVar[str] = "factor on the learning rate"
     main: ClassVar[str] = "factor"
 
@@ -47,33 +44,33 @@ class BackOff(Policy):
         self._share("factor", "again")
         self._count(1, "calm")
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Lower it, or let it recover."""
         overshot = step.has("overshot")
         if overshot and guard.rate.factor > TOO_LOW and not _clipped(step, guard):
             guard.roll_back(0, blame=False)
             self._again = True
-            guard.act(self, overshot.words, *guard.rate.lower(self.again, 1.0))
+            guard.record(self, overshot.words, *guard.rate.lower(self.again, 1.0))
             return
-        trouble = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
-        if trouble is None and guard.vitals.broken:
-            trouble = step.has("not finite", "out of line")
+        anomaly = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
+        if anomaly is None and guard.stability.broken:
+            anomaly = step.has("not finite", "out of line")
         rate = guard.rate
-        if trouble is not None:
+        if anomaly is not None:
             if step.iteration - self._last >= self.calm // 4:  # the last one has yet to show
                 # One spike may have been the batch's.
                 again = step.iteration - self._last < 5 * self.calm
-                once = trouble.kind == "spike" and not again
+                once = anomaly.kind == "spike" and not again
                 self._last, self._again = step.iteration, False
                 lowered = rate.lower(self.factor, 1.0) if once else rate.lower(self.factor)
-                guard.act(self, trouble.words, *lowered)
+                guard.record(self, anomaly.words, *lowered)
         else:
             calm = max(1, self.calm // 2) if self._again else self.calm
-            if rate.factor < 1.0 and guard.vitals.calm >= calm:
+            if rate.factor < 1.0 and guard.stability.calm >= calm:
                 rate.recover(2 ** (1 / calm), 2 ** (0.1 / calm))
 
 
-def _clipped(step: "Step", guard: "Guard") -> bool:
+def _clipped(step: Step, guard: GuardContext) -> bool:
     """Whether a clip has held this step; what adds to every gradient has not."""
-    clips = {policy.name for policy in guard.policies if policy.turn is Turn.CLIP}
-    return any(act.policy in clips for act in step.acts)
+    clips = {policy.name for policy in guard.policies if policy.stage is Stage.CLIP}
+    return any(done.policy in clips for done in step.interventions)

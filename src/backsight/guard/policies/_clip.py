@@ -3,13 +3,10 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["NormClip"]
 
@@ -18,19 +15,19 @@ __all__ = ["NormClip"]
 class NormClip(Policy, ABC):
     """If ‖g‖ > c then g ← c·g/‖g‖, over all parameters together (Pascanu et al. 2013)."""
 
-    turn: ClassVar[Turn] = Turn.CLIP
+    stage: ClassVar[Stage] = Stage.CLIP
     often: ClassVar[bool] = True
     what: ClassVar[str] = "gradient norm"
 
     @abstractmethod
-    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+    def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """``c`` for this step, whose norm is finite, and the cause in words; inf for no limit."""
 
     def goal(self, limit: float) -> float:
         """The norm that is left of one above ``limit``."""
         return limit
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Clip. A norm that is not finite is not clipped (0·∞ is NaN), and not learned from."""
         if step.vetoed or not math.isfinite(step.norm):
             return
@@ -38,4 +35,4 @@ class NormClip(Policy, ABC):
         if step.norm > limit:
             goal = self.goal(limit)
             guard.scale_gradients(goal / step.norm)
-            guard.act(self, cause, step.norm, goal)
+            guard.record(self, cause, step.norm, goal)

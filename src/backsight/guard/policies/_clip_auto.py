@@ -2,17 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 
 from backsight.diagnosis import Recent
 from backsight.guard._gradients import moved
+from backsight.guard._policy import GuardContext
+from backsight.guard._step import Step
 from backsight.guard.policies._clip import NormClip
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["ClipAuto"]
 
@@ -73,7 +71,7 @@ class ClipAuto(NormClip):
         self._count(ENOUGH, "window")
         self._logs = Recent(self.window)
 
-    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+    def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """Of the norms before this one."""
         usual, far = math.inf, math.inf
         middle = self._logs.median
@@ -103,7 +101,7 @@ class ClipAuto(NormClip):
         least = math.log(max(1.0, self.times * factor**2))
         return max(least, self.sigmas * self._logs.spread * factor**2)
 
-    def _reach(self, norm: float, guard: "Guard") -> float:
+    def _reach(self, norm: float, guard: GuardContext) -> float:
         """The norm whose step is as long as the weights; inf where the optimizer scales."""
         limits, off = [], guard.rate.momentum_off
         for optimizer in guard.optimizers:

@@ -1,13 +1,11 @@
 """``clip``: the gradient's global norm, at a number of the user's."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from backsight.guard._policy import GuardContext
+from backsight.guard._step import Step
 from backsight.guard.policies._clip import NormClip
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["ClipNorm"]
 
@@ -27,6 +25,6 @@ class ClipNorm(NormClip):
     def __post_init__(self) -> None:
         self._above(0, "norm")
 
-    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+    def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """Always the same."""
         return self.norm, f"norm above {self.norm:g}"

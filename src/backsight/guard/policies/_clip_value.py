@@ -2,15 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["ClipValue"]
 
@@ -23,7 +20,7 @@ class ClipValue(Policy):
     """
 
     name: ClassVar[str] = "value"
-    turn: ClassVar[Turn] = Turn.CLIP
+    stage: ClassVar[Stage] = Stage.CLIP
     often: ClassVar[bool] = True
     what: ClassVar[str] = "largest element of the gradient"
     main: ClassVar[str] = "value"
@@ -34,7 +31,7 @@ class ClipValue(Policy):
         self._above(0, "value")
 
     @torch.no_grad()
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Clamp in place, where any is beyond it."""
         if step.vetoed or not math.isfinite(step.norm) or step.norm <= self.value:
             return  # no element is larger than the norm
@@ -51,4 +48,6 @@ class ClipValue(Policy):
         if largest > limit:
             for gradient in there:
                 gradient.clamp_(-limit, limit)
-            guard.act(self, f"an element beyond {self.value:g}", largest / step.scale, self.value)
+            guard.record(
+                self, f"an element beyond {self.value:g}", largest / step.scale, self.value
+            )

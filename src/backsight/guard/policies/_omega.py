@@ -1,7 +1,7 @@
 """``omega``: a penalty on states whose gradient grows or fades from one step to the next."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,10 @@ from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
 from backsight.guard._gradients import agree
-from backsight.guard._policy import Policy, Turn
+from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._recurrent import refuse_closures
+from backsight.guard._step import Step
 from backsight.probes import Catcher, EagerHook, Layered, recurrent_layers, tensor_norms, walk
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["Omega"]
 
@@ -45,7 +42,7 @@ class Omega(Policy):
     """
 
     name: ClassVar[str] = "omega"
-    turn: ClassVar[Turn] = Turn.PENALTY
+    stage: ClassVar[Stage] = Stage.PENALTY
     often: ClassVar[bool] = True
     what: ClassVar[str] = "gradient norm of the recurrent matrices"
     main: ClassVar[str] = "weight"
@@ -62,7 +59,7 @@ class Omega(Policy):
         self._trained: dict[int, nn.Parameter] = {}
         self._handles: list[RemovableHandle] = []
 
-    def start(self, guard: "Guard") -> None:
+    def start(self, guard: GuardContext) -> None:
         """Put hooks on the layers."""
         refuse_closures(guard.optimizers, self.name)
         moved = {id(parameter) for parameter in guard.parameters}
@@ -89,7 +86,7 @@ class Omega(Policy):
         self._handles = []
         self._catcher.forget()
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Add it."""
         calls = self._catcher.take()
         self._catcher.forget()
@@ -108,7 +105,7 @@ class Omega(Policy):
         for gradient, penalty in there:
             gradient.add_(penalty.to(gradient.dtype), alpha=self.weight * step.scale)
         after = float(tensor_norms(own).norm())
-        guard.act(self, f"Ω is {omega:.3g}", before / step.scale, after / step.scale)
+        guard.record(self, f"Ω is {omega:.3g}", before / step.scale, after / step.scale)
 
     def _watch(self, path: str, module: nn.RNNBase) -> None:
         def before(module: nn.RNNBase, _inputs: Any) -> None:

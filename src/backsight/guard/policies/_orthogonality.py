@@ -1,19 +1,16 @@
 """``orthogonality``: a penalty on recurrent matrices that stretch or shrink what they carry."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from backsight.errors import SettingError
-from backsight.guard._policy import Policy, Turn
+from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._recurrent import Block, recurrent_blocks, refuse_closures
+from backsight.guard._step import Step
 from backsight.probes import tensor_norms
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["Orthogonality"]
 
@@ -30,7 +27,7 @@ class Orthogonality(Policy):
     """
 
     name: ClassVar[str] = "orthogonality"
-    turn: ClassVar[Turn] = Turn.PENALTY
+    stage: ClassVar[Stage] = Stage.PENALTY
     often: ClassVar[bool] = True
     what: ClassVar[str] = "gradient norm of the recurrent matrices"
     main: ClassVar[str] = "weight"
@@ -41,7 +38,7 @@ class Orthogonality(Policy):
         self._above(0, "weight")
         self._blocks: list[Block] = []
 
-    def start(self, guard: "Guard") -> None:
+    def start(self, guard: GuardContext) -> None:
         """Find the matrices."""
         refuse_closures(guard.optimizers, self.name)
         self._blocks = recurrent_blocks(guard.model, guard.parameters)
@@ -51,7 +48,7 @@ class Orthogonality(Policy):
             )
 
     @torch.no_grad()
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Add it."""
         there = [(b.weights, b.gradient) for b in self._blocks if b.gradient is not None]
         own = [gradient for _, gradient in there if gradient is not None]
@@ -67,7 +64,7 @@ class Orthogonality(Policy):
             gradient.add_(penalty, alpha=4 * self.weight * step.scale)
         after = float(tensor_norms(own).norm())
         cause = f"‖WᵀW - I‖² is {distance:.3g}"
-        guard.act(self, cause, before / step.scale, after / step.scale)
+        guard.record(self, cause, before / step.scale, after / step.scale)
 
 
 def _off(w: Tensor) -> Tensor:

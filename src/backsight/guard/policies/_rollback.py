@@ -1,14 +1,12 @@
 """``rollback``: back to the last good weights, with a lower rate, past the batch that did it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from backsight.diagnosis import Anomaly
 from backsight.errors import GuardError
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step, Trouble
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["Rollback"]
 
@@ -35,7 +33,7 @@ class Rollback(Policy):
     """
 
     name: ClassVar[str] = "rollback"
-    turn: ClassVar[Turn] = Turn.ROLLBACK
+    stage: ClassVar[Stage] = Stage.ROLLBACK
     what: ClassVar[str] = "iteration of the weights"
     main: ClassVar[str] = "attempts"
 
@@ -48,22 +46,22 @@ class Rollback(Policy):
         self._count(1, "attempts")
         self._share("factor")
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Go back, if it is time."""
-        trouble = step.has("collapsed", "diverged", "steps too large", "dead")
-        if trouble is None and guard.vitals.broken:
-            trouble = step.has("not finite", "out of line")
-        if trouble is None:
+        anomaly = step.has("collapsed", "diverged", "steps too large", "dead")
+        if anomaly is None and guard.stability.broken:
+            anomaly = step.has("not finite", "out of line")
+        if anomaly is None:
             return
-        newest = guard.snapshots.taken[-1]["iteration"]
+        newest = guard.newest_snapshot
         tried = 0 if newest > self._last else self._tried
         soon = step.iteration - self._last <= SOON
-        since = self._since(trouble, step, guard)
+        since = self._since(anomaly, step, guard)
         if tried >= self.attempts:
             guard.roll_back(since)
             raise GuardError(
                 f"the guard has gone back {tried} times and training fails again "
-                f"({trouble.words}): the weights are those of the last good iteration; lower the "
+                f"({anomaly.words}): the weights are those of the last good iteration; lower the "
                 "learning rate, or run backsight diagnose on the run"
             )
         further = tried // 2 if soon else 0
@@ -71,9 +69,9 @@ class Rollback(Policy):
         # What the snapshot remembers of earlier attempts is not what has been tried since.
         self._tried, self._last = tried + 1, step.iteration
         guard.rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
-        guard.act(self, trouble.words, float(step.iteration), float(to))
+        guard.record(self, anomaly.words, float(step.iteration), float(to))
 
-    def _since(self, trouble: "Trouble", step: "Step", guard: "Guard") -> int:
-        if trouble.kind in ("not finite", "out of line"):
-            return step.iteration - guard.vitals.row - MARGIN
-        return trouble.since - MARGIN
+    def _since(self, anomaly: Anomaly, step: Step, guard: GuardContext) -> int:
+        if anomaly.kind in ("not finite", "out of line"):
+            return step.iteration - guard.stability.row - MARGIN
+        return anomaly.since - MARGIN

@@ -1,14 +1,11 @@
 """``skip``: no update from what is not finite, or from anywhere."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from backsight.errors import GuardError
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["Skip"]
 
@@ -26,7 +23,7 @@ class Skip(Policy):
     """
 
     name: ClassVar[str] = "skip"
-    turn: ClassVar[Turn] = Turn.SKIP
+    stage: ClassVar[Stage] = Stage.SKIP
     what: ClassVar[str] = "share of the update that is taken"
     main: ClassVar[str] = "row"
 
@@ -36,20 +33,20 @@ class Skip(Policy):
     def __post_init__(self) -> None:
         self._count(1, "row")
 
-    def before(self, step: "Step", guard: "Guard") -> None:
+    def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Veto it."""
-        trouble = step.has("not finite", "out of line")
-        if trouble is None:
+        anomaly = step.has("not finite", "out of line")
+        if anomaly is None:
             self._row = 0
             return
         if step.inside:
             return
-        step.vetoed = trouble.words
+        step.vetoed = anomaly.words
         self._row += 1
-        guard.snapshots.mend_buffers()
-        guard.act(self, trouble.words, 1.0, 0.0)
+        guard.mend_buffers()
+        guard.record(self, anomaly.words, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(
-                f"the guard has left out {self._row} updates in a row, and {trouble.words}: the "
+                f"the guard has left out {self._row} updates in a row, and {anomaly.words}: the "
                 "weights are as they were before; look at the data, or lower the learning rate"
             )

@@ -2,20 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from backsight.errors import SettingError
 from backsight.guard._gradients import agree
-from backsight.guard._policy import Policy, Turn
+from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._recurrent import Block, recurrent_blocks
+from backsight.guard._step import Step
 from backsight.probes import WIDEST, spectrum
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["SpectralCap"]
 
@@ -45,7 +42,7 @@ class SpectralCap(Policy):
     """
 
     name: ClassVar[str] = "spectral"
-    turn: ClassVar[Turn] = Turn.WEIGHTS
+    stage: ClassVar[Stage] = Stage.WEIGHTS
     often: ClassVar[bool] = True
     what: ClassVar[str] = "largest spectral radius"
     main: ClassVar[str] = "radius"
@@ -60,7 +57,7 @@ class SpectralCap(Policy):
         self._count(1, "every")
         self._blocks: list[Block] = []
 
-    def start(self, guard: "Guard") -> None:
+    def start(self, guard: GuardContext) -> None:
         """Find the matrices."""
         self._blocks = recurrent_blocks(guard.model, guard.parameters)
         if not self._blocks:
@@ -75,7 +72,7 @@ class SpectralCap(Policy):
                 )
 
     @torch.no_grad()
-    def after(self, step: "Step", guard: "Guard") -> None:
+    def on_step_end(self, step: Step, guard: GuardContext) -> None:
         """Scale what is beyond it."""
         if step.iteration % self.every:
             return
@@ -87,7 +84,7 @@ class SpectralCap(Policy):
                 w.mul_(self.radius / size)
                 largest = max(largest, size)
         if largest:
-            guard.act(self, f"{self.of} above {self.radius:g}", largest, self.radius)
+            guard.record(self, f"{self.of} above {self.radius:g}", largest, self.radius)
 
     def _size(self, w: Tensor) -> float:
         """What is held; 0 where a bound shows it to be within, or where it is not finite."""

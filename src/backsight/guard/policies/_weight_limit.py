@@ -1,15 +1,12 @@
 """``weights``: no unit whose weights are longer than a bound."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 
-from backsight.guard._policy import Policy, Turn
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
+from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._step import Step
 
 __all__ = ["WeightLimit"]
 
@@ -30,7 +27,7 @@ class WeightLimit(Policy):
     """
 
     name: ClassVar[str] = "weights"
-    turn: ClassVar[Turn] = Turn.WEIGHTS
+    stage: ClassVar[Stage] = Stage.WEIGHTS
     often: ClassVar[bool] = True
     what: ClassVar[str] = "largest norm of a unit's weights"
     main: ClassVar[str] = "norm"
@@ -41,7 +38,7 @@ class WeightLimit(Policy):
         self._above(0, "norm")
 
     @torch.no_grad()
-    def after(self, step: "Step", guard: "Guard") -> None:
+    def on_step_end(self, step: Step, guard: GuardContext) -> None:
         """Scale what is beyond it."""
         worst = 0.0
         for parameter in guard.parameters:
@@ -55,4 +52,4 @@ class WeightLimit(Policy):
                 parameter.mul_((self.norm / norms.clamp(min=self.norm)).to(parameter.dtype))
                 worst = max(worst, largest)
         if worst:
-            guard.act(self, f"a unit beyond {self.norm:g}", worst, self.norm)
+            guard.record(self, f"a unit beyond {self.norm:g}", worst, self.norm)

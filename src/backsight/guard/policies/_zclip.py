@@ -1,13 +1,11 @@
 """``zclip``: where the norm is far from its moving average."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from backsight.guard._policy import GuardContext
+from backsight.guard._step import Step
 from backsight.guard.policies._clip import NormClip
-
-if TYPE_CHECKING:
-    from backsight.guard._guard import Guard
-    from backsight.guard._step import Step
 
 __all__ = ["ZClip"]
 
@@ -39,7 +37,7 @@ class ZClip(NormClip):
         self._share("alpha")
         self._count(2, "warmup")
 
-    def limit(self, step: "Step", guard: "Guard") -> tuple[float, str]:
+    def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """By the averages before this step, which then learn from it."""
         norm, limit = step.norm, float("inf")
         if self._seen < self.warmup:  # Welford

@@ -15,7 +15,6 @@ import io
 import json
 import logging
 import math
-import os
 import pickle
 import re
 import warnings
@@ -29,8 +28,9 @@ import torch
 from torch import Tensor, nn
 
 from backsight.errors import RunError, SettingError
+from backsight.signals import clear_halves, replacing
 
-__all__ = ["Checkpoint", "Checkpoints", "load_checkpoint", "load_model"]
+__all__ = ["Checkpoint", "Checkpoints", "load_checkpoint"]
 
 _log = logging.getLogger("backsight")
 
@@ -42,9 +42,6 @@ LINE = 4096
 """Bytes that a line of the head may have."""
 
 NAME = re.compile(r"iteration-(\d+)\.ckpt")
-
-TOLD = 4
-"""Parameters that a message names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +123,13 @@ class Checkpoints:
         torch.save(dict(state), content)
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
         path = self.folder / f"iteration-{iteration:09d}.ckpt"
-        half = self.folder / f".{path.name}.half"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob(".*.half"):  # of a writer that was killed
-                left.unlink()
-            with half.open("wb") as file:
+            clear_halves(self.folder)  # one process writes
+            with replacing(path) as half, half.open("wb") as file:
                 file.write(MAGIC + digest.encode() + b"\n")
                 file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(path)
-            _sync_folder(self.folder)
         except OSError as error:
-            with suppress(OSError):
-                half.unlink()
             if not self._complained:
                 self._complained = True
                 _log.warning(
@@ -194,33 +183,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return _read(path)
     except _DamagedError as error:
         raise RunError(f"{path} cannot be begun from: {error}") from error
-
-
-def load_model(model: nn.Module, saved: Mapping[str, Tensor], source: Path) -> None:
-    """Give ``model`` the weights of a checkpoint.
-
-    Args:
-        model: whose parameters and buffers are overwritten in place.
-        saved: its ``state_dict`` from the checkpoint.
-        source: the checkpoint, for the message.
-
-    Raises:
-        RunError: they are of another model; the message says which parameters differ, and how.
-    """
-    here = model.state_dict()
-    wrong = [f"{name} is only in the checkpoint" for name in saved if name not in here]
-    for name, own in here.items():
-        if name not in saved:
-            wrong.append(f"{name} is only in the model")
-        elif saved[name].shape != own.shape:
-            there = tuple(saved[name].shape)
-            wrong.append(f"{name} has shape {there} in the checkpoint and {tuple(own.shape)} here")
-        elif saved[name].dtype != own.dtype:
-            wrong.append(f"{name} is {saved[name].dtype} in the checkpoint and {own.dtype} here")
-    if wrong:
-        more = f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
-        raise RunError(f"{source} is of another model: {'; '.join(wrong[:TOLD])}{more}")
-    model.load_state_dict(saved)
 
 
 def _read(path: Path) -> Checkpoint:
@@ -283,13 +245,3 @@ def _check_plain(value: Any, where: str) -> None:
             f"a checkpoint holds numbers, strings, tensors, and lists and dicts of them: "
             f"{where or 'the state'} is a {kind.__module__}.{kind.__name__}"
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -1,42 +1,42 @@
-"""How the run is, told at every step and at once: what the guard acts on.
+"""How the run is, told at every step and at once: what a guard and a curriculum act on.
 
-The rules of ``backsight.diagnosis`` judge for people: they take their time to be sure. Here a
-wrong alarm costs a rollback and a late one the run, so the same statistics are asked sooner.
-Nothing depends on when a value was measured, so that a run that is resumed acts alike.
+The formulas are those of the rules, with the fast constants. What the rules leave to others is
+decided here: how long a high loss is tolerated after sequences have grown, what the first steps
+tell of the rate, and which steps teach nothing. Nothing depends on when a value was measured, so
+that a run that is resumed acts alike.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from backsight.diagnosis import Course, Recent
-from backsight.guard._step import Trouble
+from backsight.diagnosis._robust import Recent
+from backsight.diagnosis.stability._anomaly import Anomaly
+from backsight.diagnosis.stability._formulas import (
+    divergence_limit,
+    first_non_finite,
+    learning_bar,
+    rise_above_usual,
+)
+from backsight.diagnosis.stability._history import LossHistory
+from backsight.diagnosis.stability._presets import FAST
 
-__all__ = ["Vitals"]
-
-SIGMAS = 10.0
-"""Of a loss above the last ones: what the noise of a small batch does once in 10,000."""
+__all__ = ["StabilityTracker"]
 
 WILD = 10.0
 """Times where the loss began, or usually is: no batch of the same data goes there."""
 
-WORTH = 0.3
-"""Of what has been learned, that a spike costs at the least."""
-
-LEAST = 0.2
-"""Of where the loss began, that it must have come down by to have learned."""
-
-LOST = 0.5
-"""Of what was learned, that is gone when a run has collapsed."""
-
-ABOVE = 0.5
-"""Of where the loss began, that it stands above it when a run has diverged."""
-
 IN_A_ROW = 3
 """Steps that are not finite or out of line, after which it is the weights and not the batch."""
 
-PATIENCE = 10
-"""Losses in a row: a spike may be over by then, and little is lost until then."""
+CALM = 10
+"""Steps without an anomaly, after which the weights are worth keeping."""
+
+LAG = LossHistory.LEVEL // 2
+"""Losses by which a level, a median of 20, comes after what has happened."""
+
+NORMS = 10
+"""Newest gradient norms, whose median is held against the first ones."""
 
 LARGE = 0.02
 """‖Δθ‖/‖θ‖ of half of the matrices, above which steps that teach nothing are too large.
@@ -74,7 +74,7 @@ NEAR = 0.3
 """Of what was learned, that may be gone at a snapshot."""
 
 GRACE = 50
-"""Losses after the sequences have grown, in which a high one is no trouble: more is asked."""
+"""Losses after the sequences have grown, in which a high one is no anomaly: more is asked."""
 
 JUMP = 1.04
 """Times the length before: from there on more is asked than the noise of a batch."""
@@ -86,13 +86,13 @@ GAP = 200
 """Iterations after which a spike is news again."""
 
 
-class Vitals:
+class StabilityTracker:
     """Judges one step after the other."""
 
     def __init__(self) -> None:
-        self.course = Course()
+        self.history = LossHistory()
         self.calm = 0
-        """Steps since the last trouble."""
+        """Steps since the last anomaly."""
         self.row = 0
         """Steps in a row that were not finite, or out of line."""
         self._ratios = Recent(ROW)
@@ -100,7 +100,7 @@ class Vitals:
         self._first = Recent(FIRST)
         self._leap = -1.0
         self._norm_then = Recent(ROW)
-        self._norm_now = Recent(PATIENCE)
+        self._norm_now = Recent(NORMS)
         self._high = 0
         self._lost = 0
         self._spike = -GAP
@@ -108,9 +108,9 @@ class Vitals:
         self._grace = 0
         self._anew = False
 
-    def see(
+    def update(
         self, iteration: int, loss: float | None, norm: float, length: int = 0
-    ) -> tuple[Trouble, ...]:
+    ) -> tuple[Anomaly, ...]:
         """What is wrong, seen at this step.
 
         Args:
@@ -119,30 +119,29 @@ class Vitals:
             norm: of the gradient, before clipping.
             length: of the sequences, where a curriculum sets it.
         """
-        troubles = []
+        anomalies = []
         if length != self._length:
             grown = length >= JUMP * self._length > 0
             self._anew = length >= LEAPT * self._length > 0
             self._grace = GRACE if grown else 0
             self._length = length
-        if not math.isfinite(norm) or (loss is not None and not math.isfinite(loss)):
-            what = "gradient norm" if loss is None or math.isfinite(loss) else "loss"
-            value = norm if what == "gradient norm" else loss
-            troubles.append(Trouble("not finite", iteration, f"the {what} is {value}"))
+        broken = first_non_finite((("loss", loss), ("gradient norm", norm)))
+        if broken is not None:
+            what, value = broken
+            anomalies.append(Anomaly("not finite", iteration, f"the {what} is {value}"))
         elif loss is not None and not self._grace and self._wild(loss):
-            usual = self.course.usual.median if len(self.course.usual) else self.course.three
-            words = f"the loss is {loss:.3g}, and usually {usual:.3g}"
-            troubles.append(Trouble("out of line", iteration, words))
-        self.row = self.row + 1 if troubles else 0
+            words = f"the loss is {loss:.3g}, and usually {self._usual:.3g}"
+            anomalies.append(Anomaly("out of line", iteration, words))
+        self.row = self.row + 1 if anomalies else 0
         if loss is not None and self._grace:
             self._spare(loss)
-        elif loss is not None and not troubles:  # what is learned from them would be wrong
-            troubles += self._of_loss(iteration, loss)
-        if not (troubles or self._first.full):
-            troubles += self._of_first(norm, loss)
-        troubles += self._of_steps(iteration, norm)
-        self.calm = 0 if troubles else self.calm + 1
-        return tuple(troubles)
+        elif loss is not None and not anomalies:  # what is learned from them would be wrong
+            anomalies += self._of_loss(iteration, loss)
+        if not (anomalies or self._first.full):
+            anomalies += self._of_first(norm, loss)
+        anomalies += self._of_steps(iteration, norm)
+        self.calm = 0 if anomalies else self.calm + 1
+        return tuple(anomalies)
 
     def stepped(self, ratio: float, together: float) -> None:
         """A step was measured.
@@ -163,87 +162,95 @@ class Vitals:
     @property
     def well(self) -> bool:
         """Whether the weights are worth going back to."""
-        return not self._grace and self.calm >= PATIENCE and self._gone < NEAR and not self._high
+        return not self._grace and self.calm >= CALM and self._gone < NEAR and not self._high
 
     @property
     def _learned(self) -> float:
         """How far the loss had come down; 0 where that is not worth the word."""
-        course = self.course
-        enough = course.progress > max(LEAST * abs(course.start), 2 * course.margin)
-        return course.progress if enough else 0.0
+        progress = self.history.progress
+        return progress if progress > learning_bar(self.history, FAST.collapse_least) else 0.0
 
     @property
     def _gone(self) -> float:
         """The share of it that is gone."""
-        course = self.course
-        return (course.level - course.best) / self._learned if self._learned else 0.0
+        history = self.history
+        return (history.level - history.best) / self._learned if self._learned else 0.0
 
-    def _of_loss(self, iteration: int, loss: float) -> list[Trouble]:
-        course = self.course
-        course.add(iteration, loss)
+    @property
+    def _usual(self) -> float:
+        """The loss that was to be expected, from the second one on."""
+        history = self.history
+        return history.usual.median if len(history.usual) else history.three
+
+    def _of_loss(self, iteration: int, loss: float) -> list[Anomaly]:
+        history = self.history
+        history.add(iteration, loss)
         self._now.add(loss)
-        troubles = []
+        anomalies = []
         spike = self._jumped(loss)
         if spike and iteration - self._spike >= GAP:
             self._spike = iteration
-            troubles.append(Trouble("spike", iteration, spike))
-        self._lost = self._lost + 1 if self._gone > LOST else 0
-        if self._lost >= PATIENCE:
-            words = f"the loss had come down to {course.best:.3g} and is back at {course.level:.3g}"
-            troubles.append(Trouble("collapsed", max(0, iteration - self._lost - PATIENCE), words))
-        began = course.three
-        limit = began + max(ABOVE * abs(began), 6 * course.noise if course.count > 3 else 0.0)
+            anomalies.append(Anomaly("spike", iteration, spike))
+        self._lost = self._lost + 1 if self._gone > FAST.collapse_share else 0
+        if self._lost >= FAST.collapse_patience:
+            best, level = history.best, history.level
+            words = f"the loss had come down to {best:.3g} and is back at {level:.3g}"
+            anomalies.append(Anomaly("collapsed", max(0, iteration - self._lost - LAG), words))
+        began = history.three
+        limit = divergence_limit(
+            began,
+            history.noise if history.count > 3 else 0.0,
+            rise=FAST.divergence_rise,
+            sigmas=FAST.divergence_sigmas,
+        )
         self._high = self._high + 1 if self._now.full and self._now.median > limit else 0
-        if self._high >= PATIENCE:
+        if self._high >= FAST.divergence_patience:
             words = f"the loss is at {self._now.median:.3g}, and began at {began:.3g}"
-            troubles.append(Trouble("diverged", max(0, iteration - self._high - ROW), words))
-        return troubles
+            anomalies.append(Anomaly("diverged", max(0, iteration - self._high - ROW), words))
+        return anomalies
 
     def _wild(self, loss: float) -> bool:
         """Whether it is far from anything so far."""
-        course = self.course
-        if not course.count:
+        history, usual = self.history, self._usual
+        if not history.count:
             return False
-        usual = course.usual.median if len(course.usual) else course.three
-        scale = max(abs(course.three), abs(usual), course.noise)
+        scale = max(abs(history.three), abs(usual), history.noise)
         return scale > 0 and loss - usual > WILD * scale
 
     def _jumped(self, loss: float) -> str:
         """How far one loss is above the last ones, in words, if that is far."""
-        course, usual = self.course, self.course.usual
-        if len(usual) < ROW:
+        if len(self.history.usual) < FAST.spike_after:
             return ""
-        middle, spread = usual.newest(20)
-        worth = max(course.start - middle, 0.1 * abs(course.start))
-        rise = loss - middle
-        if rise <= WORTH * worth:
+        found = rise_above_usual(
+            self.history,
+            loss,
+            share=FAST.spike_share,
+            least=FAST.spike_least,
+            floor=FAST.spike_floor,
+        )
+        if found is None or found.height <= FAST.spike_sigmas * found.spread:
             return ""
-        # A handful of values says little of what is usual.
-        least = worth / (20 if len(usual) >= 20 else 1)
-        spread = max(spread, usual.spread / 2, 0.01 * abs(middle), least)
-        if rise <= SIGMAS * spread:
-            return ""
-        return f"the loss rose from {middle:.3g} to {loss:.3g}"
+        return f"the loss rose from {found.usual:.3g} to {loss:.3g}"
 
     def _spare(self, loss: float) -> None:
         """One loss of a grace, which is over once they are as low as they were."""
         self._now.add(loss)
         self._grace -= 1
-        course = self.course
-        near = max(NEAR * self._learned, 0.1 * abs(course.best))
-        back = self._now.median - course.best < near
+        best = self.history.best
+        near = max(NEAR * self._learned, 0.1 * abs(best))
+        back = self._now.median - best < near
         if back and self._grace <= GRACE - ROW and not self._anew:
             self._grace = 0
         if self._anew and not self._grace:
-            self.course, self._anew = Course(), False
+            self.history, self._anew = LossHistory(), False
 
-    def _of_first(self, norm: float, loss: float | None) -> list[Trouble]:
+    def _of_first(self, norm: float, loss: float | None) -> list[Anomaly]:
         """Whether the first steps of all made the gradient grow, and not the loss fall."""
-        first, course = self._first, self.course
+        first, history = self._first, self.history
         if self._leap > LEAP:
             words = f"its first step moved the weights by {self._leap:.2g} of their norm"
             self._leap = 0.0
-            return [Trouble("overshot", 0, words)]
+            return [Anomaly("overshot", 0, words)]
         usual, largest, spread = first.median, first.quantile(1.0), math.inf
         if usual > 0:
             spread = 3 * first.spread / usual if len(first) > 2 else 0.0
@@ -251,34 +258,34 @@ class Vitals:
         times = max(OVERSHOT[len(first) > ROW], 1 + spread)
         if len(first) < 2 or not norm > max(times * usual, RISE * largest):
             return []
-        if loss is not None and course.three - loss > 0.1 * abs(course.three):
+        if loss is not None and history.three - loss > 0.1 * abs(history.three):
             return []
-        return [Trouble("overshot", 0, f"its first steps let the gradient grow from {usual:.3g} "
+        return [Anomaly("overshot", 0, f"its first steps let the gradient grow from {usual:.3g} "
                                        f"to {norm:.3g}")]  # fmt: skip
 
-    def _of_steps(self, iteration: int, norm: float) -> list[Trouble]:
-        course = self.course
+    def _of_steps(self, iteration: int, norm: float) -> list[Anomaly]:
+        history = self.history
         if not self._norm_then.full:
             self._norm_then.add(norm)
         self._norm_now.add(norm)
-        if not course.settled:
+        if not history.settled:
             return []
-        if course.began - course.level > 0.05 * abs(course.began):
+        if history.began - history.level > 0.05 * abs(history.began):
             return []  # large as they are, they lead somewhere
-        since = max(0, iteration - 2 * course.LEVEL)
+        since = max(0, iteration - 2 * history.LEVEL)
         then, now = self._norm_then.median, self._norm_now.median
         if now < DEAD * then:
             words = f"nothing is learned, and the gradient has fallen from {then:.2g} to {now:.2g}"
-            return [Trouble("dead", since, words)]
+            return [Anomaly("dead", since, words)]
         if self._ratios.full and self._ratios.median > LARGE:
             words = f"a step moves half of the matrices by {self._ratios.median:.2g} of their norm"
-            return [Trouble("steps too large", since, words)]
+            return [Anomaly("steps too large", since, words)]
         return []
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "course": self.course.state_dict(),
+            "course": self.history.state_dict(),
             "calm": self.calm,
             "row": self.row,
             "ratios": self._ratios.state_dict(),
@@ -297,7 +304,7 @@ class Vitals:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As it was."""
-        self.course.load_state_dict(state["course"])
+        self.history.load_state_dict(state["course"])
         self._ratios.load_state_dict(state["ratios"])
         self._now.load_state_dict(state["now"])
         self._first.load_state_dict(state["first"])

@@ -5,27 +5,30 @@ A snapshot is plain (tensors, numbers, text), so that a checkpoint can hold it.
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
+from backsight.state._optimizers import (
+    host_copy,
+    load_optimizer,
+    load_options,
+    optimizer_state,
+    options_of,
+)
+from backsight.state._random import Generators
+from backsight.state._stateful import Stateful
 
-__all__ = ["Snapshots", "Stateful", "rng_state", "set_rng_state"]
+__all__ = ["Snapshots"]
 
 Snapshot = dict[str, Any]
 
-
-class Stateful(Protocol):
-    """Whatever is to go back as well: a scheduler, where the data stands."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What it needs to be as it is."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Be as it was."""
+TOLD = 4
+"""Differences that a message names."""
 
 
 class Snapshots:
@@ -65,7 +68,8 @@ class Snapshots:
         self._optimizers = optimizers
         self._along = along
         self._keep, self._memory, self._rng = keep, memory, rng
-        self._statistics = {name: _kept(buffer) for name, buffer in self._buffers()}
+        self._random = Generators()
+        self._statistics = {name: host_copy(buffer) for name, buffer in self._buffers()}
         """Buffers as they were at the newest snapshot; until there is one, at the beginning."""
 
     @torch.no_grad()
@@ -77,15 +81,15 @@ class Snapshots:
             guard: what the guard itself remembers.
         """
         sound = {id(buffer): self._sound(name, buffer) for name, buffer in self._buffers()}
-        weights = [sound[id(t)] if id(t) in sound else _kept(t) for t in self._tensors()]
+        weights = [sound[id(t)] if id(t) in sound else host_copy(t) for t in self._tensors()]
         self._statistics = {name: sound[id(buffer)] for name, buffer in self._buffers()}
         snapshot: Snapshot = {
             "iteration": iteration,
             "weights": weights,
-            "optimizers": [_state_of(o) for o in self._optimizers],
-            "options": [_options_of(o) for o in self._optimizers],
+            "optimizers": [optimizer_state(o) for o in self._optimizers],
+            "options": [options_of(o) for o in self._optimizers],
             "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._along.items()},
-            "rng": rng_state() if self._rng else {},
+            "rng": self._random.state_dict() if self._rng else {},
             "guard": copy.deepcopy(dict(guard)),
         }
         self.taken.append(snapshot)
@@ -104,16 +108,16 @@ class Snapshots:
         del self.taken[place + 1 :]
         for tensor, kept in zip(self._tensors(), snapshot["weights"], strict=True):
             tensor.copy_(kept)
-        self._statistics = {name: _kept(buffer) for name, buffer in self._buffers()}
+        self._statistics = {name: host_copy(buffer) for name, buffer in self._buffers()}
         for optimizer, state in zip(self._optimizers, snapshot["optimizers"], strict=True):
-            _give_back(optimizer, state)
+            load_optimizer(optimizer, state)
         for name, part in self._along.items():
             part.load_state_dict(copy.deepcopy(snapshot["along"][name]))
             for optimizer, options in zip(self._optimizers, snapshot["options"], strict=True):
                 if getattr(part, "optimizer", None) is optimizer:  # a schedule, back at its rates
-                    _set_options(optimizer, options)
+                    load_options(optimizer, options)
         if snapshot["rng"]:
-            set_rng_state(snapshot["rng"])
+            self._random.load_state_dict(snapshot["rng"])
         guard: Mapping[str, Any] = copy.deepcopy(snapshot["guard"])
         return guard
 
@@ -132,9 +136,29 @@ class Snapshots:
         before = self._statistics.get(name)
         fits = before is not None and before.shape == buffer.shape
         lost = fits and not bool(torch.isfinite(buffer).all())
-        return before if before is not None and lost else _kept(buffer)
+        return before if before is not None and lost else host_copy(buffer)
 
-    def differences(self, snapshot: Mapping[str, Any]) -> list[str]:
+    @property
+    def newest(self) -> int:
+        """The iteration of the newest one; there must be one."""
+        iteration: int = self.taken[-1]["iteration"]
+        return iteration
+
+    def check(self, snapshot: Mapping[str, Any], source: Path) -> None:
+        """See that a snapshot is of this model.
+
+        Args:
+            snapshot: one that was saved.
+            source: the file, for the message.
+
+        Raises:
+            RunError: it is of another model; the message names shapes that differ.
+        """
+        wrong = self._differences(snapshot)
+        if wrong:
+            raise RunError(f"{source} is of another model: {'; '.join(wrong[:TOLD])}")
+
+    def _differences(self, snapshot: Mapping[str, Any]) -> list[str]:
         """In words, which shapes of a snapshot are not this model's; empty where all are."""
         names = {
             id(t): n for n, t in (*self._model.named_parameters(), *self._model.named_buffers())
@@ -168,76 +192,6 @@ class Snapshots:
         if self.taken:
             kept = dict(zip(map(id, self._tensors()), self.taken[-1]["weights"], strict=True))
             self._statistics = {name: kept[id(buffer)] for name, buffer in self._buffers()}
-
-
-def rng_state() -> dict[str, Any]:
-    """PyTorch's generators, of the CPU and of every CUDA device in use."""
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def set_rng_state(state: Mapping[str, Any]) -> None:
-    """As they were."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state_all(state["cuda"])
-
-
-def _kept(tensor: Tensor) -> Tensor:
-    """A copy on the host: an accelerator's memory is the training's."""
-    return tensor.detach().to("cpu", copy=True)
-
-
-def _state_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """What the optimizer remembers of each parameter, in order; empty where it is nothing yet."""
-    return [
-        {
-            name: _kept(value) if isinstance(value, Tensor) else copy.deepcopy(value)
-            for name, value in optimizer.state.get(parameter, {}).items()
-        }
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-    ]
-
-
-def _options_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Rates and the like of each group, which a schedule moves."""
-    return [
-        {name: copy.deepcopy(value) for name, value in group.items() if name != "params"}
-        for group in optimizer.param_groups
-    ]
-
-
-def _set_options(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
-    """Those again; a rate that is a tensor stays that tensor."""
-    for group, options in zip(optimizer.param_groups, kept, strict=False):
-        for name, value in options.items():
-            if isinstance(group.get(name), Tensor) and isinstance(value, Tensor):
-                group[name].copy_(value)
-            else:
-                group[name] = copy.deepcopy(value)
-
-
-def _give_back(optimizer: Optimizer, kept: Sequence[Mapping[str, Any]]) -> None:
-    """Make that its memory, in the tensors it has where they fit."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for parameter, state in zip(parameters, kept, strict=False):  # a group may have been added
-        if not state:
-            optimizer.state.pop(parameter, None)
-            continue
-        own = optimizer.state[parameter]
-        for name in own.keys() - state.keys():
-            del own[name]
-        for name, value in state.items():
-            there = own.get(name)
-            if isinstance(value, Tensor) and isinstance(there, Tensor):
-                there.copy_(value)
-            elif isinstance(value, Tensor):  # step counts stay on the host
-                own[name] = value.to("cpu" if name == "step" else parameter.device, copy=True)
-            else:
-                own[name] = copy.deepcopy(value)
 
 
 def _bytes(content: Any) -> int:

@@ -1,0 +1,26 @@
+"""A length that grows by the same number of steps in every iteration."""
+
+from backsight.curriculum._length import Length, check_count
+
+__all__ = ["LinearLength"]
+
+
+class LinearLength(Length):
+    """Grows by the same number of steps in every iteration.
+
+    Args:
+        end: as of :class:`Length`.
+        start: as of :class:`Length`.
+        over: iterations until it is at ``end``.
+    """
+
+    def __init__(self, end: int, start: int = 20, *, over: int) -> None:
+        super().__init__(end, start)
+        check_count("over", over)
+        self.over = over
+
+    def see(self, loss: float, horizon: float | None = None) -> None:
+        """By the number of iterations alone."""
+        self.iteration += 1
+        share = min(1.0, self.iteration / self.over)
+        self.length = self.start + int(share * (self.end - self.start))

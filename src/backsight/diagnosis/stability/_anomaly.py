@@ -1,0 +1,28 @@
+"""One thing that is wrong with a training at a step."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Anomaly", "AnomalyKind"]
+
+AnomalyKind = Literal[
+    "not finite",
+    "out of line",
+    "spike",
+    "diverged",
+    "collapsed",
+    "steps too large",
+    "dead",
+    "overshot",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something is wrong with the training, as a :class:`StabilityTracker` tells at once."""
+
+    kind: AnomalyKind
+    since: int
+    """The iteration at which it began."""
+    words: str
+    """With its numbers."""

@@ -1,0 +1,73 @@
+"""One thing that a guard did to a training, and how it is told."""
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from backsight.distributed import is_first_process
+
+__all__ = ["Intervention", "announce_intervention"]
+
+_log = logging.getLogger("backsight")
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One thing that the guard did to the training."""
+
+    iteration: int
+    policy: str
+    cause: str
+    before: float
+    """A norm, a rate, an iteration: what the policy says it changes."""
+    after: float
+    what: str
+    """What the two numbers are."""
+    often: bool = False
+    """Whether the policy may act at every step: then its numbers tell all."""
+
+    @property
+    def words(self) -> str:
+        """``clip: gradient norm 212 -> 1 (norm above 1)``."""
+        return f"{self.policy}: {self.what} {_short(self.before)} → {_short(self.after)} " + (
+            f"({self.cause})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for an event of the run."""
+        return {
+            "policy": self.policy,
+            "cause": self.cause,
+            "before": self.before,
+            "after": self.after,
+            "what": self.what,
+            "words": self.words,
+        }
+
+
+def announce_intervention(intervention: Intervention, often: int) -> None:
+    """Say it in the log; of what may be done at every step, the first, the tenth, …
+
+    Of processes that train together, which all do the same, the first one says it.
+
+    Args:
+        intervention: what was done.
+        often: how many of that policy there are by now.
+    """
+    if not is_first_process():
+        return
+    if not intervention.often or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if intervention.often and often > 1 else ""
+        _log.warning(
+            "backsight: guard, iteration %s: %s%s",
+            intervention.iteration,
+            intervention.words,
+            times,
+        )
+
+
+def _short(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.3g}"
