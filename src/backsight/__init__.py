@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backsight.errors import BacksightError
     from backsight.guard import AdaptiveLength, Guard, LinearLength, StepwiseLength
     from backsight.lab import Chars, resume, train
+    from backsight.layers import LayerAdapter, register_layer
     from backsight.monitor import Monitor, watch
     from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
@@ -26,6 +27,7 @@ __all__ = [
     "Chars",
     "GradientProfile",
     "Guard",
+    "LayerAdapter",
     "LinearLength",
     "Monitor",
     "Recorder",
@@ -35,6 +37,7 @@ __all__ = [
     "context_probe",
     "diagnose",
     "probe",
+    "register_layer",
     "resume",
     "train",
     "watch",
@@ -49,6 +52,7 @@ _imported = lazy(
         "Chars": "backsight.lab",
         "GradientProfile": "backsight.probes",
         "Guard": "backsight.guard",
+        "LayerAdapter": "backsight.layers",
         "LinearLength": "backsight.guard",
         "Monitor": "backsight.monitor",
         "Recorder": "backsight.signals",
@@ -57,6 +61,7 @@ _imported = lazy(
         "context_probe": "backsight.diagnosis",
         "diagnose": "backsight.diagnosis",
         "probe": "backsight.probes",
+        "register_layer": "backsight.layers",
         "resume": "backsight.lab",
         "train": "backsight.lab",
         "watch": "backsight.monitor",

@@ -15,20 +15,12 @@ from backsight.report._task_words import (
     memory_verdict,
     text_learning,
 )
+from backsight.nn import CELLS
 from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
 ]  # fmt: skip
-
-CELLS = {
-    "rnn": "Vanilla RNN (tanh)",
-    "rnn-relu": "Vanilla RNN (ReLU)",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "rnn-norm": "Layer-normalised RNN",
-}
-
 
 def setup(run: Run) -> dict[str, Any]:
     """What the trainer noted of model and data before it began; empty for other runs."""
@@ -85,8 +77,9 @@ def _what(run: Run) -> str:
     if run.members("tokens_per_second", profile=False):
         pace = np.median(run["tokens_per_second"])
         speed = f", {pace:,.0f} {unit} a second"
+    cell = CELLS[config["cell"]].title if config["cell"] in CELLS else config["cell"]
     return (
-        f"{CELLS.get(config['cell'], config['cell'])}, {size}, {facts['parameters']:,} parameters, "
+        f"{cell}, {size}, {facts['parameters']:,} parameters, "
         f"on {data}: {done}, {config['batch']} {each}{speed}."
     )
 
