@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from _harness import publish
 from backsight.monitor import Monitor, watch
-from backsight.probes import by_probe_input, by_recurrence_seeds
+from backsight.probes import FusedReader, by_probe_input, by_recurrence_seeds
 
 METHOD = (
     "One training step (forward, loss at every step, backward, Adam) of a layer with a linear "
@@ -153,9 +153,11 @@ def arms(kind: str, shape: tuple[int, int, int], layers: int, device: torch.devi
     with ExitStack() as stack:
         for name, every in (("default", "auto"), ("recurrence", 1), ("probe input", 1)):
             arm = found[name]
-            reading = {"recurrence": by_recurrence_seeds, "probe input": by_probe_input}.get(name)
+            way = {"recurrence": by_recurrence_seeds, "probe input": by_probe_input}.get(name)
             monitor = watch(arm.model, arm.optimizer, folder / f"{stem}-{name}", every=every)  # type: ignore[arg-type]
-            monitor._layers.reading = reading
+            reader = monitor._layers.readers.by_reading["fused"]
+            assert isinstance(reader, FusedReader)
+            reader.arithmetic = way
             monitor._aside = 1
             arm.monitor = stack.enter_context(monitor)
             arm.time_rules()

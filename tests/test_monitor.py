@@ -303,7 +303,7 @@ def test_a_probe_that_fails_is_switched_off_and_training_goes_on(
         calls.append(1)
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr("backsight.monitor._layers.hidden_norms", broken)
+    monkeypatch.setattr("backsight.probes.FusedReader.states", broken)
     run = observed(Net(), run_path, count=5)
     assert len(calls) == 1
     assert caplog.text.count("measuring hidden_norm failed and is switched off") == 1

@@ -13,6 +13,7 @@ import backsight
 ROOMS = [
     "errors",
     "signals",
+    "layers",
     "tasks",
     "nn",
     "diagnosis",
@@ -34,9 +35,10 @@ def ruff_order(name: str) -> tuple[int, str]:
 
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
-        "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LinearLength",
-        "Monitor", "Recorder", "Run", "StepwiseLength", "__version__", "context_probe", "diagnose",
-        "probe", "resume", "train", "watch", "write_report",
+        "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LayerAdapter",
+        "LinearLength", "Monitor", "Recorder", "Run", "StepwiseLength", "__version__",
+        "context_probe", "diagnose", "probe", "register_layer", "resume", "train", "watch",
+        "write_report",
     ]  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def test_implementation_modules_are_private() -> None:
         for path in source.rglob("*.py")
         if not path.name.startswith("_")
     }
-    assert public == {"errors.py"}
+    assert public == {"errors.py", "layers.py"}
 
 
 def test_modules_stay_readable() -> None:

@@ -29,7 +29,7 @@ from torch.profiler import ProfilerActivity, profile
 from backsight import watch
 from backsight.errors import RunError, SettingError
 from backsight.monitor._schedule import RARELY, Schedule
-from backsight.probes import GraphProbe, probe, replay
+from backsight.probes import FusedReader, SteppedReader, probe
 from backsight.signals import Run
 from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
 
@@ -204,7 +204,7 @@ def test_no_hook_is_left(kind: str, tmp_path: Path) -> None:
     assert {Run(tmp_path / name).status for name in ("with", "close")} == {"finished"}
 
 
-@pytest.mark.parametrize("probe", ["replay", "hidden_norms"])
+@pytest.mark.parametrize("probe", ["backward_ended", "states"])
 def test_a_probe_that_fails_is_switched_off(
     probe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,15 +222,15 @@ def test_a_probe_that_fails_is_switched_off(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr(f"backsight.monitor._layers.{probe}", broken)
+    monkeypatch.setattr(FusedReader, probe, broken)
     assert train(tmp_path / "run") == train(None)
     assert caplog.text.count("failed and is switched off") == 1
     run = Run(tmp_path / "run")
     for name in ("loss", "grad_norm", "lr", "seq_len", "weight_norm/head.bias"):
-        if name != "seq_len" or probe != "hidden_norms":
+        if name != "seq_len" or probe != "states":
             assert len(run[name]) == 5, name
-    assert ("reach" in run) == (probe != "replay")
-    assert ("hidden_norm_mean" in run) == (probe != "hidden_norms")
+    assert ("reach" in run) == (probe != "backward_ended")
+    assert ("hidden_norm_mean" in run) == (probe != "states")
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -495,11 +495,13 @@ def test_auto_keeps_to_its_budget(
 ) -> None:
     """A replay that takes half a second, in iterations of a twentieth."""
 
+    replayed = FusedReader.backward_ended
+
     def slow(*args: Any, **named: Any) -> Any:
         clock.now += 0.5
-        return replay(*args, **named)
+        return replayed(*args, **named)
 
-    monkeypatch.setattr("backsight.monitor._layers.replay", slow)
+    monkeypatch.setattr(FusedReader, "backward_ended", slow)
     model = nn.GRU(1, 1)
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, budget=0.2):
@@ -517,13 +519,13 @@ def test_what_gathering_costs_is_counted(
     run_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module that is called once a step: to gather its states belongs to the sample."""
-    stepped = GraphProbe.stepped
+    called = SteppedReader.called
 
     def slow(*args: Any) -> None:
         clock.now += 0.1
-        stepped(*args)
+        called(*args)
 
-    monkeypatch.setattr(GraphProbe, "stepped", slow)
+    monkeypatch.setattr(SteppedReader, "called", slow)
     model = make("gru cell")
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, budget=0.1):

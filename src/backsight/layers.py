@@ -156,7 +156,9 @@ def register_layer(adapter: LayerAdapter) -> None:
     """
     for name in ("kind", "reading", "module_type"):
         if not hasattr(adapter, name):
-            raise SettingError(f"{type(adapter).__name__} has no {name}: every LayerAdapter has one")
+            raise SettingError(
+                f"{type(adapter).__name__} has no {name}: every LayerAdapter has one"
+            )
     known = _registered.get(adapter.kind)
     if known is not None and _origin(known) != _origin(adapter):  # a notebook's cell runs again
         raise SettingError(

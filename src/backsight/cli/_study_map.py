@@ -28,7 +28,8 @@ class Map:
 
     Each ends as learned, stuck, vanished, exploded or not finite. Settings with the same shapes
     train together, as one batch, where --cell is a plain RNN (rnn, rnn-relu) without dropout and
-    guard; all others one by one. What is done stays on disk: after a Ctrl-C the same command goes on.
+    guard; all others one by one. What is done stays on disk: after a Ctrl-C the same command goes
+    on.
     """
 
     task: tyro.conf.Positional[str]

@@ -5,29 +5,23 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._outbox import Outbox
 from backsight.probes import (
-    Catcher,
-    EagerHook,
     GradientProfile,
-    GraphProbe,
     HiddenNorms,
     Hook,
     InputSpread,
-    Reading,
+    LayerReader,
+    Readers,
+    ReaderSettings,
+    Readings,
     _precision,
-    hidden_norms,
-    may_be_stepped,
-    replay,
-    tensors_in,
-    with_reaches,
 )
 
 __all__ = ["Layers"]
@@ -56,30 +50,22 @@ class Layers:
         sequences: int | None,
         batch_first: bool,
     ) -> None:
-        self.recurrent: weakref.WeakValueDictionary[str, nn.RNNBase | nn.RNNCellBase] = (
-            weakref.WeakValueDictionary()
-        )
+        self.recurrent: weakref.WeakValueDictionary[str, nn.Module] = weakref.WeakValueDictionary()
         """Layers and cells by path; the caller's to keep alive."""
         self._watched: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.ever_shown: set[str] = set()
         """Layers whose whole output is measured."""
-        self.reading: Reading | None = None
-        """How fused layers are replayed; None for what is faster on their device."""
         self.seen = False
         """Whether anything with a time axis has run."""
         self._observing = observing
         self._guarded = guarded
         self._timed = timed
-        self._catcher = Catcher(sequences or 0)
-        self._graph = GraphProbe(batch_first=batch_first)
-        self._batch_first = batch_first
-        self._named_inputs: set[str] = set()
+        self.readers = Readers(ReaderSettings(sequences=sequences or 0, batch_first=batch_first))
         self._inputs = {True: InputSpread(), False: InputSpread()}
         # By training mode and by name; the extent of a call is its steps and its elements.
         self._hidden: dict[bool, dict[str, list[HiddenNorms]]] = _none()
         self._extent: dict[bool, dict[str, list[tuple[int, int]]]] = _none()
         self._handles: list[RemovableHandle] = []
-        self._reaches: dict[str, NDArray[np.float64]] = {}
         self.sample(False)
 
     def watch(self, path: str, module: nn.Module) -> None:
@@ -87,48 +73,36 @@ class Layers:
         if module in self._watched:
             return
         self._watched.add(module)
-        if isinstance(module, nn.RNNBase):
+        reader = self.readers.adopt(path, module)
+        if reader is None:
+            return
+        adapter = adapter_of(module)
+        if adapter is not None:
             self.recurrent[path] = module
-            before, after = EagerHook(module, self._before(path)), self._after_fused(path)
-            self._handles.append(module.register_forward_pre_hook(before))
-            self._handles.append(
-                module.register_forward_hook(EagerHook(module, after), with_kwargs=True)
-            )
-        elif may_be_stepped(module):
-            if isinstance(module, nn.RNNCellBase):
-                self.recurrent[path] = module
-            self._handles.append(
-                module.register_forward_hook(Hook(module, self._after_step(path)), with_kwargs=True)
-            )
+        if reader.needs_before:
+            before = reader.hook(module, self._before(path))
+            self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+        after = reader.hook(module, self._after(path, reader, adapter))
+        self._handles.append(module.register_forward_hook(after, with_kwargs=True))
 
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
         """Measure the reach on what ``embedding`` gives, by what ``model`` returns."""
 
-        def embedded(module: nn.Module, _inputs: Any, result: Any) -> None:
-            if not self._observing():
-                return
-            self.seen = True
-            found = next(tensors_in(result), None)
-            if found is not None and found.dim() > 1:
-                steps = found.shape[1 if self._batch_first else 0]
-                self._ran(f"input:{path}", module, steps, found.shape[0] * found.shape[1])
-            if self._sampling:
-                self._timed("reach", self._graph.embedded, path, result)
+        name = self.readers.adopt_input(path)
 
         def returned(_module: nn.Module, _inputs: Any, result: Any) -> None:
             if self._sampling:
-                self._timed("reach", self._graph.returned, result)
+                self._timed("reach", self.readers.returned, result)
 
-        self._named_inputs.add(f"input:{path}")
-        self._handles.append(embedding.register_forward_hook(Hook(embedding, embedded)))
+        reader = self.readers[name]
+        embedded = reader.hook(embedding, self._after(name, reader, None))
+        self._handles.append(embedding.register_forward_hook(embedded, with_kwargs=True))
         self._handles.append(model.register_forward_hook(Hook(model, returned)))
 
     def sample(self, yes: bool) -> None:
         """Whether the iteration that begins is a sampled one."""
-        self._sampling = self._graph.armed = yes
-        self._catcher.armed = False
-        self._catcher.forget()
-        self._graph.forget()
+        self._sampling = yes
+        self.readers.begin(yes)
 
     def before_backward(
         self,
@@ -136,30 +110,12 @@ class Layers:
         gradients: Sequence[Tensor | None],
         scale: Tensor | None,
     ) -> dict[str, GradientProfile]:
-        """What can only be measured while the graph is whole, in the first pass that reaches it.
-
-        Random numbers that a hook of the caller's draws on the way are put back.
-        """
-        found: dict[str, GradientProfile] = {}
-        if self._graph.names or self._graph.fed_back:
-            device = roots[0].device
-            elsewhere = [] if device.type == "cpu" else [device]
-            with torch.random.fork_rng(elsewhere, device_type=device.type if elsewhere else "cuda"):
-                found = self._graph.measure(roots, gradients, scale)
-                self._reaches = self._graph.reaches(roots, gradients)
-        if self._reaches or any(p.outcome != "not enough data" for p in found.values()):
-            self._graph.finish()  # else it was another model's loss
-        # Only now: that pass, or one for a penalty on gradients, is not the one to be measured.
-        self._catcher.armed = self._sampling
-        return found
+        """What can only be measured while the graph is whole, in the first pass that reaches it."""
+        return _whole(self.readers.graph_whole(roots, gradients, scale))
 
     def after_backward(self, scale: Tensor | None) -> dict[str, GradientProfile]:
         """The gradient through time of every fused layer that a gradient has arrived at."""
-        self._catcher.armed = False
-        calls = self._catcher.take()
-        self._graph.finish()
-        found = replay(calls, scale=scale, reading=self.reading)
-        return with_reaches(found, self._reaches)
+        return _whole(self.readers.backward_ended(scale))
 
     def seal(self, iteration: int, outbox: Outbox) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
@@ -183,8 +139,7 @@ class Layers:
 
     def forget(self) -> None:
         """The step is over: nothing of its graph is kept."""
-        self._graph.forget()
-        self._catcher.forget()
+        self.readers.forget()
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -216,59 +171,47 @@ class Layers:
 
     # -- hooks -----------------------------------------------------------------------------
 
-    def _before(self, path: str) -> Callable[[nn.RNNBase, Any], None]:
-        def hook(module: nn.RNNBase, _inputs: Any) -> None:
+    def _before(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, named: Any) -> None:
             if self._observing() and self._sampling:
-                self._timed("reach", self._catcher.before, path, module)
+                self._timed("reach", self.readers.before, path, module, inputs, named)
 
         return hook
 
-    def _after_fused(self, path: str) -> Callable[[nn.RNNBase, Any, Any, Any], None]:
-        def hook(module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
-            if not self._observing():
-                return
-            self.seen = True
-            self._guarded("hidden_norm", self._measure_hidden, path, module, result[0])
-            x = inputs[0] if inputs else named["input"]
-            self._guarded("input_spread", self._measure_input, path, module, x)
-            if self._sampling:
-                self._timed("reach", self._catcher.after, path, module, inputs, named, result)
-                self._timed("reach", self._graph.single, path, module, inputs, named, result)
-
-        return hook
-
-    def _after_step(self, path: str) -> Callable[[nn.Module, Any, Any, Any], None]:
+    def _after(
+        self, path: str, reader: LayerReader, adapter: LayerAdapter | None
+    ) -> Callable[[nn.Module, Any, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
-            state = next(tensors_in(result), None)
-            if state is not None:
-                self._ran(path, module, 1, state.shape[0] if state.dim() > 1 else 1)
+            call = module, inputs, named, result
+            self._guarded("hidden_norm", self._measure_hidden, path, reader, adapter, call)
+            if adapter is not None and (self._sampling or adapter.reading == "fused"):
+                x = reader.input_of(inputs, named)
+                self._guarded("input_spread", self._measure_input, path, module, x)
             if self._sampling:
-                if isinstance(module, nn.RNNCellBase):
-                    x = inputs[0] if inputs else named["input"]
-                    self._guarded("input_spread", self._inputs[module.training].add, path, x)
-                self._timed("reach", self._graph.stepped, path, module, inputs, named, result)
-            self.seen = self.seen or self._has_time(path)
+                self._timed("reach", self.readers.called, path, *call)
+            self.seen = self.seen or reader.has_time(path)
 
         return hook
 
-    def _measure_hidden(self, path: str, module: nn.RNNBase, output: Any) -> None:
-        packed = isinstance(output, PackedSequence)
-        data = output.data if packed else output
-        if not data.numel():
-            return
-        norms = hidden_norms(path, module, output, profile=self._sampling)
-        for name, one in norms.items():
-            self._hidden[module.training].setdefault(name, []).append(one)
-        if packed:
-            steps, elements = len(output.batch_sizes), len(data)
-        else:
-            time = 1 if module.batch_first and data.dim() == 3 else 0
-            steps, elements = data.shape[time], data.numel() // data.shape[-1]
-        self._ran(path, module, steps, elements)
+    def _measure_hidden(
+        self,
+        path: str,
+        reader: LayerReader,
+        adapter: LayerAdapter | None,
+        call: tuple[nn.Module, Any, Any, Any],
+    ) -> None:
+        training = call[0].training
+        if adapter is not None:
+            norms = reader.states(adapter, path, *call, profile=self._sampling)
+            for name, one in norms.items():
+                self._hidden[training].setdefault(name, []).append(one)
+        extent = reader.extent(*call)
+        if extent is not None:
+            self._extent[training].setdefault(path, []).append(extent)
 
-    def _measure_input(self, path: str, module: nn.RNNBase, x: Any) -> None:
+    def _measure_input(self, path: str, module: nn.Module, x: Any) -> None:
         """In sampled iterations; and where it, or a state, is not finite, to tell what came first.
 
         A GRU turns an infinite input into states that look well.
@@ -279,20 +222,19 @@ class Layers:
         if self._sampling or off or _broken(self._hidden[module.training]):
             self._inputs[module.training].add(path, data)
 
-    def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
-        self._extent[module.training].setdefault(path, []).append((steps, elements))
-
-    def _has_time(self, path: str) -> bool:
-        """Whether its calls are steps of a sequence; of a user's own module, so far as is known."""
-        return path in self.recurrent or path in self._named_inputs or self._graph.hands_on(path)
-
     @property
     def _ran_in(self) -> dict[bool, dict[str, list[tuple[int, int]]]]:
         """Calls of this iteration with a time axis, by training mode and path."""
         return {
-            mode: {path: calls for path, calls in ran.items() if self._has_time(path)}
+            mode: {path: calls for path, calls in ran.items() if self.readers.has_time(path)}
             for mode, ran in self._extent.items()
         }
+
+
+def _whole(found: Readings) -> dict[str, GradientProfile]:
+    for error in found.errors.values():
+        raise error
+    return found.profiles
 
 
 def _by_step(calls: Sequence[HiddenNorms]) -> Tensor | None:

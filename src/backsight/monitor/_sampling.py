@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from torch import nn
 from torch.optim import Optimizer
 
+from backsight.layers import adapter_of
 from backsight.monitor._outbox import Outbox
-from backsight.probes import WIDEST, GradientProfile, Updates, recurrent_matrix, spectrum
+from backsight.probes import WIDEST, GradientProfile, Updates, spectrum
 
 __all__ = ["Parameters", "Spectra", "record_profiles"]
 
@@ -154,7 +155,7 @@ class Spectra:
 
     def record(
         self,
-        layers: Mapping[str, nn.RNNBase | nn.RNNCellBase],
+        layers: Mapping[str, nn.Module],
         iteration: int,
         outbox: Outbox,
     ) -> None:
@@ -164,8 +165,10 @@ class Spectra:
             return
         numbers = {}
         for path, module in layers.items():
-            for suffix, matrix in recurrent_matrix(module).items():
-                name = f"{path}{suffix}".lstrip(".") or "model"
+            adapter = adapter_of(module)
+            for block in () if adapter is None else adapter.recurrent_matrices(module):
+                name = ".".join(filter(None, (path, block.suffix))) or "model"
+                matrix = block.weights
                 radius, sigma = spectrum(matrix)
                 square = matrix.shape[0] == matrix.shape[1] <= WIDEST
                 if square:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from backsight.diagnosis import facts_from
 from backsight.errors import SettingError
 from backsight.guard import Guard
+from backsight.layers import adapter_of
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._schedule import Every
 from backsight.monitor._settings import check_settings
@@ -201,7 +202,7 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
             "recurrent": {
                 path or type(module).__name__: repr(module)
                 for path, module in model.named_modules()
-                if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+                if adapter_of(module) is not None
             },
         }
         for name, model in models.items()

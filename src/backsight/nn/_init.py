@@ -50,8 +50,9 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
 
     ``chrono`` draws for each unit how long it is to remember: with u ~ U(1, ``t_max`` - 1), an
     LSTM's b_f = log u and b_i = -log u. A GRU's z weighs the old state in PyTorch, where the paper
-    has the new one: b_z = log u; a minGRU's weighs the new one. At rest a unit then forgets in 1 + u steps. Of PyTorch's two
-    biases, which are added up, the second one is 0 for these gates.
+    has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u. At rest a unit then
+    forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
+    these gates.
     """
     found = [
         (adapter, module) for module in rnn.modules() if (adapter := adapter_of(module)) is not None
@@ -77,7 +78,9 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
         if INIT_NEEDS[name] == "matrix":
             raise SettingError(f"{name} draws the recurrent matrix, and {kind} has none")
         if gain != 1:
-            raise SettingError(f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none")
+            raise SettingError(
+                f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none"
+            )
     for adapter, layer in layers:
         if layer.input is not None and spread is not None:
             nn.init.normal_(layer.input, std=spread)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.nn import CELLS
 from backsight.report._acts import acts_sentence
 from backsight.report._numbers import duration, median, number
 from backsight.report._task_words import (
@@ -15,12 +16,12 @@ from backsight.report._task_words import (
     memory_verdict,
     text_learning,
 )
-from backsight.nn import CELLS
 from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
 ]  # fmt: skip
+
 
 def setup(run: Run) -> dict[str, Any]:
     """What the trainer noted of model and data before it began; empty for other runs."""

@@ -12,6 +12,4 @@ def build_tanh(inputs: int, hidden: int, layers: int, dropout: float) -> nn.RNN:
 
 def build_relu(inputs: int, hidden: int, layers: int, dropout: float) -> nn.RNN:
     """With a ReLU."""
-    return nn.RNN(
-        inputs, hidden, layers, nonlinearity="relu", batch_first=True, dropout=dropout
-    )
+    return nn.RNN(inputs, hidden, layers, nonlinearity="relu", batch_first=True, dropout=dropout)

@@ -1,0 +1,183 @@
+"""All readers of one model's layers together: which module is whose, and in which order they read.
+
+What an iteration's owner tells goes to the reader of the module in question. Before a backward pass
+the readers that need the caller's graph whole ask autograd for what they want, and only then are
+the gradients of the pass itself the ones to be measured.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
+
+from backsight.errors import SettingError
+from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._reader import (
+    LayerReader,
+    ReaderSettings,
+    Readings,
+    register_reader,
+    registered_readers,
+)
+from backsight.probes.fused import FusedReader
+from backsight.probes.inputs import InputReader
+from backsight.probes.stepped import SteppedReader, may_be_stepped
+
+__all__ = ["Readers", "reading_of"]
+
+register_reader("stepped", SteppedReader)
+register_reader("fused", FusedReader)
+
+
+def reading_of(module: nn.Module) -> str | None:
+    """Which reader reads ``module``: by its kind, or as the user's own; None for all others."""
+    adapter = adapter_of(module)
+    if adapter is not None:
+        return adapter.reading
+    return "stepped" if may_be_stepped(module) else None
+
+
+class Readers:
+    """One reader a reading, and the one of named inputs.
+
+    Args:
+        settings: how layers are to be read.
+    """
+
+    def __init__(self, settings: ReaderSettings | None = None) -> None:
+        settings = settings or ReaderSettings()
+        self.by_reading: dict[str, LayerReader] = {
+            reading: kind(settings) for reading, kind in registered_readers().items()
+        }
+        self.inputs = InputReader(settings)
+        self._by_path: dict[str, LayerReader] = {}
+
+    # -- whom to tell of what ------------------------------------------------------------------
+
+    def adopt(self, path: str, module: nn.Module) -> LayerReader | None:
+        """The reader that is to be told of ``module``; None where none reads it.
+
+        Raises:
+            SettingError: its kind names a reading that no reader is registered for.
+        """
+        reading = reading_of(module)
+        if reading is None:
+            return None
+        adapter = adapter_of(module)
+        if reading not in self.by_reading:
+            kind = "" if adapter is None else adapter.kind
+            raise SettingError(
+                f"the layer kind {kind!r} is read as {reading!r}, and no reader is registered for "
+                f"that: there are {', '.join(self.by_reading)}"
+            )
+        reader = self.by_reading[reading]
+        self._add(path, reader, adapter)
+        return reader
+
+    def adopt_input(self, path: str) -> str:
+        """Take the reach on what the module at that path gives; its path among the readings."""
+        name = f"input:{path}"
+        self._add(name, self.inputs, None)
+        return name
+
+    def _add(self, path: str, reader: LayerReader, adapter: LayerAdapter | None) -> None:
+        self._by_path[path] = reader
+        reader.adopt(path, adapter)
+
+    def __getitem__(self, path: str) -> LayerReader:
+        """Who reads the module at that path, which was adopted."""
+        return self._by_path[path]
+
+    def ignore(self, path: str) -> None:
+        """Leave the module at that path alone from now on."""
+        self._by_path[path].ignore(path)
+
+    def has_time(self, path: str) -> bool:
+        """Whether calls of the module at that path are known to be sequences, or steps of one."""
+        return self._by_path[path].has_time(path)
+
+    # -- events of a sampled iteration ---------------------------------------------------------
+
+    @property
+    def armed(self) -> bool:
+        """Whether calls are still kept for a measurement."""
+        return any(reader.armed for reader in self._all)
+
+    def begin(self, armed: bool) -> None:
+        """A new iteration, of which nothing is kept unless it is a sampled one."""
+        for reader in self._all:
+            reader.begin(armed)
+
+    def before(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """The module is about to run."""
+        self._by_path[path].before(path, module, args, kwargs)
+
+    def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        """The module has run."""
+        self._by_path[path].called(path, module, args, kwargs, result)
+
+    def returned(self, result: Any) -> None:
+        """The model that has a named input has run."""
+        self.inputs.returned(result)
+
+    def graph_whole(
+        self,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor | None = None,
+    ) -> Readings:
+        """What can only be measured while the graph is whole, in the first pass that reaches it.
+
+        Random numbers that a hook of the caller's draws on the way are put back.
+
+        Args:
+            roots: what backward is about to be called on.
+            gradients: with these gradients.
+            scale: what the loss was multiplied by (AMP): divided out.
+        """
+        found = Readings()
+        asking = [reader for reader in self._all if reader.needs_graph]
+        if asking:
+            device = roots[0].device
+            elsewhere = [] if device.type == "cpu" else [device]
+            with torch.random.fork_rng(elsewhere, device_type=device.type if elsewhere else "cuda"):
+                for reader in asking:
+                    found.add(reader.graph_whole(roots, gradients, scale))
+        if found.arrived:  # else it was another model's loss
+            self._finish()
+        for reader in self._all:
+            reader.backward_begins()
+        return found
+
+    def backward_ended(self, scale: Tensor | None = None) -> Readings:
+        """The gradients of the pass are in; ``scale`` as of :meth:`graph_whole`."""
+        found = Readings()
+        for reader in self._all:
+            found.add(reader.backward_ended(scale))
+        self._finish()
+        return found
+
+    def forget(self) -> None:
+        """The step is over: nothing of its graph is kept."""
+        for reader in self._all:
+            reader.forget()
+
+    @property
+    def names(self) -> list[str]:
+        """Layers that have run and will be measured, if a gradient arrives."""
+        return [name for reader in self._all for name in reader.names]
+
+    @property
+    def live(self) -> list[GradientEdge]:
+        """With ``force``: what a gradient may be asked of, for all to be measured."""
+        return [edge for reader in self._all for edge in reader.live]
+
+    @property
+    def _all(self) -> list[LayerReader]:
+        return [*self.by_reading.values(), self.inputs]
+
+    def _finish(self) -> None:
+        for reader in self._all:
+            reader.finish()
