@@ -31,8 +31,9 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
         t_max: ``chrono`` alone needs it: the longest dependency there may be, in steps.
 
     Raises:
-        SettingError: the layer has no recurrent matrix to draw or scale; ``chrono`` of one
-            without gates or biases, or with a ``t_max`` below 2.
+        SettingError: the layer has no recurrent matrix to draw or scale, or for ``smart-tanh`` one
+            that is not square; ``chrono`` of one without gates or biases, or with a ``t_max`` below
+            2. Nothing is changed then.
 
     =============  ==========================================================  ================
     name           recurrent matrix, H×H                                       input, biases
@@ -54,33 +55,17 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
     forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
     these gates.
     """
-    found = [
-        (adapter, module) for module in rnn.modules() if (adapter := adapter_of(module)) is not None
+    layers = [
+        (adapter, layer)
+        for module in rnn.modules()
+        if (adapter := adapter_of(module)) is not None
+        for layer in adapter.layers(module)
     ]
-    layers = [(adapter, layer) for adapter, module in found for layer in adapter.layers(module)]
     kind = type(rnn).__name__
-    recurrent: Callable[[Tensor], None]
-    match name:
-        case "default":
-            recurrent, spread = _keep, None
-        case "orthogonal":
-            recurrent, spread = _orthogonal, None
-        case "identity":
-            recurrent, spread = _identity, 0.001
-        case "gaussian":
-            recurrent, spread = _gaussian, None
-        case "smart-tanh":
-            recurrent, spread = _smart_tanh, 0.01
-        case "chrono":
-            recurrent, spread = _keep, None
-            _chrono(kind, layers, t_max)
-    if all(layer.recurrent is None for _, layer in layers):
-        if INIT_NEEDS[name] == "matrix":
-            raise SettingError(f"{name} draws the recurrent matrix, and {kind} has none")
-        if gain != 1:
-            raise SettingError(
-                f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none"
-            )
+    _check_matrices(kind, layers, name, gain)
+    if name == "chrono":
+        _chrono(kind, layers, t_max)
+    recurrent, spread = _draws(name)
     for adapter, layer in layers:
         if layer.input is not None and spread is not None:
             nn.init.normal_(layer.input, std=spread)
@@ -91,6 +76,41 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
         if name not in ("default", "chrono"):
             for bias in layer.biases:
                 nn.init.zeros_(bias)
+
+
+def _draws(name: Init) -> tuple[Callable[[Tensor], None], float | None]:
+    """What is done to each gate's recurrent block, and how far input weights spread."""
+    match name:
+        case "default" | "chrono":
+            return _keep, None
+        case "orthogonal":
+            return _orthogonal, None
+        case "identity":
+            return _identity, 0.001
+        case "gaussian":
+            return _gaussian, None
+        case "smart-tanh":
+            return _smart_tanh, 0.01
+
+
+def _check_matrices(
+    kind: str, layers: Sequence[tuple[LayerAdapter, LayerWeights]], name: Init, gain: float
+) -> None:
+    blocks = [
+        (len(layer.recurrent) // max(1, len(adapter.gates)), layer.recurrent.shape[1])
+        for adapter, layer in layers
+        if layer.recurrent is not None
+    ]
+    if not blocks and INIT_NEEDS[name] == "matrix":
+        raise SettingError(f"{name} draws the recurrent matrix, and {kind} has none")
+    if not blocks and gain != 1:
+        raise SettingError(f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none")
+    for rows, columns in blocks if name == "smart-tanh" else ():
+        if rows != columns:
+            raise SettingError(
+                f"smart-tanh scales a spectral radius, and the recurrent matrix of {kind}, {rows}×"
+                f"{columns}, is not square"
+            )
 
 
 def _keep(block: Tensor) -> None:
