@@ -265,11 +265,12 @@ def one_pass(model: Several, readers: Readers) -> Readings:
 
 def fail_in(path: str, how: str, patch: pytest.MonkeyPatch) -> None:
     """Have the reading of the layer at that path fail."""
-    module, name, whose = {
+    places: dict[str, tuple[Any, str, Any]] = {
         "replay": (_replay, "_walk_chain", lambda number, chain, *_: chain[0].path),
         "gradient hook": (_calls._Watched, "_arrived", lambda watched, *_: watched._path),
         "graph": (stepped_reader, "profiles_of_steps", lambda stack, *_: next(iter(stack))),
-    }[how]
+    }
+    module, name, whose = places[how]
     real: Any = getattr(module, name)
 
     def failing(*args: Any) -> Any:
