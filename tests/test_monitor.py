@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from backsight.errors import SettingError
 from backsight.monitor import Monitor
-from backsight.probes import Readers, gradient_norm, hidden_norms
+from backsight.probes import FusedReader, gradient_norm, hidden_norms
 from backsight.signals import CATALOGUE, Recorder, Run, describe, family
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -304,7 +304,7 @@ def test_a_probe_that_fails_is_switched_off_and_training_goes_on(
         calls.append(1)
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr(Readers, "states", broken)
+    monkeypatch.setattr(FusedReader, "states", broken)
     run = observed(Net(), run_path, count=5)
     assert len(calls) == 1
     assert caplog.text.count("measuring hidden state of rnn failed and is switched off") == 1

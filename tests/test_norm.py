@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from backsight.errors import SettingError
 from backsight.guard import Guard, Omega, Orthogonality, SpectralCap
 from backsight.lab import MemoryAdding, train
+from backsight.layers import adapter_of
 from backsight.nn import NormCell, NormRNN, SequenceModel, initialise
-from backsight.probes import probe, recurrent_matrix
+from backsight.probes import probe
 from tests.test_probe_calls import Ran, compare, rand, total
 
 
@@ -216,8 +217,18 @@ def test_policies_on_recurrent_matrices_find_its_own(policy: Callable[[], Any]) 
             loss.backward()
             guard.step(loss)
         guard.close()
-    (free,), (held,) = (recurrent_matrix(cells(m.rnn)[0]).values() for m in models)  # type: ignore[arg-type]
+    free, held = (matrix_of(m) for m in models)
     assert not torch.equal(free, held)
+
+
+def matrix_of(model: SequenceModel) -> Tensor:
+    """The recurrent matrix of its only layer."""
+    assert isinstance(model.rnn, NormRNN)
+    (cell,) = cells(model.rnn)
+    adapter = adapter_of(cell)
+    assert adapter is not None
+    (matrix,) = adapter.recurrent_matrices(cell)
+    return matrix.weights
 
 
 def test_omega_says_that_it_has_no_form_for_it() -> None:

@@ -19,11 +19,12 @@ from torch.nn.utils.rnn import pack_sequence
 
 from backsight.errors import SettingError
 from backsight.probes import GradientProfile, probe
-from backsight.probes._calls import Call, Catcher
-from backsight.probes._probe_input import by_probe_input
-from backsight.probes._recurrence import by_recurrence
-from backsight.probes._replay import replay
-from backsight.probes._stepped import Step, stacks_of
+from backsight.probes._steps import Step
+from backsight.probes.fused._calls import Call, Catcher
+from backsight.probes.fused._probe_input import by_probe_input
+from backsight.probes.fused._recurrence import by_recurrence
+from backsight.probes.fused._replay import replay
+from backsight.probes.stepped._profiles import stacks_of
 from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.reference import unroll
 from tests.test_probe import KINDS, check, feed, head, states_of
@@ -892,8 +893,9 @@ def test_both_readings_agree(kind: str, bidirectional: bool, layers: int, form: 
 
     for loss in ("steps", "finals", "several"):
         calls = caught(module, functools.partial(compute_loss, loss))
-        other = replay(calls, reading=by_probe_input)
-        for name, one in replay(calls, reading=lambda s, g, gc, _: by_recurrence(s, g, gc)).items():
+        other = replay(calls, arithmetic=by_probe_input)
+        by_hand = replay(calls, arithmetic=lambda s, g, gc, _: by_recurrence(s, g, gc))
+        for name, one in by_hand.items():
             for key in ("grad_time", "reach", "hidden_norm", "grad_time_cell"):
                 a, b = getattr(one, key), getattr(other[name], key)
                 assert (a is None) == (b is None)

@@ -14,6 +14,7 @@ ROOMS = [
     "distributed",
     "errors",
     "signals",
+    "layers",
     "tasks",
     "nn",
     "diagnosis",
@@ -37,10 +38,10 @@ def ruff_order(name: str) -> tuple[int, str]:
 
 def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
-        "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LinearLength",
-        "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength", "__version__",
-        "context_probe", "diagnose",
-        "probe", "resume", "train", "watch", "write_report",
+        "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LayerAdapter",
+        "LinearLength", "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength",
+        "__version__", "context_probe", "diagnose", "probe", "register_layer", "resume", "train",
+        "watch", "write_report",
     ]  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_implementation_modules_are_private() -> None:
         for path in source.rglob("*.py")
         if not path.name.startswith("_")
     }
-    assert public == {"distributed.py", "errors.py"}
+    assert public == {"distributed.py", "errors.py", "layers.py"}
 
 
 def test_modules_stay_readable() -> None:

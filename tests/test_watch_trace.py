@@ -29,7 +29,7 @@ from torch.profiler import ProfilerActivity, profile
 from backsight import watch
 from backsight.errors import RunError, SettingError
 from backsight.monitor.events import RARELY, Sampler
-from backsight.probes import GraphProbe, Readers, probe
+from backsight.probes import FusedReader, SteppedReader, probe
 from backsight.signals import Run
 from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
 
@@ -222,7 +222,7 @@ def test_a_probe_that_fails_is_switched_off(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("probe bug")
 
-    monkeypatch.setattr(Readers, probe, broken)
+    monkeypatch.setattr(FusedReader, probe, broken)
     assert train(tmp_path / "run") == train(None)
     assert caplog.text.count("failed and is switched off") == 1
     run = Run(tmp_path / "run")
@@ -493,13 +493,13 @@ def test_auto_keeps_to_its_budget(
     run_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replay that takes half a second, in iterations of a twentieth."""
-    read = Readers.backward_ended
+    replayed = FusedReader.backward_ended
 
     def slow(*args: Any, **named: Any) -> Any:
         clock.now += 0.5
-        return read(*args, **named)
+        return replayed(*args, **named)
 
-    monkeypatch.setattr(Readers, "backward_ended", slow)
+    monkeypatch.setattr(FusedReader, "backward_ended", slow)
     model = nn.GRU(1, 1)
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, budget=0.2):
@@ -517,13 +517,13 @@ def test_what_gathering_costs_is_counted(
     run_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module that is called once a step: to gather its states belongs to the sample."""
-    stepped = GraphProbe.stepped
+    called = SteppedReader.called
 
     def slow(*args: Any) -> None:
         clock.now += 0.1
-        stepped(*args)
+        called(*args)
 
-    monkeypatch.setattr(GraphProbe, "stepped", slow)
+    monkeypatch.setattr(SteppedReader, "called", slow)
     model = make("gru cell")
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, budget=0.1):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight.monitor import Monitor, watch
-from backsight.probes import by_probe_input, by_recurrence_seeds
+from backsight.probes import FusedReader, by_probe_input, by_recurrence_seeds
 from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
@@ -98,7 +98,8 @@ class Arm:
     def time_rules(self) -> None:
         """Count what the monitor's judge takes."""
         assert self.monitor
-        see = self.monitor._judged._judge.see
+        judge = self.monitor._judging._judge
+        see = judge.see
 
         def timed(*args: Any) -> Any:
             began = time.perf_counter()
@@ -106,19 +107,19 @@ class Arm:
             self.judging += time.perf_counter() - began
             return found
 
-        self.monitor._judged._judge.see = timed  # type: ignore[method-assign,assignment]
+        judge.see = timed  # type: ignore[method-assign,assignment]
 
     @property
     def rules(self) -> float:
         """Seconds an iteration."""
         assert self.monitor
         self.monitor.collect()
-        return self.judging / max(self.monitor._judged._judge.iterations, 1)
+        return self.judging / max(self.monitor._judging._judge.iterations, 1)
 
     def step(self, x: Tensor) -> None:
         """One step, timed."""
         if self.monitor:
-            self.monitor._aside = 0
+            self.monitor._observed.detector.paused = False
         finish(x.device)
         began = time.perf_counter()
         loss = (self.model(x) - x).square().mean()
@@ -129,8 +130,8 @@ class Arm:
         finish(x.device)
         self.times.append(time.perf_counter() - began)
         if self.monitor:
-            self.sampled.append(self.monitor._now.sampling)
-            self.monitor._aside = 1
+            self.sampled.append(self.monitor._observed.now.sampled)
+            self.monitor._observed.detector.paused = True
 
 
 def finish(device: torch.device) -> None:
@@ -153,10 +154,12 @@ def arms(kind: str, shape: tuple[int, int, int], layers: int, device: torch.devi
     with ExitStack() as stack:
         for name, every in (("default", "auto"), ("recurrence", 1), ("probe input", 1)):
             arm = found[name]
-            reading = {"recurrence": by_recurrence_seeds, "probe input": by_probe_input}.get(name)
+            way = {"recurrence": by_recurrence_seeds, "probe input": by_probe_input}.get(name)
             monitor = watch(arm.model, arm.optimizer, folder / f"{stem}-{name}", every=every)  # type: ignore[arg-type]
-            monitor._layers.reading = reading
-            monitor._aside = 1
+            reader = monitor._observed.readers.by_reading["fused"]
+            assert isinstance(reader, FusedReader)
+            reader.arithmetic = way
+            monitor._observed.detector.paused = True
             arm.monitor = stack.enter_context(monitor)
             arm.time_rules()
         with suppress(ImportError):

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from backsight.report import summary
-from backsight.report.figures import loss
+from backsight.report.figures import FIGURES
 from backsight.signals import Recorder, Run
 from benchmarks._shared.harness import option_parser, publish
+
+LOSS = next(entry for entry in FIGURES if entry.key == "loss")
 
 METHOD = (
     "Recording: iterations back to back; 'on the loop' is the loop's own wall time, 'amortised' "
@@ -111,12 +113,12 @@ def main() -> None:
         def first_look() -> None:
             run = Run(path)
             summary(run)
-            loss(run).to_json()
+            LOSS.draw(run).to_json()
 
         parts: dict[str, Callable[[], Any]] = {
             "read one signal": lambda: Run(path)["loss"],
             "summary in words": lambda: summary(Run(path)),
-            "loss figure, drawn to JSON": lambda: loss(Run(path)).to_json(),
+            "loss figure, drawn to JSON": lambda: LOSS.draw(Run(path)).to_json(),
             "open + summary + first figure": first_look,
         }
         rows += [row(name, times(part, options.repeats), "s") for name, part in parts.items()]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backsight.errors import BacksightError
     from backsight.guard import Guard
     from backsight.lab import Chars, resume, train
+    from backsight.layers import LayerAdapter, register_layer
     from backsight.monitor import Measurement, Monitor, watch
     from backsight.probes import GradientProfile, probe
     from backsight.report import write_report
@@ -27,6 +28,7 @@ __all__ = [
     "Chars",
     "GradientProfile",
     "Guard",
+    "LayerAdapter",
     "LinearLength",
     "Measurement",
     "Monitor",
@@ -37,6 +39,7 @@ __all__ = [
     "context_probe",
     "diagnose",
     "probe",
+    "register_layer",
     "resume",
     "train",
     "watch",
@@ -51,6 +54,7 @@ _imported = lazy(
         "Chars": "backsight.lab",
         "GradientProfile": "backsight.probes",
         "Guard": "backsight.guard",
+        "LayerAdapter": "backsight.layers",
         "LinearLength": "backsight.curriculum",
         "Measurement": "backsight.monitor",
         "Monitor": "backsight.monitor",
@@ -60,6 +64,7 @@ _imported = lazy(
         "context_probe": "backsight.diagnosis",
         "diagnose": "backsight.diagnosis",
         "probe": "backsight.probes",
+        "register_layer": "backsight.layers",
         "resume": "backsight.lab",
         "train": "backsight.lab",
         "watch": "backsight.monitor",

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, get_args
+from typing import Optional
 
 from backsight.cli._options import parse
 from backsight.cli._study_options import conduct, show, split_words
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
-from backsight.nn import Cell
+from backsight.nn import CELLS
 from backsight.studies import LengthPlan, check_alone, read_lengths, read_vary
 
 __all__ = ["main", "split"]
@@ -133,9 +133,9 @@ def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
     from backsight.studies import check_text
 
     cells = tuple(dict.fromkeys(cell for cell in re.split(r"[\s,]+", options.cell) if cell))
-    if not cells or set(cells) - set(get_args(Cell)):
+    if not cells or set(cells) - set(CELLS):
         raise SettingError(
-            f"--cell expects some of {', '.join(get_args(Cell))} with commas between them, not "
+            f"--cell expects some of {', '.join(CELLS)} with commas between them, not "
             f"{options.cell!r}"
         )
     for cell in cells:

@@ -4,15 +4,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import tyro
+from typing_extensions import Doc
 
 from backsight.cli._options import parse
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS, Memory
-from backsight.nn import Cell, Init
+from backsight.nn import CELL_HELP, Cell, Init
 
 if TYPE_CHECKING:
     from backsight.studies import Engine, MapPlan, StabilityMap
@@ -26,8 +27,9 @@ class Map:
     """Train a network at every setting of a map, and say what becomes of it.
 
     Each ends as learned, stuck, vanished, exploded or not finite. Settings with the same shapes
-    train together, as one batch, where --cell is rnn or rnn-relu without dropout and guard; all
-    others one by one. What is done stays on disk: after a Ctrl-C the same command goes on.
+    train together, as one batch, where --cell is a plain RNN (rnn, rnn-relu) without dropout and
+    guard; all others one by one. What is done stays on disk: after a Ctrl-C the same command goes
+    on.
     """
 
     task: tyro.conf.Positional[str]
@@ -55,8 +57,7 @@ class Map:
     it busy."""
     json: bool = False
     """Print everything as JSON; a NaN is the string "NaN"."""
-    cell: Cell = "rnn"
-    """Recurrent cell; rnn is tanh, rnn-norm the same with layer normalisation."""
+    cell: Annotated[Cell, Doc(CELL_HELP)] = "rnn"
     hidden: int = 16
     """Hidden units a layer."""
     layers: int = 1

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from backsight.errors import SettingError
+from backsight.layers import adapter_of
 
 __all__ = ["Block", "recurrent_blocks", "refuse_closures"]
 
@@ -41,21 +42,18 @@ def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Bl
     """Those of every layer, direction and cell whose ``W_hh`` is trained.
 
     Args:
-        model: with PyTorch's own recurrent modules in it.
+        model: with recurrent layers in it.
         moved: what the optimizers move.
     """
     trained = {id(parameter) for parameter in moved}
     blocks = []
     for path, module in model.named_modules():
-        if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
-            continue
-        for name, parameter in module.named_parameters(recurse=False):
-            if name.startswith("weight_hh") and id(parameter) in trained:
-                size = module.hidden_size
-                gates = len(parameter) // size
-                rows = slice(2 * size, 3 * size) if gates > 1 else slice(None)
-                suffix = name.removeprefix("weight_hh").lstrip("_")
-                blocks.append(Block(".".join(filter(None, (path, suffix))), parameter, rows))
+        adapter = adapter_of(module)
+        for matrix in () if adapter is None else adapter.recurrent_matrices(module):
+            parameter = matrix.parameter
+            if isinstance(parameter, nn.Parameter) and id(parameter) in trained:
+                name = ".".join(filter(None, (path, matrix.suffix)))
+                blocks.append(Block(name, parameter, matrix.rows))
     return blocks
 
 

@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Optional
+from typing import Annotated, ClassVar, Literal, Optional
+
+from typing_extensions import Doc
 
 from backsight.errors import SettingError
-from backsight.nn import Cell, Init
+from backsight.nn import CELL_HELP, CELLS, INIT_NEEDS, Cell, Init
 
 __all__ = ["Chars", "Curriculum", "Optimizer", "Precision", "Training"]
 
@@ -29,8 +31,7 @@ class Training:
     about: ClassVar[str]
     """What the task is, in a line."""
 
-    cell: Cell = "rnn"
-    """Recurrent cell; rnn is tanh, rnn-norm the same with layer normalisation."""
+    cell: Annotated[Cell, Doc(CELL_HELP)] = "rnn"
     layers: int = 1
     """Recurrent layers."""
     hidden: int = 128
@@ -38,8 +39,8 @@ class Training:
     dropout: float = 0.0
     """Dropout between recurrent layers."""
     init: Init = "default"
-    """Initialisation of the recurrent layers; chrono lets the gates of a gru or lstm remember up to
-    the sequence's length."""
+    """Initialisation of the recurrent layers; chrono lets gates remember up to the sequence's
+    length."""
     gain: float = 1.0
     """Factor on the initial recurrent matrices."""
     batch: int = 32
@@ -115,20 +116,37 @@ class Training:
         if self.checkpoint_every is not None:
             self._whole("checkpoint_every", least=0)
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
-        if self.init == "chrono" and self.cell not in ("gru", "lstm"):
-            raise SettingError(
-                f"--init chrono sets the biases of gates, and {self.cell} has none: choose --cell "
-                "gru or lstm"
-            )
-        if self.cell == "rnn-norm" and self.hidden < 2:
-            raise SettingError(
-                "--cell rnn-norm normalises over the units: it needs --hidden 2 or more"
-            )
+        self._check_cell()
         if self.dropout and self.layers == 1:
             raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
         if self.momentum and self.optimizer == "sgd":
             raise SettingError(
                 "--momentum does nothing with --optimizer sgd: choose --optimizer momentum"
+            )
+
+    def _check_cell(self) -> None:
+        """Some settings hold only for some cells."""
+        if self.cell not in CELLS:
+            raise SettingError(f"--cell must be one of {', '.join(CELLS)}, not {self.cell}")
+        cell, needs = CELLS[self.cell], INIT_NEEDS[self.init]
+        if needs == "gates" and not cell.has_gates:
+            gated = " or ".join(name for name, other in CELLS.items() if other.has_gates)
+            raise SettingError(
+                f"--init {self.init} sets the biases of gates, and {self.cell} has none: choose "
+                f"--cell {gated}"
+            )
+        if needs == "matrix" and not cell.has_matrix:
+            raise SettingError(
+                f"--init {self.init} draws the recurrent matrix, and {self.cell} has none: leave "
+                "it out"
+            )
+        if self.gain != 1 and not cell.has_matrix:
+            raise SettingError(
+                f"--gain scales the recurrent matrix, and {self.cell} has none: leave it out"
+            )
+        if self.hidden < cell.least_hidden:
+            raise SettingError(
+                f"--cell {self.cell} needs --hidden {cell.least_hidden} or more, not {self.hidden}"
             )
 
     @property

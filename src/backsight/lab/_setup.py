@@ -15,6 +15,7 @@ from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
+from backsight.nn import CELLS, build_cell
 from backsight.state import Checkpoint
 
 __all__ = [
@@ -85,15 +86,16 @@ def make_fabric(config: Training) -> Fabric:
 
 def _check_arithmetic(config: Training, fabric: Fabric) -> None:
     """oneDNN has an LSTM in mixed precision only for some processors, and says so obscurely."""
-    if config.cell != "lstm" or config.precision != "bf16-mixed":
+    if config.precision != "bf16-mixed":
         return
     try:
         with fabric.autocast():
-            nn.LSTM(1, 1).to(fabric.device)(torch.zeros(1, 1, 1, device=fabric.device))
+            layer = build_cell(config.cell, 1, CELLS[config.cell].least_hidden)
+            layer.to(fabric.device)(torch.zeros(1, 1, 1, device=fabric.device))
     except RuntimeError:
         raise SettingError(
-            "this processor cannot run an LSTM in --precision bf16-mixed: choose bf16-true or "
-            "32-true, or --cell gru"
+            f"this processor cannot run --cell {config.cell} in --precision bf16-mixed: choose "
+            "bf16-true or 32-true, or --cell gru"
         ) from None
 
 

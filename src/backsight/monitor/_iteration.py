@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from backsight.layers import LayerAdapter
 from backsight.probes import GradientProfile, Readers
 from backsight.signals import family
 
@@ -16,7 +17,7 @@ __all__ = ["BackwardPass", "Gradients", "Iteration", "LayerCall", "OptimizerStep
 
 Gradients = tuple[Tensor | None, ...]
 
-Role = Literal["layer", "cell", "module", "input", "model"]
+Role = Literal["layer", "module", "input", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,10 @@ class LayerCall:
     result: Any = None
     """What it returned; None before it has run."""
     role: Role = "layer"
-    """``layer``: recurrent, and runs whole sequences; ``cell``: recurrent, and runs one step;
-    ``module``: the user's own, which may be called once a step; ``input``: gives the embedded
-    input; ``model``: the whole."""
+    """``layer``: recurrent, of a registered kind; ``module``: the user's own, which may be called
+    once a step; ``input``: gives the embedded input; ``model``: the whole."""
+    adapter: LayerAdapter | None = None
+    """Of a layer, its kind."""
 
 
 @dataclass(frozen=True, slots=True)

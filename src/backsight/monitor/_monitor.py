@@ -41,7 +41,7 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import JudgingSink, Outbox, Sink, Tell, announce
-from backsight.probes import Readers, what_was_found
+from backsight.probes import Readers, ReaderSettings, what_was_found
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -111,9 +111,8 @@ class Monitor:
             measured,
             self._outbox,
             Sampler(every, budget),
-            Readers(sequences=sequences, batch_first=batch_first),
+            Readers(ReaderSettings(sequences=sequences or 0, batch_first=batch_first)),
             self._faults,
-            batch_first=batch_first,
             iteration=iteration,
             automatic=automatic,
             clock=self._clock,

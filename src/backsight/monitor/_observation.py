@@ -28,7 +28,6 @@ class Observation:
         sampler: which iterations are sampled.
         readers: how layers are read.
         faults: what has failed.
-        batch_first: the layout of a named input.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
         clock: seconds.
@@ -45,7 +44,6 @@ class Observation:
         readers: Readers,
         faults: Faults,
         *,
-        batch_first: bool,
         iteration: int,
         automatic: bool,
         clock: Callable[[], float],
@@ -69,7 +67,6 @@ class Observation:
             self._forward_ended,
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
-            batch_first=batch_first,
         )
         self._began = clock()
         self._begin()
@@ -99,8 +96,7 @@ class Observation:
         """Take every hook off; an iteration that is complete, or nearly, is ended first."""
         self.detector.close()
         self.forwards.close()
-        self.readers.armed = False
-        self.readers.forget()
+        self.readers.begin(armed=False)
 
     # -- events ----------------------------------------------------------------------------
 
@@ -118,8 +114,7 @@ class Observation:
         self.now.loss = self.now.scale = None
         self.now.profiles.clear()
         self.detector.begin()
-        self.readers.armed = self.now.sampled
-        self.readers.forget()
+        self.readers.begin(self.now.sampled)
         self.measurements.feed("on_gradients_discarded", self.now)
 
     def step_begins(self, step: OptimizerStep) -> None:
@@ -181,8 +176,7 @@ class Observation:
         )
         self.detector.begin()
         self.forwards.begin()
-        self.readers.armed = sampled
-        self.readers.forget()
+        self.readers.begin(sampled)
         self.measurements.begin(self.now)
 
     def _forward_begins(self, call: LayerCall) -> None:

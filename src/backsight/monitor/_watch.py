@@ -13,6 +13,7 @@ from backsight.diagnosis import facts_from
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard
+from backsight.layers import adapter_of
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every
@@ -198,7 +199,7 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
             "recurrent": {
                 path or type(module).__name__: repr(module)
                 for path, module in model.named_modules()
-                if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+                if adapter_of(module) is not None
             },
         }
         for name, model in models.items()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from backsight._lazy import lazy
-from backsight.nn._choices import Cell, Init
+from backsight.nn._choices import CELL_HELP, CELLS, INIT_NEEDS, Cell, CellChoice, Init
 
 if TYPE_CHECKING:
     from backsight.nn._each import ManyAdam, ManySGD, clip_each
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
         detach,
         generate,
     )
-    from backsight.nn._norm import NormCell, NormRNN
     from backsight.nn._scan import Through, Workspace, scan
+    from backsight.nn.cells import build_cell
+    from backsight.nn.cells._rnn_norm import NormCell, NormRNN
 
 __all__ = [
+    "CELLS",
+    "CELL_HELP",
+    "INIT_NEEDS",
     "Cell",
+    "CellChoice",
     "CharModel",
     "Init",
     "ManyAdam",
@@ -33,6 +38,7 @@ __all__ = [
     "State",
     "Through",
     "Workspace",
+    "build_cell",
     "clip_each",
     "count_parameters",
     "detach",
@@ -49,12 +55,13 @@ __getattr__ = lazy(
         "ManyAdam": "backsight.nn._each",
         "ManyModels": "backsight.nn._many",
         "ManySGD": "backsight.nn._each",
-        "NormCell": "backsight.nn._norm",
-        "NormRNN": "backsight.nn._norm",
+        "NormCell": "backsight.nn.cells._rnn_norm",
+        "NormRNN": "backsight.nn.cells._rnn_norm",
         "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
         "Through": "backsight.nn._scan",
         "Workspace": "backsight.nn._scan",
+        "build_cell": "backsight.nn.cells",
         "clip_each": "backsight.nn._each",
         "count_parameters": "backsight.nn._models",
         "detach": "backsight.nn._models",

@@ -1,8 +1,70 @@
 """What can be chosen, by name; apart from the code so that ``--help`` needs no torch."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["Cell", "Init"]
+__all__ = ["CELLS", "CELL_HELP", "INIT_NEEDS", "Cell", "CellChoice", "Init"]
 
-Cell = Literal["rnn", "rnn-relu", "gru", "lstm", "rnn-norm"]
+
+@dataclass(frozen=True, slots=True)
+class CellChoice:
+    """A recurrent cell of the lab: where it is built, and which settings hold for it.
+
+    ``tests/test_layer_conformance.py`` builds each and sees that this is true.
+    """
+
+    title: str
+    """As a page calls it."""
+    about: str
+    """What it is, in a few words for ``--help``."""
+    builder: str
+    """Module of ``nn/cells/`` and function: given inputs, hidden units, layers and dropout it
+    makes a module that is called as ``rnn(x, state) -> (states, state)``, batch first."""
+    plain: Literal["tanh", "relu"] | None = None
+    """The nonlinearity of a plain RNN, ``h' = f(W x + U h + b)``; None for every other recurrence.
+    Many plain ones run as one batch (``ManyModels``), and the guard's omega has a form for them."""
+    has_matrix: bool = True
+    """Whether there is a recurrent matrix, which ``init`` draws and ``gain`` scales."""
+    has_gates: bool = False
+    """Whether there are gates whose biases ``chrono`` sets."""
+    normalised: bool = False
+    """Whether a norm takes off what the recurrent matrix's scale would do."""
+    least_hidden: int = 1
+    """Units that it needs at least."""
+
+
+CELLS = {
+    "rnn": CellChoice("Vanilla RNN (tanh)", "tanh", "_rnn:build_tanh", plain="tanh"),
+    "rnn-relu": CellChoice("Vanilla RNN (ReLU)", "ReLU", "_rnn:build_relu", plain="relu"),
+    "gru": CellChoice("GRU", "gated recurrent unit", "_gru:build", has_gates=True),
+    "lstm": CellChoice("LSTM", "long short-term memory", "_lstm:build", has_gates=True),
+    "rnn-norm": CellChoice(
+        "Layer-normalised RNN", "tanh with layer normalisation", "_rnn_norm:build",
+        normalised=True, least_hidden=2,
+    ),
+    "mingru": CellChoice(
+        "minGRU", "a GRU whose gate sees the input alone", "_mingru:build",
+        has_gates=True, has_matrix=False,
+    ),
+}  # fmt: skip
+"""By name, in the order in which they are offered."""
+
+if TYPE_CHECKING:  # who checks types cannot look into the table
+    Cell = str
+else:
+    Cell = Literal[tuple(CELLS)]
+
+CELL_HELP = f"Recurrent cell: {', '.join(f'{n} ({c.about})' for n, c in CELLS.items())}."
+"""Of an option that takes one."""
+
 Init = Literal["default", "orthogonal", "identity", "gaussian", "smart-tanh", "chrono"]
+
+INIT_NEEDS: dict[Init, Literal["", "matrix", "gates"]] = {
+    "default": "",
+    "orthogonal": "matrix",
+    "identity": "matrix",
+    "gaussian": "matrix",
+    "smart-tanh": "matrix",
+    "chrono": "gates",
+}
+"""What of a cell each initialisation draws."""

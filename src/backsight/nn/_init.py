@@ -5,13 +5,14 @@ applied to each gate's square block by itself.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from backsight.errors import SettingError
-from backsight.nn._choices import Init
+from backsight.layers import LayerAdapter, LayerWeights, adapter_of
+from backsight.nn._choices import INIT_NEEDS, Init
 
 __all__ = ["initialise"]
 
@@ -24,13 +25,15 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
     """Initialise every layer of ``rnn`` in place, from torch's global generator.
 
     Args:
-        rnn: an ``nn.RNN``, ``nn.GRU``, ``nn.LSTM`` or :class:`NormRNN`.
+        rnn: recurrent layers of a kind that :mod:`backsight.layers` knows, or a stack of cells.
         name: see below.
         gain: scales the recurrent matrices.
         t_max: ``chrono`` alone needs it: the longest dependency there may be, in steps.
 
     Raises:
-        SettingError: ``chrono`` of a layer without gates or biases, or with a ``t_max`` below 2.
+        SettingError: the layer has no recurrent matrix to draw or scale, or for ``smart-tanh`` one
+            that is not square; ``chrono`` of one without gates or biases, or with a ``t_max`` below
+            2. Nothing is changed then.
 
     =============  ==========================================================  ================
     name           recurrent matrix, H×H                                       input, biases
@@ -48,34 +51,66 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
 
     ``chrono`` draws for each unit how long it is to remember: with u ~ U(1, ``t_max`` - 1), an
     LSTM's b_f = log u and b_i = -log u. A GRU's z weighs the old state in PyTorch, where the paper
-    has the new one: b_z = log u. At rest a unit then forgets in 1 + u steps. Of PyTorch's two
-    biases, which are added up, the second one is 0 for these gates.
+    has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u. At rest a unit then
+    forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
+    these gates.
     """
-    recurrent: Callable[[Tensor], None]
-    match name:
-        case "default":
-            recurrent, spread = _keep, None
-        case "orthogonal":
-            recurrent, spread = _orthogonal, None
-        case "identity":
-            recurrent, spread = _identity, 0.001
-        case "gaussian":
-            recurrent, spread = _gaussian, None
-        case "smart-tanh":
-            recurrent, spread = _smart_tanh, 0.01
-        case "chrono":
-            recurrent, spread = _keep, None
-            _chrono(rnn, t_max)
-    for path, parameter in rnn.named_parameters():
-        parameter_name = path.rpartition(".")[2]  # a cell's, in a stack of them
-        if parameter_name.startswith("weight_hh"):
-            for block in torch.split(parameter, parameter.shape[1]):
+    layers = [
+        (adapter, layer)
+        for module in rnn.modules()
+        if (adapter := adapter_of(module)) is not None
+        for layer in adapter.layers(module)
+    ]
+    kind = type(rnn).__name__
+    _check_matrices(kind, layers, name, gain)
+    if name == "chrono":
+        _chrono(kind, layers, t_max)
+    recurrent, spread = _draws(name)
+    for adapter, layer in layers:
+        if layer.input is not None and spread is not None:
+            nn.init.normal_(layer.input, std=spread)
+        if layer.recurrent is not None:
+            for block in layer.recurrent.chunk(max(1, len(adapter.gates))):
                 recurrent(block)
                 block.mul_(gain)
-        elif parameter_name.startswith("weight_ih") and spread is not None:
-            nn.init.normal_(parameter, std=spread)
-        elif parameter_name.startswith("bias") and name not in ("default", "chrono"):
-            nn.init.zeros_(parameter)
+        if name not in ("default", "chrono"):
+            for bias in layer.biases:
+                nn.init.zeros_(bias)
+
+
+def _draws(name: Init) -> tuple[Callable[[Tensor], None], float | None]:
+    """What is done to each gate's recurrent block, and how far input weights spread."""
+    match name:
+        case "default" | "chrono":
+            return _keep, None
+        case "orthogonal":
+            return _orthogonal, None
+        case "identity":
+            return _identity, 0.001
+        case "gaussian":
+            return _gaussian, None
+        case "smart-tanh":
+            return _smart_tanh, 0.01
+
+
+def _check_matrices(
+    kind: str, layers: Sequence[tuple[LayerAdapter, LayerWeights]], name: Init, gain: float
+) -> None:
+    blocks = [
+        (len(layer.recurrent) // max(1, len(adapter.gates)), layer.recurrent.shape[1])
+        for adapter, layer in layers
+        if layer.recurrent is not None
+    ]
+    if not blocks and INIT_NEEDS[name] == "matrix":
+        raise SettingError(f"{name} draws the recurrent matrix, and {kind} has none")
+    if not blocks and gain != 1:
+        raise SettingError(f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none")
+    for rows, columns in blocks if name == "smart-tanh" else ():
+        if rows != columns:
+            raise SettingError(
+                f"smart-tanh scales a spectral radius, and the recurrent matrix of {kind}, {rows}×"
+                f"{columns}, is not square"
+            )
 
 
 def _keep(block: Tensor) -> None:
@@ -105,10 +140,12 @@ def _smart_tanh(block: Tensor) -> None:
         block.mul_((SMART_TANH_RADIUS / radius).to(block.dtype))
 
 
-def _chrono(rnn: nn.Module, t_max: int | None) -> None:
-    if not isinstance(rnn, (nn.GRU, nn.LSTM)) or not rnn.bias:
-        kind = type(rnn).__name__
-        what = f"an {kind} without biases" if isinstance(rnn, (nn.GRU, nn.LSTM)) else kind
+def _chrono(
+    kind: str, layers: Sequence[tuple[LayerAdapter, LayerWeights]], t_max: int | None
+) -> None:
+    gated = bool(layers) and all(adapter.memory_gates for adapter, _ in layers)
+    if not gated or not all(layer.biases for _, layer in layers):
+        what = f"an {kind} without biases" if gated else kind
         raise SettingError(
             f"chrono sets the biases of gates, and {what} has none: it is for a GRU or an LSTM"
         )
@@ -117,12 +154,11 @@ def _chrono(rnn: nn.Module, t_max: int | None) -> None:
             "chrono needs t_max, the longest dependency there may be: a whole number of steps from "
             f"2, not {t_max}"
         )
-    # By gate, in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a GRU.
-    signs = {0: -1, 1: 1} if isinstance(rnn, nn.LSTM) else {1: 1}
-    for name, bias in rnn.named_parameters():
-        if name.startswith("bias_ih"):
-            drawn = bias.new_empty(rnn.hidden_size).uniform_(1, t_max - 1).log_()
-            other = getattr(rnn, name.replace("ih", "hh", 1))
-            for gate, sign in signs.items():
-                bias.view(-1, rnn.hidden_size)[gate] = sign * drawn
-                other.view(-1, rnn.hidden_size)[gate] = 0
+    for adapter, layer in layers:
+        first, *others = (bias.view(len(adapter.gates), -1) for bias in layer.biases)
+        drawn = first.new_empty(first.shape[1]).uniform_(1, t_max - 1).log_()
+        for gate, sign in adapter.memory_gates.items():
+            row = adapter.gates.index(gate)
+            first[row] = sign * drawn
+            for other in others:
+                other[row] = 0

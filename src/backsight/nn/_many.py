@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight.errors import SettingError
+from backsight.nn._choices import CELLS
 from backsight.nn._models import SequenceModel
 from backsight.nn._scan import Nonlinearity, Through, Workspace, scan
 
@@ -47,10 +48,10 @@ class ManyModels:
     def __init__(self, models: Sequence[SequenceModel]) -> None:
         _check(models)
         first = models[0]
-        rnn = first.rnn
-        assert isinstance(rnn, nn.RNN)
-        self.layers: int = rnn.num_layers
-        self.nonlinearity: Nonlinearity = "tanh" if rnn.nonlinearity == "tanh" else "relu"
+        self.layers = first.layers
+        plain = CELLS[first.cell].plain
+        assert plain is not None
+        self.nonlinearity: Nonlinearity = plain
         self.every_step = first.every_step
         self.shapes = {name: p.shape for name, p in first.named_parameters()}
         """Of one network's parameters, by name, in the order of the columns below."""
@@ -213,12 +214,10 @@ def _check(models: Sequence[SequenceModel]) -> None:
         raise SettingError("ManyModels needs at least one model")
     first = models[0]
     for number, model in enumerate(models):
-        rnn = model.rnn
-        if not isinstance(rnn, nn.RNN):
-            raise SettingError(
-                f"ManyModels has a scan for the cells rnn and rnn-relu, not for {model.cell}"
-            )
-        if rnn.dropout:
+        if CELLS[model.cell].plain is None:
+            plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
+            raise SettingError(f"ManyModels has a scan for the cells {plain}, not for {model.cell}")
+        if model.dropout:
             raise SettingError("ManyModels has no dropout: networks would share their masks")
         if type(model) is not SequenceModel or _form(model) != _form(first):
             raise SettingError(

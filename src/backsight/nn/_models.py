@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from backsight.nn._choices import Cell, Init
 from backsight.nn._init import initialise
-from backsight.nn._norm import NormRNN
+from backsight.nn.cells import build_cell
 
 __all__ = ["CharModel", "SequenceModel", "State", "count_parameters", "detach", "generate"]
 
@@ -15,13 +15,12 @@ State = Tensor | tuple[Tensor, Tensor]
 
 
 class SequenceModel(nn.Module):
-    """Features → ``nn.RNN``/``GRU``/``LSTM`` or :class:`NormRNN` → linear.
+    """Features → recurrent layers → linear.
 
     Args:
         inputs: features ``I`` of a step.
         outputs: output units ``O``.
-        cell: ``rnn`` (tanh), ``rnn-relu``, ``gru``, ``lstm``, or ``rnn-norm``: tanh of the normed
-            sum (layer normalisation).
+        cell: one of ``CELLS``.
         hidden: hidden units ``H``.
         layers: stacked recurrent layers.
         dropout: between recurrent layers.
@@ -48,23 +47,9 @@ class SequenceModel(nn.Module):
         super().__init__()
         self.cell = cell
         self.every_step = every_step
-        self.rnn: nn.RNNBase | NormRNN
-        match cell:
-            case "lstm":
-                self.rnn = nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=dropout)
-            case "gru":
-                self.rnn = nn.GRU(inputs, hidden, layers, batch_first=True, dropout=dropout)
-            case "rnn" | "rnn-relu":
-                self.rnn = nn.RNN(
-                    inputs,
-                    hidden,
-                    layers,
-                    nonlinearity="tanh" if cell == "rnn" else "relu",
-                    batch_first=True,
-                    dropout=dropout,
-                )
-            case "rnn-norm":
-                self.rnn = NormRNN(inputs, hidden, layers, dropout=dropout)
+        self.layers = layers
+        self.dropout = dropout
+        self.rnn = build_cell(cell, inputs, hidden, layers, dropout)
         self.head = nn.Linear(hidden, outputs)
         initialise(self.rnn, init, gain, t_max=t_max)
         if init == "smart-tanh":  # Pascanu et al. draw the output weights alike

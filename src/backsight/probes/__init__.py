@@ -1,44 +1,61 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
-from backsight.probes._calls import Catcher
-from backsight.probes._graph import GraphProbe, may_be_stepped
-from backsight.probes._hidden import HiddenNorms, hidden_norms, recurrent_layers
 from backsight.probes._hooks import EagerHook, Hook
-from backsight.probes._inputs import InputSpread
-from backsight.probes._layer_tally import Layered
+from backsight.probes._input_spread import InputSpread
 from backsight.probes._parameters import (
     WIDEST,
     Updates,
     gradient_norm,
-    recurrent_matrix,
     spectrum,
     tensor_norms,
     total_norm,
 )
 from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
-from backsight.probes._probe_input import by_probe_input
 from backsight.probes._profile import GradientProfile
-from backsight.probes._readers import Readers, Readings
-from backsight.probes._replay import Reading, by_recurrence_seeds, replay, walk, with_reaches
+from backsight.probes._reader import (
+    HiddenNorms,
+    LayerReader,
+    ReaderSettings,
+    Readings,
+    register_reader,
+)
+from backsight.probes._readers import Readers, reading_of
 from backsight.probes._tensors import tensors_in
+from backsight.probes.fused import (
+    Arithmetic,
+    Catcher,
+    FusedReader,
+    Layered,
+    by_probe_input,
+    by_recurrence_seeds,
+    hidden_norms,
+    replay,
+    walk,
+)
+from backsight.probes.inputs import InputReader
+from backsight.probes.stepped import SteppedReader, may_be_stepped
 from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
+    "Arithmetic",
     "Catcher",
     "EagerHook",
+    "FusedReader",
     "GradientProfile",
-    "GraphProbe",
     "HiddenNorms",
     "Hook",
+    "InputReader",
     "InputSpread",
     "Lag",
+    "LayerReader",
     "Layered",
+    "ReaderSettings",
     "Readers",
-    "Reading",
     "Readings",
+    "SteppedReader",
     "Updates",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -48,8 +65,8 @@ __all__ = [
     "may_be_stepped",
     "on_host",
     "probe",
-    "recurrent_layers",
-    "recurrent_matrix",
+    "reading_of",
+    "register_reader",
     "replay",
     "retained",
     "spectrum",
@@ -58,5 +75,4 @@ __all__ = [
     "total_norm",
     "walk",
     "what_was_found",
-    "with_reaches",
 ]

@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-__all__ = ["each_gradient", "gradients_of", "retained"]
+__all__ = ["Gradient", "each_gradient", "gradients_of", "retained"]
+
+Gradient = Callable[
+    [Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]], list[Tensor | None]
+]
+"""``autograd.grad`` that keeps the graph; None where there is no path."""
 
 retained: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 """By identity, tensors whose gradient their owner asked to be retained: a pass adds to it, and

@@ -1,4 +1,4 @@
-"""Norms of parameters, of their gradients and of their updates; one matrix of every layer."""
+"""Norms of parameters, of their gradients and of their updates; the spectrum of a matrix."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,6 @@ __all__ = [
     "WIDEST",
     "Updates",
     "gradient_norm",
-    "recurrent_matrix",
     "spectrum",
     "tensor_norms",
     "total_norm",
@@ -90,37 +89,6 @@ def _some(parameter: nn.Parameter) -> Tensor:
     while math.gcd(stride, parameter.shape[-1]) > 1:
         stride += 1
     return flat[::stride]
-
-
-def recurrent_matrix(module: nn.RNNBase | nn.RNNCellBase) -> dict[str, Tensor]:
-    """The part of each layer's ``W_hh`` through which the state makes the next one.
-
-    By the layer's suffix (``.l0``; empty for a cell): the whole of an RNN's, the rows of a GRU's
-    new state, those of an LSTM's candidate.
-    """
-    if isinstance(module, nn.RNNBase):
-        pairs = zip(module._flat_weights_names, module._flat_weights, strict=True)
-        found = {
-            name.removeprefix("weight_hh_"): w.detach()
-            for name, w in pairs
-            if w is not None and name.startswith("weight_hh_")
-        }
-        found = {f".{suffix}": w for suffix, w in found.items()}
-    else:
-        found = {"": module.weight_hh.detach()}
-    blocks = {}
-    for suffix, w in found.items():
-        gates = {"GRU": 3, "LSTM": 4}.get(_kind(module), 1)
-        blocks[suffix] = w.chunk(gates, dim=0)[2 if gates > 1 else 0]
-    return blocks
-
-
-def _kind(module: nn.Module) -> str:
-    if isinstance(module, nn.RNNBase):
-        return module.mode
-    if isinstance(module, nn.GRUCell):
-        return "GRU"
-    return "LSTM" if isinstance(module, nn.LSTMCell) else "RNN"
 
 
 @torch.no_grad()

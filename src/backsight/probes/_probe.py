@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
-from backsight.probes._calls import Catcher
-from backsight.probes._graph import GraphProbe, may_be_stepped
-from backsight.probes._hidden import recurrent_layers
+from backsight.layers import adapter_of
 from backsight.probes._profile import GradientProfile
-from backsight.probes._replay import replay, with_reaches
+from backsight.probes._reader import LayerReader, ReaderSettings, Readings
+from backsight.probes._readers import Readers, reading_of
 
 __all__ = ["check_input", "probe", "what_was_found"]
 
@@ -46,37 +45,36 @@ def probe(
         SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
     """
     check_input(model, inputs)
-    if inputs is None and not any(map(_has_time, model.modules())):
+    if inputs is None and not any(map(reading_of, model.modules())):
         raise SettingError(what_was_found(model))
-    catcher, graph = Catcher(force=True), GraphProbe(force=True, batch_first=batch_first)
-    ran: dict[str, nn.RNNBase] = {}
+    readers = Readers(ReaderSettings(force=True, batch_first=batch_first))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
-    handles = _hooks(model, inputs, catcher, graph, ran)
+    found = Readings()
+    handles = _hooks(model, inputs, readers)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
         with torch.random.fork_rng(), torch.enable_grad():
-            catcher.armed = False  # a penalty on gradients has passes of its own
             loss = _scalar(compute_loss())
-            silent = dict.fromkeys(graph.names, nothing)
-            found = graph.measure([loss], [None]) if loss.requires_grad else {}
-            reaches = graph.reaches([loss], [None]) if loss.requires_grad else {}
-            catcher.armed = True
-            if loss.requires_grad and catcher.live:
-                torch.autograd.grad(loss, catcher.live, allow_unused=True)
-            found |= with_reaches(replay(catcher.take()), reaches)
+            silent = dict.fromkeys(readers.names, nothing)
+            if loss.requires_grad:
+                found.add(readers.graph_whole([loss], [None]))
+                if readers.live:
+                    torch.autograd.grad(loss, readers.live, allow_unused=True)
+                found.add(readers.backward_ended())
     finally:
         for handle in handles:
             handle.remove()
-        graph.forget()
+        readers.forget()
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 buffer.copy_(buffers[name])
-    silent |= {name: nothing for path, module in ran.items() for name in _names(path, module)}
-    if not found and not silent:
-        if recurrent_layers(model):
+    for error in found.errors.values():
+        raise error
+    if not found.profiles and not silent:
+        if any(adapter_of(module) is not None for module in model.modules()):
             raise SettingError("no recurrent layer of the model ran in compute_loss")
         raise SettingError(what_was_found(model))
-    return dict(sorted((silent | found).items()))
+    return dict(sorted((silent | found.profiles).items()))
 
 
 def check_input(model: nn.Module, inputs: str | None) -> None:
@@ -97,54 +95,28 @@ def what_was_found(model: nn.Module) -> str:
     )
 
 
-def _has_time(module: nn.Module) -> bool:
-    return isinstance(module, nn.RNNBase) or may_be_stepped(module)
-
-
-def _hooks(
-    model: nn.Module,
-    inputs: str | None,
-    catcher: Catcher,
-    graph: GraphProbe,
-    ran: dict[str, nn.RNNBase],
-) -> list[RemovableHandle]:
+def _hooks(model: nn.Module, inputs: str | None, readers: Readers) -> list[RemovableHandle]:
     handles: list[RemovableHandle] = []
 
-    def fused(path: str, module: nn.RNNBase) -> None:
-        def before(*_: Any) -> None:
-            catcher.before(path, module)
+    def watch(path: str, module: nn.Module, reader: LayerReader) -> None:
+        def before(_: Any, args: Any, kwargs: Any) -> None:
+            reader.before(path, module, args, kwargs)
 
-        def after(_: Any, args: Any, named: Any, result: Any) -> None:
-            ran[path] = module
-            catcher.after(path, module, args, named, result)
-            graph.single(path, module, args, named, result)
+        def after(_: Any, args: Any, kwargs: Any, result: Any) -> None:
+            reader.called(path, module, args, kwargs, result)
 
-        handles.append(module.register_forward_pre_hook(before))
-        handles.append(module.register_forward_hook(after, with_kwargs=True))
-
-    def stepped(path: str, module: nn.Module) -> None:
-        def after(_: Any, args: Any, named: Any, result: Any) -> None:
-            graph.stepped(path, module, args, named, result)
-
+        if reader.needs_before:
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
 
     for path, module in model.named_modules():
-        if isinstance(module, nn.RNNBase):
-            fused(path, module)
-        elif may_be_stepped(module):
-            stepped(path, module)
+        reader = readers.adopt(path, module)
+        if reader is not None:
+            watch(path, module, reader)
     if inputs is not None:
-        embedding = model.get_submodule(inputs)
-        handles.append(
-            embedding.register_forward_hook(lambda _m, _i, out: graph.embedded(inputs, out))
-        )
-        handles.append(model.register_forward_hook(lambda _m, _i, out: graph.returned(out)))
+        watch(readers.adopt_input(inputs), model.get_submodule(inputs), readers.inputs)
+        handles.append(model.register_forward_hook(lambda _m, _i, out: readers.returned(out)))
     return handles
-
-
-def _names(path: str, module: nn.RNNBase) -> list[str]:
-    ends = ("", "_reverse") if module.bidirectional else ("",)
-    return [f"{path}.l{i}{end}".lstrip(".") for i in range(module.num_layers) for end in ends]
 
 
 def _scalar(loss: Any) -> Tensor:

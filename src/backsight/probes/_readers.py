@@ -1,125 +1,187 @@
-"""TEMPORARY until the registry lands: how layers are read, in one place."""
+"""All readers of one model's layers together: which module is whose, and in which order they read.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+What an iteration's owner tells goes to the reader of the module in question. Before a backward pass
+the readers that need the caller's graph whole ask autograd for what they want, and only then are
+the gradients of the pass itself the ones to be measured.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.autograd.graph import GradientEdge
 
-from backsight.probes._calls import Catcher
-from backsight.probes._graph import GraphProbe
-from backsight.probes._hidden import HiddenNorms, hidden_norms
-from backsight.probes._profile import GradientProfile
-from backsight.probes._replay import Reading, replay, with_reaches
-from backsight.probes._tensors import tensors_in
+from backsight.errors import SettingError
+from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._reader import (
+    LayerReader,
+    ReaderSettings,
+    Readings,
+    register_reader,
+    registered_readers,
+)
+from backsight.probes.fused import FusedReader
+from backsight.probes.inputs import InputReader
+from backsight.probes.stepped import SteppedReader, may_be_stepped
 
-__all__ = ["Readers", "Readings"]
+__all__ = ["Readers", "reading_of"]
+
+register_reader("stepped", SteppedReader)
+register_reader("fused", FusedReader)
 
 
-@dataclass
-class Readings:
-    profiles: dict[str, GradientProfile] = field(default_factory=dict)
-    errors: dict[str, Exception] = field(default_factory=dict)
+def reading_of(module: nn.Module) -> str | None:
+    """Which reader reads ``module``: by its kind, or as the user's own; None for all others."""
+    adapter = adapter_of(module)
+    if adapter is not None:
+        return adapter.reading
+    return "stepped" if may_be_stepped(module) else None
 
 
 class Readers:
-    def __init__(self, *, sequences: int | None = None, batch_first: bool = True) -> None:
-        self.reading: Reading | None = None
-        self._catcher = Catcher(sequences or 0)
-        self._graph = GraphProbe(batch_first=batch_first)
-        self._batch_first = batch_first
-        self._named: set[str] = set()
-        self._fused: set[str] = set()
-        self._reaches: dict[str, NDArray[np.float64]] = {}
-        self._armed = False
-        self.forget()
+    """One reader a reading, and the one of named inputs.
+
+    Args:
+        settings: how layers are to be read.
+    """
+
+    def __init__(self, settings: ReaderSettings | None = None) -> None:
+        settings = settings or ReaderSettings()
+        self.by_reading: dict[str, LayerReader] = {
+            reading: kind(settings) for reading, kind in registered_readers().items()
+        }
+        self.inputs = InputReader(settings)
+        self._by_path: dict[str, LayerReader] = {}
+
+    # -- whom to tell of what ------------------------------------------------------------------
+
+    def adopt(self, path: str, module: nn.Module) -> LayerReader | None:
+        """The reader that is to be told of ``module``; None where none reads it.
+
+        Raises:
+            SettingError: its kind names a reading that no reader is registered for.
+        """
+        reading = reading_of(module)
+        if reading is None:
+            return None
+        adapter = adapter_of(module)
+        if reading not in self.by_reading:
+            kind = "" if adapter is None else adapter.kind
+            raise SettingError(
+                f"the layer kind {kind!r} is read as {reading!r}, and no reader is registered for "
+                f"that: there are {', '.join(self.by_reading)}"
+            )
+        reader = self.by_reading[reading]
+        self._add(path, reader, adapter)
+        return reader
+
+    def adopt_input(self, path: str) -> str:
+        """Take the reach on what the module at that path gives; its path among the readings."""
+        name = f"input:{path}"
+        self._add(name, self.inputs, None)
+        return name
+
+    def _add(self, path: str, reader: LayerReader, adapter: LayerAdapter | None) -> None:
+        self._by_path[path] = reader
+        reader.adopt(path, adapter)
+
+    def __getitem__(self, path: str) -> LayerReader:
+        """Who reads the module at that path, which was adopted."""
+        return self._by_path[path]
+
+    def __contains__(self, path: str) -> bool:
+        """Whether there is a module at that path, which was adopted."""
+        return path in self._by_path
+
+    def ignore(self, path: str) -> None:
+        """Leave the module at that path alone from now on."""
+        self._by_path[path].ignore(path)
+
+    def has_time(self, path: str) -> bool:
+        """Whether calls of the module at that path are known to be sequences, or steps of one."""
+        return self._by_path[path].has_time(path)
+
+    # -- events of a sampled iteration ---------------------------------------------------------
 
     @property
     def armed(self) -> bool:
-        return self._armed
+        """Whether calls are still kept for a measurement."""
+        return any(reader.armed for reader in self._all)
 
-    @armed.setter
-    def armed(self, yes: bool) -> None:
-        self._armed = self._graph.armed = yes
-        self._catcher.armed = False
-
-    def ignore(self, path: str) -> None: ...
+    def begin(self, armed: bool) -> None:
+        """A new iteration, of which nothing is kept unless it is a sampled one."""
+        for reader in self._all:
+            reader.begin(armed)
 
     def before(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
-        if isinstance(module, nn.RNNBase):
-            self._catcher.before(path, module)
+        """The module is about to run."""
+        self._by_path[path].before(path, module, args, kwargs)
 
     def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-        if isinstance(module, nn.RNNBase):
-            self._catcher.after(path, module, args, kwargs, result)
-            self._graph.single(path, module, args, kwargs, result)
-        else:
-            self._graph.stepped(path, module, args, kwargs, result)
-
-    def embedded(self, path: str, result: Any) -> None:
-        self._graph.embedded(path, result)
+        """The module has run."""
+        self._by_path[path].called(path, module, args, kwargs, result)
 
     def returned(self, result: Any) -> None:
-        self._graph.returned(result)
-
-    def hands_on(self, path: str) -> bool:
-        return self._graph.hands_on(path)
-
-    def states(
-        self, path: str, module: nn.Module, result: Any, *, profile: bool
-    ) -> dict[str, HiddenNorms]:
-        if not isinstance(module, nn.RNNBase):
-            return {}
-        output = result[0]
-        data = output.data if isinstance(output, PackedSequence) else output
-        return hidden_norms(path, module, output, profile=profile) if data.numel() else {}
-
-    def input_of(self, module: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> Any:
-        return args[0] if args else kwargs["input"]
-
-    def extent(self, module: nn.Module, args: Any, kwargs: Any, result: Any) -> tuple[int, int]:
-        if not isinstance(module, nn.RNNBase):
-            state = next(tensors_in(result), None)
-            if state is None:
-                return 0, 0
-            return 1, state.shape[0] if state.dim() > 1 else 1
-        output = result[0]
-        if isinstance(output, PackedSequence):
-            return len(output.batch_sizes), len(output.data)
-        if not output.numel():
-            return 0, 0
-        time = 1 if module.batch_first and output.dim() == 3 else 0
-        return output.shape[time], output.numel() // output.shape[-1]
+        """The model that has a named input has run."""
+        self.inputs.returned(result)
 
     def graph_whole(
         self,
         roots: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
-        scale: Tensor | None,
+        scale: Tensor | None = None,
     ) -> Readings:
-        found: dict[str, GradientProfile] = {}
-        if self._graph.names or self._graph.fed_back:
+        """What can only be measured while the graph is whole, in the first pass that reaches it.
+
+        Random numbers that a hook of the caller's draws on the way are put back.
+
+        Args:
+            roots: what backward is about to be called on.
+            gradients: with these gradients.
+            scale: what the loss was multiplied by (AMP): divided out.
+        """
+        found = Readings()
+        asking = [reader for reader in self._all if reader.needs_graph]
+        if asking:
             device = roots[0].device
             elsewhere = [] if device.type == "cpu" else [device]
             with torch.random.fork_rng(elsewhere, device_type=device.type if elsewhere else "cuda"):
-                found = self._graph.measure(roots, gradients, scale)
-                self._reaches = self._graph.reaches(roots, gradients)
-        if self._reaches or any(p.outcome != "not enough data" for p in found.values()):
-            self._graph.finish()
-        self._catcher.armed = self._armed
-        return Readings(found)
+                for reader in asking:
+                    found.add(reader.graph_whole(roots, gradients, scale))
+        if found.arrived:  # else it was another model's loss
+            self._finish()
+        for reader in self._all:
+            reader.backward_begins()
+        return found
 
-    def backward_ended(self, scale: Tensor | None) -> Readings:
-        self._catcher.armed = False
-        calls = self._catcher.take()
-        self._graph.finish()
-        found = replay(calls, scale=scale, reading=self.reading)
-        return Readings(with_reaches(found, self._reaches))
+    def backward_ended(self, scale: Tensor | None = None) -> Readings:
+        """The gradients of the pass are in; ``scale`` as of :meth:`graph_whole`."""
+        found = Readings()
+        for reader in self._all:
+            found.add(reader.backward_ended(scale))
+        self._finish()
+        return found
 
     def forget(self) -> None:
-        self._graph.forget()
-        self._catcher.forget()
+        """The step is over: nothing of its graph is kept."""
+        for reader in self._all:
+            reader.forget()
+
+    @property
+    def names(self) -> list[str]:
+        """Layers that have run and will be measured, if a gradient arrives."""
+        return [name for reader in self._all for name in reader.names]
+
+    @property
+    def live(self) -> list[GradientEdge]:
+        """With ``force``: what a gradient may be asked of, for all to be measured."""
+        return [edge for reader in self._all for edge in reader.live]
+
+    @property
+    def _all(self) -> list[LayerReader]:
+        return [*self.by_reading.values(), self.inputs]
+
+    def _finish(self) -> None:
+        for reader in self._all:
+            reader.finish()

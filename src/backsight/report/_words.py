@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.nn import CELLS
 from backsight.report._acts import acts_sentence
 from backsight.report._numbers import duration, median, number
 from backsight.report._task_words import (
@@ -20,14 +21,6 @@ from backsight.signals import Run, Series, member, reach_horizon, reach_words, s
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
 ]  # fmt: skip
-
-CELLS = {
-    "rnn": "Vanilla RNN (tanh)",
-    "rnn-relu": "Vanilla RNN (ReLU)",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "rnn-norm": "Layer-normalised RNN",
-}
 
 
 def setup(run: Run) -> dict[str, Any]:
@@ -85,8 +78,9 @@ def _what(run: Run) -> str:
     if run.members("tokens_per_second", profile=False):
         pace = np.median(run["tokens_per_second"])
         speed = f", {pace:,.0f} {unit} a second"
+    cell = CELLS[config["cell"]].title if config["cell"] in CELLS else config["cell"]
     return (
-        f"{CELLS.get(config['cell'], config['cell'])}, {size}, {facts['parameters']:,} parameters, "
+        f"{cell}, {size}, {facts['parameters']:,} parameters, "
         f"on {data}: {done}, {config['batch']} {each}{speed}."
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from backsight.errors import SettingError
 from backsight.lab import TASKS, Memory
+from backsight.nn import CELLS
 from backsight.signals import dumps
 from backsight.studies._axis import PARAMETERS, Axis
 
@@ -136,7 +137,7 @@ class MapPlan:
     def together(self) -> bool:
         """Whether its networks train as batches."""
         settings = self.settings
-        return settings.cell in ("rnn", "rnn-relu") and all(
+        return CELLS[settings.cell].plain is not None and all(
             getattr(settings, name) == wanted for name, wanted in ALONE_FOR.items()
         )
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 
 from backsight.errors import SettingError
 from backsight.lab import Chars, Memory, Training
-from backsight.nn import Cell, Init
+from backsight.nn import CELLS, Cell, Init
 from backsight.studies._remedy_symptoms import Symptoms
 
 __all__ = ["DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
 
-PLAIN: tuple[Cell, ...] = ("rnn", "rnn-relu")
-GATED: tuple[Cell, ...] = ("gru", "lstm")
+PLAIN: tuple[Cell, ...] = tuple(name for name, cell in CELLS.items() if cell.plain)
+SCALED: tuple[Cell, ...] = tuple(
+    name for name, cell in CELLS.items() if cell.has_matrix and not cell.normalised
+)
+"""Those whose recurrent matrix's scale decides how a gradient grows."""
 
 SHORT = {Chars: 64, Memory: 20}
 """Sequences up to here are where a curriculum begins."""
@@ -111,7 +114,7 @@ def _init(name: Init) -> Callable[[Training, Symptoms], Training | str]:
 
 
 def _chrono(settings: Training, symptoms: Symptoms) -> Training:
-    gated: Cell = settings.cell if settings.cell in GATED else "lstm"
+    gated: Cell = settings.cell if CELLS[settings.cell].has_gates else "lstm"
     return replace(settings, cell=gated, init="chrono", gain=1.0)
 
 
@@ -168,7 +171,7 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         "spectral", "a cap on the recurrent matrix's spectral radius",
-        _guarded("spectral", PLAIN + GATED), guard=lambda s: "spectral",
+        _guarded("spectral", SCALED), guard=lambda s: "spectral",
     ),
     Remedy("guard", "the guard's safe preset", _guarded("safe"), guard=lambda s: "safe"),
     Remedy("orthogonal", "an orthogonal recurrent matrix to begin with", _init("orthogonal"), True),

@@ -1,7 +1,7 @@
 """``omega``: a penalty on states whose gradient grows or fades from one step to the next."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from backsight.guard._gradients import agree
 from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._recurrent import refuse_closures
 from backsight.guard._step import Step
-from backsight.probes import Catcher, EagerHook, Layered, recurrent_layers, tensor_norms, walk
+from backsight.layers import adapter_of
+from backsight.probes import Catcher, EagerHook, Layered, tensor_norms, walk
 
 __all__ = ["Omega"]
 
@@ -63,16 +64,18 @@ class Omega(Policy):
         """Put hooks on the layers."""
         refuse_closures(guard.optimizers, self.name)
         moved = {id(parameter) for parameter in guard.parameters}
-        for path, module in recurrent_layers(guard.model).items():
-            matrices = [
-                parameter
-                for name, parameter in module.named_parameters(recurse=False)
-                if name.startswith("weight_hh") and id(parameter) in moved
-            ]
-            if not module.mode.startswith("RNN") or not matrices:
+        for path, module in guard.model.named_modules():
+            adapter = adapter_of(module)
+            if adapter is None or adapter.reading != "fused" or adapter.gates:
                 continue
-            self._trained.update((id(parameter), parameter) for parameter in matrices)
-            self._watch(path, module)
+            matrices = [
+                matrix.parameter
+                for matrix in adapter.recurrent_matrices(module)
+                if isinstance(matrix.parameter, nn.Parameter) and id(matrix.parameter) in moved
+            ]
+            if matrices:
+                self._trained.update((id(parameter), parameter) for parameter in matrices)
+                self._watch(path, cast(nn.RNNBase, module))
         if not self._trained:
             raise SettingError(
                 "the guard's omega needs an nn.RNN whose W_hh is trained: there is none in the "
@@ -152,7 +155,7 @@ class _Tally:
         unit = torch.where(arrived, total / largest, 0)
         unit = unit / torch.linalg.vector_norm(unit, dim=-1, keepdim=True).clamp(min=1)
         h = one.states.h.to(w.dtype)
-        relu = one.call.module.mode == "RNN_RELU"
+        relu = one.states.layer.mode == "RNN_RELU"
         delta = (unit * ((h > 0).to(w.dtype) if relu else 1 - h * h)).flatten(0, 1)
         back = delta @ w
         r = torch.linalg.vector_norm(back, dim=-1, keepdim=True)

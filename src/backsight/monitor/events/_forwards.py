@@ -7,8 +7,9 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import LayerCall, Role
-from backsight.probes import EagerHook, Hook, Readers, may_be_stepped, tensors_in
+from backsight.probes import Hook, Readers
 
 __all__ = ["Forwards"]
 
@@ -25,7 +26,6 @@ class Forwards:
         ended: hears of whatever has run.
         failed: hears of a layer whose steps could not be counted, once.
         readers: know which modules have a time axis.
-        batch_first: the layout of a named input.
     """
 
     def __init__(
@@ -35,8 +35,6 @@ class Forwards:
         ended: Callable[[LayerCall], None],
         failed: Callable[[str, Exception], None],
         readers: Readers,
-        *,
-        batch_first: bool,
     ) -> None:
         self.layers: weakref.WeakValueDictionary[str, nn.Module] = weakref.WeakValueDictionary()
         """Recurrent layers and cells by path; the caller's to keep alive."""
@@ -47,8 +45,6 @@ class Forwards:
         self._begins, self._ended, self._failed = begins, ended, failed
         self._uncounted: set[str] = set()
         self._readers = readers
-        self._batch_first = batch_first
-        self._named_inputs: set[str] = set()
         self._handles: list[RemovableHandle] = []
         self.begin()
 
@@ -61,33 +57,32 @@ class Forwards:
         if module in self._watched:
             return
         self._watched.add(module)
-        if isinstance(module, nn.RNNBase):
+        reader = self._readers.adopt(path, module)
+        if reader is None:
+            return
+        adapter = adapter_of(module)
+        if adapter is not None:
             self.layers[path] = module
-            begin = module.register_forward_pre_hook(
-                EagerHook(module, self._on_begin(path)), with_kwargs=True
-            )
-            self._handles.append(begin)
-            self._hook(module, self._on_end(path, "layer"), EagerHook)
-        elif isinstance(module, nn.RNNCellBase):
-            self.layers[path] = module
-            self._hook(module, self._on_end(path, "cell"))
-        elif may_be_stepped(module):
-            self._hook(module, self._on_end(path, "module"))
+        if reader.needs_before:
+            hook = reader.hook(module, self._on_begin(path, adapter))
+            self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+        role: Role = "module" if adapter is None else "layer"
+        self._hook(module, self._on_end(path, role, adapter), reader.hook)
 
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
         """Watch what ``embedding`` gives, and what ``model`` returns for it."""
-        self._named_inputs.add(f"input:{path}")
-        self._hook(embedding, self._on_input(path))
+        name = self._readers.adopt_input(path)
 
         def returned(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
-            self._ended(LayerCall(f"input:{path}", module, inputs, named, result, "model"))
+            self._ended(LayerCall(name, module, inputs, named, result, "model"))
 
+        self._hook(embedding, self._on_end(name, "input", None), self._readers[name].hook)
         self._hook(model, returned)
 
     @property
     def training(self) -> bool:
         """Whether anything with a time axis has run in training mode in this iteration."""
-        return any(map(self._has_time, self._extents[True]))
+        return any(map(self._readers.has_time, self._extents[True]))
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -97,7 +92,7 @@ class Forwards:
         eval mode count only where there is none in training mode: else they were a validation's.
         """
         ran = self._extents[self.training]
-        calls = [each for path, each in ran.items() if self._has_time(path)]
+        calls = [each for path, each in ran.items() if self._readers.has_time(path)]
         steps = (max(max(t for t, _ in each), sum(t == 1 for t, _ in each)) for each in calls)
         elements = (sum(count for _, count in each) for each in calls)
         return max(steps, default=0), max(elements, default=0)
@@ -114,33 +109,24 @@ class Forwards:
         handle = module.register_forward_hook(kind(module, action), with_kwargs=True)
         self._handles.append(handle)
 
-    def _on_begin(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
+    def _on_begin(
+        self, path: str, adapter: LayerAdapter | None
+    ) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, named: Any) -> None:
             if self._observing():
-                self._begins(LayerCall(path, module, inputs, named))
+                self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
 
         return hook
 
-    def _on_end(self, path: str, role: Role) -> Callable[[nn.Module, Any, Any, Any], None]:
+    def _on_end(
+        self, path: str, role: Role, adapter: LayerAdapter | None
+    ) -> Callable[[nn.Module, Any, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
             self._count(path, module, inputs, named, result)
-            self._ended(LayerCall(path, module, inputs, named, result, role))
-            self.seen = self.seen or self._has_time(path)
-
-        return hook
-
-    def _on_input(self, path: str) -> Callable[[nn.Module, Any, Any, Any], None]:
-        def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
-            if not self._observing():
-                return
-            self.seen = True
-            found = next(tensors_in(result), None)
-            if found is not None and found.dim() > 1:
-                steps = found.shape[1 if self._batch_first else 0]
-                self._ran(f"input:{path}", module, steps, found.shape[0] * found.shape[1])
-            self._ended(LayerCall(path, module, inputs, named, result, "input"))
+            self._ended(LayerCall(path, module, inputs, named, result, role, adapter))
+            self.seen = self.seen or self._readers.has_time(path)
 
         return hook
 
@@ -148,18 +134,10 @@ class Forwards:
         if path in self._uncounted:
             return
         try:
-            steps, elements = self._readers.extent(module, inputs, named, result)
+            extent = self._readers[path].extent(module, inputs, named, result)
         except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
             self._uncounted.add(path)
             self._failed(path, error)
         else:
-            if steps:
-                self._ran(path, module, steps, elements)
-
-    def _ran(self, path: str, module: nn.Module, steps: int, elements: int) -> None:
-        self._extents[module.training].setdefault(path, []).append((steps, elements))
-
-    def _has_time(self, path: str) -> bool:
-        """Whether its calls are steps of a sequence; of a user's own module, so far as is known."""
-        known = path in self.layers or path in self._named_inputs
-        return known or self._readers.hands_on(path)
+            if extent is not None:
+                self._extents[module.training].setdefault(path, []).append(extent)

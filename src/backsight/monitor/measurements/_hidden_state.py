@@ -32,9 +32,17 @@ class HiddenState(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Measure what the layer returned."""
-        if call.role != "layer":
+        if call.adapter is None:
             return
-        norms = now.readers.states(call.path, call.module, call.result, profile=now.sampled)
+        norms = now.readers[call.path].states(
+            call.adapter,
+            call.path,
+            call.module,
+            call.inputs,
+            call.named,
+            call.result,
+            profile=now.sampled,
+        )
         for name, one in norms.items():
             self._norms[call.module.training].setdefault(name, []).append(one)
             if on_host(one.maximum) and not math.isfinite(one.maximum.item()):

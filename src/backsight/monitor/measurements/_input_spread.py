@@ -33,9 +33,10 @@ class InputSpread(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
-        if call.role != "layer" and not (call.role == "cell" and now.sampled):
-            return
-        x = now.readers.input_of(call.module, call.inputs, call.named)
+        adapter = call.adapter
+        if adapter is None or not (now.sampled or adapter.reading == "fused"):
+            return  # a cell is called too often to be looked at in every step of every iteration
+        x = now.readers[call.path].input_of(call.inputs, call.named)
         data = (x.data if isinstance(x, PackedSequence) else x).detach()
         # One pass, and no memory: an overflow of the sum only costs the closer look.
         broken = on_host(data) and not math.isfinite(data.sum().item())

@@ -4,7 +4,7 @@ import math
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import SAMPLED, LayerFaults, Measurement
-from backsight.probes import GradientProfile, Readings
+from backsight.probes import GradientProfile, Readers, Readings
 
 __all__ = ["Reach"]
 
@@ -21,10 +21,12 @@ class Reach(Measurement):
 
     def __init__(self) -> None:
         self._replayed = False
+        self._readers: Readers | None = None
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No gradient has arrived."""
         self._replayed = False
+        self._readers = now.readers
 
     def on_forward_begin(self, call: LayerCall, now: Iteration) -> None:
         """What dropout is about to be drawn from is needed to run the layer again."""
@@ -32,9 +34,7 @@ class Reach(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the gradient is read from."""
-        if call.role == "input":
-            now.readers.embedded(call.path.removeprefix("input:"), call.result)
-        elif call.role == "model":
+        if call.role == "model":
             now.readers.returned(call.result)
         else:
             now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
@@ -74,10 +74,13 @@ class Reach(Measurement):
 
         self.each_layer(now.profiles, record)
 
+    def switched_off(self, layer: str | None) -> None:
+        """A pass no longer asks for that layer."""
+        if self._readers is not None and layer is not None and layer in self._readers:
+            self._readers.ignore(layer)
+
     @staticmethod
     def _keep(read: Readings, now: Iteration) -> None:
         now.profiles |= read.profiles
-        for path in read.errors:
-            now.readers.ignore(path)
         if read.errors:
             raise LayerFaults(read.errors)

@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
+from backsight.layers import adapter_of
 from backsight.monitor._iteration import Iteration
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import WIDEST, recurrent_matrix, spectrum
+from backsight.probes import WIDEST, spectrum
 
 __all__ = ["Spectrum"]
 
@@ -27,10 +28,12 @@ class Spectrum(Measurement):
         """After the step."""
 
         def record(path: str, module: nn.Module) -> None:
-            for suffix, matrix in recurrent_matrix(module).items():  # type: ignore[arg-type]
+            adapter = adapter_of(module)
+            for one in () if adapter is None else adapter.recurrent_matrices(module):
+                matrix = one.weights
                 if now.sample is None or now.sample % _samples_between(matrix):
                     continue
-                name = f"{path}{suffix}".lstrip(".") or "model"
+                name = ".".join(filter(None, (path, one.suffix))) or "model"
                 radius, sigma = spectrum(matrix)
                 if matrix.shape[0] == matrix.shape[1] <= WIDEST:
                     now.record(f"spectral_radius/{name}", radius)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes._handed import TRIES, Ending, Handed, origins, starts_anew
+from backsight.probes._state_handoff import TRIES, starts_anew
 from backsight.probes._tensors import tensors_in
+from backsight.probes.fused._ending import Ending, Handed, origins
 
 __all__ = ["Call", "Catcher"]
 
@@ -102,22 +103,25 @@ class Catcher:
         self._number = 0
         self._mark = object()
         self._reached: dict[int, _Watched] = {}
-        self._error: Exception | None = None
+        self._errors: dict[str, Exception] = {}
 
-    def take(self) -> list[Call]:
+    def take(self, errors: dict[str, Exception] | None = None) -> list[Call]:
         """The calls that a gradient has arrived at since the last time, in their order.
 
-        Raises:
-            Exception: what went wrong in a gradient hook, where it could not be raised.
+        Args:
+            errors: where what went wrong in a gradient hook, in which it could not be raised, is
+                put by path, without the calls there. It is raised where this is None.
         """
         taken, self._reached = self._reached, {}
-        error, self._error = self._error, None
-        if error:
-            raise error
+        failed, self._errors = self._errors, {}
+        if errors is None and failed:
+            raise next(iter(failed.values()))
+        if errors is not None:
+            errors |= failed
         calls = [taken[number].release() for number in sorted(taken)]
         for call in calls:
             call.prior = self._steps_before(call.previous) if call.previous not in taken else 0
-        return calls
+        return [call for call in calls if call.path not in failed]
 
     def forget(self) -> None:
         """What runs from now on does not go on from what ran before."""
@@ -254,7 +258,7 @@ class _Watched:
                 with torch.no_grad():
                     self._arrived(index, gradient, by_time)
             except Exception as error:  # noqa: BLE001 - must not end the caller's backward
-                self._catcher._error = error
+                self._catcher._errors.setdefault(self._path, error)
 
         return hook
 

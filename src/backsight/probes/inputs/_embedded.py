@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backsight.probes._autograd import Gradient
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._single_steps import Gradient
 
 __all__ = ["input_profile"]
 
 
 def input_profile(
-    path: str,
+    name: str,
     embedded: Tensor,
     results: list[Tensor],
     gradient_of: Gradient,
@@ -27,7 +27,6 @@ def input_profile(
     An output is one by position if it is ``(B, T, …)`` or flattened to ``(B·T, …)``. Where there
     is none (a classifier), the whole loss counts as made at the last position.
     """
-    name = f"input:{path}"
     if embedded.dim() < 3 or not embedded.numel():
         return {name: _nothing()}
     leading = embedded.shape[:2]

@@ -4,20 +4,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from backsight.probes._calls import Call
+from backsight.layers import LayerAdapter
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._recurrence import Backward, States
+from backsight.probes.fused._calls import Call
+from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["LayerTally", "Layered", "inside_of"]
 
 SATURATED = 0.99
 NEAR = 0.01
 """How near to 0 or 1 a gate counts as saturated."""
-
-GATES = {"GRU": ("reset", "update", "new"), "LSTM": ("input", "forget", "cell", "output")}
-TANH = ("new", "cell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,13 @@ class Layered:
 class LayerTally:
     """Means by step and by lag, and counts of saturated units."""
 
+    adapter: LayerAdapter
     time: Tally = field(default_factory=Tally)
     lags: Tally = field(default_factory=Tally)
     hidden: Tally = field(default_factory=Tally)
     cell: Tally = field(default_factory=Tally)
     saturated: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By gate: saturated units, and units."""
-    lstm: bool = False
     exact: bool = True
 
     def profile(self) -> GradientProfile:
@@ -64,7 +62,7 @@ class LayerTally:
             time=self.time,
             lags=self.lags,
             hidden=self.hidden,
-            cell=self.cell if self.lstm else None,
+            cell=self.cell if self.adapter.has_cell_state else None,
             saturation={gate: a / b for gate, (a, b) in self.saturated.items() if b},
             exact=self.exact,
         )
@@ -95,16 +93,16 @@ class LayerTally:
             cut = (at >= 0) & (begun == 0)
             lag = np.where(cut, at + 1 + np.arange(call.prior)[:, None], -1)
             self.lags.add(lag, np.zeros(lag.shape))
-        self.count_saturated(one.states, inside_of(lengths, steps))
+        self.count_saturated(one.states, inside_of(lengths, steps), call.module)
 
-    def count_saturated(self, s: States, inside: Tensor) -> None:
+    def count_saturated(self, s: States, inside: Tensor, module: nn.Module) -> None:
         """Count the units of ``s`` at steps that are ``inside`` ``(T, B)`` a sequence."""
-        if s.layer.mode == "RNN_RELU":
-            return
-        edges = {} if s.layer.w_hr is not None else {"": s.h.abs() > SATURATED}
-        for gate, value in zip(GATES.get(s.layer.mode, ()), s.gates, strict=False):
-            tanh = gate in TANH
+        edges = {"": s.h.abs() > SATURATED} if self.adapter.bounded(module) else {}
+        for gate, value in zip(self.adapter.gates, s.gates, strict=False):
+            tanh = gate == self.adapter.candidate
             edges[gate] = value.abs() > SATURATED if tanh else (value - 0.5).abs() > 0.5 - NEAR
+        if not edges:
+            return
         counts = [(edge & inside[..., None]).sum() for edge in edges.values()]
         *saturated, states = torch.stack([*counts, inside.sum()]).tolist()
         for (gate, edge), count in zip(edges.items(), saturated, strict=True):

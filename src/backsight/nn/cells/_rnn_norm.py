@@ -1,8 +1,7 @@
-"""A layer-normalised RNN, as a loop over a cell.
+"""``rnn-norm``: a layer-normalised RNN, as a loop over a cell.
 
-A fused kernel has no place for a norm at every step. Of what is left, a loop over an
-``nn.RNNCell`` is what the probes see through and what the guard finds the recurrent matrix of; the
-layers bear PyTorch's suffixes, so that signals have the names of a fused layer's (``rnn.l0``).
+A fused kernel has no place for a norm at every step. The cell is an ``nn.RNNCell``, so that it is
+recognised as one, its recurrent matrix with it.
 """
 
 import torch
@@ -10,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight.errors import SettingError
+from backsight.nn._cell_stack import CellStack
 
-__all__ = ["NormCell", "NormRNN"]
+__all__ = ["NormCell", "NormRNN", "build"]
 
 
 class NormCell(nn.RNNCell):
@@ -55,7 +55,7 @@ class NormCell(nn.RNNCell):
         return torch.tanh(self.norm(own + functional.linear(hx, self.weight_hh)))
 
 
-class NormRNN(nn.Module):
+class NormRNN(CellStack):
     """Stacked layers of :class:`NormCell`, called as ``nn.RNN(…, batch_first=True)`` is.
 
     Args:
@@ -66,33 +66,9 @@ class NormRNN(nn.Module):
     """
 
     def __init__(self, inputs: int, hidden: int, layers: int = 1, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.hidden_size = hidden
-        self.dropout = dropout
-        for number in range(layers):
-            self.add_module(f"l{number}", NormCell(hidden if number else inputs, hidden))
+        super().__init__(NormCell, inputs, hidden, layers, dropout)
 
-    def forward(self, features: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run all steps.
 
-        Args:
-            features: ``(B, T, I)``.
-            state: ``(L, B, H)``; zeros by default.
-
-        Returns:
-            The top layer's states ``(B, T, H)``, and every layer's last ``(L, B, H)``.
-        """
-        below = features.unbind(1)
-        last = []
-        for number, cell in enumerate(self.children()):
-            if number:
-                below = functional.dropout(torch.stack(below), self.dropout, self.training).unbind()
-            start = features.new_zeros(len(features), self.hidden_size)
-            h: Tensor = start if state is None else state[number]
-            states = []
-            for x in below:
-                h = cell(x, h)
-                states.append(h)
-            last.append(h)
-            below = tuple(states)
-        return torch.stack(below, 1), torch.stack(last)
+def build(inputs: int, hidden: int, layers: int, dropout: float) -> NormRNN:
+    """A loop over cells."""
+    return NormRNN(inputs, hidden, layers, dropout=dropout)

@@ -1,25 +1,91 @@
-"""The reach of a fused layer that is called step by step and fed its own output.
+"""A fused layer that is called step by step and fed its own output: its reach.
 
 The replay of such calls gives everything else. But the closed form knows the path through the
 state alone; here the gradient also goes back through the next call's input, so that the way from
 one position has to be asked of autograd.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn.utils.rnn import PackedSequence
 
+from backsight.probes._autograd import Gradient, gradients_of
 from backsight.probes._profile import Tally, relative
-from backsight.probes._stepped import Chain, begun_of
+from backsight.probes._state_handoff import TRIES
+from backsight.probes._steps import Chain, Step, StepLog, begun_of, chains_of, nodes_of, source_of
+from backsight.probes._tensors import SameTensor, made_of, tensors_in
 
-__all__ = ["Gradient", "single_step_reach"]
+__all__ = ["SingleSteps", "single_step_reach"]
 
-Gradient = Callable[
-    [Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]], list[Tensor | None]
-]
+FAR = 512
+"""Operations between an output and the input it is fed back into: an attention, say."""
+
+
+class SingleSteps:
+    """Catches the calls of fused layers that are single steps, while it is armed."""
+
+    def __init__(self) -> None:
+        self.armed = True
+        self.fed_back: dict[str, nn.RNNBase] = {}
+        """Layers whose input is made of an output of theirs, by path."""
+        self._log = StepLog()
+        self._made: dict[str, dict[Node, Step]] = {}
+        """By path, which step made what the caller's graph holds."""
+
+    def called(self, path: str, module: nn.RNNBase, args: Any, kwargs: Any, result: Any) -> None:
+        """A fused layer has run: in a loop, if for a single step."""
+        output, final = result
+        finals = final if isinstance(final, tuple) else (final,)
+        if not self.armed or module.bidirectional or isinstance(output, PackedSequence):
+            return
+        if self._log.piles_up(path):
+            self._made.pop(path, None)
+            if module.training:
+                self.armed = False
+                self.forget()
+            return
+        if not output.requires_grad:
+            return
+        if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
+            return
+        calls = self._log.of(path)
+        given = [*tensors_in(args), *tensors_in(kwargs)]
+        made = self._made.setdefault(path, {})
+        if given and made_of(given[0], made, FAR) is not None:
+            self.fed_back[path] = module
+        lately = reversed(calls[-TRIES:])
+        links = (call for call in lately if any(map(call.marks[0].is_in, given[1:])))
+        previous, anew = next(links, None), None
+        if previous is None:
+            batch = 1 if output.dim() == 2 else output.shape[0 if module.batch_first else 1]
+            previous, anew = source_of(calls[-TRIES:], given[1:], batch)
+        marks = [SameTensor(finals[0])]
+        calls.append(Step([output, *finals], previous, marks, module.training, anew=anew))
+        made |= nodes_of(calls[-1:])
+
+    def reach(
+        self, path: str, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    ) -> dict[str, NDArray[np.float64]]:
+        """``R(k)`` by layer of one that is :attr:`fed_back`."""
+        chains = chains_of(self._log.of(path))
+        return single_step_reach(path, self.fed_back[path], chains, gradients_of, roots, gradients)
+
+    def finish(self) -> None:
+        """A pass has been measured: the rest of the iteration is left alone."""
+        self._log.finish()
+        self.armed = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Let every graph go."""
+        self._log.forget()
+        self._made, self.fed_back = {}, {}
 
 
 def single_step_reach(

@@ -1,30 +1,20 @@
-"""A state on its way from one call to the next: the same, detached, or changed.
+"""The final states of a call, to be known again where they go into the next one.
 
-What is changed (a mask where an episode ends, dropout, a decay) is found through the caller's graph
-and its derivative asked of autograd, while the graph is whole. Nothing of it is kept alive: a call
-leaves its number on the nodes of its final states, and those live as long as their caller wants.
+A state is handed on the same, detached, or changed. Nothing of it is kept alive: a call leaves its
+number on the nodes of its final states, and those live as long as their caller wants.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 from backsight.probes._autograd import gradients_of
+from backsight.probes._state_handoff import NEAR, slope_of
 from backsight.probes._tensors import SameTensor, made_from, uneven
 
-__all__ = ["NEAR", "TRIES", "Ending", "Handed", "origins", "slope_of", "starts_anew"]
-
-NEAR = 64
-"""Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
-
-TRIES = 16
-"""Calls back that a state which was changed may come from: sequences may take turns."""
-
-ROUNDING = 1e-3
-"""Between two derivatives of one unit, relative to the largest."""
+__all__ = ["Ending", "Handed", "origins"]
 
 
 @dataclass(frozen=True)
@@ -103,30 +93,3 @@ def _notes(node: Node) -> dict[object, dict[int, tuple[int, int]]]:
     """What is kept with it for as long as it lives."""
     notes: dict[object, dict[int, tuple[int, int]]] = node.metadata  # type: ignore[assignment]
     return notes
-
-
-def slope_of(state: Tensor, made: Tensor | GradientEdge) -> Tensor | None:
-    """``∂state/∂made`` by unit, as ``state`` is shaped; None where a unit is made of others too."""
-    if not state.numel():
-        return None
-    alike, seed = torch.ones_like(state), uneven(state)
-    (slope,), (other,) = (gradients_of([state], [made], [one]) for one in (alike, seed))
-    if slope is None or other is None or slope.shape != state.shape:
-        return None
-    off = (slope * seed - other).abs() > ROUNDING * other.abs().amax()
-    return None if bool(off.any()) else slope
-
-
-def starts_anew(slopes: Sequence[Tensor | None], batch: int) -> Tensor | None:
-    """``(batch,)``: the sequences of which nothing was handed on; None where that is not asked.
-
-    Args:
-        slopes: by state, each ``(…, batch, units)``, without its second last axis where a batch
-            has none: what a gradient is multiplied by; None where a state was not changed, was
-            detached, or mixed.
-        batch: how many sequences.
-    """
-    if not slopes or any(slope is None for slope in slopes):
-        return None
-    gone = [(slope == 0).all(-1).reshape(-1, batch) for slope in slopes if slope is not None]
-    return torch.cat(gone).all(0)

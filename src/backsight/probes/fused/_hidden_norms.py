@@ -1,38 +1,23 @@
-"""The hidden states a recurrent layer shows in its output, and their norms."""
-
-from dataclasses import dataclass
+"""The hidden states a fused layer shows in its output, and their norms."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._precision import norm_dtype
+from backsight.probes._reader import HiddenNorms
 
-__all__ = ["HiddenNorms", "hidden_norms", "recurrent_layers"]
-
-
-@dataclass(frozen=True, slots=True)
-class HiddenNorms:
-    """Norms of the hidden states of one layer in one call, on the layer's device."""
-
-    profile: Tensor | None
-    """Shape ``(T,)``: mean over sequences of ``‖h_t‖``; None where it was not asked for."""
-    mean: Tensor
-    """Scalar: mean over steps and sequences."""
-    maximum: Tensor
-    """Scalar: the largest; NaN as soon as one state is NaN."""
-    states: int
-    """How many states were measured: steps times sequences, padding left out."""
-
-
-def recurrent_layers(model: nn.Module) -> dict[str, nn.RNNBase]:
-    """PyTorch's recurrent modules in ``model``, by module path."""
-    return {path: m for path, m in model.named_modules() if isinstance(m, nn.RNNBase)}
+__all__ = ["hidden_norms"]
 
 
 @torch.no_grad()
 def hidden_norms(
-    path: str, module: nn.RNNBase, output: Tensor | PackedSequence, *, profile: bool = True
+    path: str,
+    module: nn.RNNBase,
+    output: Tensor | PackedSequence,
+    *,
+    profile: bool = True,
+    bounded: bool = False,
 ) -> dict[str, HiddenNorms]:
     """Measure the top layer of ``module``: a stack shows no other one in its output.
 
@@ -42,6 +27,7 @@ def hidden_norms(
         output: its first output: ``(T, B, D·H)``, ``(B, T, D·H)``, unbatched ``(T, D·H)``, or
             packed, where step ``t`` is averaged over the sequences that reach it.
         profile: whether to give the norms by step as well.
+        bounded: whether every element is known to stay within ±1.
 
     Returns:
         Norms by layer name in PyTorch's own spelling: ``rnn.l1``, ``rnn.l1_reverse``.
@@ -49,8 +35,6 @@ def hidden_norms(
     stem = ".".join(filter(None, (path, f"l{module.num_layers - 1}")))
     lengths = output.batch_sizes if isinstance(output, PackedSequence) else None
     states = (output.data if isinstance(output, PackedSequence) else output).detach()
-    # h = o ⊙ tanh(c) and its kin stay within ±1; relu and a projection know no bound.
-    bounded = module.mode != "RNN_RELU" and not module.proj_size
     dtype = norm_dtype(states, bounded=bounded)
     directions = {"": states}
     if module.bidirectional:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from backsight.probes._recurrence import Backward, States
+from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["by_probe_input"]
 

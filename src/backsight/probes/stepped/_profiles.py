@@ -6,7 +6,6 @@ step, are asked together: what lies between a lower layer's states and the loss 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,31 +14,13 @@ from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._tensors import SameTensor, uneven
+from backsight.probes._steps import Chain, Step, begun_of, lead_of
+from backsight.probes._tensors import uneven
 
-__all__ = ["Chain", "Step", "begun_of", "chains_of", "lead_of", "profiles_of_steps", "stacks_of"]
+__all__ = ["profiles_of_steps", "stacks_of"]
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
-
-
-@dataclass(eq=False)
-class Step:
-    """One call of a module that is called once a step."""
-
-    outputs: list[Tensor]
-    previous: "Step | None"
-    """The call whose state it was given."""
-    marks: list[SameTensor]
-    training: bool = True
-    given: list[Tensor] = field(default_factory=list)
-    """What it was called with, as far as a gradient goes on into it."""
-    anew: Tensor | None = None
-    """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
-
-
-Chain = list[Step]
-"""Calls that hand their state on, in their order."""
 
 
 def profiles_of_steps(
@@ -148,36 +129,6 @@ class _Totals:
         return {t: found[t] for t in sorted(set(self.position.tolist()) - {-1})}
 
 
-def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(B,)``: where the sequence that has each position began; 0 where it never began anew.
-
-    Args:
-        anew: by step and by layer, ``Step.anew``: it does where no layer hands anything on.
-        at: positions ``(B,)``.
-    """
-    begun = np.zeros_like(at)
-    for t, layers in enumerate(anew):
-        told = [one for one in layers if one is not None]
-        if len(told) == len(layers):
-            rows = np.flatnonzero(torch.stack(told).all(0).cpu().numpy())
-            begun[rows] = np.where(at[rows] >= t, t, begun[rows])
-    return begun
-
-
-def chains_of(calls: Sequence[Step]) -> list[Chain]:
-    """Calls sorted into those that hand their state on."""
-    chains: list[Chain] = []
-    ending: dict[int, Chain] = {}
-    for call in calls:
-        chain = ending.pop(id(call.previous), None)
-        if chain is None:
-            chain = []
-            chains.append(chain)
-        chain.append(call)
-        ending[id(call)] = chain
-    return chains
-
-
 def stacks_of(chains: Mapping[str, Sequence[Chain]]) -> list[list[str]]:
     """Which modules are stacked, by path: those that are fed each other's states step by step.
 
@@ -245,13 +196,6 @@ def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
             taken.append(total)
         directs = taken
     return directs
-
-
-def lead_of(state: Tensor) -> Tensor:
-    """With sequences first: ``(B, …)``; a single unbatched state, or ``(1, B, …)``, as such."""
-    if state.dim() == 1:
-        return state[None]
-    return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
 
 
 def _by_sequence(state: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backsight.probes._calls import Call
-from backsight.probes._layer_tally import Layered, LayerTally, inside_of
-from backsight.probes._probe_input import by_probe_input
+from backsight.layers import adapter_of
 from backsight.probes._profile import GradientProfile
-from backsight.probes._recurrence import (
+from backsight.probes.fused._calls import Call
+from backsight.probes.fused._layer_tally import Layered, LayerTally, inside_of
+from backsight.probes.fused._probe_input import by_probe_input
+from backsight.probes.fused._recurrence import (
     Backward,
     Layer,
     States,
@@ -32,13 +33,13 @@ from backsight.probes._recurrence import (
     states,
 )
 
-__all__ = ["Reading", "by_recurrence_seeds", "replay", "walk", "with_reaches"]
+__all__ = ["Arithmetic", "by_recurrence_seeds", "replay", "walk", "with_reaches"]
 
 CHECKED = 16
 """Steps of a call, about, whose states are computed again to see whether they are the run's:
 weights that were changed in between, or another dropout mask, change every one."""
 
-Reading = Callable[[States, Tensor, Tensor | None, Tensor], Backward]
+Arithmetic = Callable[[States, Tensor, Tensor | None, Tensor], Backward]
 """From states, seeds on ``h`` and ``c``, and lengths to total gradients."""
 
 
@@ -68,7 +69,7 @@ class _Later:
     """By index of the state: the single position's gradient on the final ``h`` and ``c``."""
 
 
-def reading_for(device: torch.device) -> Reading:
+def arithmetic_for(device: torch.device) -> Arithmetic:
     """The faster of the two on that device.
 
     On a CPU a step's product is small and starting it costs little:
@@ -84,38 +85,62 @@ def by_recurrence_seeds(s: States, g: Tensor, gc: Tensor | None, _lengths: Tenso
 
 
 def replay(
-    calls: Sequence[Call], *, scale: Tensor | None = None, reading: Reading | None = None
+    calls: Sequence[Call],
+    *,
+    scale: Tensor | None = None,
+    arithmetic: Arithmetic | None = None,
+    errors: dict[str, Exception] | None = None,
 ) -> dict[str, GradientProfile]:
     """The gradient profile of each layer and direction, by path and PyTorch's own suffix.
 
     Args:
         calls: of any modules, in the order they ran in.
         scale: what the loss was multiplied by (AMP): divided out.
-        reading: the arithmetic; the faster one for the device by default.
+        arithmetic: the faster one for the device by default.
+        errors: where what goes wrong in a module's calls is put, by its path; they have no profile
+            then. It is raised where this is None.
     """
     tallies: dict[str, LayerTally] = {}
+    paths: dict[str, str] = {}
     factor = 1.0 if scale is None else 1.0 / float(scale)
 
     def visit(one: Layered) -> None:
         name = f"{one.call.path}.{one.suffix}".lstrip(".")
-        tally = tallies.setdefault(name, LayerTally(lstm=one.total.c is not None))
+        tally = tallies.get(name)
+        if tally is None:
+            adapter = adapter_of(one.call.module)
+            assert adapter is not None
+            tally = tallies[name] = LayerTally(adapter)
+            paths[name] = one.call.path
         tally.exact = tally.exact and one.exact
         tally.add(one, factor)
 
-    walk(calls, visit, reading)
-    return {name: one.profile() for name, one in sorted(tallies.items())}
+    walk(calls, visit, arithmetic, errors)
+    return {
+        name: one.profile()
+        for name, one in sorted(tallies.items())
+        if paths[name] not in (errors or ())
+    }
 
 
 def walk(
-    calls: Sequence[Call], visit: Callable[[Layered], None], reading: Reading | None = None
+    calls: Sequence[Call],
+    visit: Callable[[Layered], None],
+    arithmetic: Arithmetic | None = None,
+    errors: dict[str, Exception] | None = None,
 ) -> None:
-    """Show every layer and direction of every call, on the way down."""
+    """Show every layer and direction of every call, on the way down; arguments as of replay."""
     if not calls:
         return
     device = calls[0].x.device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         for number, chain in enumerate(_chains(calls)):
-            _walk_chain(number, chain, reading or reading_for(device), visit)
+            try:
+                _walk_chain(number, chain, arithmetic or arithmetic_for(device), visit)
+            except Exception as error:
+                if errors is None:
+                    raise
+                errors[chain[0].path] = error
 
 
 def with_reaches(
@@ -143,7 +168,7 @@ def _chains(calls: Sequence[Call]) -> list[list[Call]]:
 
 
 def _walk_chain(
-    number: int, chain: list[Call], reading: Reading, visit: Callable[[Layered], None]
+    number: int, chain: list[Call], arithmetic: Arithmetic, visit: Callable[[Layered], None]
 ) -> None:
     directions = 2 if chain[0].module.bidirectional else 1
     count = len(chain[0].rows)
@@ -156,7 +181,7 @@ def _walk_chain(
     none = torch.full((directions, count), -1, device=device)
     later = _Later(none, torch.zeros_like(none), {})
     for index in reversed(range(len(chain))):
-        later = _walk_call(chain[index], number, before[index], later, reading, visit)
+        later = _walk_call(chain[index], number, before[index], later, arithmetic, visit)
 
 
 def _walk_call(
@@ -164,7 +189,7 @@ def _walk_call(
     chain: int,
     before: Tensor,
     later: _Later,
-    reading: Reading,
+    arithmetic: Arithmetic,
     visit: Callable[[Layered], None],
 ) -> _Later:
     module, lengths = call.module, call.lengths
@@ -197,7 +222,7 @@ def _walk_call(
             if above is not None:
                 from_above = above.chunk(directions, dim=-1)[d]
                 g = g + (_flip(from_above, lengths) if d else from_above)
-            total = reading(one.states, g, gc, lengths)
+            total = arithmetic(one.states, g, gc, lengths)
             carried[index] = tuple(
                 _back(gradient[1:], slope, index)[:, order]
                 if gradient is not None and attached
@@ -331,12 +356,14 @@ def _dropout_masks(call: Call) -> tuple[list[Tensor], bool]:
         return [], False
     before = torch.get_rng_state()
     torch.set_rng_state(call.random)
-    # The kernel drops a layer's output in the layout it works in: time first, or packed data.
-    ones = torch.ones(call.kernel_shape, dtype=call.dtype)
-    masks = []
-    for _ in range(module.num_layers - 1):
-        masks.append(call.chosen(torch.dropout(ones, module.dropout, train=True)))
-    torch.set_rng_state(before)
+    try:
+        # The kernel drops a layer's output in the layout it works in: time first, or packed data.
+        ones = torch.ones(call.kernel_shape, dtype=call.dtype)
+        masks = []
+        for _ in range(module.num_layers - 1):
+            masks.append(call.chosen(torch.dropout(ones, module.dropout, train=True)))
+    finally:
+        torch.set_rng_state(before)
     return masks, True
 
 

@@ -1,0 +1,313 @@
+"""The kinds of recurrent layers: how each is recognised, and where its parameters lie.
+
+Everything that has to know what a layer is (its recurrent matrix, its gates, its name in a signal)
+asks the registry here, so that a kind is described once. How the states of a kind are *read* is
+its ``reading``, for which :mod:`backsight.probes` has a reader.
+
+A kind of your own::
+
+    class MyCells(LayerAdapter):
+        kind, reading, module_type = "my cell", "stepped", MyCell
+
+    register_layer(MyCells())
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from backsight.errors import SettingError
+
+__all__ = [
+    "LayerAdapter",
+    "LayerWeights",
+    "RecurrentMatrix",
+    "adapter_of",
+    "register_layer",
+    "registered_layers",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerWeights:
+    """The parameters of one layer in one direction, rows stacked by gate.
+
+    Shapes: ``G`` gates (1 where there is none), ``H`` units, ``P`` the size of the hidden state.
+    """
+
+    suffix: str
+    """PyTorch's own: ``l0``, ``l1_reverse``; empty for a cell."""
+    input: Tensor | None
+    """``(G·H, I)``."""
+    recurrent: Tensor | None
+    """``(G·H, P)``; None for a diagonal recurrence."""
+    recurrent_name: str
+    """The attribute of the module that ``recurrent`` is."""
+    biases: tuple[Tensor, ...]
+    """``(G·H,)`` each; they are added up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecurrentMatrix:
+    """The part of one layer's ``W_hh`` through which the state makes the next one.
+
+    The whole of an RNN's; of a GRU the rows of the new state, of an LSTM those of the candidate.
+    Gates only weigh, with slopes of a quarter at the most.
+    """
+
+    suffix: str
+    """As of :class:`LayerWeights`."""
+    parameter_name: str
+    """The attribute of the module that ``parameter`` is."""
+    parameter: Tensor
+    """``(G·H, P)``."""
+    rows: slice
+
+    @property
+    def weights(self) -> Tensor:
+        """``(H, P)``, without a graph; a view of the parameter."""
+        return self.parameter.detach()[self.rows]
+
+
+class LayerAdapter:
+    """One kind of recurrent layer. An adapter holds no state: one serves every module.
+
+    The defaults fit a cell without gates or recurrent matrix.
+    """
+
+    kind: ClassVar[str]
+    """Unique: ``nn.LSTM``."""
+    reading: ClassVar[str]
+    """Which reader of ``probes/`` measures it. ``fused``: a module of PyTorch's that runs all
+    steps in one kernel. ``stepped``: called once a step as ``module(x, state)``; every tensor
+    that it returns is a state."""
+    module_type: ClassVar[type[nn.Module]]
+    """The class of its modules; subclasses are recognised as well."""
+    gates: ClassVar[tuple[str, ...]] = ()
+    """In the order of the rows of the weights."""
+    candidate: ClassVar[str] = ""
+    """Which of the gates is no weight between 0 and 1, but what the new state is made from."""
+    memory_gates: ClassVar[Mapping[str, int]] = {}
+    """Gates that decide how long a unit remembers, and the sign of a bias of theirs that makes it
+    remember longer: what the chrono initialisation sets."""
+    has_cell_state: ClassVar[bool] = False
+    """Whether a second state ``c`` goes with ``h``."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        strangers = {cls.candidate, *cls.memory_gates} - {*cls.gates, ""}
+        if strangers:
+            raise SettingError(
+                f"{cls.__name__} has the gates {', '.join(cls.gates) or 'none'}, and "
+                f"{', '.join(sorted(strangers))} is none of them"
+            )
+
+    def recognises(self, module: nn.Module) -> bool:
+        """Whether ``module`` is of this kind."""
+        return isinstance(module, self.module_type)
+
+    def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
+        """Every layer and direction in the module's own order; nothing where that is not known."""
+        return ()
+
+    def bounded(self, module: nn.Module) -> bool:
+        """Whether every element of the state is known to stay within ±1."""
+        return False
+
+    def recurrent_matrices(self, module: nn.Module) -> tuple[RecurrentMatrix, ...]:
+        """One a layer and direction; none of a diagonal recurrence."""
+        found = []
+        for layer in self.layers(module):
+            if layer.recurrent is not None:
+                rows = slice(None)
+                if self.candidate:
+                    units = len(layer.recurrent) // len(self.gates)
+                    place = self.gates.index(self.candidate)
+                    rows = slice(place * units, (place + 1) * units)
+                found.append(
+                    RecurrentMatrix(layer.suffix, layer.recurrent_name, layer.recurrent, rows)
+                )
+        return tuple(found)
+
+    def layer_names(self, path: str, module: nn.Module) -> tuple[str, ...]:
+        """What its signals are named after: ``rnn.l0``, ``rnn.l0_reverse``; a cell's path.
+
+        Args:
+            path: the module's.
+            module: of this kind.
+        """
+        suffixes = [layer.suffix for layer in self.layers(module)] or [""]
+        return tuple(".".join(filter(None, (path, suffix))) for suffix in suffixes)
+
+
+_registered: dict[str, LayerAdapter] = {}
+
+
+def register_layer(adapter: LayerAdapter) -> None:
+    """Make a kind of layer known.
+
+    Where several kinds recognise a module, the one with the most specific ``module_type`` has it,
+    and of equals the one that was registered last.
+
+    Raises:
+        SettingError: another class has registered that kind, or it says not what it is.
+    """
+    for name in ("kind", "reading", "module_type"):
+        if not hasattr(adapter, name):
+            raise SettingError(
+                f"{type(adapter).__name__} has no {name}: every LayerAdapter has one"
+            )
+    known = _registered.get(adapter.kind)
+    if known is not None and _origin(known) != _origin(adapter):  # a notebook's cell runs again
+        raise SettingError(
+            f"the layer kind {adapter.kind!r} is registered already, by {'.'.join(_origin(known))}:"
+            " give yours another name"
+        )
+    _registered[adapter.kind] = adapter
+
+
+def adapter_of(module: nn.Module) -> LayerAdapter | None:
+    """The most specific kind that recognises ``module``; None where none does."""
+    found = [adapter for adapter in reversed(_registered.values()) if adapter.recognises(module)]
+    if len(found) < 2:
+        return found[0] if found else None
+    bases = type(module).__mro__
+    return min(
+        found,
+        key=lambda a: bases.index(a.module_type) if a.module_type in bases else len(bases),
+    )
+
+
+def registered_layers() -> tuple[LayerAdapter, ...]:
+    """Every kind there is."""
+    return tuple(_registered.values())
+
+
+def _origin(adapter: LayerAdapter) -> tuple[str, str]:
+    return type(adapter).__module__, type(adapter).__qualname__
+
+
+class _Plain(LayerAdapter):
+    """``h' = tanh(a)`` or ``relu(a)``."""
+
+    def bounded(self, module: nn.Module) -> bool:
+        """With tanh."""
+        return getattr(module, "nonlinearity", "tanh") == "tanh"
+
+
+class _GRU(LayerAdapter):
+    """``h' = (1-z) n + z h``: z weighs the old state."""
+
+    gates = ("reset", "update", "new")
+    candidate = "new"
+    memory_gates: ClassVar[Mapping[str, int]] = {"update": 1}
+
+    def bounded(self, module: nn.Module) -> bool:
+        """A mean of values that are."""
+        return True
+
+
+class _LSTM(LayerAdapter):
+    """``c' = f c + i g, h' = o tanh(c')``, projected where there is a projection."""
+
+    gates = ("input", "forget", "cell", "output")
+    candidate = "cell"
+    memory_gates: ClassVar[Mapping[str, int]] = {"input": -1, "forget": 1}
+    has_cell_state = True
+
+    def bounded(self, module: nn.Module) -> bool:
+        """Without a projection."""
+        return not getattr(module, "proj_size", 0)
+
+
+class _Fused(LayerAdapter):
+    """A module of PyTorch's that runs a stack of layers, each in one or two directions."""
+
+    reading = "fused"
+    module_type = nn.RNNBase
+    modes: ClassVar[tuple[str, ...]]
+
+    def recognises(self, module: nn.Module) -> bool:
+        """By its mode: whoever derives from ``nn.RNNBase`` itself names one."""
+        return isinstance(module, nn.RNNBase) and module.mode in self.modes
+
+    def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
+        """The lowest layer first, forward before reverse."""
+        assert isinstance(module, nn.RNNBase)
+        # Where a parametrization computes a weight, to get the attribute would compute it again
+        # and might change its buffers: what the kernel was given last lies among the flat ones.
+        flat = dict(zip(module._flat_weights_names, module._flat_weights, strict=True))
+
+        def weight(name: str) -> Tensor | None:
+            own = module._parameters.get(name)
+            return flat.get(name) if own is None else own
+
+        ends = ("", "_reverse") if module.bidirectional else ("",)
+        return tuple(
+            _weights(weight, f"l{number}{end}")
+            for number in range(module.num_layers)
+            for end in ends
+        )
+
+
+class _Cell(LayerAdapter):
+    """A cell of PyTorch's: one layer, one step."""
+
+    reading = "stepped"
+
+    def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
+        """Itself."""
+        return (_weights(lambda name: getattr(module, name, None), ""),)
+
+
+def _weights(weight: Any, suffix: str) -> LayerWeights:
+    """By PyTorch's names."""
+    end = f"_{suffix}" if suffix else ""
+    biases = (weight(f"bias_{which}{end}") for which in ("ih", "hh"))
+    return LayerWeights(
+        suffix=suffix,
+        input=weight(f"weight_ih{end}"),
+        recurrent=weight(f"weight_hh{end}"),
+        recurrent_name=f"weight_hh{end}",
+        biases=tuple(bias for bias in biases if bias is not None),
+    )
+
+
+class _RNNLayers(_Fused, _Plain):
+    kind = "nn.RNN"
+    modes = ("RNN_TANH", "RNN_RELU")
+
+
+class _GRULayers(_Fused, _GRU):
+    kind = "nn.GRU"
+    modes = ("GRU",)
+
+
+class _LSTMLayers(_Fused, _LSTM):
+    kind = "nn.LSTM"
+    modes = ("LSTM",)
+
+
+class _RNNCells(_Cell, _Plain):
+    """``nn.RNNCell``, and whatever else derives from PyTorch's base of all cells."""
+
+    kind = "nn.RNNCell"
+    module_type = nn.RNNCellBase
+
+
+class _GRUCells(_Cell, _GRU):
+    kind = "nn.GRUCell"
+    module_type = nn.GRUCell
+
+
+class _LSTMCells(_Cell, _LSTM):
+    kind = "nn.LSTMCell"
+    module_type = nn.LSTMCell
+
+
+for _adapter in (
+    _RNNLayers(), _GRULayers(), _LSTMLayers(), _RNNCells(), _GRUCells(), _LSTMCells(),
+):  # fmt: skip
+    register_layer(_adapter)

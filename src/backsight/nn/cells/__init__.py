@@ -1,0 +1,38 @@
+"""The lab's recurrent cells, one a file; ``nn/_choices.py`` has them by name."""
+
+from importlib import import_module
+
+from torch import nn
+
+from backsight.errors import SettingError
+from backsight.nn._choices import CELLS, Cell
+
+__all__ = ["build_cell"]
+
+
+def build_cell(
+    cell: Cell, inputs: int, hidden: int, layers: int = 1, dropout: float = 0.0
+) -> nn.Module:
+    """Stacked recurrent layers by the name of their cell, initialised as their class does it.
+
+    Args:
+        cell: one of ``CELLS``.
+        inputs: features ``I`` of a step.
+        hidden: units ``H`` of each layer.
+        layers: ``L``.
+        dropout: between layers.
+
+    Returns:
+        a module that is called as ``rnn(x, state) -> (states, state)`` with ``x`` ``(B, T, I)`` and
+        ``states`` ``(B, T, H)`` of the top layer; ``state`` is ``(L, B, H)``, or two of them.
+
+    Raises:
+        SettingError: there is no such cell.
+    """
+    if cell not in CELLS:
+        raise SettingError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")
+    module, _, function = CELLS[cell].builder.partition(":")
+    built: nn.Module = getattr(import_module(f"{__name__}.{module}"), function)(
+        inputs, hidden, layers, dropout
+    )
+    return built

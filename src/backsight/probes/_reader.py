@@ -1,0 +1,242 @@
+"""What a reader of recurrent layers is: told what a model does, it gives gradient profiles."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.errors import SettingError
+from backsight.layers import LayerAdapter
+from backsight.probes._hooks import Hook
+from backsight.probes._profile import GradientProfile
+from backsight.probes._tensors import tensors_in
+
+__all__ = [
+    "HiddenNorms",
+    "LayerReader",
+    "ReaderSettings",
+    "Readings",
+    "register_reader",
+    "registered_readers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenNorms:
+    """Norms of the hidden states of one layer in one call, on the layer's device."""
+
+    profile: Tensor | None
+    """Shape ``(T,)``: mean over sequences of ``‖h_t‖``; None where it was not asked for."""
+    mean: Tensor
+    """Scalar: mean over steps and sequences."""
+    maximum: Tensor
+    """Scalar: the largest; NaN as soon as one state is NaN."""
+    states: int
+    """How many states were measured: steps times sequences, padding left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """How layers are to be read."""
+
+    sequences: int | None = None
+    """Sequences of a batch that are followed through fused layers, evenly spaced; None for all, 0
+    for 8 or a quarter of the batch, if that is less."""
+    force: bool = False
+    """Follow also what is frozen, on plain inputs, so that its outputs need no gradient."""
+    batch_first: bool = True
+    """The layout of a named input."""
+
+
+@dataclass(slots=True)
+class Readings:
+    """What one pass gave. An error in one layer leaves the others' profiles as they are."""
+
+    profiles: dict[str, GradientProfile] = field(default_factory=dict)
+    """By layer name."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """By the path of the module whose reading failed."""
+    arrived: bool = False
+    """Whether a gradient arrived at any layer: else it was another model's loss."""
+
+    def add(self, other: "Readings") -> None:
+        """Those of another reader."""
+        self.profiles |= other.profiles
+        self.errors |= other.errors
+        self.arrived = self.arrived or other.arrived
+
+
+class LayerReader(ABC):
+    """Reads the layers of one ``reading`` while its owner tells it what happens.
+
+    The owner puts hooks (of class :attr:`hook`) on the modules, and tells in an iteration::
+
+        before      a module is about to run         (where needs_before)
+        called      it has run
+        graph_whole backward is about to be called on some roots
+        backward_begins   … and every reader has been asked for what needs the graph whole
+        backward_ended    every gradient is in
+
+    Raises:
+        Exception: ``before`` and ``called`` may raise whatever goes wrong with that module: its
+            owner then tells :meth:`ignore`. What goes wrong in a pass comes back in the readings.
+    """
+
+    hook: ClassVar[type[Hook]] = Hook
+    """What its modules' forward hooks are made of."""
+    needs_before: ClassVar[bool] = False
+    """Whether it wants to be told before a module runs."""
+    reads_gates: ClassVar[bool] = False
+    """Whether its profiles have the saturation of states and gates."""
+
+    def __init__(self, settings: ReaderSettings) -> None:
+        self.settings = settings
+        self.armed = True
+        """Whether calls are kept for a measurement."""
+        self._ignored: set[str] = set()
+        self._adapters: dict[str, LayerAdapter] = {}
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Layers that have been caught and will be measured, if a gradient arrives."""
+
+    @property
+    def live(self) -> list[GradientEdge]:
+        """With ``force``: what a gradient may be asked of, for all to be measured."""
+        return []
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether :meth:`graph_whole` has something to do."""
+        return False
+
+    def adopt(self, path: str, adapter: LayerAdapter | None) -> None:
+        """There is a module at that path that it is to read.
+
+        Args:
+            path: the module's.
+            adapter: None where the module is of no registered kind.
+        """
+        if adapter is not None:
+            self._adapters[path] = adapter
+
+    def ignore(self, path: str) -> None:
+        """Leave the module at that path alone from now on."""
+        self._ignored.add(path)
+
+    # -- events of a sampled iteration ---------------------------------------------------------
+
+    def begin(self, armed: bool) -> None:
+        """A new iteration, of which nothing is kept unless it is a sampled one."""
+        self.forget()
+        self.armed = armed
+
+    def before(  # noqa: B027 - most have nothing to do
+        self, path: str, module: nn.Module, args: Any, kwargs: Any
+    ) -> None:
+        """A module is about to run."""
+
+    @abstractmethod
+    def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        """A module has run."""
+
+    def graph_whole(
+        self,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor | None = None,
+    ) -> Readings:
+        """What can only be measured while the caller's graph is whole.
+
+        Args:
+            roots: what backward is about to be called on.
+            gradients: with these gradients.
+            scale: what the loss was multiplied by (AMP): divided out.
+        """
+        return Readings()
+
+    def backward_begins(self) -> None:  # noqa: B027 - likewise
+        """The gradients that come now are the caller's own."""
+
+    def backward_ended(self, scale: Tensor | None = None) -> Readings:
+        """What the caller's own gradients tell; ``scale`` as of :meth:`graph_whole`."""
+        return Readings()
+
+    def finish(self) -> None:  # noqa: B027 - likewise
+        """A pass has been measured: the rest of the iteration is left alone."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """The step is over: nothing of its graph is kept."""
+
+    # -- of every call, sampled or not ---------------------------------------------------------
+
+    def states(
+        self,
+        adapter: LayerAdapter,
+        path: str,
+        module: nn.Module,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        *,
+        profile: bool,
+    ) -> dict[str, HiddenNorms]:
+        """Norms of the states that a call shows, by layer name; nothing where they need a sample.
+
+        Args:
+            adapter: the module's.
+            path: the module's.
+            module: which has run.
+            args: given these,
+            kwargs: and these by name.
+            result: what it returned.
+            profile: whether to give the norms by step as well.
+        """
+        return {}
+
+    def input_of(self, args: Any, kwargs: Any) -> Tensor | PackedSequence:
+        """What of a call's arguments is the input."""
+        if args:
+            return args[0]  # type: ignore[no-any-return]
+        return kwargs.get("input", next(iter(kwargs.values())))  # type: ignore[no-any-return]
+
+    def extent(
+        self, module: nn.Module, args: Any, kwargs: Any, result: Any
+    ) -> tuple[int, int] | None:
+        """Steps and sequence elements of a call; None of an empty one."""
+        state = next(tensors_in(result), None)
+        if state is None:
+            return None
+        return 1, state.shape[0] if state.dim() > 1 else 1
+
+    def has_time(self, path: str) -> bool:
+        """Whether calls of that module are known to be sequences, or steps of one."""
+        return path in self._adapters
+
+
+_registered: dict[str, type[LayerReader]] = {}
+
+
+def register_reader(reading: str, reader: type[LayerReader]) -> None:
+    """Make known who reads the layers whose adapter names that reading.
+
+    Raises:
+        SettingError: another reader is registered for it.
+    """
+    known = _registered.setdefault(reading, reader)
+    if known is not reader:
+        raise SettingError(
+            f"the reading {reading!r} is registered already, by {known.__qualname__}: give yours "
+            "another name"
+        )
+
+
+def registered_readers() -> dict[str, type[LayerReader]]:
+    """By reading."""
+    return dict(_registered)

@@ -1,0 +1,141 @@
+"""Calls of a module that is called once a step, and which of them hand their state on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
+from backsight.probes._tensors import SameTensor, made_of
+
+__all__ = [
+    "HELD",
+    "Chain",
+    "Step",
+    "StepLog",
+    "begun_of",
+    "chains_of",
+    "lead_of",
+    "nodes_of",
+    "source_of",
+]
+
+HELD = 8192
+"""Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of a module that is called once a step."""
+
+    outputs: list[Tensor]
+    previous: "Step | None"
+    """The call whose state it was given."""
+    marks: list[SameTensor]
+    training: bool = True
+    given: list[Tensor] = field(default_factory=list)
+    """What it was called with, as far as a gradient goes on into it."""
+    anew: Tensor | None = None
+    """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
+
+
+Chain = list[Step]
+"""Calls that hand their state on, in their order."""
+
+
+class StepLog:
+    """The calls of an iteration so far, by path."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[Step]] = {}
+        self._usual: dict[str, int] = {}
+        """Calls in the pass that was measured last, by path."""
+
+    def of(self, path: str) -> list[Step]:
+        """To be added to."""
+        return self.calls.setdefault(path, [])
+
+    def piles_up(self, path: str) -> bool:
+        """Whether no backward comes for the calls there are, as in a validation with gradients.
+
+        They are let go, then.
+        """
+        calls = self.of(path)
+        if len(calls) < 2 * self._usual.get(path, HELD):
+            return False
+        calls.clear()
+        return True
+
+    def finish(self) -> None:
+        """A pass has been measured: so many calls are usual."""
+        self._usual |= {path: len(calls) for path, calls in self.calls.items() if calls}
+
+    def forget(self) -> None:
+        """Let every graph go."""
+        self.calls = {}
+
+
+def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(B,)``: where the sequence that has each position began; 0 where it never began anew.
+
+    Args:
+        anew: by step and by layer, ``Step.anew``: it does where no layer hands anything on.
+        at: positions ``(B,)``.
+    """
+    begun = np.zeros_like(at)
+    for t, layers in enumerate(anew):
+        told = [one for one in layers if one is not None]
+        if len(told) == len(layers):
+            rows = np.flatnonzero(torch.stack(told).all(0).cpu().numpy())
+            begun[rows] = np.where(at[rows] >= t, t, begun[rows])
+    return begun
+
+
+def chains_of(calls: Sequence[Step]) -> list[Chain]:
+    """Calls sorted into those that hand their state on."""
+    chains: list[Chain] = []
+    ending: dict[int, Chain] = {}
+    for call in calls:
+        chain = ending.pop(id(call.previous), None)
+        if chain is None:
+            chain = []
+            chains.append(chain)
+        chain.append(call)
+        ending[id(call)] = chain
+    return chains
+
+
+def lead_of(state: Tensor) -> Tensor:
+    """With sequences first: ``(B, …)``; a single unbatched state, or ``(1, B, …)``, as such."""
+    if state.dim() == 1:
+        return state[None]
+    return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
+
+
+def nodes_of(calls: Sequence[Step]) -> dict[Node, Step]:
+    """Which call made what the caller's graph holds."""
+    return {out.grad_fn: call for call in calls for out in call.outputs if out.grad_fn is not None}
+
+
+def source_of(
+    calls: Sequence[Step], states: Sequence[Tensor], batch: int
+) -> tuple[Step | None, Tensor | None]:
+    """The call whose states were changed on the way to ``states``, and what begins anew with them.
+
+    A mask, a norm, fewer sequences: the graph leads back.
+    """
+    nodes = nodes_of(calls)
+    previous = next(filter(None, (made_of(state, nodes, NEAR) for state in states)), None)
+    if previous is None:
+        return None, None
+    states = states[: len(previous.outputs)]  # a mask may have been given behind them
+    made = previous.outputs[-len(states) :]
+    slopes = [
+        slope_of(state, one) if state.requires_grad else None
+        for state, one in zip(states, made, strict=True)
+    ]
+    return previous, starts_anew(slopes, batch)

@@ -1,0 +1,160 @@
+"""Reads PyTorch's fused layers: the gradients at their outputs, replayed through their states.
+
+A layer that is called for single steps and fed its own output has another way from one position to
+the next than the closed form knows: its reach is asked of autograd while the graph is whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.layers import LayerAdapter
+from backsight.probes._hooks import EagerHook
+from backsight.probes._reader import HiddenNorms, LayerReader, ReaderSettings, Readings
+from backsight.probes.fused._calls import Catcher
+from backsight.probes.fused._hidden_norms import hidden_norms
+from backsight.probes.fused._replay import Arithmetic, replay, with_reaches
+from backsight.probes.fused._single_steps import SingleSteps
+
+__all__ = ["FusedReader"]
+
+
+class FusedReader(LayerReader):
+    """Of ``nn.RNN``, ``nn.GRU`` and ``nn.LSTM``."""
+
+    hook = EagerHook
+    needs_before = True
+    reads_gates = True
+
+    def __init__(self, settings: ReaderSettings) -> None:
+        super().__init__(settings)
+        self.arithmetic: Arithmetic | None = None
+        """How layers are replayed; None for what is faster on their device."""
+        self._catcher = Catcher(settings.sequences, force=settings.force)
+        self._catcher.armed = False
+        self._single_steps = SingleSteps()
+        self._reaches: dict[str, NDArray[np.float64]] = {}
+        self._ran: dict[str, tuple[str, ...]] = {}
+
+    def begin(self, armed: bool) -> None:
+        """Of gradients, none is wanted before :meth:`backward_begins`."""
+        super().begin(armed)
+        self._catcher.armed = False
+        self._single_steps.armed = armed
+
+    @property
+    def names(self) -> list[str]:
+        """Of every layer that ran, whether a gradient can arrive there or not."""
+        return [name for names in self._ran.values() for name in names]
+
+    @property
+    def live(self) -> list[GradientEdge]:
+        """Every output that was caught."""
+        return self._catcher.live
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether a loop of single steps is fed its own output."""
+        return bool(self._single_steps.fed_back)
+
+    def before(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """Remember what dropout will be drawn from."""
+        if self.armed and path not in self._ignored:
+            self._catcher.before(path, _fused(module))
+
+    def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        """Hang what a replay needs on the outputs."""
+        if not self.armed or path in self._ignored:
+            return
+        if path not in self._ran:
+            self._ran[path] = self._adapters[path].layer_names(path, module)
+        self._catcher.after(path, _fused(module), args, kwargs, result)
+        self._single_steps.called(path, _fused(module), args, kwargs, result)
+
+    def graph_whole(
+        self,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor | None = None,
+    ) -> Readings:
+        """The reach of loops of single steps, kept for the profiles to come."""
+        found = Readings()
+        self._reaches = {}
+        for path in list(self._single_steps.fed_back):
+            try:
+                self._reaches |= self._single_steps.reach(path, roots, gradients)
+            except Exception as error:  # noqa: BLE001 - costs that layer alone
+                found.errors[path] = error
+        found.arrived = bool(self._reaches)
+        return found
+
+    def backward_begins(self) -> None:
+        """Not the passes before, nor one for a penalty on gradients, are to be measured."""
+        self._catcher.armed = self.armed
+
+    def backward_ended(self, scale: Tensor | None = None) -> Readings:
+        """The profile of every layer and direction that a gradient has arrived at."""
+        self._catcher.armed = False
+        found = Readings()
+        calls = [
+            call for call in self._catcher.take(found.errors) if call.path not in self._ignored
+        ]
+        profiles = replay(calls, scale=scale, arithmetic=self.arithmetic, errors=found.errors)
+        found.profiles = with_reaches(profiles, self._reaches)
+        found.arrived = bool(found.profiles)
+        return found
+
+    def finish(self) -> None:
+        """Of single steps."""
+        self._single_steps.finish()
+
+    def forget(self) -> None:
+        """Let calls and graphs go."""
+        self._catcher.forget()
+        self._single_steps.forget()
+        self._reaches, self._ran = {}, {}
+
+    def states(
+        self,
+        adapter: LayerAdapter,
+        path: str,
+        module: nn.Module,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        *,
+        profile: bool,
+    ) -> dict[str, HiddenNorms]:
+        """Of the top layer: a stack shows no other one in its output."""
+        output = result[0]
+        if not _data(output).numel():
+            return {}
+        bounded = adapter.bounded(module)
+        return hidden_norms(path, _fused(module), output, profile=profile, bounded=bounded)
+
+    def extent(
+        self, module: nn.Module, args: Any, kwargs: Any, result: Any
+    ) -> tuple[int, int] | None:
+        """Of the longest sequence; padding is no element."""
+        output = result[0]
+        data = _data(output)
+        if not data.numel():
+            return None
+        if isinstance(output, PackedSequence):
+            return len(output.batch_sizes), len(data)
+        time = 1 if _fused(module).batch_first and data.dim() == 3 else 0
+        return data.shape[time], data.numel() // data.shape[-1]
+
+
+def _fused(module: nn.Module) -> nn.RNNBase:
+    """As its adapter has told."""
+    return cast(nn.RNNBase, module)
+
+
+def _data(output: Tensor | PackedSequence) -> Tensor:
+    return output.data if isinstance(output, PackedSequence) else output

@@ -1,0 +1,189 @@
+"""Reads what is called once a step, on the caller's own graph, just before it is used and freed.
+
+For what no closed form is known of: a loop over a cell, and a module of the user's own. The
+gradient on every state is asked of autograd; then, for the reach, again from each sequence's last
+position alone. Two backward passes over that part of the graph, of all sequences; ``.grad`` is not
+touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from backsight.layers import adapter_of
+from backsight.probes._profile import GradientProfile
+from backsight.probes._reader import LayerReader, ReaderSettings, Readings
+from backsight.probes._state_handoff import TRIES
+from backsight.probes._steps import HELD, Chain, Step, StepLog, chains_of, lead_of, source_of
+from backsight.probes._tensors import SameTensor, tensors_in
+from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
+
+__all__ = ["SteppedReader", "may_be_stepped"]
+
+
+def may_be_stepped(module: nn.Module) -> bool:
+    """Whether a loop may call it once a step: a cell, or a user's own module without layers
+    inside that are measured themselves."""
+    adapter = adapter_of(module)
+    if adapter is not None:
+        return adapter.reading == "stepped"
+    own = not type(module).__module__.startswith("torch.")
+    return own and all(adapter_of(part) is None for part in module.modules())
+
+
+class SteppedReader(LayerReader):
+    """Of cells, and of modules that hand a state on from call to call."""
+
+    def __init__(self, settings: ReaderSettings) -> None:
+        super().__init__(settings)
+        self._log = StepLog()
+        self._places: dict[str, set[int]] = {}
+        """By path, which outputs of a module have been handed on to its next call."""
+        self._hopeless: set[str] = set()
+        self._joined: set[str] = set()
+        """Paths of cells whose states leave a kernel together."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of what hands its state on."""
+        return [path for path in self._log.calls if self._places[path]]
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether anything was caught."""
+        return bool(self.names)
+
+    def ignore(self, path: str) -> None:
+        """Its calls so far are let go, too."""
+        super().ignore(path)
+        self._log.calls.pop(path, None)
+
+    def has_time(self, path: str) -> bool:
+        """A user's own module: once an output of it has gone into its next call."""
+        return super().has_time(path) or bool(self._places.get(path))
+
+    def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        """Keep its states, and see which call they come from."""
+        if not self.armed or path in self._hopeless or path in self._ignored:
+            return
+        outputs = list(dict.fromkeys(tensors_in(result)))  # a state may be the output as well
+        for tensor in outputs if self.settings.force else ():
+            if not tensor.requires_grad and tensor.is_floating_point():
+                tensor.requires_grad_()
+        adapter = self._adapters.get(path)
+        calls = self._log.of(path)
+        places = self._places.setdefault(path, set())
+        if module.training and calls and not calls[-1].training:
+            calls.clear()  # a validation's
+        if self._log.piles_up(path):
+            if module.training:
+                self.begin(False)
+            return
+        if not any(tensor.requires_grad for tensor in outputs):
+            return
+        if adapter is not None:
+            places |= set(range(len(outputs)))
+            together = outputs[0].device.type != "cpu" or outputs[0].dim() == 1
+            (self._joined.add if together else self._joined.discard)(path)
+        given = [*tensors_in(args), *tensors_in(kwargs)]
+        previous = None
+        if len(calls) == TRIES and not places:
+            self._hopeless.add(path)  # called again and again, and hands nothing on
+            return
+        for call in reversed(calls[-TRIES:]):
+            handed = {
+                place
+                for place, mark in enumerate(call.marks)
+                if any(mark.is_in(tensor) for tensor in given)
+            }
+            places |= handed
+            if handed:
+                previous = call
+                break
+        anew = None
+        if previous is None and adapter is not None:
+            previous, anew = source_of(calls[-TRIES:], given[1:], len(lead_of(outputs[0])))
+        if previous is not None and not _same_sequences(previous.outputs, outputs):
+            previous = anew = None
+        marks = [SameTensor(t) for t in outputs]
+        given = [tensor for tensor in given if tensor.requires_grad]
+        calls.append(Step(outputs, previous, marks, module.training, given, anew))
+
+    def graph_whole(
+        self,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor | None = None,
+    ) -> Readings:
+        """Profiles of what was caught; of a stack, together."""
+        factor = 1.0 if scale is None else 1.0 / float(scale)
+        found = Readings()
+        chains = self._chains()
+        try:
+            stacks = stacks_of(chains)
+        except Exception as error:  # noqa: BLE001 - comes back
+            found.errors = dict.fromkeys(chains, error)
+            return found
+        for stack in stacks:
+            try:
+                together = {path: chains[path] for path in stack}
+                profiles = profiles_of_steps(together, roots, gradients, factor)
+                for path in stack:
+                    adapter = self._adapters.get(path)
+                    if adapter is not None and adapter.has_cell_state:
+                        self._join_cell(path, profiles)
+                found.profiles |= profiles
+            except Exception as error:  # noqa: BLE001 - costs that stack alone
+                found.errors |= dict.fromkeys(stack, error)
+        found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        return found
+
+    def finish(self) -> None:
+        """What hands nothing on in a whole pass is not called once a step."""
+        self._log.finish()
+        self._hopeless |= {
+            p for p, calls in self._log.calls.items() if calls and not self._places[p]
+        }
+        self.begin(False)
+
+    def forget(self) -> None:
+        """Let every graph go."""
+        self._log.forget()
+
+    def _chains(self) -> dict[str, list[Chain]]:
+        """By path, the states of what is to be measured."""
+        handed = self.names
+        chains: dict[str, list[Chain]] = {}
+        for path in handed:
+            # Calls in eval mode, where there are others, were a validation's.
+            calls = [call for call in self._log.of(path) if call.training] or self._log.of(path)
+            stem = f"{path}." if path else ""
+            inner = any(other != path and other.startswith(stem) for other in handed)
+            if calls and len(calls) <= HELD and not inner:
+                places = sorted(self._places[path])
+                chains[path] = [
+                    [replace(call, outputs=[call.outputs[p] for p in places]) for call in chain]
+                    for chain in chains_of(calls)
+                ]
+        return chains
+
+    def _join_cell(self, path: str, profiles: dict[str, GradientProfile]) -> None:
+        """One profile of an LSTM cell's two states.
+
+        A GPU's kernel makes ``h`` and ``c`` in one, and of an unbatched cell they leave the kernel
+        by separate ways: the path from ``c`` through ``h`` is not in the gradient that autograd
+        gives for ``c``, and nothing is said of it.
+        """
+        h, c = profiles[path], profiles.pop(f"{path}.state1".lstrip("."))
+        profiles[path] = replace(h, grad_time_cell=None if path in self._joined else c.grad_time)
+
+
+def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
+    """Whether row b is the same sequence in both, or both could be anything.
+
+    A batch that shrinks keeps its first rows, as where sorted sequences end; a batch that grows
+    is another one.
+    """
+    return len(lead_of(after[0])) <= len(lead_of(before[0]))
