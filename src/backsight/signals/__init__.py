@@ -1,6 +1,7 @@
 """What a signal is, and how a run's signals get to disk and back. Never imports torch."""
 
 from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
+from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._reach import (
@@ -18,6 +19,8 @@ from backsight.signals._samples import Event, Profile, Series
 
 __all__ = [
     "CATALOGUE",
+    "END_REASONS",
+    "EndReason",
     "Event",
     "Lag",
     "Profile",
