@@ -15,7 +15,7 @@ import pytest
 
 from backsight.signals import Run
 from backsight.studies import Trial
-from backsight.studies._engine_ray import DIED, _execute
+from backsight.studies.engines._ray import DIED, _execute
 
 SCRIPT = """
     import argparse, os, pathlib, signal, time, torch
@@ -124,7 +124,7 @@ def test_a_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(start: Start, tmp_
 
 WORKER = """
 import sys
-from backsight.studies._engine_ray import _execute
+from backsight.studies.engines._ray import _execute
 _execute(sys.argv[1:], sys.executable, "run", b"")
 """
 
