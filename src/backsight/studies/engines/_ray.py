@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,21 +61,8 @@ class RayEngine:
             raise SettingError(
                 "--engine ray needs Ray: pip install 'backsight[ray]', or choose --engine local"
             ) from None
-        _knock(address)
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        try:
-            if address:
-                self._ray.init(address=address, **quiet)
-            else:
-                self._ray.init(address="local", include_dashboard=False, **quiet)
-            there = self._ray.cluster_resources()
-        except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise SettingError(
-                f"Ray cannot be reached at {address or 'this machine'} ({reason}): ray status "
-                "there tells whether it is up"
-            ) from error
-        self._gpus = gpus
+        self._address, self._gpus = address, gpus
+        there = self._connect()
         if gpus > there.get("GPU", 0):
             self._ray.shutdown()
             raise SettingError(
@@ -90,8 +77,14 @@ class RayEngine:
 
         A trial that is interrupted begins anew the next time: what it has recorded by then does
         not come home.
+
+        Raises:
+            SettingError: the cluster cannot be reached any more.
+            RunError: what a trial recorded cannot be kept.
         """
         ray = self._ray
+        if not ray.is_initialized():  # the round before has left it; Ray itself would start another
+            self._connect()
         remote = ray.remote(_execute).options(
             num_cpus=1, num_gpus=self._gpus, max_retries=0, name="backsight trial"
         )
@@ -117,6 +110,24 @@ class RayEngine:
                 for reference in waiting:
                     ray.cancel(reference)
             ray.shutdown()
+
+    def _connect(self) -> Mapping[str, float]:
+        """Join the cluster, or start one here; what it has of each resource."""
+        _knock(self._address)
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if self._address:
+                self._ray.init(address=self._address, **quiet)
+            else:
+                self._ray.init(address="local", include_dashboard=False, **quiet)
+            there: Mapping[str, float] = self._ray.cluster_resources()
+        except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise SettingError(
+                f"Ray cannot be reached at {self._address or 'this machine'} ({reason}): ray "
+                "status there tells whether it is up"
+            ) from error
+        return there
 
 
 def _knock(address: str) -> None:
