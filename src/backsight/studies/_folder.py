@@ -170,6 +170,11 @@ class StudyFolder(PlanFolder):
         self.ended[ended.name] = ended
         self._write(self._plan)
 
+    @property
+    def seconds(self) -> float:
+        """Of training, all trials together."""
+        return sum(one.seconds for one in self.ended.values())
+
     def run(self, trial: str) -> Path:
         """A trial's run folder."""
         return self.path / "runs" / trial

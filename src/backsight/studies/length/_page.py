@@ -7,7 +7,7 @@ from pathlib import Path
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
 from backsight.report.figures import Curve, Line, Panel, panels, spreads
 from backsight.signals import Run
-from backsight.studies._curve import loss_lines
+from backsight.studies._curve import loss_lines, spans_decades
 from backsight.studies._folder import StudyFolder
 from backsight.studies.length._row import LengthTrial, spread
 from backsight.studies.length._study import LengthStudy
@@ -42,7 +42,7 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
             (f"{len(results)} of {len(study.trials)}", "trials with a result",
              f"{plan.seeds} seed{'s' * (plan.seeds != 1)} a length"),
             (str(learned), "trials that learned", "beat a guess by 5 %"),
-            (duration(sum(e.seconds for e in folder.ended.values())), "of training",
+            (duration(folder.seconds), "of training",
              "all trials together"),
         ],
         verdicts=[(severity(v.outcome), f"{v.words}.") for v in study.verdicts],
@@ -108,8 +108,7 @@ def _grid(
 
 def _loss(study: LengthStudy) -> StudyFigure:
     grid = _grid(study, loss_lines, guessed=not study.plan.script)
-    values = [v for r in grid for p in r for line in p.lines for v in line.y if math.isfinite(v)]
-    wide = bool(values) and min(values) > 0 and max(values) > 50 * min(values)
+    wide = spans_decades(panel for row in grid for panel in row)
     return StudyFigure(
         "loss",
         "Loss by length",

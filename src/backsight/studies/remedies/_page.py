@@ -1,11 +1,10 @@
 """The page about a study of remedies: verdict, losses of every arm, curves, the ranking."""
 
-import math
 from pathlib import Path
 
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
 from backsight.report.figures import Line, Panel, Strip, panels, strips
-from backsight.studies._curve import loss_lines
+from backsight.studies._curve import loss_lines, spans_decades
 from backsight.studies._folder import StudyFolder
 from backsight.studies._runs import run_at
 from backsight.studies.remedies._arm import Arm
@@ -18,9 +17,6 @@ __all__ = ["write_remedy_page"]
 
 ACROSS = 4
 """Panels in a row."""
-
-WIDE = 50.0
-"""Ratio of largest to smallest loss from which only a log axis shows all of them."""
 
 
 def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
@@ -44,7 +40,7 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
             (str(len(tried)), "remedies tried", f"{len(study.remedies) - len(tried)} cannot be"),
             (f"{len(results)} of {len(trials)}", "trials with a result",
              f"{plan.seeds} seed{'s' * (plan.seeds != 1)} each"),
-            (duration(sum(e.seconds for e in folder.ended.values())), "of training",
+            (duration(folder.seconds), "of training",
              "all trials together"),
         ],
         verdicts=[
@@ -114,8 +110,7 @@ def _curves(study: RemedyStudy, folder: StudyFolder) -> StudyFigure:
             if run is not None:
                 lines += loss_lines(run, trial.seed)
         drawn.append(Panel(arm.name, lines))
-    values = [v for p in drawn for line in p.lines for v in line.y if math.isfinite(v)]
-    wide = bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
+    wide = spans_decades(drawn)
     while len(drawn) % ACROSS:
         drawn.append(Panel("", [], empty=""))
     grid = [drawn[at : at + ACROSS] for at in range(0, len(drawn), ACROSS)]
