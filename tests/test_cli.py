@@ -81,6 +81,7 @@ def test_train_then_runs_then_report(text_file: Path, tmp_path: Path) -> None:
     (row,) = json.loads(backsight("runs", "--json", cwd=tmp_path).stdout)
     assert row["iterations"] == 30
     assert row["name"] == "chars-gru-1"
+    assert (row["status"], row["end_reason"]) == ("finished", "completed")
 
     done = backsight("report", "runs/chars-gru-1", "--out", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

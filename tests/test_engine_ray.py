@@ -15,7 +15,7 @@ import pytest
 
 from backsight.signals import Run
 from backsight.studies import Trial
-from backsight.studies._engine_ray import DIED, _execute
+from backsight.studies.engines._ray import DIED, _execute
 
 SCRIPT = """
     import argparse, os, pathlib, signal, time, torch
@@ -120,11 +120,31 @@ def test_a_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(start: Start, tmp_
     assert Run(done).status == "finished"
 
 
+TWO_ROUNDS = """
+import sys
+from pathlib import Path
+import ray
+from backsight.studies import Trial, make_engine
+engine = make_engine("ray")
+for name in ("one", "two"):
+    trial = Trial(name, (sys.executable, "-c", "pass"), Path(name), Path("log"))
+    assert [(e.name, e.status) for e in engine.run([trial])] == [(name, 0)]
+    assert not ray.is_initialized()
+"""
+
+
+def test_an_engine_runs_several_rounds_of_trials(tmp_path: Path) -> None:
+    """As a study of remedies has them: it joins the same cluster again for each."""
+    places = [str(Path(__file__).parent / "standin"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    subprocess.run([sys.executable, "-c", TWO_ROUNDS], cwd=tmp_path, env=environment, check=True)
+
+
 # -- a worker by itself ---------------------------------------------------------------------------
 
 WORKER = """
 import sys
-from backsight.studies._engine_ray import _execute
+from backsight.studies.engines._ray import _execute
 _execute(sys.argv[1:], sys.executable, "run", b"")
 """
 

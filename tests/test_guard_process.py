@@ -12,7 +12,7 @@ from torch import nn
 
 import backsight
 from backsight.cli import main
-from backsight.errors import SettingError
+from backsight.errors import GuardError, SettingError
 from backsight.guard import ClipNorm, Guard, Rollback, policies_from
 from backsight.monitor import LateRecorder, ProcessMonitor
 from backsight.signals import Run
@@ -93,6 +93,7 @@ def test_at_the_limit_the_script_ends_with_a_sentence(tmp_path: Path) -> None:
     run = Run(tmp_path / "runs/train-1")
     assert run.status == "failed"
     sentence = run.info["reason"].removeprefix("GuardError: ")
+    assert run.end_reason == "guard_gave_up"
     assert sentence in ours.stderr
     assert ours.stderr.count(f"backsight: {sentence}\n") == 1
 
@@ -354,6 +355,20 @@ def test_a_guard_may_be_watched_again(tmp_path: Path) -> None:
     for n in range(2):
         (act,) = Run(tmp_path / str(n)).events("act")
         assert act.iteration == 3  # of that run
+
+
+def test_watch_tells_that_the_guard_gave_up(run_path: Path) -> None:
+    model = Net()
+    optimizer = sgd(model)
+    with (
+        Guard(model, optimizer, *policies_from("skip:row=3")) as guard,
+        pytest.raises(GuardError, match="left out 3 updates in a row"),
+        backsight.watch(model, optimizer, run=run_path, guard=guard),
+    ):
+        train(model, optimizer, 20, 7, 8, 9)
+    run = Run(run_path)
+    assert (run.status, run.end_reason) == ("failed", "guard_gave_up")
+    assert run.iterations == 10
 
 
 @pytest.mark.parametrize("wrong", ["safe", Rollback(), object()])

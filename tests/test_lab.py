@@ -127,6 +127,7 @@ def test_stopping_keeps_what_there_is(small: dict[str, Any]) -> None:
     assert run.status == "finished"
     assert run.iterations == 5
     assert run.info["reason"] == "stopped by the user after 5 of 20 iterations"
+    assert run.end_reason == "interrupted"
     assert run.series("val_loss").iterations[-1] == 4
 
 

@@ -32,6 +32,7 @@ from backsight.studies import (
     Ended,
     MapPlan,
     Outcome,
+    StabilityMap,
     Trial,
     make_engine,
     map_folder,
@@ -40,11 +41,12 @@ from backsight.studies import (
     read_map,
     run_map,
 )
-from backsight.studies import _map as map_module
 from backsight.studies._folder import alone
-from backsight.studies._map_course import Course, Trained, judged
-from backsight.studies._map_store import MapFolder
-from backsight.studies._map_train import train_part
+from backsight.studies._view import Unwatched
+from backsight.studies.map import _here
+from backsight.studies.map._course import Course, Trained, judged
+from backsight.studies.map._folder import MapFolder
+from backsight.studies.map._train import train_part
 from backsight.tasks import Batches
 
 SMALL: dict[str, Any] = {
@@ -331,7 +333,7 @@ def plan_of_three_parts() -> MapPlan:
     return MapPlan(small(), parse_axis("lr=log:0.1:10:3"), parse_axis("length=10,11,12"))
 
 
-def same(one: map_module.StabilityMap, other: map_module.StabilityMap) -> None:
+def same(one: StabilityMap, other: StabilityMap) -> None:
     """Bit for bit, NaN where NaN is."""
     for name in ("outcomes", "loss", "growth", "growth_start", "agreeing"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
@@ -341,14 +343,34 @@ def plan_of_two_parts() -> MapPlan:
     return MapPlan(small(), parse_axis("lr=log:0.1:10:3"), parse_axis("length=10,11"))
 
 
+class Watcher(Unwatched):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.counted: list[int] = []
+        self.said: list[str] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.begun.append((total, done))
+
+    def advance(self, amount: int) -> None:
+        self.counted.append(amount)
+
+    def failed(self, words: str) -> None:
+        self.said.append(words)
+
+
 def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
     """Bit for bit: the same batches, in processes of their own."""
     plan = plan_of_two_parts()
-    counted: list[int] = []
-    here = run_map(plan, tmp_path / "here")
-    there = run_map(plan, tmp_path / "there", engine=make_engine("local:2"), stepped=counted.append)
+    inside, outside = Watcher(), Watcher()
+    here = run_map(plan, tmp_path / "here", view=inside)
+    there = run_map(plan, tmp_path / "there", engine=make_engine("local:2"), view=outside)
     same(here, there)
-    assert counted == [3 * 20] * 2
+    assert inside.begun == outside.begun == [(2 * 3 * 20, 0)]
+    assert [n for n in inside.counted if n] == [3] * 20 * 2
+    assert outside.counted == [3 * 20] * 2
     kept = {path.name for path in (tmp_path / "there").iterdir()} - {".lock"}
     assert kept == {"map.json", "part-0000.npz", "part-0001.npz"}
 
@@ -381,26 +403,26 @@ class Deadly:
 
 def test_a_part_whose_process_is_killed_is_told_and_trained_the_next_time(tmp_path: Path) -> None:
     plan, path = plan_of_two_parts(), tmp_path / "map"
-    said: list[str] = []
-    found = run_map(plan, path, engine=Deadly(), failed=said.append)
-    assert said == ["3 settings are not trained: ended by signal 9: so long"]
+    watcher = Watcher()
+    found = run_map(plan, path, engine=Deadly(), view=watcher)
+    assert watcher.said == ["3 settings are not trained: ended by signal 9: so long"]
     assert found.trained == 3
     copied = shutil.copytree(path, tmp_path / "copied")
     whole = run_map(plan, path)
     assert whole.complete
     # A study that was killed itself has left a trial that was done.
     left = MapFolder(copied / "trials" / "part-0000")
-    left.open(plan)
+    left.begin(plan.as_dict())
     shutil.copy(path / "part-0000.npz", left.path)
-    none_to_run = run_map(plan, copied, engine=Deadly(), failed=said.append)
-    assert len(said) == 1
+    none_to_run = run_map(plan, copied, engine=Deadly(), view=watcher)
+    assert len(watcher.said) == 1
     same(none_to_run, whole)
     assert not left.path.parent.exists()
 
 
 def test_two_maps_do_not_share_a_folder(tmp_path: Path) -> None:
     plan = plan_of_three_parts()
-    MapFolder(tmp_path / "map").open(plan)
+    MapFolder(tmp_path / "map").begin(plan.as_dict())
     with alone(tmp_path / "map"), pytest.raises(RunError, match="a study is under way"):
         run_map(plan, tmp_path / "map")
 
@@ -419,7 +441,7 @@ def test_an_interrupted_map_goes_on_with_the_missing_parts(
             raise KeyboardInterrupt
         return real(part, **how)
 
-    monkeypatch.setattr(map_module, "train_part", interrupted)
+    monkeypatch.setattr(_here, "train_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_map(plan, tmp_path / "map")
     part_way = read_map(tmp_path / "map")
@@ -459,11 +481,13 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     plan = plan_of_three_parts()
     run_map(plan, tmp_path / "map")
     other = replace(plan, seeds=2, settings=replace(plan.settings, hidden=7))
-    with pytest.raises(RunError, match=r"holds another map \(it differs in seeds, hidden\)"):
+    with pytest.raises(
+        RunError, match=r"holds a map with another plan \(hidden 5, now 7; seeds 1, now 2\)"
+    ):
         run_map(other, tmp_path / "map")
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "letter.txt").write_text("mine")
-    with pytest.raises(RunError, match="exists and is no map"):
+    with pytest.raises(RunError, match="exists already and is no map"):
         run_map(plan, tmp_path / "foreign")
     with pytest.raises(RunError, match=r"map.json cannot be read"):
         read_map(tmp_path / "foreign")
@@ -475,22 +499,24 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     assert run_map(plan, tmp_path / "map").complete
     told = tmp_path / "map" / "map.json"
     told.write_text(told.read_text().replace('"format": 1', '"format": 9'))
-    with pytest.raises(RunError, match="written by another Backsight"):
+    with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")
-    with pytest.raises(RunError, match="is no plan of a map"):
+    with pytest.raises(
+        RunError, match=r"map.json cannot be read \(it has no plan\): it is damaged"
+    ):
         read_map(tmp_path / "map")
 
 
 # -- what is said of a map -----------------------------------------------------------------------
 
 
-def by_hand(tmp_path: Path) -> map_module.StabilityMap:
+def by_hand(tmp_path: Path) -> StabilityMap:
     """3 by 4: known outcomes and losses."""
     plan = MapPlan(small(), Axis("lr", (1.0, 2.0, 4.0, 8.0), "log"), parse_axis("gain=1:3:3"))
     outcomes = np.array([[1, 0, 3, 4], [1, 0, 0, 4], [2, 2, 0, -1]], np.int8)
     loss = np.array([[1.4, 0.5, 9, np.nan], [1.4, 0.1, 0.4, np.nan], [1.4, 1.4, 0.3, np.nan]])
-    return map_module.StabilityMap(
+    return StabilityMap(
         plan, tmp_path, outcomes, loss, loss * 0, loss * 0, np.ones((3, 4))
     )  # fmt: skip
 
@@ -515,7 +541,7 @@ def test_the_least_fragile_setting_has_all_its_neighbours_on_the_map(tmp_path: P
     outcomes[:, :3] = 3
     loss = np.full((16, 7), 0.5)
     loss[6, 4], loss[0, 6] = 0.4, 0.1
-    found = map_module.StabilityMap(plan, tmp_path, outcomes, loss, loss, loss, loss * 0 + 1)
+    found = StabilityMap(plan, tmp_path, outcomes, loss, loss, loss, loss * 0 + 1)
     assert found.best == (0, 6)
     assert found.steadiest == (6, 4)
     assert found.fragility((6, 4)).share == 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from backsight.studies import Axis, Outcome, parse_axis
-from backsight.studies._map_fragility import fragilities, fragility
-from backsight.studies._map_outcome import judge, majority, middle
+from backsight.studies.map._fragility import fragilities, fragility
+from backsight.studies.map._outcome import judge, majority, middle
 
 NAN, INF = math.nan, math.inf
 HEALTHY: dict[str, Any] = {

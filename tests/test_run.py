@@ -146,6 +146,8 @@ def test_a_script_that_fails_while_training_leaves_its_run(tmp_path: Path) -> No
     assert done.returncode == 1
     run = Run(tmp_path / "runs/train-1")
     assert (run.status, run.info["reason"]) == ("failed", "ValueError: at last")
+    assert run.end_reason == "error"
+    assert run.info["command"] == f"backsight run {path}"  # not what the script finds in sys.argv
     assert len(run["loss"]) == 12
 
 

@@ -375,6 +375,7 @@ def test_at_the_limit_the_run_ends_on_good_weights(small: dict[str, Any]) -> Non
     run = train(MemoryOrder(**small | {"iterations": 300}, **HOPELESS, length=24, guard=LIMIT))
     assert run.status == "failed"
     assert "guard" in run.info["reason"]
+    assert run.end_reason == "guard_gave_up"
     assert run.iterations < 300
     assert len(run["loss"]) == run.iterations
     assert all(tensor.isfinite().all() for tensor in weights(run))

@@ -1,6 +1,7 @@
 """The store keeps every bit, reads at any time, and never shows a damaged number."""
 
 import itertools
+import json
 import os
 import shutil
 import sqlite3
@@ -16,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from backsight.errors import RunError
-from backsight.signals import Recorder, Run, list_runs
+from backsight.errors import GuardError, RunError
+from backsight.signals import END_REASONS, Recorder, Run, list_runs
 from backsight.signals._samples import Block
 from backsight.signals._store import CHUNK_BYTES, Store
 
@@ -493,6 +494,7 @@ def test_an_exception_makes_the_run_failed(run_path: Path) -> None:
     run = Run(run_path)
     assert run.status == "failed"
     assert run.info["reason"] == "ZeroDivisionError: division by zero"
+    assert run.end_reason == "error"
     assert run["x"].tolist() == [1.0]
 
 
@@ -505,7 +507,59 @@ def test_a_process_that_ends_without_closing_keeps_its_values(run_path: Path) ->
     run = Run(run_path)
     assert run.status == "failed"
     assert "without closing" in run.info["reason"]
+    assert run.end_reason == "abandoned"
     assert run["x"].tolist() == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "word"),
+    [
+        (None, "finished", "completed"),
+        (GuardError("the guard has gone back 4 times"), "failed", "guard_gave_up"),
+        (KeyboardInterrupt(), "failed", "interrupted"),
+        (ValueError("the guard has nothing to do with it"), "failed", "error"),
+        (SystemExit(3), "failed", "error"),
+    ],
+)
+def test_what_ended_a_run_is_a_word(
+    error: BaseException | None, status: str, word: str, run_path: Path
+) -> None:
+    recorder = Recorder(run_path)
+    recorder.scalars(0, {"x": 1.0})
+    assert Run(run_path).end_reason is None
+    recorder.close_after(error)
+    assert (Run(run_path).status, Run(run_path).end_reason) == (status, word)
+    assert word in END_REASONS
+    Recorder.resume(run_path, before=1, events=0, config={}).flush()
+    resumed = Run(run_path)
+    assert (resumed.status, resumed.end_reason) == ("running", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "word"),
+    [
+        ("running", None, None),
+        ("finished", None, "completed"),
+        ("finished", "stopped by the user after 5 of 20 iterations", "interrupted"),
+        ("failed", "the guard has left out 3 updates in a row, and the loss is nan: …",
+         "guard_gave_up"),
+        ("failed", "GuardError: the guard has gone back 4 times and training fails again (…)",
+         "guard_gave_up"),
+        ("failed", "ValueError: the guard has nothing to do with it", "error"),
+        ("failed", "KeyboardInterrupt", "interrupted"),
+        ("failed", "the process ended without closing the run", "abandoned"),
+        ("failed", None, "error"),
+    ],
+)  # fmt: skip
+def test_a_run_from_before_there_was_a_word_is_given_one(
+    status: str, reason: str | None, word: str | None, run_path: Path
+) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.scalars(0, {"x": 1.0})
+    told = json.loads((run_path / "run.json").read_text())
+    del told["end_reason"]
+    (run_path / "run.json").write_text(json.dumps(told | {"status": status, "reason": reason}))
+    assert Run(run_path).end_reason == word
 
 
 def test_a_forked_child_does_not_touch_the_run(run_path: Path) -> None:

@@ -33,9 +33,9 @@ from backsight.studies import (
     read_vary,
     write_length_page,
 )
-from backsight.studies._length import _steps_of_all
-from backsight.studies._length_plan import LengthSetting
-from backsight.studies._length_row import read_trial, spread
+from backsight.studies.length._plan import LengthSetting
+from backsight.studies.length._row import read_trial, spread
+from backsight.studies.length._study import _steps_of_all
 
 TINY = ("--hidden", "8", "--batch", "4", "--validate-sequences", "20", "--device", "cpu")
 

@@ -21,7 +21,7 @@ from backsight.report.figures import (
     map_outcomes,
 )
 from backsight.studies import MapPlan, Outcome, parse_axis, read_map, run_map
-from backsight.studies._map_words import train_command
+from backsight.studies.map._words import train_command
 from tests.test_map import small
 
 TINY = (

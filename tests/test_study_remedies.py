@@ -35,9 +35,9 @@ from backsight.studies import (
     write_remedy_page,
 )
 from backsight.studies._command import differences, train_words
-from backsight.studies._remedy_codes import TRIES
-from backsight.studies._remedy_effect import doubts, effect_of
-from backsight.studies._remedy_table import DEFAULT, UNCHANGED, changed
+from backsight.studies.remedies._codes import TRIES
+from backsight.studies.remedies._effect import doubts, effect_of
+from backsight.studies.remedies._table import DEFAULT, UNCHANGED, changed
 
 NAMES = [remedy.name for remedy in REMEDIES]
 BY_NAME = {remedy.name: remedy for remedy in REMEDIES}

@@ -28,6 +28,7 @@ ROOMS = [
     "studies",
     "cli",
 ]
+PACKAGES = [*ROOMS, *(f"studies.{kind}" for kind in ("engines", "length", "map", "remedies"))]
 MODULES = [m.name for m in pkgutil.walk_packages(backsight.__path__, "backsight.")]
 
 
@@ -45,7 +46,7 @@ def test_the_public_list_is_exact() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["backsight", *(f"backsight.{room}" for room in ROOMS)])
+@pytest.mark.parametrize("name", ["backsight", *(f"backsight.{name}" for name in PACKAGES)])
 def test_every_listed_name_exists_and_the_list_is_sorted(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__all__ == sorted(module.__all__, key=ruff_order)

@@ -201,7 +201,9 @@ def test_no_hook_is_left(kind: str, tmp_path: Path) -> None:
     assert failed.status == "failed"
     assert failed.info["reason"] == "KeyError: \"'of the loop's own'\"".replace("\"'", "\"", 1).replace("'\"", "\"", 1)  # fmt: skip # noqa: E501
     assert len(failed["loss"]) == 1
-    assert {Run(tmp_path / name).status for name in ("with", "close")} == {"finished"}
+    assert failed.end_reason == "error"
+    ended = {(run.status, run.end_reason) for run in (Run(tmp_path / n) for n in ("with", "close"))}
+    assert ended == {("finished", "completed")}
 
 
 @pytest.mark.parametrize("probe", ["backward_ended", "states"])

@@ -46,8 +46,17 @@ class _Task:
         return self.worker is not None and self.worker.poll() is None
 
 
-def init(**_: Any) -> None:
+_told: list[dict[str, Any]] = []
+"""What each ``init`` was given, until ``shutdown``."""
+
+
+def init(**told: Any) -> None:
     """There is nothing to start."""
+    _told.append(told)
+
+
+def is_initialized() -> bool:
+    return bool(_told)
 
 
 def cluster_resources() -> dict[str, float]:
@@ -56,6 +65,7 @@ def cluster_resources() -> dict[str, float]:
 
 def remote(function: Any) -> Any:
     def submit(*arguments: Any) -> _Task:
+        assert _told, "Ray would start a cluster of its own here"
         _tasks.append(_Task(function, arguments))
         return _tasks[-1]
 
@@ -89,6 +99,7 @@ def cancel(task: _Task) -> None:
 
 
 def shutdown() -> None:
+    _told.clear()
     for task in _tasks:
         if task.running:
             assert task.worker is not None

@@ -8,6 +8,7 @@ import builtins
 import io
 import os
 import runpy
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str]) -> int:
         return _finish(execute, lambda error: other.close())
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     config["run"] = str(options.run or free_name(Path("runs"), name))
-    recorder = LateRecorder(Path(config["run"]), kind="run", config=config)
+    command = shlex.join(["backsight", "run", *arguments])
+    recorder = LateRecorder(Path(config["run"]), kind="run", config=config, command=command)
     monitor = ProcessMonitor(
         recorder,
         every=options.every,

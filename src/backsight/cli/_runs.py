@@ -51,6 +51,7 @@ def _row(run: Any) -> dict[str, Any]:
     return {
         "name": run.name,
         "status": run.status,
+        "end_reason": run.end_reason,
         "iterations": run.iterations,
         "loss": run.last("loss")[1] if "loss" in run else None,
         "val_loss": run.last("val_loss")[1] if "val_loss" in run else None,

@@ -3,12 +3,19 @@
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import conduct, show, split_words
+from backsight.cli._study_conduct import conduct, finish
+from backsight.cli._study_options import (
+    Shared,
+    StudyOptions,
+    own_names,
+    read_options,
+    split_words,
+)
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -28,9 +35,6 @@ trial: to backsight train, or to the script.
 SETTLED = ("--run", "--seed", "--resume", "--report", "--no-report")
 """What the study sets in every trial of a task, besides the length."""
 
-FLAGS = ("--json", "--no-json", "--open", "--no-open", "--help", "-h")
-"""Those of our options that take no value."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -45,65 +49,43 @@ class Options:
     one before."""
     seeds: int = 3
     """Trials at each length, with seeds 0, 1, …"""
-    seed_argument: str = ""
-    """A script's argument for the seed, such as "--seed="; without one its trials are repeated."""
     cell: str = "rnn"
     """Recurrent cells for a task, side by side: rnn,lstm,gru."""
-    engine: str = "local"
-    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
-    on this machine, ray:ADDRESS for a cluster."""
-    gpus_per_trial: float = 0.0
-    """GPUs that Ray gives each trial; a fraction shares one."""
-    out: Optional[Path] = None
-    """The study's folder; runs/study-length-TASK by default, with a number for another plan."""
-    json: bool = False
-    """Print everything as JSON; progress goes to standard error."""
-    open: bool = False
-    """Open the page in the browser."""
+    study: Shared = field(default_factory=StudyOptions)
 
 
-OWN = {"--" + name.replace("_", "-") for name in Options.__dataclass_fields__}
+COMMAND = "backsight study length"
+OWN = own_names(Options)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the study, write its page, print its table; 1 where trials failed."""
-    task, own, theirs = split(arguments)
-    if any(word in ("-h", "--help") for word in own) or not arguments:
-        print(USAGE)
-        parse(Options, "backsight study length", ["--help"])
-    options = parse(Options, "backsight study length", own)
-    plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
-    from backsight.studies import (
-        find_folder,
-        length_study,
-        make_engine,
-        print_length_study,
-        write_length_page,
+    task, options, theirs = read_options(
+        Options, arguments, OWN, command=COMMAND, usage=lambda: USAGE
     )
+    plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
+    from backsight.studies import length_study, print_length_study, write_length_page
 
-    folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
-    engine = make_engine(options.engine, options.gpus_per_trial)
     study = conduct(
-        lambda view: length_study(plan, folder, engine, view),
-        folder=folder,
-        begun=f"{len(plan.settings)} trials, {engine.workers} at once",
-        command="backsight study length",
+        plan,
+        length_study,
+        options.study,
+        begun=lambda workers: f"{len(plan.settings)} trials, {workers} at once",
+        command=COMMAND,
         arguments=arguments,
-        json=options.json,
     )
     if study is None:
         return 130
-    page = write_length_page(study)
-    show(study, page, print_length_study, json=options.json, browse=options.open)
+    status = finish(study, write_length_page, print_length_study, options.study)
     if study.ignored:
         print(f"backsight: {study.verdicts[0].words}", file=sys.stderr)
         return 2
-    return int(any(trial.outcome == "failed" for trial in study.trials))
+    return status
 
 
 def split(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
     """The task, our own words, and those for every trial, which may follow ``--``."""
-    return split_words(arguments, OWN, FLAGS)
+    return split_words(arguments, OWN)
 
 
 def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
@@ -127,7 +109,7 @@ def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
         lengths = read_lengths(options.lengths)
     else:
         raise SettingError("which lengths? for instance --lengths 10,25,50,100")
-    if options.seed_argument:
+    if options.study.seed_argument:
         raise SettingError("--seed-argument is for a script: a task's is --seed")
     check_alone(theirs, (*SETTLED, argument))
     from backsight.studies import check_text
@@ -154,7 +136,7 @@ def _script_plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPl
             'a script needs the argument to vary and its values: --vary "--seq-len=10,25,50"'
         )
     name, lengths = read_vary(options.vary)
-    seed = options.seed_argument
+    seed = options.study.seed_argument
     if seed and not seed.endswith(("=", " ")):
         seed += "="
     return LengthPlan(

@@ -10,14 +10,15 @@ import tyro
 from typing_extensions import Doc
 
 from backsight.cli._options import parse
+from backsight.cli._study_conduct import show, until_interrupted
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS, Memory
 from backsight.nn import CELL_HELP, Cell, Init
 
 if TYPE_CHECKING:
+    from backsight.report import MapProgress
     from backsight.studies import Engine, MapPlan, StabilityMap
-    from backsight.studies._map import Place
 
 __all__ = ["main"]
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     task = ALIASES.get(options.task, options.task)
     if task not in TASKS:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(_memory_tasks())}")
-    from backsight.studies import map_folder
+    from backsight.studies import map_folder, print_stability_map, write_stability_map_page
 
     plan = _plan(options, task)
     at = None
@@ -125,9 +126,14 @@ def main(arguments: Sequence[str]) -> int:
         at = place_of(plan, parse_at(options.at))  # before hours of training, not after
     path = options.out or map_folder(plan)
     engine = _engine(options, plan)
-    found, stopped, failures = _train(plan, path, engine)
-    _tell(found, at, options.json)
-    for words in failures:
+    found, view, stopped = _train(plan, path, engine)
+    if found is None:
+        return 130
+    page = write_stability_map_page(found, at)
+    show(
+        found.as_dict(at), page.resolve(), lambda: print_stability_map(found, at), json=options.json
+    )
+    for words in view.failures:
         print(f"backsight: {words}; the same command tries again", file=sys.stderr)
     if stopped:
         print(
@@ -135,7 +141,7 @@ def main(arguments: Sequence[str]) -> int:
             "and the same command goes on",
             file=sys.stderr,
         )
-    return 130 if stopped else int(bool(failures))
+    return 130 if stopped else int(bool(view.failures))
 
 
 def _engine(options: Map, plan: "MapPlan") -> Optional["Engine"]:
@@ -181,64 +187,20 @@ def _plan(options: Map, task: str) -> "MapPlan":
 
 def _train(
     plan: "MapPlan", path: Path, engine: Optional["Engine"]
-) -> tuple["StabilityMap", bool, list[str]]:
-    """The map, whether a Ctrl-C ended it early, and what went wrong in its parts."""
+) -> tuple[Optional["StabilityMap"], "MapProgress", bool]:
+    """The map, or None where there is nothing of it; who watched; whether a Ctrl-C ended it."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+
+    from backsight.report import MapProgress
 
     console = Console(stderr=True)
     with console.status("loading torch"):
-        from backsight.cli._study_options import trials_run
         from backsight.studies import read_map, run_map
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    failures: list[str] = []
-    with (
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-        trials_run(),
-    ):
-        bar = progress.add_task(f"{plan.trainings:,} networks", total=None)
-
-        def begun(steps: int) -> None:
-            progress.update(bar, total=steps)
-
-        def stepped(steps: int) -> None:
-            progress.advance(bar, steps)
-
-        try:
-            found = run_map(
-                plan, path, engine=engine, begun=begun, stepped=stepped, failed=failures.append
-            )
-            return found, False, failures
-        except KeyboardInterrupt:
-            if not (path / "map.json").exists():
-                raise
-            return read_map(path), True, failures
-
-
-def _tell(found: "StabilityMap", chosen: Optional["Place"], as_json: bool) -> None:
-    from backsight.signals import dumps
-    from backsight.studies._map_page import write_page
-    from backsight.studies._map_words import as_dict, letters, sentences
-
-    page = write_page(found, chosen)
-    if as_json:
-        print(dumps(as_dict(found, chosen) | {"page": page.resolve()}, indent=2))
-        return
-    x, y = found.plan.x, found.plan.y
-    if len(x) <= 100:
-        print(f"{y.name} upwards from {y.values[0]:g} to {y.values[-1]:g}, ", end="")
-        print(f"{x.name} to the right from {x.values[0]:g} to {x.values[-1]:g}\n")
-        print("\n".join(letters(found)), end="\n\n")
-    print("\n".join(sentences(found, chosen)))
-    print(f"\nthe page: {page.resolve()}")
+    view = MapProgress(plan.trainings, console)
+    found = until_interrupted(view, lambda: run_map(plan, path, engine=engine, view=view))
+    if found is not None:
+        return found, view, False
+    return (read_map(path) if (path / "map.json").exists() else None), view, True
 
 
 def _memory_tasks() -> list[str]:

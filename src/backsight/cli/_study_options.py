@@ -1,33 +1,89 @@
-"""What the commands for studies share: whose word is whose, and what holds while trials run."""
+"""Options that the studies of runs share, and whose word on the command line is whose."""
 
-import shlex
-import signal
-import sys
-import webbrowser
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
+from typing import Annotated, Optional, TypeVar
 
-if TYPE_CHECKING:
-    from backsight.report import StudyProgress
-    from backsight.studies import LengthStudy, RemedyStudy
+import tyro
 
-__all__ = ["conduct", "show", "split_words", "trials_run"]
+from backsight.cli._options import parse
 
-Study = TypeVar("Study", "LengthStudy", "RemedyStudy")
+__all__ = ["Shared", "StudyOptions", "own_names", "read_options", "split_words"]
+
+FLAGS = ("--json", "--no-json", "--open", "--no-open", "--help", "-h")
+"""Those of our options that take no value."""
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What every study of runs has besides its own."""
+
+    seed_argument: str = ""
+    """A script's argument for the seed, such as "--seed="; without one its trials are repeated."""
+    engine: str = "local"
+    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
+    on this machine, ray:ADDRESS for a cluster."""
+    gpus_per_trial: float = 0.0
+    """GPUs that Ray gives each trial; a fraction shares one."""
+    out: Optional[Path] = None
+    """The study's folder; by default one in runs/ with the study's name, and a number for another
+    plan."""
+    json: bool = False
+    """Print everything as JSON; progress goes to standard error."""
+    open: bool = False
+    """Open the page in the browser."""
+
+
+Shared = Annotated[StudyOptions, tyro.conf.arg(name="")]
+"""The type of a field of a study's options that holds these, without a prefix of its own."""
+
+Options = TypeVar("Options")
+
+
+def own_names(options: type) -> set[str]:
+    """The options of a study as they are typed, the shared ones among them."""
+    own = {f.name for f in fields(options) if f.name != "study"}
+    shared = {f.name for f in fields(StudyOptions)}
+    return {"--" + name.replace("_", "-") for name in own | shared}
+
+
+def read_options(
+    options: type[Options],
+    arguments: Sequence[str],
+    own: Collection[str],
+    *,
+    command: str,
+    usage: Callable[[], str],
+) -> tuple[str, Options, list[str]]:
+    """What the study is of, its options, and the words for every trial.
+
+    Args:
+        options: the study's, with a field ``study`` for those that all have.
+        arguments: as typed.
+        own: options of the study, see :func:`own_names`.
+        command: as typed, for messages.
+        usage: what is printed above the help.
+
+    Raises:
+        SettingError: an argument is unknown, missing or unreadable.
+        SystemExit: help was asked for.
+    """
+    target, ours, theirs = split_words(arguments, own)
+    if any(word in ("-h", "--help") for word in ours) or not arguments:
+        print(usage())
+        parse(options, command, ["--help"])
+    return target, parse(options, command, ours), theirs
 
 
 def split_words(
-    arguments: Sequence[str], own_names: Collection[str], flags: Collection[str]
+    arguments: Sequence[str], own_names: Collection[str]
 ) -> tuple[str, list[str], list[str]]:
     """What it is of, the study's own words, and those for every trial, which may follow ``--``.
 
     Args:
         arguments: as typed.
         own_names: options of the study.
-        flags: those of them that take no value.
     """
     own: list[str] = []
     theirs: list[str] = []
@@ -40,7 +96,7 @@ def split_words(
             break
         name, given, _ = word.partition("=")
         name = name.replace("_", "-")
-        if name in flags or (name in own_names and given):
+        if name in FLAGS or (name in own_names and given):
             own.append(word)
         elif name in own_names:
             # In one word: a value may look like an option, as that of --vary does.
@@ -48,70 +104,3 @@ def split_words(
         else:
             theirs.append(word)
     return target, own, theirs
-
-
-@contextmanager
-def trials_run() -> Iterator[None]:
-    """A SIGTERM ends a study as Ctrl-C does, trials included; standard output stays ours.
-
-    Ray prints there what has become of its workers, and it may be JSON that is waited for.
-    """
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def conduct(
-    train: "Callable[[StudyProgress], Study]",
-    *,
-    folder: Path,
-    begun: str,
-    command: str,
-    arguments: Sequence[str],
-    json: bool,
-) -> "Study | None":
-    """Train a study with its progress on the screen; None where it is interrupted.
-
-    Args:
-        train: given whom to tell.
-        folder: the study's.
-        begun: said of it at the start.
-        command: what goes on with it.
-        arguments: as typed.
-        json: standard output is for that.
-    """
-    from rich.console import Console
-
-    from backsight.report import StudyProgress
-
-    console = Console(highlight=False, file=sys.stderr if json else sys.stdout)
-    try:
-        with StudyProgress(console) as view, trials_run():
-            view.say(f"{folder}: {begun}")
-            return train(view)
-    except KeyboardInterrupt:
-        view.say(f"stopped; what is done is kept in {folder}, and the same command goes on:")
-        view.say(f"  {command} {shlex.join(arguments)}")
-        return None
-
-
-def show(
-    study: Study, page: Path, print_study: Callable[[Study], None], *, json: bool, browse: bool
-) -> None:
-    """Print what it came to, and open its page where that is asked for."""
-    if json:
-        from backsight.signals import dumps
-
-        print(dumps({**study.as_dict(), "page": page}, indent=2))
-    else:
-        print_study(study)
-        print(f"\nthe page: {page.resolve()}")
-    if browse:
-        webbrowser.open(page.resolve().as_uri())

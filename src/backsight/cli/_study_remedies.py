@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import tyro
 
 from backsight.cli._options import parse
-from backsight.cli._study_options import conduct, show, split_words
+from backsight.cli._study_conduct import conduct, finish
+from backsight.cli._study_options import Shared, StudyOptions, own_names, read_options
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS
@@ -31,9 +32,6 @@ it is left as it is, but for remedies.json, of which backsight diagnose tells.
 SETTLED = ("--run", "--resume", "--report", "--no-report", "--fork")
 """What the study sets in every trial of a task."""
 
-FLAGS = ("--json", "--no-json", "--open", "--no-open", "--help", "-h")
-"""Those of our options that take no value."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -49,63 +47,38 @@ class Options:
     prove it."""
     only: str = ""
     """Remedies to try, such as clip,orthogonal,lstm; all by default."""
-    seed_argument: str = ""
-    """A script's argument for the seed, such as "--seed="; without one its trials are repeated."""
-    engine: str = "local"
-    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
-    on this machine, ray:ADDRESS for a cluster."""
-    gpus_per_trial: float = 0.0
-    """GPUs that Ray gives each trial; a fraction shares one."""
-    out: Optional[Path] = None
-    """The study's folder; runs/study-remedies-NAME by default, with a number for another plan."""
-    json: bool = False
-    """Print everything as JSON; progress goes to standard error."""
-    open: bool = False
-    """Open the page in the browser."""
+    study: Shared = field(default_factory=StudyOptions)
 
 
-OWN = {"--from"} | {
-    "--" + name.replace("_", "-") for name in Options.__dataclass_fields__ if name != "start"
-}
+COMMAND = "backsight study remedies"
+OWN = own_names(Options) - {"--start"} | {"--from"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the study, print what came of it; 1 where trials failed."""
-    target, own, theirs = split_words(arguments, OWN, FLAGS)
-    if any(word in ("-h", "--help") for word in own) or not arguments:
-        from backsight.studies import REMEDIES
-
-        print(USAGE)
-        print("remedies:")
-        for remedy in REMEDIES:
-            print(f"  {remedy.name:14} {remedy.about}")
-        print()
-        parse(Options, "backsight study remedies", ["--help"])
-    options = parse(Options, "backsight study remedies", own)
+    target, options, theirs = read_options(Options, arguments, OWN, command=COMMAND, usage=_usage)
     plan = _plan(options, target, theirs)
-    from backsight.studies import (
-        find_folder,
-        make_engine,
-        print_remedy_study,
-        remedy_study,
-        write_remedy_page,
-    )
+    from backsight.studies import print_remedy_study, remedy_study, write_remedy_page
 
-    folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
-    engine = make_engine(options.engine, options.gpus_per_trial)
     study = conduct(
-        lambda view: remedy_study(plan, folder, engine, view),
-        folder=folder,
-        begun=f"{engine.workers} trials at once",
-        command="backsight study remedies",
+        plan,
+        remedy_study,
+        options.study,
+        begun=lambda workers: f"{workers} trials at once",
+        command=COMMAND,
         arguments=arguments,
-        json=options.json,
     )
     if study is None:
         return 130
-    page = write_remedy_page(study)
-    show(study, page, print_remedy_study, json=options.json, browse=options.open)
-    return int(any(trial.outcome == "failed" for trial in study.trials))
+    return finish(study, write_remedy_page, print_remedy_study, options.study)
+
+
+def _usage() -> str:
+    """With every remedy."""
+    from backsight.studies import REMEDIES
+
+    remedies = "\n".join(f"  {remedy.name:14} {remedy.about}" for remedy in REMEDIES)
+    return f"{USAGE}\nremedies:\n{remedies}\n"
 
 
 def _plan(options: Options, target: str, theirs: Sequence[str]) -> "RemedyPlan":
@@ -128,7 +101,12 @@ def _plan(options: Options, target: str, theirs: Sequence[str]) -> "RemedyPlan":
     from backsight.studies import remedies_for_run
 
     return remedies_for_run(
-        Path(target), options.start, options.budget, options.seeds, only, options.seed_argument
+        Path(target),
+        options.start,
+        options.budget,
+        options.seeds,
+        only,
+        options.study.seed_argument,
     )
 
 
@@ -142,7 +120,7 @@ def _task_plan(
         raise SettingError(
             f"--from {options.start} names a checkpoint, and a task has none: give a run folder"
         )
-    if options.seed_argument:
+    if options.study.seed_argument:
         raise SettingError("--seed-argument is for a script's run: a task's seed is --seed")
     check_alone(theirs, SETTLED)
     words = list(theirs)

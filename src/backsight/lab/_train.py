@@ -32,7 +32,7 @@ from backsight.lab._setup import (
 from backsight.monitor import Monitor
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
-from backsight.signals import Recorder, Run, free_name
+from backsight.signals import EndReason, Recorder, Run, free_name
 from backsight.state import Checkpoint, Checkpoints, CheckpointState, Generators
 
 __all__ = ["resume", "train"]
@@ -139,7 +139,8 @@ def _conduct(
                 resumed = {"resumed": loop.began} if loop.began else {}
                 screen.show("begin", path, config, facts | resumed)
                 reason = loop.run(scribe, stop)
-            r.close("failed" if loop.gave_up else "finished", reason=reason)
+            status = "failed" if loop.gave_up else "finished"
+            r.close(status, reason, loop.end_reason)
         if config.report:
             _write_page(path)
     else:
@@ -243,8 +244,7 @@ class _Loop:
         """Iterations made before."""
         self.guard: Guard | None = None
         self.curriculum: Length | None = None
-        self.gave_up = False
-        """Whether the guard has reached its limit."""
+        self.end_reason: EndReason = "completed"
         self.drawn: Callable[[Tensor, Tensor], None] | None = None
         """Told of each batch, inputs and targets, before it is trained on."""
         self.loss = torch.zeros(())
@@ -254,6 +254,11 @@ class _Loop:
     def model(self) -> nn.Module:
         """What is trained, without Fabric around it."""
         return self._model.module  # type: ignore[return-value]
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the guard has reached its limit."""
+        return self.end_reason == "guard_gave_up"
 
     def run(self, scribe: "Scribe | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
@@ -270,7 +275,7 @@ class _Loop:
             try:
                 self._step(steps, scribe)
             except GuardError as error:
-                self.gave_up, end = True, str(error)
+                self.end_reason, end = "guard_gave_up", str(error)
             if self.curriculum and not self.gave_up:
                 self._lengthen(scribe)
             stopped = self.gave_up or self._agree(stop())
@@ -284,6 +289,7 @@ class _Loop:
             if end is not None:
                 return end
             if stopped and iteration < config.iterations:
+                self.end_reason = "interrupted"
                 return f"stopped by the user after {iteration} of {config.iterations} iterations"
         return None
 

@@ -63,10 +63,7 @@ class Watching(Monitor):
             counted = ", ".join(f"{f.code} {f.title} ×{f.count}" for f in found)
             place = self.recorder.path
             _log.warning("backsight: found: %s (backsight diagnose %s)", counted, place)
-        if error is None:
-            self.recorder.close()
-        else:
-            self.recorder.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+        self.recorder.close_after(error)
 
     def __enter__(self) -> Self:
         return self

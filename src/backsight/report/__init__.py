@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
-    from backsight.report._study_terminal import StudyProgress
+    from backsight.report._study_terminal import MapProgress, StudyProgress
     from backsight.report._terminal import TrainingView
     from backsight.report._words import duration, number, reach_sentences, summary
 
 __all__ = [
+    "MapProgress",
     "StudyFigure",
     "StudyPage",
     "StudyProgress",
@@ -33,6 +34,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "MapProgress": "backsight.report._study_terminal",
         "StudyFigure": "backsight.report._study_page",
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",

@@ -1,34 +1,40 @@
-"""The terminal while a study runs: trials that are done, how they ended, time left."""
+"""The terminal while a study runs: how much is done, how trials ended, time left."""
 
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from backsight.report._numbers import duration
 
-__all__ = ["StudyProgress"]
+__all__ = ["MapProgress", "StudyProgress"]
 
 
-class StudyProgress:
-    """A bar over all trials on a terminal, a line for each trial anywhere.
+class _Bar:
+    """A bar on a terminal, and lines anywhere.
 
     Args:
         console: where to; the terminal by default.
+        about: what stands before the bar.
+        columns: what stands behind it.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None, about: str, *columns: ProgressColumn) -> None:
         self._console = console or Console(highlight=False)
         self._total = self._done = 0
         self._bar = Progress(
-            TextColumn("[bold]trials"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
+            TextColumn(about), BarColumn(bar_width=None), *columns, console=self._console
         )
-        self._task = self._bar.add_task("trials", total=None, left="")
+        self._task = self._bar.add_task("", total=None, left="")
         self._lively = self._console.is_terminal and not self._console.is_dumb_terminal
 
     def __enter__(self) -> Self:
@@ -45,15 +51,66 @@ class StudyProgress:
         self._console.print(Text(line), soft_wrap=True)
 
     def begin(self, total: int, done: int) -> None:
-        """So many trials there are, and so many were done before."""
+        """So much there is to train, and so much was done before."""
         self._total, self._done = total, done
+        self._bar.update(self._task, total=total, completed=done)
+
+    def advance(self, amount: int) -> None:
+        """So much more is done."""
+        self._done += amount
+        self._bar.update(self._task, completed=self._done)
+
+
+class StudyProgress(_Bar):
+    """A bar over all trials on a terminal, a line for each trial anywhere.
+
+    Args:
+        console: where to; the terminal by default.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        left = TextColumn("{task.fields[left]}")
+        super().__init__(console, "[bold]trials", MofNCompleteColumn(), left)
+
+    def begin(self, total: int, done: int) -> None:
+        """So many trials there are, and so many were done before."""
+        super().begin(total, done)
         if done:
             self.say(f"{done} of {total} trials were done before")
-        self._bar.update(self._task, total=total, completed=done)
 
     def ended(self, words: str, left: float | None) -> None:
         """A trial has ended; ``left`` is how many seconds the rest may take."""
-        self._done += 1
         rest = "" if left is None or self._done == self._total else f"{duration(left)} left"
         self.say(f"{self._done}/{self._total}  {words}" + (f"; {rest}" if rest else ""))
-        self._bar.update(self._task, completed=self._done, left=rest)
+        self._bar.update(self._task, left=rest)
+
+    def failed(self, words: str) -> None:
+        """Such a trial is told as one that has ended."""
+        self.say(words)
+
+
+class MapProgress(_Bar):
+    """A bar over the iterations of all networks of a map on a terminal, and nothing elsewhere.
+
+    Args:
+        networks: how many there are.
+        console: where to.
+    """
+
+    def __init__(self, networks: int, console: Console) -> None:
+        super().__init__(
+            console, f"{networks:,} networks", TaskProgressColumn(), TimeRemainingColumn()
+        )
+        self.failures: list[str] = []
+        """Parts without a result, in words."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Of those iterations that are yet to be made: they alone have a pace."""
+        super().begin(total - done, 0)
+
+    def ended(self, words: str, left: float | None) -> None:
+        """The bar tells it."""
+
+    def failed(self, words: str) -> None:
+        """Kept, to be told below the map."""
+        self.failures.append(words)

@@ -2,6 +2,7 @@
 
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
+from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._reach import (
@@ -19,6 +20,8 @@ from backsight.signals._samples import Event, Profile, Series
 
 __all__ = [
     "CATALOGUE",
+    "END_REASONS",
+    "EndReason",
     "Event",
     "Lag",
     "Profile",

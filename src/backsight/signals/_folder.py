@@ -3,7 +3,8 @@
 ::
 
     runs/<name>/
-        run.json      what was run: settings, command line, versions, seed, writer, status
+        run.json      what was run: settings, command line, versions, seed, writer; and how it
+                      ended: status, end_reason (see ``_ending``), reason in words
         signals.db    what was measured (see ``_store``)
         checkpoints/  what can be resumed
         report.html   what was seen
@@ -23,6 +24,7 @@ from typing import Any
 
 from backsight.errors import RunError
 from backsight.signals import _process
+from backsight.signals._ending import former_end_reason
 from backsight.signals._json import write_json
 
 __all__ = [
@@ -51,8 +53,17 @@ def free_name(root: Path, stem: str) -> Path:
     return root / f"{stem}-{number}"
 
 
-def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int | None) -> None:
+def create_folder(
+    path: Path,
+    *,
+    kind: str,
+    config: Mapping[str, Any],
+    seed: int | None,
+    command: str | None = None,
+) -> None:
     """Make the folder of a new run and write its first ``run.json``.
+
+    ``command`` is the command line where ``sys.argv`` no longer holds it.
 
     Raises:
         RunError: the folder exists already and is not empty, or cannot be made.
@@ -67,12 +78,13 @@ def create_folder(path: Path, *, kind: str, config: Mapping[str, Any], seed: int
                 "format": FORMAT,
                 "kind": kind,
                 "status": "running",
+                "end_reason": None,
                 "reason": None,
                 "created": time.time(),
                 "ended": None,
                 "iterations": None,
                 "seed": seed,
-                "command": _command(),
+                "command": command or _command(),
                 "config": dict(config),
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
@@ -102,6 +114,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
         update(
             path,
             status="running",
+            end_reason=None,
             reason=None,
             ended=None,
             iterations=None,
@@ -115,6 +128,8 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
 
 def read_run_json(path: Path) -> dict[str, Any]:
     """Read and check ``run.json`` of the run folder ``path``.
+
+    One from before there was an ``end_reason`` is given one.
 
     Raises:
         RunError: the folder is missing, is not a run, is damaged or is from a newer version.
@@ -139,6 +154,7 @@ def read_run_json(path: Path) -> dict[str, Any]:
             f"{path} was written by a newer Backsight (format {content['format']}, this one "
             f"reads up to {FORMAT}): upgrade with pip install -U backsight"
         )
+    content.setdefault("end_reason", former_end_reason(content))
     return content
 
 

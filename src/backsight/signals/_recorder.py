@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backsight.errors import BacksightError, RunError
+from backsight.signals._ending import EndReason, end_reason_of
 from backsight.signals._folder import STORE, create_folder, resume_folder, update
 from backsight.signals._json import dumps
 from backsight.signals._run import Run
@@ -53,6 +54,7 @@ class Recorder:
         kind: what kind of run this is (``train chars``).
         config: the settings, kept in ``run.json``.
         seed: the seed, or None.
+        command: the command line, where ``sys.argv`` no longer holds it.
 
     Raises:
         RunError: the folder exists already or cannot be made.
@@ -65,9 +67,10 @@ class Recorder:
         kind: str = "run",
         config: Mapping[str, Any] | None = None,
         seed: int | None = None,
+        command: str | None = None,
     ) -> None:
         self.path = Path(path)
-        create_folder(self.path, kind=kind, config=config or {}, seed=seed)
+        create_folder(self.path, kind=kind, config=config or {}, seed=seed, command=command)
         self._begin(Store(self.path / STORE))
 
     @classmethod
@@ -185,13 +188,21 @@ class Recorder:
                 return False
             return not self._pending and not self._pending_events
 
-    def close(self, status: str = "finished", reason: str | None = None) -> None:
+    def close(
+        self,
+        status: str = "finished",
+        reason: str | None = None,
+        end_reason: EndReason | None = None,
+    ) -> None:
         """Commit, fold the journal back and write the final status. A second call does nothing.
 
         Args:
             status: ``finished`` or ``failed``.
-            reason: why it ended, where that is worth telling.
+            reason: why it ended, in words, where that is worth telling.
+            end_reason: why it ended; ``completed`` or ``error``, by the status, if not given.
         """
+        if end_reason is None:
+            end_reason = "completed" if status == "finished" else "error"
         if self._closed or os.getpid() != self._pid:
             return
         self._closed = True
@@ -200,7 +211,12 @@ class Recorder:
         self._thread.join()
         self._commit()
         self._report_losses()
-        ending = {"status": status, "reason": reason, "ended": time.time()}
+        ending = {
+            "status": status,
+            "end_reason": end_reason,
+            "reason": reason,
+            "ended": time.time(),
+        }
         for finish in (
             self._store.close,
             lambda: update(self.path, **ending, iterations=self._written),
@@ -210,19 +226,24 @@ class Recorder:
             except (OSError, sqlite3.Error, BacksightError) as error:
                 self._warn("close", f"the end of {self.path} could not be written: {error}")
 
+    def close_after(self, error: BaseException | None) -> None:
+        """Close the run as ``finished``, or as ``failed`` by what ended the training."""
+        if error is None:
+            self.close()
+        else:
+            words = f"{type(error).__name__}: {error}".rstrip(": ")
+            self.close("failed", words, end_reason_of(error))
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: Any
     ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+        self.close_after(error)
 
     def _abandon(self) -> None:
-        self.close("failed", "the process ended without closing the run")
+        self.close("failed", "the process ended without closing the run", "abandoned")
 
     # -- from the recorder's own thread ----------------------------------------------------
 

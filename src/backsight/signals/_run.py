@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backsight.errors import RunError
 from backsight.signals import _process
 from backsight.signals._catalogue import family
+from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._reading import read_blocks, reading
@@ -70,6 +71,12 @@ class Run:
         # It may have ended properly between our reading run.json and our asking.
         status = str(read_run_json(self.path).get("status"))
         return "killed" if status == "running" else status
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """Why it ended; None while it is written, and where the writer is gone."""
+        word: EndReason | None = self.info["end_reason"]
+        return word
 
     @property
     def heartbeat(self) -> float | None:

@@ -1,4 +1,4 @@
-"""A study's folder: its plan, what has ended, and the lock that keeps a second study out.
+"""A study's folder: its plan, what is done, and the lock that keeps a second study out.
 
 ::
 
@@ -7,69 +7,155 @@
         runs/        a run folder a trial
         logs/        what each trial printed
         report.html  what came of it
+
+A map's folder (``map/_folder.py``) is begun, found again and locked in the same way.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from backsight.errors import RunError
 from backsight.signals import dumps, write_json
-from backsight.studies._engine import Ended
+from backsight.studies._trial import Ended
 
-__all__ = ["StudyFolder", "alone", "find_folder"]
+__all__ = ["PlanFolder", "StudyFolder", "alone", "find_folder"]
 
-STUDY_JSON = "study.json"
 FORMAT = 1
+"""Version of the layout; a reader refuses a newer one."""
+
+LOCK = ".lock"
 
 
-class StudyFolder:
-    """Plan and progress on disk; a reader sees the old or the new state, never a half.
+class PlanFolder:
+    """A folder that is begun with a plan, and gone on with by the same plan alone.
+
+    A reader sees the old or the new state of the plan's file, never a half.
 
     Args:
-        path: the folder; it is made by :meth:`open`.
+        path: the folder; it is made by :meth:`open` or :meth:`begin`.
     """
+
+    file: ClassVar[str]
+    """Name of the file that holds the plan."""
+    kind: ClassVar[str]
+    """What it is a folder of, in a word."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.ended: dict[str, Ended] = {}
-        """By trial, how it ended last."""
 
     @contextmanager
     def open(self, plan: Mapping[str, Any]) -> Iterator[None]:
-        """Begin the study, or go on with it, alone.
+        """Begin it, or go on with it, alone.
 
         Args:
             plan: what decides the trials; JSON keeps it.
 
         Raises:
-            RunError: the folder holds something else, another study's plan or a study that
-                is under way, or cannot be written.
+            RunError: the folder holds something else, another plan or a study that is under
+                way, or cannot be written.
         """
-        plan = json.loads(dumps(plan))
-        there = _read(self.path)
-        if there is None:
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise RunError(
-                    f"{self.path} exists already and is no study: choose another --out, or remove "
-                    "it"
-                )
-        elif there["plan"] != plan:
-            raise RunError(
-                f"{self.path} holds a study with another plan ({_difference(there['plan'], plan)}):"
-                " choose another --out, or give the settings it was begun with"
-            )
-        self.load()
+        plan = _as_json(plan)
+        self._check_plan(plan)  # before anything is made
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with alone(self.path):
-                self._plan = plan
-                self._write()
+                self.begin(plan)
                 yield
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def begin(self, plan: Mapping[str, Any]) -> None:
+        """The same for a folder that nobody else knows of, or that is locked already."""
+        plan = _as_json(plan)
+        there = self._check_plan(plan)
+        if there is not None:
+            self._take(there)
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write(plan)
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def read(self) -> dict[str, Any] | None:
+        """What the file holds, checked; None where there is none.
+
+        Raises:
+            RunError: it is damaged, or from a newer version.
+        """
+        file = self.path / self.file
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or not isinstance(content.get("plan"), dict):
+                raise ValueError("it has no plan")
+            newer = content["format"] > FORMAT
+            if not newer:
+                self._check(content)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{file} cannot be read ({error}): it is damaged, or no {self.kind}'s; choose "
+                "another --out"
+            ) from error
+        if newer:
+            raise RunError(
+                f"{self.path} was written by a newer Backsight (format {content['format']}, this "
+                f"one reads up to {FORMAT}): upgrade with pip install -U backsight"
+            )
+        return dict(content)
+
+    def _check(self, content: Mapping[str, Any]) -> None:
+        """Raise a ValueError, KeyError or TypeError where the rest of the file makes no sense."""
+
+    def _take(self, content: Mapping[str, Any]) -> None:
+        """Take over what a checked file holds besides the plan."""
+
+    def _rest(self) -> dict[str, Any]:
+        """What the file holds besides the plan."""
+        return {}
+
+    def _write(self, plan: Mapping[str, Any]) -> None:
+        write_json(self.path / self.file, {"format": FORMAT, "plan": plan, **self._rest()})
+
+    def _holds_more(self) -> bool:
+        """Than what a beginning that was cut short leaves: the lock, half a plan."""
+        return any(
+            path.name != LOCK and not path.name.startswith(f".{self.file}.")
+            for path in self.path.iterdir()
+        )
+
+    def _check_plan(self, plan: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The file's content if it was begun with this plan, None if it can be begun."""
+        there = self.read()
+        if there is None:
+            if self.path.exists() and (not self.path.is_dir() or self._holds_more()):
+                raise RunError(
+                    f"{self.path} exists already and is no {self.kind}: choose another --out, or "
+                    "remove it"
+                )
+        elif there["plan"] != plan:
+            raise RunError(
+                f"{self.path} holds a {self.kind} with another plan "
+                f"({_difference(there['plan'], plan)}): choose another --out, or give the settings "
+                "it was begun with"
+            )
+        return there
+
+
+class StudyFolder(PlanFolder):
+    """Plan and progress of a study whose trials are runs."""
+
+    file = "study.json"
+    kind = "study"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.ended: dict[str, Ended] = {}
+        """By trial, how it ended last."""
 
     def load(self) -> None:
         """Read how the trials ended so far.
@@ -77,13 +163,17 @@ class StudyFolder:
         Raises:
             RunError: ``study.json`` is damaged, or from a newer version.
         """
-        ended = (_read(self.path) or {"ended": {}})["ended"]
-        self.ended = {name: Ended(name, *how) for name, how in ended.items()}
+        self._take(self.read() or {"ended": {}})
 
     def note(self, ended: Ended) -> None:
         """Remember how a trial ended."""
         self.ended[ended.name] = ended
-        self._write()
+        self._write(self._plan)
+
+    @property
+    def seconds(self) -> float:
+        """Of training, all trials together."""
+        return sum(one.seconds for one in self.ended.values())
 
     def run(self, trial: str) -> Path:
         """A trial's run folder."""
@@ -93,10 +183,20 @@ class StudyFolder:
         """The file that holds what a trial printed."""
         return self.path / "logs" / f"{trial}.txt"
 
-    def _write(self) -> None:
-        ended = {name: [one.status, one.seconds] for name, one in self.ended.items()}
-        content = {"format": FORMAT, "plan": self._plan, "ended": ended}
-        write_json(self.path / STUDY_JSON, content)
+    def begin(self, plan: Mapping[str, Any]) -> None:
+        """As of any such folder."""
+        self._plan = _as_json(plan)
+        super().begin(plan)
+
+    def _check(self, content: Mapping[str, Any]) -> None:
+        if not all(len(how) == 2 for how in content["ended"].values()):
+            raise ValueError("it does not tell how trials ended")
+
+    def _take(self, content: Mapping[str, Any]) -> None:
+        self.ended = {name: Ended(name, *how) for name, how in content["ended"].items()}
+
+    def _rest(self) -> dict[str, Any]:
+        return {"ended": {name: [one.status, one.seconds] for name, one in self.ended.items()}}
 
 
 def find_folder(root: Path, stem: str, plan: Mapping[str, Any]) -> Path:
@@ -104,49 +204,35 @@ def find_folder(root: Path, stem: str, plan: Mapping[str, Any]) -> Path:
 
     Of ``root/stem``, ``root/stem-2``, … the first with this plan, else the first that is free.
     """
-    wanted = json.loads(dumps(plan))
+    wanted = _as_json(plan)
     number = 1
     while True:
         path = root / (stem if number == 1 else f"{stem}-{number}")
-        there = _read(path)
+        there = StudyFolder(path).read()
         if not path.exists() or (there is not None and there["plan"] == wanted):
             return path
         number += 1
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """``study.json``, or None where there is none.
-
-    Raises:
-        RunError: it is damaged, or from a newer version.
-    """
-    file = path / STUDY_JSON
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        version = content["format"]
-        sound = isinstance(content["plan"], dict) and isinstance(content["ended"], dict)
-        if not sound or not all(len(how) == 2 for how in content["ended"].values()):
-            raise ValueError("it has no plan")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged ({error}): choose another --out") from error
-    if version > FORMAT:
-        raise RunError(
-            f"{path} was written by a newer Backsight (format {version}, this one reads up to "
-            f"{FORMAT}): upgrade with pip install -U backsight"
-        )
-    return dict(content)
+def _as_json(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is read back: a tuple would differ from the list it becomes."""
+    return dict(json.loads(dumps(plan)))
 
 
 def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by name: ``seeds 3, now 5``."""
-    names = sorted(then.keys() | now.keys())
+    then, now = _flat(then), _flat(now)
     return "; ".join(
         f"{name} {_short(then.get(name))}, now {_short(now.get(name))}"
-        for name in names
+        for name in sorted(then.keys() | now.keys())
         if then.get(name) != now.get(name)
     )
+
+
+def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """With the settings of the lab among the rest, each by its own name."""
+    settings = plan.get("settings")
+    return {**plan, **settings, "settings": None} if isinstance(settings, dict) else {**plan}
 
 
 def _short(value: Any) -> str:
@@ -162,7 +248,7 @@ def alone(path: Path) -> Iterator[None]:
     except ImportError:  # Windows has none: two studies in one folder are then not noticed
         yield
         return
-    with (path / ".lock").open("w") as file:
+    with (path / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

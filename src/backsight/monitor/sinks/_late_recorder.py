@@ -17,11 +17,14 @@ class LateRecorder:
         path: the folder to create.
         kind: what kind of run this is.
         config: settings for ``run.json``.
+        command: the command line; a script finds its own in ``sys.argv``.
     """
 
-    def __init__(self, path: Path, *, kind: str, config: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, *, kind: str, config: dict[str, Any], command: str | None = None
+    ) -> None:
         self.path = path
-        self._kind, self._config = kind, config
+        self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
 
@@ -52,14 +55,14 @@ class LateRecorder:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the run, if there is one."""
-        if self._recorder is not None and error is None:
-            self._recorder.close()
-        elif self._recorder is not None:
-            self._recorder.close("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+        if self._recorder is not None:
+            self._recorder.close_after(error)
 
     def _real(self) -> Recorder:
         if self._recorder is None:
-            self._recorder = Recorder(self.path, kind=self._kind, config=self._config)
+            self._recorder = Recorder(
+                self.path, kind=self._kind, config=self._config, command=self._command
+            )
             for kind, iteration, body in self._events:
                 self._recorder.event(kind, iteration, body)
         return self._recorder

@@ -1,0 +1,94 @@
+"""Training a study whose trials are runs: noted in its folder, told with the time that is left."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from backsight.studies._folder import StudyFolder
+from backsight.studies._runs import Row, is_done
+from backsight.studies._study import Setting, Trials
+from backsight.studies._trial import Ended, Engine
+from backsight.studies._view import StudyView
+
+__all__ = ["RunSetting", "RunTrials"]
+
+
+class RunSetting(Setting, Protocol):
+    """A trial that is a run."""
+
+    @property
+    def words(self) -> str:
+        """What it is, for a line on the terminal."""
+
+    @property
+    def group(self) -> str:
+        """Trials of a group take as long for as much work."""
+
+    @property
+    def work(self) -> int:
+        """What the time it takes is in proportion to, in a group."""
+
+
+AnyRunSetting = TypeVar("AnyRunSetting", bound=RunSetting)
+
+
+class RunTrials(Trials[AnyRunSetting]):
+    """Trials that each make a run folder in the study's.
+
+    Args:
+        place: the study's folder, which is open.
+        engine: what runs them.
+        view: told of each that ends.
+        script: whether they are of a script, which begins anew each time.
+    """
+
+    def __init__(
+        self, place: StudyFolder, engine: Engine, view: StudyView | None, *, script: bool
+    ) -> None:
+        super().__init__(engine, view)
+        self.place = place
+        self.script = script
+        self._wanted: dict[str, AnyRunSetting] = {}
+
+    @abstractmethod
+    def row(self, setting: AnyRunSetting) -> Row:
+        """What a trial came to."""
+
+    def train(self, wanted: Sequence[AnyRunSetting]) -> None:
+        """As of any study."""
+        self._wanted |= {setting.name: setting for setting in wanted}
+        super().train(wanted)
+
+    def is_done(self, setting: AnyRunSetting) -> bool:
+        """As its run and its exit status say."""
+        done = is_done(self.place, setting.name, script=self.script)
+        if not done:  # how it ended the last time no longer counts
+            self.place.ended.pop(setting.name, None)
+        return done
+
+    def ended(self, setting: AnyRunSetting, how: Ended, waiting: Sequence[AnyRunSetting]) -> None:
+        """Note it, and say what it came to."""
+        self.place.note(how)
+        row = self.row(setting)
+        told = row.outcome if not row.why else f"{row.outcome} ({row.why})"
+        if row.loss is not None and math.isfinite(row.loss):
+            told = f"loss {row.loss:.4g}, {told}"
+        words = f"{setting.words}: {told}, {how.seconds:.0f} s"
+        self.view.advance(1)
+        self.view.ended(words, self._time_left(waiting))
+
+    def _time_left(self, waiting: Sequence[AnyRunSetting]) -> float:
+        """Seconds that the rest may take, at the pace of those that have ended."""
+        known = [self._wanted[name] for name in self.place.ended if name in self._wanted]
+        overall = self._pace(known)
+        seconds = 0.0
+        for setting in waiting:
+            alike = [other for other in known if other.group == setting.group]
+            seconds += setting.work * (self._pace(alike) if alike else overall)
+        return seconds / max(1, self.engine.workers)
+
+    def _pace(self, settings: Sequence[AnyRunSetting]) -> float:
+        """Seconds for a unit of work; at least one trial has ended."""
+        seconds = sum(self.place.ended[setting.name].seconds for setting in settings)
+        return seconds / sum(setting.work for setting in settings)

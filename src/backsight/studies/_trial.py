@@ -1,0 +1,60 @@
+"""A trial, how it ends, and what an engine does: it runs command lines and says how each ended."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Ended", "Engine", "Trial", "last_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One training: a command line that makes one folder."""
+
+    name: str
+    """Unique in its study; that of its folder."""
+    command: tuple[str, ...]
+    """Words to execute, the program first."""
+    run: Path
+    """The folder it makes, or goes on with; as it stands among the words."""
+    log: Path
+    """Where what it prints goes, appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a trial ended."""
+
+    name: str
+    status: int
+    """Exit status; negative, as of ``subprocess``, where a signal ended it."""
+    seconds: float
+
+
+class Engine(Protocol):
+    """Runs trials."""
+
+    workers: int
+    """How many run at once."""
+
+    def run(self, trials: Sequence[Trial]) -> Generator[Ended, None, None]:
+        """Run them in order, as many at once as there is room for.
+
+        A trial that dies is one that ended; the others go on. Closing the iterator, as an
+        exception in the loop over it does, asks what still runs to end and waits for it.
+        """
+
+
+def last_words(log: Path, status: int) -> str:
+    """How a trial ended, and the last thing it said."""
+    how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    # What `backsight run` says after a script's own traceback is ours.
+    said = [line.strip() for line in lines if line.strip()]
+    own = [line for line in said if not line.startswith("backsight: ")]
+    last = (own or said)[-1] if said else "it said nothing"
+    return f"{how}: {last[:300]}"

@@ -1,0 +1,93 @@
+"""Trials as processes of this machine, so many at once, each with one thread."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from backsight.errors import RunError
+from backsight.studies._trial import Ended, Trial
+from backsight.studies.engines._base import GRACE, ONE_THREAD
+
+__all__ = ["LocalEngine"]
+
+POLL = 0.05
+"""Seconds between looks at what runs: far below what starting a trial takes."""
+
+
+@dataclass(slots=True)
+class _Running:
+    trial: Trial
+    process: subprocess.Popen[bytes]
+    began: float
+
+
+class LocalEngine:
+    """Processes of this machine.
+
+    Args:
+        workers: how many at once.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, trials: Sequence[Trial]) -> Generator[Ended, None, None]:
+        """Run them; see :class:`~backsight.studies.Engine`.
+
+        Raises:
+            RunError: a trial cannot be started at all, as on a full disk.
+        """
+        waiting, running = deque(trials), list[_Running]()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    running.append(_start(waiting.popleft()))
+                ended = [one for one in running if one.process.poll() is not None]
+                for one in ended:
+                    running.remove(one)
+                    seconds = time.monotonic() - one.began
+                    yield Ended(one.trial.name, one.process.returncode, seconds)
+                if not ended:
+                    time.sleep(POLL)
+        finally:
+            _end(running)
+
+
+def _start(trial: Trial) -> _Running:
+    try:
+        trial.log.parent.mkdir(parents=True, exist_ok=True)
+        with trial.log.open("ab") as log:
+            process = subprocess.Popen(
+                trial.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **ONE_THREAD},
+                # A session of its own: Ctrl-C on the terminal is for the study, which then
+                # asks its trials to end, and whatever they have started.
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise RunError(f"cannot start the trial {trial.name}: {error}") from error
+    return _Running(trial, process, time.monotonic())
+
+
+def _end(running: Sequence[_Running]) -> None:
+    """Ask all to end, wait, and end those that do not; a second Ctrl-C does not wait."""
+    try:
+        for one in running:
+            one.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for one in running:
+            with suppress(subprocess.TimeoutExpired):
+                one.process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for one in running:
+            with suppress(ProcessLookupError):  # what it had started may outlive it
+                os.killpg(one.process.pid, signal.SIGKILL)
+            one.process.wait()

@@ -1,0 +1,256 @@
+"""Does learning collapse as sequences grow, from which length on, and why: rows in, words out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from backsight.studies._result import MARGIN
+from backsight.studies.length._row import LengthTrial
+
+__all__ = ["Judged", "LengthVerdict", "judge_lengths"]
+
+KEPT = 0.5
+"""Of the best gain at a shorter length: with less than half of it left, learning has collapsed.
+
+Half of temporal order's first gain is what a memory of the newer symbol alone achieves, and between
+seeds of one setting the gain of a task either comes (near 1) or does not (near 0): what lies
+between is rare, and where the line is drawn there matters little.
+"""
+
+EXPLODES = frozenset({"BS102", "BS201", "BS203", "BS204"})
+"""Findings of gradients or losses that run away: explosion, not finite, divergence, collapse."""
+
+FADES = "BS101"
+
+Outcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
+Cause = Literal["does not arrive", "explodes", "both", "neither"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One length of one cell."""
+
+    length: int
+    trials: int
+    """With a result."""
+    learned: int
+    kept: float
+    """Median gain relative to the best at any length; −∞ where most are not finite."""
+    fades: int
+    """Trials whose gradient does not arrive where it is needed."""
+    explodes: int
+    horizon: float | None
+    """Median in steps, the lower of two."""
+    needed: float
+    """Steps back that are asked for: the task's, else half of the window."""
+    asked: bool
+    """Whether it is the task's: nobody knows how far back a text asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthVerdict:
+    """What the study says of one cell."""
+
+    cell: str
+    outcome: Outcome
+    since: int | None
+    """The length from which on learning has collapsed."""
+    cause: Cause | None
+    words: str
+    lengths: tuple[Judged, ...]
+    threshold: tuple[tuple[str, float], ...] = (("gain kept", KEPT), ("gain that counts", MARGIN))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return {**asdict(self), "threshold": dict(self.threshold)}
+
+
+def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
+    """The verdict on one cell.
+
+    A length has collapsed where the median gain over a guess is less than half of the best at
+    any shorter length; a loss that is not finite has gained nothing. Learning collapses from the
+    length on from which every longer one has. Why: by the majority of the trials from there on.
+
+    Args:
+        cell: its name; empty for a script.
+        trials: of that cell, at all lengths and seeds.
+    """
+    known = [trial for trial in trials if _says_something(trial)]
+    lengths = sorted({trial.length for trial in known})
+    name = cell or "the script"
+    if len(lengths) < 2:
+        gone = len(trials) - len(known)
+        return LengthVerdict(
+            cell, "not enough data", None, None,
+            f"{name}: not enough data: a verdict needs results at 2 lengths, and there are results "
+            f"at {len(lengths)} ({gone} of {len(trials)} trials have none)", (),
+        )  # fmt: skip
+    gains = _gains(known)
+    best = max(gains.values())
+    judged = tuple(
+        _judged(length, [t for t in known if t.length == length], gains[length], best)
+        for length in lengths
+    )
+    if not best > MARGIN:
+        return LengthVerdict(
+            cell, "learns nothing", None, None,
+            f"{name}: nothing is learned at any length, the shortest included: what length does to "
+            f"it cannot be said ({_reasons(judged)})", judged,
+        )  # fmt: skip
+    down = [
+        n for n, length in enumerate(lengths)
+        if gains[length] < KEPT * max([gains[i] for i in lengths[:n]], default=-math.inf)
+        and max(gains[i] for i in lengths[:n]) > MARGIN
+    ]  # fmt: skip
+    since = len(lengths)
+    while since - 1 in down:
+        since -= 1
+    if since == len(lengths):
+        return LengthVerdict(cell, "holds", None, None, _holds(name, judged, down), judged)
+    cause = _cause(judged[since:])
+    words = _collapses(name, judged, since, gains, cause)
+    return LengthVerdict(cell, "collapses", lengths[since], cause, words, judged)
+
+
+def _says_something(trial: LengthTrial) -> bool:
+    return trial.outcome == "not finite" or not math.isnan(trial.gain)
+
+
+def _gains(known: Sequence[LengthTrial]) -> dict[int, float]:
+    """By length, the median gain relative to what a guess costs, which may depend on the length."""
+    gains: dict[int, list[float]] = {}
+    for trial in known:
+        gains.setdefault(trial.length, []).append(trial.gain / (abs(trial.guess or 0.0) or 1.0))
+    # The lower of two in the middle: −∞ has no mean.
+    return {n: float(np.percentile(g, 50, method="lower")) for n, g in gains.items()}
+
+
+def _judged(length: int, trials: Sequence[LengthTrial], gain: float, best: float) -> Judged:
+    horizons = [t.horizon.steps for t in trials if t.horizon is not None]
+    return Judged(
+        length=length,
+        trials=len(trials),
+        learned=sum(t.outcome == "learned" for t in trials),
+        kept=gain / best if best > 0 else math.nan,
+        fades=sum(map(_fades, trials)),
+        explodes=sum(map(_explodes, trials)),
+        horizon=float(np.percentile(horizons, 50, method="lower")) if horizons else None,
+        needed=float(np.median([_needed(t) for t in trials])),
+        asked=all(t.lag is not None for t in trials),
+    )
+
+
+def _needed(trial: LengthTrial) -> int:
+    window = max(1, (trial.steps or trial.length) - 1)
+    return min(window, trial.lag) if trial.lag is not None else max(1, window // 2)
+
+
+def _explodes(trial: LengthTrial) -> bool:
+    broken = trial.grad_max is not None and not math.isfinite(trial.grad_max)
+    return trial.outcome in ("not finite", "lost") or broken or bool(EXPLODES & {*trial.findings})
+
+
+def _fades(trial: LengthTrial) -> bool:
+    """Where it explodes as well, that came first: what is left of a network then fades."""
+    if _explodes(trial):
+        return False
+    short = (
+        trial.horizon is not None
+        and not trial.horizon.censored
+        and trial.horizon.steps < _needed(trial)
+    )
+    return short or FADES in trial.findings
+
+
+def _cause(collapsed: Sequence[Judged]) -> Cause:
+    count = sum(one.trials for one in collapsed)
+    explodes = sum(one.explodes for one in collapsed)
+    fades = sum(one.fades for one in collapsed)
+    if 2 * explodes > count:
+        return "explodes"
+    if 2 * fades > count:
+        return "does not arrive"
+    return "both" if 2 * (explodes + fades) > count else "neither"
+
+
+def _collapses(
+    name: str, judged: Sequence[Judged], since: int, gains: dict[int, float], cause: Cause
+) -> str:
+    first, shorter = judged[since], [one.length for one in judged[:since]]
+    collapsed = judged[since:]
+    count = sum(one.trials for one in collapsed)
+    best = max(shorter, key=lambda length: gains[length])
+    left = max(gains[first.length], 0.0) / gains[best]
+    words = (
+        f"{name}: learning collapses from length {first.length} on: of what is gained over a guess "
+        f"at length {best}, {100 * left:.0f} % is left"
+    )
+    if math.isinf(gains[first.length]):
+        words = (
+            f"{name}: learning collapses from length {first.length} on: most losses are not finite"
+        )
+    fades, explodes = (sum(getattr(one, n) for one in collapsed) for n in ("fades", "explodes"))
+    arrives = _horizon(first)
+    match cause:
+        case "does not arrive":
+            return (
+                f"{words}. The signal does not arrive: {arrives} "
+                f"(so in {fades} of {count} trials from there on)"
+            )
+        case "explodes":
+            return (
+                f"{words}. It explodes: gradients or losses run away or are not finite in "
+                f"{explodes} of {count} trials from there on"
+            )
+        case "both":
+            return (
+                f"{words}. In {fades} of {count} trials from there on the signal does not arrive "
+                f"({arrives}), in {explodes} it explodes"
+            )
+        case "neither":
+            return (
+                f"{words}. Neither explains it there: the gradient arrives ({arrives}) and is "
+                f"finite, so look at rate and number of iterations{_further(collapsed)}"
+            )
+
+
+def _further(collapsed: Sequence[Judged]) -> str:
+    """Where, from there on, one of the two does explain it."""
+    fading = [str(one.length) for one in collapsed if 2 * one.fades > one.trials]
+    running = [str(one.length) for one in collapsed if 2 * one.explodes > one.trials]
+    words = f"; at length {', '.join(fading)} the signal does not arrive" if fading else ""
+    return words + (f"; at length {', '.join(running)} it explodes" if running else "")
+
+
+def _horizon(one: Judged) -> str:
+    if one.horizon is None:
+        return "how far back the gradient reaches was not recorded"
+    far = f"{one.needed:.0f} are needed" if one.asked else f"half of the window is {one.needed:.0f}"
+    return f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and {far}"
+
+
+def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:
+    last = judged[-1]
+    words = (
+        f"{name}: learning holds up to length {last.length}, the longest: "
+        f"{100 * last.kept:.0f} % of the best gain over a guess is there"
+    )
+    if down:
+        dips = ", ".join(str(judged[n].length) for n in down)
+        words += f". At {dips} most of it is missing, and at longer ones it is not: more seeds tell"
+    elif last.horizon is not None and last.horizon < last.needed:
+        words += (
+            f". Yet {_horizon(last)}: what is learned there lies nearer, so a loss that asks for "
+            "more would not learn it"
+        )
+    return words
+
+
+def _reasons(judged: Sequence[Judged]) -> str:
+    count = sum(one.trials for one in judged)
+    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("fades", "explodes"))
+    return f"of {count} trials the gradient does not arrive in {fades} and explodes in {explodes}"

@@ -1,0 +1,184 @@
+"""The study of remedies: which of them really helps this training."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backsight.diagnosis import Tried, write_tried
+from backsight.errors import RunError
+from backsight.signals import Run, replacing
+from backsight.studies._folder import StudyFolder
+from backsight.studies._run_trials import RunTrials
+from backsight.studies._runs import run_at
+from backsight.studies._trial import Engine, Trial
+from backsight.studies._view import StudyView
+from backsight.studies.remedies._arm import Arm, random_arm, remedy_arm
+from backsight.studies.remedies._plan import FORK, RemedyPlan, RemedySetting
+from backsight.studies.remedies._row import RemedyTrial, read_remedy_trial, trial_name
+from backsight.studies.remedies._symptoms import Symptoms, symptoms_of
+from backsight.studies.remedies._table import DEFAULT, UNCHANGED
+from backsight.studies.remedies._verdict import RemedyVerdict, judge_remedies, leader
+
+__all__ = ["RemedyStudy", "read_remedy_study", "remedy_study"]
+
+
+@dataclass(frozen=True)
+class RemedyStudy:
+    """A study of remedies, or what there is of one."""
+
+    folder: Path
+    plan: RemedyPlan
+    symptoms: Symptoms
+    unchanged: Arm
+    default: Arm
+    random: Arm
+    remedies: tuple[Arm, ...]
+    """The largest median effect first; those without a result, and those that cannot be tried,
+    last."""
+    verdict: RemedyVerdict
+
+    @property
+    def run(self) -> Path:
+        """The run that is treated."""
+        first = trial_name(UNCHANGED.name, 0)
+        return self.plan.run or StudyFolder(self.folder).run(first)
+
+    @property
+    def trials(self) -> list[RemedyTrial]:
+        """Every one that was wanted, once."""
+        arms = (self.unchanged, self.default, self.random, *self.remedies)
+        all_of_them = [trial for arm in arms for trial in (*arm.trials, *arm.fresh)]
+        return list({(trial.remedy, trial.seed): trial for trial in all_of_them}.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``backsight.signals.dumps``."""
+        return {
+            "study": self.folder,
+            "run": self.run,
+            "plan": self.plan.as_dict(),
+            "symptoms": self.symptoms.as_dict(),
+            "verdict": self.verdict.as_dict(),
+            "unchanged": self.unchanged.as_dict(),
+            "default": self.default.as_dict(),
+            "random": self.random.as_dict(),
+            "remedies": [arm.as_dict() for arm in self.remedies],
+        }
+
+
+def remedy_study(
+    plan: RemedyPlan, folder: Path | str, engine: Engine, view: StudyView | None = None
+) -> RemedyStudy:
+    """Train what is not done yet: unchanged, with each remedy, and the best one on fresh seeds.
+
+    The findings on the treated run order the remedies. The one whose trials convince is trained
+    again with as many seeds that had no part in choosing it, against the unchanged run and both
+    other fixes; what came of it is left in the treated run's folder, and nothing else is changed
+    there. What is done stays when it is interrupted, and the same call goes on.
+
+    Args:
+        plan: what to train.
+        folder: the study's folder; made, or gone on with.
+        engine: what runs the trials.
+        view: told of each trial that ends.
+
+    Raises:
+        RunError: the folder holds another plan, cannot be written, or one of its trials still
+            runs; or the checkpoint to begin from is gone.
+    """
+    place = StudyFolder(Path(folder))
+    with place.open(plan.as_dict()):
+        _keep_checkpoint(plan, place)
+        trials = _RemedyTrials(plan, place, engine, view)
+        if plan.symptoms is None:
+            trials.train([RemedySetting(UNCHANGED, seed) for seed in range(plan.seeds)])
+        symptoms = trials.symptoms = _symptoms(plan, place)
+        trials.train(plan.trials(symptoms))
+        study = read_remedy_study(plan, folder)
+        chosen = leader(study.unchanged, study.default, study.random, study.remedies)
+        if chosen is not None:
+            trials.view.say(
+                f"{chosen.name} does most; now on seeds that had no part in choosing it"
+            )
+            trials.train(plan.proof(symptoms, chosen.name))
+            study = read_remedy_study(plan, folder)
+    run = run_at(study.run)
+    if run is not None:
+        write_tried(study.run, _tried(study, run))
+    return study
+
+
+def read_remedy_study(plan: RemedyPlan, folder: Path | str) -> RemedyStudy:
+    """What there is of a study, without training anything."""
+    place = StudyFolder(Path(folder))
+    place.load()
+    symptoms = _symptoms(plan, place)
+    unchanged = remedy_arm(plan, symptoms, place, UNCHANGED)
+    default = remedy_arm(plan, symptoms, place, DEFAULT, unchanged)
+    random = random_arm(plan, symptoms, place, unchanged)
+    arms = [remedy_arm(plan, symptoms, place, r, unchanged) for r in plan.remedies(symptoms)]
+    ranked = tuple(sorted(arms, key=_rank))
+    verdict = judge_remedies(unchanged, default, random, ranked)
+    return RemedyStudy(place.path, plan, symptoms, unchanged, default, random, ranked, verdict)
+
+
+def _rank(arm: Arm) -> tuple[bool, bool, float]:
+    """The largest effect first; of equal ones, the order in which they were tried stays."""
+    effect = arm.effect
+    return bool(arm.refused), effect is None, 0.0 if effect is None else -effect.median
+
+
+def _symptoms(plan: RemedyPlan, place: StudyFolder) -> Symptoms:
+    """Of the run that is treated; nothing is known of one that has not been trained."""
+    if plan.symptoms is not None:
+        return plan.symptoms
+    run = run_at(place.run(trial_name(UNCHANGED.name, 0)))
+    return Symptoms() if run is None else symptoms_of(run)
+
+
+def _keep_checkpoint(plan: RemedyPlan, place: StudyFolder) -> None:
+    """Make the study's own copy of what it forks from, whole or not at all."""
+    source, own = plan.subject.source, place.path / FORK
+    if source is None or own.exists():
+        return
+    try:
+        with replacing(own) as half:
+            shutil.copyfile(source, half)
+    except OSError as error:
+        raise RunError(
+            f"cannot copy the checkpoint {source} ({error.strerror or error})"
+        ) from error
+
+
+def _tried(study: RemedyStudy, run: Run) -> Tried:
+    """What is left with the treated run."""
+    verdict = study.verdict
+    return Tried(
+        proven=verdict.outcome == "proven",
+        remedy=verdict.remedy,
+        words=verdict.words,
+        command=verdict.command,
+        study=str(study.folder.resolve()),
+        iterations=run.iterations,
+    )
+
+
+class _RemedyTrials(RunTrials[RemedySetting]):
+    """The trials of a study of remedies, in several rounds."""
+
+    def __init__(
+        self, plan: RemedyPlan, place: StudyFolder, engine: Engine, view: StudyView | None
+    ) -> None:
+        super().__init__(place, engine, view, script=plan.subject.script)
+        self._plan = plan
+        self.symptoms = Symptoms()
+        """Of the treated run, once they are known."""
+
+    def trial(self, setting: RemedySetting) -> Trial:
+        """As strong as the symptoms ask for."""
+        return self._plan.trial(setting, self.symptoms, self.place)
+
+    def row(self, setting: RemedySetting) -> RemedyTrial:
+        """What it came to."""
+        remedy, seed = setting.remedy.name, setting.seed
+        return read_remedy_trial(self.place, remedy, seed, script=self.script)

@@ -1,0 +1,186 @@
+"""The remedies that a study tries, one an entry; each is a change of the lab's settings.
+
+A change gives settings, or a sentence that says why there is nothing to change. What it does in a
+script's training is what a guard can do there, in the words of ``--guard``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from backsight.errors import SettingError
+from backsight.lab import Chars, Memory, Training
+from backsight.nn import CELLS, Cell, Init
+from backsight.studies.remedies._symptoms import Symptoms
+
+__all__ = ["DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
+
+PLAIN: tuple[Cell, ...] = tuple(name for name, cell in CELLS.items() if cell.plain)
+SCALED: tuple[Cell, ...] = tuple(
+    name for name, cell in CELLS.items() if cell.has_matrix and not cell.normalised
+)
+"""Those whose recurrent matrix's scale decides how a gradient grows."""
+
+SHORT = {Chars: 64, Memory: 20}
+"""Sequences up to here are where a curriculum begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One thing to try."""
+
+    name: str
+    about: str
+    change: Callable[[Training, Symptoms], Training | str]
+    beginning: bool = False
+    """Whether it is about how training begins, so that a fork cannot have it."""
+    guard: Callable[[Symptoms], str] | None = None
+    """Policies that do it from outside a script; None where none can, empty where it is moot."""
+
+
+def changed(remedy: Remedy, settings: Training, symptoms: Symptoms) -> Training | str:
+    """A remedy's settings for a training, or in words why it cannot be tried on it.
+
+    Args:
+        remedy: what to change.
+        settings: of the unchanged run.
+        symptoms: what that has shown.
+    """
+    if settings.fork is not None and remedy.beginning:
+        return "it is about how training begins: --from start tries it"
+    if settings.plain:  # the same in other words, to which something can be added
+        settings = replace(settings, plain=False, clip=None)
+    try:
+        after = remedy.change(settings, symptoms)
+    except SettingError as error:
+        return str(error)
+    return "the run has it already" if after == settings and remedy is not UNCHANGED else after
+
+
+def _clip(settings: Training, symptoms: Symptoms) -> Training | str:
+    if symptoms.norm is None:
+        return "no finite gradient norm was recorded"
+    if settings.guard_words is not None:
+        from backsight.guard import Stage, policies_from
+
+        if any(policy.stage is Stage.CLIP for policy in policies_from(settings.guard_words)):
+            return "its guard clips already"
+    return replace(settings, clip=symptoms.norm)
+
+
+def _rate(times: float) -> Callable[[Training, Symptoms], Training | str]:
+    def change(settings: Training, symptoms: Symptoms) -> Training:
+        return replace(settings, lr=float(f"{times * settings.rate:.3g}"))
+
+    return change
+
+
+def _momentum_off(settings: Training, symptoms: Symptoms) -> Training | str:
+    return replace(settings, momentum=0.0) if settings.inertia else "it has no momentum"
+
+
+def _curriculum(settings: Training, symptoms: Symptoms) -> Training | str:
+    if settings.curriculum_kind != "none":
+        return "it has a curriculum"
+    steps = settings.seq_len if isinstance(settings, Chars) else getattr(settings, "length", 0)
+    short = next(steps for kind, steps in SHORT.items() if isinstance(settings, kind))
+    if steps <= short:
+        return f"sequences of up to {short} steps are short already"
+    return replace(settings, curriculum="adaptive")
+
+
+def _guarded(
+    words: str, cells: tuple[Cell, ...] = ()
+) -> Callable[[Training, Symptoms], Training | str]:
+    """A policy besides those that there are."""
+
+    def change(settings: Training, symptoms: Symptoms) -> Training | str:
+        if cells and settings.cell not in cells:
+            return f"it is for the cells {' and '.join(cells)}, not {settings.cell}"
+        if settings.safe or (settings.guard and words == "safe"):
+            return "it has a guard already"
+        if settings.guard is None:
+            return replace(settings, guard=words)
+        from backsight.guard import check_together, policies_from
+
+        both = f"{settings.guard},{words}"
+        check_together(policies_from(both))
+        return replace(settings, guard=both)
+
+    return change
+
+
+def _init(name: Init) -> Callable[[Training, Symptoms], Training | str]:
+    return lambda settings, symptoms: replace(settings, init=name, gain=1.0)
+
+
+def _chrono(settings: Training, symptoms: Symptoms) -> Training:
+    gated: Cell = settings.cell if CELLS[settings.cell].has_gates else "lstm"
+    return replace(settings, cell=gated, init="chrono", gain=1.0)
+
+
+def _cell(
+    name: Cell, cells: tuple[Cell, ...] = ()
+) -> Callable[[Training, Symptoms], Training | str]:
+    """Another cell, perhaps only instead of some."""
+
+    def change(settings: Training, symptoms: Symptoms) -> Training | str:
+        if cells and settings.cell not in (*cells, name):
+            return f"it is for the cells {' and '.join(cells)}, not {settings.cell}"
+        return replace(settings, cell=name)
+
+    return change
+
+
+def _default(settings: Training, symptoms: Symptoms) -> Training:
+    after = replace(settings, optimizer="adam", lr=1e-3, momentum=0.9, clip=1.0)
+    return after if settings.fork else replace(after, init="default", gain=1.0)
+
+
+UNCHANGED = Remedy("unchanged", "the run as it is", lambda s, _: s, guard=lambda s: "")
+
+DEFAULT = Remedy(
+    "default",
+    "what one does without looking: Adam at 1e-3, clip 1, PyTorch's initialisation",
+    _default,
+    guard=lambda s: "clip=1",
+)
+"""As in ``benchmarks/guard/_rescues.py``. A script's optimizer is its own, so that only the clip is
+left; a fork's weights have begun."""
+
+REMEDIES: tuple[Remedy, ...] = (
+    Remedy(
+        "clip", "clip the gradient's norm at its median while the run was healthy", _clip,
+        guard=lambda s: "" if s.norm is None else f"clip={s.norm:g}",
+    ),
+    Remedy("rate-third", "a third of the learning rate", _rate(1 / 3)),
+    Remedy("rate-tenth", "a tenth of the learning rate", _rate(1 / 10)),
+    Remedy("rate-tenfold", "ten times the learning rate", _rate(10)),
+    Remedy(
+        "backoff", "lower the rate when training gets unstable, and let it recover",
+        _guarded("backoff"), guard=lambda s: "backoff",
+    ),
+    Remedy(
+        "momentum-off", "no momentum (Adam: β₁)", _momentum_off,
+        # Off for the first steps, which are then all there are.
+        guard=lambda s: f"momentum={100 * s.iterations}" if s.momentum else "",
+    ),
+    Remedy("curriculum", "short sequences first, longer as they are learned", _curriculum, True),
+    Remedy(
+        "omega", "Pascanu's penalty Ω on a gradient that grows or fades",
+        _guarded("omega", PLAIN), guard=lambda s: "omega",
+    ),
+    Remedy(
+        "spectral", "a cap on the recurrent matrix's spectral radius",
+        _guarded("spectral", SCALED), guard=lambda s: "spectral",
+    ),
+    Remedy("guard", "the guard's safe preset", _guarded("safe"), guard=lambda s: "safe"),
+    Remedy("orthogonal", "an orthogonal recurrent matrix to begin with", _init("orthogonal"), True),
+    Remedy("identity", "the identity as recurrent matrix to begin with", _init("identity"), True),
+    Remedy(
+        "chrono", "gates that begin by remembering, of an LSTM where there are none", _chrono, True
+    ),
+    Remedy("gru", "a GRU", _cell("gru"), True),
+    Remedy("lstm", "an LSTM", _cell("lstm"), True),
+    Remedy("layer-norm", "layer normalisation of the state", _cell("rnn-norm", PLAIN), True),
+)  # fmt: skip
+"""In the order in which they are tried where no finding names them."""
