@@ -12,7 +12,7 @@ __all__ = ["check_saved", "check_together", "policies_from", "safe"]
 
 
 def safe() -> list[Policy]:
-    """What a guard does unless it is told otherwise; it acts on trouble alone."""
+    """What a guard does unless it is told otherwise; it acts on anomalies alone."""
     return [Rollback(), Skip(), ClipAuto(), BackOff()]
 
 

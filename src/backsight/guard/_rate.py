@@ -20,7 +20,7 @@ NEXT_TO_NONE = 5e-324
 only where there is some."""
 
 LOWER = 0.7
-"""The highest that recovery goes to, of the factor at which there was trouble."""
+"""The highest that recovery goes to, of the factor at which there was an anomaly."""
 
 
 class Rate:

@@ -17,8 +17,8 @@ TOO_LOW = 0.05
 class BackOff(Policy):
     """Multiply the rate by ``factor`` at a spike, or where the loss is lost or steps teach nothing.
 
-    After ``calm`` steps without trouble it comes back, doubling every ``calm`` steps: all the way
-    after a single spike, else up to 0.7 of the rate at which there was trouble; that bound itself
+    After ``calm`` steps without an anomaly it comes back, doubling every ``calm`` steps: all the
+    way after a single spike, else up to 0.7 of the rate at which there was one; that bound itself
     doubles every ten times ``calm``.
     Where the very first steps make the gradient grow, and no clip holds it, training begins again
     with ``again`` of the rate, which comes back twice as fast.
