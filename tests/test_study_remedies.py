@@ -116,7 +116,7 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training begins"),
         ("layer-norm", tiny(cell="lstm"), "for the cells rnn and rnn-relu, not lstm"),
         ("layer-norm", tiny(cell="rnn-norm"), "the run has it already"),
-        ("layer-norm", tiny(hidden=1), "it needs --hidden 2 or more"),
+        ("layer-norm", tiny(hidden=1), "needs --hidden 2 or more"),
         ("spectral", tiny(cell="rnn-norm"), "not rnn-norm"),
         ("orthogonal", tiny(fork=Path("a.ckpt")), "it is about how training begins"),
         ("lstm", tiny(fork=Path("a.ckpt")), "--from start tries it"),
