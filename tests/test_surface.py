@@ -81,6 +81,25 @@ def test_implementation_modules_are_private() -> None:
     assert public == {"distributed.py", "errors.py", "layers.py"}
 
 
+def test_no_room_reaches_into_another() -> None:
+    """What stands behind an underscore is imported in the package that it belongs to alone."""
+    source = Path(backsight.__file__).parent
+    reached = []
+    for path in source.rglob("*.py"):
+        place = ".".join(path.relative_to(source.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("backs")):
+                continue
+            for name in (f"{node.module}.{alias.name}" for alias in node.names):
+                parts = name.split(".")
+                private = next((n for n, part in enumerate(parts) if part.startswith("_")), None)
+                owner = ".".join(parts[:private])
+                dunder = private is not None and parts[private].startswith("__")
+                if private is not None and not dunder and not f"{place}.".startswith(f"{owner}."):
+                    reached.append(f"{place}: {name}")
+    assert reached == []
+
+
 def test_modules_stay_readable() -> None:
     """One idea a file: nothing past 400 lines."""
     source = Path(backsight.__file__).parent

@@ -21,13 +21,18 @@ from backsight.lab._tasks import (
 )
 
 if TYPE_CHECKING:
+    from backsight.lab._lesson import loss_of, precise
+    from backsight.lab._memory import AT_ONCE, HELD_OUT, Memorising, missed
     from backsight.lab._saved import saved_settings, settings_of
     from backsight.lab._scribe import View
-    from backsight.lab._train import resume, train
+    from backsight.lab._train import make_loop, resume, train
 
 __all__ = [
+    "AT_ONCE",
+    "HELD_OUT",
     "TASKS",
     "Chars",
+    "Memorising",
     "Memory",
     "MemoryAdding",
     "MemoryCopying",
@@ -42,6 +47,10 @@ __all__ = [
     "MemoryXor",
     "Training",
     "View",
+    "loss_of",
+    "make_loop",
+    "missed",
+    "precise",
     "resume",
     "saved_settings",
     "settings_of",
@@ -51,7 +60,14 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "AT_ONCE": "backsight.lab._memory",
+        "HELD_OUT": "backsight.lab._memory",
+        "Memorising": "backsight.lab._memory",
         "View": "backsight.lab._scribe",
+        "loss_of": "backsight.lab._lesson",
+        "make_loop": "backsight.lab._train",
+        "missed": "backsight.lab._memory",
+        "precise": "backsight.lab._lesson",
         "resume": "backsight.lab._train",
         "saved_settings": "backsight.lab._saved",  # reading a run takes NumPy
         "settings_of": "backsight.lab._saved",

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
         generate,
     )
     from backsight.nn._scan import Through, Workspace, scan
-    from backsight.nn.cells import build_cell
-    from backsight.nn.cells._rnn_norm import NormCell, NormRNN
+    from backsight.nn.cells import NormCell, NormRNN, build_cell
 
 __all__ = [
     "CELLS",
@@ -55,8 +54,8 @@ __getattr__ = lazy(
         "ManyAdam": "backsight.nn._each",
         "ManyModels": "backsight.nn._many",
         "ManySGD": "backsight.nn._each",
-        "NormCell": "backsight.nn.cells._rnn_norm",
-        "NormRNN": "backsight.nn.cells._rnn_norm",
+        "NormCell": "backsight.nn.cells",
+        "NormRNN": "backsight.nn.cells",
         "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
         "Through": "backsight.nn._scan",

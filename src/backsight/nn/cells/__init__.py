@@ -6,8 +6,9 @@ from torch import nn
 
 from backsight.errors import SettingError
 from backsight.nn._choices import CELLS, Cell
+from backsight.nn.cells._rnn_norm import NormCell, NormRNN
 
-__all__ = ["build_cell"]
+__all__ = ["NormCell", "NormRNN", "build_cell"]
 
 
 def build_cell(

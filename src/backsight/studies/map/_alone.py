@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backsight.lab._lesson import loss_of
-from backsight.lab._train import make_loop
+from backsight.lab import loss_of, make_loop
 from backsight.probes import probe
 from backsight.signals import growth_rate
 from backsight.studies.map._course import Course, asked_last, sampled

@@ -8,9 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backsight.lab import Memory
-from backsight.lab._lesson import loss_of, precise
-from backsight.lab._memory import AT_ONCE, HELD_OUT, Memorising, missed
+from backsight.lab import AT_ONCE, HELD_OUT, Memorising, Memory, loss_of, missed, precise
 from backsight.nn import ManyAdam, ManyModels, ManySGD, clip_each, seeded
 from backsight.signals import growth_rate
 from backsight.studies.map._course import Course, asked_last, sampled
