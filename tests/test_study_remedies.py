@@ -15,7 +15,7 @@ import pytest
 
 from backsight.cli import main
 from backsight.cli._options import parse
-from backsight.diagnosis import RULES, read_tried
+from backsight.diagnosis import read_tried
 from backsight.errors import RunError, SettingError
 from backsight.lab import Chars, MemoryOrder, Training, train
 from backsight.signals import Recorder, Run, dumps
@@ -35,9 +35,8 @@ from backsight.studies import (
     write_remedy_page,
 )
 from backsight.studies._command import differences, train_words
-from backsight.studies.remedies._codes import TRIES
 from backsight.studies.remedies._effect import doubts, effect_of
-from backsight.studies.remedies._table import DEFAULT, UNCHANGED, changed
+from backsight.studies.remedies._table import CALLED_FOR, DEFAULT, UNCHANGED, changed
 
 NAMES = [remedy.name for remedy in REMEDIES]
 BY_NAME = {remedy.name: remedy for remedy in REMEDIES}
@@ -57,9 +56,8 @@ def tiny(**changes: Any) -> MemoryOrder:
 
 def test_every_finding_is_mapped_to_remedies_that_there_are() -> None:
     """Or explicitly to none: where the code or the data are to blame."""
-    assert list(TRIES) == [rule.code for rule in RULES]
-    assert {name for names in TRIES.values() for name in names} <= set(NAMES)
-    assert {code for code, names in TRIES.items() if not names} == {
+    assert {name for names in CALLED_FOR.values() for name in names} <= set(NAMES)
+    assert {code for code, names in CALLED_FOR.items() if not names} == {
         "BS401", "BS402", "BS406", "BS407",
     }  # fmt: skip
 
@@ -178,10 +176,10 @@ def test_no_finite_norm_is_no_norm(run_path: Path) -> None:
 
 def test_findings_come_first_and_the_random_fix_is_none_of_theirs() -> None:
     plan = remedies_for_task(tiny(lr=0.1))
-    assert [r.name for r in plan.remedies(SEEN)][:4] == list(TRIES["BS203"])
+    assert [r.name for r in plan.remedies(SEEN)][:4] == list(CALLED_FOR["BS203"])
     drawn = {plan.drawn(SEEN, seed) for seed in range(40)}
     assert len(drawn) > 5
-    assert not {r.name for r in drawn if r is not None} & set(TRIES["BS203"])
+    assert not {r.name for r in drawn if r is not None} & set(CALLED_FOR["BS203"])
     again = [plan.drawn(SEEN, seed) for seed in range(40)]
     assert again == [plan.drawn(SEEN, seed) for seed in range(40)]
 

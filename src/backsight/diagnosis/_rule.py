@@ -109,6 +109,11 @@ class Rule(ABC):
     causes: ClassVar[tuple[str, ...]]
     remedies: ClassVar[tuple[str, ...]]
     """In the order to try."""
+    studied_remedies: ClassVar[tuple[str, ...]] = ()
+    """Names of those that ``backsight study remedies`` can try, in the same order; none where no
+    setting mends it, as where the code cuts the graph."""
+    explodes: ClassVar[bool] = False
+    """Whether it tells that training has broken out: a study counts such a run as exploding."""
     source: ClassVar[str]
     """Where rule and thresholds come from."""
 

@@ -36,6 +36,7 @@ class Clipping(Rule):
         "set the threshold at about the median of the gradient norm, or up to 10 times it",
         "clip by a quantile of the history",
     )
+    studied_remedies: ClassVar = ("clip",)
     source: ClassVar[str] = (
         "Pascanu et al. 2013: half to ten times the average norm; shares: Backsight"
     )

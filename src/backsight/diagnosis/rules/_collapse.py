@@ -17,6 +17,7 @@ class Collapse(Rule):
     title: ClassVar[str] = "collapse"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
+    explodes: ClassVar[bool] = True
     meaning: ClassVar[str] = (
         "The model had learned and has lost most of it for good: it looked fine, then it "
         "collapsed. Its state is usually saturated or silent by then, so that no gradient leads "
@@ -38,6 +39,7 @@ class Collapse(Rule):
         "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "less momentum; Adam's beta2 at 0.99",
     )
+    studied_remedies: ClassVar = ("guard", "clip", "curriculum", "omega", "momentum-off")
     source: ClassVar[str] = (
         "Backsight; seen with length curricula on temporal order (Pascanu et al. 2013's task)"
     )

@@ -18,6 +18,7 @@ class Divergence(Rule):
     title: ClassVar[str] = "divergence"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
+    explodes: ClassVar[bool] = True
     meaning: ClassVar[str] = (
         "The loss is above where it began and stays there: the steps make the model worse."
     )
@@ -37,6 +38,7 @@ class Divergence(Rule):
         "momentum 0 until the loss comes down",
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
+    studied_remedies: ClassVar = ("rate-tenth", "clip", "momentum-off", "orthogonal")
     source: ClassVar[str] = "Backsight; outcome classes as in Sohl-Dickstein 2024"
 
     rise: float = SLOW.divergence_rise

@@ -38,6 +38,7 @@ class HiddenDrift(Rule):
         "layer normalisation of the state",
         "reset the state now and then",
     )
+    studied_remedies: ClassVar = ("orthogonal", "gru", "lstm", "layer-norm")
     source: ClassVar[str] = "Backsight"
 
     times: float = 1.8

@@ -19,6 +19,7 @@ class Exploding(Rule):
     title: ClassVar[str] = "gradient explodes through time"
     severity: ClassVar = "warning"
     reads: ClassVar = ("reach",)
+    explodes: ClassVar[bool] = True
     meaning: ClassVar[str] = (
         "On its way back the gradient is multiplied by the recurrent matrix at every step, and "
         "grows. The far past then dominates the update, by chance and with a huge norm: one such "
@@ -40,6 +41,15 @@ class Exploding(Rule):
         "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "a penalty on, or a cap of, the recurrent matrix's spectral radius",
         "a shorter window until training is stable",
+    )
+    studied_remedies: ClassVar = (
+        "clip",
+        "orthogonal",
+        "gru",
+        "lstm",
+        "omega",
+        "spectral",
+        "curriculum",
     )
     source: ClassVar[str] = "Bengio et al. 1994; Pascanu et al. 2013 §2. R and its bound: Backsight"
 

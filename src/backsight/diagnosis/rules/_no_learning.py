@@ -40,6 +40,7 @@ class NoLearning(Rule):
         "look at how far the gradient reaches, and shorten the sequences",
         "orthogonal initialisation; a GRU or an LSTM",
     )
+    studied_remedies: ClassVar = ("rate-tenfold", "curriculum", "orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"
 
     patience: float = 800

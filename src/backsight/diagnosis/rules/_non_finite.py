@@ -34,6 +34,7 @@ class NonFinite(Rule):
     title: ClassVar[str] = "not finite"
     severity: ClassVar = "error"
     reads: ClassVar = tuple(name for name, _ in ORDER)
+    explodes: ClassVar[bool] = True
     lasting: ClassVar[bool] = False
     meaning: ClassVar[str] = (
         "A NaN or an infinity appeared in the input, a hidden state, the loss, a gradient or a "
@@ -59,6 +60,15 @@ class NonFinite(Rule):
         "clip the gradient's norm at about its median, and skip steps that are not finite",
         "lower the learning rate by 3 to 10",
         "orthogonal or smaller initialisation of the recurrent matrix; a GRU or an LSTM",
+    )
+    studied_remedies: ClassVar = (
+        "clip",
+        "guard",
+        "rate-third",
+        "rate-tenth",
+        "orthogonal",
+        "gru",
+        "lstm",
     )
     source: ClassVar[str] = "arithmetic; pytorch#46849, pytorch-kaldi#154, trl#6702"
 

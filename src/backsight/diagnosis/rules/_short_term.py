@@ -41,6 +41,7 @@ class ShortTerm(Rule):
         "a window of at least twice the needed lag; carry the state",
         "train for longer",
     )
+    studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Khandelwal et al. 2018 (context truncation); shares: Backsight"
 
     share: float = 0.5

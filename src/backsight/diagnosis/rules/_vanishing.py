@@ -45,6 +45,7 @@ class Vanishing(Rule):
         "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
         "clip gradients and raise the learning rate a little",
     )
+    studied_remedies: ClassVar = ("orthogonal", "lstm", "chrono", "gru", "curriculum", "omega")
     source: ClassVar[str] = (
         "Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013. The reach and its horizon: "
         "Backsight"

@@ -30,6 +30,7 @@ class WastedWindow(Rule):
         "shorten the window to about twice the horizon",
         "or make the cell remember further: orthogonal initialisation, a GRU, an LSTM",
     )
+    studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight"
 
     share: float = 0.5

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backsight.diagnosis import RULES
 from backsight.studies._result import MARGIN
 from backsight.studies.length._row import LengthTrial
 
@@ -20,7 +21,7 @@ seeds of one setting the gain of a task either comes (near 1) or does not (near 
 between is rare, and where the line is drawn there matters little.
 """
 
-EXPLODES = frozenset({"BS102", "BS201", "BS203", "BS204"})
+EXPLODES = frozenset(rule.code for rule in RULES if rule.explodes)
 """Findings of gradients or losses that run away: explosion, not finite, divergence, collapse."""
 
 FADES = "BS101"

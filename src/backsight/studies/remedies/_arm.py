@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backsight.studies._folder import StudyFolder
-from backsight.studies.remedies._codes import TRIES
 from backsight.studies.remedies._effect import Effect, effect_of
 from backsight.studies.remedies._plan import FORK, RemedyPlan
 from backsight.studies.remedies._row import RemedyTrial, read_remedy_trial
 from backsight.studies.remedies._symptoms import Symptoms
-from backsight.studies.remedies._table import Remedy
+from backsight.studies.remedies._table import CALLED_FOR, Remedy
 
 __all__ = ["Arm", "random_arm", "remedy_arm"]
 
@@ -73,7 +72,7 @@ def remedy_arm(
     return Arm(
         remedy.name,
         remedy.about,
-        tuple(code for code in symptoms.codes if remedy.name in TRIES[code]),
+        tuple(code for code in symptoms.codes if remedy.name in CALLED_FOR[code]),
         refused,
         "" if refused or unchanged is None else subject.change(remedy, symptoms),
         "" if refused else subject.command(remedy, symptoms, fork),

@@ -11,11 +11,10 @@ import numpy as np
 from backsight.errors import SettingError
 from backsight.studies._folder import StudyFolder
 from backsight.studies._trial import Trial
-from backsight.studies.remedies._codes import TRIES
 from backsight.studies.remedies._row import trial_name
 from backsight.studies.remedies._subject import Subject
 from backsight.studies.remedies._symptoms import Symptoms
-from backsight.studies.remedies._table import DEFAULT, REMEDIES, UNCHANGED, Remedy
+from backsight.studies.remedies._table import CALLED_FOR, DEFAULT, REMEDIES, UNCHANGED, Remedy
 
 __all__ = ["FORK", "RemedyPlan", "RemedySetting"]
 
@@ -96,7 +95,7 @@ class RemedyPlan:
 
     def remedies(self, symptoms: Symptoms) -> list[Remedy]:
         """Those that are asked for, what the findings call for first."""
-        named = list(dict.fromkeys(name for code in symptoms.codes for name in TRIES[code]))
+        named = list(dict.fromkeys(name for code in symptoms.codes for name in CALLED_FOR[code]))
         place = {name: at for at, name in enumerate(named)}
         ordered = sorted(REMEDIES, key=lambda remedy: place.get(remedy.name, len(named)))
         return [remedy for remedy in ordered if not self.only or remedy.name in self.only]
@@ -106,7 +105,7 @@ class RemedyPlan:
 
         Its trial is that remedy's own. None where nothing is possible.
         """
-        named = {name for code in symptoms.codes for name in TRIES[code]}
+        named = {name for code in symptoms.codes for name in CALLED_FOR[code]}
         possible = [r for r in REMEDIES if not self.subject.refuses(r, symptoms)]
         pool = [r for r in possible if r.name not in named] or possible
         return pool[int(np.random.default_rng(seed).integers(len(pool)))] if pool else None

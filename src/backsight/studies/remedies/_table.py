@@ -7,12 +7,13 @@ script's training is what a guard can do there, in the words of ``--guard``.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from backsight.diagnosis import RULES
 from backsight.errors import SettingError
 from backsight.lab import Chars, Memory, Training
 from backsight.nn import CELLS, Cell, Init
 from backsight.studies.remedies._symptoms import Symptoms
 
-__all__ = ["DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
+__all__ = ["CALLED_FOR", "DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
 
 PLAIN: tuple[Cell, ...] = tuple(name for name, cell in CELLS.items() if cell.plain)
 SCALED: tuple[Cell, ...] = tuple(
@@ -184,3 +185,6 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy("layer-norm", "layer normalisation of the state", _cell("rnn-norm", PLAIN), True),
 )  # fmt: skip
 """In the order in which they are tried where no finding names them."""
+
+CALLED_FOR: dict[str, tuple[str, ...]] = {rule.code: rule.studied_remedies for rule in RULES}
+"""By code of a finding, names of the remedies that it calls for."""
