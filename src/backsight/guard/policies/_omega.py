@@ -155,8 +155,7 @@ class _Tally:
         unit = torch.where(arrived, total / largest, 0)
         unit = unit / torch.linalg.vector_norm(unit, dim=-1, keepdim=True).clamp(min=1)
         h = one.states.h.to(w.dtype)
-        relu = one.states.layer.mode == "RNN_RELU"
-        delta = (unit * ((h > 0).to(w.dtype) if relu else 1 - h * h)).flatten(0, 1)
+        delta = (unit * one.states.layer.slope(h)).flatten(0, 1)
         back = delta @ w
         r = torch.linalg.vector_norm(back, dim=-1, keepdim=True)
         counts = arrived.flatten(0, 1)

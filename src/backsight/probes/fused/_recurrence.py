@@ -34,6 +34,10 @@ class Layer:
     w_hr: Tensor | None
     """``(P, H)``: an LSTM's projection."""
 
+    def slope(self, h: Tensor) -> Tensor:
+        """Of a plain RNN's activation, at every pre-activation: the states ``h`` tell it."""
+        return (h > 0).to(h.dtype) if self.mode == "RNN_RELU" else 1 - h * h
+
 
 @dataclass(frozen=True, slots=True)
 class States:
@@ -146,8 +150,7 @@ def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
 
 def _rnn(s: States, g: Tensor) -> Backward:
     """h' = tanh(a) or relu(a), whose slopes the state itself tells."""
-    slope = (s.h > 0).to(g.dtype) if s.layer.mode == "RNN_RELU" else 1 - s.h * s.h
-    slope = slope[:, None]
+    slope = s.layer.slope(s.h).to(g.dtype)[:, None]
     w = s.layer.w_hh
     total = g.contiguous().clone()  # rows below are views
     rows = total.flatten(1, 2).unbind()
