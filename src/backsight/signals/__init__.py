@@ -1,7 +1,6 @@
 """What a signal is, and how a run's signals get to disk and back. Never imports torch."""
 
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
-from backsight.signals._catalogue import CATALOGUE, Signal, describe, family, member
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
@@ -17,6 +16,7 @@ from backsight.signals._reach import (
 from backsight.signals._recorder import Recorder
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, Series
+from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
 __all__ = [
     "CATALOGUE",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backsight.errors import SettingError
-from backsight.signals._catalogue import describe
 from backsight.signals._samples import Profile, Series
+from backsight.signals.catalogue import describe
 
 if TYPE_CHECKING:
     import pandas

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from backsight.errors import RunError
 from backsight.signals import _process
-from backsight.signals._catalogue import family
 from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._reading import read_blocks, reading
 from backsight.signals._samples import Event, Profile, Series, join
+from backsight.signals.catalogue import family
 
 if TYPE_CHECKING:
     import pandas

@@ -1,0 +1,53 @@
+"""Parameters, how far a step moves them, and their spectra."""
+
+from backsight.signals.catalogue._signal import Signal
+
+__all__ = ["SIGNALS"]
+
+SIGNALS = (
+    Signal(
+        name="weight_norm",
+        title="weight norm",
+        formula="‖θ_p‖ after the step",
+        axes=("iteration",),
+        unit="weight",
+        reduction="L2 over a parameter's elements",
+        cost="one pass over the parameters, in sampled iterations",
+        source="the model",
+        per="parameter",
+    ),
+    Signal(
+        name="update_ratio",
+        title="update ratio",
+        formula="‖θ_p after the step - before‖ / ‖θ_p before‖; 1 for a step away from zero",
+        axes=("iteration",),
+        unit="1",
+        reduction="L2 over a parameter's elements; of more than 2^17, over evenly spaced ones",
+        cost="a copy of the parameters, in sampled iterations",
+        source="Karpathy 2015 (CS231n)",
+        per="parameter",
+    ),
+    Signal(
+        name="spectral_radius",
+        title="spectral radius",
+        formula="max |λ| of W_hh; of a GRU or an LSTM, of the rows that make the new state or the "
+        "candidate",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="eigenvalues of an H×H matrix, so seldom that they take 0.25 % of the time",
+        source="Pascanu, Mikolov, Bengio 2013, §2.1",
+        per="layer",
+    ),
+    Signal(
+        name="sigma_max",
+        title="largest singular value",
+        formula="σ_max of the same matrix: above 1 the gradient may explode",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with spectral_radius",
+        source="Pascanu, Mikolov, Bengio 2013, §2.1",
+        per="layer",
+    ),
+)
