@@ -2,9 +2,11 @@
 
 import io
 import math
+import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -169,6 +171,15 @@ def _driven(policy: Policy, run: Run) -> Guard:
 def test_every_policy_has_its_cases() -> None:
     assert set(CASES) | ALWAYS == set(BY_NAME)
     assert len(BY_NAME) == len(POLICIES)
+
+
+def test_every_policy_has_its_row_in_the_docs() -> None:
+    page = (Path(__file__).parent.parent / "docs/guard.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| `(\w+)=(\S+)` \|$", page, re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == sorted(BY_NAME)
+    for name, main, value in rows:
+        assert main in {setting.name for setting in fields(BY_NAME[name])}, name
+        assert policies_from(f"{name}:{main}={value}"), name
 
 
 @pytest.mark.parametrize("name", CASES)
