@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from backsight import Guard, LayerAdapter, register_layer, watch
 from backsight.errors import SettingError
 from backsight.guard import Orthogonality
+from backsight.lab import MemoryAdding
 from backsight.layers import LayerWeights, _registered, adapter_of, registered_layers
 from backsight.nn import build_cell, initialise
 from backsight.nn.cells._mingru import MinGRU, MinGRUCell
@@ -378,6 +379,21 @@ def test_a_loop_beside_a_fused_layer_is_measured_in_every_sample(step: str, tmp_
         assert recorded.iterations.tolist() == [0, 1, 2]
         for row in recorded.rows:
             np.testing.assert_allclose(row, profile.reach, 1e-12)
+
+
+# -- names that are none ----------------------------------------------------------------------
+
+
+def test_a_cell_or_an_initialisation_that_is_none_is_told_with_those_that_are() -> None:
+    for action in (
+        lambda: build_cell("elman", 3, 4),
+        lambda: MemoryAdding(cell="elman"),
+    ):
+        with pytest.raises(SettingError, match=r"one of rnn, rnn-relu, .*mingru"):
+            action()
+    settings: dict[str, Any] = {"init": "zeros"}
+    with pytest.raises(SettingError, match=r"one of default, orthogonal, .* not zeros"):
+        MemoryAdding(**settings)
 
 
 # -- minGRU ----------------------------------------------------------------------------------

@@ -128,6 +128,8 @@ class Training:
         """Some settings hold only for some cells."""
         if self.cell not in CELLS:
             raise SettingError(f"--cell must be one of {', '.join(CELLS)}, not {self.cell}")
+        if self.init not in INIT_NEEDS:
+            raise SettingError(f"--init must be one of {', '.join(INIT_NEEDS)}, not {self.init}")
         cell, needs = CELLS[self.cell], INIT_NEEDS[self.init]
         if needs == "gates" and not cell.has_gates:
             gated = " or ".join(name for name, other in CELLS.items() if other.has_gates)
@@ -146,7 +148,8 @@ class Training:
             )
         if self.hidden < cell.least_hidden:
             raise SettingError(
-                f"--cell {self.cell} needs --hidden {cell.least_hidden} or more, not {self.hidden}"
+                f"--cell {self.cell} is {cell.about}: it needs --hidden {cell.least_hidden} or "
+                f"more, not {self.hidden}"
             )
 
     @property

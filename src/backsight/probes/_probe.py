@@ -30,8 +30,8 @@ def probe(
 
     Args:
         model: its ``nn.RNN``, ``nn.GRU`` and ``nn.LSTM`` modules are measured (any number of
-            layers, both directions, packed or padded, frozen or not), its cells, and its own
-            modules that hand a state on from call to call.
+            layers, both directions, packed or padded, frozen or not), its cells, layers of other
+            registered kinds, and its own modules that hand a state on from call to call.
         compute_loss: runs the forward pass and returns the scalar loss.
         inputs: for any other sequence model, the path of the module whose output ``(B, T, ·)``
             is the embedded input: measured there, under the name ``input:<path>``.
