@@ -28,6 +28,8 @@ from backsight.monitor import (
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement import EVENTS
+from backsight.probes import Catcher
+from backsight.probes.fused import _replay
 from backsight.signals import CATALOGUE, Recorder, Run, family
 
 
@@ -437,3 +439,32 @@ def test_a_failed_measurement_is_named_by_the_monitor(
         assert not monitor.switched_off
         model(torch.randn(2, 4, 3)).mean().backward()
         assert monitor.switched_off == (("Broken", "above"), ("Broken", "below"))
+
+
+@pytest.mark.parametrize("where", ["when it runs", "in the replay"])
+def test_a_layer_that_cannot_be_read_leaves_the_others(
+    where: str, run_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reach and saturation of one layer are lost, and told to be; the other's are complete."""
+    owner, name = (Catcher, "after") if where == "when it runs" else (_replay, "_walk_chain")
+    original = getattr(owner, name)
+    calls = []
+
+    def broken(*arguments: Any) -> Any:
+        path = arguments[1] if where == "when it runs" else arguments[1][0].path
+        if path == "below":
+            calls.append(path)
+            raise RuntimeError("a bug of ours")
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, broken)
+    observed, plain = train(run_path, 7, every=2), train(None, 7)
+    assert all(torch.equal(observed[name], plain[name]) for name in plain)
+    run = Run(run_path)
+    for signal in ("reach", "grad_time"):
+        assert run.profile(f"{signal}/above.l0").iterations.tolist() == [0, 2, 4, 6]
+        assert f"{signal}/below.l0" not in run
+    assert len(run["saturation/above.l0"]) == 4
+    assert len(run["hidden_norm_mean/below.l0"]) == 7
+    assert len(calls) == 1
+    assert caplog.text.count("measuring reach of below failed and is switched off") == 1
