@@ -9,8 +9,8 @@ from backsight.probes import WIDEST, spectrum
 
 __all__ = ["Spectrum"]
 
-CHEAP = 64
-"""Units up to which a spectrum (about 1 ms) is no more than what a sample costs anyway."""
+CHEAP = 32
+"""Units up to which a spectrum (less than 1 ms) is no more than what a sample costs anyway."""
 
 
 class Spectrum(Measurement):
