@@ -276,6 +276,84 @@ def test_what_is_recorded_wrongly_is_told(
     assert len(Run(run_path)["loss"]) == 3
 
 
+class Recording(Measurement):
+    """Records what it is given, at the end of an iteration."""
+
+    signals = ("mine",)
+
+    def __init__(self, record: Callable[[Iteration], None]) -> None:
+        self._record = record
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        self._record(now)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (lambda now: now.record("mine", torch.tensor(1j)), "a complex number was recorded"),
+        (lambda now: now.record_each(["mine"], torch.ones(1) * 1j), "a complex number was"),
+        (lambda now: now.record_each(["mine/a", "mine/b"], torch.ones(3)), "2 names, and (3,)"),
+        (lambda now: now.record_profile("mine", torch.ones(2, 3)), "takes one row, not (2, 3)"),
+        (lambda now: now.record_profile("mine", np.ones(())), "takes one row, not ()"),
+        (lambda now: now.record_profile("mine", torch.ones(3).to_sparse()), "sparse"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_kept_costs_no_other(
+    record: Callable[[Iteration], None],
+    words: str,
+    run_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is told where it is recorded, and not when all values are collected."""
+    train(run_path, 3, Recording(record))
+    assert caplog.text.count("switched off") == 1
+    assert "measuring Recording failed" in caplog.text
+    assert words in caplog.text
+    run = Run(run_path)
+    assert len(run["loss"]) == 3
+    assert len(run["weight_norm/head.bias"]) == 2
+
+
+def test_a_complex_number_that_is_logged_costs_no_other(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with backsight.watch(model, optimizer, run_path) as monitor:
+        model(torch.randn(2, 4, 3)).mean().backward()
+        monitor.log(eigenvalue=torch.tensor(1j), share=torch.tensor(0.5))
+        optimizer.step()
+    assert "measuring eigenvalue failed" in caplog.text
+    run = Run(run_path)
+    assert run["share"].tolist() == [0.5]
+    assert len(run["loss"]) == 1
+
+
+def test_a_value_is_recorded_as_it_was(run_path: Path) -> None:
+    """Not as the step, or whoever else writes into it, leaves it."""
+
+    class Live(Measurement):
+        signals = ("bias", "row")
+
+        def __init__(self) -> None:
+            self.row = np.zeros(2)
+            self.biases: list[float] = []
+
+        def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+            bias = now.parameters["head.bias"][0]
+            self.biases.append(bias.item())
+            self.row[:] = now.number
+            now.record("bias", bias)
+            now.record_profile("row", self.row)
+
+    live = Live()
+    train(run_path, 3, live)
+    run = Run(run_path)
+    assert run["bias"].tolist() == live.biases
+    assert [row.tolist() for row in run.profile("row").rows] == [[0, 0], [1, 1], [2, 2]]
+
+
 class Nothing(Measurement):
     signals = ("nothing",)
 

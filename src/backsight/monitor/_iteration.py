@@ -1,6 +1,6 @@
 """The iteration under way, and what the events of a training step carry."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -10,14 +10,33 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
-from backsight.probes import GradientProfile, Readers
+from backsight.probes import GradientProfile, Readers, on_host
 from backsight.signals import family
 
-__all__ = ["BackwardPass", "Gradients", "Iteration", "LayerCall", "OptimizerStep"]
+__all__ = ["BackwardPass", "Gradients", "Iteration", "LayerCall", "OptimizerStep", "number_of"]
 
 Gradients = tuple[Tensor | None, ...]
 
 Role = Literal["layer", "module", "input", "model"]
+
+
+def number_of(value: float | Tensor) -> float | Tensor:
+    """One number, free of its graph and of what is written into it later.
+
+    Of an accelerator, it stays there: to look at it would wait for all that was launched.
+
+    Raises:
+        ValueError: it is complex.
+    """
+    if not isinstance(value, Tensor):
+        return float(value)
+    _check_real(value)
+    return float(value.item()) if on_host(value) else value.detach().clone()
+
+
+def _check_real(value: Tensor) -> None:
+    if value.is_complex():
+        raise ValueError("a complex number was recorded: take its real part, or its abs()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,26 +167,46 @@ class Iteration:
         )
 
     def record(self, name: str, value: float | Tensor) -> None:
-        """One number; a tensor of one element stays on its device until it is collected.
+        """One number, as it is now; of an accelerator, it stays there until it is collected.
 
         Raises:
             ValueError: the signal is not among those that the measurement declares, or the tensor
-                has another number of elements.
+                has another number of elements, or is complex.
         """
         self._check(name)
         if isinstance(value, Tensor) and value.numel() != 1:
             raise ValueError(f"record({name!r}, …) takes one number, not {tuple(value.shape)}")
-        self.numbers[name] = value.detach() if isinstance(value, Tensor) else float(value)
+        self.numbers[name] = number_of(value)
 
-    def record_each(self, names: Sequence[str], values: Tensor) -> None:
-        """``(n,)`` values, a signal each, in one tensor on their device."""
+    def record_each(self, names: Iterable[str], values: Tensor) -> None:
+        """``(n,)`` values, a signal each, in one tensor on their device.
+
+        Raises:
+            ValueError: as of :meth:`record`.
+        """
+        names = tuple(names)
         for name in names:
             self._check(name)
+        if values.shape != (len(names),):
+            raise ValueError(
+                f"record_each takes a value a name: {len(names)} names, and {tuple(values.shape)}"
+            )
+        _check_real(values)
         self._outbox.scalars(names, self.number, values)
 
     def record_profile(self, name: str, row: Tensor | NDArray[np.float64]) -> None:
-        """A row ``(width,)``: one number a time step or a lag."""
+        """A row ``(width,)``: one number a time step or a lag.
+
+        Raises:
+            ValueError: as of :meth:`record`.
+        """
         self._check(name)
+        if isinstance(row, Tensor):
+            _check_real(row)
+        else:
+            row = np.array(row)  # its owner may write into it
+        if row.ndim != 1:
+            raise ValueError(f"record_profile({name!r}, …) takes one row, not {tuple(row.shape)}")
         self._outbox.profile(name, self.number, row)
 
     def first_broken(self, value: Tensor) -> bool:

@@ -69,16 +69,13 @@ class Outbox:
         self._sink = sink
         self.label = label
         self._waiting: list[_Waiting] = []
-        self._ready: dict[str, float] = {}
         self._broke = False
         self._collected = self._clock()
 
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
-        """Keep a value where it is, free of its graph and safe from being overwritten."""
-        if on_host(value):
-            self._ready[name] = value.item()
-        else:
-            self._waiting.append(_Waiting((self._full(name),), iteration, _kept(value), False))
+        """Keep a value where it is; nobody writes into it any longer."""
+        one = _wide(value.reshape(1))
+        self._waiting.append(_Waiting((self._full(name),), iteration, one, False))
 
     def first_broken(self, value: Tensor) -> bool:
         """Whether ``value`` is the first to be not finite, as far as that is at hand."""
@@ -88,7 +85,7 @@ class Outbox:
         return True
 
     def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
-        """The same for ``(n,)`` values, a signal each."""
+        """``(n,)`` values, a signal each, free of their graph and safe from being overwritten."""
         self._waiting.append(
             _Waiting(tuple(map(self._full, names)), iteration, _kept(values), False)
         )
@@ -102,12 +99,11 @@ class Outbox:
             self._sink.profile(name, iteration, row)
 
     def here(self, iteration: int, values: dict[str, float]) -> None:
-        """Numbers that are on the host already; and those that were."""
-        ready, self._ready = self._ready, {}
-        named = {self._full(name): value for name, value in (ready | values).items()}
+        """Numbers that are on the host already."""
+        named = {self._full(name): value for name, value in values.items()}
         elsewhere = {name for item in self._waiting for name in item.names} if named else set()
         for name in elsewhere & named.keys():  # behind what waits of the same signal
-            late = torch.tensor(named.pop(name), dtype=torch.float64)
+            late = torch.tensor([named.pop(name)], dtype=torch.float64)
             self._waiting.append(_Waiting((name,), iteration, late, False))
         self._sink.scalars(iteration, named)
         self.latest.update(named)
@@ -141,7 +137,7 @@ class Outbox:
             self.latest[name] = values[-1]
 
     def _bring(self, items: list[_Waiting], series: dict[str, list[tuple[int, float]]]) -> None:
-        flat = torch.cat([item.value.reshape(-1) for item in items]).cpu().numpy()
+        flat = torch.cat([item.value for item in items]).cpu().numpy()
         start = 0
         for item in items:
             size = item.value.numel()
@@ -154,6 +150,11 @@ class Outbox:
             start += size
 
 
-def _kept(value: Tensor) -> Tensor:
-    wide = value.dtype in (torch.float32, torch.float64)
-    return value.detach().clone() if wide else value.detach().float()
+def _kept(values: Tensor) -> Tensor:
+    """``(n,)``: a copy without a graph."""
+    return _wide(values.detach().reshape(-1).clone())
+
+
+def _wide(values: Tensor) -> Tensor:
+    """In a dtype that the store has."""
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
