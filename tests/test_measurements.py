@@ -224,6 +224,128 @@ def test_a_fault_costs_that_measurement_alone(
     assert len(Run(run_path)["loss"]) == 4
 
 
+def look(model: nn.Module, now: Iteration) -> None:
+    """A gradient at other data, as of a curvature: with a forward and a backward of its own."""
+    loss = model(torch.ones(2, 3, 3)).square().sum()
+    gradients = torch.autograd.grad(loss, list(now.parameters.values()), retain_graph=True)
+    before = {name: parameter.grad for name, parameter in now.parameters.items()}
+    for parameter in now.parameters.values():
+        parameter.grad = None
+    loss.backward()
+    for name, parameter in now.parameters.items():
+        parameter.grad = before[name]
+    now.record("own", gradients[0].norm())
+
+
+@pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
+def test_what_a_measurement_runs_is_no_event_of_the_training(
+    event: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither an iteration, nor a forward, nor a pass: all that is recorded stays as it is."""
+    models: list[nn.Module] = []
+
+    def make() -> nn.Module:
+        models.append(Net())
+        return models[-1]
+
+    def looks(own: Measurement, *arguments: Any) -> None:
+        look(models[-1], arguments[-1])
+
+    def recorded(path: Path) -> dict[str, Any]:
+        run = Run(path)
+        skipped = ("tokens_per_second", "own")
+        return {name: np.array(run[name]) for name in run.names if name not in skipped}
+
+    kind = type("Looks", (Measurement,), {event: looks, "signals": ("own",)})
+    plain = train(tmp_path / "plain", 4)
+    told = Told()
+    observed = train(tmp_path / "observed", 4, kind(), told, make=make)
+    assert all(torch.equal(observed[name], plain[name]) for name in plain)
+    assert "switched off" not in caplog.text
+    assert "left out" not in caplog.text
+    assert told.heard == [*((i, one) for i in range(4) for one in WHOLE), (4, "begin")]
+    assert len(Run(tmp_path / "observed")["own"]) == 4
+    before, after = recorded(tmp_path / "plain"), recorded(tmp_path / "observed")
+    after.pop("told")
+    assert before.keys() == after.keys()
+    for name in after:
+        np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+
+
+@pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
+def test_an_interrupt_in_an_event_ends_the_training_and_the_run(
+    event: str, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is pressed: no hook is left, and nothing is recorded twice."""
+
+    def interrupted(_: Measurement, *arguments: Any) -> None:
+        if arguments[-1].number == 1:
+            raise KeyboardInterrupt
+
+    kind = type("Interrupted", (Measurement,), {event: interrupted, "signals": ("own",)})
+    backward = torch.autograd.backward
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+
+    def run_script() -> None:
+        with backsight.watch(model, optimizer, run_path, every=1, measurements=[kind()]):
+            for _ in range(3):
+                optimizer.zero_grad()
+                model(torch.randn(2, 4, 3)).mean().backward()
+                optimizer.step()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_script()
+    assert torch.autograd.backward is backward
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert not optimizer._optimizer_step_pre_hooks
+    assert not optimizer._optimizer_step_post_hooks
+    run = Run(run_path)
+    assert run.status == "failed"
+    assert run["loss"].size >= 1
+    assert "left out" not in caplog.text
+
+
+def test_a_measurement_may_close_the_monitor(run_path: Path) -> None:
+    """From within the end of an iteration, which is not ended again."""
+
+    class Stops(Measurement):
+        signals = ("stops",)
+
+        def on_iteration_end(self, now: Iteration) -> None:
+            ended.append(now.number)
+            if now.number == 2:
+                monitor.close()
+
+    ended: list[int] = []
+    model = Net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    monitor = backsight.watch(model, optimizer, run_path, measurements=[Stops()])
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(torch.randn(2, 4, 3)).mean().backward()
+        optimizer.step()
+    assert ended == [0, 1, 2]
+    assert not monitor.switched_off
+    assert Run(run_path).status == "finished"
+
+
+def test_the_first_iteration_begins_once_all_is_known(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Before(Measurement):
+        signals = ("weight_before", "layers")
+
+        def on_iteration_begin(self, now: Iteration) -> None:
+            now.record("weight_before", now.parameters["head.weight"].norm())
+            now.record("layers", len(now.layers))
+
+    train(run_path, 3, Before())
+    assert "switched off" not in caplog.text
+    assert len(Run(run_path)["weight_before"]) == 3
+    assert Run(run_path)["layers"].tolist() == [2, 2, 2]
+
+
 def test_faults_of_several_layers_leave_the_others(
     run_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -133,6 +133,7 @@ class Monitor:
             self.add(one)
         if guard is not None:
             self.protect(guard)
+        self._observed.begin()
 
     # -- what is known of it ---------------------------------------------------------------
 

@@ -69,7 +69,13 @@ class Observation:
             readers,
         )
         self._began = clock()
+        self.detector.paused = True
         self._begin()
+
+    def begin(self) -> None:
+        """The first iteration begins: what there is to observe is known."""
+        self.detector.paused = False
+        self.measurements.begin(self.now)
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``."""
@@ -94,9 +100,16 @@ class Observation:
 
     def close(self) -> None:
         """Take every hook off; an iteration that is complete, or nearly, is ended first."""
-        self.detector.close()
-        self.forwards.close()
-        self.readers.begin(armed=False)
+        try:
+            self.detector.close()
+        finally:
+            self.forwards.close()
+            self.readers.begin(armed=False)
+
+    @property
+    def measuring(self) -> bool:
+        """Whether a measurement is at work: what it does is no event of the training."""
+        return self.measurements.feeding
 
     # -- events ----------------------------------------------------------------------------
 
@@ -147,23 +160,27 @@ class Observation:
         told = self._clock()
         at = told if at is None else at
         now = self.now
+        self.detector.begin()  # it is not told again, whatever comes between
         now.steps, now.elements = steps, elements
         now.seconds = max(at - self._began, 1e-9)
         trained = now.seconds - now.spent
-        self.measurements.feed("on_iteration_end", now)
-        self._faults.isolate("scalars", self._hand_over, now)
-        if now.sampled:
-            self._sampler.sampled(self.iteration, now.spent)
-        self._sampler.passed(trained)
-        self.iteration += 1
-        self._began = at + self._clock() - told  # what measuring took is no training
-        self._recorded()
-        self._begin()
+        try:
+            self.measurements.feed("on_iteration_end", now)
+        finally:  # Ctrl-C in a measurement: what is known by then is kept
+            self._faults.isolate("scalars", self._hand_over, now)
+            if now.sampled:
+                self._sampler.sampled(self.iteration, now.spent)
+            self._sampler.passed(trained)
+            self.iteration += 1
+            self._began = at + self._clock() - told  # what measuring took is no training
+            self._recorded()
+            self._begin()
+            self.measurements.begin(self.now)
 
     # -- inside ----------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """A new iteration."""
+        """A new iteration, of which nobody has been told yet."""
         sampled = self._sampler.due(self.iteration)
         self.now = Iteration(
             self.iteration,
@@ -174,10 +191,8 @@ class Observation:
             _parameters=self.parameters,
             _ran=self.forwards,
         )
-        self.detector.begin()
         self.forwards.begin()
         self.readers.begin(sampled)
-        self.measurements.begin(self.now)
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

@@ -31,6 +31,10 @@ Arguments = ParamSpec("Arguments")
 class Observer(Protocol):
     """Who is told of the events of one training."""
 
+    @property
+    def measuring(self) -> bool:
+        """Whether a measurement is at work: the events of the meantime are its own doing."""
+
     def graph_whole(self, passed: BackwardPass) -> None:
         """Backward is about to be called."""
 
@@ -65,7 +69,7 @@ def _harmless(
     def safe(
         self: "IterationDetector", *args: Arguments.args, **named: Arguments.kwargs
     ) -> Returned | None:
-        if self.failed:
+        if self.failed or self._observer.measuring:
             return None
         try:
             return event(self, *args, **named)
@@ -152,9 +156,9 @@ class IterationDetector:
         self.unhook()
         self._open.clear()
         passed = self._passes and not self._lent
-        if self._automatic and (passed or self._ended is not None):
+        automatic, self._automatic = self._automatic, False
+        if automatic and (passed or self._ended is not None):
             self._observer.iteration_ended(at=self._ended)
-        self._automatic = False
 
     # -- told by the wrapped backward ------------------------------------------------------
 

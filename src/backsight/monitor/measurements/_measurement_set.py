@@ -97,6 +97,8 @@ class MeasurementSet:
     def __init__(self, measurements: Sequence[Measurement], clock: Callable[[], float]) -> None:
         self.measurements = tuple(measurements)
         self._clock = clock
+        self.feeding = False
+        """Whether an event is being fed: what happens in the meantime is a measurement's doing."""
         self._off: set[int] = set()
         """Identities of those that are switched off altogether."""
         for one in self.measurements:
@@ -129,23 +131,29 @@ class MeasurementSet:
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
         """
-        for one, told, timed in self._now[event]:
-            if id(one) in self._off or (layer is not None and layer in one.off):
-                continue
-            began = self._clock() if timed else 0.0
-            now.declared = one.signals
-            try:
-                if subject is None:
-                    told(now)
-                else:
-                    told(subject, now)
-            except LayerFaults as faults:
-                for path, error in faults.errors.items():
-                    self._failed(one, path, error)
-            except Exception as error:  # noqa: BLE001 - a measurement must not end the training
-                self._failed(one, layer, error)
-            if timed:
-                now.spent += self._clock() - began
+        before, self.feeding = self.feeding, True
+        try:
+            for one, told, timed in self._now[event]:
+                if id(one) in self._off or (layer is not None and layer in one.off):
+                    continue
+                began = self._clock() if timed else 0.0
+                now.declared = one.signals
+                self._feed_one(one, told, (now,) if subject is None else (subject, now), layer)
+                if timed:
+                    now.spent += self._clock() - began
+        finally:
+            self.feeding = before
+
+    def _feed_one(
+        self, one: Measurement, told: Callable[..., None], event: tuple[Any, ...], layer: str | None
+    ) -> None:
+        try:
+            told(*event)
+        except LayerFaults as faults:
+            for path, error in faults.errors.items():
+                self._failed(one, path, error)
+        except Exception as error:  # noqa: BLE001 - a measurement must not end the training
+            self._failed(one, layer, error)
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
