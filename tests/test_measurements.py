@@ -3,8 +3,9 @@
 import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -365,6 +366,69 @@ def test_faults_of_several_layers_leave_the_others(
     assert caplog.text.count("measuring Each of above failed and is switched off") == 1
 
 
+def test_a_fault_of_a_layer_is_told_once_however_often_it_comes(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stubborn(Measurement):
+        signals = ("own",)
+
+        def on_iteration_end(self, now: Iteration) -> None:
+            raise LayerFaults({"above": ValueError("no")})
+
+    train(run_path, 4, Stubborn())
+    assert caplog.text.count("measuring Stubborn of above failed and is switched off") == 1
+
+
+@dataclass(frozen=True)
+class Frozen(Measurement):
+    """Has its settings, and nothing that changes."""
+
+    factor: float = 2.0
+    signals: ClassVar[tuple[str, ...]] = ("own",)
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        now.record("own", self.factor)
+        if call.path == "below":
+            raise ValueError("no")
+
+
+class Instance(Measurement):
+    """An event of the object, beside one of the class."""
+
+    signals = ("own",)
+
+    def __init__(self) -> None:
+        self.on_iteration_end = lambda now: now.record("own", 1.0)  # type: ignore[method-assign]
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """Nothing."""
+
+
+class Moody(Measurement):
+    """Says what it is for as long as it is asked once."""
+
+    asked = 0
+
+    @property
+    def signals(self) -> tuple[str, ...]:  # type: ignore[override]
+        self.asked += 1
+        if self.asked > 9:
+            raise RuntimeError("asked too often")
+        return ("own",)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        now.record("own", 1.0)
+
+
+@pytest.mark.parametrize("kind", [Frozen, Instance, Moody])
+def test_however_a_measurement_is_written_it_is_fed(
+    kind: type[Measurement], run_path: Path
+) -> None:
+    train(run_path, 10, kind())
+    assert len(Run(run_path)["own"]) == 10
+    assert len(Run(run_path)["loss"]) == 10
+
+
 def test_each_layer_tells_all_faults_together() -> None:
     def look(path: str, part: int) -> None:
         if part:
@@ -505,6 +569,11 @@ SAME = Told()
         ([Misspelled()], "Misspelled.on_backward_ended is no event: on_backward_end, "),
         ([told(signals=())], r"Told.signals must be a tuple .* \(\"my_signal\",\), not \(\)"),
         ([told(signals="told")], r"must be a tuple .* such as \(\"told\",\), not 'told'"),
+        ([told(signals=3)], r"must be a tuple .* such as \(\"my_signal\",\), not 3"),
+        ([told(signals=(3,))], "Told.signals has 3, which is no name of a signal"),
+        ([told(signals=("",))], "Told.signals has '', which is no name of a signal"),
+        ([told(signals=("\ud800",))], "which is no name of a signal"),
+        ([told(signals=("a/b",))], "Told.signals names families: 'a' is what it records as 'a/b'"),
         ([told(signals=("loss",))], "Told records 'loss', and so does Backsight itself"),
         ([Told(), Told()], "Told records 'told', and so does Told"),
         ([told(schedule=3)], r"Told.schedule must be EVERY_ITERATION, .*\(n\) .*, not 3"),

@@ -1,7 +1,7 @@
 """The measurements of a monitor: fed, timed, and kept from harming each other or the training."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from backsight.errors import SettingError
@@ -12,7 +12,7 @@ from backsight.monitor.measurements._measurement import (
     Measurement,
     Schedule,
 )
-from backsight.signals import CATALOGUE
+from backsight.signals import CATALOGUE, family
 
 __all__ = ["MeasurementSet", "check_measurements"]
 
@@ -48,12 +48,7 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
             )
         name = name_of(one)
         _check_events(one, name)
-        if isinstance(one.signals, str) or not one.signals:
-            raise SettingError(
-                f"{name}.signals must be a tuple of the signals it records, such as "
-                f'("{one.signals or "my_signal"}",), not {one.signals!r}'
-            )
-        for signal in one.signals:
+        for signal in _signals_of(one, name):
             if signal in CATALOGUE or signal in taken:
                 owner = "Backsight itself" if signal in CATALOGUE else name_of(taken[signal])
                 raise SettingError(
@@ -66,13 +61,38 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
     return found
 
 
+def _signals_of(one: Measurement, name: str) -> Collection[str]:
+    """Raise a SettingError where they are no names, or none of a family."""
+    signals: Any = one.signals
+    if isinstance(signals, str) or not isinstance(signals, Collection) or not signals:
+        such = signals if signals and isinstance(signals, str) else "my_signal"
+        raise SettingError(
+            f"{name}.signals must be a tuple of the signals it records, such as "
+            f'("{such}",), not {signals!r}'
+        )
+    for signal in signals:
+        if not isinstance(signal, str) or not signal.isprintable() or not family(signal):
+            raise SettingError(f"{name}.signals has {signal!r}, which is no name of a signal")
+        if signal != family(signal):
+            raise SettingError(
+                f"{name}.signals names families: {family(signal)!r} is what it records as "
+                f"{signal!r}"
+            )
+    return signals
+
+
+def _defines(one: Measurement, event: str) -> bool:
+    """In its class, or as an attribute of its own."""
+    return getattr(getattr(one, event), "__func__", None) is not getattr(Measurement, event)
+
+
 def _check_events(one: Measurement, name: str) -> None:
     """Raise a SettingError where it would never be fed, or not as its author thinks."""
     defined = [event for event in dir(one) if event.startswith("on_")]
     wrong = [event for event in defined if event not in EVENTS]
     if wrong:
         raise SettingError(f"{name}.{wrong[0]} is no event: {', '.join(EVENTS)}")
-    if all(getattr(type(one), event) is getattr(Measurement, event) for event in EVENTS):
+    if not any(_defines(one, event) for event in EVENTS):
         raise SettingError(f"{name} defines no event to be measured at: {', '.join(EVENTS)}")
     if not isinstance(one.schedule, Schedule):
         raise SettingError(
@@ -84,6 +104,11 @@ def _check_events(one: Measurement, name: str) -> None:
 def name_of(measurement: Measurement) -> str:
     """What a measurement is called in a message."""
     return measurement.name or type(measurement).__name__
+
+
+def _switch(one: Measurement, off: frozenset[str]) -> None:
+    """Also of a class that is frozen, which has no state of its own."""
+    object.__setattr__(one, "off", off)
 
 
 class MeasurementSet:
@@ -101,8 +126,11 @@ class MeasurementSet:
         """Whether an event is being fed: what happens in the meantime is a measurement's doing."""
         self._off: set[int] = set()
         """Identities of those that are switched off altogether."""
+        # Once: what a property of the user's raises later must not reach the training.
+        self._signals = {id(one): tuple(one.signals) for one in self.measurements}
+        self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
-            one.off = frozenset()
+            _switch(one, frozenset())
         self._usual = self._listening(None)
         self._now = self._usual
 
@@ -137,7 +165,7 @@ class MeasurementSet:
                 if id(one) in self._off or (layer is not None and layer in one.off):
                     continue
                 began = self._clock() if timed else 0.0
-                now.declared = one.signals
+                now.declared = self._signals[id(one)]
                 self._feed_one(one, told, (now,) if subject is None else (subject, now), layer)
                 if timed:
                     now.spent += self._clock() - began
@@ -161,7 +189,9 @@ class MeasurementSet:
             self._off.add(id(one))
             of = ""
         else:
-            one.off |= {layer}
+            if layer in one.off:  # told already
+                return
+            _switch(one, one.off | {layer})
             of = f" of {layer or 'model'}"
         _log.warning(
             "backsight: measuring %s%s failed and is switched off: %r", name_of(one), of, error
@@ -175,10 +205,9 @@ class MeasurementSet:
         """Who is due, by event."""
         return {
             event: [
-                (one, getattr(one, event), one.schedule.samples > 0)
+                (one, getattr(one, event), self._schedules[id(one)].samples > 0)
                 for one in self.measurements
-                if getattr(type(one), event) is not getattr(Measurement, event)
-                and one.schedule.due(sample)
+                if _defines(one, event) and self._schedules[id(one)].due(sample)
             ]
             for event in EVENTS
         }
