@@ -68,7 +68,12 @@ class SteppedReader(LayerReader):
         """Keep its states, and see which call they come from."""
         if not self.armed or path in self._hopeless or path in self._ignored:
             return
-        outputs = list(dict.fromkeys(tensors_in(result)))  # a state may be the output as well
+        # Once each: a state may be the output as well. An index or a mask has no gradient.
+        outputs = [
+            tensor
+            for tensor in dict.fromkeys(tensors_in(result))
+            if tensor.is_floating_point() or tensor.is_complex()
+        ]
         for tensor in outputs if self.settings.force else ():
             if not tensor.requires_grad and tensor.is_floating_point():
                 tensor.requires_grad_()
