@@ -125,14 +125,18 @@ class Monitor:
         self._model = None if model is None else weakref.ref(model)
         self._aside = 0
         self._closed = False
-        if model is not None:
-            self.adopt("", model)
-            if inputs is not None:
-                self.adopt_input(inputs, model)
-        for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
-            self.add(one)
-        if guard is not None:
-            self.protect(guard)
+        try:
+            if model is not None:
+                self.adopt("", model)
+                if inputs is not None:
+                    self.adopt_input(inputs, model)
+            for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
+                self.add(one)
+            if guard is not None:
+                self.protect(guard)
+        except BaseException:
+            self._observed.close()  # no hook is left behind
+            raise
         self._observed.begin()
 
     # -- what is known of it ---------------------------------------------------------------

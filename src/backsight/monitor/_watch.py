@@ -158,22 +158,26 @@ def watch(
         **(config or {}),
     }
     recorder = Recorder(path, kind="watch", config=settings)
-    recorder.event("models", 0, describe_models({"": plain}))
-    return Watching(
-        recorder,
-        plain,
-        optimizers,
-        recorder,
-        every=every,
-        budget=budget,
-        sequences=sequences,
-        inputs=inputs,
-        batch_first=batch_first,
-        automatic=True,
-        facts=facts_from(settings["facts"]),
-        guard=guard,
-        measurements=own,
-    )
+    try:
+        recorder.event("models", 0, describe_models({"": plain}))
+        return Watching(
+            recorder,
+            plain,
+            optimizers,
+            recorder,
+            every=every,
+            budget=budget,
+            sequences=sequences,
+            inputs=inputs,
+            batch_first=batch_first,
+            automatic=True,
+            facts=facts_from(settings["facts"]),
+            guard=guard,
+            measurements=own,
+        )
+    except BaseException as error:
+        recorder.close_after(error)
+        raise
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
