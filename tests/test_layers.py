@@ -26,6 +26,7 @@ from backsight.probes import (
 )
 from backsight.probes.fused import _calls, _replay
 from backsight.probes.stepped import _reader as stepped_reader
+from backsight.signals import Run
 from tests.test_probe_calls import Ran, compare, rand, total
 
 
@@ -184,6 +185,99 @@ def test_a_weight_that_is_computed_is_not_computed_again() -> None:
     assert matrix.weights.shape == (4, 4)
     assert before
     assert all(torch.equal(buffer, before[name]) for name, buffer in module.named_buffers())
+
+
+@pytest.mark.parametrize(
+    ("adapter", "words"),
+    [
+        (LeakyCells, r"takes an object, and LeakyCells is a class: LeakyCells\(\)"),
+        (type("Named", (LeakyCells,), {"module_type": "Leaky"})(), "must be a class of modules"),
+    ],
+)
+def test_what_would_fail_at_every_module_is_not_registered(adapter: Any, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        register_layer(adapter)
+    assert adapter_of(nn.Linear(3, 4)) is None
+
+
+def test_a_kind_that_is_registered_again_is_the_last() -> None:
+    class Other(LeakyCells):
+        kind = "other"
+
+    for adapter in (LeakyCells(), Other(), LeakyCells()):
+        register_layer(adapter)
+    assert kind_of(Leaky(3, 4)) == "leaky"
+
+
+def test_a_kind_that_fails_to_recognise_is_switched_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(LeakyCells):
+        kind = "broken"
+
+        def recognises(self, module: nn.Module) -> bool:
+            """Of every module, it asks for what only some have."""
+            return bool(module.hidden_size > 3)
+
+    register_layer(Broken())
+    model = Loop(nn.RNNCell(3, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, tmp_path / "run", every=1) as monitor:
+        model(rand(6, 3, 3).float()).square().sum().backward()
+        optimizer.step()
+    assert monitor.run is not None
+    assert "reach/cell" in monitor.run
+    assert caplog.text.count("the layer kind broken failed to recognise a Loop and is") == 1
+
+
+def test_a_watch_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    """No hook, and a run that has ended: it can be begun again elsewhere."""
+
+    class Unread(LeakyCells):
+        kind, reading = "unread", "by heart"
+
+    register_layer(Unread())
+    model = nn.Sequential(nn.GRU(3, 4), Leaky(3, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    backward = torch.autograd.backward
+    with pytest.raises(SettingError, match="by heart"):
+        watch(model, optimizer, tmp_path / "run")
+    assert torch.autograd.backward is backward
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert Run(tmp_path / "run").status == "failed"
+
+
+class Greedy(nn.Module):
+    """A decoder's step: takes a token and a state, gives both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.read = nn.Embedding(4, 4), nn.Parameter(torch.randn(4, 4) / 2)
+
+    def forward(self, token: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """One step."""
+        h = torch.tanh(self.embed(token) + h @ self.read)
+        return h.argmax(-1), h
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_step_that_hands_on_indices_as_well_is_measured(registered: bool) -> None:
+    class GreedyCells(LayerAdapter):
+        kind, reading, module_type = "greedy", "stepped", Greedy
+
+    if registered:
+        register_layer(GreedyCells())
+    model = nn.ModuleDict({"step": Greedy()})
+
+    def compute_loss() -> Tensor:
+        token, h = torch.zeros(3, dtype=torch.long), torch.ones(3, 4)
+        for _ in range(5):
+            token, h = model["step"](token, h)
+        return h.square().sum()
+
+    (profile,) = probe(model, compute_loss).values()
+    assert profile.reach.shape == (5,)
+    assert np.isfinite(profile.reach).all()
 
 
 # -- a kind of one's own ---------------------------------------------------------------------

@@ -12,6 +12,7 @@ A kind of your own::
     register_layer(MyCells())
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -142,6 +143,8 @@ class LayerAdapter:
         return tuple(".".join(filter(None, (path, suffix))) for suffix in suffixes)
 
 
+_log = logging.getLogger("backsight")
+
 _registered: dict[str, LayerAdapter] = {}
 
 
@@ -154,23 +157,37 @@ def register_layer(adapter: LayerAdapter) -> None:
     Raises:
         SettingError: another class has registered that kind, or it says not what it is.
     """
+    if isinstance(adapter, type):
+        raise SettingError(
+            f"register_layer takes an object, and {adapter.__name__} is a class: "
+            f"{adapter.__name__}()"
+        )
     for name in ("kind", "reading", "module_type"):
         if not hasattr(adapter, name):
             raise SettingError(
                 f"{type(adapter).__name__} has no {name}: every LayerAdapter has one"
             )
+    if not (isinstance(adapter.module_type, type) and issubclass(adapter.module_type, nn.Module)):
+        raise SettingError(
+            f"{type(adapter).__name__}.module_type must be a class of modules, not "
+            f"{adapter.module_type!r}"
+        )
     known = _registered.get(adapter.kind)
     if known is not None and _origin(known) != _origin(adapter):  # a notebook's cell runs again
         raise SettingError(
             f"the layer kind {adapter.kind!r} is registered already, by {'.'.join(_origin(known))}:"
             " give yours another name"
         )
+    _registered.pop(adapter.kind, None)  # it is the last one now
     _registered[adapter.kind] = adapter
 
 
 def adapter_of(module: nn.Module) -> LayerAdapter | None:
-    """The most specific kind that recognises ``module``; None where none does."""
-    found = [adapter for adapter in reversed(_registered.values()) if adapter.recognises(module)]
+    """The most specific kind that recognises ``module``; None where none does.
+
+    A kind that fails in it is forgotten, and told: it is asked of every module of every model.
+    """
+    found = [adapter for adapter in reversed(registered_layers()) if _recognises(adapter, module)]
     if len(found) < 2:
         return found[0] if found else None
     bases = type(module).__mro__
@@ -183,6 +200,18 @@ def adapter_of(module: nn.Module) -> LayerAdapter | None:
 def registered_layers() -> tuple[LayerAdapter, ...]:
     """Every kind there is."""
     return tuple(_registered.values())
+
+
+def _recognises(adapter: LayerAdapter, module: nn.Module) -> bool:
+    try:
+        return adapter.recognises(module)
+    except Exception as error:  # noqa: BLE001 - must not reach the training
+        _registered.pop(adapter.kind, None)
+        _log.warning(
+            "backsight: the layer kind %s failed to recognise a %s and is switched off: %r",
+            adapter.kind, type(module).__name__, error,
+        )  # fmt: skip
+        return False
 
 
 def _origin(adapter: LayerAdapter) -> tuple[str, str]:
