@@ -217,7 +217,7 @@ def test_a_kind_that_fails_to_recognise_is_switched_off(
 
         def recognises(self, module: nn.Module) -> bool:
             """Of every module, it asks for what only some have."""
-            return bool(module.hidden_size > 3)
+            return bool(module.hidden_size > 3)  # type: ignore[operator]
 
     register_layer(Broken())
     model = Loop(nn.RNNCell(3, 4))
