@@ -737,3 +737,28 @@ def test_a_layer_that_cannot_be_read_leaves_the_others(
     assert len(run["hidden_norm_mean/below.l0"]) == 7
     assert len(calls) == 1
     assert caplog.text.count("measuring reach of below failed and is switched off") == 1
+
+
+@pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
+def test_random_numbers_and_the_gradient_mode_stay_the_trainings(
+    event: str, run_path: Path
+) -> None:
+    """A measurement may draw: an estimate of a trace does. What follows is as if it had not."""
+
+    def draw(self: Measurement, *arguments: Any) -> None:
+        torch.randn(3)
+        torch.set_grad_enabled(False)
+        drawn.append(arguments)
+
+    drawn: list[Any] = []
+    kind = type("Drawing", (Measurement,), {event: draw, "signals": ("drawn",)})
+
+    def dropping() -> nn.Module:
+        return nn.Sequential(Net(), nn.Dropout(0.5))
+
+    observed, plain = (
+        train(p, 4, *m, make=dropping) for p, m in ((run_path, [kind()]), (None, []))
+    )
+    assert drawn
+    assert all(torch.equal(observed[name], plain[name]) for name in plain)
+    assert torch.is_grad_enabled()

@@ -1,8 +1,11 @@
 """The measurements of a monitor: fed, timed, and kept from harming each other or the training."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
+
+import torch
 
 from backsight.errors import SettingError
 from backsight.monitor._iteration import Iteration
@@ -111,6 +114,18 @@ def _switch(one: Measurement, off: frozenset[str]) -> None:
     object.__setattr__(one, "off", off)
 
 
+@contextmanager
+def _untouched() -> Iterator[None]:
+    """Random numbers and the gradient mode are afterwards what they were."""
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    with_grad = torch.is_grad_enabled()
+    with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):
+        try:
+            yield
+        finally:
+            torch.set_grad_enabled(with_grad)
+
+
 class MeasurementSet:
     """Feeds each event to the measurements that define it and are due.
 
@@ -175,8 +190,11 @@ class MeasurementSet:
     def _feed_one(
         self, one: Measurement, told: Callable[..., None], event: tuple[Any, ...], layer: str | None
     ) -> None:
+        own = type(one).__module__.startswith("backsight.")
         try:
-            told(*event)
+            # Ours are known to draw nothing; a user's may, as an estimate of a trace does.
+            with nullcontext() if own else _untouched():
+                told(*event)
         except LayerFaults as faults:
             for path, error in faults.errors.items():
                 self._failed(one, path, error)
