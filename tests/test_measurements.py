@@ -756,9 +756,8 @@ def test_random_numbers_and_the_gradient_mode_stay_the_trainings(
     def dropping() -> nn.Module:
         return nn.Sequential(Net(), nn.Dropout(0.5))
 
-    observed, plain = (
-        train(p, 4, *m, make=dropping) for p, m in ((run_path, [kind()]), (None, []))
-    )
+    observed = train(run_path, 4, kind(), make=dropping)
+    plain = train(None, 4, make=dropping)
     assert drawn
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     assert torch.is_grad_enabled()

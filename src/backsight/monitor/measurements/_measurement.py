@@ -82,10 +82,11 @@ class Measurement:
     ``on_iteration_end``        everything is known: the time to record
     ==========================  ============================================================
 
-    It reads and never writes: nothing of the model or of its gradients may change. PyTorch's
-    random numbers and the gradient mode are put back after each event. What it raises switches it off, for that layer alone where the event is about a layer
-    (:class:`LayerFaults` where it is about several); training goes on. Its time counts towards
-    the monitor's budget unless it is due in every iteration.
+    It reads and never writes: nothing of the model or of its gradients may change. PyTorch's random
+    numbers and the gradient mode are put back after each event of a user's own. What it raises
+    switches it off, for that layer alone where the event is about a layer (:class:`LayerFaults`
+    where it is about several); training goes on. Its time counts towards the monitor's budget
+    unless it is due in every iteration.
 
     Example::
 
