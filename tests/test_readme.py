@@ -31,7 +31,7 @@ def test_a_picture_comes_before_the_first_heading() -> None:
 
 
 def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
-    """Runs the command that the README shows; line breaks of the page do not count."""
+    """Line breaks do not count, nor does the horizon, which depends on where samples fall."""
     command, shown = re.findall(
         r"```sh\nbacksight (run [^\n]+)\n```\n\n```text\n(.*?)```", README, re.DOTALL
     )[0]
@@ -43,7 +43,8 @@ def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> 
     )  # fmt: skip
     printed = " ".join(ended.stdout.split())
     for part in re.split(r"\n(?=iteration |backsight: )|…", shown):
-        assert " ".join(part.split()) in printed
+        words = re.escape(" ".join(part.split()))
+        assert re.search(re.sub(r"after\\ \d+\\ of", r"after\\ \\d+\\ of", words), printed), part
 
 
 def test_every_command_is_on_the_page_of_commands() -> None:
