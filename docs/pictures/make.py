@@ -54,7 +54,12 @@ def shoot(page: Path, picture: Path, sections: set[str]) -> None:
                 section => { if (!shown.includes(section.id)) section.style.display = "none" })""",
             sorted(sections),
         )
-        view.screenshot(path=picture, full_page=True)
+        bottom: float = view.evaluate(
+            """Math.max(...[...document.querySelectorAll("main > *")].map(
+                part => part.getBoundingClientRect().bottom))"""
+        )
+        area = {"x": 0, "y": 0, "width": 1000, "height": bottom + 24}
+        view.screenshot(path=picture, full_page=True, clip=area)
         browser.close()
 
 
