@@ -245,15 +245,13 @@ STAND_INS = {
 
 def commands(page: Path) -> list[list[str]]:
     """The words after ``backsight`` of every command line on a page, in blocks or in a sentence."""
-    lines = [
-        line
-        for block in blocks(page, "(?:sh|text)")
-        for line in block.replace("\\\n", " ").splitlines()
-    ]
+    typed = "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+    shown = "\n".join(blocks(page, "text")).splitlines()
+    lines = [*typed, *(line[2:] for line in shown if line.startswith("$ "))]
     inline = re.findall(r"`(backsight [^`]+)`", re.sub(r"```.*?```", "", text_of(page), flags=re.S))
     found = []
     for line in [*lines, *(" ".join(code.split()) for code in inline)]:
-        at = re.match(r"(?:\$ )?(?:torchrun .* -- )?backsight (?=[a-z-])", line)
+        at = re.match(r"(?:torchrun .* -- )?backsight (?=[a-z-])", line)
         if at is not None:
             words = shlex.split(line[at.end() :].partition(" > ")[0], comments=True)
             found.append([STAND_INS.get(word, word) for word in words if word != "…"])
