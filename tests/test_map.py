@@ -23,8 +23,8 @@ from backsight.lab import (
     MemoryOrder,
     train,
 )
-from backsight.lab._lesson import loss_of
-from backsight.lab._setup import make_lesson, make_optimizer
+from backsight.lab._setup import make_optimizer, make_training_task
+from backsight.lab._training_task import loss_of
 from backsight.nn import seeded
 from backsight.probes import probe
 from backsight.studies import (
@@ -176,16 +176,16 @@ def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
 
     The last six of them lie in the second half.
     """
-    lesson = make_lesson(settings)
-    model = seeded(settings.seed, lesson.model).double()
+    task = make_training_task(settings)
+    model = seeded(settings.seed, task.model).double()
     optimizer = make_optimizer(settings, model)
     growths, reaches = [], []
     for iteration in range(20):
-        inputs, targets, _ = lesson.draw()
+        inputs, targets, _ = task.draw()
         x, y = torch.from_numpy(inputs).double(), torch.from_numpy(targets)
 
         def loss(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
-            return loss_of(lesson.kind, model(x)[0], y)
+            return loss_of(task.kind, model(x)[0], y)
 
         if iteration in SAMPLED:
             profiles = probe(model, loss)
@@ -207,7 +207,7 @@ def test_the_initial_scale_is_a_factor_on_every_weight() -> None:
         train_part(MapPlan(settings, rate, Axis("init_scale", (scale,))).parts()[0])
         for scale in (1.0, 0.5)
     )
-    model = seeded(0, make_lesson(settings).model).double()
+    model = seeded(0, make_training_task(settings).model).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(0.5)

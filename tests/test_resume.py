@@ -458,9 +458,9 @@ def test_other_parts(broken: Run) -> None:
     checkpoints.save(5, found.state | {"shared": found.state["shared"] | {"guard": {}}})
     with pytest.raises(RunError, match="holds the state of guard, unlike this training"):
         resume(broken)
-    found.state["shared"].pop("lesson")
+    found.state["shared"].pop("task")
     checkpoints.save(5, found.state)
-    with pytest.raises(RunError, match="lacks the state of lesson, unlike this training"):
+    with pytest.raises(RunError, match="lacks the state of task, unlike this training"):
         resume(broken)
 
 

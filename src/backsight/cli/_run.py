@@ -250,7 +250,7 @@ def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
         line(sentence)
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
-            line(f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.words}")
+            line(f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}")
     if not found_time:
         held = ", ".join(sorted(kinds)) or "no module"
         line(

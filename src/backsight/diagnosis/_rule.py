@@ -99,12 +99,12 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     reads: ClassVar[tuple[str, ...]]
     """Families without any of which there is nothing to see."""
-    also: ClassVar[tuple[str, ...]] = ()
+    optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
-    meaning: ClassVar[str]
-    decided: ClassVar[str]
+    explanation: ClassVar[str]
+    criterion: ClassVar[str]
     """How, in words, with the names of the thresholds in braces."""
     causes: ClassVar[tuple[str, ...]]
     remedies: ClassVar[tuple[str, ...]]
@@ -124,12 +124,12 @@ class Rule(ABC):
     _off: set[str] = field(default_factory=set, init=False, repr=False)
     """Where what it read last was not finite."""
 
-    def see(self, now: Sample) -> None:
+    def update(self, now: Sample) -> None:
         """Look at one more iteration; they come in order."""
-        self._see(now)
+        self._update(now)
 
     @abstractmethod
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         """The same, by each rule."""
 
     def finite(self, where: str, *values: float | Row) -> bool:
@@ -160,42 +160,42 @@ class Rule(ABC):
 
     def found(
         self,
-        where: str,
+        module: str,
         iteration: int,
-        words: str,
+        message: str,
         evidence: Evidence,
         *,
         signals: Sequence[str] = (),
         severity: Severity | None = None,
     ) -> Finding:
         """Keep what was found; or count it, where it has been found before."""
-        known = self.findings.get(where)
+        known = self.findings.get(module)
         if known is not None:
             known.again(iteration)
             if self.lasting:  # the newest numbers, of what was found first
-                known.words, known.evidence = words, evidence
+                known.message, known.evidence = message, evidence
             return known
         threshold = self.thresholds
         one = Finding(
-            self.code, self.title, severity or self.severity, where, iteration, words,
+            self.code, self.title, severity or self.severity, module, iteration, message,
             evidence, threshold, tuple(signals),
         )  # fmt: skip
-        self.findings[where] = one
+        self.findings[module] = one
         return one
 
-    def over(self, where: str, iteration: int) -> None:
+    def resolve(self, module: str, iteration: int) -> None:
         """It is no longer so."""
-        known = self.findings.get(where)
-        if known is not None and known.over is None:
-            known.over = iteration
+        known = self.findings.get(module)
+        if known is not None and known.resolved_at is None:
+            known.resolved_at = iteration
 
     def verdict(self) -> Verdict:
         """What the rule says of all it has seen."""
-        found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.where)))
-        lasts = [f for f in found if f.over is None or not self.lasting]
+        found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.module)))
+        lasts = [f for f in found if f.resolved_at is None or not self.lasting]
         outcome: Outcome
         if lasts:
-            outcome, why = "finding", lasts[0].words
+            outcome, why = "finding", lasts[0].message
         elif self.broken:
             outcome, why = "not finite", "what it reads was not finite at the end"
         elif self.ready:

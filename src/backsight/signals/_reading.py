@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from backsight.errors import RunError
-from backsight.signals._folder import FORMAT
+from backsight.signals._migration import FORMAT
 from backsight.signals._samples import Block
 from backsight.signals._store import APPLICATION_ID, checksum
 

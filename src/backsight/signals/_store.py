@@ -24,7 +24,7 @@ import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals._atomic import replacing
-from backsight.signals._folder import FORMAT
+from backsight.signals._migration import FORMAT
 from backsight.signals._samples import Block, join
 
 __all__ = ["APPLICATION_ID", "CHUNK_BYTES", "Store", "checksum"]
