@@ -64,13 +64,20 @@ def test_every_reader_takes_it(
 
 def test_what_is_current_stays(run_path: Path) -> None:
     """A run that goes on holds events of both formats: looking twice changes nothing."""
-    body = {"code": "BKS101", "module": "rnn", "message": "m", "resolved_at": None, "outcome": {}}
+    body: dict[str, object] = {
+        "code": "BKS101",
+        "module": "rnn",
+        "message": "m",
+        "resolved_at": None,
+        "outcome": {},
+    }
     assert current_event("finding", body) == body
     once = current_event("diagnosis", {"findings": [{"code": "BS202", "where": "", "then": {}}]})
     assert once == {"findings": [{"code": "BKS202", "module": "", "outcome": {}}]}
     assert current_event("diagnosis", once) == once
     assert current_event("act", {"words": "w", "where": 1}) == {"words": "w", "where": 1}
-    for odd in (None, [], "BS101", {"findings": None}, {"findings": [None]}):
+    odds: list[object] = [None, [], "BS101", {"findings": None}, {"findings": [None]}]
+    for odd in odds:
         assert current_event("diagnosis", odd) == odd
     with Recorder(run_path) as recorder:
         recorder.event("mine", 0, {"code": "BS101"})

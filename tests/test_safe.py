@@ -354,7 +354,7 @@ def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, An
         def __init__(self) -> None:
             self.bad = iter([False, True, False, False])
 
-        def pass_over(self) -> bool:
+        def should_skip_batch(self) -> bool:
             return next(self.bad)
 
     nothing: Any = None

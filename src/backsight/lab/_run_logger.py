@@ -164,7 +164,7 @@ class RunLogger:
         self._checkpoints.save(iteration, state, score=self._score)
 
     def _validate(self, iteration: int) -> dict[str, float]:
-        with self.monitor.aside(), self._fabric.autocast():
+        with self.monitor.paused(), self._fabric.autocast():
             scores = self._task.scores(self._model)
             self.monitor.log(**scores)
             sample = self._task.sample(self._model)

@@ -18,7 +18,7 @@ def make_guard(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     task: TrainingTask,
-    along: dict[str, Stateful],
+    extra_state: dict[str, Stateful],
 ) -> Guard | None:
     """As the settings say; None where nothing may act.
 
@@ -27,7 +27,7 @@ def make_guard(
         model: what is trained.
         optimizer: PyTorch's own, whose steps are guarded.
         task: goes back at a rollback.
-        along: what else does, by name.
+        extra_state: what else does, by name.
     """
     if config.guard_words is None:
         return None
@@ -35,7 +35,13 @@ def make_guard(
     if config.safe and config.optimizer == "momentum" and config.inertia:
         policies.append(LateMomentum())  # Adam without β₁ is no calmer
     every = max(10, min(50, config.iterations // 20))
-    return Guard(model, optimizer, *policies, along={"data": task, **along}, every=every)
+    return Guard(
+        model,
+        optimizer,
+        *policies,
+        extra_state={"data": task, **extra_state},
+        snapshot_every=every,
+    )
 
 
 def make_curriculum(config: Training, task: TrainingTask) -> Length | None:

@@ -168,10 +168,10 @@ def make_loop(config: Training) -> "_Loop":
     wrapped, optimizer = fabric.setup(model, make_optimizer(config, model))
     hidden = Carried(fabric.device)
     curriculum = make_curriculum(config, task)
-    along: dict[str, Any] = {"hidden": hidden}
+    extra_state: dict[str, Any] = {"hidden": hidden}
     if curriculum is not None:
-        along["curriculum"] = curriculum
-    guard = make_guard(config, model, optimizer.optimizer, task, along)
+        extra_state["curriculum"] = curriculum
+    guard = make_guard(config, model, optimizer.optimizer, task, extra_state)
     shared = {
         "model": model,
         "optimizer": optimizer.optimizer,
@@ -302,7 +302,7 @@ class _Loop:
         if self.guard is not None and self.guard.went_back:
             self.curriculum.hold()
         else:
-            self.curriculum.see(float(self.loss), horizon)
+            self.curriculum.step(float(self.loss), horizon)
 
     def _state(self, iteration: int, *, last: bool) -> dict[str, Any] | None:
         """What a checkpoint holds, where one is due; the same in every process."""
@@ -313,7 +313,7 @@ class _Loop:
     def _draw(self, steps: int) -> tuple[Any, Any, bool]:
         """The next batch, without those that the guard has seen go wrong."""
         afresh = False  # what a batch that is passed over begins, the next one begins
-        while self.guard is not None and self.guard.pass_over():
+        while self.guard is not None and self.guard.should_skip_batch():
             afresh = self.task.draw(steps)[2] or afresh
         inputs, targets, fresh = self.task.draw(steps)
         return inputs, targets, fresh or afresh
