@@ -33,7 +33,7 @@ from backsight.diagnosis import (
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.errors import RunError, SettingError
 from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
-from backsight.probes import InputSpread
+from backsight.probes import InputRange
 from backsight.report import write_report
 from backsight.signals import Recorder, Run
 
@@ -333,7 +333,7 @@ def failing_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: LossSpike, now: Any) -> None:
         raise RuntimeError("of mine")
 
-    monkeypatch.setattr(LossSpike, "_see", fail)
+    monkeypatch.setattr(LossSpike, "_update", fail)
 
 
 @pytest.mark.usefixtures("failing_rule")
@@ -436,7 +436,7 @@ WARNED = {"loss": [*steady(100, 2.0), 50.0, *steady(50, 2.0)]}
     ("series", "words", "status"),
     [
         (SICK, [], 1), (WARNED, [], 0), (healthy(), [], 0),
-        (WARNED, ["--fail-on", "BKS202"], 1), (WARNED, ["--fail-on", "bs202", "BKS101"], 1),
+        (WARNED, ["--fail-on", "BKS202"], 1), (WARNED, ["--fail-on", "bks202", "BKS101"], 1),
         (SICK, ["--fail-on", "BKS202"], 0), (healthy(), ["--fail-on", *CODES], 0),
         (SICK, ["--json"], 1), (WARNED, ["--json", "--fail-on", "BKS202"], 1),
     ],
@@ -937,7 +937,7 @@ def test_a_name_is_told_as_it_is(run_path: Path) -> None:
     ],
 )
 def test_the_spread_of_an_input(x: Tensor, expected: float) -> None:
-    spread = InputSpread()
+    spread = InputRange()
     spread.add("rnn", x)
     found = spread.take()["rnn"].item()
     assert found == pytest.approx(expected, nan_ok=True)
@@ -945,7 +945,7 @@ def test_the_spread_of_an_input(x: Tensor, expected: float) -> None:
 
 
 def test_the_spread_of_several_calls_is_that_of_all() -> None:
-    spread = InputSpread()
+    spread = InputRange()
     for value in (1.0, 3.0, 2.0):
         spread.add("cell", torch.full((2, 3), value))
     spread.add("ints", torch.ones(2, 3, dtype=torch.long))
@@ -955,7 +955,7 @@ def test_the_spread_of_several_calls_is_that_of_all() -> None:
 
 def test_a_half_precision_input_that_is_finite_has_a_finite_spread() -> None:
     """40,000 - (-40,000) does not fit into float16; both ends do."""
-    spread = InputSpread()
+    spread = InputRange()
     spread.add("rnn", torch.tensor([[-40_000.0], [40_000.0]], dtype=torch.float16))
     assert spread.take()["rnn"].item() == pytest.approx(80_000)
 

@@ -37,7 +37,7 @@ from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
-from backsight.diagnosis.rules._saturation import Saturation
+from backsight.diagnosis.rules._saturation import SaturatedUnits
 from backsight.diagnosis.rules._short_term import ShortTerm
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
@@ -1059,7 +1059,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
     ("code", "rule"),
     [
         ("BKS101", Vanishing(share=0.99)), ("BKS102", Exploding(times=99.0)),
-        ("BKS103", HiddenDrift(times=1.7)), ("BKS104", Saturation(nearly=0.84)),
+        ("BKS103", HiddenDrift(times=1.7)), ("BKS104", SaturatedUnits(nearly=0.84)),
         ("BKS105", WastedWindow(share=0.49)), ("BKS202", LossSpike(share=0.05, sigmas=3.0)),
         ("BKS203", Divergence(rise=0.1)), ("BKS204", Collapse(share=0.6)),
         ("BKS205", Oscillation(amplitude=0.04)), ("BKS206", Precursor(gradient=2.5)),

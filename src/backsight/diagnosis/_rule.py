@@ -17,10 +17,10 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
 
-__all__ = ["Facts", "Row", "Rule", "Sample", "named", "percent", "short", "where_words"]
+__all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "percent", "short", "where_words"]
 
-Row = NDArray[np.floating[Any]]
-Value = float | Row
+ProfileRow = NDArray[np.floating[Any]]
+Value = float | ProfileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Sample:
         self.courses = courses
         self.facts = facts
         self._numbers: dict[str, dict[str, float]] = {}
-        self._rows: dict[str, dict[str, Row]] = {}
+        self._rows: dict[str, dict[str, ProfileRow]] = {}
         for name, value in sorted(values.items()):  # as the store has them
             if isinstance(value, float):
                 self._numbers.setdefault(family(name), {})[member(name)] = value
@@ -79,7 +79,7 @@ class Sample:
         """Scalars of a family, by member."""
         return self._numbers.get(name, _NOTHING)
 
-    def rows(self, name: str) -> Mapping[str, Row]:
+    def rows(self, name: str) -> Mapping[str, ProfileRow]:
         """Rows of a family, by member."""
         return self._rows.get(name, _NOTHING)
 
@@ -132,7 +132,7 @@ class Rule(ABC):
     def _update(self, now: Sample) -> None:
         """The same, by each rule."""
 
-    def finite(self, where: str, *values: float | Row) -> bool:
+    def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
         good = all(
             math.isfinite(v) if isinstance(v, float) else bool(np.isfinite(v).all()) for v in values

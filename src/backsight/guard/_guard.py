@@ -88,13 +88,8 @@ class Guard:
         folder: Path | str | None = None,
     ) -> None:
         optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-        check_arguments(
-            model,
-            optimizers,
-            snapshots=snapshots,
-            snapshot_every=snapshot_every,
-            max_snapshot_bytes=max_snapshot_bytes,
-        )
+        counts = {"snapshots": snapshots, "snapshot_every": snapshot_every}
+        check_arguments(model, optimizers, **counts, max_snapshot_bytes=max_snapshot_bytes)
         self.model = model
         self.optimizers = optimizers
         check_together(policies)
@@ -122,17 +117,11 @@ class Guard:
         self._length = StepLength()
         self._every = snapshot_every
         self._told_of_closure = False
-        extra_state = dict(extra_state or {})
+        extra_state = extra_state or {}
         self._has_data = "data" in extra_state
-        parts = extra_state.values()
-        self._curriculum = next((part for part in parts if isinstance(part, Length)), None)
+        self._curriculum = next((p for p in extra_state.values() if isinstance(p, Length)), None)
         self.snapshots = Snapshots(
-            model,
-            optimizers,
-            extra_state,
-            keep=snapshots,
-            max_bytes=max_snapshot_bytes,
-            rng=self._has_data,
+            model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
         self._disk = None if folder is None else Disk(folder)
         self._handles: list[RemovableHandle] = []

@@ -51,9 +51,9 @@ class Snapshots:
         model: nn.Module,
         optimizers: Sequence[Optimizer],
         extra_state: Mapping[str, Stateful],
-        *,
         keep: int,
         max_bytes: int,
+        *,
         rng: bool,
     ) -> None:
         for name, part in extra_state.items():

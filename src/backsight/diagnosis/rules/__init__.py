@@ -15,7 +15,7 @@ from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
-from backsight.diagnosis.rules._saturation import Saturation
+from backsight.diagnosis.rules._saturation import SaturatedUnits
 from backsight.diagnosis.rules._short_term import ShortTerm
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
@@ -28,7 +28,7 @@ RULES: tuple[type[Rule], ...] = (
     Vanishing,
     Exploding,
     HiddenDrift,
-    Saturation,
+    SaturatedUnits,
     WastedWindow,
     NonFinite,
     LossSpike,

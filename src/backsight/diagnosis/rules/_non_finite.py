@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Row, Rule, Sample, where_words
+from backsight.diagnosis._rule import ProfileRow, Rule, Sample, where_words
 from backsight.diagnosis.rules._data import overflowed
 from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
@@ -111,13 +111,13 @@ class NonFinite(Rule):
         for name, what in ORDER:
             if name == "input_spread" and overflow:
                 continue  # the output of a layer below
-            values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
+            values: dict[str, float | ProfileRow] = {**now.numbers(name), **now.rows(name)}
             for member, value in values.items():
                 read.append((what, f"{name}/{member}" if member else name, _worst(value)))
         return read
 
 
-def _worst(value: float | Row) -> float:
+def _worst(value: float | ProfileRow) -> float:
     if isinstance(value, float):
         return value
     row = np.asarray(value, np.float64).ravel()

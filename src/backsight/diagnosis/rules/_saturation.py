@@ -6,13 +6,13 @@ from typing import ClassVar
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, percent
 
-__all__ = ["Saturation"]
+__all__ = ["SaturatedUnits"]
 
 GATES = ("reset", "update", "new", "input", "forget", "cell", "output")
 
 
 @dataclass
-class Saturation(Rule):
+class SaturatedUnits(Rule):
     """Most of a layer's units are stuck at ±1, or most of a gate is open or shut for good."""
 
     code: ClassVar[str] = "BKS104"

@@ -26,7 +26,7 @@ EXPLODES = frozenset(rule.code for rule in RULES if rule.explodes)
 
 FADES = "BKS101"
 
-Outcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
+LengthOutcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
 Cause = Literal["does not arrive", "explodes", "both", "neither"]
 
 
@@ -56,7 +56,7 @@ class LengthVerdict:
     """What the study says of one cell."""
 
     cell: str
-    outcome: Outcome
+    outcome: LengthOutcome
     since: int | None
     """The length from which on learning has collapsed."""
     cause: Cause | None
