@@ -93,7 +93,7 @@ def train(
     used: list[int] = []
     for step in range(steps):
         number, x, y = data.draw()
-        while guard is not None and guard.pass_over():
+        while guard is not None and guard.should_skip_batch():
             number, x, y = data.draw()
         used.append(number)
         optimizer.zero_grad()

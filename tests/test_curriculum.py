@@ -39,7 +39,7 @@ class Learner:
             self.length = length.length
         self.loss = self.floor + 0.9 * (self.loss - self.floor)
         told = self.loss + self.random.gauss(0, self.noise)
-        length.see(told, float(length.length - 1) if self.reaches else 3.0)
+        length.step(told, float(length.length - 1) if self.reaches else 3.0)
         return told
 
 
@@ -47,9 +47,9 @@ def settled(length: AdaptiveLength, loss: float = 0.01) -> AdaptiveLength:
     """Let it see a loss that has come down, for as long as it takes to grow once."""
     before = length.length
     for _ in range(5):
-        length.see(1.4)
+        length.step(1.4)
     for _ in range(200):
-        length.see(loss)
+        length.step(loss)
         if length.length != before:
             return length
     pytest.fail("it did not grow")
@@ -62,7 +62,7 @@ def test_linear_is_a_straight_line_to_the_end() -> None:
     length = LinearLength(120, 20, over=10)
     seen = [length.length]
     for _ in range(15):
-        length.see(math.nan)
+        length.step(math.nan)
         seen.append(length.length)
     assert seen == [*range(20, 130, 10), *[120] * 5]
 
@@ -71,7 +71,7 @@ def test_stepwise_doubles_and_is_cut_off_at_the_end() -> None:
     length = StepwiseLength(90, 20, every=3)
     seen = [length.length]
     for _ in range(11):
-        length.see(1.0)
+        length.step(1.0)
         seen.append(length.length)
     assert seen == [*[20] * 3, *[40] * 3, *[80] * 3, *[90] * 3]
 
@@ -80,7 +80,7 @@ def test_stepwise_always_grows_by_a_step_at_least() -> None:
     length = StepwiseLength(5, 1, every=1, growth=1.01)
     seen = []
     for _ in range(5):
-        length.see(1.0)
+        length.step(1.0)
         seen.append(length.length)
     assert seen == [2, 3, 4, 5, 5]
 
@@ -90,13 +90,13 @@ def test_one_length_alone_is_fine(make: Callable[[], Length]) -> None:
     length = type(make())(30, 30, **{LinearLength: {"over": 3}, StepwiseLength: {"every": 2}}.get(
         type(make()), {}))  # fmt: skip
     for _ in range(100):
-        length.see(0.001, 29.0)
+        length.step(0.001, 29.0)
         assert length.length == 30
 
 
 def test_a_huge_growth_goes_to_the_end() -> None:
     stepwise = StepwiseLength(90, 20, every=1, growth=1e308)
-    stepwise.see(1.0)
+    stepwise.step(1.0)
     assert stepwise.length == 90
     assert settled(AdaptiveLength(90, 20, growth=1e308)).length == 90
 
@@ -124,16 +124,16 @@ def test_it_goes_with_a_learner_from_start_to_end_and_stays() -> None:
 def test_a_loss_that_never_falls_never_grows(level: float, noise: float) -> None:
     length, dice = AdaptiveLength(90, 20), random.Random(1)
     for _ in range(2000):
-        length.see(level * (1 + dice.gauss(0, noise / 10)), 19.0)
+        length.step(level * (1 + dice.gauss(0, noise / 10)), 19.0)
         assert length.length == 20
 
 
 def test_a_negative_loss_grows_when_it_has_come_down() -> None:
     length = AdaptiveLength(90, 20)
     for _ in range(5):
-        length.see(-1.0, 19.0)
+        length.step(-1.0, 19.0)
     for _ in range(60):
-        length.see(-2.0, 19.0)
+        length.step(-2.0, 19.0)
     assert length.length > 20
 
 
@@ -141,10 +141,10 @@ def test_what_still_falls_does_not_grow() -> None:
     """Below two thirds of the beginning, but on its way."""
     length = AdaptiveLength(90, 20)
     for n in range(100):
-        length.see(1.4 - 0.008 * n, 19.0)
+        length.step(1.4 - 0.008 * n, 19.0)
         assert length.length == 20
     for _ in range(60):
-        length.see(0.6, 19.0)
+        length.step(0.6, 19.0)
     assert length.length > 20
 
 
@@ -176,7 +176,7 @@ def test_how_far_the_gradient_must_reach(horizon: float, grows: bool) -> None:
     """0.8 of the 19 steps that there are between 20 states."""
     length = AdaptiveLength(90, 20)
     for n in range(100):
-        length.see(1.4 if n < 5 else 0.01, horizon if n % 25 == 0 else None)
+        length.step(1.4 if n < 5 else 0.01, horizon if n % 25 == 0 else None)
         if length.length > 20:
             break
     assert (length.length > 20) is grows
@@ -186,7 +186,7 @@ def test_a_horizon_is_of_the_length_at_which_it_was_measured() -> None:
     """At 40 steps nothing says yet that 19 is too short; measured again, it is."""
     length = AdaptiveLength(160, 20, growth=2.0)
     for n in range(300):
-        length.see(1.4 if n < 5 else 0.01, 19.0)
+        length.step(1.4 if n < 5 else 0.01, 19.0)
     assert length.length == 40
 
 
@@ -197,7 +197,7 @@ def test_a_spike_shrinks_to_the_last_settled_length_and_holds() -> None:
     for _ in range(20):
         learner.step(length)
     assert length.length == 26
-    length.see(50.0)
+    length.step(50.0)
     assert length.length == 24
     for _ in range(AdaptiveLength.HOLD):
         learner.step(length)
@@ -212,7 +212,7 @@ def test_a_collapse_shrinks() -> None:
     while length.length < 40:
         learner.step(length)
     for _ in range(60):
-        length.see(1.4, 2.0)
+        length.step(1.4, 2.0)
     assert length.length < 40
     assert length.length >= 20
 
@@ -220,23 +220,23 @@ def test_a_collapse_shrinks() -> None:
 def test_a_loss_that_is_nan_never_grows_and_never_leaves_the_bounds() -> None:
     length = AdaptiveLength(90, 20)
     for _ in range(300):
-        length.see(math.nan, 19.0)
+        length.step(math.nan, 19.0)
         assert length.length == 20
     settled(length)
     for _ in range(300):
-        length.see(math.nan)
+        length.step(math.nan)
     assert length.length == 20
 
 
 def test_hold_is_a_pause() -> None:
     length = AdaptiveLength(90, 20)
     for _ in range(5):
-        length.see(1.4)
+        length.step(1.4)
     length.hold()
     for _ in range(AdaptiveLength.HOLD):
-        length.see(0.01)
+        length.step(0.01)
         assert length.length == 20
-    length.see(0.01)
+    length.step(0.01)
     assert length.length == 22
 
 
@@ -246,8 +246,8 @@ def test_a_schedule_does_not_hold(make: Callable[[], Length]) -> None:
     for n in range(400):
         if n % 7 == 0:
             held.hold()
-        held.see(math.nan)
-        free.see(0.0)
+        held.step(math.nan)
+        free.step(0.0)
         assert held.length == free.length
     assert held.length == 90
 
@@ -275,7 +275,7 @@ def saw(length: Length, stretches: list[tuple[float, int, float | None]]) -> lis
     lengths = []
     for loss, count, horizon in stretches:
         for n in range(count):
-            length.see(loss + 0.001 * (n % 3), horizon if n % 5 == 0 else None)
+            length.step(loss + 0.001 * (n % 3), horizon if n % 5 == 0 else None)
             lengths.append(length.length)
     return lengths
 

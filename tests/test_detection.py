@@ -185,28 +185,28 @@ def test_a_spike_that_came_back_is_no_collapse() -> None:
     assert label("healthy", spiky)[0] is None
     assert "rose" in label("healthy", spiky)[1]
     assert label("spike", spiky | {"trouble_at": np.array(120)}) == ("spike", "")
-    assert "BS202" in facts(spiky)
+    assert "BKS202" in facts(spiky)
     loss[121:123] = loss[120] = 0.8  # one slightly worse batch
     assert label("healthy", numbers(loss=loss)) == ("healthy", "")
 
 
 def test_facts_beside_a_failure() -> None:
     assert facts(numbers()) == frozenset()
-    assert facts(changed("states_flat", 100, 0.9)) == {"BS104"}
-    assert facts(changed("state_end", 100, 2.0)) == {"BS103"}
-    assert facts(changed("grad_norm_applied", 100, 1e-3)) == {"BS403"}
-    assert "BS201" in facts(changed("loss", 100, math.inf))
+    assert facts(changed("states_flat", 100, 0.9)) == {"BKS104"}
+    assert facts(changed("state_end", 100, 2.0)) == {"BKS103"}
+    assert facts(changed("grad_norm_applied", 100, 1e-3)) == {"BKS403"}
+    assert "BKS201" in facts(changed("loss", 100, math.inf))
     loss = np.maximum(np.linspace(2.0, -1.0, N), 0.5)
     loss[110:170] = 1.9
-    assert {"BS203", "BS204"} <= facts(numbers(loss=loss))
+    assert {"BKS203", "BKS204"} <= facts(numbers(loss=loss))
     loss[120:170] = 0.6
-    assert not {"BS203", "BS204"} & facts(numbers(loss=loss))
+    assert not {"BKS203", "BKS204"} & facts(numbers(loss=loss))
     flat = numbers(loss=np.full(N, 2.0), baseline=np.array(2.0))
-    assert facts(flat | {"far": np.array(1e-9)}) == {"BS101"}
+    assert facts(flat | {"far": np.array(1e-9)}) == {"BKS101"}
     assert facts(flat | {"far": np.array(math.nan)}) == frozenset()
     steps = np.full((N, 3), 1e-3)
     steps[100:] = 0.05
-    assert facts(numbers(update_norms=steps)) == {"BS207"}
+    assert facts(numbers(update_norms=steps)) == {"BKS207"}
     steps[:100] = 0.02  # large from the beginning, and not three times that afterwards
     assert facts(numbers(update_norms=steps)) == frozenset()
 
@@ -307,10 +307,10 @@ def said(kind: str, *alarms: tuple[str, int], **given: Any) -> Said:
 
 def test_scores_by_hand() -> None:
     runs = [
-        said("spike", ("BS202", 5)),
+        said("spike", ("BKS202", 5)),
         said("spike"),
-        said("exploding", ("BS202", 3), ("BS203", 50)),  # a consequence: not wrong
-        said("healthy", ("BS202", 7), ("BS202", 9)),
+        said("exploding", ("BKS202", 3), ("BKS203", 50)),  # a consequence: not wrong
+        said("healthy", ("BKS202", 7), ("BKS202", 9)),
         said("healthy"),
     ]
     scores = by_kind(runs)
@@ -320,15 +320,15 @@ def test_scores_by_hand() -> None:
     assert scores["exploding"].f1 == 1
     assert macro(scores.values())["F1"] == 0.75
     assert false_alarms(runs, wrong_alarms) == (2, 2000, 10.0)
-    spikes = by_question(runs, "spike", lambda one: "BS202" in one.codes)
+    spikes = by_question(runs, "spike", lambda one: "BKS202" in one.codes)
     assert (spikes.runs, spikes.found, spikes.wrong) == (2, 1, 1)
 
 
 def test_lead_counts_true_findings_before_the_collapse() -> None:
-    early = said("exploding", ("BS206", 60), ("BS203", 130), lost=100, builds_up=True)
-    late = said("exploding", ("BS203", 130), lost=100, builds_up=True)
-    untrue = said("exploding", ("BS407", 10), lost=100, builds_up=True)
-    sudden = said("exploding", ("BS206", 60), lost=100)
+    early = said("exploding", ("BKS206", 60), ("BKS203", 130), lost=100, builds_up=True)
+    late = said("exploding", ("BKS203", 130), lost=100, builds_up=True)
+    untrue = said("exploding", ("BKS407", 10), lost=100, builds_up=True)
+    sudden = said("exploding", ("BKS206", 60), lost=100)
     assert leads([early, late, untrue, sudden]) == [40, 0, 0]
 
 

@@ -33,7 +33,7 @@ from backsight.diagnosis import (
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.errors import RunError, SettingError
 from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
-from backsight.probes import InputSpread
+from backsight.probes import InputRange
 from backsight.report import write_report
 from backsight.signals import Recorder, Run
 
@@ -78,7 +78,7 @@ def train(
 
 def said_live(run: Run) -> tuple[list[tuple[str, str, int]], list[Any]]:
     """Code, where and iteration of each ``finding`` event; the findings of each ``diagnosis``."""
-    told = [(e.body["code"], e.body["where"], e.body["iteration"]) for e in run.events("finding")]
+    told = [(e.body["code"], e.body["module"], e.body["iteration"]) for e in run.events("finding")]
     return sorted(told), [f for e in run.events("diagnosis") for f in e.body["findings"]]
 
 
@@ -97,7 +97,7 @@ def check_agreement(path: Path, *, some: bool | None = True) -> list[Any]:
     after = said_afterwards(run)
 
     def key(finding: Any) -> Any:
-        return finding["code"], finding["where"], finding["iteration"]
+        return finding["code"], finding["module"], finding["iteration"]
 
     def plain(finding: Any) -> Any:
         return finding | {"signals": sorted(finding["signals"])}  # their order says nothing
@@ -181,8 +181,8 @@ def test_live_as_afterwards(
     found = check_agreement(run_path, some=None if every == "auto" else True)
     codes = {finding["code"] for finding in found}
     if every != "auto":
-        assert {frozen: "BS402", exploding: "BS102", blown_up: "BS201", clipped: "BS403",
-                bad_gradient: "BS201"}[make] in codes  # fmt: skip
+        assert {frozen: "BKS402", exploding: "BKS102", blown_up: "BKS201", clipped: "BKS403",
+                bad_gradient: "BKS201"}[make] in codes  # fmt: skip
 
 
 def test_live_as_afterwards_of_a_run_that_fails(run_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_live_as_afterwards_of_a_run_that_fails(run_path: Path) -> None:
     ):
         train(model, monitor, optimizer, 40, loss)
     assert Run(run_path).status == "failed"
-    assert {f["code"] for f in check_agreement(run_path)} >= {"BS201", "BS406", "BS407"}
+    assert {f["code"] for f in check_agreement(run_path)} >= {"BKS201", "BKS406", "BKS407"}
 
 
 def test_live_as_afterwards_of_several_models(tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_live_as_afterwards_of_several_models(tmp_path: Path) -> None:
         process.close()
         recorder.close()
     found = check_agreement(tmp_path / "run")
-    assert {(f["code"], f["where"]) for f in found} >= {
-        ("BS201", ""), ("BS402", "Judging.head.weight"), ("BS402", "Judging.head.bias")
+    assert {(f["code"], f["module"]) for f in found} >= {
+        ("BKS201", ""), ("BKS402", "Judging.head.weight"), ("BKS402", "Judging.head.bias")
     }  # fmt: skip
     assert {v.code for v in diagnose(tmp_path / "run").verdicts} == set(CODES)
 
@@ -257,7 +257,7 @@ def test_live_as_afterwards_with_context_asked_at_the_very_end(run_path: Path) -
             if iteration >= 2:  # three times in a row, the last after the last iteration
                 monitor.context(ladder, 64)
         monitor.close()
-    assert "BS301" in {f["code"] for f in check_agreement(run_path)}
+    assert "BKS301" in {f["code"] for f in check_agreement(run_path)}
     assert Run(run_path)["usable_context"].tolist() == [4, 4, 4]
 
 
@@ -269,7 +269,7 @@ def test_live_as_afterwards_with_context_in_a_watched_loop(run_path: Path) -> No
         for _ in range(5):
             train(model, monitor, optimizer, 5)
             monitor.context(ladder, 64)
-    (finding,) = [f for f in check_agreement(run_path) if f["code"] == "BS301"]
+    (finding,) = [f for f in check_agreement(run_path) if f["code"] == "BKS301"]
     assert finding["count"] == 3
     assert Run(run_path)["usable_context"].tolist() == [4] * 5
 
@@ -285,7 +285,7 @@ def test_what_watch_is_told_counts_live_as_afterwards(
         for _ in range(3):
             train(model, monitor, optimizer, 3)
             monitor.context(ladder, 64)
-    assert "BS301" in {f["code"] for f in check_agreement(run_path)}
+    assert "BKS301" in {f["code"] for f in check_agreement(run_path)}
 
 
 @pytest.mark.parametrize(
@@ -315,17 +315,17 @@ def test_a_finding_is_told_once_and_cost_never(
     torch.manual_seed(0)
     model = Net()
     with torch.no_grad():
-        model.get_parameter("rnn.weight_hh_l0").mul_(0.01)  # reaches next to nothing: BS105
+        model.get_parameter("rnn.weight_hh_l0").mul_(0.01)  # reaches next to nothing: BKS105
     model.head.requires_grad_(False)
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, every=1) as monitor:
         train(model, monitor, optimizer, 20, collects=0.5)
     codes = {f.code: f.count for f in diagnose(run_path).findings}
-    assert codes.keys() == {"BS105", "BS402"}
-    lines = [r.getMessage() for r in caplog.records if "BS" in r.getMessage()]
-    told = [line for line in lines if line.startswith("backsight: BS402")]
+    assert codes.keys() == {"BKS105", "BKS402"}
+    lines = [r.getMessage() for r in caplog.records if "BKS" in r.getMessage()]
+    told = [line for line in lines if line.startswith("backsight: BKS402")]
     assert len(told) == 2  # weight and bias
-    assert not any("BS105" in line for line in lines)
+    assert not any("BKS105" in line for line in lines)
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def failing_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: LossSpike, now: Any) -> None:
         raise RuntimeError("of mine")
 
-    monkeypatch.setattr(LossSpike, "_see", fail)
+    monkeypatch.setattr(LossSpike, "_update", fail)
 
 
 @pytest.mark.usefixtures("failing_rule")
@@ -353,7 +353,7 @@ def test_a_rule_that_raises_is_switched_off_with_one_warning(
 def test_the_other_rules_go_on(run_path: Path) -> None:
     frozen_path = run_path
     frozen(frozen_path, 1, 1.0)
-    assert "BS402" in {e.body["code"] for e in Run(frozen_path).events("finding")}
+    assert "BKS402" in {e.body["code"] for e in Run(frozen_path).events("finding")}
     assert Run(frozen_path).events("diagnosis")
 
 
@@ -370,7 +370,7 @@ def test_a_rule_that_raises_keeps_no_memory(run_path: Path) -> None:
 @pytest.mark.usefixtures("failing_rule")
 def test_afterwards_a_rule_that_raises_does_not_hide_the_others(run_path: Path) -> None:
     frozen(run_path, 1, 1.0)
-    assert "BS402" in {f.code for f in diagnose(run_path).findings}
+    assert "BKS402" in {f.code for f in diagnose(run_path).findings}
 
 
 @pytest.mark.parametrize("make", [None, "watched"])
@@ -436,9 +436,9 @@ WARNED = {"loss": [*steady(100, 2.0), 50.0, *steady(50, 2.0)]}
     ("series", "words", "status"),
     [
         (SICK, [], 1), (WARNED, [], 0), (healthy(), [], 0),
-        (WARNED, ["--fail-on", "BS202"], 1), (WARNED, ["--fail-on", "bs202", "BS101"], 1),
-        (SICK, ["--fail-on", "BS202"], 0), (healthy(), ["--fail-on", *CODES], 0),
-        (SICK, ["--json"], 1), (WARNED, ["--json", "--fail-on", "BS202"], 1),
+        (WARNED, ["--fail-on", "BKS202"], 1), (WARNED, ["--fail-on", "bks202", "BKS101"], 1),
+        (SICK, ["--fail-on", "BKS202"], 0), (healthy(), ["--fail-on", *CODES], 0),
+        (SICK, ["--json"], 1), (WARNED, ["--json", "--fail-on", "BKS202"], 1),
     ],
 )  # fmt: skip
 def test_the_status_says_whether_it_is_sick(
@@ -452,15 +452,17 @@ def test_the_status_says_whether_it_is_sick(
     if "--json" in words:
         json.loads(out)
     else:
-        code = "BS201" if series is SICK else "BS202" if series is WARNED else "Nothing was found."
+        code = (
+            "BKS201" if series is SICK else "BKS202" if series is WARNED else "Nothing was found."
+        )
         assert code in out
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["{run}", "--fail-on", "BS999"], "BS999"),
-        (["{run}", "--fail-on", "BS201", "nonsense"], "NONSENSE"),
+        (["{run}", "--fail-on", "BKS999"], "BKS999"),
+        (["{run}", "--fail-on", "BKS201", "nonsense"], "NONSENSE"),
         (["{missing}"], "missing"),
         (["{foreign}"], "foreign"),
         (["{half}"], "half"),
@@ -508,7 +510,7 @@ def test_a_run_of_no_iterations(run_path: Path, capsys: pytest.CaptureFixture[st
     write(run_path, {})
     assert main(["diagnose", str(run_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["iterations"], told["sick"], told["findings"]) == (0, False, [])
+    assert (told["iterations"], told["has_errors"], told["findings"]) == (0, False, [])
     assert [v["outcome"] for v in told["verdicts"]] == ["not enough data"] * len(CODES)
     assert told["timeline"] is None
     assert main(["diagnose", str(run_path)]) == 0
@@ -527,11 +529,11 @@ def test_json_spells_what_is_not_finite_and_is_never_null(
         raise AssertionError(f"{word} is no JSON")
 
     told = json.loads(out, parse_constant=no_constant)
-    (bad,) = [f for f in told["findings"] if f["code"] == "BS201"]
+    (bad,) = [f for f in told["findings"] if f["code"] == "BKS201"]
     assert bad["evidence"]["value"] == "NaN"
-    (explosion,) = [f for f in told["findings"] if f["code"] == "BS102"]
+    (explosion,) = [f for f in told["findings"] if f["code"] == "BKS102"]
     assert None not in explosion["evidence"].values()
-    assert (told["status"], told["iterations"], told["sick"]) == ("finished", 120, True)
+    assert (told["status"], told["iterations"], told["has_errors"]) == ("finished", 120, True)
     assert {v["code"] for v in told["verdicts"]} == set(CODES)
     assert told["timeline"]["end"] == 100
     assert None not in [x for m in told["timeline"]["moves"] for x in m.values()]
@@ -551,7 +553,7 @@ def test_a_run_that_still_trains_can_be_diagnosed(run_path: Path) -> None:
         for i, loss in enumerate(SICK["loss"]):
             recorder.scalars(i, {"loss": loss})
         recorder.flush()
-        assert diagnose(run_path).sick
+        assert diagnose(run_path).has_errors
         assert main(["diagnose", str(run_path)]) == 1
 
 
@@ -578,8 +580,8 @@ def test_explain_every_code(code: str, capsys: pytest.CaptureFixture[str]) -> No
     known = explain(code)
     texts = [
         known.title,
-        known.meaning,
-        known.decided,
+        known.explanation,
+        known.criterion,
         known.source,
         *known.causes,
         *known.remedies,
@@ -605,8 +607,9 @@ def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("code", "hint"),
-    [("BS20", "did you mean BS20"), ("bs999", "BS"), ("hello", "there are BS101"), (" ", "BS101"),
-     ("BS101BS102", "BS10"), ("{code}", "there are")],
+    [("BKS20", "did you mean BKS20"), ("bks999", "BKS"), ("hello", "there are BKS101"),
+     (" ", "BKS101"), ("BS101", "did you mean BKS101"), ("BKS101BKS102", "BKS10"),
+     ("{code}", "there are")],
 )  # fmt: skip
 def test_explain_an_unknown_code_helps(
     code: str, hint: str, capsys: pytest.CaptureFixture[str]
@@ -638,7 +641,7 @@ def test_the_timeline_tells_what_moved_first(run_path: Path) -> None:
     })  # fmt: skip
     chain = timeline(run_path)
     assert chain is not None
-    assert (chain.end, chain.code) == (500, "BS201")
+    assert (chain.end, chain.code) == (500, "BKS201")
     assert [(m.name, m.before) for m in chain.moves] == [
         ("spectral_radius/rnn.l0", 60), ("hidden_norm_mean/rnn.l0", 40), ("grad_norm", 20),
         ("loss", 0),
@@ -673,7 +676,7 @@ def test_the_end_of_a_divergence_is_when_it_began(run_path: Path) -> None:
     chain = timeline(run_path)
     assert chain is not None
     # Of the last 20 losses ten are at 9 and ten at 2: their median is 5.5 at iteration 209.
-    assert (chain.end, chain.code) == (209, "BS203")
+    assert (chain.end, chain.code) == (209, "BKS203")
     assert [(m.name, m.before) for m in chain.moves] == [("grad_norm", 19), ("loss", 9)]
 
 
@@ -804,7 +807,7 @@ def test_context_of_a_monitor_is_recorded_and_observes_nothing(run_path: Path) -
     assert run["usable_context"].tolist() == [found.usable.steps]
     assert run["seq_len"].tolist() == [12] * 5
     assert np.isfinite(run["hidden_norm_max"]).all()
-    assert not diagnose(run).sick
+    assert not diagnose(run).has_errors
 
 
 def test_a_context_that_is_not_finite_has_no_usable_one(run_path: Path) -> None:
@@ -900,7 +903,7 @@ def test_hostile_layer_names_are_escaped(run_path: Path) -> None:
         f"hidden_norm_mean/{name}": [1.0] * 5, f"input_spread/{name}": [NAN],
         "loss": [1.0, 1.0, 1.0, 1.0, NAN],
     })  # fmt: skip
-    assert {f.where for f in diagnose(run).lasting} >= {name}
+    assert {f.module for f in diagnose(run).lasting} >= {name}
     text, _ = page(run)
     assert name not in text
     assert "<script>alert" not in text
@@ -934,7 +937,7 @@ def test_a_name_is_told_as_it_is(run_path: Path) -> None:
     ],
 )
 def test_the_spread_of_an_input(x: Tensor, expected: float) -> None:
-    spread = InputSpread()
+    spread = InputRange()
     spread.add("rnn", x)
     found = spread.take()["rnn"].item()
     assert found == pytest.approx(expected, nan_ok=True)
@@ -942,7 +945,7 @@ def test_the_spread_of_an_input(x: Tensor, expected: float) -> None:
 
 
 def test_the_spread_of_several_calls_is_that_of_all() -> None:
-    spread = InputSpread()
+    spread = InputRange()
     for value in (1.0, 3.0, 2.0):
         spread.add("cell", torch.full((2, 3), value))
     spread.add("ints", torch.ones(2, 3, dtype=torch.long))
@@ -952,7 +955,7 @@ def test_the_spread_of_several_calls_is_that_of_all() -> None:
 
 def test_a_half_precision_input_that_is_finite_has_a_finite_spread() -> None:
     """40,000 - (-40,000) does not fit into float16; both ends do."""
-    spread = InputSpread()
+    spread = InputRange()
     spread.add("rnn", torch.tensor([[-40_000.0], [40_000.0]], dtype=torch.float16))
     assert spread.take()["rnn"].item() == pytest.approx(80_000)
 
@@ -1005,7 +1008,7 @@ def test_input_spread_is_recorded_of_cells(
     series = Run(run_path).series("input_spread")
     assert series.iterations.tolist() == [0, 2, 4]
     assert np.isfinite(series.values).tolist() == [True, True, False]
-    assert "BS406" in {f.code for f in diagnose(run_path).findings}
+    assert "BKS406" in {f.code for f in diagnose(run_path).findings}
 
 
 def test_eval_mode_is_left_out_beside_training(run_path: Path) -> None:
@@ -1043,8 +1046,8 @@ def test_a_stack_of_layers_that_overflows_is_not_blamed_on_the_data(run_path: Pa
             loss.backward()
             optimizer.step()
     codes = {f.code for f in diagnose(run_path).findings}
-    assert "BS201" in codes
-    assert "BS406" not in codes
+    assert "BKS201" in codes
+    assert "BKS406" not in codes
 
 
 def test_a_decoder_that_is_fed_zeros_is_not_sick(run_path: Path) -> None:
@@ -1063,14 +1066,14 @@ def test_a_decoder_that_is_fed_zeros_is_not_sick(run_path: Path) -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     with watch(model, optimizer, run_path, every=1) as monitor:
         train(model, monitor, optimizer, 8)
-    assert "BS407" not in {f.code for f in diagnose(run_path).findings}
+    assert "BKS407" not in {f.code for f in diagnose(run_path).findings}
 
 
 def test_the_judge_can_be_used_alone() -> None:
     judge = Judge()
-    new = [f.code for i in range(60) for f in judge.see(i, {"loss": NAN if i > 50 else 1.0})]
-    assert new == ["BS201"]
-    assert judge.diagnosis().sick
+    new = [f.code for i in range(60) for f in judge.update(i, {"loss": NAN if i > 50 else 1.0})]
+    assert new == ["BKS201"]
+    assert judge.diagnosis().has_errors
 
 
 def test_an_infinity_that_a_gru_hides_in_an_unsampled_iteration_is_found(run_path: Path) -> None:
@@ -1088,4 +1091,4 @@ def test_an_infinity_that_a_gru_hides_in_an_unsampled_iteration_is_found(run_pat
             loss.backward()
             optimizer.step()
     codes = {f.code: f.iteration for f in diagnose(run_path).findings}
-    assert codes["BS406"] == 5
+    assert codes["BKS406"] == 5

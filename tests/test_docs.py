@@ -236,7 +236,7 @@ STAND_INS = {
     "RUN": "runs/rnn-1",
     "[DIR]": "runs",
     "CHECKPOINT": "runs/rnn-1/checkpoints/iteration-5.ckpt",
-    "CODE": "BS101",
+    "CODE": "BKS101",
     "WORDS": "safe",
     "KIND": "adaptive",
     "N": "100",

@@ -62,7 +62,7 @@ def test_where_no_policy_acts_training_is_bit_identical(make: Any) -> None:
     def one(guarded: bool) -> tuple[dict[str, Any], list[Any]]:
         model = net()
         optimizer = make(model.parameters())
-        guard = Guard(model, optimizer, every=10) if guarded else None
+        guard = Guard(model, optimizer, snapshot_every=10) if guarded else None
         train(model, optimizer, guard, 35, data=Data())
         assert guard is None or guard.interventions == []
         return everything(model, optimizer), [g["lr"] for g in optimizer.param_groups]
@@ -87,7 +87,7 @@ def test_every_optimizer_survives_all_that_a_guard_does_to_it(make: Any) -> None
     if any(g.get("momentum") or "betas" in g for g in options):
         policies.append(LateMomentum(steps=5, pause=5))
         kinds.add("momentum")
-    guard = Guard(model, optimizer, *policies, every=10)
+    guard = Guard(model, optimizer, *policies, snapshot_every=10)
     train(model, optimizer, guard, 60, spoil=nan_at(15, 33, 34, 35))
     assert {act.policy for act in guard.interventions} == kinds
     assert guard.rate.factor < 1
@@ -168,7 +168,7 @@ def test_step_and_hooks_act_alike() -> None:
     def one(own_step: bool) -> tuple[Any, Any]:
         model = net()
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        guard = Guard(model, optimizer, *safe(), every=10)
+        guard = Guard(model, optimizer, *safe(), snapshot_every=10)
         data, now = Data(), Tensor()
         guard.loss_of = lambda: now
         for _ in range(40):
@@ -276,7 +276,7 @@ def test_a_closure_is_called_and_nothing_is_lost() -> None:
             model.weight.fill_(0.5)
             model.bias.fill_(0.5)
         optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
-        guard = Guard(model, optimizer, every=2) if guarded else None
+        guard = Guard(model, optimizer, snapshot_every=2) if guarded else None
         x = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
         calls = 0
 
@@ -444,7 +444,7 @@ def test_running_statistics_survive_a_batch_that_is_nan() -> None:
     """The forward has changed them before anybody could look; a mask of -inf is left alone."""
     model = net()
     model.register_buffer("mask", torch.tensor([0.0, -math.inf]))
-    guard = Guard(model, sgd(model), Skip(), every=10)
+    guard = Guard(model, sgd(model), Skip(), snapshot_every=10)
     train(model, guard.optimizers[0], guard, 12, spoil=nan_at(0, 11))
     assert [act.iteration for act in guard.interventions] == [0, 11]
     assert bool(torch.isfinite(model.get_buffer("norm.running_mean")).all())
@@ -467,7 +467,7 @@ def test_gradients_are_left_to_the_loop_also_where_an_update_is_not_taken() -> N
 def test_a_run_that_stays_broken_ends_in_words_on_good_weights() -> None:
     model = net()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    guard = Guard(model, optimizer, every=10)
+    guard = Guard(model, optimizer, snapshot_every=10)
     train(model, optimizer, guard, 25)
     with pytest.raises(GuardError, match="gone back 10 times and training fails again"):
         train(model, optimizer, guard, 200, spoil=nan_at(*range(200)))
@@ -569,8 +569,12 @@ def test_copies_are_not_guarded() -> None:
         (("clip",), {}, "takes policies of backsight.guard, not 'clip'"),
         ((ClipNorm,), {}, "takes policies of backsight.guard"),
         ((), {"snapshots": 0}, "snapshots of a guard must be at least 1, not 0"),
-        ((), {"every": 2.5}, "every of a guard must be at least 1, not 2.5"),
-        ((), {"memory": -1}, "memory of a guard must be at least 1, not -1"),
+        ((), {"snapshot_every": 2.5}, "snapshot_every of a guard must be at least 1, not 2.5"),
+        (
+            (),
+            {"max_snapshot_bytes": -1},
+            "max_snapshot_bytes of a guard must be at least 1, not -1",
+        ),
     ],
 )
 def test_contradictions_are_told_in_a_sentence(

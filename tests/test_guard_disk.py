@@ -38,7 +38,7 @@ def iterations(folder: Path) -> list[int]:
 def test_another_process_goes_on_from_the_newest_good_state(tmp_path: Path) -> None:
     """With the same batches it ends where one that was never stopped does."""
     model, optimizer = made()
-    with Guard(model, optimizer, every=10, folder=tmp_path / "kept") as guard:
+    with Guard(model, optimizer, snapshot_every=10, folder=tmp_path / "kept") as guard:
         assert guard.resume() is None
         steps(guard, model, optimizer, 333)
 
@@ -46,7 +46,7 @@ def test_another_process_goes_on_from_the_newest_good_state(tmp_path: Path) -> N
     with torch.no_grad():
         for parameter in again.parameters():
             parameter.fill_(7.0)
-    with Guard(again, optimizer, every=10, folder=tmp_path / "kept") as guard:
+    with Guard(again, optimizer, snapshot_every=10, folder=tmp_path / "kept") as guard:
         begun = guard.resume()
         assert begun == iterations(tmp_path / "kept")[-1] > 200
         # The snapshot is of before that step, whose batch is then drawn again.
@@ -57,7 +57,7 @@ def test_another_process_goes_on_from_the_newest_good_state(tmp_path: Path) -> N
 
 def test_only_every_tenth_is_written_and_few_are_kept(tmp_path: Path) -> None:
     model, optimizer = made()
-    with Guard(model, optimizer, every=10, folder=tmp_path) as guard:
+    with Guard(model, optimizer, snapshot_every=10, folder=tmp_path) as guard:
         steps(guard, model, optimizer, 620)
     kept = iterations(tmp_path)
     assert len(kept) == 3
@@ -84,7 +84,7 @@ def test_another_model_or_other_policies_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_one_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model, optimizer = made()
     policies: Any = (Rollback(), Skip(), ClipNorm(1.0))
-    with Guard(model, optimizer, *policies, every=10, folder=tmp_path) as guard:
+    with Guard(model, optimizer, *policies, snapshot_every=10, folder=tmp_path) as guard:
         steps(guard, model, optimizer, 205)
     *_, before, last = iterations(tmp_path)
     newest = tmp_path / f"iteration-{last:09d}.ckpt"
@@ -107,6 +107,6 @@ def test_what_could_not_be_loaded_safely_is_refused_at_the_first_step(tmp_path: 
             return self
 
     model, optimizer = made()
-    guard = Guard(model, optimizer, *safe(), along={"odd": Odd()}, folder=tmp_path)
+    guard = Guard(model, optimizer, *safe(), extra_state={"odd": Odd()}, folder=tmp_path)
     with pytest.raises(SettingError, match="odd"):
         steps(guard, model, optimizer, 1)

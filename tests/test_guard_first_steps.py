@@ -63,14 +63,14 @@ def test_a_first_step_as_long_as_the_weights(together: float, told: bool) -> Non
 def test_it_goes_back_to_the_beginning_at_a_third_of_the_rate() -> None:
     model, data = net(), Data()
     optimizer = torch.optim.Adam(model.parameters(), 1.0)
-    guard = Guard(model, optimizer, BackOff(), along={"data": data})
+    guard = Guard(model, optimizer, BackOff(), extra_state={"data": data})
     begun = [p.detach().clone() for p in model.parameters()]
     train(model, optimizer, guard, 2, data=data)
     assert [(a.policy, a.before, a.after) for a in guard.interventions] == [("backoff", 1.0, 0.3)]
     assert "first step moved the weights by" in guard.interventions[0].cause
     assert all(torch.equal(a, b) for a, b in zip(begun, model.parameters(), strict=True))
     assert not any(state for state in optimizer.state.values())
-    assert not guard.pass_over(), "no batch is to blame"
+    assert not guard.should_skip_batch(), "no batch is to blame"
     assert optimizer.param_groups[0]["lr"] == 1.0
 
 
@@ -155,12 +155,12 @@ def test_another_length_altogether_is_another_task() -> None:
 def test_the_last_quarter_is_at_full_length() -> None:
     length = AdaptiveLength(100, 20, over=200)
     for n in range(149):
-        length.see(1.4 + 0.01 * (n % 7))
+        length.step(1.4 + 0.01 * (n % 7))
     assert length.length == 20
-    length.see(1.4)
+    length.step(1.4)
     assert length.length == 100
     for _ in range(40):
-        length.see(math.nan)
+        length.step(math.nan)
     assert length.length == 100
 
 
@@ -168,10 +168,10 @@ def test_a_rollback_gives_no_time_back() -> None:
     length = AdaptiveLength(100, 20, over=200)
     early = length.state_dict()
     for _ in range(100):
-        length.see(1.4)
+        length.step(1.4)
     length.load_state_dict(early)
     for _ in range(50):
-        length.see(1.4)
+        length.step(1.4)
     assert length.length == 100
     fresh = AdaptiveLength(100, 20, over=200)
     fresh.load_state_dict(length.state_dict())

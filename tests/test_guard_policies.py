@@ -253,7 +253,7 @@ def whole(name: str) -> tuple[nn.Module, Any, Data, Guard]:
     policies = policies_from("safe" if name == "safe" else name)
     if not {"skip", "safe"} & {name}:
         policies.append(Skip())
-    guard = Guard(model, optimizer, *policies, every=10, along={"data": data})
+    guard = Guard(model, optimizer, *policies, snapshot_every=10, extra_state={"data": data})
     return model, optimizer, data, guard
 
 

@@ -40,7 +40,7 @@ def one_training(rank: int, scaled: bool) -> list[Any]:
     model = nn.parallel.DistributedDataParallel(Net())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     scaler = torch.amp.GradScaler("cpu", enabled=scaled, init_scale=4.0)
-    guard = Guard(model, optimizer, *policies_from(POLICIES), every=5,
+    guard = Guard(model, optimizer, *policies_from(POLICIES), snapshot_every=5,
                   scaler=scaler if scaled else None)  # fmt: skip
     bad = {10: 1, 20: 0, 21: 1, 22: 0}
     for step in range(40):

@@ -35,8 +35,8 @@ def test_everything_is_as_it_was(make: Any) -> None:
     optimizer = make(model)
     schedule = lr_scheduler.ExponentialLR(optimizer, 0.95)
     data = Data()
-    guard = Guard(model, optimizer, Rollback(), Skip(), every=10,
-                  along={"data": data, "schedule": schedule})  # fmt: skip
+    guard = Guard(model, optimizer, Rollback(), Skip(), snapshot_every=10,
+                  extra_state={"data": data, "schedule": schedule})  # fmt: skip
     kept: dict[str, Any] = {}
 
     def whole() -> dict[str, Any]:
@@ -80,7 +80,9 @@ def test_the_batches_that_did_it_are_passed_over() -> None:
     model = net()
     optimizer = adam(model)
     data = Data()
-    guard = Guard(model, optimizer, Rollback(), Skip(), every=10, along={"data": data})
+    guard = Guard(
+        model, optimizer, Rollback(), Skip(), snapshot_every=10, extra_state={"data": data}
+    )
     used = train(model, optimizer, guard, 80, data=data, spoil=nan_at(*BAD))
     assert [act.policy for act in guard.interventions] == ["skip", "skip", "rollback"]
     back = used.index(35) + 1
@@ -95,7 +97,7 @@ def test_the_batches_that_did_it_are_passed_over() -> None:
 def test_without_data_it_goes_on_with_new_batches_and_random_numbers() -> None:
     model = net()
     optimizer = adam(model)
-    guard = Guard(model, optimizer, Rollback(), Skip(), every=10)
+    guard = Guard(model, optimizer, Rollback(), Skip(), snapshot_every=10)
     data = Data()
     random: list[Tensor] = []
     used = train(model, optimizer, guard, 40, data=data, spoil=nan_at(*BAD),
@@ -108,7 +110,7 @@ def test_a_schedule_that_does_not_go_back_keeps_its_rate() -> None:
     model = net()
     optimizer = adam(model)
     schedule = lr_scheduler.ExponentialLR(optimizer, 0.9)
-    guard = Guard(model, optimizer, Rollback(), Skip(), every=10)
+    guard = Guard(model, optimizer, Rollback(), Skip(), snapshot_every=10)
     train(model, optimizer, guard, 40, spoil=nan_at(*BAD), each=lambda _: schedule.step())
     assert guard.interventions
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * 0.9**40)
@@ -127,7 +129,7 @@ def test_momentum_is_emptied_where_it_led_astray() -> None:
         model = net()
         optimizer = make(model)
         policies: list[Policy] = [Rollback(), Skip(), LateMomentum(steps=0, pause=10)]
-        guard = Guard(model, optimizer, *policies, every=10)
+        guard = Guard(model, optimizer, *policies, snapshot_every=10)
         train(model, optimizer, guard, 36, spoil=nan_at(*BAD))
         assert (
             guard.interventions[-1].policy == "rollback"
@@ -164,7 +166,9 @@ def test_momentum_is_off_at_first_and_on_afterwards() -> None:
 @pytest.mark.parametrize(("memory", "expected"), [(1 << 30, 3), (1, 1)])
 def test_snapshots_are_bounded_in_number_and_bytes(memory: int, expected: int) -> None:
     model = net()
-    guard = Guard(model, adam(model), Skip(), snapshots=3, every=5, memory=memory)
+    guard = Guard(
+        model, adam(model), Skip(), snapshots=3, snapshot_every=5, max_snapshot_bytes=memory
+    )
     drive(guard, [0.98**n for n in range(60)])
     taken = [snapshot["iteration"] for snapshot in guard.snapshots.taken]
     assert taken == [45, 50, 55][-expected:]
@@ -175,14 +179,14 @@ def test_bytes_are_counted_with_the_optimizer() -> None:
     model = nn.Linear(10, 10, bias=False)
     held = 3 * 4 * 100 + 4
     for memory, expected in ((2 * held, 2), (2 * held - 1, 1)):
-        guard = Guard(model, adam(model), Skip(), every=5, memory=memory)
+        guard = Guard(model, adam(model), Skip(), snapshot_every=5, max_snapshot_bytes=memory)
         drive(guard, [1.0] * 40)
         assert len(guard.snapshots.taken) == expected
 
 
 def test_no_snapshot_is_taken_in_trouble() -> None:
     model = net()
-    guard = Guard(model, adam(model), Skip(), every=10)
+    guard = Guard(model, adam(model), Skip(), snapshot_every=10)
     drive(guard, [1.0] * 18 + [math.nan] * 3 + [1.0] * 30)
     taken = [snapshot["iteration"] for snapshot in guard.snapshots.taken]
     assert 20 not in taken
@@ -193,7 +197,7 @@ def test_no_snapshot_is_taken_in_trouble() -> None:
 def test_a_snapshot_is_a_copy() -> None:
     model = net()
     optimizer = adam(model)
-    guard = Guard(model, optimizer, Skip(), every=5)
+    guard = Guard(model, optimizer, Skip(), snapshot_every=5)
     train(model, optimizer, guard, 16)
     before = copy.deepcopy(guard.snapshots.state_dict())
     train(model, optimizer, guard, 3)
@@ -222,7 +226,7 @@ def test_every_rate_is_lowered_and_comes_back_slowly() -> None:
 def test_acts_tell_what_was_done_in_words() -> None:
     model = net()
     heard: list[Intervention] = []
-    guard = Guard(model, adam(model), Rollback(), Skip(), every=10)
+    guard = Guard(model, adam(model), Rollback(), Skip(), snapshot_every=10)
     guard.tell = heard.append
     drive(guard, [1.0] * 25 + [math.nan] * 3)
     assert heard == guard.interventions
@@ -232,5 +236,8 @@ def test_acts_tell_what_was_done_in_words() -> None:
 
 def test_what_cannot_go_back_is_refused_at_once() -> None:
     model = nn.Linear(2, 2)
-    with pytest.raises(SettingError, match="needs a state_dict and a load_state_dict: 'data' is 3"):
-        Guard(model, torch.optim.SGD(model.parameters(), 0.1), along={"data": 3})  # type: ignore[dict-item]
+    with pytest.raises(
+        SettingError,
+        match="extra_state of a guard takes objects with state_dict and load_state_dict: 'data' is 3",
+    ):
+        Guard(model, torch.optim.SGD(model.parameters(), 0.1), extra_state={"data": 3})  # type: ignore[dict-item]

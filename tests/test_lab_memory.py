@@ -181,41 +181,41 @@ def test_validation_is_the_mean_over_answers(
 ) -> None:
     """Against a loop over sequences and answers in float64, in batches that do not divide."""
     monkeypatch.setattr("backsight.lab._memory.AT_ONCE", 25)
-    lesson = Memorising(kind(**small, **own))
+    task = Memorising(kind(**small, **own))
     torch.manual_seed(0)
-    model = lesson.model().double().train()
-    held_out = Batches(lesson.task, 25, seed=HELD_OUT)
+    model = task.model().double().train()
+    held_out = Batches(task.task, 25, seed=HELD_OUT)
     inputs, targets = (np.concatenate(a)[:60] for a in zip(*(held_out.draw() for _ in range(3)),
                                                            strict=True))  # fmt: skip
     with torch.no_grad():
-        outputs = model(torch.from_numpy(inputs))[0].numpy().reshape(60, -1, lesson.task.outputs)
+        outputs = model(torch.from_numpy(inputs))[0].numpy().reshape(60, -1, task.task.outputs)
     losses, errors, failed = [], [], []
     for row, wanted in zip(outputs, targets.reshape(60, -1), strict=True):
         failed.append(False)
         for answer, target in zip(row, wanted, strict=True):
-            if lesson.kind == "value":
+            if task.kind == "value":
                 losses.append((answer[0] - target) ** 2)
-                errors.append(abs(answer[0] - target) >= lesson.task.criterion.tolerance)
+                errors.append(abs(answer[0] - target) >= task.task.criterion.tolerance)
             elif target != NO_LOSS:
                 losses.append(np.log(np.exp(answer).sum()) - answer[target])
                 errors.append(answer.argmax() != target)
             else:
                 continue
             failed[-1] = failed[-1] or errors[-1]
-    scores = lesson.scores(model)
+    scores = task.scores(model)
     assert scores["val_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
     assert scores["val_error"] == np.mean(errors)
     assert scores["val_sequence_error"] == np.mean(failed)
-    assert scores == lesson.scores(model)
+    assert scores == task.scores(model)
     assert model.training
 
 
 def test_guessing_evenly_scores_the_baseline(small: dict[str, Any]) -> None:
-    lesson = Memorising(MemoryOrder(**small, length=20))
-    model = lesson.model()
+    task = Memorising(MemoryOrder(**small, length=20))
+    model = task.model()
     nn.init.zeros_(model.head.weight)
     nn.init.zeros_(model.head.bias)
-    assert lesson.scores(model)["val_loss"] == pytest.approx(lesson.task.baseline, rel=1e-6)
+    assert task.scores(model)["val_loss"] == pytest.approx(task.task.baseline, rel=1e-6)
 
 
 def test_a_model_answers_at_every_step_or_at_the_last() -> None:

@@ -23,15 +23,15 @@ from backsight.lab import (
     MemoryOrder,
     train,
 )
-from backsight.lab._lesson import loss_of
-from backsight.lab._setup import make_lesson, make_optimizer
+from backsight.lab._setup import make_optimizer, make_training_task
+from backsight.lab._training_task import loss_of
 from backsight.nn import seeded
 from backsight.probes import probe
 from backsight.studies import (
     Axis,
     Ended,
+    MapOutcome,
     MapPlan,
-    Outcome,
     StabilityMap,
     Trial,
     make_engine,
@@ -153,20 +153,20 @@ def test_what_a_guard_has_dealt_with_is_no_outcome() -> None:
     losses[5] = np.inf
     measures = np.full((11, 1), 0.5)
     course = Course(losses, measures, measures, np.array([1.0]), np.array([1.0]))
-    for guard, wanted in ((None, Outcome.NOT_FINITE), ("skip", Outcome.STUCK)):
+    for guard, wanted in ((None, MapOutcome.NOT_FINITE), ("skip", MapOutcome.STUCK)):
         plan = MapPlan(small(guard=guard), Axis("lr", (1.0,)), Axis("gain", (1.0,)))
         found = judged(plan.parts()[0].cells, course)
         assert found.outcome.tolist() == [wanted]
         assert found.broken.tolist() == [5]
     losses[-1] = np.nan
-    assert judged(plan.parts()[0].cells, course).outcome.tolist() == [Outcome.NOT_FINITE]
+    assert judged(plan.parts()[0].cells, course).outcome.tolist() == [MapOutcome.NOT_FINITE]
 
 
 def test_a_guard_that_gives_up_leaves_an_outcome() -> None:
     settings = small(cell="gru", guard="rollback:attempts=1,skip:row=4", iterations=100)
     (part,) = MapPlan(settings, Axis("lr", (1e38,)), Axis("gain", (1.0,))).parts()
     found = train_part(part)
-    assert found.outcome[0] in (Outcome.EXPLODED, Outcome.NOT_FINITE)
+    assert found.outcome[0] in (MapOutcome.EXPLODED, MapOutcome.NOT_FINITE)
     assert np.isfinite(found.start[0])
     assert np.isfinite(found.held_out[0])  # of the last good weights
 
@@ -176,16 +176,16 @@ def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
 
     The last six of them lie in the second half.
     """
-    lesson = make_lesson(settings)
-    model = seeded(settings.seed, lesson.model).double()
+    task = make_training_task(settings)
+    model = seeded(settings.seed, task.model).double()
     optimizer = make_optimizer(settings, model)
     growths, reaches = [], []
     for iteration in range(20):
-        inputs, targets, _ = lesson.draw()
+        inputs, targets, _ = task.draw()
         x, y = torch.from_numpy(inputs).double(), torch.from_numpy(targets)
 
         def loss(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
-            return loss_of(lesson.kind, model(x)[0], y)
+            return loss_of(task.kind, model(x)[0], y)
 
         if iteration in SAMPLED:
             profiles = probe(model, loss)
@@ -207,7 +207,7 @@ def test_the_initial_scale_is_a_factor_on_every_weight() -> None:
         train_part(MapPlan(settings, rate, Axis("init_scale", (scale,))).parts()[0])
         for scale in (1.0, 0.5)
     )
-    model = seeded(0, make_lesson(settings).model).double()
+    model = seeded(0, make_training_task(settings).model).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(0.5)
@@ -223,7 +223,7 @@ def test_a_network_that_breaks_leaves_its_neighbours_alone() -> None:
     both = MapPlan(settings, Axis("lr", (0.1, 1e308)), Axis("gain", (1.0,)))
     alone = MapPlan(settings, Axis("lr", (0.1,)), Axis("gain", (1.0,)))
     (found,), (wanted,) = ([train_part(p) for p in plan.parts()] for plan in (both, alone))
-    assert found.outcome[1] == Outcome.NOT_FINITE
+    assert found.outcome[1] == MapOutcome.NOT_FINITE
     assert found.broken[0] == -1
     assert 0 < found.broken[1] < 40
     for field in fields(Trained):
@@ -238,8 +238,8 @@ def test_an_easy_task_is_learned_and_a_tiny_rate_is_not() -> None:
     settings = small(MemoryFirstSymbol, hidden=12, batch=16, **easy)
     (part,) = MapPlan(settings, Axis("lr", (1e-8, 0.02)), Axis("gain", (1.0,))).parts()
     found = train_part(part)
-    assert found.outcome[1] == Outcome.LEARNED
-    assert found.outcome[0] in (Outcome.STUCK, Outcome.VANISHED)
+    assert found.outcome[1] == MapOutcome.LEARNED
+    assert found.outcome[0] in (MapOutcome.STUCK, MapOutcome.VANISHED)
     assert found.held_out[1] < 0.3 < found.held_out[0]
 
 
@@ -498,7 +498,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     part.unlink()
     assert run_map(plan, tmp_path / "map").complete
     told = tmp_path / "map" / "map.json"
-    told.write_text(told.read_text().replace('"format": 1', '"format": 9'))
+    told.write_text(told.read_text().replace('"format": 2', '"format": 9'))
     with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")

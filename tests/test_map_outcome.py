@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backsight.studies import Axis, Outcome, parse_axis
+from backsight.studies import Axis, MapOutcome, parse_axis
 from backsight.studies.map._fragility import fragilities, fragility
 from backsight.studies.map._outcome import judge, majority, middle
 
@@ -16,7 +16,7 @@ HEALTHY: dict[str, Any] = {
     "chance": 1.386, "short_memory": 0.693,
 }  # fmt: skip
 STILL = HEALTHY | {"final": 1.38, "held_out": 1.386}
-L, S, V, E, N = Outcome
+L, S, V, E, N = MapOutcome
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,9 @@ L, S, V, E, N = Outcome
         (HEALTHY | {"final": INF}, N),
     ],
 )
-def test_an_outcome_is_the_first_rule_that_holds(numbers: dict[str, Any], wanted: Outcome) -> None:
+def test_an_outcome_is_the_first_rule_that_holds(
+    numbers: dict[str, Any], wanted: MapOutcome
+) -> None:
     assert judge(**numbers) is wanted
 
 

@@ -263,7 +263,7 @@ def test_validation_is_not_observed(run_path: Path) -> None:
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with Recorder(run_path) as recorder, Monitor(model, optimizer, recorder) as monitor:
-        with monitor.aside():
+        with monitor.paused():
             model(torch.randn(4, 5, 3))
         with torch.no_grad():
             model(torch.randn(4, 5, 3))

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from backsight.errors import SettingError
 from backsight.probes import GradientProfile, probe
-from backsight.probes._steps import Step
+from backsight.probes._steps import StateStep
 from backsight.probes.fused._calls import Call, Catcher
 from backsight.probes.fused._probe_input import by_probe_input
 from backsight.probes.fused._recurrence import by_recurrence
@@ -682,13 +682,15 @@ def test_cells_are_a_stack_where_each_step_is_fed_the_same_step(way: str) -> Non
     feed_on, stacked = FED[way]
     lower, upper = (nn.RNNCell(size, 4).double() for size in (3, 4))
 
-    def chain(cell: nn.Module, xs: Iterable[Tensor], first: Tensor | None = None) -> list[Step]:
-        calls: list[Step] = []
+    def chain(
+        cell: nn.Module, xs: Iterable[Tensor], first: Tensor | None = None
+    ) -> list[StateStep]:
+        calls: list[StateStep] = []
         h = first
         for x in xs:
             given = [t for t in (x, h) if t is not None and t.requires_grad]
             h = cell(x, h)
-            calls.append(Step([h], calls[-1] if calls else None, [], given=given))
+            calls.append(StateStep([h], calls[-1] if calls else None, [], given=given))
         return calls
 
     below = chain(lower, rand(6, 2, 3))

@@ -343,7 +343,7 @@ def test_without_a_view_it_is_in_the_log(
 def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, Any]) -> None:
     """Or the state of the text's end would be carried into its second window."""
 
-    class Lesson:
+    class TrainingTask:
         def __init__(self) -> None:
             self.fresh = iter([False, True, False, False])
 
@@ -354,11 +354,11 @@ def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, An
         def __init__(self) -> None:
             self.bad = iter([False, True, False, False])
 
-        def pass_over(self) -> bool:
+        def should_skip_batch(self) -> bool:
             return next(self.bad)
 
     nothing: Any = None
-    lesson: Any = Lesson()
+    lesson: Any = TrainingTask()
     loop = _Loop(MemoryOrder(**small), nothing, nothing, nothing, lesson, nothing, nothing)
     passing: Any = Passing()
     loop.guard = passing

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck
 
 from backsight.errors import SettingError
-from backsight.nn import Through, Workspace, scan
+from backsight.nn import GradientTrace, Workspace, scan
 from backsight.nn._scan import Nonlinearity
 
 NONLINEARITIES: tuple[Nonlinearity, ...] = ("tanh", "relu")
@@ -154,7 +154,7 @@ def test_what_is_kept_of_the_gradient_through_time_is_what_a_retained_graph_has(
     nonlinearity: Nonlinearity, every_step: bool
 ) -> None:
     tensors = given((3, 6, 4, 2, 5))
-    through = Through()
+    through = GradientTrace()
     states = scan(*tensors, nonlinearity=nonlinearity, every_step=every_step, through=through)
     direct = torch.randn_like(states)
     (states * direct).sum().backward()  # type: ignore[no-untyped-call]
@@ -177,7 +177,7 @@ def test_what_is_kept_of_the_gradient_through_time_is_what_a_retained_graph_has(
 def test_reach_falls_and_grows_as_the_recurrent_weight_says() -> None:
     """One ReLU unit that never rests: the gradient is the weight to the power of the lag."""
     weights = torch.tensor([0.5, 1.0, 1.25], dtype=torch.float64)
-    through = Through()
+    through = GradientTrace()
     states = scan(
         torch.ones(9, 1, 1, dtype=torch.float64),
         torch.ones(3, 1, 1, dtype=torch.float64),
@@ -195,7 +195,9 @@ def test_reach_falls_and_grows_as_the_recurrent_weight_says() -> None:
 def test_keeping_it_does_not_change_the_gradient() -> None:
     tensors = given((3, 6, 4, 2, 5))
     plain = torch.autograd.grad(scan(*tensors).square().sum(), list(tensors))
-    kept = torch.autograd.grad(scan(*tensors, through=Through()).square().sum(), list(tensors))
+    kept = torch.autograd.grad(
+        scan(*tensors, through=GradientTrace()).square().sum(), list(tensors)
+    )
     assert all(torch.equal(a, b) for a, b in zip(plain, kept, strict=True))
 
 
@@ -209,7 +211,7 @@ def test_a_broken_network_breaks_alone(nonlinearity: Nonlinearity, bad: float) -
 
     def run(w_hh: Tensor) -> list[Tensor]:
         leaves = [t.clone().requires_grad_() for t in (weights[0], w_hh, weights[2], weights[3])]
-        through = Through()
+        through = GradientTrace()
         states = scan(x, *leaves, nonlinearity=nonlinearity, through=through)
         states.square().sum().backward()  # type: ignore[no-untyped-call]
         gradients = [t.grad for t in leaves if t.grad is not None]

@@ -60,7 +60,15 @@ def guarded(folder: Path, *policies: Any, width: int = 4) -> tuple[Guard, Data]:
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.9)
     along: dict[str, Any] = {"data": data, "schedule": schedule}
-    guard = Guard(model, optimizer, *policies, along=along, every=10, snapshots=2, folder=folder)
+    guard = Guard(
+        model,
+        optimizer,
+        *policies,
+        extra_state=along,
+        snapshot_every=10,
+        snapshots=2,
+        folder=folder,
+    )
     return guard, data
 
 

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from backsight.errors import GuardError, RunError
 from backsight.signals import END_REASONS, Recorder, Run, list_runs
-from backsight.signals._samples import Block
+from backsight.signals._samples import SampleBlock
 from backsight.signals._store import CHUNK_BYTES, Store
 
 ANY_CASE = settings(
@@ -686,12 +686,12 @@ def test_xarray_has_every_signal_with_its_unit(small_run: Run) -> None:
 def test_a_failed_commit_can_be_repeated(tmp_path: Path) -> None:
     """Nothing of it is half there, in the file or in the writer's own bookkeeping."""
     store = Store(tmp_path / "signals.db")
-    block = Block(np.arange(5), np.zeros(5))
+    block = SampleBlock(np.arange(5), np.zeros(5))
     store.write({"x": [block]}, [], 0.0)
     bad = (0, 0.0, None, "{}")  # kind must not be NULL
     with pytest.raises(sqlite3.IntegrityError):
         store.write({"y": [block]}, [bad], 0.0)  # type: ignore[list-item]
-    store.write({"y": [block], "x": [Block(np.arange(5, 10), np.ones(5))]}, [], 0.0)
+    store.write({"y": [block], "x": [SampleBlock(np.arange(5, 10), np.ones(5))]}, [], 0.0)
     store.close()
     connection = sqlite3.connect(tmp_path / "signals.db")
     assert connection.execute("SELECT COUNT(*) FROM chunk").fetchone() == (2,)

@@ -14,7 +14,7 @@ from backsight.signals import Run
 from backsight.studies import (
     Ended,
     LengthPlan,
-    Outcome,
+    MapOutcome,
     StudyFolder,
     Trial,
     length_study,
@@ -117,7 +117,7 @@ def test_a_length_study_that_was_cut_short_goes_on(length_folder: Path) -> None:
 def test_a_map_has_its_outcomes(map_folder: Path) -> None:
     found = read_map(map_folder)
     assert found.complete
-    words = [[Outcome(kind).words for kind in row] for row in found.outcomes]
+    words = [[MapOutcome(kind).words for kind in row] for row in found.outcomes]
     assert words == [
         ["stuck", "learned", "exploded"],
         ["vanished", "vanished", "exploded"],

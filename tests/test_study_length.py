@@ -88,7 +88,7 @@ def test_it_collapses_because_the_signal_does_not_arrive() -> None:
         {"loss": math.nan},
         {"loss": 0.99, "grad_max": math.inf},
         {"loss": 0.99, "grad_max": math.nan},
-        {"loss": 0.99, "findings": ("BS102",)},
+        {"loss": 0.99, "findings": ("BKS102",)},
         {"loss": 0.99, "outcome": "lost"},
     ],
 )

@@ -40,7 +40,7 @@ from backsight.studies.remedies._table import CALLED_FOR, DEFAULT, UNCHANGED, ch
 
 NAMES = [remedy.name for remedy in REMEDIES]
 BY_NAME = {remedy.name: remedy for remedy in REMEDIES}
-SEEN = Symptoms(codes=("BS203",), norm=0.7, momentum=0.9, iterations=100)
+SEEN = Symptoms(codes=("BKS203",), norm=0.7, momentum=0.9, iterations=100)
 
 
 def tiny(**changes: Any) -> MemoryOrder:
@@ -58,7 +58,7 @@ def test_every_finding_is_mapped_to_remedies_that_there_are() -> None:
     """Or explicitly to none: where the code or the data are to blame."""
     assert {name for names in CALLED_FOR.values() for name in names} <= set(NAMES)
     assert {code for code, names in CALLED_FOR.items() if not names} == {
-        "BS401", "BS402", "BS406", "BS407",
+        "BKS401", "BKS402", "BKS406", "BKS407",
     }  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_the_clip_is_the_median_while_it_was_healthy(run_path: Path) -> None:
     )  # fmt: skip
     found = symptoms_of(run)
     assert found.norm == 0.51
-    assert "BS201" in found.codes
+    assert "BKS201" in found.codes
     assert found.momentum == pytest.approx(0.9)
     assert found.iterations == 200
 
@@ -176,10 +176,10 @@ def test_no_finite_norm_is_no_norm(run_path: Path) -> None:
 
 def test_findings_come_first_and_the_random_fix_is_none_of_theirs() -> None:
     plan = remedies_for_task(tiny(lr=0.1))
-    assert [r.name for r in plan.remedies(SEEN)][:4] == list(CALLED_FOR["BS203"])
+    assert [r.name for r in plan.remedies(SEEN)][:4] == list(CALLED_FOR["BKS203"])
     drawn = {plan.drawn(SEEN, seed) for seed in range(40)}
     assert len(drawn) > 5
-    assert not {r.name for r in drawn if r is not None} & set(CALLED_FOR["BS203"])
+    assert not {r.name for r in drawn if r is not None} & set(CALLED_FOR["BKS203"])
     again = [plan.drawn(SEEN, seed) for seed in range(40)]
     assert again == [plan.drawn(SEEN, seed) for seed in range(40)]
 

@@ -127,3 +127,18 @@ def outer_definitions(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionD
             yield node
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from outer_definitions(node)
+
+
+def test_a_name_means_one_thing() -> None:
+    """No two public classes or types of the whole code base have the same name."""
+    places: dict[str, list[str]] = {}
+    for path in Path(backsight.__file__).parent.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Call):
+                # Of types: ``Outcome = Literal[…]``; a TypeVar is called.
+                names = [t.id for t in node.targets if isinstance(t, ast.Name) and t.id.istitle()]
+            for name in names:
+                if not name.startswith("_"):
+                    places.setdefault(name, []).append(path.name)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

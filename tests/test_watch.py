@@ -627,9 +627,9 @@ def test_a_step_that_the_loop_skips_ends_the_iteration(
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm cell", "own"])
-@pytest.mark.parametrize("how", ["no_grad", "eval", "aside", "nested"])
+@pytest.mark.parametrize("how", ["no_grad", "eval", "paused", "nested"])
 def test_a_validation_leaves_no_mark(how: str, kind: str, tmp_path: Path) -> None:
-    """Under ``no_grad``, in ``eval()`` without it, and in whatever ``aside`` encloses."""
+    """Under ``no_grad``, in ``eval()`` without it, and in whatever ``paused`` encloses."""
 
     def train(path: Path, validating: bool) -> Run:
         loop = Loop(kind)
@@ -644,8 +644,8 @@ def test_a_validation_leaves_no_mark(how: str, kind: str, tmp_path: Path) -> Non
                 model(validation)
                 model.train()
             else:
-                with monitor.aside():
-                    with monitor.aside() if how == "nested" else nullcontext():
+                with monitor.paused():
+                    with monitor.paused() if how == "nested" else nullcontext():
                         model(validation)
                     square(model, validation).backward()
 

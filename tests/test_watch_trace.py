@@ -693,7 +693,7 @@ def test_only_the_first_process_records(tmp_path: Path, monkeypatch: pytest.Monk
             loop.optimizer.zero_grad()
             square(loop.model, batch()).backward()
             monitor.log(loss=1.0)
-            with monitor.aside():
+            with monitor.paused():
                 loop.model(batch())
             loop.optimizer.step()
         assert monitor.run is None

@@ -252,9 +252,9 @@ def _kind(
     told_by: str, also: str, outcome: Callable[[Numbers], str], own: str | None = None
 ) -> Kind:
     return Kind(
-        frozenset(f"BS{code}" for code in told_by.split()),
-        frozenset(f"BS{code}" for code in (told_by if own is None else own).split()),
-        frozenset(f"BS{code}" for code in also.split()),
+        frozenset(f"BKS{code}" for code in told_by.split()),
+        frozenset(f"BKS{code}" for code in (told_by if own is None else own).split()),
+        frozenset(f"BKS{code}" for code in also.split()),
         outcome,
     )
 
@@ -317,11 +317,11 @@ def facts(n: Numbers) -> frozenset[str]:
         for at in range(0, max(1, len(n["loss"]) - 29), 10)
     ]  # fmt: skip
     whole = {
-        "BS101": not faded(n), "BS202": bool(jumped(n, times=2)), "BS201": broken(n) is not None,
-        "BS203": not stayed_up(n), "BS204": not stayed_up(n), "BS207": not grew(n),
+        "BKS101": not faded(n), "BKS202": bool(jumped(n, times=2)), "BKS201": broken(n) is not None,
+        "BKS203": not stayed_up(n), "BKS204": not stayed_up(n), "BKS207": not grew(n),
     }  # fmt: skip
     local = {
-        "BS103": drifted, "BS104": flat, "BS403": strangled,
+        "BKS103": drifted, "BKS104": flat, "BKS403": strangled,
     }  # fmt: skip
     found = {code for code, so in whole.items() if so}
     return frozenset(

@@ -38,7 +38,7 @@ def _claim(of: str, also: str, codes: str) -> Claim:
     return Claim(
         frozenset(of.split(", ")),
         frozenset(also.split(", ")),
-        frozenset(f"BS{code}" for code in codes.split()),
+        frozenset(f"BKS{code}" for code in codes.split()),
     )
 
 

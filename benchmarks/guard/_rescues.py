@@ -149,7 +149,9 @@ class Guarded(Method):
             )
             along["length"] = self.length
         every = max(10, min(50, setting.plan.iterations // 20))
-        self.guard = Guard(loop.net, loop.optimizer, *policies, along=along, every=every)
+        self.guard = Guard(
+            loop.net, loop.optimizer, *policies, extra_state=along, snapshot_every=every
+        )
 
     def step(self, loss: Tensor) -> None:
         """Its limit is an end like any other, on good weights."""
@@ -161,7 +163,7 @@ class Guarded(Method):
             if self.guard.went_back:
                 self.length.hold()
             else:
-                self.length.see(float(loss.detach()))
+                self.length.step(float(loss.detach()))
 
     @property
     def acts(self) -> dict[str, int]:

@@ -199,7 +199,7 @@ def learn(
     guard = None
     if recipe.guard:
         policies = policies_from(recipe.guard)
-        guard = Guard(net, optimizer, *policies, along={"length": length})
+        guard = Guard(net, optimizer, *policies, extra_state={"length": length})
     best = at = since = 0
     falling: CosineAnnealingWarmRestarts | None = None
     learned, collapsed, solved, length_then = False, None, None, None
@@ -240,7 +240,7 @@ def learn(
                 if steps < longest:  # how far it reaches in the longest is asked
                     x, y = TemporalOrder(longest).batch(ASKED_OF, rng)
                 horizon = _horizon(net, x, y)
-            length.see(value, horizon)
+            length.step(value, horizon)
         recent = [*recent, wrong][-LATELY:]
         well = len(recent) == LATELY and np.mean(recent) < 0.05
         if well:

@@ -99,7 +99,7 @@ class Arm:
         """Count what the monitor's judge takes."""
         assert self.monitor
         judge = self.monitor._judging._judge
-        see = judge.see
+        see = judge.update
 
         def timed(*args: Any) -> Any:
             began = time.perf_counter()
@@ -107,7 +107,7 @@ class Arm:
             self.judging += time.perf_counter() - began
             return found
 
-        judge.see = timed  # type: ignore[method-assign,assignment]
+        judge.update = timed  # type: ignore[method-assign,assignment]
 
     @property
     def rules(self) -> float:

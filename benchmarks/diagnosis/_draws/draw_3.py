@@ -150,5 +150,5 @@ CASES = [
     ("data constant", "minus twos, chaos", Plan(Constant(Chaos(), -2.0), iterations=300)),
     ("data constant", "silent from some iteration on, LSTM",
      lambda seed: Plan(Waves(25), cell="lstm", lr=5e-3, spoil=silent_after(at(seed))), False,
-     ("BS202", "BS204")),
+     ("BKS202", "BKS204")),
 ]  # fmt: skip

@@ -117,7 +117,7 @@ CASES = [
     ("data constant", "halves, echo", Plan(Constant(Echo(20, 1), 0.5), cell="gru", iterations=300)),
     ("data constant", "silent from some iteration on, GRU",
      lambda seed: Plan(Text(16, 9), cell="gru", spoil=silent_after(at(seed)), iterations=450),
-     False, ("BS202", "BS204")),
+     False, ("BKS202", "BKS204")),
     ("healthy", "majority of 15, LSTM",
      Plan(Majority(15), cell="lstm", batch=64, lr=2e-3, iterations=450)),
 ]  # fmt: skip

@@ -155,5 +155,5 @@ CASES = [
      Plan(Constant(Waves(24), 3.0), cell="lstm", iterations=300)),
     ("data constant", "silent from some iteration on, text",
      lambda seed: Plan(Text(22, 6), cell="lstm", lr=5e-3, spoil=silent_after(at(seed))), False,
-     ("BS202", "BS204")),
+     ("BKS202", "BKS204")),
 ]  # fmt: skip

@@ -145,5 +145,5 @@ CASES = [
      Plan(Constant(Text(17, 9), 1.0), cell="lstm", iterations=300)),
     ("data constant", "silent from some iteration on, LSTM of 24",
      lambda seed: Plan(Chaos(24), cell="lstm", hidden=24, lr=5e-3, spoil=silent_after(at(seed)),
-                       iterations=450), False, ("BS202", "BS204")),
+                       iterations=450), False, ("BKS202", "BKS204")),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``backsight diagnose RUN``: findings with their evidence; the status says whether it is sick."""
+"""``backsight diagnose RUN``: findings with evidence; the status tells of a lasting error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Diagnose:
     json: bool = False
     """Everything as JSON, for other programs."""
     fail_on: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
-    """Exit with 1 on these findings instead, such as BS101 BS202, whatever their severity."""
+    """Exit with 1 on these findings instead, such as BKS101 BKS202, whatever their severity."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ class Explain:
     """Say what a finding means, how it is decided, what causes it and what to try."""
 
     code: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CODE")]] = ""
-    """Such as BS101; without one, all codes are listed."""
+    """Such as BKS101; without one, all codes are listed."""
     markdown: bool = False
     """All of them, as the page docs/findings.md."""
 

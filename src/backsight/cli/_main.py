@@ -14,7 +14,7 @@ COMMANDS = {
     "run": "run any PyTorch training script unchanged, observed",
     "train": "train a model of the built-in lab, instrumented",
     "study": "experiments of many runs: as sequences grow, over two settings, with remedies",
-    "diagnose": "say what goes wrong in a run; the exit status says whether it is sick",
+    "diagnose": "say what goes wrong in a run; the exit status says whether it has a lasting error",
     "explain": "what a finding means, how it is decided, what to do",
     "report": "write one self-contained HTML page about a run",
     "runs": "list runs: status, iterations, last loss, age",

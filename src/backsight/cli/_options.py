@@ -12,10 +12,10 @@ from backsight.errors import SettingError
 
 __all__ = ["parse"]
 
-Options = TypeVar("Options")
+AnyOptions = TypeVar("AnyOptions")
 
 
-def parse(options: type[Options], command: str, arguments: Sequence[str]) -> Options:
+def parse(options: type[AnyOptions], command: str, arguments: Sequence[str]) -> AnyOptions:
     """Read ``arguments`` into ``options``.
 
     Args:

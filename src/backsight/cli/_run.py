@@ -35,7 +35,7 @@ large gradients and states are, and what the loss does.
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """Options come before the script; everything after it is the script's own."""
 
     run: Path | None = None
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     if not words or own[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0 if _help(own) else 2
-    options = parse(Options, "backsight run", own)
+    options = parse(RunOptions, "backsight run", own)
     if options.run is not None and options.run.exists():
         raise SettingError(f"{options.run} exists already: choose another name for the run")
     name, execute = _prepare(words)
@@ -118,7 +118,7 @@ def _help(own: Sequence[str]) -> bool:
     """Show the options; False where it was not help that was asked for."""
     asked = any(word in ("-h", "--help") for word in own)
     with suppress(SystemExit):
-        parse(Options, "backsight run", ["--help"])
+        parse(RunOptions, "backsight run", ["--help"])
     return asked
 
 
@@ -250,7 +250,7 @@ def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
         line(sentence)
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
-            line(f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.words}")
+            line(f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}")
     if not found_time:
         held = ", ".join(sorted(kinds)) or "no module"
         line(

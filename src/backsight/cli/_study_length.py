@@ -37,7 +37,7 @@ SETTLED = ("--run", "--seed", "--resume", "--report", "--no-report")
 
 
 @dataclass(frozen=True)
-class Options:
+class LengthOptions:
     """Options of the study."""
 
     script: Optional[Path] = None
@@ -55,13 +55,13 @@ class Options:
 
 
 COMMAND = "backsight study length"
-OWN = own_names(Options)
+OWN = own_names(LengthOptions)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the study, write its page, print its table; 1 where trials failed."""
     task, options, theirs = read_options(
-        Options, arguments, OWN, command=COMMAND, usage=lambda: USAGE
+        LengthOptions, arguments, OWN, command=COMMAND, usage=lambda: USAGE
     )
     plan = _script_plan(options, task, theirs) if options.script else _plan(options, task, theirs)
     from backsight.studies import length_study, print_length_study, write_length_page
@@ -88,7 +88,7 @@ def split(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
     return split_words(arguments, OWN)
 
 
-def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
+def _plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPlan:
     """Of a task of the lab; every trial's settings are checked before the first one begins."""
     if not task:
         raise SettingError(f"study length expects a task ({', '.join(TASKS)}) or --script train.py")
@@ -128,7 +128,7 @@ def _plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
     return LengthPlan(task, argument + "=", lengths, _seeds(options), cells, tuple(theirs))
 
 
-def _script_plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPlan:
+def _script_plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPlan:
     if task:
         raise SettingError(f"give a task or --script, not both: {task!r} came with --script")
     if options.vary is None or options.lengths is not None:
@@ -145,7 +145,7 @@ def _script_plan(options: Options, task: str, theirs: Sequence[str]) -> LengthPl
     )  # fmt: skip
 
 
-def _seeds(options: Options) -> int:
+def _seeds(options: LengthOptions) -> int:
     if options.seeds < 1:
         raise SettingError(f"--seeds must be a whole number of at least 1, not {options.seeds}")
     return options.seeds

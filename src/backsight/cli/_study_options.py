@@ -38,7 +38,7 @@ class StudyOptions:
 Shared = Annotated[StudyOptions, tyro.conf.arg(name="")]
 """The type of a field of a study's options that holds these, without a prefix of its own."""
 
-Options = TypeVar("Options")
+AnyStudyOptions = TypeVar("AnyStudyOptions")
 
 
 def own_names(options: type) -> set[str]:
@@ -49,13 +49,13 @@ def own_names(options: type) -> set[str]:
 
 
 def read_options(
-    options: type[Options],
+    options: type[AnyStudyOptions],
     arguments: Sequence[str],
     own: Collection[str],
     *,
     command: str,
     usage: Callable[[], str],
-) -> tuple[str, Options, list[str]]:
+) -> tuple[str, AnyStudyOptions, list[str]]:
     """What the study is of, its options, and the words for every trial.
 
     Args:

@@ -34,7 +34,7 @@ SETTLED = ("--run", "--resume", "--report", "--no-report", "--fork")
 
 
 @dataclass(frozen=True)
-class Options:
+class RemedyOptions:
     """Options of the study."""
 
     start: Annotated[str, tyro.conf.arg(name="from")] = "start"
@@ -51,12 +51,14 @@ class Options:
 
 
 COMMAND = "backsight study remedies"
-OWN = own_names(Options) - {"--start"} | {"--from"}
+OWN = own_names(RemedyOptions) - {"--start"} | {"--from"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the study, print what came of it; 1 where trials failed."""
-    target, options, theirs = read_options(Options, arguments, OWN, command=COMMAND, usage=_usage)
+    target, options, theirs = read_options(
+        RemedyOptions, arguments, OWN, command=COMMAND, usage=_usage
+    )
     plan = _plan(options, target, theirs)
     from backsight.studies import print_remedy_study, remedy_study, write_remedy_page
 
@@ -81,7 +83,7 @@ def _usage() -> str:
     return f"{USAGE}\nremedies:\n{remedies}\n"
 
 
-def _plan(options: Options, target: str, theirs: Sequence[str]) -> "RemedyPlan":
+def _plan(options: RemedyOptions, target: str, theirs: Sequence[str]) -> "RemedyPlan":
     if not target:
         raise SettingError(f"study remedies expects a run folder, or a task: {', '.join(TASKS)}")
     only = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", options.only))))
@@ -111,7 +113,7 @@ def _plan(options: Options, target: str, theirs: Sequence[str]) -> "RemedyPlan":
 
 
 def _task_plan(
-    options: Options, task: str, theirs: Sequence[str], only: tuple[str, ...]
+    options: RemedyOptions, task: str, theirs: Sequence[str], only: tuple[str, ...]
 ) -> "RemedyPlan":
     """Of a task of the lab; its settings are checked before the first trial begins."""
     from backsight.studies import check_alone, check_text, remedies_for_task

@@ -64,7 +64,7 @@ class AdaptiveLength(Length):
         self._settled_at = self.start
         self._held = 0
 
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """Grow, hold or shrink."""
         self.iteration += 1
         self._clock += 1

@@ -39,7 +39,7 @@ class Length(ABC):
         """Iterations seen."""
 
     @abstractmethod
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """An iteration is over.
 
         Args:

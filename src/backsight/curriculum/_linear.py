@@ -19,7 +19,7 @@ class LinearLength(Length):
         check_count("over", over)
         self.over = over
 
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """By the number of iterations alone."""
         self.iteration += 1
         share = min(1.0, self.iteration / self.over)

@@ -21,7 +21,7 @@ class StepwiseLength(Length):
         check_factor("growth", growth)
         self.every, self.growth = every, growth
 
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """By the number of iterations alone."""
         self.iteration += 1
         if self.iteration % self.every == 0:

@@ -42,7 +42,7 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
     for names in _models(run):
         judge = Judge(facts, rules())
         for iteration, values in recorded(run, names, judge.families):
-            judge.see(iteration, values)
+            judge.update(iteration, values)
         found.append(judge.diagnosis())
     return found[0] if len(found) == 1 else _merged(found)
 

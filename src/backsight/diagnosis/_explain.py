@@ -17,8 +17,8 @@ class Explanation:
     code: str
     title: str
     severity: str
-    meaning: str
-    decided: str
+    explanation: str
+    criterion: str
     """How, with the thresholds' defaults."""
     thresholds: dict[str, float]
     """Arguments of the rule."""
@@ -41,14 +41,14 @@ def explain(code: str) -> Explanation:
         near = difflib.get_close_matches(code.upper(), known, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         raise SettingError(f"there is no finding {code!r}: {hint}")
-    return explanation(rule)
+    return explanation_of(rule)
 
 
-def explanation(rule: type[Rule]) -> Explanation:
+def explanation_of(rule: type[Rule]) -> Explanation:
     """The same of a rule."""
     thresholds = rule().thresholds
     return Explanation(
-        rule.code, rule.title, rule.severity, rule.meaning, rule.decided.format(**thresholds),
+        rule.code, rule.title, rule.severity, rule.explanation, rule.criterion.format(**thresholds),
         thresholds, rule.reads, tuple(rule.causes), tuple(rule.remedies), rule.source,
     )  # fmt: skip
 
@@ -66,9 +66,9 @@ def findings_page() -> str:
         "|---|---|---|",
         *(f"| [{r.code}](#{r.code.lower()}) | {r.title} | {r.severity} |" for r in RULES),
     ]
-    for known in map(explanation, RULES):
+    for known in map(explanation_of, RULES):
         lines += ["", f'<a id="{known.code.lower()}"></a>', "", f"## {known.code} {known.title}"]
-        lines += ["", known.meaning, "", f"**How it is decided.** {known.decided}", ""]
+        lines += ["", known.explanation, "", f"**How it is decided.** {known.criterion}", ""]
         reads = ", ".join(f"`{name}`" for name in known.reads)
         thresholds = ", ".join(f"`{n}={v:g}`" for n, v in known.thresholds.items())
         lines.append(f"Reads {reads}. " + (f"Thresholds: {thresholds}." if thresholds else ""))

@@ -21,14 +21,14 @@ class Finding:
     """Something wrong, at one place, from its first sign on."""
 
     code: str
-    """Stable, such as ``BS202``."""
+    """Stable, such as ``BKS202``."""
     title: str
     severity: Severity
-    where: str
+    module: str
     """The layer, the parameter or the model it is about; empty where there is only one."""
     iteration: int
     """When it was first seen."""
-    words: str
+    message: str
     """What was seen, in a sentence with its numbers."""
     evidence: Evidence
     threshold: Evidence
@@ -39,9 +39,9 @@ class Finding:
     """When it was last seen."""
     count: int = 1
     """How many times it was seen."""
-    over: int | None = None
+    resolved_at: int | None = None
     """The iteration from which it was no longer so; None where it lasts."""
-    then: dict[str, float | str] = field(default_factory=dict)
+    outcome: dict[str, float | str] = field(default_factory=dict)
     """What came of it: the iterations until the loss went, the way back."""
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class Finding:
 
     def again(self, iteration: int) -> None:
         """It was seen once more."""
-        self.last, self.over = iteration, None
+        self.last, self.resolved_at = iteration, None
         self.count += 1
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,15 +58,15 @@ class Finding:
             "code": self.code,
             "title": self.title,
             "severity": self.severity,
-            "where": self.where,
+            "module": self.module,
             "iteration": self.iteration,
             "last": self.last,
             "count": self.count,
-            "over": self.over,
-            "words": self.words,
+            "resolved_at": self.resolved_at,
+            "message": self.message,
             "evidence": dict(self.evidence),
             "threshold": dict(self.threshold),
-            "then": dict(self.then),
+            "outcome": dict(self.outcome),
             "signals": list(self.signals),
         }
 

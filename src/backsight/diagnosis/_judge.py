@@ -26,7 +26,7 @@ class Diagnosis:
         """Everything found: what lasts before what is over, the gravest first, then the oldest."""
         found = [finding for verdict in self.verdicts for finding in verdict.findings]
         return tuple(
-            sorted(found, key=lambda f: (f.over is not None, ORDER[f.severity], f.iteration))
+            sorted(found, key=lambda f: (f.resolved_at is not None, ORDER[f.severity], f.iteration))
         )
 
     @property
@@ -39,18 +39,18 @@ class Diagnosis:
                 finding in verdict.findings and verdict.outcome == "finding"
                 for verdict in self.verdicts
             )
-            and (finding.over is None or not _rule(finding.code).lasting)
+            and (finding.resolved_at is None or not _rule(finding.code).lasting)
         )
 
     @property
-    def sick(self) -> bool:
+    def has_errors(self) -> bool:
         """Whether anything of severity ``error`` is left."""
         return any(finding.severity == "error" for finding in self.lasting)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
         return {
-            "sick": self.sick,
+            "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
             "verdicts": [
                 {"code": v.code, "outcome": v.outcome, "why": v.why} for v in self.verdicts
@@ -80,9 +80,9 @@ class Judge:
     @property
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
-        return frozenset({"loss"}.union(*((*r.reads, *r.also) for r in self.rules)))
+        return frozenset({"loss"}.union(*((*r.reads, *r.optional_signals) for r in self.rules)))
 
-    def see(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
+    def update(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
         """Look at everything recorded in an iteration; iterations come in order.
 
         Returns:
@@ -96,7 +96,7 @@ class Judge:
             if rule.code in self.failed:
                 continue
             try:
-                rule.see(now)
+                rule.update(now)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
             if len(rule.findings) != self._known[id(rule)]:

@@ -17,10 +17,10 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
 
-__all__ = ["Facts", "Row", "Rule", "Sample", "named", "percent", "short", "where_words"]
+__all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "percent", "short", "where_words"]
 
-Row = NDArray[np.floating[Any]]
-Value = float | Row
+ProfileRow = NDArray[np.floating[Any]]
+Value = float | ProfileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Sample:
         self.courses = courses
         self.facts = facts
         self._numbers: dict[str, dict[str, float]] = {}
-        self._rows: dict[str, dict[str, Row]] = {}
+        self._rows: dict[str, dict[str, ProfileRow]] = {}
         for name, value in sorted(values.items()):  # as the store has them
             if isinstance(value, float):
                 self._numbers.setdefault(family(name), {})[member(name)] = value
@@ -79,7 +79,7 @@ class Sample:
         """Scalars of a family, by member."""
         return self._numbers.get(name, _NOTHING)
 
-    def rows(self, name: str) -> Mapping[str, Row]:
+    def rows(self, name: str) -> Mapping[str, ProfileRow]:
         """Rows of a family, by member."""
         return self._rows.get(name, _NOTHING)
 
@@ -99,12 +99,12 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     reads: ClassVar[tuple[str, ...]]
     """Families without any of which there is nothing to see."""
-    also: ClassVar[tuple[str, ...]] = ()
+    optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
-    meaning: ClassVar[str]
-    decided: ClassVar[str]
+    explanation: ClassVar[str]
+    criterion: ClassVar[str]
     """How, in words, with the names of the thresholds in braces."""
     causes: ClassVar[tuple[str, ...]]
     remedies: ClassVar[tuple[str, ...]]
@@ -124,15 +124,15 @@ class Rule(ABC):
     _off: set[str] = field(default_factory=set, init=False, repr=False)
     """Where what it read last was not finite."""
 
-    def see(self, now: Sample) -> None:
+    def update(self, now: Sample) -> None:
         """Look at one more iteration; they come in order."""
-        self._see(now)
+        self._update(now)
 
     @abstractmethod
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         """The same, by each rule."""
 
-    def finite(self, where: str, *values: float | Row) -> bool:
+    def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
         good = all(
             math.isfinite(v) if isinstance(v, float) else bool(np.isfinite(v).all()) for v in values
@@ -160,42 +160,42 @@ class Rule(ABC):
 
     def found(
         self,
-        where: str,
+        module: str,
         iteration: int,
-        words: str,
+        message: str,
         evidence: Evidence,
         *,
         signals: Sequence[str] = (),
         severity: Severity | None = None,
     ) -> Finding:
         """Keep what was found; or count it, where it has been found before."""
-        known = self.findings.get(where)
+        known = self.findings.get(module)
         if known is not None:
             known.again(iteration)
             if self.lasting:  # the newest numbers, of what was found first
-                known.words, known.evidence = words, evidence
+                known.message, known.evidence = message, evidence
             return known
         threshold = self.thresholds
         one = Finding(
-            self.code, self.title, severity or self.severity, where, iteration, words,
+            self.code, self.title, severity or self.severity, module, iteration, message,
             evidence, threshold, tuple(signals),
         )  # fmt: skip
-        self.findings[where] = one
+        self.findings[module] = one
         return one
 
-    def over(self, where: str, iteration: int) -> None:
+    def resolve(self, module: str, iteration: int) -> None:
         """It is no longer so."""
-        known = self.findings.get(where)
-        if known is not None and known.over is None:
-            known.over = iteration
+        known = self.findings.get(module)
+        if known is not None and known.resolved_at is None:
+            known.resolved_at = iteration
 
     def verdict(self) -> Verdict:
         """What the rule says of all it has seen."""
-        found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.where)))
-        lasts = [f for f in found if f.over is None or not self.lasting]
+        found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.module)))
+        lasts = [f for f in found if f.resolved_at is None or not self.lasting]
         outcome: Outcome
         if lasts:
-            outcome, why = "finding", lasts[0].words
+            outcome, why = "finding", lasts[0].message
         elif self.broken:
             outcome, why = "not finite", "what it reads was not finite at the end"
         elif self.ready:

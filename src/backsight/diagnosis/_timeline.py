@@ -112,7 +112,8 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     ends = [
         (int(finding.evidence.get("since", finding.iteration)), finding.code)
         for finding in found.lasting
-        if finding.code in ("BS203", "BS204") or (finding.code == "BS201" and not _ends_well(run))
+        if finding.code in ("BKS203", "BKS204")
+        or (finding.code == "BKS201" and not _ends_well(run))
     ]
     if not ends:
         return None

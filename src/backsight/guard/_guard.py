@@ -63,12 +63,12 @@ class Guard:
         policies: what it may do; none for the safe preset: an automatic clip, updates that are
             not finite or far out of line skipped, the rate backed off, rollback.
         scaler: a ``torch.amp.GradScaler``: ``step`` unscales, steps and updates it.
-        along: by name, what goes back at a rollback beside weights and optimizer, by its
+        extra_state: by name, what goes back at a rollback beside weights and optimizer, by its
             ``state_dict``: a schedule, or where the data stands. With the latter under ``data``,
             random numbers go back too, and the batch that did it is passed over.
         snapshots: how many good states are kept in memory at the most.
-        every: iterations between them.
-        memory: bytes that they may take; one is kept in any case.
+        snapshot_every: iterations between them.
+        max_snapshot_bytes: that they may take; one is kept in any case.
         folder: where the first and every tenth of them is written as well, for :meth:`resume`.
 
     Raises:
@@ -81,14 +81,15 @@ class Guard:
         optimizer: Optimizer | Iterable[Optimizer],
         *policies: Policy,
         scaler: Any = None,
-        along: Mapping[str, Stateful] | None = None,
+        extra_state: Mapping[str, Stateful] | None = None,
         snapshots: int = 4,
-        every: int = 50,
-        memory: int = 1 << 30,
+        snapshot_every: int = 50,
+        max_snapshot_bytes: int = 1 << 30,
         folder: Path | str | None = None,
     ) -> None:
         optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-        check_arguments(model, optimizers, snapshots=snapshots, every=every, memory=memory)
+        counts = {"snapshots": snapshots, "snapshot_every": snapshot_every}
+        check_arguments(model, optimizers, **counts, max_snapshot_bytes=max_snapshot_bytes)
         self.model = model
         self.optimizers = optimizers
         check_together(policies)
@@ -114,13 +115,13 @@ class Guard:
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._length = StepLength()
-        self._every = every
+        self._every = snapshot_every
         self._told_of_closure = False
-        self._has_data = "data" in (along or {})
-        parts = (along or {}).values()
-        self._curriculum = next((part for part in parts if isinstance(part, Length)), None)
+        extra_state = extra_state or {}
+        self._has_data = "data" in extra_state
+        self._curriculum = next((p for p in extra_state.values() if isinstance(p, Length)), None)
         self.snapshots = Snapshots(
-            model, optimizers, along or {}, keep=snapshots, memory=memory, rng=self._has_data
+            model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
         self._disk = None if folder is None else Disk(folder)
         self._handles: list[RemovableHandle] = []
@@ -164,7 +165,7 @@ class Guard:
                 self.declined()
         return tuple(self._step.interventions) if self._step else ()
 
-    def pass_over(self) -> bool:
+    def should_skip_batch(self) -> bool:
         """Whether the next batch is one that went wrong before: draw it and use the one after.
 
         To be asked before every batch, by a loop whose data goes back at a rollback.

@@ -9,11 +9,11 @@ from torch.optim import LBFGS, Optimizer
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
 
-__all__ = ["Block", "recurrent_blocks", "refuse_closures"]
+__all__ = ["TrainedMatrix", "recurrent_blocks", "refuse_closures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class TrainedMatrix:
     """The part of one layer's ``W_hh`` through which the state makes the next one.
 
     Of an RNN it is the whole; of a GRU the rows of the new state, of an LSTM those of the
@@ -38,7 +38,7 @@ class Block:
         return None if gradient is None else gradient[self.rows]
 
 
-def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Block]:
+def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[TrainedMatrix]:
     """Those of every layer, direction and cell whose ``W_hh`` is trained.
 
     Args:
@@ -53,7 +53,7 @@ def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Bl
             parameter = matrix.parameter
             if isinstance(parameter, nn.Parameter) and id(parameter) in trained:
                 name = ".".join(filter(None, (path, matrix.suffix)))
-                blocks.append(Block(name, parameter, matrix.rows))
+                blocks.append(TrainedMatrix(name, parameter, matrix.rows))
     return blocks
 
 

@@ -3,7 +3,7 @@
 from torch.optim import Optimizer
 
 from backsight.guard._gradients import moved
-from backsight.probes import Updates
+from backsight.probes import ParameterUpdates
 
 __all__ = ["StepLength"]
 
@@ -15,7 +15,7 @@ class StepLength:
     """Measures a step of an optimizer, from before it to after it."""
 
     def __init__(self) -> None:
-        self._updates: Updates | None = None
+        self._updates: ParameterUpdates | None = None
 
     def begin(self, optimizer: Optimizer, iteration: int) -> None:
         """The optimizer is about to step: keep its matrices that will move, if it is time."""
@@ -23,7 +23,7 @@ class StepLength:
             return
         matrices = [p for p in moved([optimizer]) if p.dim() > 1 and p.grad is not None]
         if matrices:
-            self._updates = Updates({str(n): p for n, p in enumerate(matrices)})
+            self._updates = ParameterUpdates({str(n): p for n, p in enumerate(matrices)})
 
     def end(self) -> tuple[float, float] | None:
         """It has stepped: how far, as shares of ‖θ‖; None where this step was not measured.

@@ -21,11 +21,11 @@ from backsight.lab._tasks import (
 )
 
 if TYPE_CHECKING:
-    from backsight.lab._lesson import loss_of, precise
     from backsight.lab._memory import AT_ONCE, HELD_OUT, Memorising, missed
+    from backsight.lab._run_logger import View
     from backsight.lab._saved import saved_settings, settings_of
-    from backsight.lab._scribe import View
     from backsight.lab._train import make_loop, resume, train
+    from backsight.lab._training_task import loss_of, precise
 
 __all__ = [
     "AT_ONCE",
@@ -63,11 +63,11 @@ __getattr__ = lazy(
         "AT_ONCE": "backsight.lab._memory",
         "HELD_OUT": "backsight.lab._memory",
         "Memorising": "backsight.lab._memory",
-        "View": "backsight.lab._scribe",
-        "loss_of": "backsight.lab._lesson",
+        "View": "backsight.lab._run_logger",
+        "loss_of": "backsight.lab._training_task",
         "make_loop": "backsight.lab._train",
         "missed": "backsight.lab._memory",
-        "precise": "backsight.lab._lesson",
+        "precise": "backsight.lab._training_task",
         "resume": "backsight.lab._train",
         "saved_settings": "backsight.lab._saved",  # reading a run takes NumPy
         "settings_of": "backsight.lab._saved",

@@ -4,8 +4,8 @@ from torch.optim import Optimizer
 
 from backsight.errors import RunError, SettingError
 from backsight.lab._config import Training
-from backsight.lab._lesson import Lesson
 from backsight.lab._setup import MAY_CHANGE, changed_settings
+from backsight.lab._training_task import TrainingTask
 from backsight.state import CheckpointState, load_checkpoint
 
 __all__ = ["begin_from"]
@@ -21,7 +21,7 @@ OPTIMIZERS = {"sgd": "sgd", "momentum": "sgd", "adam": "adam", "adamw": "adam"}
 
 
 def begin_from(
-    config: Training, parts: CheckpointState, optimizer: Optimizer, lesson: Lesson
+    config: Training, parts: CheckpointState, optimizer: Optimizer, task: TrainingTask
 ) -> int:
     """Give a training the state of the checkpoint ``config.fork``, and say how old that is.
 
@@ -34,7 +34,7 @@ def begin_from(
         config: the settings; those in :data:`FREE` may differ from the checkpoint's.
         parts: all that has a state.
         optimizer: PyTorch's own; rate, momentum and weight decay are kept.
-        lesson: what is learned.
+        task: what is learned.
 
     Returns:
         iterations that were done.
@@ -60,7 +60,7 @@ def begin_from(
     leave = set()
     if then["seed"] != config.seed:
         leave |= {"lesson", "random", "hidden"}
-        lesson.elsewhere()
+        task.elsewhere()
     if then["guard"] != config.guard:
         leave.add("guard")
     if OPTIMIZERS[then["optimizer"]] != OPTIMIZERS[config.optimizer]:

@@ -1,4 +1,4 @@
-"""The lesson of a memory task: fresh random sequences, and held-out ones to validate on."""
+"""Training on a memory task: fresh random sequences, and held-out ones to validate on."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.errors import SettingError
-from backsight.lab._lesson import last_losses, loss_of, precise
 from backsight.lab._tasks import Memory
+from backsight.lab._training_task import last_losses, loss_of, precise
 from backsight.nn import SequenceModel
 from backsight.tasks import NO_LOSS, Batches, MemoryTask
 

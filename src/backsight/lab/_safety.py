@@ -7,7 +7,7 @@ from backsight.curriculum import AdaptiveLength, Length, LinearLength, StepwiseL
 from backsight.errors import SettingError
 from backsight.guard import Guard, LateMomentum, policies_from
 from backsight.lab._config import Training
-from backsight.lab._lesson import Lesson
+from backsight.lab._training_task import TrainingTask
 from backsight.state import Stateful
 
 __all__ = ["make_curriculum", "make_guard"]
@@ -17,8 +17,8 @@ def make_guard(
     config: Training,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    lesson: Lesson,
-    along: dict[str, Stateful],
+    task: TrainingTask,
+    extra_state: dict[str, Stateful],
 ) -> Guard | None:
     """As the settings say; None where nothing may act.
 
@@ -26,8 +26,8 @@ def make_guard(
         config: the settings.
         model: what is trained.
         optimizer: PyTorch's own, whose steps are guarded.
-        lesson: goes back at a rollback.
-        along: what else does, by name.
+        task: goes back at a rollback.
+        extra_state: what else does, by name.
     """
     if config.guard_words is None:
         return None
@@ -35,13 +35,19 @@ def make_guard(
     if config.safe and config.optimizer == "momentum" and config.inertia:
         policies.append(LateMomentum())  # Adam without β₁ is no calmer
     every = max(10, min(50, config.iterations // 20))
-    return Guard(model, optimizer, *policies, along={"data": lesson, **along}, every=every)
+    return Guard(
+        model,
+        optimizer,
+        *policies,
+        extra_state={"data": task, **extra_state},
+        snapshot_every=every,
+    )
 
 
-def make_curriculum(config: Training, lesson: Lesson) -> Length | None:
+def make_curriculum(config: Training, task: TrainingTask) -> Length | None:
     """As the settings say; None where every batch is as long as the last."""
     kind = config.curriculum_kind
-    end, start = lesson.steps, lesson.shortest(config.curriculum_start)
+    end, start = task.steps, task.shortest(config.curriculum_start)
     if kind == "none" or start >= end:
         return None
     try:
@@ -51,6 +57,6 @@ def make_curriculum(config: Training, lesson: Lesson) -> Length | None:
             case "stepwise":
                 return StepwiseLength(end, start, every=max(1, config.iterations // 10))
             case _:
-                return AdaptiveLength(end, start, enough=lesson.enough, over=config.iterations)
+                return AdaptiveLength(end, start, enough=task.enough, over=config.iterations)
     except SettingError as error:
         raise SettingError(f"--curriculum {kind}: {error}") from error

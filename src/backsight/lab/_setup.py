@@ -11,10 +11,10 @@ from torch import nn
 from backsight.distributed import launched
 from backsight.errors import RunError, SettingError
 from backsight.lab._config import Chars, Training
-from backsight.lab._lesson import Lesson
 from backsight.lab._memory import Memorising
 from backsight.lab._tasks import Memory
 from backsight.lab._text import Text
+from backsight.lab._training_task import TrainingTask
 from backsight.nn import CELLS, build_cell
 from backsight.state import Checkpoint
 
@@ -23,8 +23,8 @@ __all__ = [
     "changed_settings",
     "check_settings",
     "make_fabric",
-    "make_lesson",
     "make_optimizer",
+    "make_training_task",
     "settings_in_force",
 ]
 
@@ -32,7 +32,7 @@ MAY_CHANGE = {"run", "iterations", "report", "device", "text", "fork"}
 """Settings that a run may go on without: of the text it is checked that it is the same."""
 
 
-def make_lesson(config: Training) -> Lesson:
+def make_training_task(config: Training) -> TrainingTask:
     """What there is to learn.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The lesson of a character model: windows of a text, and text that it writes."""
+"""Training a character model: windows of a text, and text that it writes."""
 
 import hashlib
 from typing import Any
@@ -10,7 +10,7 @@ from torch import nn
 
 from backsight.errors import DataError
 from backsight.lab._config import Chars
-from backsight.lab._lesson import last_losses
+from backsight.lab._training_task import last_losses
 from backsight.lab._validation import Validation
 from backsight.nn import CharModel, generate
 from backsight.tasks import Kind, Streams, read_corpus, split_text

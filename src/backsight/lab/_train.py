@@ -18,17 +18,17 @@ from backsight.guard import Guard
 from backsight.lab._carried import Carried
 from backsight.lab._config import Training
 from backsight.lab._fork import begin_from
-from backsight.lab._lesson import Lesson, loss_of
+from backsight.lab._run_logger import RunLogger, Screen, View
 from backsight.lab._safety import make_curriculum, make_guard
 from backsight.lab._saved import CHECKPOINTS, saved_settings
-from backsight.lab._scribe import Screen, Scribe, View
 from backsight.lab._setup import (
     check_settings,
     make_fabric,
-    make_lesson,
     make_optimizer,
+    make_training_task,
     settings_in_force,
 )
+from backsight.lab._training_task import TrainingTask, loss_of
 from backsight.monitor import Monitor
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
@@ -98,7 +98,7 @@ def _conduct(
 ) -> Run:
     """Train from the beginning, or from a checkpoint."""
     loop = make_loop(config)
-    fabric, lesson, model, guard = loop.fabric, loop.lesson, loop.model, loop.guard
+    fabric, task, model, guard = loop.fabric, loop.task, loop.model, loop.guard
     optimizer = loop.optimizer.optimizer
     path = fabric.broadcast(
         config.run or free_name(Path("runs"), f"{config.task_name}-{config.cell}")
@@ -109,10 +109,10 @@ def _conduct(
         fabric.barrier()  # all have read the run before the first one changes it
         loop.began = checkpoint.iteration
     elif config.fork is not None:
-        loop.began = begin_from(config, loop.parts, optimizer, lesson)
+        loop.began = begin_from(config, loop.parts, optimizer, task)
     if fabric.is_global_zero:
         facts = {
-            **lesson.facts(),
+            **task.facts(),
             "parameters": count_parameters(model),
             "device": str(fabric.device),
             "processes": fabric.world_size,
@@ -135,10 +135,10 @@ def _conduct(
                     monitor.recall(Run(path))
                 if guard is not None:
                     guard.announce = screen.acted
-                scribe = Scribe(config, fabric, model, lesson, monitor, r, screen)
+                run_logger = RunLogger(config, fabric, model, task, monitor, r, screen)
                 resumed = {"resumed": loop.began} if loop.began else {}
                 screen.show("begin", path, config, facts | resumed)
-                reason = loop.run(scribe, stop)
+                reason = loop.run(run_logger, stop)
             status = "failed" if loop.gave_up else "finished"
             r.close(status, reason, loop.end_reason)
         if config.report:
@@ -160,23 +160,23 @@ def make_loop(config: Training) -> "_Loop":
     Seeds torch's global generator.
     """
     fabric = make_fabric(config)
-    lesson = make_lesson(config)
+    task = make_training_task(config)
     torch.manual_seed(config.seed)
-    model = lesson.model()
+    model = task.model()
     # After the weights are drawn: dropout must differ from process to process.
     torch.manual_seed(config.seed + fabric.global_rank)
     wrapped, optimizer = fabric.setup(model, make_optimizer(config, model))
     hidden = Carried(fabric.device)
-    curriculum = make_curriculum(config, lesson)
-    along: dict[str, Any] = {"hidden": hidden}
+    curriculum = make_curriculum(config, task)
+    extra_state: dict[str, Any] = {"hidden": hidden}
     if curriculum is not None:
-        along["curriculum"] = curriculum
-    guard = make_guard(config, model, optimizer.optimizer, lesson, along)
+        extra_state["curriculum"] = curriculum
+    guard = make_guard(config, model, optimizer.optimizer, task, extra_state)
     shared = {
         "model": model,
         "optimizer": optimizer.optimizer,
         "precision": fabric.strategy.precision,
-        "lesson": lesson,
+        "lesson": task,  # by this name in every checkpoint there is
         "curriculum": curriculum,
     }
     # A guard's snapshots hold what is a process's own: random numbers, carried state.
@@ -185,7 +185,7 @@ def make_loop(config: Training) -> "_Loop":
         shared={name: part for name, part in shared.items() if part is not None},
         own={name: part for name, part in own.items() if part is not None},
     )
-    loop = _Loop(config, fabric, wrapped, optimizer, lesson, hidden, parts)
+    loop = _Loop(config, fabric, wrapped, optimizer, task, hidden, parts)
     loop.guard, loop.curriculum = guard, curriculum
     return loop
 
@@ -229,7 +229,7 @@ class _Loop:
         fabric: Fabric,
         model: nn.Module,
         optimizer: Any,
-        lesson: Lesson,
+        task: TrainingTask,
         hidden: Carried,
         parts: CheckpointState,
     ) -> None:
@@ -237,7 +237,7 @@ class _Loop:
         self.fabric = fabric
         self._model = model
         self.optimizer = optimizer
-        self.lesson = lesson
+        self.task = task
         self._hidden = hidden
         self.parts = parts
         self.began = 0
@@ -260,32 +260,32 @@ class _Loop:
         """Whether the guard has reached its limit."""
         return self.end_reason == "guard_gave_up"
 
-    def run(self, scribe: "Scribe | None", stop: Callable[[], bool]) -> str | None:
+    def run(self, run_logger: "RunLogger | None", stop: Callable[[], bool]) -> str | None:
         """Train to the end; returns why it ended early, or None."""
         config = self._config
         if self.guard is not None:
             self.guard.loss_of = lambda: self.loss
         if not self.began:
             state = self._state(0, last=False)
-            if scribe:
-                scribe.keep(0, state)
+            if run_logger:
+                run_logger.keep(0, state)
         for iteration in range(self.began + 1, config.iterations + 1):
-            steps = self.curriculum.length if self.curriculum else self.lesson.steps
+            steps = self.curriculum.length if self.curriculum else self.task.steps
             end = None
             try:
-                self._step(steps, scribe)
+                self._step(steps, run_logger)
             except GuardError as error:
                 self.end_reason, end = "guard_gave_up", str(error)
             if self.curriculum and not self.gave_up:
-                self._lengthen(scribe)
+                self._lengthen(run_logger)
             stopped = self.gave_up or self._agree(stop())
             last = stopped or iteration == config.iterations
-            if scribe:
-                scribe.stepped(iteration)
+            if run_logger:
+                run_logger.stepped(iteration)
             # Before a validation that only the end asks for: what goes on will not have had it.
             state = self._state(iteration, last=last)
-            if scribe:
-                scribe.iteration_ended(iteration, steps=steps, last=last, state=state)
+            if run_logger:
+                run_logger.iteration_ended(iteration, steps=steps, last=last, state=state)
             if end is not None:
                 return end
             if stopped and iteration < config.iterations:
@@ -293,16 +293,16 @@ class _Loop:
                 return f"stopped by the user after {iteration} of {config.iterations} iterations"
         return None
 
-    def _lengthen(self, scribe: "Scribe | None") -> None:
+    def _lengthen(self, run_logger: "RunLogger | None") -> None:
         """Tell the curriculum of this iteration, and of the reach where it was measured."""
         assert self.curriculum is not None
-        horizon = scribe.monitor.horizon if scribe else None
+        horizon = run_logger.monitor.horizon if run_logger else None
         if self.fabric.world_size > 1:  # the first process alone measures
             horizon = self.fabric.broadcast(horizon)
         if self.guard is not None and self.guard.went_back:
             self.curriculum.hold()
         else:
-            self.curriculum.see(float(self.loss), horizon)
+            self.curriculum.step(float(self.loss), horizon)
 
     def _state(self, iteration: int, *, last: bool) -> dict[str, Any] | None:
         """What a checkpoint holds, where one is due; the same in every process."""
@@ -313,12 +313,12 @@ class _Loop:
     def _draw(self, steps: int) -> tuple[Any, Any, bool]:
         """The next batch, without those that the guard has seen go wrong."""
         afresh = False  # what a batch that is passed over begins, the next one begins
-        while self.guard is not None and self.guard.pass_over():
-            afresh = self.lesson.draw(steps)[2] or afresh
-        inputs, targets, fresh = self.lesson.draw(steps)
+        while self.guard is not None and self.guard.should_skip_batch():
+            afresh = self.task.draw(steps)[2] or afresh
+        inputs, targets, fresh = self.task.draw(steps)
         return inputs, targets, fresh or afresh
 
-    def _step(self, steps: int, scribe: "Scribe | None") -> None:
+    def _step(self, steps: int, run_logger: "RunLogger | None") -> None:
         config, fabric, optimizer = self._config, self.fabric, self.optimizer
         inputs, targets, fresh = self._draw(steps)
         mine = slice(fabric.global_rank, None, fabric.world_size)
@@ -328,7 +328,7 @@ class _Loop:
         with self._arithmetic():
             before = None if fresh else self._hidden.value
             outputs, after = self._model(inputs, before)
-        loss = loss_of(self.lesson.kind, outputs, targets)
+        loss = loss_of(self.task.kind, outputs, targets)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         # Loss scaling is divided out first: a norm, and a clip, means true gradients.
@@ -338,8 +338,8 @@ class _Loop:
             loss = torch.as_tensor(fabric.all_reduce(loss, reduce_op="mean"))
         self.loss = loss
         self._hidden.value = detach(after)  # before the step, at which it may go back
-        if scribe:
-            scribe.monitor.backward_ended(loss)
+        if run_logger:
+            run_logger.monitor.backward_ended(loss)
         if config.clip is not None and not (config.plain or self._guard_clips):
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
         optimizer.step()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from backsight.lab._lesson import loss_of, precise
+from backsight.lab._training_task import loss_of, precise
 from backsight.nn import State
 from backsight.tasks import Split, bigram_loss, unigram_loss, windows
 

@@ -123,7 +123,7 @@ class Monitor:
         self._link: GuardLink | None = None
         self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
-        self._aside = 0
+        self._pauses = 0
         self._closed = False
         try:
             if model is not None:
@@ -294,7 +294,7 @@ class Monitor:
         Raises:
             SettingError: see :func:`backsight.context_probe`.
         """
-        with self.aside():
+        with self.paused():
             found = context_probe(evaluate, lengths)
         self._outbox.profile("context_loss", self.iteration, found.losses)
         self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
@@ -304,16 +304,16 @@ class Monitor:
         return found
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Validation, sampling: inside, nothing is observed and the clock stands still."""
         began = self._clock()
-        self._aside += 1
+        self._pauses += 1
         self._observed.detector.paused = True
         try:
             yield
         finally:
-            self._aside -= 1
-            if not self._aside:
+            self._pauses -= 1
+            if not self._pauses:
                 self._observed.detector.paused = False
                 self._observed.stand_still(self._clock() - began)
 

@@ -119,7 +119,7 @@ def watch(
             :class:`backsight.Measurement`.
 
     Returns:
-        the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.aside()`` around a
+        the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.paused()`` around a
         validation without ``no_grad``, ``monitor.close()`` where there is no ``with``.
 
     Raises:

@@ -6,7 +6,7 @@ from backsight._lazy import lazy
 from backsight.nn._choices import CELL_HELP, CELLS, INIT_NEEDS, Cell, CellChoice, Init
 
 if TYPE_CHECKING:
-    from backsight.nn._each import ManyAdam, ManySGD, clip_each
+    from backsight.nn._batched_optimizers import ManyAdam, ManySGD, clip_each
     from backsight.nn._init import initialise
     from backsight.nn._many import ManyModels, seeded
     from backsight.nn._models import (
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         detach,
         generate,
     )
-    from backsight.nn._scan import Through, Workspace, scan
+    from backsight.nn._scan import GradientTrace, Workspace, scan
     from backsight.nn.cells import NormCell, NormRNN, build_cell
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Cell",
     "CellChoice",
     "CharModel",
+    "GradientTrace",
     "Init",
     "ManyAdam",
     "ManyModels",
@@ -35,7 +36,6 @@ __all__ = [
     "NormRNN",
     "SequenceModel",
     "State",
-    "Through",
     "Workspace",
     "build_cell",
     "clip_each",
@@ -51,17 +51,17 @@ __getattr__ = lazy(
     __name__,
     {
         "CharModel": "backsight.nn._models",
-        "ManyAdam": "backsight.nn._each",
+        "ManyAdam": "backsight.nn._batched_optimizers",
         "ManyModels": "backsight.nn._many",
-        "ManySGD": "backsight.nn._each",
+        "ManySGD": "backsight.nn._batched_optimizers",
         "NormCell": "backsight.nn.cells",
         "NormRNN": "backsight.nn.cells",
         "SequenceModel": "backsight.nn._models",
         "State": "backsight.nn._models",
-        "Through": "backsight.nn._scan",
+        "GradientTrace": "backsight.nn._scan",
         "Workspace": "backsight.nn._scan",
         "build_cell": "backsight.nn.cells",
-        "clip_each": "backsight.nn._each",
+        "clip_each": "backsight.nn._batched_optimizers",
         "count_parameters": "backsight.nn._models",
         "detach": "backsight.nn._models",
         "generate": "backsight.nn._models",

@@ -14,7 +14,7 @@ from torch.nn import functional
 from backsight.errors import SettingError
 from backsight.nn._choices import CELLS
 from backsight.nn._models import SequenceModel
-from backsight.nn._scan import Nonlinearity, Through, Workspace, scan
+from backsight.nn._scan import GradientTrace, Nonlinearity, Workspace, scan
 
 __all__ = ["ManyModels", "seeded"]
 
@@ -62,7 +62,7 @@ class ManyModels:
         """``(K, P)``: a network's parameters a row."""
         self.gradient = torch.zeros_like(self.parameters)
         """``(K, P)``: of each network's loss, from the last :meth:`backward`."""
-        self.through: tuple[Through, ...] = ()
+        self.through: tuple[GradientTrace, ...] = ()
         """Of the last :meth:`backward` that was asked for it: one a layer, the lowest first."""
         self._workspaces = [Workspace() for _ in range(self.layers)]
 
@@ -122,10 +122,10 @@ class ManyModels:
         """
         self._check(inputs, targets, kind)
         found: list[Tensor] = []
-        kept: list[list[Through]] = [[] for _ in range(self.layers)]
+        kept: list[list[GradientTrace]] = [[] for _ in range(self.layers)]
         for block in self._blocks(inputs):
             leaf = self.parameters[block].detach().requires_grad_()
-            taps = [Through() for _ in range(self.layers)] if through else None
+            taps = [GradientTrace() for _ in range(self.layers)] if through else None
             outputs = self._answer(leaf, _own(inputs, 3, block), taps)
             asked = _own(targets, outputs.dim() - 1 - (kind == "classes"), block)
             losses = _losses(outputs, asked, kind)
@@ -133,7 +133,7 @@ class ManyModels:
             found.append(losses.detach())
             for parts, tap in zip(kept, taps or (), strict=False):
                 parts.append(tap)
-        self.through = tuple(Through.joined(parts) for parts in kept) if through else ()
+        self.through = tuple(GradientTrace.joined(parts) for parts in kept) if through else ()
         return torch.cat(found)
 
     def _check(self, inputs: Tensor, targets: Tensor, kind: Literal["classes", "value"]) -> None:
@@ -165,7 +165,9 @@ class ManyModels:
             at_once = max(1, BLOCK // max(each, 1))
         return [slice(k, min(k + at_once, networks)) for k in range(0, networks, at_once)]
 
-    def _answer(self, rows: Tensor, inputs: Tensor, taps: list[Through] | None = None) -> Tensor:
+    def _answer(
+        self, rows: Tensor, inputs: Tensor, taps: list[GradientTrace] | None = None
+    ) -> Tensor:
         """``outputs`` of the networks whose parameters are ``rows``."""
         # A single split has a single backward: the pieces' gradients side by side.
         pieces = torch.split(rows, self._sizes, 1)

@@ -18,7 +18,7 @@ from torch.autograd import Function
 
 from backsight.errors import SettingError
 
-__all__ = ["Nonlinearity", "Through", "Workspace", "scan"]
+__all__ = ["GradientTrace", "Nonlinearity", "Workspace", "scan"]
 
 Nonlinearity = Literal["tanh", "relu"]
 
@@ -46,7 +46,7 @@ class Workspace:
         return kept[:size].view(shape)
 
 
-class Through:
+class GradientTrace:
     """What one backward pass has left of the gradient through time, in each network."""
 
     def __init__(self) -> None:
@@ -71,9 +71,9 @@ class Through:
         return back / back[:, :1]
 
     @staticmethod
-    def joined(parts: "list[Through]") -> "Through":
+    def joined(parts: "list[GradientTrace]") -> "GradientTrace":
         """Of networks that were run one block after the other."""
-        whole = Through()
+        whole = GradientTrace()
         whole.delta = torch.cat([part.delta for part in parts])
         whole.norms = torch.cat([part.norms for part in parts])
         return whole
@@ -88,7 +88,7 @@ def scan(
     *,
     nonlinearity: Nonlinearity = "tanh",
     every_step: bool = True,
-    through: Through | None = None,
+    through: GradientTrace | None = None,
     workspace: Workspace | None = None,
 ) -> Tensor:
     """States of K layers ``h_t = φ(W_ih x_t + W_hh h_{t-1} + b)``, differentiable once.

@@ -2,10 +2,10 @@
 
 from backsight.probes._autograd import retained
 from backsight.probes._hooks import EagerHook, Hook
-from backsight.probes._input_spread import InputSpread
+from backsight.probes._input_spread import InputRange
 from backsight.probes._parameters import (
     WIDEST,
-    Updates,
+    ParameterUpdates,
     gradient_norm,
     spectrum,
     tensor_norms,
@@ -47,16 +47,16 @@ __all__ = [
     "GradientProfile",
     "HiddenNorms",
     "Hook",
+    "InputRange",
     "InputReader",
-    "InputSpread",
     "Lag",
     "LayerReader",
     "Layered",
+    "ParameterUpdates",
     "ReaderSettings",
     "Readers",
     "Readings",
     "SteppedReader",
-    "Updates",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_input",

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-__all__ = ["InputSpread"]
+__all__ = ["InputRange"]
 
 
-class InputSpread:
+class InputRange:
     """The largest range of any feature over steps and sequences, of each layer in an iteration."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from backsight.probes._precision import norm_dtype
 
 __all__ = [
     "WIDEST",
-    "Updates",
+    "ParameterUpdates",
     "gradient_norm",
     "spectrum",
     "tensor_norms",
@@ -55,7 +55,7 @@ def total_norm(norms: Tensor) -> Tensor:
     return total
 
 
-class Updates:
+class ParameterUpdates:
     """How far one optimizer step moves each parameter: made before it, asked after it.
 
     Args:

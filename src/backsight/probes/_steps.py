@@ -15,7 +15,7 @@ from backsight.probes._tensors import SameTensor, made_of
 __all__ = [
     "HELD",
     "Chain",
-    "Step",
+    "StateStep",
     "StepLog",
     "begun_of",
     "chains_of",
@@ -29,11 +29,11 @@ HELD = 8192
 
 
 @dataclass(eq=False)
-class Step:
+class StateStep:
     """One call of a module that is called once a step."""
 
     outputs: list[Tensor]
-    previous: "Step | None"
+    previous: "StateStep | None"
     """The call whose state it was given."""
     marks: list[SameTensor]
     training: bool = True
@@ -43,7 +43,7 @@ class Step:
     """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
 
 
-Chain = list[Step]
+Chain = list[StateStep]
 """Calls that hand their state on, in their order."""
 
 
@@ -51,11 +51,11 @@ class StepLog:
     """The calls of an iteration so far, by path."""
 
     def __init__(self) -> None:
-        self.calls: dict[str, list[Step]] = {}
+        self.calls: dict[str, list[StateStep]] = {}
         self._usual: dict[str, int] = {}
         """Calls in the pass that was measured last, by path."""
 
-    def of(self, path: str) -> list[Step]:
+    def of(self, path: str) -> list[StateStep]:
         """To be added to."""
         return self.calls.setdefault(path, [])
 
@@ -83,7 +83,7 @@ def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> 
     """``(B,)``: where the sequence that has each position began; 0 where it never began anew.
 
     Args:
-        anew: by step and by layer, ``Step.anew``: it does where no layer hands anything on.
+        anew: by step and by layer, ``StateStep.anew``: it does where no layer hands anything on.
         at: positions ``(B,)``.
     """
     begun = np.zeros_like(at)
@@ -95,7 +95,7 @@ def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> 
     return begun
 
 
-def chains_of(calls: Sequence[Step]) -> list[Chain]:
+def chains_of(calls: Sequence[StateStep]) -> list[Chain]:
     """Calls sorted into those that hand their state on."""
     chains: list[Chain] = []
     ending: dict[int, Chain] = {}
@@ -116,14 +116,14 @@ def lead_of(state: Tensor) -> Tensor:
     return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
 
 
-def nodes_of(calls: Sequence[Step]) -> dict[Node, Step]:
+def nodes_of(calls: Sequence[StateStep]) -> dict[Node, StateStep]:
     """Which call made what the caller's graph holds."""
     return {out.grad_fn: call for call in calls for out in call.outputs if out.grad_fn is not None}
 
 
 def source_of(
-    calls: Sequence[Step], states: Sequence[Tensor], batch: int
-) -> tuple[Step | None, Tensor | None]:
+    calls: Sequence[StateStep], states: Sequence[Tensor], batch: int
+) -> tuple[StateStep | None, Tensor | None]:
     """The call whose states were changed on the way to ``states``, and what begins anew with them.
 
     A mask, a norm, fewer sequences: the graph leads back.

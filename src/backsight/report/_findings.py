@@ -19,9 +19,9 @@ def tally_words(finding: Finding) -> str:
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
         words += f", seen {finding.count:,} times"
-    words += "".join(f", {name} {_plain(value)}" for name, value in finding.then.items())
-    if finding.over is not None and not finding.then:
-        words += f", over since {finding.over:,}"
+    words += "".join(f", {name} {_plain(value)}" for name, value in finding.outcome.items())
+    if finding.resolved_at is not None and not finding.outcome:
+        words += f", over since {finding.resolved_at:,}"
     return words
 
 
@@ -54,7 +54,7 @@ def print_diagnosis(
         line.append(f"{finding.code} {finding.title}", "bold")
         line.append(f"  {tally_words(finding)}", "dim")
         say(line)
-        say(f"        {_sentence(finding.words)}")
+        say(f"        {_sentence(finding.message)}")
     if not lasting:
         say("\nNothing was found.")
     if chain is not None:
@@ -68,7 +68,7 @@ def print_diagnosis(
         say(f"\n{tried}")
     past = [f for f in found.findings if f not in lasting]
     if past:
-        told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.over:,})" for f in past)
+        told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
         say(f"\nfor a while: {told}")
     for outcome in ("healthy", "not finite", "not enough data"):
         codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
@@ -93,9 +93,9 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     head = Text(f"{known.code} {known.title}", "bold")
     head.append(f"  {known.severity}", STYLES[known.severity])
     say(head)
-    say(f"\n{known.meaning}")
+    say(f"\n{known.explanation}")
     say(Text("\nHow it is decided", "bold"))
-    say(known.decided)
+    say(known.criterion)
     say(Text("\nTypical causes", "bold"))
     for line in known.causes:
         say(f"  * {line}")
@@ -132,7 +132,7 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
         shown.append(
             Card(
                 finding,
-                _sentence(finding.words),
+                _sentence(finding.message),
                 tally_words(finding),
                 explain(finding.code).remedies[:3],
                 tuple((key, titles[key].lower()) for key in pictures if key),

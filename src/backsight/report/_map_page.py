@@ -8,7 +8,7 @@ from backsight.report.figures import MapView, map_growth, map_loss, map_outcomes
 
 __all__ = ["write_map_page"]
 
-Row = tuple[str, str]
+TableRow = tuple[str, str]
 
 
 def write_map_page(
@@ -19,9 +19,9 @@ def write_map_page(
     about: str,
     tiles: Sequence[tuple[str, str, str]],
     sentences: Sequence[str],
-    settings: Sequence[Row],
-    definitions: Sequence[Row],
-    commands: Sequence[Row] = (),
+    settings: Sequence[TableRow],
+    definitions: Sequence[TableRow],
+    commands: Sequence[TableRow] = (),
 ) -> Path:
     """Write the page and return its path.
 

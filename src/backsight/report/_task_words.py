@@ -18,16 +18,16 @@ MARGIN = 0.05
 sample: of 2,000, the standard error of adding's constant answer is 2.6 % of its loss.
 """
 
-Facts = Mapping[str, Any]
+SetupFacts = Mapping[str, Any]
 """What the trainer noted of model and data before it began."""
 
 
-def is_memory(facts: Facts) -> bool:
+def is_memory(facts: SetupFacts) -> bool:
     """Whether it is a memory task of the lab."""
     return "lag" in facts and "memoryless" in facts.get("baselines", {})
 
 
-def loss_unit(facts: Facts) -> str:
+def loss_unit(facts: SetupFacts) -> str:
     """``nats a character``, ``nats an answer``, ``mean squared error``; empty for other runs."""
     if is_memory(facts):
         return "mean squared error" if facts["kind"] == "value" else "nats an answer"
@@ -54,7 +54,7 @@ def text_learning(loss: float, baselines: Mapping[str, float] | None) -> str:
     )
 
 
-def memory_task(facts: Facts) -> str:
+def memory_task(facts: SetupFacts) -> str:
     """What the task is: ``the order task in sequences of 30 steps, which needs …``."""
     return (
         f"{facts['origin']} in sequences of {facts['length']} steps, which needs a memory of at "
@@ -62,7 +62,7 @@ def memory_task(facts: Facts) -> str:
     )
 
 
-def memory_goal(facts: Facts) -> str:
+def memory_goal(facts: SetupFacts) -> str:
     """What is to beat, before it begins."""
     baselines = facts["baselines"]
     goal = f"to beat: {_amount(facts, baselines['memoryless'])} by guessing without memory"
@@ -73,7 +73,7 @@ def memory_goal(facts: Facts) -> str:
     return f"{goal}; solved means {criterion.words}" if criterion else goal
 
 
-def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
+def memory_learning(facts: SetupFacts, loss: float, error: float | None) -> str:
     """How a loss compares with guessing, without a full stop."""
     baselines, lag = facts["baselines"], facts["lag"]
     guess, near = baselines["memoryless"], baselines.get("short memory")
@@ -93,7 +93,7 @@ def memory_learning(facts: Facts, loss: float, error: float | None) -> str:
     return f"{text}it is better than that: it remembers what lies at least {_steps(lag)} back"
 
 
-def memory_validation(facts: Facts, scores: Mapping[str, float]) -> str:
+def memory_validation(facts: SetupFacts, scores: Mapping[str, float]) -> str:
     """The scores of a validation."""
     text = _amount(facts, scores["val_loss"])
     if "val_error" in scores:
@@ -102,7 +102,7 @@ def memory_validation(facts: Facts, scores: Mapping[str, float]) -> str:
     return f"{text}: solved" if done else text
 
 
-def solved(facts: Facts, failed: float | None) -> bool | None:
+def solved(facts: SetupFacts, failed: float | None) -> bool | None:
     """Whether a share of wrong sequences meets the task's criterion; None where it is unknown."""
     criterion = _criterion(facts)
     if criterion is None or failed is None:
@@ -110,7 +110,7 @@ def solved(facts: Facts, failed: float | None) -> bool | None:
     return criterion.met(failed)
 
 
-def memory_verdict(facts: Facts, failed: float | None) -> str:
+def memory_verdict(facts: SetupFacts, failed: float | None) -> str:
     """Whether the task is solved, by whose word, on how many sequences; empty if unknown."""
     criterion = _criterion(facts)
     if criterion is None or failed is None:
@@ -123,7 +123,7 @@ def memory_verdict(facts: Facts, failed: float | None) -> str:
 
 
 def memory_tiles(
-    facts: Facts, loss: float, error: float | None, failed: float | None = None
+    facts: SetupFacts, loss: float, error: float | None, failed: float | None = None
 ) -> list[tuple[str, str, str]]:
     """The numbers to see first: value, what it is, a note."""
     guess = facts["baselines"]["memoryless"]
@@ -151,17 +151,17 @@ def wrong(error: float) -> str:
     return f"{percent} %"
 
 
-def _amount(facts: Facts, loss: float) -> str:
+def _amount(facts: SetupFacts, loss: float) -> str:
     if facts["kind"] == "value":
         return f"a mean squared error of {number(loss)}"
     return f"{number(loss)} nats an answer"
 
 
-def _criterion(facts: Facts) -> Criterion | None:
+def _criterion(facts: SetupFacts) -> Criterion | None:
     return Criterion(**facts["criterion"]) if "criterion" in facts else None
 
 
-def _fault(facts: Facts) -> str:
+def _fault(facts: SetupFacts) -> str:
     """What an answer is that val_error counts."""
     criterion = _criterion(facts)
     if criterion is None or criterion.tolerance is None:

@@ -132,7 +132,7 @@ class TrainingView:
             return
         self._findings.append(finding)
         line = Text(f"{finding.code} {finding.title}: ", STYLES[finding.severity])
-        line.append(finding.words, "not bold default")
+        line.append(finding.message, "not bold default")
         self._console.print(line, soft_wrap=True)
 
     def acted(self, act: Any) -> None:
@@ -188,7 +188,7 @@ class TrainingView:
         table.add_row(*(Text(self._short(name, value), _style(value)) for name, value in values))
         counts = [
             Text(
-                f"{f.code} ×{f.count}" + (" (over)" if f.over is not None else ""),
+                f"{f.code} ×{f.count}" + (" (over)" if f.resolved_at is not None else ""),
                 STYLES[f.severity],
             )
             for f in self._findings

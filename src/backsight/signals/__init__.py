@@ -4,6 +4,7 @@ from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
+from backsight.signals._migration import FORMAT, current_plan
 from backsight.signals._reach import (
     Lag,
     growth_rate,
@@ -21,6 +22,7 @@ from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, mem
 __all__ = [
     "CATALOGUE",
     "END_REASONS",
+    "FORMAT",
     "EndReason",
     "Event",
     "Lag",
@@ -30,6 +32,7 @@ __all__ = [
     "Series",
     "Signal",
     "clear_halves",
+    "current_plan",
     "describe",
     "dumps",
     "family",

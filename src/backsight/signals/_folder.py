@@ -26,9 +26,9 @@ from backsight.errors import RunError
 from backsight.signals import _process
 from backsight.signals._ending import former_end_reason
 from backsight.signals._json import write_json
+from backsight.signals._migration import FORMAT
 
 __all__ = [
-    "FORMAT",
     "RUN_JSON",
     "STORE",
     "create_folder",
@@ -37,9 +37,6 @@ __all__ = [
     "resume_folder",
     "update",
 ]
-
-FORMAT = 1
-"""Version of the layout of ``run.json`` and ``signals.db``; a reader refuses a newer one."""
 
 RUN_JSON = "run.json"
 STORE = "signals.db"
@@ -113,6 +110,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
     try:
         update(
             path,
+            format=FORMAT,
             status="running",
             end_reason=None,
             reason=None,

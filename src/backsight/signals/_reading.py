@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from backsight.errors import RunError
-from backsight.signals._folder import FORMAT
-from backsight.signals._samples import Block
+from backsight.signals._migration import FORMAT
+from backsight.signals._samples import SampleBlock
 from backsight.signals._store import APPLICATION_ID, checksum
 
 __all__ = ["read_blocks", "reading"]
@@ -83,7 +83,7 @@ def _check_length(path: Path) -> None:
 
 def read_blocks(
     connection: sqlite3.Connection, name: str, *, newest_only: bool = False
-) -> list[Block]:
+) -> list[SampleBlock]:
     """The chunks of a signal in order of iteration, verified; empty where it is unknown.
 
     Args:
@@ -100,7 +100,7 @@ def read_blocks(
         f" JOIN signal ON signal.id = chunk.signal WHERE name = ? ORDER BY start {order}",
         (name,),
     )
-    blocks: list[Block] = []
+    blocks: list[SampleBlock] = []
     expected: int | None = None if newest_only else 0
     previous = -1
     for profile, start, first, last, width, dtype, iterations, numbers, expected_sum in rows:
@@ -115,7 +115,7 @@ def read_blocks(
         if not sound:
             raise RunError(f"signal {name!r} is damaged at iteration {first}: checksums differ")
         values = np.frombuffer(numbers, dtype)
-        blocks.append(Block(at, values.reshape(at.size, width) if profile else values))
+        blocks.append(SampleBlock(at, values.reshape(at.size, width) if profile else values))
         previous, expected = last, start + at.size
     if not blocks:  # a signal is written together with its first chunk
         raise RunError(f"signal {name!r} is damaged: none of its values are there")

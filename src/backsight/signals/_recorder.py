@@ -24,7 +24,7 @@ from backsight.signals._ending import EndReason, end_reason_of
 from backsight.signals._folder import STORE, create_folder, resume_folder, update
 from backsight.signals._json import dumps
 from backsight.signals._run import Run
-from backsight.signals._samples import Block
+from backsight.signals._samples import SampleBlock
 from backsight.signals._store import Store
 
 __all__ = ["Recorder"]
@@ -124,7 +124,7 @@ class Recorder:
         self._store = store
         # deque.append and popleft are atomic: the hot path takes no lock.
         self._queue: deque[tuple[Any, ...]] = deque()
-        self._pending: dict[str, list[Block]] = {}
+        self._pending: dict[str, list[SampleBlock]] = {}
         self._pending_events: list[tuple[int, float, str, str]] = []
         self._last = store.newest  # iteration and dimensions
         self._warned: set[str] = set()
@@ -326,7 +326,7 @@ class Recorder:
             )
         else:
             self._last[name] = int(at[-1]), ndim
-            self._pending.setdefault(name, []).append(Block(at, numbers))
+            self._pending.setdefault(name, []).append(SampleBlock(at, numbers))
 
     def _bound_memory(self) -> None:
         """Give up the oldest blocks of the largest signals while too much waits."""

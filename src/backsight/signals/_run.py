@@ -14,6 +14,7 @@ from backsight.signals import _process
 from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
+from backsight.signals._migration import current_event
 from backsight.signals._reading import read_blocks, reading
 from backsight.signals._samples import Event, Profile, Series, join
 from backsight.signals.catalogue import family
@@ -174,7 +175,10 @@ class Run:
                 (kind,),
             ).fetchall()
         try:
-            return [Event(at, when, what, json.loads(body)) for at, when, what, body in rows]
+            return [
+                Event(at, when, what, current_event(what, json.loads(body)))
+                for at, when, what, body in rows
+            ]
         except ValueError as error:
             raise RunError(f"{self.path / STORE}: an event is damaged ({error})") from error
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "Event", "Profile", "Series", "join"]
+__all__ = ["Event", "Profile", "SampleBlock", "Series", "join"]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SampleBlock:
     """Consecutive samples of one signal."""
 
     iterations: NDArray[np.int64]
@@ -23,7 +23,7 @@ class Block:
         """Bytes of iterations and values together."""
         return self.iterations.nbytes + self.values.nbytes
 
-    def continues(self, other: "Block") -> bool:
+    def continues(self, other: "SampleBlock") -> bool:
         """True where both can share a chunk: the same width and dtype."""
         return (
             self.values.shape[1:] == other.values.shape[1:]
@@ -31,11 +31,11 @@ class Block:
         )
 
 
-def join(blocks: list[Block]) -> Block:
+def join(blocks: list[SampleBlock]) -> SampleBlock:
     """One block out of several of the same width, bits unchanged."""
     if len(blocks) == 1:
         return blocks[0]
-    return Block(
+    return SampleBlock(
         np.concatenate([b.iterations for b in blocks]), np.concatenate([b.values for b in blocks])
     )
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals._atomic import replacing
-from backsight.signals._folder import FORMAT
-from backsight.signals._samples import Block, join
+from backsight.signals._migration import FORMAT
+from backsight.signals._samples import SampleBlock, join
 
 __all__ = ["APPLICATION_ID", "CHUNK_BYTES", "Store", "checksum"]
 
@@ -72,7 +72,7 @@ class _Stored:
 
     rowid: int
     start: int
-    block: Block
+    block: SampleBlock
 
     @property
     def end(self) -> int:
@@ -164,7 +164,7 @@ class Store:
         for row in straddling:
             stored = _verified(name, row)
             kept = int(np.searchsorted(stored.block.iterations, before))
-            block = Block(stored.block.iterations[:kept], stored.block.values[:kept])
+            block = SampleBlock(stored.block.iterations[:kept], stored.block.values[:kept])
             self._insert(name, signal, stored.start, block)
 
     def _know(self) -> None:
@@ -183,7 +183,7 @@ class Store:
 
     def write(
         self,
-        blocks: Mapping[str, Iterable[Block]],
+        blocks: Mapping[str, Iterable[SampleBlock]],
         events: Iterable[tuple[int, float, str, str]],
         heartbeat: float,
     ) -> None:
@@ -229,7 +229,7 @@ class Store:
         finally:
             self._connection.close()
 
-    def _append(self, name: str, block: Block) -> None:
+    def _append(self, name: str, block: SampleBlock) -> None:
         signal = self._ids.get(name)
         if signal is None:
             signal = self._connection.execute(
@@ -261,7 +261,7 @@ class Store:
         # What lies below a closed chunk can never be absorbed either.
         self._open[name] = (*(() if closed else older), _Stored(rowid, start, merged))
 
-    def _insert(self, name: str, signal: int, start: int, block: Block) -> int:
+    def _insert(self, name: str, signal: int, start: int, block: SampleBlock) -> int:
         iterations = block.iterations.astype("<i8").tobytes()
         dtype = block.values.dtype.newbyteorder("<").str
         numbers = block.values.astype(dtype).tobytes()
@@ -314,12 +314,14 @@ def _verified(name: str, row: tuple[Any, ...]) -> _Stored:
         raise RunError(f"signal {name!r} is damaged at its sample {start:,}: checksums differ")
     at = np.frombuffer(iterations, "<i8")
     values = np.frombuffer(numbers, dtype)
-    return _Stored(rowid, start, Block(at, values.reshape(at.size, width) if profile else values))
+    return _Stored(
+        rowid, start, SampleBlock(at, values.reshape(at.size, width) if profile else values)
+    )
 
 
-def _gather(blocks: Iterable[Block]) -> Iterator[Block]:
+def _gather(blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock]:
     """Join neighbours of one width: a profile's rows arrive one by one."""
-    run: list[Block] = []
+    run: list[SampleBlock] = []
     for block in blocks:
         if run and not block.continues(run[-1]):
             yield join(run)

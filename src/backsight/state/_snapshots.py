@@ -37,37 +37,37 @@ class Snapshots:
     Args:
         model: its parameters and buffers are kept.
         optimizers: their state is, and parameters of theirs that the model does not hold.
-        along: by name, what else goes back.
+        extra_state: by name, what else goes back.
         keep: how many at the most.
-        memory: bytes at the most; one is kept however large it is.
+        max_bytes: that they may take; one is kept however large it is.
         rng: whether random numbers go back, too: where the position of the data does.
 
     Raises:
-        SettingError: something of ``along`` cannot go back.
+        SettingError: something of ``extra_state`` cannot go back.
     """
 
     def __init__(
         self,
         model: nn.Module,
         optimizers: Sequence[Optimizer],
-        along: Mapping[str, Stateful],
-        *,
+        extra_state: Mapping[str, Stateful],
         keep: int,
-        memory: int,
+        max_bytes: int,
+        *,
         rng: bool,
     ) -> None:
-        for name, part in along.items():
+        for name, part in extra_state.items():
             if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
                 raise SettingError(
-                    f"what goes back along with a guard needs a state_dict and a load_state_dict: "
+                    f"extra_state of a guard takes objects with state_dict and load_state_dict: "
                     f"{name!r} is {part!r:.80}"
                 )
         self.taken: list[Snapshot] = []
         """Oldest first."""
         self._model = model
         self._optimizers = optimizers
-        self._along = along
-        self._keep, self._memory, self._rng = keep, memory, rng
+        self._extra_state = extra_state
+        self._keep, self._max_bytes, self._rng = keep, max_bytes, rng
         self._random = Generators()
         self._statistics = {name: host_copy(buffer) for name, buffer in self._buffers()}
         """Buffers as they were at the newest snapshot; until there is one, at the beginning."""
@@ -88,12 +88,12 @@ class Snapshots:
             "weights": weights,
             "optimizers": [optimizer_state(o) for o in self._optimizers],
             "options": [options_of(o) for o in self._optimizers],
-            "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._along.items()},
+            "along": {n: copy.deepcopy(part.state_dict()) for n, part in self._extra_state.items()},
             "rng": self._random.state_dict() if self._rng else {},
             "guard": copy.deepcopy(dict(guard)),
         }
         self.taken.append(snapshot)
-        fits = max(1, int(self._memory // max(1, _bytes(snapshot))))
+        fits = max(1, int(self._max_bytes // max(1, _bytes(snapshot))))
         del self.taken[: -min(self._keep, fits)]
 
     def before(self, iteration: int) -> int:
@@ -111,7 +111,7 @@ class Snapshots:
         self._statistics = {name: host_copy(buffer) for name, buffer in self._buffers()}
         for optimizer, state in zip(self._optimizers, snapshot["optimizers"], strict=True):
             load_optimizer(optimizer, state)
-        for name, part in self._along.items():
+        for name, part in self._extra_state.items():
             part.load_state_dict(copy.deepcopy(snapshot["along"][name]))
             for optimizer, options in zip(self._optimizers, snapshot["options"], strict=True):
                 if getattr(part, "optimizer", None) is optimizer:  # a schedule, back at its rates

@@ -18,13 +18,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from backsight.errors import RunError
-from backsight.signals import dumps, write_json
+from backsight.signals import FORMAT, current_plan, dumps, write_json
 from backsight.studies._trial import Ended
 
 __all__ = ["PlanFolder", "StudyFolder", "alone", "find_folder"]
-
-FORMAT = 1
-"""Version of the layout; a reader refuses a newer one."""
 
 LOCK = ".lock"
 
@@ -106,7 +103,7 @@ class PlanFolder:
                 f"{self.path} was written by a newer Backsight (format {content['format']}, this "
                 f"one reads up to {FORMAT}): upgrade with pip install -U backsight"
             )
-        return dict(content)
+        return {**content, "plan": current_plan(content["plan"])}
 
     def _check(self, content: Mapping[str, Any]) -> None:
         """Raise a ValueError, KeyError or TypeError where the rest of the file makes no sense."""

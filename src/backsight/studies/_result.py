@@ -29,7 +29,7 @@ LAST = 0.1
 FEWEST = 10
 """Losses below which a trial says nothing."""
 
-LOST = "BS204"
+LOST = "BKS204"
 """What was learned is gone again."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from backsight.studies._folder import StudyFolder
-from backsight.studies._runs import Row, is_done
+from backsight.studies._runs import TrialRow, is_done
 from backsight.studies._study import Setting, Trials
 from backsight.studies._trial import Ended, Engine
 from backsight.studies._view import StudyView
@@ -52,7 +52,7 @@ class RunTrials(Trials[AnyRunSetting]):
         self._wanted: dict[str, AnyRunSetting] = {}
 
     @abstractmethod
-    def row(self, setting: AnyRunSetting) -> Row:
+    def row(self, setting: AnyRunSetting) -> TrialRow:
         """What a trial came to."""
 
     def train(self, wanted: Sequence[AnyRunSetting]) -> None:

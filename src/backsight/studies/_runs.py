@@ -14,7 +14,7 @@ from backsight.studies._trial import Ended, last_words
 __all__ = [
     "CHECKPOINTS",
     "NoResult",
-    "Row",
+    "TrialRow",
     "gave_up",
     "has_checkpoint",
     "is_done",
@@ -87,7 +87,7 @@ def _has_result(run: Run | None, ended: Ended | None, *, script: bool) -> bool:
     return run.iterations >= wanted
 
 
-class Row(Protocol):
+class TrialRow(Protocol):
     """What a trial came to."""
 
     @property
@@ -103,7 +103,7 @@ class Row(Protocol):
         """At the end."""
 
 
-AnyRow = TypeVar("AnyRow", bound=Row)
+AnyTrialRow = TypeVar("AnyTrialRow", bound=TrialRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ class NoResult:
 
 
 def read_row(
-    place: StudyFolder, name: str, read: Callable[[Run], AnyRow], *, script: bool
-) -> tuple[AnyRow | None, NoResult | None]:
+    place: StudyFolder, name: str, read: Callable[[Run], AnyTrialRow], *, script: bool
+) -> tuple[AnyTrialRow | None, NoResult | None]:
     """A trial's row, and why it counts for nothing; a trial that died may have both.
 
     Args:

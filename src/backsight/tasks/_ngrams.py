@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bigram_loss", "unigram_loss"]
+__all__ = ["Codes", "bigram_loss", "unigram_loss"]
 
 Codes = NDArray[np.int64]
+"""Of characters, shape ``(length,)``."""
 
 
 def unigram_loss(train: Codes, targets: Codes, size: int) -> float:

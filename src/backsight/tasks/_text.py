@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import DataError, SettingError
+from backsight.tasks._ngrams import Codes
 
 __all__ = [
     "UNKNOWN",
@@ -25,8 +26,6 @@ __all__ = [
 
 UNKNOWN = "\ufffd"
 """Stands for every character outside the vocabulary; always code 0."""
-
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules._clipping import Clipping
 from backsight.diagnosis.rules._collapse import Collapse
-from backsight.diagnosis.rules._cut import Cut
 from backsight.diagnosis.rules._data import BadInput, ConstantInput
+from backsight.diagnosis.rules._detached_state import DetachedState
 from backsight.diagnosis.rules._divergence import Divergence
 from backsight.diagnosis.rules._drift import HiddenDrift
 from backsight.diagnosis.rules._exploding import Exploding
 from backsight.diagnosis.rules._frozen import Frozen
+from backsight.diagnosis.rules._growing_updates import GrowingUpdates
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
-from backsight.diagnosis.rules._runaway import GrowingSteps
-from backsight.diagnosis.rules._saturation import Saturation
+from backsight.diagnosis.rules._saturation import SaturatedUnits
 from backsight.diagnosis.rules._short_term import ShortTerm
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
@@ -28,7 +28,7 @@ RULES: tuple[type[Rule], ...] = (
     Vanishing,
     Exploding,
     HiddenDrift,
-    Saturation,
+    SaturatedUnits,
     WastedWindow,
     NonFinite,
     LossSpike,
@@ -36,11 +36,11 @@ RULES: tuple[type[Rule], ...] = (
     Collapse,
     Oscillation,
     Precursor,
-    GrowingSteps,
+    GrowingUpdates,
     ShortTerm,
     NoLearning,
     Plateau,
-    Cut,
+    DetachedState,
     Frozen,
     Clipping,
     LargeUpdates,

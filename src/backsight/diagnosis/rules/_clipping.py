@@ -1,4 +1,4 @@
-"""BS403: clipping acts on nearly every step, and strongly."""
+"""BKS403: clipping acts on nearly every step, and strongly."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,23 +14,23 @@ __all__ = ["Clipping"]
 class Clipping(Rule):
     """The clip has become the learning rate."""
 
-    code: ClassVar[str] = "BS403"
+    code: ClassVar[str] = "BKS403"
     title: ClassVar[str] = "clipping always on"
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm_applied",)
-    also: ClassVar = ("grad_norm",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("grad_norm",)
+    explanation: ClassVar[str] = (
         "Clipping is for rare steps. Here it shortens nearly every one, and by a lot: every "
         "gradient has the same length, and with SGD the threshold is the learning rate."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "Of the last {window:.0f} steps at least {share:g} were shortened, half of them to less "
         "than {factor:g} of their length."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
         "a loss that is a sum rather than a mean",
-        "gradients that have grown (see BS102)",
+        "gradients that have grown (see BKS102)",
     )
     remedies: ClassVar = (
         "set the threshold at about the median of the gradient norm, or up to 10 times it",
@@ -50,7 +50,7 @@ class Clipping(Rule):
     is a hundredth."""
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         computed = now.numbers("grad_norm")
         for member, applied in now.numbers("grad_norm_applied").items():
             before = computed.get(member, math.nan)
@@ -65,7 +65,7 @@ class Clipping(Rule):
             last = factors.quantile(self.share - 1 / self.window)
             if last >= 0.999 or factors.median >= self.factor:
                 if factors.median > 2 * self.factor:
-                    self.over(member, now.iteration)
+                    self.resolve(member, now.iteration)
                 continue
             self.found(
                 member,

@@ -1,4 +1,4 @@
-"""BS204: what was learned is lost, and does not come back."""
+"""BKS204: what was learned is lost, and does not come back."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -13,17 +13,17 @@ __all__ = ["Collapse"]
 class Collapse(Rule):
     """It had learned, and stands near where it began."""
 
-    code: ClassVar[str] = "BS204"
+    code: ClassVar[str] = "BKS204"
     title: ClassVar[str] = "collapse"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The model had learned and has lost most of it for good: it looked fine, then it "
         "collapsed. Its state is usually saturated or silent by then, so that no gradient leads "
         "back."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The loss had come down by more than {least:g} of where it began; now the median of the "
         "last 20 has lost {share:g} of that, {patience:.0f} iterations in a row."
     )
@@ -52,7 +52,7 @@ class Collapse(Rule):
     """A spike comes back within that."""
     _lost: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value) or not course.settled:
@@ -65,7 +65,7 @@ class Collapse(Rule):
             if lost < self.share:
                 self._lost.pop(member, None)
                 if lost < self.share / 2:
-                    self.over(member, now.iteration)
+                    self.resolve(member, now.iteration)
                 continue
             count, since = self._lost.get(member, (0, now.iteration))
             self._lost[member] = count + 1, since

@@ -1,4 +1,4 @@
-"""BS406 and BS407: what goes in is not finite, or is always the same."""
+"""BKS406 and BKS407: what goes in is not finite, or is always the same."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,17 +24,17 @@ def overflowed(now: Sample) -> bool:
 class BadInput(Rule):
     """NaN or infinity in the data."""
 
-    code: ClassVar[str] = "BS406"
+    code: ClassVar[str] = "BKS406"
     title: ClassVar[str] = "data not finite"
     severity: ClassVar = "error"
     reads: ClassVar = ("input_spread", "loss", "grad_norm")
-    also: ClassVar = ("grad_norm_applied", "hidden_norm_max")
+    optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max")
     lasting: ClassVar[bool] = False
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The input of a layer held NaN or infinity while its weights were still finite: no setting "
         "of the training helps. Several exploding gradients in the wild were this."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The input's spread is not finite, and neither loss nor gradient was so in an earlier "
         "iteration."
     )
@@ -51,7 +51,7 @@ class BadInput(Rule):
 
     _late: bool = field(default=False, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         if not self._late:
             for layer, spread in now.numbers("input_spread").items():
                 self.ready = True
@@ -75,15 +75,15 @@ class BadInput(Rule):
 class ConstantInput(Rule):
     """The same numbers at every step of every sequence."""
 
-    code: ClassVar[str] = "BS407"
+    code: ClassVar[str] = "BKS407"
     title: ClassVar[str] = "data constant"
     severity: ClassVar = "error"
     reads: ClassVar = ("input_spread",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "Every step of every sequence is the same: there is nothing to learn from. A silent input, "
         "a normalisation that has wiped it out, or an index that stands still."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The largest difference between any two steps, of every layer's input, is exactly zero in "
         "{samples:.0f} samples in a row."
     )
@@ -99,7 +99,7 @@ class ConstantInput(Rule):
     """In a row: a batch may be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         spreads = now.numbers("input_spread")
         for layer, spread in spreads.items():
             if not self.finite(layer, spread):
@@ -107,7 +107,7 @@ class ConstantInput(Rule):
             if any(spreads.values()):  # a decoder that is fed zeros lives on its initial state
                 self._row[layer] = 0
                 self.ready = True
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1
             if self._row[layer] >= self.samples:

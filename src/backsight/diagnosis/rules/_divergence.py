@@ -1,4 +1,4 @@
-"""BS203: the loss rises above where it began, and stays there."""
+"""BKS203: the loss rises above where it began, and stays there."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ __all__ = ["Divergence"]
 class Divergence(Rule):
     """Worse than before it began to learn."""
 
-    code: ClassVar[str] = "BS203"
+    code: ClassVar[str] = "BKS203"
     title: ClassVar[str] = "divergence"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The loss is above where it began and stays there: the steps make the model worse."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The median of the last 20 losses is above that of the first 20 by {rise:g} of it and by "
         "{sigmas:g} robust standard deviations, or twice the median of the first three; "
         "{patience:.0f} iterations in a row."
@@ -49,7 +49,7 @@ class Divergence(Rule):
     """A spike is over by then."""
     _above: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value) or not course.settled:
@@ -60,7 +60,7 @@ class Divergence(Rule):
             ruined = 2 * course.three if course.three > 0 else math.inf
             if course.level <= min(limit, ruined):
                 self._above.pop(member, None)
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             count, since = self._above.get(member, (0, now.iteration))
             self._above[member] = count + 1, since

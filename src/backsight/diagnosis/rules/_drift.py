@@ -1,4 +1,4 @@
-"""BS103: the hidden state grows over the steps of a sequence."""
+"""BKS103: the hidden state grows over the steps of a sequence."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -12,15 +12,15 @@ __all__ = ["HiddenDrift"]
 class HiddenDrift(Rule):
     """Larger with every step, with no end in the window."""
 
-    code: ClassVar[str] = "BS103"
+    code: ClassVar[str] = "BKS103"
     title: ClassVar[str] = "hidden state drifts"
     severity: ClassVar = "warning"
     reads: ClassVar = ("hidden_norm",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The norm of the hidden state grows from step to step and has not levelled off at the end "
         "of the window: on longer sequences it goes on growing, saturates, or overflows."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The mean norm over the last quarter of the window is {times:g} times that over the "
         "second quarter (the first is the way in from the initial state), and from the "
         "third to the last it grows by {onward:g} of the way from the second to the third, or "
@@ -51,7 +51,7 @@ class HiddenDrift(Rule):
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, row in now.rows("hidden_norm").items():
             if len(row) < self.least or not self.finite(layer, row):
                 continue
@@ -69,7 +69,7 @@ class HiddenDrift(Rule):
             )
             if not growing:
                 self._row[layer] = 0
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1
             if self._row[layer] >= self.samples:

@@ -1,4 +1,4 @@
-"""BS102: the gradient grows on its way back."""
+"""BKS102: the gradient grows on its way back."""
 
 import math
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ __all__ = ["Exploding"]
 class Exploding(Rule):
     """A state far back has much more gradient than the one the loss is taken at."""
 
-    code: ClassVar[str] = "BS102"
+    code: ClassVar[str] = "BKS102"
     title: ClassVar[str] = "gradient explodes through time"
     severity: ClassVar = "warning"
     reads: ClassVar = ("reach",)
     explodes: ClassVar[bool] = True
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "On its way back the gradient is multiplied by the recurrent matrix at every step, and "
         "grows. The far past then dominates the update, by chance and with a huge norm: one such "
         "step can undo thousands."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The largest finite R(k) over lags is above {times:g} in {samples:.0f} samples in a row. "
-        "Alone, a gradient that is not finite is BS201: NaN in the data gives it, too."
+        "Alone, a gradient that is not finite is BKS201: NaN in the data gives it, too."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius is above 1: at the start, or grown in training",
@@ -59,7 +59,7 @@ class Exploding(Rule):
     """In a row."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             if len(row) < 3 or not row.any():
                 continue
@@ -70,7 +70,7 @@ class Exploding(Rule):
                     continue
                 self._row[layer] = 0
                 self.ready = True
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             self.finite(layer, row)
             self._row[layer] = self._row.get(layer, 0) + 1

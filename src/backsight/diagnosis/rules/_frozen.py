@@ -1,4 +1,4 @@
-"""BS402: a parameter that the optimizer has and never moves."""
+"""BKS402: a parameter that the optimizer has and never moves."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -12,16 +12,16 @@ __all__ = ["Frozen"]
 class Frozen(Rule):
     """Its update is exactly zero, sample after sample."""
 
-    code: ClassVar[str] = "BS402"
+    code: ClassVar[str] = "BKS402"
     title: ClassVar[str] = "parameter never moves"
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
-    also: ClassVar = ("lr",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("lr",)
+    explanation: ClassVar[str] = (
         "The optimizer was given a parameter and no step changes it: it gets no gradient, or one "
         "that is exactly zero."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The update is exactly zero in each of the first {samples:.0f} samples in which the "
         "learning rate is not, while another parameter of the model moves."
     )
@@ -43,7 +43,7 @@ class Frozen(Rule):
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
         if not ratios or (rates and not any(rates)):
@@ -53,7 +53,7 @@ class Frozen(Rule):
                 continue
             if ratio != 0:
                 self._moved.add(name)
-                self.over(name, now.iteration)
+                self.resolve(name, now.iteration)
             else:
                 self._still[name] = self._still.get(name, 0) + 1
         if not self._moved:

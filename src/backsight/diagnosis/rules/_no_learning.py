@@ -1,4 +1,4 @@
-"""BS302: the loss has not come down."""
+"""BKS302: the loss has not come down."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,25 +14,25 @@ __all__ = ["NoLearning"]
 class NoLearning(Rule):
     """Where it began, or at the best guess without memory."""
 
-    code: ClassVar[str] = "BS302"
+    code: ClassVar[str] = "BKS302"
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    also: ClassVar = ("reach",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("reach",)
+    explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is where it began, or where the best guess without "
         "any input would be."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "After {patience:.0f} losses no median of 100 of them has ever been {share:g} below the "
         "memoryless baseline, where one is known, else below where the loss began; and by no more "
         "than 3 standard errors."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
-        "the information lies further back than the gradient reaches (see BS101)",
+        "the information lies further back than the gradient reaches (see BKS101)",
         "targets that do not belong to their inputs (a shuffle, an offset)",
-        "a parameter or a layer that gets no gradient (see BS402)",
+        "a parameter or a layer that gets no gradient (see BKS402)",
     )
     remedies: ClassVar = (
         "try to learn a single batch by heart: if that fails it is the code",
@@ -51,7 +51,7 @@ class NoLearning(Rule):
     _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     """By layer, the newest horizon and the window."""
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             if far is not None:
@@ -71,7 +71,7 @@ class NoLearning(Rule):
                 stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
                 self.ready = True
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             if course.count < self.patience:
                 continue

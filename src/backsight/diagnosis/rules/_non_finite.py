@@ -1,4 +1,4 @@
-"""BS201: a number that is not finite, and which came first."""
+"""BKS201: a number that is not finite, and which came first."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Row, Rule, Sample, where_words
+from backsight.diagnosis._rule import ProfileRow, Rule, Sample, where_words
 from backsight.diagnosis.rules._data import overflowed
 from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
@@ -30,18 +30,18 @@ ORDER = (
 class NonFinite(Rule):
     """What was not finite first, in the order in which one is computed from the other."""
 
-    code: ClassVar[str] = "BS201"
+    code: ClassVar[str] = "BKS201"
     title: ClassVar[str] = "not finite"
     severity: ClassVar = "error"
     reads: ClassVar = tuple(name for name, _ in ORDER)
     explodes: ClassVar[bool] = True
     lasting: ClassVar[bool] = False
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "A NaN or an infinity appeared in the input, a hidden state, the loss, a gradient or a "
         "weight. Whatever is computed from it is not finite either, so that within a step or two "
         "everything is."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The first iteration in which any recorded value is not finite, and in it the first in "
         "the order input, state, loss, gradient, weight. A gradient alone, in a step that the "
         "optimizer did not take (loss scaling in half precision looks for its scale like that), "
@@ -76,7 +76,7 @@ class NonFinite(Rule):
     """Gradients in a row that are not finite and that no step was made of, before it is told."""
     _row: int = field(default=0, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         self.ready = True
         read = self._read(now)
         found = first_non_finite((what, worst) for what, _, worst in read)
@@ -111,13 +111,13 @@ class NonFinite(Rule):
         for name, what in ORDER:
             if name == "input_spread" and overflow:
                 continue  # the output of a layer below
-            values: dict[str, float | Row] = {**now.numbers(name), **now.rows(name)}
+            values: dict[str, float | ProfileRow] = {**now.numbers(name), **now.rows(name)}
             for member, value in values.items():
                 read.append((what, f"{name}/{member}" if member else name, _worst(value)))
         return read
 
 
-def _worst(value: float | Row) -> float:
+def _worst(value: float | ProfileRow) -> float:
     if isinstance(value, float):
         return value
     row = np.asarray(value, np.float64).ravel()

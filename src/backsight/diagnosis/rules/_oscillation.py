@@ -1,4 +1,4 @@
-"""BS205: the loss swings with a period of its own."""
+"""BKS205: the loss swings with a period of its own."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,15 +15,15 @@ __all__ = ["Oscillation"]
 class Oscillation(Rule):
     """One frequency holds most of the loss's movement."""
 
-    code: ClassVar[str] = "BS205"
+    code: ClassVar[str] = "BKS205"
     title: ClassVar[str] = "oscillation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The loss goes up and down with a fixed period: the steps jump across a valley instead of "
         "going down in it."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "Of the last {window:.0f} losses, their straight line taken off, one frequency and its "
         "neighbours hold {share:g} of the variance, and the swing is {amplitude:g} of the level; "
         "asked every quarter of that, and true {times:.0f} times in a row."
@@ -53,7 +53,7 @@ class Oscillation(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         size = int(self.window)
         for member, value in now.numbers("loss").items():
             if not self.finite(member, value):
@@ -68,7 +68,7 @@ class Oscillation(Rule):
             level = abs(seen.median)
             if share < self.share or swing < self.amplitude * level:
                 self._row[member] = 0
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             self._row[member] = self._row.get(member, 0) + 1
             if self._row[member] >= self.times:

@@ -1,4 +1,4 @@
-"""BS303: nothing has been gained for a long time."""
+"""BKS303: nothing has been gained for a long time."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,15 +12,15 @@ __all__ = ["Plateau"]
 class Plateau(Rule):
     """It had learned, and has stopped."""
 
-    code: ClassVar[str] = "BS303"
+    code: ClassVar[str] = "BKS303"
     title: ClassVar[str] = "plateau"
     severity: ClassVar = "info"
     reads: ClassVar = ("loss",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The loss came down and has not improved for a long time: it has converged, or waits for a "
         "smaller learning rate."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The best level (median of 20 losses) is older than {share:g} of the run and than "
         "{patience:.0f} losses."
     )
@@ -42,7 +42,7 @@ class Plateau(Rule):
     patience: float = 500
     """Iterations."""
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value) or not course.settled:
@@ -51,7 +51,7 @@ class Plateau(Rule):
             long = waited >= max(self.patience, self.share * course.count)
             if not (long and course.learned and course.lost < 0.5):
                 self.ready = self.ready or course.count >= self.patience
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             self.ready = True
             self.found(

@@ -1,4 +1,4 @@
-"""BS206: what usually comes before the loss goes: states that grow, then gradients that do."""
+"""BKS206: what usually comes before the loss goes: states that grow, then gradients that do."""
 
 import math
 from collections.abc import Mapping
@@ -52,16 +52,16 @@ class _Rise:
 class Precursor(Rule):
     """Hidden states and gradient grow together while the loss is still as usual."""
 
-    code: ClassVar[str] = "BS206"
-    title: ClassVar[str] = "about to go wrong"
+    code: ClassVar[str] = "BKS206"
+    title: ClassVar[str] = "instability precursor"
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
-    also: ClassVar = ("loss",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("loss",)
+    explanation: ClassVar[str] = (
         "The norm of the hidden states has grown, the norm of the gradient after it, and the loss "
         "has not moved yet: the chain that ends in a spike or in NaN."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The median of the last 5 gradient norms is {gradient:g} times the median of the {past:.0f}"
         " before, and {sigmas:g} robust standard deviations of its logarithm above it; the same "
         "of a layer's hidden norm with {hidden:g} times, within {together:.0f} iterations; the "
@@ -103,7 +103,7 @@ class Precursor(Rule):
     _states: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
             rise = self._states.setdefault(layer, _Rise(int(self.past)))
             rise.add(value)
@@ -122,7 +122,7 @@ class Precursor(Rule):
                 continue
             self.ready = True
             if rise.height < math.log(self.gradient) / 2:
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
             elif rise.height > math.log(self.gradient) and rise.sigmas > self.sigmas:
                 self._consider(member, now, rise)
 
@@ -163,9 +163,9 @@ class Precursor(Rule):
     def _come_of(self, member: str, now: Sample, loss: float) -> None:
         """What the warning was worth: how many iterations later the loss went."""
         finding = self.findings.get(member)
-        if finding is None or finding.over is not None or "lead" in finding.then:
+        if finding is None or finding.resolved_at is not None or "lead" in finding.outcome:
             return
         usual = now.courses[member].usual
         spread = max(usual.spread, 0.02 * abs(usual.median))
         if not math.isfinite(loss) or loss > usual.median + 2 * self.calm * spread:
-            finding.then = {"lead": now.iteration - finding.iteration}
+            finding.outcome = {"lead": now.iteration - finding.iteration}

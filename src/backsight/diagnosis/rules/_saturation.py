@@ -1,4 +1,4 @@
-"""BS104: units at the end of their range, where no gradient passes."""
+"""BKS104: units at the end of their range, where no gradient passes."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -6,24 +6,24 @@ from typing import ClassVar
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, percent
 
-__all__ = ["Saturation"]
+__all__ = ["SaturatedUnits"]
 
 GATES = ("reset", "update", "new", "input", "forget", "cell", "output")
 
 
 @dataclass
-class Saturation(Rule):
+class SaturatedUnits(Rule):
     """Most of a layer's units are stuck at ±1, or most of a gate is open or shut for good."""
 
-    code: ClassVar[str] = "BS104"
+    code: ClassVar[str] = "BKS104"
     title: ClassVar[str] = "saturation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("saturation",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "Most units are at the flat end of their nonlinearity. The slope there is about zero, and "
         "so is every gradient that passes through."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The share of states with |h| > 0.99 is above {nearly:g}, or above {state:g} in "
         "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end "
         "above {gate:g} (open or shut gates are how an LSTM remembers, so that takes nearly all "
@@ -56,7 +56,7 @@ class Saturation(Rule):
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for where, share in now.numbers("saturation").items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)
@@ -68,7 +68,7 @@ class Saturation(Rule):
             limit = self.gate if gate else self.state
             if recent.median <= limit:
                 self._row[where] = 0
-                self.over(where, now.iteration)
+                self.resolve(where, now.iteration)
                 continue
             self._row[where] = self._row.get(where, 0) + 1
             slow = bool(gate) or recent.median <= self.nearly

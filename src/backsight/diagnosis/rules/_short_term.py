@@ -1,4 +1,4 @@
-"""BS301: the model uses the last few steps and nothing further back."""
+"""BKS301: the model uses the last few steps and nothing further back."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -14,16 +14,16 @@ __all__ = ["ShortTerm"]
 class ShortTerm(Rule):
     """The loss improves with a little context, and with no more."""
 
-    code: ClassVar[str] = "BS301"
+    code: ClassVar[str] = "BKS301"
     title: ClassVar[str] = "short-term patterns only"
     severity: ClassVar = "warning"
     reads: ClassVar = ("context_loss", "reach")
-    also: ClassVar = ("context_length",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("context_length",)
+    explanation: ClassVar[str] = (
         "Given more of the past the model does no better: it has learned what the last few steps "
         "tell. What lies further back is ignored, though the loss asks for it."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The usable context (the smallest context within 1 % of the loss at full context) is below "
         "{share:g} of the lag that is known to be needed, and a loss better than memoryless shows "
         "that something was learned; where no lag is known, below {window:g} of the longest "
@@ -31,7 +31,7 @@ class ShortTerm(Rule):
         "row."
     )
     causes: ClassVar = (
-        "gradients that vanish through time (see BS101)",
+        "gradients that vanish through time (see BKS101)",
         "windows, or a detached state, shorter than what is to be remembered",
         "short patterns pay first: the model has not been trained for long enough",
         "the data hold nothing further back (then it is no fault)",
@@ -59,7 +59,7 @@ class ShortTerm(Rule):
         """The loss by context has to be asked for."""
         return "it needs context_loss (monitor.context asks for it)"
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, reach in now.rows("reach").items():
             far = reach_horizon(reach)
             if far is not None:
@@ -76,14 +76,14 @@ class ShortTerm(Rule):
             # Something was learned, or there is nothing that could be called short-term.
             if gain <= 0.02 * abs(float(row[0])):
                 self._row.pop(member, None)
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             lag = now.facts.lag
             limit = self.share * lag if lag else self.window * float(lengths[-1])
             reaches_on = lag is None and any(h > usable.steps for h in self._horizons.values())
             if usable.steps >= limit or reaches_on:
                 self._row.pop(member, None)
-                self.over(member, now.iteration)
+                self.resolve(member, now.iteration)
                 continue
             self._row[member] = self._row.get(member, 0) + 1
             if self._row[member] < self.times:

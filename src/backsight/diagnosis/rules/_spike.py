@@ -1,4 +1,4 @@
-"""BS202: a loss spike, and whether the run recovered from it."""
+"""BKS202: a loss spike, and whether the run recovered from it."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -26,16 +26,16 @@ class _Episode:
 class LossSpike(Rule):
     """One loss far above the last ones."""
 
-    code: ClassVar[str] = "BS202"
+    code: ClassVar[str] = "BKS202"
     title: ClassVar[str] = "loss spike"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
     lasting: ClassVar[bool] = False
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The loss of an iteration was far above those before it: a step, or a batch, that undid "
         "some of what was learned."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
         "(1.4826 times the median absolute deviation) and {tail:g} times as far as a tenth of the "
         "50 before it are, or three in a row above the 20 before them by {row:g} "
@@ -75,7 +75,7 @@ class LossSpike(Rule):
     """Iterations to come back in."""
     _open: dict[str, _Episode] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             value, usual = course.value, course.usual
@@ -108,7 +108,7 @@ class LossSpike(Rule):
                 {"loss": value, "usual": middle, "robust sigmas": height / spread},
                 signals=(named("loss", member),),
             )
-            finding.then = {"recovered": "not yet"}
+            finding.outcome = {"recovered": "not yet"}
             back = middle + max(3 * spread, 0.1 * height)
             self._open[member] = _Episode(finding, now.iteration, middle, value, back)
 
@@ -123,12 +123,12 @@ class LossSpike(Rule):
         episode.recent.add(value)
         passed = iteration - episode.began
         if episode.recent.full and episode.recent.median <= episode.back:
-            episode.finding.then = {"recovered": f"after {passed} iterations"}
-            episode.finding.over = iteration
+            episode.finding.outcome = {"recovered": f"after {passed} iterations"}
+            episode.finding.resolved_at = iteration
             del self._open[member]
         elif passed >= self.patience:
-            episode.finding.then = {"recovered": f"not within {passed} iterations"}
-            episode.finding.over = None
+            episode.finding.outcome = {"recovered": f"not within {passed} iterations"}
+            episode.finding.resolved_at = None
             if episode.recent.median <= (episode.usual + episode.height) / 2:
-                episode.finding.over = iteration
+                episode.finding.resolved_at = iteration
             del self._open[member]

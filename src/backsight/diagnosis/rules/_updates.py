@@ -1,4 +1,4 @@
-"""BS404 and BS405: steps that are far too large, or far too small, for the weights."""
+"""BKS404 and BKS405: steps that are far too large, or far too small, for the weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,15 +30,15 @@ def middle_of(ratios: Mapping[str, float]) -> float:
 class LargeUpdates(Rule):
     """A step replaces a good part of the weights."""
 
-    code: ClassVar[str] = "BS404"
+    code: ClassVar[str] = "BKS404"
     title: ClassVar[str] = "updates too large"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "Every step moves the weights by a good part of their own size: what was learned before is "
         "overwritten."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, above {ratio:g}."
     )
     causes: ClassVar = (
@@ -56,7 +56,7 @@ class LargeUpdates(Rule):
     """Whose median counts."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         if not ratios or not self.finite("", *ratios.values()):
             return
@@ -66,7 +66,7 @@ class LargeUpdates(Rule):
             return
         self.ready = True
         if self._recent.median <= self.ratio:
-            self.over(now.label, now.iteration)
+            self.resolve(now.label, now.iteration)
             return
         self.found(
             now.label,
@@ -81,15 +81,15 @@ class LargeUpdates(Rule):
 class SmallUpdates(Rule):
     """The weights hardly move, and the loss does not."""
 
-    code: ClassVar[str] = "BS405"
+    code: ClassVar[str] = "BKS405"
     title: ClassVar[str] = "updates too small"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "The steps are so small beside the weights that nothing can be learned in any number of "
         "iterations one would wait."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, below {ratio:g} "
         "while the loss has not come down, after {patience:.0f} iterations."
     )
@@ -113,7 +113,7 @@ class SmallUpdates(Rule):
     """A warm-up is longer, but then some steps are larger."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         course = now.courses.get(now.label)
         if not ratios or course is None or not self.finite("", *ratios.values()):
@@ -124,7 +124,7 @@ class SmallUpdates(Rule):
             return
         self.ready = True
         if self._recent.median >= self.ratio or course.learned:
-            self.over(now.label, now.iteration)
+            self.resolve(now.label, now.iteration)
             return
         self.found(
             now.label,

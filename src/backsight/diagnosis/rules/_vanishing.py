@@ -1,4 +1,4 @@
-"""BS101: the gradient vanishes on its way back, and the loss needs what lies there."""
+"""BKS101: the gradient vanishes on its way back, and the loss needs what lies there."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -14,23 +14,23 @@ __all__ = ["Vanishing"]
 class Vanishing(Rule):
     """Out of reach, and wanted."""
 
-    code: ClassVar[str] = "BS101"
+    code: ClassVar[str] = "BKS101"
     title: ClassVar[str] = "gradient vanishes through time"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
-    also: ClassVar = ("loss",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("loss",)
+    explanation: ClassVar[str] = (
         "The gradient of the loss falls below 1 % within a few steps on its way back, and what the "
         "loss needs lies further back: the weights never hear of it. Parameter gradients look "
         "fine meanwhile, since they are sums that the last few steps dominate."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
         "below {share:g} of the lag that the task is known to ask for (watch(…, lag=40); the lab "
         "knows its own), and after {patience:.0f} losses their level is not {better:g} below what "
         "a shorter memory achieves, nor the median of the last 20 that much below that of the last "
         "50, of a loss that still comes down. A gradient that fades where nothing further back is "
-        "needed is no fault, so that without a known lag nothing is said; BS302 then names the "
+        "needed is no fault, so that without a known lag nothing is said; BKS302 then names the "
         "horizon."
     )
     causes: ClassVar = (
@@ -67,7 +67,7 @@ class Vanishing(Rule):
         """The lag has to be told."""
         return "it needs reach, loss, and the lag that the task asks for (watch(…, lag=…))"
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         lag, baseline = now.facts.lag, now.facts.baseline
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
@@ -89,7 +89,7 @@ class Vanishing(Rule):
             best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)
             learned = course.level < best - self.better * abs(best)
             if course.count < self.patience or learned or seen.median >= self.share:
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             usual = course.usual.median
             falls = usual - course.level > self.better * abs(usual)

@@ -1,4 +1,4 @@
-"""BS105: steps that are unrolled and teach nothing."""
+"""BKS105: steps that are unrolled and teach nothing."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -14,15 +14,15 @@ __all__ = ["WastedWindow"]
 class WastedWindow(Rule):
     """A window that is much longer than the gradient reaches: cost, not sickness."""
 
-    code: ClassVar[str] = "BS105"
+    code: ClassVar[str] = "BKS105"
     title: ClassVar[str] = "wasted window"
     severity: ClassVar = "info"
     reads: ClassVar = ("reach",)
-    meaning: ClassVar[str] = (
+    explanation: ClassVar[str] = (
         "Time and memory go into steps whose states get less than 1 % of the gradient. With a loss "
         "at every step a shorter window would teach the same; it is no fault of the training."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "One minus the horizon over the window is above {share:g}, median of {samples:.0f} samples."
     )
     causes: ClassVar = ("the window was chosen longer than this cell remembers",)
@@ -39,7 +39,7 @@ class WastedWindow(Rule):
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
             if not self.finite(layer, row) or not row.any():
@@ -52,7 +52,7 @@ class WastedWindow(Rule):
                 continue
             self.ready = True
             if recent.median <= self.share:
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             self.found(
                 layer,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from backsight.errors import SettingError
 from backsight.guard._policy import GuardContext, Policy, Stage
-from backsight.guard._recurrent import Block, recurrent_blocks, refuse_closures
+from backsight.guard._recurrent import TrainedMatrix, recurrent_blocks, refuse_closures
 from backsight.guard._step import Step
 from backsight.probes import tensor_norms
 
@@ -36,7 +36,7 @@ class Orthogonality(Policy):
 
     def __post_init__(self) -> None:
         self._above(0, "weight")
-        self._blocks: list[Block] = []
+        self._blocks: list[TrainedMatrix] = []
 
     def start(self, guard: GuardContext) -> None:
         """Find the matrices."""

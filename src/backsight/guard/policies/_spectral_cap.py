@@ -10,7 +10,7 @@ from torch import Tensor
 from backsight.errors import SettingError
 from backsight.guard._gradients import agree
 from backsight.guard._policy import GuardContext, Policy, Stage
-from backsight.guard._recurrent import Block, recurrent_blocks
+from backsight.guard._recurrent import TrainedMatrix, recurrent_blocks
 from backsight.guard._step import Step
 from backsight.probes import WIDEST, spectrum
 
@@ -55,7 +55,7 @@ class SpectralCap(Policy):
         self._above(0, "radius")
         self._one_of(MEASURES, "of")
         self._count(1, "every")
-        self._blocks: list[Block] = []
+        self._blocks: list[TrainedMatrix] = []
 
     def start(self, guard: GuardContext) -> None:
         """Find the matrices."""

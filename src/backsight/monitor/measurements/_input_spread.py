@@ -6,8 +6,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import Iteration, LayerCall
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import InputSpread as Spread
-from backsight.probes import on_host
+from backsight.probes import InputRange, on_host
 
 __all__ = ["InputSpread"]
 
@@ -23,7 +22,7 @@ class InputSpread(Measurement):
     signals = ("input_spread",)
 
     def __init__(self) -> None:
-        self._spreads = {True: Spread(), False: Spread()}
+        self._spreads = {True: InputRange(), False: InputRange()}
         """By training mode."""
 
     def on_iteration_begin(self, now: Iteration) -> None:

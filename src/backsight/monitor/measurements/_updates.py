@@ -2,7 +2,7 @@
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import Updates as Moved
+from backsight.probes import ParameterUpdates
 
 __all__ = ["Updates"]
 
@@ -15,7 +15,7 @@ class Updates(Measurement):
     schedule = SAMPLED
 
     def __init__(self) -> None:
-        self._before: dict[int, Moved] = {}
+        self._before: dict[int, ParameterUpdates] = {}
         """By the optimizer's identity, where its parameters were."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
@@ -24,7 +24,7 @@ class Updates(Measurement):
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember where the parameters are."""
-        self._before[id(step.optimizer)] = Moved(
+        self._before[id(step.optimizer)] = ParameterUpdates(
             {name: p for name, p in step.parameters.items() if p.numel()}
         )
 

@@ -21,7 +21,7 @@ Tell = Callable[[Finding], None]
 def announce(finding: Finding) -> None:
     """Say it in the log, unless it is about cost alone."""
     if finding.severity != "info":
-        _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.words)
+        _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.message)
 
 
 class JudgingSink:
@@ -58,12 +58,12 @@ class JudgingSink:
         What it found and did not get to record is recorded now.
         """
         known = {
-            (event.iteration, event.body["code"], event.body["where"])
+            (event.iteration, event.body["code"], event.body["module"])
             for event in run.events("finding")
         }
         for iteration, values in recorded(run, run.names, self._wanted):
-            for finding in self._judge.see(iteration, values):
-                if (iteration, finding.code, finding.where) not in known:
+            for finding in self._judge.update(iteration, values):
+                if (iteration, finding.code, finding.module) not in known:
                     self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
@@ -91,7 +91,7 @@ class JudgingSink:
     def settle(self, before: int) -> None:
         """Judge the iterations before that one: nothing of them is still to come."""
         for iteration in sorted(at for at in self._seen if at < before):
-            for finding in self._judge.see(iteration, self._seen.pop(iteration)):
+            for finding in self._judge.update(iteration, self._seen.pop(iteration)):
                 self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
                 self._tell(finding)
         for code, error in self._judge.failed.items():

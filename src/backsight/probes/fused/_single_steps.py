@@ -18,7 +18,15 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.probes._autograd import Gradient, gradients_of
 from backsight.probes._profile import Tally, relative
 from backsight.probes._state_handoff import TRIES
-from backsight.probes._steps import Chain, Step, StepLog, begun_of, chains_of, nodes_of, source_of
+from backsight.probes._steps import (
+    Chain,
+    StateStep,
+    StepLog,
+    begun_of,
+    chains_of,
+    nodes_of,
+    source_of,
+)
 from backsight.probes._tensors import SameTensor, made_of, tensors_in
 
 __all__ = ["SingleSteps", "single_step_reach"]
@@ -35,7 +43,7 @@ class SingleSteps:
         self.fed_back: dict[str, nn.RNNBase] = {}
         """Layers whose input is made of an output of theirs, by path."""
         self._log = StepLog()
-        self._made: dict[str, dict[Node, Step]] = {}
+        self._made: dict[str, dict[Node, StateStep]] = {}
         """By path, which step made what the caller's graph holds."""
 
     def called(self, path: str, module: nn.RNNBase, args: Any, kwargs: Any, result: Any) -> None:
@@ -66,7 +74,7 @@ class SingleSteps:
             batch = 1 if output.dim() == 2 else output.shape[0 if module.batch_first else 1]
             previous, anew = source_of(calls[-TRIES:], given[1:], batch)
         marks = [SameTensor(finals[0])]
-        calls.append(Step([output, *finals], previous, marks, module.training, anew=anew))
+        calls.append(StateStep([output, *finals], previous, marks, module.training, anew=anew))
         made |= nodes_of(calls[-1:])
 
     def reach(

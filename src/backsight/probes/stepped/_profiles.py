@@ -14,7 +14,7 @@ from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes._steps import Chain, Step, begun_of, lead_of
+from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
 from backsight.probes._tensors import uneven
 
 __all__ = ["profiles_of_steps", "stacks_of"]
@@ -154,7 +154,7 @@ def _lies_on(upper: Sequence[Chain], lower: Sequence[Chain]) -> bool:
     )
 
 
-def _feeds(lower: Step, upper: Step) -> bool:
+def _feeds(lower: StateStep, upper: StateStep) -> bool:
     """Whether what ``upper`` was called with depends on a state of ``lower``.
 
     Where a path in the graph is no answer: all steps may be stacked into one tensor in between.

@@ -16,7 +16,7 @@ from backsight.layers import adapter_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._state_handoff import TRIES
-from backsight.probes._steps import HELD, Chain, Step, StepLog, chains_of, lead_of, source_of
+from backsight.probes._steps import HELD, Chain, StateStep, StepLog, chains_of, lead_of, source_of
 from backsight.probes._tensors import SameTensor, tensors_in
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
 
@@ -114,7 +114,7 @@ class SteppedReader(LayerReader):
             previous = anew = None
         marks = [SameTensor(t) for t in outputs]
         given = [tensor for tensor in given if tensor.requires_grad]
-        calls.append(Step(outputs, previous, marks, module.training, given, anew))
+        calls.append(StateStep(outputs, previous, marks, module.training, given, anew))
 
     def graph_whole(
         self,

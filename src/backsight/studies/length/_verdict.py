@@ -24,9 +24,9 @@ between is rare, and where the line is drawn there matters little.
 EXPLODES = frozenset(rule.code for rule in RULES if rule.explodes)
 """Findings of gradients or losses that run away: explosion, not finite, divergence, collapse."""
 
-FADES = "BS101"
+FADES = "BKS101"
 
-Outcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
+LengthOutcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
 Cause = Literal["does not arrive", "explodes", "both", "neither"]
 
 
@@ -56,7 +56,7 @@ class LengthVerdict:
     """What the study says of one cell."""
 
     cell: str
-    outcome: Outcome
+    outcome: LengthOutcome
     since: int | None
     """The length from which on learning has collapsed."""
     cause: Cause | None

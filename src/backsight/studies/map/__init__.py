@@ -7,7 +7,7 @@ from backsight._lazy import lazy
 if TYPE_CHECKING:
     from backsight.studies.map._axis import Axis, parse_at, parse_axis, parse_zoom
     from backsight.studies.map._fragility import Fragility
-    from backsight.studies.map._outcome import Outcome
+    from backsight.studies.map._outcome import MapOutcome
     from backsight.studies.map._page import write_stability_map_page
     from backsight.studies.map._plan import MapPlan
     from backsight.studies.map._study import (
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Axis",
     "Fragility",
+    "MapOutcome",
     "MapPlan",
-    "Outcome",
     "StabilityMap",
     "map_folder",
     "parse_at",
@@ -42,7 +42,7 @@ __getattr__ = lazy(
         "Axis": "backsight.studies.map._axis",
         "Fragility": "backsight.studies.map._fragility",
         "MapPlan": "backsight.studies.map._plan",
-        "Outcome": "backsight.studies.map._outcome",
+        "MapOutcome": "backsight.studies.map._outcome",
         "StabilityMap": "backsight.studies.map._study",
         "map_folder": "backsight.studies.map._study",
         "parse_at": "backsight.studies.map._axis",

@@ -49,7 +49,7 @@ def train_alone(cell: Cell, stepped: Callable[[int], None] = lambda networks: No
         loop.run(None, ended)
         if loop.gave_up:  # in an iteration that has not ended
             losses.append(float(loop.loss))
-        scores = loop.lesson.scores(loop.model)
+        scores = loop.task.scores(loop.model)
     growth, reach = np.array(samples, np.float64).T[:, :, None]
     return Course(
         losses=np.array(losses)[:, None],

@@ -43,7 +43,7 @@ class Trained:
     seed: NDArray[np.int64]
     """Which of the plan's seeds, from 0."""
     outcome: NDArray[np.int8]
-    """See :class:`Outcome`."""
+    """See :class:`MapOutcome`."""
     start: NDArray[np.float64]
     """Loss of the first iteration, before any step."""
     final: NDArray[np.float64]

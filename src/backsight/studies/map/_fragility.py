@@ -43,7 +43,7 @@ def fragility(outcomes: NDArray[np.integer], x: Axis, y: Axis, column: int, row:
     whether a small change makes another reality.
 
     Args:
-        outcomes: ``(len(y), len(x))``, of :class:`Outcome`; -1 where a setting is not trained.
+        outcomes: ``(len(y), len(x))``, of :class:`MapOutcome`; -1 where a setting is not trained.
         x: axis of the columns.
         y: axis of the rows.
         column: the chosen setting's.

@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EXPLODED", "LEARNED", "VISIBLE", "Outcome", "judge", "majority", "middle"]
+__all__ = ["EXPLODED", "LEARNED", "VISIBLE", "MapOutcome", "judge", "majority", "middle"]
 
 EXPLODED = 1.5
 """Times the start, or chance where that is more. Sohl-Dickstein (2024, "The boundary of neural
@@ -22,7 +22,7 @@ VISIBLE = 0.01
 """Of the gradient at lag 0: what is below teaches next to nothing, as in the gradient's horizon."""
 
 
-class Outcome(IntEnum):
+class MapOutcome(IntEnum):
     """From the best to the worst."""
 
     LEARNED = 0
@@ -52,7 +52,7 @@ def judge(
     reach: float,
     chance: float,
     short_memory: float,
-) -> Outcome:
+) -> MapOutcome:
     """The outcome of one training, by the first of these that holds.
 
     ==============  ============================================================================
@@ -83,14 +83,14 @@ def judge(
     Source: the names are those of Pascanu, Mikolov and Bengio 2013; the numbers are Backsight's.
     """
     if not (finite and math.isfinite(start) and math.isfinite(final) and math.isfinite(held_out)):
-        return Outcome.NOT_FINITE
+        return MapOutcome.NOT_FINITE
     if final > EXPLODED * max(start, chance):
-        return Outcome.EXPLODED
+        return MapOutcome.EXPLODED
     if solved or held_out <= LEARNED * short_memory:
-        return Outcome.LEARNED
+        return MapOutcome.LEARNED
     if reach < VISIBLE:
-        return Outcome.VANISHED
-    return Outcome.STUCK
+        return MapOutcome.VANISHED
+    return MapOutcome.STUCK
 
 
 def majority(outcomes: NDArray[np.integer]) -> NDArray[np.int8]:
@@ -102,9 +102,9 @@ def majority(outcomes: NDArray[np.integer]) -> NDArray[np.int8]:
     Returns:
         ``(…)``; -1 where any seed is not done.
     """
-    counts = np.stack([(outcomes == kind).sum(0) for kind in Outcome])
+    counts = np.stack([(outcomes == kind).sum(0) for kind in MapOutcome])
     # The last maximum is the worst outcome.
-    worst = len(Outcome) - 1 - counts[::-1].argmax(0)
+    worst = len(MapOutcome) - 1 - counts[::-1].argmax(0)
     found: NDArray[np.int8] = np.where((outcomes < 0).any(0), -1, worst).astype(np.int8)
     return found
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from backsight.report import number, write_map_page
-from backsight.studies.map._outcome import EXPLODED, LEARNED, VISIBLE, Outcome
+from backsight.studies.map._outcome import EXPLODED, LEARNED, VISIBLE, MapOutcome
 from backsight.studies.map._study import Place, StabilityMap
 from backsight.studies.map._words import (
     fragility_words,
@@ -40,7 +40,7 @@ def write_stability_map_page(found: StabilityMap, chosen: Place | None = None) -
     """
     plan, best = found.plan, found.best
     task = plan.settings.task
-    learned = found.counts[Outcome.LEARNED]
+    learned = found.counts[MapOutcome.LEARNED]
     tiles = [
         (f"{found.trained:,}", "settings trained", f"of {found.outcomes.size:,}"),
         (f"{100 * learned / max(found.trained, 1):.0f} %", "learned", f"{learned:,} settings"),

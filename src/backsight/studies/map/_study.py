@@ -14,7 +14,7 @@ from backsight.studies._view import StudyView
 from backsight.studies.map._course import Trained
 from backsight.studies.map._folder import MapFolder
 from backsight.studies.map._fragility import Fragility, fragilities, fragility
-from backsight.studies.map._outcome import Outcome, majority, middle
+from backsight.studies.map._outcome import MapOutcome, majority, middle
 from backsight.studies.map._parts import MapParts
 from backsight.studies.map._plan import MapPlan
 
@@ -31,7 +31,7 @@ class StabilityMap:
     plan: MapPlan
     path: Path
     outcomes: NDArray[np.int8]
-    """See :class:`Outcome`: of most seeds, the worst of several; -1 where not trained."""
+    """See :class:`MapOutcome`: of most seeds, the worst of several; -1 where not trained."""
     loss: NDArray[np.float64]
     """On held-out sequences after training, the median over seeds; NaN where not finite or not
     trained."""
@@ -53,15 +53,15 @@ class StabilityMap:
         return self.trained == self.outcomes.size
 
     @property
-    def counts(self) -> dict[Outcome, int]:
+    def counts(self) -> dict[MapOutcome, int]:
         """Settings by outcome."""
-        return {kind: int((self.outcomes == kind).sum()) for kind in Outcome}
+        return {kind: int((self.outcomes == kind).sum()) for kind in MapOutcome}
 
     @property
     def best(self) -> Place | None:
         """The setting with the lowest loss that is finite, of those that learned if any did."""
-        learned = self.outcomes == Outcome.LEARNED
-        sound = (self.outcomes >= 0) & (self.outcomes < Outcome.EXPLODED)
+        learned = self.outcomes == MapOutcome.LEARNED
+        sound = (self.outcomes >= 0) & (self.outcomes < MapOutcome.EXPLODED)
         return _lowest(self.loss, learned if learned.any() else sound)
 
     @property
@@ -73,7 +73,7 @@ class StabilityMap:
         whole = np.array(
             [[not self.fragility((r, c)).cut for c in range(columns)] for r in range(rows)]
         )
-        fit = (self.outcomes == Outcome.LEARNED) & whole & np.isfinite(share)
+        fit = (self.outcomes == MapOutcome.LEARNED) & whole & np.isfinite(share)
         if not fit.any():
             return None
         return _lowest(self.loss, fit & (share == share[fit].min()))
@@ -81,7 +81,7 @@ class StabilityMap:
     @property
     def path_of_best(self) -> list[int | None]:
         """For each column the row with the lowest loss of those that learned; None without one."""
-        learned = self.outcomes == Outcome.LEARNED
+        learned = self.outcomes == MapOutcome.LEARNED
         rows: list[int | None] = []
         for column in range(self.outcomes.shape[1]):
             place = _lowest(self.loss[:, [column]], learned[:, [column]])
@@ -101,7 +101,7 @@ class StabilityMap:
 
     def as_dict(self, chosen: Place | None = None) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``; with what there is of a chosen setting."""
-        names = np.array([*(kind.words for kind in Outcome), None], object)
+        names = np.array([*(kind.words for kind in MapOutcome), None], object)
         return {
             "path": self.path,
             "plan": self.plan.as_dict(),
@@ -128,7 +128,7 @@ class StabilityMap:
         kind = self.outcomes[place]
         return {
             "setting": self.values(place),
-            "outcome": Outcome(kind).words if kind >= 0 else None,
+            "outcome": MapOutcome(kind).words if kind >= 0 else None,
             "loss": self.loss[place],
             "growth": self.growth[place],
             "fragility": asdict(self.fragility(place)),
@@ -213,7 +213,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
         for name, table in numbers.items():
             table[at] = getattr(trained, name)
     most = majority(outcomes)
-    sound = (most >= 0) & (most != Outcome.NOT_FINITE)
+    sound = (most >= 0) & (most != MapOutcome.NOT_FINITE)
     middles = {name: np.where(sound, middle(t, 0), np.nan) for name, t in numbers.items()}
     return StabilityMap(
         plan=plan,

@@ -9,7 +9,7 @@ from backsight.report.figures import MapAxis, MapView
 from backsight.studies._command import train_words
 from backsight.studies.map._axis import Axis
 from backsight.studies.map._fragility import TIMES, Fragility
-from backsight.studies.map._outcome import Outcome
+from backsight.studies.map._outcome import MapOutcome
 from backsight.studies.map._study import Place, StabilityMap
 
 __all__ = [
@@ -26,11 +26,11 @@ WIDEST = 100
 """Columns of letters that a terminal has room for."""
 
 LETTERS = {
-    Outcome.LEARNED: "#",
-    Outcome.STUCK: "-",
-    Outcome.VANISHED: "v",
-    Outcome.EXPLODED: "^",
-    Outcome.NOT_FINITE: "!",
+    MapOutcome.LEARNED: "#",
+    MapOutcome.STUCK: "-",
+    MapOutcome.VANISHED: "v",
+    MapOutcome.EXPLODED: "^",
+    MapOutcome.NOT_FINITE: "!",
 }
 
 
@@ -59,7 +59,7 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
     told = [f"Of {total:,} settings {found.trained:,} are trained: {counts or 'none'}."]
     best, steadiest = found.best, found.steadiest
     if best is not None:
-        learned = found.outcomes[best] == Outcome.LEARNED
+        learned = found.outcomes[best] == MapOutcome.LEARNED
         which = "The best setting" if learned else "None learned; the lowest loss"
         joint = "" if learned else " has"
         told.append(
@@ -76,7 +76,7 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
         )
     if chosen is not None:
         kind = found.outcomes[chosen]
-        outcome = Outcome(kind).words if kind >= 0 else "not trained"
+        outcome = MapOutcome(kind).words if kind >= 0 else "not trained"
         told.append(
             f"The chosen setting, {settings_words(found, chosen)}: {outcome}, with a loss of "
             f"{number(float(found.loss[chosen]))}. Its fragility: "
@@ -94,7 +94,7 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
 def letters(found: StabilityMap) -> list[str]:
     """The map as lines of text, the highest y first, and what the letters mean."""
     rows = [
-        "".join(LETTERS[Outcome(kind)] if kind >= 0 else "." for kind in row)
+        "".join(LETTERS[MapOutcome(kind)] if kind >= 0 else "." for kind in row)
         for row in found.outcomes[::-1]
     ]
     legend = "  ".join(f"{letter} {kind.words}" for kind, letter in LETTERS.items())
@@ -124,7 +124,7 @@ def view(found: StabilityMap, chosen: Place | None) -> MapView:
     return MapView(
         x=MapAxis(x.name, x.values, x.spacing),
         y=MapAxis(y.name, y.values, y.spacing),
-        kinds=tuple(kind.words for kind in Outcome),
+        kinds=tuple(kind.words for kind in MapOutcome),
         outcomes=found.outcomes,
         loss=found.loss,
         growth=found.growth,

@@ -51,13 +51,15 @@ def symptoms_of(run: Run) -> Symptoms:
 def _healthy_norm(run: Run, found: Diagnosis) -> float | None:
     """What a clip "at about its median while it was healthy" means in numbers.
 
-    Healthy is before the first sign of instability (BS2xx), whether it lasted or not.
+    Healthy is before the first sign of instability (BKS2xx), whether it lasted or not.
     """
     names = run.members("grad_norm", profile=False)
     if not names:
         return None
     series = run.series(names[0])
-    first = min((f.iteration for f in found.findings if f.code.startswith("BS2")), default=math.inf)
+    first = min(
+        (f.iteration for f in found.findings if f.code.startswith("BKS2")), default=math.inf
+    )
     finite = np.isfinite(series.values)
     before = series.values[finite & (series.iterations < first)]
     norms = before if len(before) >= FEWEST else series.values[finite]

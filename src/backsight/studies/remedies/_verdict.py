@@ -11,14 +11,14 @@ from backsight.studies.remedies._effect import Effect, doubts, middle
 
 __all__ = ["RemedyVerdict", "judge_remedies", "leader"]
 
-Outcome = Literal["proven", "not proven", "nothing helps", "not enough data"]
+RemedyOutcome = Literal["proven", "not proven", "nothing helps", "not enough data"]
 
 
 @dataclass(frozen=True, slots=True)
 class RemedyVerdict:
     """In words, and what to type."""
 
-    outcome: Outcome
+    outcome: RemedyOutcome
     remedy: str
     """The one it is about; empty where none helps."""
     words: str

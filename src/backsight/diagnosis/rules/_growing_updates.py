@@ -1,4 +1,4 @@
-"""BS207: steps that grow against the weights, long before the loss goes."""
+"""BKS207: steps that grow against the weights, long before the loss goes."""
 
 import math
 from collections import deque
@@ -9,24 +9,24 @@ from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
 from backsight.diagnosis.rules._updates import MIDDLE, matrices, middle_of
 
-__all__ = ["GrowingSteps"]
+__all__ = ["GrowingUpdates"]
 
 
 @dataclass
-class GrowingSteps(Rule):
+class GrowingUpdates(Rule):
     """In healthy training they become smaller; these have turned round."""
 
-    code: ClassVar[str] = "BS207"
-    title: ClassVar[str] = "steps grow"
+    code: ClassVar[str] = "BKS207"
+    title: ClassVar[str] = "growing updates"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    also: ClassVar = ("loss",)
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("loss",)
+    explanation: ClassVar[str] = (
         "Steps become smaller against the weights as training goes on: weights grow, gradients "
         "shrink. Here they have become larger again, and are large: training is on its way to "
         "the edge where a step undoes what the last ones learned. The loss often still falls."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, is above "
         "{ratio:g} and {times:g} times the lowest that this median has been in the run, and over "
         "those samples the loss has not come down by {pays:g} of where it began: while it does, "
@@ -63,7 +63,7 @@ class GrowingSteps(Rule):
     _levels: deque[float] = field(default_factory=deque, init=False, repr=False)
     """Of the loss: at this sample, and as many samples before."""
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         if not ratios or not self.finite(now.label, *ratios.values()):
             return
@@ -77,7 +77,7 @@ class GrowingSteps(Rule):
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
         if level <= max(self.ratio, self.times * self._lowest) or self._pays(now):
-            self.over(now.label, now.iteration)
+            self.resolve(now.label, now.iteration)
             return
         self.found(
             now.label,

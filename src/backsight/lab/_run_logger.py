@@ -12,14 +12,14 @@ from torch import nn
 from backsight.diagnosis import Finding
 from backsight.guard import Intervention, announce_intervention
 from backsight.lab._config import Training
-from backsight.lab._lesson import Lesson
 from backsight.lab._saved import CHECKPOINTS
 from backsight.lab._setup import settings_in_force
+from backsight.lab._training_task import TrainingTask
 from backsight.monitor import Monitor, announce
 from backsight.signals import Recorder
 from backsight.state import Checkpoints
 
-__all__ = ["Screen", "Scribe", "View"]
+__all__ = ["RunLogger", "Screen", "View"]
 
 _log = logging.getLogger("backsight")
 
@@ -79,7 +79,7 @@ class Screen:
             _log.warning("backsight: the view failed and is switched off: %r", error)
 
 
-class Scribe:
+class RunLogger:
     """What only the first process does: monitor, validate, sample, show, keep checkpoints."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Scribe:
         config: Training,
         fabric: Fabric,
         model: nn.Module,
-        lesson: Lesson,
+        task: TrainingTask,
         monitor: Monitor,
         recorder: Recorder,
         screen: "Screen",
@@ -96,7 +96,7 @@ class Scribe:
         self._config = config
         self._fabric = fabric
         self._model = model
-        self._lesson = lesson
+        self._task = task
         self._recorder = recorder
         self._screen = screen
         self._checkpoints = Checkpoints(recorder.path / CHECKPOINTS)
@@ -164,14 +164,14 @@ class Scribe:
         self._checkpoints.save(iteration, state, score=self._score)
 
     def _validate(self, iteration: int) -> dict[str, float]:
-        with self.monitor.aside(), self._fabric.autocast():
-            scores = self._lesson.scores(self._model)
+        with self.monitor.paused(), self._fabric.autocast():
+            scores = self._task.scores(self._model)
             self.monitor.log(**scores)
-            sample = self._lesson.sample(self._model)
-            if self._lesson.longest > 1 and math.isfinite(scores["val_loss"]):
+            sample = self._task.sample(self._model)
+            if self._task.longest > 1 and math.isfinite(scores["val_loss"]):
                 context = self.monitor.context(
-                    lambda length: self._lesson.context_losses(self._model, length),
-                    self._lesson.longest,
+                    lambda length: self._task.context_losses(self._model, length),
+                    self._task.longest,
                 )
                 if context.helps:
                     scores["usable_context"] = float(context.usable.steps)

@@ -1,4 +1,4 @@
-"""BS401: the gradient is exactly zero past a lag."""
+"""BKS401: the gradient is exactly zero past a lag."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -8,23 +8,23 @@ import numpy as np
 from backsight.diagnosis._rule import Rule, Sample, where_words
 from backsight.signals import reach_cut
 
-__all__ = ["Cut"]
+__all__ = ["DetachedState"]
 
 
 @dataclass
-class Cut(Rule):
+class DetachedState(Rule):
     """Not vanishing: cut."""
 
-    code: ClassVar[str] = "BS401"
+    code: ClassVar[str] = "BKS401"
     title: ClassVar[str] = "state detached"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
-    also: ClassVar = ("saturation", "hidden_norm")
-    meaning: ClassVar[str] = (
+    optional_signals: ClassVar = ("saturation", "hidden_norm")
+    explanation: ClassVar[str] = (
         "Past a certain lag the gradient is zero to the last bit, while the steps before it are "
         "part of the same backward pass: the graph was cut there."
     )
-    decided: ClassVar[str] = (
+    criterion: ClassVar[str] = (
         "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or the same "
         "step of the window in {samples:.0f} samples in a row, in which not nearly all units are "
         "saturated (a slope of exactly 0) or silent. (ReLUs that happen to be silent stop the "
@@ -47,7 +47,7 @@ class Cut(Rule):
     _place: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     """Where it was cut last, in steps back and in steps from the beginning."""
 
-    def _see(self, now: Sample) -> None:
+    def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             if not self.finite(layer, row) or len(row) < 2 or not row.any():
                 continue
@@ -57,7 +57,7 @@ class Cut(Rule):
             if cut is None:
                 self._row[layer] = 0
                 self.ready = True
-                self.over(layer, now.iteration)
+                self.resolve(layer, now.iteration)
                 continue
             place = cut, len(row) - cut
             before = self._place.get(layer, place)

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from backsight.tasks import NO_LOSS, Kind
 
-__all__ = ["Lesson", "last_losses", "loss_of", "precise"]
+__all__ = ["TrainingTask", "last_losses", "loss_of", "precise"]
 
 
-class Lesson(Protocol):
+class TrainingTask(Protocol):
     """What a run learns."""
 
     kind: Kind

@@ -1,0 +1,65 @@
+"""What earlier formats called things: one table, applied wherever a folder is read.
+
+========  =========================================================================================
+format    what it changed
+========  =========================================================================================
+1         the first
+2         finding codes ``BKS101`` (``BS101`` before); fields of a finding: ``module`` (``where``),
+          ``message`` (``words``), ``resolved_at`` (``over``), ``outcome`` (``then``);
+          ``end_reason`` in ``run.json`` (see ``_ending``)
+========  =========================================================================================
+
+A folder is read by any later version and never rewritten for that. A run that goes on holds events
+of both formats, so each is looked at by itself.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["FORMAT", "current_event", "current_plan"]
+
+FORMAT = 2
+"""Version of what ``run.json``, ``signals.db`` and a study's file hold; a reader refuses a newer
+one."""
+
+FINDING_FIELDS = {
+    "where": "module",
+    "words": "message",
+    "over": "resolved_at",
+    "then": "outcome",
+}
+"""Of a finding, by their names in format 1."""
+
+CODE = re.compile(r"BS(\d{3})")
+"""As format 1 spelled it."""
+
+
+def current_event(kind: str, body: Any) -> Any:
+    """The body of an event as this version writes it."""
+    if kind == "finding" and isinstance(body, dict):
+        return _finding(body)
+    if kind == "diagnosis" and isinstance(body, dict) and isinstance(body.get("findings"), list):
+        return {**body, "findings": [_finding(one) for one in body["findings"]]}
+    return body
+
+
+def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A study's plan as this version writes it."""
+    return {name: _codes(value) for name, value in plan.items()}
+
+
+def _finding(body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    named = {FINDING_FIELDS.get(name, name): value for name, value in body.items()}
+    return {**named, "code": _codes(named["code"])} if "code" in named else named
+
+
+def _codes(value: Any) -> Any:
+    """With every string that is a code of format 1 replaced, however deep."""
+    if isinstance(value, str):
+        return CODE.sub(r"BKS\1", value) if CODE.fullmatch(value) else value
+    if isinstance(value, dict):
+        return {name: _codes(one) for name, one in value.items()}
+    return [_codes(one) for one in value] if isinstance(value, list) else value
