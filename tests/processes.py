@@ -24,12 +24,14 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType, SimpleNamespace, TracebackType
 from typing import IO, Any
 
-__all__ = ["COMMAND", "Forked", "close", "engine_processes", "plain", "run"]
+__all__ = ["COMMAND", "Forked", "close", "engine_processes", "plain", "run", "together"]
 
 COMMAND = (sys.executable, "-m", "backsight")
+
+ROOT = Path(__file__).parent.parent
 
 File = int | IO[Any] | None
 
@@ -60,6 +62,25 @@ def run(
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
+
+
+def together(module: str, function: str, folder: Path, count: int = 2) -> None:
+    """Call ``module.function(number, folder)`` in so many processes at once.
+
+    Raises:
+        AssertionError: one of them has failed, with what it said.
+    """
+    begun = [
+        Forked([sys.executable, "-c", f"import {module} as m; m.{function}({n}, {str(folder)!r})"],
+               cwd=ROOT)
+        for n in range(count)
+    ]  # fmt: skip
+    try:
+        said = [process.communicate(300) for process in begun]
+    finally:
+        for process in begun:
+            process.kill()
+    assert [process.returncode for process in begun] == [0] * count, said
 
 
 class Forked:
@@ -288,9 +309,17 @@ def _execute(words: list[str]) -> int:
             print(leaving.code, file=sys.stderr)
         return int(leaving.code is not None)
     except BaseException as error:  # noqa: BLE001 - as Python does
+        error = error.with_traceback(_without_ours(error.__traceback__))
         sys.excepthook(type(error), error, error.__traceback__)
         return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     return 0
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """From the first frame of what was run on."""
+    while trace and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
+        trace = trace.tb_next
+    return trace
 
 
 def _run(words: list[str]) -> None:
@@ -307,7 +336,9 @@ def _run(words: list[str]) -> None:
     else:
         sys.argv = words
         sys.path.insert(0, str(Path(words[0]).resolve().parent))
-        runpy.run_path(words[0], run_name="__main__")
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        main.__file__ = words[0]
+        exec(compile(Path(words[0]).read_bytes(), words[0], "exec"), main.__dict__)
 
 
 def _end(status: int) -> None:
@@ -329,11 +360,6 @@ def _end(status: int) -> None:
 def _main(address: str) -> None:
     import lightning_fabric  # noqa: F401
     import numpy as np
-    import plotly.io
-    import rich.progress
-    import rich.table
-    import torch._dynamo  # the first optimizer imports it
-    import torch.distributed.run
     import tyro  # noqa: F401
     from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
@@ -350,7 +376,7 @@ def _main(address: str) -> None:
     _local.subprocess = engine_processes  # type: ignore[assignment]
     subprocess_handler.subprocess = engine_processes
     words = _become(request, files)
-    np.random.seed()  # noqa: NPY002 - as in a process of its own
+    np.random.seed()
     _end(_execute(words))
 
 

@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +32,7 @@ from backsight.nn import Cell
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
 from backsight.state import Checkpoints, Generators
+from tests import processes
 from tests.guarded import same
 from tests.memory_settings import EACH
 
@@ -523,9 +523,9 @@ def test_a_damaged_record_is_not_gone_on_with(broken: Run) -> None:
 # -- processes and the command line ----------------------------------------------------------
 
 
-def backsight(*arguments: object, processes: int = 1) -> list[str]:
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "--"]
-    start = [*torchrun, "backsight"] if processes > 1 else ["-m", "backsight"]
+def backsight(*arguments: object, two: bool = False) -> list[str]:
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
+    start = [*torchrun, "backsight"] if two else ["-m", "backsight"]
     return [sys.executable, *start, *map(str, arguments)]
 
 
@@ -548,20 +548,13 @@ def wait_for(path: Path, iterations: int) -> None:
 
 def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -> None:
     settings = small | {"iterations": 1500, "validate_every": 300, "checkpoint_every": 20}
-    process = subprocess.Popen(
-        backsight("train", "chars", *flags(settings)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(settings["run"], 100)
-    finally:
-        process.kill()
-        process.wait()
+    with processes.Forked(backsight("train", "chars", *flags(settings))) as process:
+        try:
+            wait_for(settings["run"], 100)
+        finally:
+            process.kill()
     assert Run(settings["run"]).status == "killed"
-    done = subprocess.run(
-        backsight("train", "--resume", settings["run"]), capture_output=True, text=True, timeout=300
-    )
+    done = processes.run(backsight("train", "--resume", settings["run"]))
     assert done.returncode == 0, done.stderr
     assert "goes on after 1" in done.stdout
     assert "to go on:" not in done.stdout
@@ -575,15 +568,9 @@ def test_two_processes_go_on_as_two(small: dict[str, Any], tmp_path: Path) -> No
     settings = small | {"cell": "lstm"}
     for name, iterations in (("whole", 24), ("run", 12)):
         words = flags(settings | {"iterations": iterations, "run": tmp_path / name})
-        subprocess.run(
-            backsight("train", "chars", *words, processes=2), check=True, capture_output=True
-        )
-    done = subprocess.run(
-        backsight("train", "--resume", tmp_path / "run", "--iterations", 24, processes=2),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        processes.run(backsight("train", "chars", *words, two=True)).check_returncode()
+    resuming = ("train", "--resume", tmp_path / "run", "--iterations", 24)
+    done = processes.run(backsight(*resuming, two=True))
     assert done.returncode == 0, done.stderr
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")
     each = state(run)["processes"]
