@@ -22,6 +22,12 @@ def no_process_outlives_the_suite() -> Iterator[None]:
 
 
 @pytest.fixture
+def forked_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trials of a study in this process begin without importing torch first."""
+    monkeypatch.setattr("backsight.studies.engines._local.subprocess", processes.engine_processes)
+
+
+@pytest.fixture
 def run_path(tmp_path: Path) -> Path:
     """Where a run may be created."""
     return tmp_path / "run"

@@ -109,12 +109,12 @@ class Forked:
         self.args = [os.fspath(word) if isinstance(word, Path) else str(word) for word in command]
         self.returncode: int | None = None
         with contextlib.ExitStack() as stack:
-            self._kept = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
             null = stack.enter_context(Path(os.devnull).open("r+b"))
+            self._kept: list[IO[bytes]] = []
             files = [
-                self._file(stdin, null, null),
-                out := self._file(stdout, self._kept[0], null),
-                out if stderr == subprocess.STDOUT else self._file(stderr, self._kept[1], null),
+                self._file(stdin, null) or null.fileno(),
+                out := self._file(stdout, null) or self._keep(),
+                out if stderr == subprocess.STDOUT else self._file(stderr, null) or self._keep(),
             ]
             request = {
                 "command": self.args,
@@ -129,10 +129,14 @@ class Forked:
         self._answers = self._socket.makefile("rb")
         self.pid = int(self._answers.readline())
 
+    def _keep(self) -> int:
+        self._kept.append(tempfile.TemporaryFile())
+        return self._kept[-1].fileno()
+
     @staticmethod
-    def _file(given: File, default: IO[Any], null: IO[Any]) -> int:
-        if given is None or given == subprocess.PIPE:
-            return default.fileno()
+    def _file(given: File, null: IO[Any]) -> int | None:
+        if given is None:
+            return None
         if given == subprocess.DEVNULL:
             return null.fileno()
         return given if isinstance(given, int) else given.fileno()
@@ -243,6 +247,7 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C on the terminal ends the suite first
     print("ready", flush=True)
+    words_of = {}  # XXX
     callers: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([listener, waking, sys.stdin], [], [])
@@ -253,9 +258,10 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
         if waking in ready:
             waking.recv(4096)
         while callers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, use = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 break
+            if os.environ.get("FORKLOG"): open(os.environ["FORKLOG"],"a").write(f"{use.ru_utime+use.ru_stime:.2f} {words_of.get(pid)}\n")  # XXX
             with callers.pop(pid) as caller, contextlib.suppress(OSError):
                 caller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
         if listener not in ready:
@@ -273,8 +279,12 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
             return request, files
         for file in files:
             os.close(file)
+        words_of[pid] = " ".join(request["command"][1:])[:150]  # XXX
         callers[pid] = caller
-        caller.sendall(b"%d\n" % pid)
+        try:
+            caller.sendall(b"%d\n" % pid)
+        except OSError:  # who asked has been interrupted meanwhile, and knows nothing of it
+            os.kill(pid, signal.SIGKILL)
 
 
 def _become(request: dict[str, Any], files: list[int]) -> list[str]:

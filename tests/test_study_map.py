@@ -155,6 +155,7 @@ def running_commands() -> str:
     return found.stdout
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_cells_without_a_batch_go_through_an_engine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
