@@ -130,7 +130,7 @@ class Forked:
         self.pid = int(self._answers.readline())
 
     def _keep(self) -> int:
-        self._kept.append(tempfile.TemporaryFile())
+        self._kept.append(tempfile.TemporaryFile())  # noqa: SIM115
         return self._kept[-1].fileno()
 
     @staticmethod
@@ -261,7 +261,10 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
             pid, status, use = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 break
-            if os.environ.get("FORKLOG"): open(os.environ["FORKLOG"],"a").write(f"{use.ru_utime+use.ru_stime:.2f} {words_of.get(pid)}\n")  # XXX
+            if os.environ.get("FORKLOG"):
+                open(os.environ["FORKLOG"], "a").write(
+                    f"{use.ru_utime + use.ru_stime:.2f} {words_of.get(pid)}\n"
+                )  # XXX
             with callers.pop(pid) as caller, contextlib.suppress(OSError):
                 caller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
         if listener not in ready:

@@ -42,6 +42,7 @@ from backsight.signals import Recorder, Run
 from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
 from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
+from tests.crossed import crossed
 from tests.memory_settings import EACH, EVERY
 
 
@@ -109,11 +110,11 @@ def test_validating_does_not_change_training(small: dict[str, Any], tmp_path: Pa
     assert often["val_loss"][-1] == never["val_loss"][-1]
 
 
-@EACH
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+@crossed("task,precision", EVERY, ["64-true", "bf16-mixed", "bf16-true"], together=1)
 def test_every_task_in_other_precisions(
-    kind: type[Memory], own: dict[str, Any], precision: Any, small: dict[str, Any]
+    task: tuple[type[Memory], dict[str, Any]], precision: Any, small: dict[str, Any]
 ) -> None:
+    kind, own = task
     skip_where_there_is_no_bf16_lstm("lstm", precision)
     run = train(kind(**small, **own, precision=precision, cell="lstm", layers=2))
     assert np.isfinite(run["loss"]).all()
