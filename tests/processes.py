@@ -56,11 +56,11 @@ def run(
     Raises:
         subprocess.TimeoutExpired: it has not ended in time, and has been killed.
     """
-    process = Forked(command, cwd=cwd, env=env)
-    try:
-        stdout, stderr = process.communicate(timeout)
-    finally:
-        process.kill()
+    with Forked(command, cwd=cwd, env=env) as process:
+        try:
+            stdout, stderr = process.communicate(timeout)
+        finally:
+            process.kill()
     return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
 
 
@@ -75,11 +75,11 @@ def together(module: str, function: str, folder: Path, count: int = 2) -> None:
                cwd=ROOT)
         for n in range(count)
     ]  # fmt: skip
-    try:
-        said = [process.communicate(300) for process in begun]
-    finally:
+    with contextlib.ExitStack() as stack:
         for process in begun:
-            process.kill()
+            stack.enter_context(process)
+            stack.callback(process.kill)
+        said = "".join(process.communicate(300)[1] for process in begun)
     assert [process.returncode for process in begun] == [0] * count, said
 
 
@@ -247,7 +247,6 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C on the terminal ends the suite first
     print("ready", flush=True)
-    words_of = {}  # XXX
     callers: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([listener, waking, sys.stdin], [], [])
@@ -258,13 +257,9 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
         if waking in ready:
             waking.recv(4096)
         while callers:
-            pid, status, use = os.wait4(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 break
-            if os.environ.get("FORKLOG"):
-                open(os.environ["FORKLOG"], "a").write(
-                    f"{use.ru_utime + use.ru_stime:.2f} {words_of.get(pid)}\n"
-                )  # XXX
             with callers.pop(pid) as caller, contextlib.suppress(OSError):
                 caller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
         if listener not in ready:
@@ -282,7 +277,6 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
             return request, files
         for file in files:
             os.close(file)
-        words_of[pid] = " ".join(request["command"][1:])[:150]  # XXX
         callers[pid] = caller
         try:
             caller.sendall(b"%d\n" % pid)
