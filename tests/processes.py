@@ -11,6 +11,7 @@ What only a fresh interpreter shows (what is imported when, warnings at the star
 
 import atexit
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -296,9 +297,10 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
     os.environ.update(request["env"])
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    utf_8 = functools.partial(open, encoding="utf-8", closefd=False)
+    sys.stdin, sys.stdout = utf_8(0), utf_8(1, "w")
+    sys.stderr = utf_8(2, "w", buffering=1, errors="backslashreplace")
+    vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
     del sys.path[0]
     places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:0] = [place for place in places if place and place not in sys.path]
@@ -353,7 +355,7 @@ def _end(status: int) -> None:
 
     All that is shared with the process that forks would be copied for it.
     """
-    threading._shutdown()  # type: ignore[attr-defined] - waits for those that are no daemons
+    vars(threading)["_shutdown"]()  # waits for those that are no daemons
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
@@ -380,8 +382,8 @@ def _main(address: str) -> None:
     gc.freeze()
     request, files = _serve(address)
     _Server.address = address  # what this one starts is forked as well
-    _local.subprocess = engine_processes  # type: ignore[assignment]
-    subprocess_handler.subprocess = engine_processes
+    for starting in (_local, subprocess_handler):
+        vars(starting)["subprocess"] = engine_processes
     words = _become(request, files)
     np.random.seed()
     _end(_execute(words))

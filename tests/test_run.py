@@ -119,6 +119,7 @@ def test_the_script_finds_its_own_world(tmp_path: Path) -> None:
         print(beside.VALUE, __main__.Thing is Thing, pickle.loads(pickle.dumps(Thing)) is Thing)
         print(sorted(n for n in globals() if n.startswith("__")))
         print(type(__loader__).__name__, __builtins__.__name__, sys.modules["__main__"].__file__)
+        print("torch._dynamo" in sys.modules)  # that alone would take a second
         atexit.register(lambda: print("bye", Thing.__name__))
         """,
     )
