@@ -1,12 +1,13 @@
 # make demo    the main job on real input, with a page to look at
 # make test    what CI runs: lint, types, imports, tests
+# make test-all  the tests that only confirm at length, too
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-all lint bench clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -22,6 +23,9 @@ demo: $(READY)
 # One process a core, one thread each: tests train small models, which threads only slow down.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+
+test-all: lint
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m ''
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,16 +1,30 @@
 """What several tests need."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backsight.signals import Recorder, Run
+from tests import processes
 
 # Tiny tensors gain nothing from threads, and spinning ones starve each other on a busy
 # machine. Before torch is imported anywhere, so that subprocesses inherit it too.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_outlives_the_suite() -> Iterator[None]:
+    yield
+    processes.close()
+
+
+@pytest.fixture
+def forked_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trials of a study in this process begin without importing torch first."""
+    monkeypatch.setattr("backsight.studies.engines._local.subprocess", processes.engine_processes)
 
 
 @pytest.fixture

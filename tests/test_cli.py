@@ -9,16 +9,11 @@ import pytest
 
 from backsight.cli import main
 from backsight.signals import Recorder, Run
+from tests import processes
 
 
 def backsight(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backsight", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=300,
-    )
+    return processes.run([*processes.COMMAND, *arguments], cwd=cwd)
 
 
 @pytest.mark.parametrize(

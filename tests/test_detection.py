@@ -343,11 +343,11 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
         ("2-vanishing-order-100,-LSTM", 103),
         ("2-saturation-input", 103),
         ("2-exploding-rate-2", 103),
-        ("2-spike-a-batch", 103),
-        ("2-detached-two", 103),
-        ("2-frozen-input", 103),
+        ("4-spike-a-batch", 103),
+        ("2-detached-cells", 103),
+        ("4-frozen-recurrent", 103),
         ("2-clip-too-tight-waves", 103),
-        ("2-data-constant-ones", 103),
+        ("5-data-constant-threes", 103),
     ],
 )
 def test_held_out_runs_get_the_verdict_of_their_label(

@@ -36,6 +36,7 @@ from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
 from backsight.probes import InputRange
 from backsight.report import write_report
 from backsight.signals import Recorder, Run
+from tests.crossed import crossed
 
 NAN, INF = math.nan, math.inf
 CODES = [rule.code for rule in RULES]
@@ -171,9 +172,10 @@ def bad_gradient(path: Path, every: Any, collects: float = 0.0) -> None:
         train(model, monitor, optimizer, 12, loss, collects)
 
 
-@pytest.mark.parametrize("every", [1, 3, "auto"])
-@pytest.mark.parametrize("collects", [0.0, 0.4])
-@pytest.mark.parametrize("make", [frozen, exploding, blown_up, clipped, bad_gradient])
+@crossed(
+    "make,collects,every",
+    [frozen, exploding, blown_up, clipped, bad_gradient], [0.0, 0.4], [1, 3, "auto"],
+)  # fmt: skip
 def test_live_as_afterwards(
     make: Callable[..., None], collects: float, every: Any, run_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """Which process this is: by the group, by the launcher's variables, or alone."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 
 from backsight.distributed import has_group, is_first_process, launched, rank, world_size
 from backsight.guard import Guard, Skip
+from tests import processes
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
@@ -59,10 +58,10 @@ def test_asking_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def one_process(number: int, port: int, folder: str) -> None:
+def one_process(number: int, folder: str) -> None:
     """In a group, whatever the variables say."""
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=number, world_size=2
+        "gloo", init_method=f"file://{folder}/meeting", rank=number, world_size=2
     )
     found = (rank(), world_size(), has_group(), is_first_process())
     Path(folder, str(number)).write_text(repr(found))
@@ -72,10 +71,7 @@ def one_process(number: int, port: int, folder: str) -> None:
 def test_a_group_goes_before_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "7")
     monkeypatch.setenv("WORLD_SIZE", "9")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(one_process, (port, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    processes.together("tests.test_distributed", "one_process", tmp_path)
     assert (tmp_path / "0").read_text() == "(0, 2, True, True)"
     assert (tmp_path / "1").read_text() == "(1, 2, True, False)"
 

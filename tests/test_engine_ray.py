@@ -16,6 +16,7 @@ import pytest
 from backsight.signals import Run
 from backsight.studies import Trial
 from backsight.studies.engines._ray import DIED, _execute
+from tests import processes
 
 SCRIPT = """
     import argparse, os, pathlib, signal, time, torch
@@ -44,7 +45,7 @@ SCRIPT = """
         optimizer.step()
 """
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., "processes.Forked | subprocess.Popen[str]"]
 
 
 @pytest.fixture(params=["stand-in", "ray"])
@@ -61,13 +62,15 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))
 
-    def begin(*script_words: object) -> "subprocess.Popen[str]":
+    def begin(*script_words: object) -> "processes.Forked | subprocess.Popen[str]":
         words = ["--script", str(script), "--vary", "--seq-len=3,6", "--seeds", "1", "--json",
                  "--out", "it", "--engine", "ray", "--", *map(str, script_words)]  # fmt: skip
+        command = [*processes.COMMAND, "study", "length", *words]
+        if request.param == "stand-in":
+            return processes.Forked(command, cwd=tmp_path, env=environment)
         return subprocess.Popen(
-            [sys.executable, "-m", "backsight", "study", "length", *words],
-            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=processes.plain,
         )  # fmt: skip
 
     return begin
@@ -157,7 +160,9 @@ def test_a_trial_ends_with_its_worker(number: signal.Signals, tmp_path: Path) ->
     said = tmp_path / "pid"
     code = f"import os, time; open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER, sys.executable, "-c", code], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", WORKER, sys.executable, "-c", code],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=processes.plain,
     ) as worker:
         while not (said.exists() and said.read_text()):
             assert worker.poll() is None

@@ -1,24 +1,23 @@
 """Data-parallel training: every process has a guard, and all of them decide alike."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 
 from backsight.guard import Guard, Omega, policies_from
+from tests import processes
 
 POLICIES = "rollback,skip,clip=0.5,backoff,omega,spectral=1,momentum:steps=3:pause=3"
 
 
-def one_process(rank: int, port: int, folder: str) -> None:
+def one_process(rank: int, folder: str) -> None:
     """Two trainings, without and with a loss scaler."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
     )
     found = [one_training(rank, scaled) for scaled in (False, True)]
     Path(folder, f"{rank}.json").write_text(json.dumps(found))
@@ -59,10 +58,7 @@ def one_training(rank: int, scaled: bool) -> list[Any]:
 
 
 def test_two_processes_decide_alike_whichever_has_the_trouble(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(one_process, (port, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    processes.together("tests.test_guard_processes", "one_process", tmp_path)
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
     assert first == second
     for weights, acts, factor in first:

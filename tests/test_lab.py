@@ -22,6 +22,7 @@ from backsight.lab._validation import Validation
 from backsight.nn import Cell, CharModel
 from backsight.signals import Run
 from backsight.tasks import read_corpus, split_text
+from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
 
 SIGNALS = ("loss", "grad_norm", "grad_norm_applied", "val_loss", "hidden_norm_max")
@@ -276,9 +277,11 @@ def test_kill_9_during_training(small: dict[str, Any]) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for_iterations(small["run"], 50)
-    process.kill()
-    process.wait()
+    try:
+        wait_for_iterations(small["run"], 50)
+    finally:
+        process.kill()
+        process.wait()
     run = Run(small["run"])
     assert run.status == "killed"
     loss = run.series("loss")
@@ -288,15 +291,21 @@ def test_kill_9_during_training(small: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_cleanly(how: signal.Signals, small: dict[str, Any]) -> None:
-    process = subprocess.Popen(
-        launch("train", "chars", *flags(small | {"iterations": 1_000_000})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for_iterations(small["run"], 1)
-    process.send_signal(how)
-    said, complaints = process.communicate(timeout=60)
+    command = launch("train", "chars", *flags(small | {"iterations": 1_000_000}))
+    process: processes.Forked | subprocess.Popen[str] = (
+        processes.Forked(command) if how == signal.SIGTERM
+        else subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=processes.plain,
+        )
+    )  # fmt: skip
+    try:
+        wait_for_iterations(small["run"], 1)
+        process.send_signal(how)
+        said, complaints = process.communicate(timeout=300)
+    finally:
+        process.kill()  # or it trains for ever
+        process.wait()
     assert process.returncode == 130
     assert "Traceback" not in complaints
     assert "It was stopped by the user after" in said

@@ -40,7 +40,9 @@ from backsight.report._task_words import wrong
 from backsight.report.figures._loss import loss as draw_loss
 from backsight.signals import Recorder, Run
 from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
+from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
+from tests.crossed import crossed
 from tests.memory_settings import EACH, EVERY
 
 
@@ -108,11 +110,11 @@ def test_validating_does_not_change_training(small: dict[str, Any], tmp_path: Pa
     assert often["val_loss"][-1] == never["val_loss"][-1]
 
 
-@EACH
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+@crossed("task,precision", EVERY, ["64-true", "bf16-mixed", "bf16-true"], together=1)
 def test_every_task_in_other_precisions(
-    kind: type[Memory], own: dict[str, Any], precision: Any, small: dict[str, Any]
+    task: tuple[type[Memory], dict[str, Any]], precision: Any, small: dict[str, Any]
 ) -> None:
+    kind, own = task
     skip_where_there_is_no_bf16_lstm("lstm", precision)
     run = train(kind(**small, **own, precision=precision, cell="lstm", layers=2))
     assert np.isfinite(run["loss"]).all()
@@ -162,9 +164,7 @@ def test_two_processes_train_as_one(small: dict[str, Any], tmp_path: Path) -> No
         "--validate-sequences", "60", "--no-report", "--run", str(tmp_path / "both"),
     ]  # fmt: skip
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
-    done = subprocess.run(
-        [*launch, "backsight", "train", "echo", *words], capture_output=True, text=True, timeout=300
-    )
+    done = processes.run([*launch, "backsight", "train", "echo", *words])
     assert done.returncode == 0, done.stderr
     both = Run(tmp_path / "both")
     assert both.events("setup")[0].body["processes"] == 2
@@ -448,11 +448,7 @@ def test_help_of_a_task_needs_no_torch() -> None:
 
 def test_train_from_a_shell(run_path: Path) -> None:
     words = ["order", "--length", "12", "--iterations", "4", "--hidden", "8", "--device", "cpu"]
-    done = subprocess.run(
-        [sys.executable, "-m", "backsight", "train", *words, "--run", str(run_path)],
-        capture_output=True,
-        text=True,
-    )
+    done = processes.run([*processes.COMMAND, "train", *words, "--run", run_path])
     assert done.returncode == 0, done.stderr
     assert "Guessing without memory costs 1.386" in done.stdout
     assert (run_path / "report.html").is_file()

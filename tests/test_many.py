@@ -22,6 +22,7 @@ from backsight.nn import (
 )
 from backsight.nn import _many as many_module
 from backsight.probes import probe
+from tests.crossed import crossed
 
 Kind = Literal["classes", "value"]
 EXACT: dict[str, Any] = {"atol": 1e-10, "rtol": 0.0}
@@ -257,9 +258,7 @@ OPTIMIZERS: dict[str, Optimizers] = {
 LIMITS = (0.05, 1.0, float("inf"), 0.2)
 
 
-@pytest.mark.parametrize("clipped", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@crossed("name,cell,clipped", OPTIMIZERS, CELLS, [True, False])
 def test_trajectories_are_those_of_each_model_under_its_own_optimizer(
     name: str, cell: Cell, clipped: bool
 ) -> None:

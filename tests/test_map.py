@@ -361,6 +361,7 @@ class Watcher(Unwatched):
         self.said.append(words)
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
     """Bit for bit: the same batches, in processes of their own."""
     plan = plan_of_two_parts()
@@ -375,6 +376,7 @@ def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
     assert kept == {"map.json", "part-0000.npz", "part-0001.npz"}
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_a_guard_that_never_acts_gives_the_map_of_the_batch(tmp_path: Path) -> None:
     """The two ways side by side, one through an engine's processes."""
     batch = MapPlan(small(precision="64-true"), parse_axis("lr=0.1,0.3,1e308"), Axis("gain", (1,)))
@@ -401,6 +403,7 @@ class Deadly:
         return make_engine("local:1").run([*deadly, *trials[1:]])
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_a_part_whose_process_is_killed_is_told_and_trained_the_next_time(tmp_path: Path) -> None:
     plan, path = plan_of_two_parts(), tmp_path / "map"
     watcher = Watcher()

@@ -444,7 +444,7 @@ def _entropy(rows: NDArray[np.int64]) -> float:
 @pytest.mark.parametrize("task", SMALL, ids=str)
 def test_no_model_of_a_short_memory_does_better_than_it_says(task: MemoryTask) -> None:
     """By brute force: without memory, with one shorter than the lag, with one that just reaches."""
-    size = 100_000
+    size = 50_000
     assert best_loss(task, 0, size) == pytest.approx(task.baseline, rel=3e-3)
     assert best_loss(task, task.lag, size) == pytest.approx(task.near_baseline, rel=0.01)
     assert best_loss(task, task.lag + 1, size) < 0.97 * task.near_baseline

@@ -26,6 +26,7 @@ from backsight.probes.fused._recurrence import by_recurrence
 from backsight.probes.fused._replay import replay
 from backsight.probes.stepped._profiles import stacks_of
 from tests.capability import skip_where_there_is_no_bf16_lstm
+from tests.crossed import crossed
 from tests.reference import unroll
 from tests.test_probe import KINDS, check, feed, head, states_of
 
@@ -347,13 +348,12 @@ def test_a_window_run_without_gradients_is_a_cut() -> None:
     assert not reach[5:].any()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (2, True)])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,stack,loss", KINDS, [(1, False), (2, True)], LOSSES)
 def test_a_state_changed_unit_by_unit_between_windows(
-    kind: str, layers: int, bidirectional: bool, loss: str
+    kind: str, stack: tuple[int, bool], loss: str
 ) -> None:
     """A mask: the gradient goes on through it."""
+    layers, bidirectional = stack
     module = made(kind, num_layers=layers, bidirectional=bidirectional)
     linked(module, WINDOWS, loss, hand=masked)
 
@@ -882,10 +882,10 @@ def caught(
     return catcher.take()
 
 
-@pytest.mark.parametrize("form", ["time first", "packed", "packed unsorted"])
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed(
+    "kind,bidirectional,layers,form",
+    KINDS, [False, True], [1, 2, 3], ["time first", "packed", "packed unsorted"],
+)  # fmt: skip
 def test_both_readings_agree(kind: str, bidirectional: bool, layers: int, form: str) -> None:
     module = made(kind, num_layers=layers, bidirectional=bidirectional)
     xs, state = data(RAGGED.get(form, EVEN)), states_of(module, 6)

@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +32,8 @@ from backsight.nn import Cell
 from backsight.signals import Recorder, Run, family
 from backsight.signals._store import Store
 from backsight.state import Checkpoints, Generators
+from tests import processes
+from tests.crossed import crossed
 from tests.guarded import same
 from tests.memory_settings import EACH
 
@@ -106,7 +107,6 @@ def assert_alike(one: Run, other: Run) -> None:
         assert other.series(name).iterations.tolist() == list(range(one.iterations))
     events = [[(e.kind, e.iteration, e.body) for e in run.events()] for run in (one, other)]
     assert events[0] == events[1]
-    assert diagnose(one).as_dict() == diagnose(other).as_dict()
 
 
 def alone(config: Training, tmp_path: Path, **changes: Any) -> Run:
@@ -119,8 +119,7 @@ def alone(config: Training, tmp_path: Path, **changes: Any) -> Run:
 # -- it goes on ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", get_args(Cell))
-@pytest.mark.parametrize("stateful", [True, False])
+@crossed("cell,stateful", get_args(Cell), [True, False], together=1)
 def test_every_cell(cell: Any, stateful: bool, small: dict[str, Any], tmp_path: Path) -> None:
     config = Chars(**small, cell=cell, stateful=stateful)
     broken = crash(config, after=18)
@@ -135,7 +134,9 @@ def test_every_cell(cell: Any, stateful: bool, small: dict[str, Any], tmp_path: 
 def test_every_optimizer(optimizer: Any, small: dict[str, Any], tmp_path: Path) -> None:
     config = Chars(**small, optimizer=optimizer, weight_decay=0.01)
     crash(config, after=13)
-    assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
+    whole, run = alone(config, tmp_path), resume(tmp_path / "run")
+    assert_alike(whole, run)
+    assert diagnose(whole).as_dict() == diagnose(run).as_dict()
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
@@ -220,6 +221,7 @@ def test_findings_are_told_once_and_stay_the_same(small: dict[str, Any], tmp_pat
     assert len(run.events("finding")) == len(whole.told) > 0
     assert first.told + second.told == whole.told
     assert_alike(one, run)
+    assert diagnose(one).as_dict() == diagnose(run).as_dict()
 
 
 def test_nothing_is_said_of_a_model_that_is_seen_anew(
@@ -523,9 +525,9 @@ def test_a_damaged_record_is_not_gone_on_with(broken: Run) -> None:
 # -- processes and the command line ----------------------------------------------------------
 
 
-def backsight(*arguments: object, processes: int = 1) -> list[str]:
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "--"]
-    start = [*torchrun, "backsight"] if processes > 1 else ["-m", "backsight"]
+def backsight(*arguments: object, two: bool = False) -> list[str]:
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
+    start = [*torchrun, "backsight"] if two else ["-m", "backsight"]
     return [sys.executable, *start, *map(str, arguments)]
 
 
@@ -547,21 +549,16 @@ def wait_for(path: Path, iterations: int) -> None:
 
 
 def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -> None:
-    settings = small | {"iterations": 1500, "validate_every": 300, "checkpoint_every": 20}
-    process = subprocess.Popen(
-        backsight("train", "chars", *flags(settings)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(settings["run"], 100)
-    finally:
-        process.kill()
-        process.wait()
+    settings = small | {"iterations": 10**6, "validate_every": 50, "checkpoint_every": 20}
+    with processes.Forked(backsight("train", "chars", *flags(settings))) as process:
+        try:
+            wait_for(settings["run"], 100)
+        finally:
+            process.kill()
     assert Run(settings["run"]).status == "killed"
-    done = subprocess.run(
-        backsight("train", "--resume", settings["run"]), capture_output=True, text=True, timeout=300
-    )
+    settings["iterations"] = Run(settings["run"]).iterations + 50  # it may have got far
+    words = ("--resume", settings["run"], "--iterations", settings["iterations"])
+    done = processes.run(backsight("train", *words))
     assert done.returncode == 0, done.stderr
     assert "goes on after 1" in done.stdout
     assert "to go on:" not in done.stdout
@@ -575,15 +572,9 @@ def test_two_processes_go_on_as_two(small: dict[str, Any], tmp_path: Path) -> No
     settings = small | {"cell": "lstm"}
     for name, iterations in (("whole", 24), ("run", 12)):
         words = flags(settings | {"iterations": iterations, "run": tmp_path / name})
-        subprocess.run(
-            backsight("train", "chars", *words, processes=2), check=True, capture_output=True
-        )
-    done = subprocess.run(
-        backsight("train", "--resume", tmp_path / "run", "--iterations", 24, processes=2),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        processes.run(backsight("train", "chars", *words, two=True)).check_returncode()
+    resuming = ("train", "--resume", tmp_path / "run", "--iterations", 24)
+    done = processes.run(backsight(*resuming, two=True))
     assert done.returncode == 0, done.stderr
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")
     each = state(run)["processes"]

@@ -1,6 +1,5 @@
 """``backsight run``: a script is what it is without us, and what trains in it is recorded."""
 
-import os
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from backsight.cli import main
 from backsight.cli._run import split
 from backsight.signals import Run
+from tests import processes
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "scripts"
 
@@ -49,11 +49,16 @@ def script(folder: Path, text: str, name: str = "train.py") -> Path:
     return path
 
 
-def execute(*words: object, cwd: Path, observed: bool = True) -> subprocess.CompletedProcess[str]:
+def execute(
+    *words: object, cwd: Path, observed: bool = True, fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Forked, or ``fresh``: a Python of its own."""
     command = [sys.executable, *(["-m", "backsight", "run"] if observed else []), *map(str, words)]
+    if not fresh:
+        return processes.run(command, cwd=cwd)
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+        preexec_fn=processes.plain,
     )  # fmt: skip
 
 
@@ -63,10 +68,13 @@ def without_us(stderr: str) -> str:
     )
 
 
-def both(folder: Path, path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def both(
+    folder: Path, path: Path, *words: str, fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run it with and without us: the same stdout, stderr and status."""
-    plain = execute(path, *words, cwd=folder, observed=False)
-    ours = execute(path, *words, cwd=folder)
+    trains = "import torch" in path.read_text()
+    plain = execute(path, *words, cwd=folder, observed=False, fresh=not trains)
+    ours = execute(path, *words, cwd=folder, fresh=fresh)
     assert (ours.returncode, ours.stdout, without_us(ours.stderr)) == (
         plain.returncode, plain.stdout, plain.stderr,
     )  # fmt: skip
@@ -111,10 +119,12 @@ def test_the_script_finds_its_own_world(tmp_path: Path) -> None:
         print(beside.VALUE, __main__.Thing is Thing, pickle.loads(pickle.dumps(Thing)) is Thing)
         print(sorted(n for n in globals() if n.startswith("__")))
         print(type(__loader__).__name__, __builtins__.__name__, sys.modules["__main__"].__file__)
+        print("torch._dynamo" in sys.modules)  # that alone would take a second
         atexit.register(lambda: print("bye", Thing.__name__))
         """,
     )
-    both(tmp_path, path, "--debug", "--every", "3", "-m", "x", "--run=y", "--", "--help")
+    words = ("--debug", "--every", "3", "-m", "x", "--run=y", "--", "--help")
+    both(tmp_path, path, *words, fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +143,7 @@ def test_exit_status_and_traceback_are_the_scripts(
     ending: str, status: int, tmp_path: Path
 ) -> None:
     path = script(tmp_path, f"print('began')\n{ending}\n")
-    plain = execute(path, cwd=tmp_path, observed=False)
+    plain = execute(path, cwd=tmp_path, observed=False, fresh="torch" not in ending)
     ours = execute(path, cwd=tmp_path)
     assert ours.returncode == status == (130 if plain.returncode == -2 else plain.returncode)
     assert ours.stdout == plain.stdout
@@ -142,7 +152,7 @@ def test_exit_status_and_traceback_are_the_scripts(
 
 def test_a_script_that_fails_while_training_leaves_its_run(tmp_path: Path) -> None:
     path = script(tmp_path, textwrap.dedent(TRAINING) + "\nraise ValueError('at last')\n")
-    done = both(tmp_path, path)
+    done = both(tmp_path, path, fresh=True)
     assert done.returncode == 1
     run = Run(tmp_path / "runs/train-1")
     assert (run.status, run.info["reason"]) == ("failed", "ValueError: at last")
@@ -165,7 +175,7 @@ def test_a_module_runs_as_under_python_m(tmp_path: Path) -> None:
         "prog.py",
     )
     script(package, "VALUE = 1\n", "other.py")
-    plain = execute("-m", "pack.prog", "a", "--debug", cwd=tmp_path, observed=False)
+    plain = execute("-m", "pack.prog", "a", "--debug", cwd=tmp_path, observed=False, fresh=True)
     ours = execute("-m", "pack.prog", "a", "--debug", cwd=tmp_path)
     assert ours.stdout == plain.stdout
     assert "pack.prog" in plain.stdout or "__main__" in plain.stdout
@@ -353,24 +363,19 @@ def test_scripts_of_outsiders_run_unchanged(
 
 def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
     text = textwrap.dedent(TRAINING).replace("range(12)", "range(10**9)")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backsight", "run", script(tmp_path, text)],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # A job in a shell's background inherits that it ignores Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    command = [*processes.COMMAND, "run", script(tmp_path, text)]
+    process = processes.Forked(command, cwd=tmp_path)
     store = tmp_path / "runs/train-1/signals.db"
     try:
-        for _ in range(600):
+        for _ in range(2400):
             if store.exists() and Run(store.parent).iterations > 10:
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=300)
     finally:
         process.kill()  # or it trains for ever
-        process.wait()
-    assert process.returncode == 130
+    assert process.wait() == 130
     assert "KeyboardInterrupt" in stderr
     assert "backsight/monitor" not in stderr
     assert Run(store.parent).status == "failed"

@@ -1,7 +1,6 @@
 """The lab's guard and curriculum: what is asked for is done, recorded, shown and told."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -29,6 +28,7 @@ from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
 from backsight.state import Checkpoints
 from tests.memory_settings import EACH
+from tests.processes import run as run_command
 from tests.test_lab import flags, launch
 
 HOPELESS: dict[str, Any] = {
@@ -401,9 +401,7 @@ def test_two_processes_act_alike(small: dict[str, Any], tmp_path: Path) -> None:
     words = [*flags(settings), "--safe"]
     both = tmp_path / "both"
     words[words.index("--run") + 1] = str(both)
-    done = subprocess.run(
-        launch("train", "order", *words, processes=2), capture_output=True, text=True, timeout=300
-    )
+    done = run_command(launch("train", "order", *words, processes=2))
     assert done.returncode == 0, done.stderr
     alone = train(MemoryOrder(**settings, safe=True))
     run = Run(both)

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from backsight.signals import Run
+from tests import processes
 
 SCRIPT = """
     import argparse
@@ -43,10 +43,7 @@ SCRIPT = """
 
 
 def backsight(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backsight", *map(str, words)],
-        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    return processes.run([*processes.COMMAND, *words], cwd=cwd)
 
 
 def study(*words: object, cwd: Path) -> tuple[dict[str, Any], str]:

@@ -36,6 +36,7 @@ from backsight.studies import (
 from backsight.studies.length._plan import LengthSetting
 from backsight.studies.length._row import read_trial, spread
 from backsight.studies.length._study import _steps_of_all
+from tests import processes
 
 TINY = ("--hidden", "8", "--batch", "4", "--validate-sequences", "20", "--device", "cpu")
 
@@ -307,10 +308,7 @@ def test_our_words_and_those_for_every_trial() -> None:
 
 
 def study(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backsight", "study", "length", *map(str, words)],
-        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    return processes.run([*processes.COMMAND, "study", "length", *words], cwd=cwd)
 
 
 def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
@@ -346,16 +344,13 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
 def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
     words = ["order", "--lengths", "10,12", "--seeds", "1", "--iterations", "400", *TINY,
              "--engine", "local:1", "--out", "it"]  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backsight", "study", "length", *words],
-        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = processes.Forked([*processes.COMMAND, "study", "length", *words], cwd=tmp_path)
     second = tmp_path / "it" / "runs" / "rnn-12-seed0"
     deadline = time.monotonic() + 120
     while not any((second / "checkpoints").glob("*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "the same command goes on" in said
     first = Run(tmp_path / "it" / "runs" / "rnn-10-seed0")

@@ -22,6 +22,7 @@ from backsight.report.figures import (
 )
 from backsight.studies import MapOutcome, MapPlan, parse_axis, read_map, run_map
 from backsight.studies.map._words import train_command
+from tests import processes
 from tests.test_map import small
 
 TINY = (
@@ -123,16 +124,21 @@ def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], tmp_path: Path) ->
     words = ["study", "map", "order", "--x", "lr=log:0.01:1:4", "--y", "length=10,11,12,13,14"]
     words += ["--hidden", "4", "--batch", "2", "--iterations", "2000", *engine]
     words += ["--out", str(tmp_path / "map")]
-    command = [sys.executable, "-m", "backsight", *words]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for _ in range(1200):
+    command = [*processes.COMMAND, *words]
+    process: processes.Forked | subprocess.Popen[str] = (
+        subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=processes.plain,
+        ) if engine
+        else processes.Forked(command, cwd=tmp_path)
+    )  # fmt: skip
+    with process:
+        for _ in range(4800):
             if (tmp_path / "map" / "part-0000.npz").exists() or process.poll() is not None:
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "settings are kept, and the same command goes on" in err
     assert "Traceback" not in err
@@ -149,6 +155,7 @@ def running_commands() -> str:
     return found.stdout
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_cells_without_a_batch_go_through_an_engine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -520,6 +520,7 @@ def script_run(path: Path, **changes: Any) -> Run:
     return Run(path)
 
 
+@pytest.mark.usefixtures("forked_trials")
 def test_a_script_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a guard can do is tried from outside; the rest is refused in words."""
     from backsight.studies import make_engine

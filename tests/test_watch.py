@@ -19,6 +19,7 @@ from backsight.monitor._watch import Watching
 from backsight.probes import GradientProfile, probe
 from backsight.signals import Run
 from tests.capability import skip_where_there_is_no_bf16_lstm
+from tests.crossed import crossed
 
 FUSED: dict[str, Callable[..., nn.RNNBase]] = {
     "tanh": nn.RNN,
@@ -272,8 +273,7 @@ def same_runs(one: Run, other: Run) -> None:
 # -- an ordinary loop -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("none", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,none", KINDS, [True, False], together=1)
 def test_an_ordinary_loop(kind: str, none: bool, run_path: Path, clock: Clock) -> None:
     """Every number of every iteration, and the samples, against the loop's own arithmetic."""
     loop = Loop(kind, **STACKED)

@@ -7,11 +7,10 @@ import io
 import itertools
 import math
 import random
-import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from shutil import which
@@ -31,6 +30,7 @@ from backsight.errors import RunError, SettingError
 from backsight.monitor.events import RARELY, Sampler
 from backsight.probes import FusedReader, SteppedReader, probe
 from backsight.signals import Run
+from tests import processes
 from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
 
 __all__ = ["clock", "train_in_threads"]  # a fixture, and for a process of its own
@@ -79,7 +79,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    count, inputs = 40 if every == 1 else 200, inputs_of(kind)
+    count, inputs = 60, inputs_of(kind)
     watched = everything(
         kind, count, lambda m, o: watch(m, o, run_path, every=every, inputs=inputs)
     )
@@ -345,6 +345,15 @@ class Marked(nn.Module):
         return self.inner(Mark.apply(x * self.scale))  # type: ignore[no-untyped-call]
 
 
+@pytest.fixture
+def little_garbage() -> Iterator[None]:
+    """A collection looks only at what is made from here on."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 GRAPHS = (
     "gru",
     "by step",
@@ -359,6 +368,7 @@ GRAPHS = (
 
 @pytest.mark.parametrize("every", [1, 1000])
 @pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.usefixtures("little_garbage")
 def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     """When the loop lets go of it, after a step, sampled or not, the graph is gone."""
     model = Marked(kind)
@@ -378,6 +388,7 @@ def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.usefixtures("little_garbage")
 def test_no_graph_is_held_without_a_backward(kind: str, run_path: Path) -> None:
     """Forward passes with gradients that nobody asks for: a validation without ``no_grad``.
 
@@ -673,7 +684,7 @@ def train_in_threads(folder: str, count: int) -> None:
 def test_threads(count: int, tmp_path: Path) -> None:
     """In a process of its own, which may die of it."""
     code = f"from tests.test_watch_trace import *; train_in_threads({str(tmp_path)!r}, {count})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = processes.run([sys.executable, "-c", code], cwd=processes.ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     assert not done.stderr
     for number in range(count):

@@ -1,7 +1,7 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
-from backsight.probes._hooks import EagerHook, Hook
+from backsight.probes._hooks import EagerHook, Hook, left_by_compilers
 from backsight.probes._input_spread import InputRange
 from backsight.probes._parameters import (
     WIDEST,
@@ -62,6 +62,7 @@ __all__ = [
     "check_input",
     "gradient_norm",
     "hidden_norms",
+    "left_by_compilers",
     "may_be_stepped",
     "on_host",
     "probe",

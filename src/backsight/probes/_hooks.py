@@ -5,6 +5,8 @@ left in their place is the standard library's own way to do nothing, so that a c
 not ask for Backsight.
 """
 
+import functools
+import sys
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,7 +15,32 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["EagerHook", "Hook"]
+__all__ = ["EagerHook", "Hook", "left_by_compilers"]
+
+
+def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As ``torch.compiler.disable``, which imports the compiler: here, not before the first call.
+
+    That takes nearly as long as importing PyTorch itself. A training has imported it by then, as
+    the first optimizer does; a script that trains nothing does not wait for it.
+    """
+    if "torch._dynamo" in sys.modules:
+        return disabled(function)
+    known: Callable[..., Any] | None = None
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        nonlocal known
+        if known is None:
+            known = disabled(function)
+        return known(*arguments, **named)
+
+    return call
+
+
+def disabled(function: Callable[..., Any]) -> Callable[..., Any]:
+    found: Callable[..., Any] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+    return found
 
 
 class Hook:
@@ -39,7 +66,7 @@ class Hook:
 class EagerHook(Hook):
     """For a fused layer, which a compiler leaves to run by itself: so does this."""
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @left_by_compilers
     def __call__(self, module: nn.Module, *arguments: Any) -> None:
         if module is self._module():
             self._action(module, *arguments)

@@ -19,7 +19,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import Gradients
-from backsight.probes import retained, tensors_in
+from backsight.probes import left_by_compilers, retained, tensors_in
 
 __all__ = ["Listener", "in_backward", "listen", "tell_step"]
 
@@ -155,7 +155,7 @@ def _wrap() -> None:
         ("step", GradScaler, step, told_step),
         ("retain_grad", Tensor, retain, told_retain),
     ):
-        told = torch.compiler.disable(told)  # type: ignore[no-untyped-call]
+        told = left_by_compilers(told)
         _originals[name] = owner, original, told
         setattr(owner, name, told)
 
