@@ -182,11 +182,12 @@ class Forked:
             file.close()
 
 
-def popen(command: Sequence[str], **options: Any) -> "Forked | subprocess.Popen[Any]":
-    """Forked if it is this Python, else as always."""
-    if command[0] == sys.executable:
-        return Forked(command, **options)
-    return subprocess.Popen(command, **options)
+def popen(args: Sequence[str], **options: Any) -> "Forked | subprocess.Popen[Any]":
+    """As ``subprocess.Popen``: forked if it is this Python, with our own output by default."""
+    if args[0] != sys.executable:
+        return subprocess.Popen(args, **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    return Forked(args, **{"stdout": 1, "stderr": 2} | given)
 
 
 engine_processes = SimpleNamespace(
@@ -382,8 +383,8 @@ def _main(address: str) -> None:
     gc.freeze()
     request, files = _serve(address)
     _Server.address = address  # what this one starts is forked as well
-    for starting in (_local, subprocess_handler):
-        vars(starting)["subprocess"] = engine_processes
+    vars(_local)["subprocess"] = engine_processes
+    vars(subprocess_handler)["Popen"] = popen
     words = _become(request, files)
     np.random.seed()
     _end(_execute(words))
