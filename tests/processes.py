@@ -1,34 +1,40 @@
 """Commands as processes that need not import torch first.
 
 A process that imports torch and Fabric takes three seconds of CPU before it does anything. Here
-one process imports them once, and forks for each command: what runs is a real process with its own
-number, arguments, folder, environment, files, signals and exit status, which ends as Python ends.
+one process (``tests/forking.py``) imports them once, and forks for each command: what runs is a
+real process with its own number, arguments, folder, environment, files, signals and exit status,
+which ends as Python ends.
 ``tests/test_processes.py`` holds the two ways to each other.
 
 What only a fresh interpreter shows (what is imported when, warnings at the start) is tested with
 :mod:`subprocess`.
 """
 
-import atexit
 import contextlib
-import functools
-import gc
 import json
 import os
-import runpy
 import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace, TracebackType
+from types import SimpleNamespace
 from typing import IO, Any
 
-__all__ = ["COMMAND", "Forked", "close", "engine_processes", "plain", "run", "together"]
+__all__ = [
+    "COMMAND",
+    "Forked",
+    "close",
+    "engine_processes",
+    "join",
+    "plain",
+    "popen",
+    "run",
+    "together",
+]
 
 COMMAND = (sys.executable, "-m", "backsight")
 
@@ -143,11 +149,17 @@ class Forked:
         return given if isinstance(given, int) else given.fileno()
 
     def poll(self) -> int | None:
+        """Its exit status, None while it runs; the negative number of a signal that ended it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.wait(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not, after so many seconds.
+        """
         if self.returncode is None:
             ready, _, _ = select.select([self._socket], [], [], timeout)
             if not ready:
@@ -158,6 +170,7 @@ class Forked:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it said on its standard output and error, once it has ended."""
         self.wait(timeout)
         said = []
         for file in self._kept:
@@ -167,6 +180,7 @@ class Forked:
         return said[0], said[1]
 
     def send_signal(self, number: int) -> None:
+        """Unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -182,11 +196,12 @@ class Forked:
             file.close()
 
 
-def popen(command: Sequence[str], **options: Any) -> "Forked | subprocess.Popen[Any]":
-    """Forked if it is this Python, else as always."""
-    if command[0] == sys.executable:
-        return Forked(command, **options)
-    return subprocess.Popen(command, **options)
+def popen(args: Sequence[str], **options: Any) -> "Forked | subprocess.Popen[Any]":
+    """As ``subprocess.Popen``: forked if it is this Python, with our own output by default."""
+    if args[0] != sys.executable:
+        return subprocess.Popen(args, **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    return Forked(args, **{"stdout": 1, "stderr": 2} | given)
 
 
 engine_processes = SimpleNamespace(
@@ -196,9 +211,6 @@ engine_processes = SimpleNamespace(
     TimeoutExpired=subprocess.TimeoutExpired,
 )
 """In the place of :mod:`subprocess` in what starts trials."""
-
-
-# -- the process that forks -----------------------------------------------------------------------
 
 
 class _Server:
@@ -215,7 +227,8 @@ def _address() -> str:
         _Server.folder = tempfile.TemporaryDirectory(prefix="forks")
         path = f"{_Server.folder.name}/socket"
         _Server.process = subprocess.Popen(
-            [sys.executable, __file__, path],
+            [sys.executable, "-m", "tests.forking", path],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -226,6 +239,11 @@ def _address() -> str:
     return _Server.address
 
 
+def join(address: str) -> None:
+    """What this process starts is forked by the process that forked it."""
+    _Server.address = address
+
+
 def close() -> None:
     """End the process that forks."""
     if _Server.process is not None and _Server.folder is not None:
@@ -234,160 +252,3 @@ def close() -> None:
             process.stdin.close()
         _Server.folder.cleanup()
     _Server.address = _Server.process = _Server.folder = None
-
-
-def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
-    """Fork for every command. In a child alone this returns, with what it is to be."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen(64)
-    waking, woken = socket.socketpair()
-    for one in (waking, woken, listener):
-        one.setblocking(False)
-    signal.set_wakeup_fd(woken.fileno())
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C on the terminal ends the suite first
-    print("ready", flush=True)
-    callers: dict[int, socket.socket] = {}
-    while True:
-        ready, _, _ = select.select([listener, waking, sys.stdin], [], [])
-        if sys.stdin in ready:
-            for pid in callers:
-                os.kill(pid, signal.SIGKILL)
-            os._exit(0)
-        if waking in ready:
-            waking.recv(4096)
-        while callers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            with callers.pop(pid) as caller, contextlib.suppress(OSError):
-                caller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-        if listener not in ready:
-            continue
-        caller, _ = listener.accept()
-        caller.setblocking(True)
-        _, files, _, _ = socket.recv_fds(caller, 1, 3)
-        with caller.makefile("rb") as lines:
-            request = json.loads(lines.readline())
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            for other in (listener, waking, woken, caller, *callers.values()):
-                other.close()
-            return request, files
-        for file in files:
-            os.close(file)
-        callers[pid] = caller
-        try:
-            caller.sendall(b"%d\n" % pid)
-        except OSError:  # who asked has been interrupted meanwhile, and knows nothing of it
-            os.kill(pid, signal.SIGKILL)
-
-
-def _become(request: dict[str, Any], files: list[int]) -> list[str]:
-    """Be that process: its files, folder, environment, signals and path; what is left to run."""
-    if request["session"]:
-        os.setsid()
-    for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
-    os.chdir(request["cwd"])
-    os.environ.clear()
-    os.environ.update(request["env"])
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    utf_8 = functools.partial(open, encoding="utf-8", closefd=False)
-    sys.stdin, sys.stdout = utf_8(0), utf_8(1, "w")
-    sys.stderr = utf_8(2, "w", buffering=1, errors="backslashreplace")
-    vars(sys).update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
-    del sys.path[0]
-    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:0] = [place for place in places if place and place not in sys.path]
-    return [word for word in request["command"][1:] if word != "-u"]
-
-
-def _execute(words: list[str]) -> int:
-    """Run it and give its exit status; the negative number of a signal that ends it."""
-    try:
-        _run(words)
-    except SystemExit as leaving:
-        if isinstance(leaving.code, int):
-            return leaving.code
-        if leaving.code is not None:
-            print(leaving.code, file=sys.stderr)
-        return int(leaving.code is not None)
-    except BaseException as error:  # noqa: BLE001 - as Python does
-        error = error.with_traceback(_without_ours(error.__traceback__))
-        sys.excepthook(type(error), error, error.__traceback__)
-        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    return 0
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """From the first frame of what was run on."""
-    while trace and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
-        trace = trace.tb_next
-    return trace
-
-
-def _run(words: list[str]) -> None:
-    """As Python would: ``-m MODULE``, ``-c CODE`` or a script."""
-    if words[0] == "-m":
-        sys.argv = words[1:]
-        sys.path.insert(0, str(Path.cwd()))
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-    elif words[0] == "-c":
-        sys.argv = ["-c", *words[2:]]
-        sys.path.insert(0, "")
-        main = sys.modules["__main__"] = ModuleType("__main__")
-        exec(compile(words[1], "<string>", "exec"), main.__dict__)
-    else:
-        sys.argv = words
-        sys.path.insert(0, str(Path(words[0]).resolve().parent))
-        main = sys.modules["__main__"] = ModuleType("__main__")
-        main.__file__ = words[0]
-        exec(compile(Path(words[0]).read_bytes(), words[0], "exec"), main.__dict__)
-
-
-def _end(status: int) -> None:
-    """End as Python does, except that memory is not taken apart piece by piece.
-
-    All that is shared with the process that forks would be copied for it.
-    """
-    vars(threading)["_shutdown"]()  # waits for those that are no daemons
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
-    os._exit(status & 0xFF)
-
-
-def _main(address: str) -> None:
-    import lightning_fabric  # noqa: F401
-    import numpy as np
-    import tyro  # noqa: F401
-    from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
-
-    import backsight.cli._train
-    import backsight.lab._train
-    import backsight.report
-    import backsight.studies.map.__main__  # noqa: F401
-    from backsight.studies.engines import _local
-
-    gc.collect()
-    gc.freeze()
-    request, files = _serve(address)
-    _Server.address = address  # what this one starts is forked as well
-    for starting in (_local, subprocess_handler):
-        vars(starting)["subprocess"] = engine_processes
-    words = _become(request, files)
-    np.random.seed()
-    _end(_execute(words))
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

@@ -79,7 +79,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    count, inputs = 60, inputs_of(kind)
+    count, inputs = 40, inputs_of(kind)
     watched = everything(
         kind, count, lambda m, o: watch(m, o, run_path, every=every, inputs=inputs)
     )

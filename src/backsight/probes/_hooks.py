@@ -25,20 +25,20 @@ def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:
     the first optimizer does; a script that trains nothing does not wait for it.
     """
     if "torch._dynamo" in sys.modules:
-        return disabled(function)
+        return _disabled(function)
     known: Callable[..., Any] | None = None
 
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         nonlocal known
         if known is None:
-            known = disabled(function)
+            known = _disabled(function)
         return known(*arguments, **named)
 
     return call
 
 
-def disabled(function: Callable[..., Any]) -> Callable[..., Any]:
+def _disabled(function: Callable[..., Any]) -> Callable[..., Any]:
     found: Callable[..., Any] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
     return found
 
