@@ -8,6 +8,7 @@ from torch.optim import LBFGS, Optimizer
 
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
+from backsight.probes import named_modules
 
 __all__ = ["TrainedMatrix", "recurrent_blocks", "refuse_closures"]
 
@@ -47,7 +48,7 @@ def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Tr
     """
     trained = {id(parameter) for parameter in moved}
     blocks = []
-    for path, module in model.named_modules():
+    for path, module in named_modules(model):
         adapter = adapter_of(module)
         for matrix in () if adapter is None else adapter.recurrent_matrices(module):
             parameter = matrix.parameter

@@ -41,7 +41,7 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import JudgingSink, Outbox, Sink, Tell, announce
-from backsight.probes import Readers, ReaderSettings, what_was_found
+from backsight.probes import Readers, ReaderSettings, parameters_of, what_was_found
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -202,7 +202,7 @@ class Monitor:
     def moves(self, model: nn.Module) -> bool:
         """Whether any parameter of ``model`` is one that is observed."""
         mine = {id(parameter) for parameter in self._observed.parameters.of().values()}
-        return any(id(parameter) in mine for parameter in model.parameters())
+        return any(id(parameter) in mine for parameter in parameters_of(model))
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model`` as well, under paths that begin with ``name``."""

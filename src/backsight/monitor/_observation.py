@@ -14,7 +14,7 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, Opt
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers
+from backsight.probes import Readers, named_modules
 
 __all__ = ["Observation"]
 
@@ -79,7 +79,7 @@ class Observation:
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``."""
-        for path, module in model.named_modules():
+        for path, module in named_modules(model):
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         self.parameters.name(name, model)
 

@@ -13,16 +13,17 @@ from functools import wraps
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._settings import check_settings
-from backsight.monitor._watch import describe_models, unwrapped
+from backsight.monitor._watch import describe_models
 from backsight.monitor.events import Every, Owners
 from backsight.monitor.sinks import Sink
+from backsight.probes import ModuleCalls, children_of, named_modules, parameters_of, unwrapped
 
 __all__ = ["ProcessMonitor"]
 
@@ -72,12 +73,12 @@ class ProcessMonitor:
         self._monitors: list[Monitor] = []
         self._roots: dict[Monitor, int] = {}
         self._models: dict[Monitor, list[weakref.ref[nn.Module]]] = {}
-        self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-        self._waiting: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._waiting: Any = WeakIdKeyDictionary()
+        """Models that no optimizer moves yet."""
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
-        self._handle = register_module_forward_pre_hook(self._called)
+        self._calls = ModuleCalls(self._looking_failed, self._found)
         self._wrap_optimizers()
 
     @property
@@ -87,7 +88,7 @@ class ProcessMonitor:
 
     def close(self) -> None:
         """Leave PyTorch as it was."""
-        self._handle.remove()
+        self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
             Optimizer.__init__ = self._init  # type: ignore[method-assign]
@@ -115,18 +116,23 @@ class ProcessMonitor:
         try:
             action(thing)
         except Exception as error:  # noqa: BLE001 - see above
+            self._looking_failed(error)
+
+    def _looking_failed(self, error: Exception) -> None:
+        if not self._failed:
             self._failed = True
             _log.warning("backsight: looking for models failed and is switched off: %r", error)
 
-    def _called(self, module: nn.Module, _inputs: Any) -> None:
-        if module not in self._known:
-            self._safely(self._found, module)
-
     def _found(self, module: nn.Module) -> None:
         """A root runs for the first time."""
+        if self._failed:
+            return
         model = self._owners.whole(unwrapped(module), self._movers)
-        self._known.update((*module.modules(), *model.modules()))
-        self.kinds.update(type(m).__name__ for m in model.modules() if not list(m.children()))
+        for whole in (module, model):
+            for _, part in named_modules(whole):
+                self._calls.know(part)
+        inner = (part for _, part in named_modules(model) if not list(children_of(part)))
+        self.kinds.update(type(part).__name__ for part in inner)
         self._assign(model)
 
     def _made(self, optimizer: Optimizer) -> None:
@@ -145,10 +151,10 @@ class ProcessMonitor:
         """Give a root to the monitor whose optimizers move it; several of them become one."""
         owners = self._movers(model)
         if not owners:
-            if next(model.parameters(), None) is not None:
-                self._waiting.add(model)
+            if next(parameters_of(model), None) is not None:
+                self._waiting[model] = True
             return
-        self._waiting.discard(model)
+        self._waiting.pop(model, None)
         owner, *others = owners
         for other in others:
             if other.guard is not None:
@@ -163,7 +169,7 @@ class ProcessMonitor:
         self._roots[owner] = known + 1
         name = f"{kind}{known + 1}" if known else ""
         owner.adopt(name, model)
-        if self._inputs is not None and self._inputs in dict(model.named_modules()):
+        if self._inputs is not None and self._inputs in dict(named_modules(model)):
             owner.adopt_input(self._inputs, model)
         self._recorder.event("models", 0, describe_models({owner.label or name: model}))
         self._models.setdefault(owner, []).append(weakref.ref(model))

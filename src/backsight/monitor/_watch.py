@@ -19,13 +19,13 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import NullRecorder
+from backsight.probes import named_modules, parameters_of, unwrapped
 from backsight.signals import Recorder, Run, free_name
 
 __all__ = [
     "NEVER",
     "Watching",
     "describe_models",
-    "unwrapped",
     "watch",
 ]
 
@@ -180,26 +180,15 @@ def watch(
         raise
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside data-parallel and compiling wrappers: its paths are the user's own."""
-    while True:
-        inner = getattr(model, "_orig_mod", None)
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            inner = model.module
-        if not isinstance(inner, nn.Module):
-            return model
-        model = inner
-
-
 def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
     """What is watched, for the run: classes, parameters, and each module by its path."""
     return {
         name or "model": {
             "class": type(model).__name__,
-            "parameters": sum(p.numel() for p in model.parameters() if not is_lazy(p)),
+            "parameters": sum(p.numel() for p in parameters_of(model) if not is_lazy(p)),
             "recurrent": {
                 path or type(module).__name__: repr(module)
-                for path, module in model.named_modules()
+                for path, module in named_modules(model)
                 if adapter_of(module) is not None
             },
         }

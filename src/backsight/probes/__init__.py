@@ -1,8 +1,16 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
-from backsight.probes._hooks import EagerHook, Hook, left_by_compilers
+from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
 from backsight.probes._input_spread import InputRange
+from backsight.probes._module_calls import ModuleCalls
+from backsight.probes._modules import (
+    children_of,
+    named_modules,
+    named_parameters,
+    parameters_of,
+    unwrapped,
+)
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -42,16 +50,15 @@ __all__ = [
     "WIDEST",
     "Arithmetic",
     "Catcher",
-    "EagerHook",
     "FusedReader",
     "GradientProfile",
     "HiddenNorms",
-    "Hook",
     "InputRange",
     "InputReader",
     "Lag",
     "LayerReader",
     "Layered",
+    "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
     "Readers",
@@ -60,11 +67,16 @@ __all__ = [
     "by_probe_input",
     "by_recurrence_seeds",
     "check_input",
+    "children_of",
     "gradient_norm",
     "hidden_norms",
+    "inspection",
     "left_by_compilers",
     "may_be_stepped",
+    "named_modules",
+    "named_parameters",
     "on_host",
+    "parameters_of",
     "probe",
     "reading_of",
     "register_reader",
@@ -74,6 +86,8 @@ __all__ = [
     "tensor_norms",
     "tensors_in",
     "total_norm",
+    "undisturbed",
+    "unwrapped",
     "walk",
     "what_was_found",
 ]

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
+from backsight.probes._module_calls import ModuleCalls
+from backsight.probes._modules import children_of, named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._readers import Readers, reading_of
@@ -45,14 +46,16 @@ def probe(
         SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
     """
     check_input(model, inputs)
-    if inputs is None and not any(map(reading_of, model.modules())):
+    if inputs is None and not any(reading_of(part) for _, part in named_modules(model)):
         raise SettingError(what_was_found(model))
     readers = Readers(ReaderSettings(force=True, batch_first=batch_first))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     found = Readings()
-    handles = _hooks(model, inputs, readers)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    failed: list[Exception] = []
+    calls = ModuleCalls(failed.append)
     try:
+        _watch(calls, model, inputs, readers)
         with torch.random.fork_rng(), torch.enable_grad():
             loss = _scalar(compute_loss())
             silent = dict.fromkeys(readers.names, nothing)
@@ -62,16 +65,15 @@ def probe(
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
     finally:
-        for handle in handles:
-            handle.remove()
+        calls.close()
         readers.forget()
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 buffer.copy_(buffers[name])
-    for error in found.errors.values():
+    for error in (*failed, *found.errors.values()):
         raise error
     if not found.profiles and not silent:
-        if any(adapter_of(module) is not None for module in model.modules()):
+        if any(adapter_of(part) is not None for _, part in named_modules(model)):
             raise SettingError("no recurrent layer of the model ran in compute_loss")
         raise SettingError(what_was_found(model))
     return dict(sorted((silent | found.profiles).items()))
@@ -79,7 +81,7 @@ def probe(
 
 def check_input(model: nn.Module, inputs: str | None) -> None:
     """Raise a SettingError where ``model`` has no module of that path."""
-    paths = dict(model.named_modules())
+    paths = dict(named_modules(model))
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
         raise SettingError(f"there is no module {inputs!r} in {type(model).__name__}: {known}")
@@ -87,7 +89,8 @@ def check_input(model: nn.Module, inputs: str | None) -> None:
 
 def what_was_found(model: nn.Module) -> str:
     """Why nothing was measured in ``model``, and how to name what can be."""
-    kinds = sorted({type(m).__name__ for m in model.modules() if not list(m.children())})
+    inner = (part for _, part in named_modules(model) if not list(children_of(part)))
+    kinds = sorted({type(part).__name__ for part in inner})
     return (
         f"no recurrent layer found in {type(model).__name__} (it holds {', '.join(kinds)}): "
         "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once a step; for "
@@ -95,9 +98,7 @@ def what_was_found(model: nn.Module) -> str:
     )
 
 
-def _hooks(model: nn.Module, inputs: str | None, readers: Readers) -> list[RemovableHandle]:
-    handles: list[RemovableHandle] = []
-
+def _watch(calls: ModuleCalls, model: nn.Module, inputs: str | None, readers: Readers) -> None:
     def watch(path: str, module: nn.Module, reader: LayerReader) -> None:
         def before(_: Any, args: Any, kwargs: Any) -> None:
             reader.before(path, module, args, kwargs)
@@ -105,18 +106,16 @@ def _hooks(model: nn.Module, inputs: str | None, readers: Readers) -> list[Remov
         def after(_: Any, args: Any, kwargs: Any, result: Any) -> None:
             reader.called(path, module, args, kwargs, result)
 
-        if reader.needs_before:
-            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        handles.append(module.register_forward_hook(after, with_kwargs=True))
+        calls.watch(module, before=before if reader.needs_before else None, after=after)
 
-    for path, module in model.named_modules():
+    for path, module in named_modules(model):
         reader = readers.adopt(path, module)
         if reader is not None:
             watch(path, module, reader)
     if inputs is not None:
-        watch(readers.adopt_input(inputs), model.get_submodule(inputs), readers.inputs)
-        handles.append(model.register_forward_hook(lambda _m, _i, out: readers.returned(out)))
-    return handles
+        named = dict(named_modules(model))[inputs]
+        watch(readers.adopt_input(inputs), named, readers.inputs)
+        calls.watch(model, after=lambda _m, _a, _k, result: readers.returned(result))
 
 
 def _scalar(loss: Any) -> Tensor:

@@ -11,7 +11,6 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter
-from backsight.probes._hooks import Hook
 from backsight.probes._profile import GradientProfile
 from backsight.probes._tensors import tensors_in
 
@@ -73,7 +72,7 @@ class Readings:
 class LayerReader(ABC):
     """Reads the layers of one ``reading`` while its owner tells it what happens.
 
-    The owner puts hooks (of class :attr:`hook`) on the modules, and tells in an iteration::
+    The owner watches the modules' calls, and tells in an iteration::
 
         before      a module is about to run         (where needs_before)
         called      it has run
@@ -86,8 +85,6 @@ class LayerReader(ABC):
             owner then tells :meth:`ignore`. What goes wrong in a pass comes back in the readings.
     """
 
-    hook: ClassVar[type[Hook]] = Hook
-    """What its modules' forward hooks are made of."""
     needs_before: ClassVar[bool] = False
     """Whether it wants to be told before a module runs."""
     reads_gates: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.errors import RunError, SettingError
+from backsight.probes import named_parameters, parameters_of
 from backsight.state._optimizers import (
     host_copy,
     load_optimizer,
@@ -161,7 +162,7 @@ class Snapshots:
     def _differences(self, snapshot: Mapping[str, Any]) -> list[str]:
         """In words, which shapes of a snapshot are not this model's; empty where all are."""
         names = {
-            id(t): n for n, t in (*self._model.named_parameters(), *self._model.named_buffers())
+            id(t): n for n, t in (*named_parameters(self._model), *self._model.named_buffers())
         }
         here, there = self._tensors(), snapshot["weights"]
         if len(here) != len(there):
@@ -175,7 +176,7 @@ class Snapshots:
 
     def _tensors(self) -> list[Tensor]:
         """Parameters and buffers, each once; then what only the optimizers know."""
-        found: dict[int, Tensor] = {id(p): p for p in self._model.parameters()}
+        found: dict[int, Tensor] = {id(p): p for p in parameters_of(self._model)}
         found.update((id(b), b) for b in self._model.buffers())
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from backsight.errors import SettingError
 from backsight.guard._gradients import agree
@@ -13,7 +12,7 @@ from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._recurrent import refuse_closures
 from backsight.guard._step import Step
 from backsight.layers import adapter_of
-from backsight.probes import Catcher, EagerHook, Layered, tensor_norms, walk
+from backsight.probes import Catcher, Layered, ModuleCalls, named_modules, tensor_norms, walk
 
 __all__ = ["Omega"]
 
@@ -58,13 +57,15 @@ class Omega(Policy):
         self._count(1, "sequences")
         self._catcher = Catcher(self.sequences)
         self._trained: dict[int, nn.Parameter] = {}
-        self._handles: list[RemovableHandle] = []
+        self._errors: list[Exception] = []
+        self._module_calls: ModuleCalls | None = None
 
     def start(self, guard: GuardContext) -> None:
-        """Put hooks on the layers."""
+        """Watch the layers."""
         refuse_closures(guard.optimizers, self.name)
+        self._module_calls = watching = ModuleCalls(self._errors.append)
         moved = {id(parameter) for parameter in guard.parameters}
-        for path, module in guard.model.named_modules():
+        for path, module in named_modules(guard.model):
             adapter = adapter_of(module)
             if adapter is None or adapter.reading != "fused" or adapter.gates:
                 continue
@@ -75,7 +76,7 @@ class Omega(Policy):
             ]
             if matrices:
                 self._trained.update((id(parameter), parameter) for parameter in matrices)
-                self._watch(path, cast(nn.RNNBase, module))
+                self._watch(watching, path, cast(nn.RNNBase, module))
         if not self._trained:
             raise SettingError(
                 "the guard's omega needs an nn.RNN whose W_hh is trained: there is none in the "
@@ -83,14 +84,20 @@ class Omega(Policy):
             )
 
     def close(self) -> None:
-        """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        """Watch nothing any longer."""
+        if self._module_calls is not None:
+            self._module_calls.close()
+        self._module_calls = None
         self._catcher.forget()
 
     def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
-        """Add it."""
+        """Add it.
+
+        Raises:
+            Exception: what went wrong in a forward, where it could not be raised.
+        """
+        for error in self._errors:
+            raise error
         calls = self._catcher.take()
         self._catcher.forget()
         if step.inside or not step.finite:
@@ -110,17 +117,14 @@ class Omega(Policy):
         after = float(tensor_norms(own).norm())
         guard.record(self, f"Ω is {omega:.3g}", before / step.scale, after / step.scale)
 
-    def _watch(self, path: str, module: nn.RNNBase) -> None:
-        def before(module: nn.RNNBase, _inputs: Any) -> None:
+    def _watch(self, watching: ModuleCalls, path: str, module: nn.RNNBase) -> None:
+        def before(_module: nn.Module, _inputs: Any, _named: Any) -> None:
             self._catcher.before(path, module)
 
-        def after(module: nn.RNNBase, inputs: Any, named: Any, result: Any) -> None:
+        def after(_module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             self._catcher.after(path, module, inputs, named, result)
 
-        self._handles += [
-            module.register_forward_pre_hook(EagerHook(module, before)),
-            module.register_forward_hook(EagerHook(module, after), with_kwargs=True),
-        ]
+        watching.watch(module, before=before, after=after)
 
 
 class _Tally:

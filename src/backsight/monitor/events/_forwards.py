@@ -1,15 +1,14 @@
-"""The hooks on a model's modules, and which of them ran in an iteration, for how many steps."""
+"""The forwards of a model's modules: which of them ran in an iteration, for how many steps."""
 
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import LayerCall, Role
-from backsight.probes import Hook, Readers
+from backsight.probes import ModuleCalls, Readers
 
 __all__ = ["Forwards"]
 
@@ -24,7 +23,8 @@ class Forwards:
         observing: asked before each forward is looked at; by that it is told of it, too.
         begins: hears of a recurrent layer that is about to run.
         ended: hears of whatever has run.
-        failed: hears of a layer whose steps could not be counted, once.
+        failed: hears of a layer whose steps could not be counted, once; with an empty path, of
+            what else went wrong in a forward.
         readers: know which modules have a time axis.
     """
 
@@ -40,12 +40,12 @@ class Forwards:
         """Recurrent layers and cells by path; the caller's to keep alive."""
         self.seen = False
         """Whether anything with a time axis has ever run."""
-        self._watched: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
         self._uncounted: set[str] = set()
         self._readers = readers
-        self._handles: list[RemovableHandle] = []
+        self._calls = ModuleCalls(lambda error: failed("", error))
         self.begin()
 
     def begin(self) -> None:
@@ -53,21 +53,23 @@ class Forwards:
         self._extents: Extents = {True: {}, False: {}}
 
     def watch(self, path: str, module: nn.Module) -> None:
-        """Put hooks on ``module`` if it is of interest and has none yet."""
-        if module in self._watched:
+        """Watch ``module`` if it is of interest and is not watched yet."""
+        number = id(module)
+        if number in self._watched:
             return
-        self._watched.add(module)
+        self._watched[number] = weakref.ref(module, lambda _: self._watched.pop(number, None))
         reader = self._readers.adopt(path, module)
         if reader is None:
             return
         adapter = adapter_of(module)
         if adapter is not None:
             self.layers[path] = module
-        if reader.needs_before:
-            hook = reader.hook(module, self._on_begin(path, adapter))
-            self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
         role: Role = "module" if adapter is None else "layer"
-        self._hook(module, self._on_end(path, role, adapter), reader.hook)
+        self._calls.watch(
+            module,
+            before=self._on_begin(path, adapter) if reader.needs_before else None,
+            after=self._on_end(path, role, adapter),
+        )
 
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
         """Watch what ``embedding`` gives, and what ``model`` returns for it."""
@@ -76,8 +78,8 @@ class Forwards:
         def returned(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             self._ended(LayerCall(name, module, inputs, named, result, "model"))
 
-        self._hook(embedding, self._on_end(name, "input", None), self._readers[name].hook)
-        self._hook(model, returned)
+        self._calls.watch(embedding, after=self._on_end(name, "input", None))
+        self._calls.watch(model, after=returned)
 
     @property
     def training(self) -> bool:
@@ -98,37 +100,29 @@ class Forwards:
         return max(steps, default=0), max(elements, default=0)
 
     def close(self) -> None:
-        """Take every hook off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-
-    def _hook(
-        self, module: nn.Module, action: Callable[..., None], kind: type[Hook] = Hook
-    ) -> None:
-        handle = module.register_forward_hook(kind(module, action), with_kwargs=True)
-        self._handles.append(handle)
+        """Watch nothing any longer."""
+        self._calls.close()
 
     def _on_begin(
         self, path: str, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, inputs: Any, named: Any) -> None:
+        def began(module: nn.Module, inputs: Any, named: Any) -> None:
             if self._observing():
                 self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
 
-        return hook
+        return began
 
     def _on_end(
         self, path: str, role: Role, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
-        def hook(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+        def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
             self._count(path, module, inputs, named, result)
             self._ended(LayerCall(path, module, inputs, named, result, role, adapter))
             self.seen = self.seen or self._readers.has_time(path)
 
-        return hook
+        return ended
 
     def _count(self, path: str, module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
         if path in self._uncounted:

@@ -9,6 +9,7 @@ stepped on (a GAN's judge, when the maker learns).
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._parameters import ObservedParameters
-from backsight.probes import on_host
+from backsight.probes import inspection, left_by_compilers, on_host, undisturbed
 
 __all__ = ["IterationDetector"]
 
@@ -72,7 +73,8 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            return event(self, *args, **named)
+            with undisturbed() if inspection() else nullcontext():
+                return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
             self.failed = True
             self._observer.events_failed(error)
@@ -141,8 +143,9 @@ class IterationDetector:
 
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
-        self._handles.append(optimizer.register_step_pre_hook(self._step_begins))
-        self._handles.append(optimizer.register_step_post_hook(self._step_ended))
+        begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)
+        self._handles.append(optimizer.register_step_pre_hook(begins))
+        self._handles.append(optimizer.register_step_post_hook(ended))
 
     def unhook(self) -> None:
         """Watch no steps any longer."""
@@ -247,8 +250,6 @@ class IterationDetector:
         """
         if self.paused or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
             return False
-        if torch._C._functorch.maybe_current_level() is not None:
-            return False  # under torch.func a tensor is not what it seems
         self.thread = threading.get_ident()
         if self._automatic and self._passes and self._ended is None and not self._in_step:
             self._notice_discarded()

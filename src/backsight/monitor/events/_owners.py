@@ -6,9 +6,13 @@ such a script is never called itself, and its parts would pass for models of the
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.utils.weak import WeakIdKeyDictionary
+
+from backsight.probes import children_of, parameters_of
 
 __all__ = ["Owners"]
 
@@ -17,9 +21,7 @@ class Owners:
     """Remembers who was put into whom while it is open."""
 
     def __init__(self) -> None:
-        self._of: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._of: Any = WeakIdKeyDictionary()
         self._handle = register_module_module_registration_hook(self._registered)
 
     def whole(self, module: nn.Module, movers: Callable[[nn.Module], object]) -> nn.Module:
@@ -30,8 +32,10 @@ class Owners:
             movers: what moves a module; where that differs, what holds it is no model but several.
         """
         whole, around = module, self._holder(module)
-        while around is not None and movers(around) == movers(module):
-            if len(list(around.parameters())) > len(list(whole.parameters())):
+        seen = {id(module)}  # a module may hold what holds it
+        while around is not None and id(around) not in seen and movers(around) == movers(module):
+            seen.add(id(around))
+            if len(list(parameters_of(around))) > len(list(parameters_of(whole))):
                 whole = around
             around = self._holder(around)
         return whole
@@ -46,6 +50,8 @@ class Owners:
 
     def _holder(self, module: nn.Module) -> nn.Module | None:
         reference = self._of.get(module)
-        owner = reference() if reference else None
+        owner: nn.Module | None = reference() if reference else None
+        if owner is None:
+            return None
         # It may have been taken out since.
-        return owner if owner is not None and module in owner.children() else None
+        return owner if any(part is module for _, part in children_of(owner)) else None

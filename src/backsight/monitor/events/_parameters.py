@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from torch import nn
 from torch.optim import Optimizer
 
+from backsight.probes import named_parameters
+
 __all__ = ["ObservedParameters"]
 
 
@@ -24,7 +26,7 @@ class ObservedParameters:
 
     def name(self, prefix: str, model: nn.Module) -> None:
         """Learn the names of a model's parameters."""
-        for path, parameter in model.named_parameters():
+        for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
         self._found = {}
 

@@ -15,11 +15,15 @@ from backsight.monitor.measurements._measurement import (
     Measurement,
     Schedule,
 )
+from backsight.probes import inspection
 from backsight.signals import CATALOGUE, family
 
 __all__ = ["MeasurementSet", "check_measurements"]
 
 _log = logging.getLogger("backsight")
+
+LOOKED_AT = frozenset({"on_graph_whole", "on_backward_end", "on_step_begin", "on_step_end"})
+"""Events that are not fed where PyTorch itself looks at the operations of the training."""
 
 Listening = dict[str, list[tuple[Measurement, Callable[..., None], bool]]]
 """By event: who defines it, the method, and whether its time counts towards the budget."""
@@ -139,6 +143,8 @@ class MeasurementSet:
         self._clock = clock
         self.feeding = False
         """Whether an event is being fed: what happens in the meantime is a measurement's doing."""
+        self.passed_over: dict[str, list[int]] = {}
+        """By what of PyTorch's looked on, iterations of which something was not fed."""
         self._off: set[int] = set()
         """Identities of those that are switched off altogether."""
         # Once: what a property of the user's raises later must not reach the training.
@@ -174,6 +180,11 @@ class MeasurementSet:
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
         """
+        if event in LOOKED_AT and (looks := inspection()):
+            passed = self.passed_over.setdefault(looks, [])
+            if now.number not in passed[-1:]:
+                passed.append(now.number)
+            return
         before, self.feeding = self.feeding, True
         try:
             for one, told, timed in self._now[event]:

@@ -14,7 +14,6 @@ from torch.autograd.graph import GradientEdge
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.layers import LayerAdapter
-from backsight.probes._hooks import EagerHook
 from backsight.probes._reader import HiddenNorms, LayerReader, ReaderSettings, Readings
 from backsight.probes.fused._calls import Catcher
 from backsight.probes.fused._hidden_norms import hidden_norms
@@ -27,7 +26,6 @@ __all__ = ["FusedReader"]
 class FusedReader(LayerReader):
     """Of ``nn.RNN``, ``nn.GRU`` and ``nn.LSTM``."""
 
-    hook = EagerHook
     needs_before = True
     reads_gates = True
 

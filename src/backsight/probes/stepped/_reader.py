@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from backsight.layers import adapter_of
+from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._state_handoff import TRIES
@@ -30,7 +31,7 @@ def may_be_stepped(module: nn.Module) -> bool:
     if adapter is not None:
         return adapter.reading == "stepped"
     own = not type(module).__module__.startswith("torch.")
-    return own and all(adapter_of(part) is None for part in module.modules())
+    return own and all(adapter_of(part) is None for _, part in named_modules(module))
 
 
 class SteppedReader(LayerReader):

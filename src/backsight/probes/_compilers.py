@@ -1,0 +1,91 @@
+"""Staying out of the way where PyTorch itself looks at a model.
+
+A tracer, a compiler, a transformation of functions, a dispatch mode that counts operations: each
+takes what runs for the model's own. There nothing of ours may run an operation; the run says what
+was not measured for that.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import torch
+from torch.utils._device import DeviceContext
+
+__all__ = ["inspection", "left_by_compilers", "skipped", "undisturbed"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def inspection() -> str:
+    """What of PyTorch's looks at the operations of this thread; empty for nothing."""
+    if torch.compiler.is_compiling():
+        return "torch.compile or torch.export"
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace"
+    if torch._C._functorch.maybe_current_level() is not None:
+        return "torch.func"
+    if torch._C._len_torch_dispatch_stack():
+        mode = torch._C._get_dispatch_stack_at(torch._C._len_torch_dispatch_stack() - 1)
+        return f"the dispatch mode {type(mode).__name__}"
+    for place in range(torch._C._len_torch_function_stack()):
+        mode = torch._C._get_function_stack_at(place)
+        if not isinstance(mode, DeviceContext):  # torch.set_default_device
+            return f"the function mode {type(mode).__name__}"
+    return ""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Operations inside are seen by no dispatch mode and no function mode."""
+    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+        yield
+
+
+def skipped(function: Function, *, inside: bool = True) -> Function:
+    """``function``, which compilers run as it is where they did not inline its caller.
+
+    ``torch.compiler.disable`` would do, were it not an error where the whole graph is asked for.
+
+    Args:
+        function: of Python.
+        inside: whether what it calls is left alone, too.
+    """
+    compiler: Any = torch._C._dynamo.eval_frame
+    code = function.__code__
+    if hasattr(compiler, "set_code_exec_strategy"):
+        skip, default = compiler._FrameAction.SKIP, compiler._FrameAction.DEFAULT
+        strategy = compiler._FrameExecStrategy(skip, skip if inside else default)
+        compiler.set_code_exec_strategy(code, strategy)
+    elif not inside:  # before PyTorch 2.7
+        compiler.skip_code(code)
+    else:
+        return cast(Function, left_by_compilers(function))
+    return function
+
+
+def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As ``torch.compiler.disable``, which imports the compiler: here, not before the first call.
+
+    That takes nearly as long as importing PyTorch itself. A training has imported it by then, as
+    the first optimizer does; a script that trains nothing does not wait for it.
+    """
+    if "torch._dynamo" in sys.modules:
+        return _disabled(function)
+    known: Callable[..., Any] | None = None
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        nonlocal known
+        if known is None:
+            known = _disabled(function)
+        return known(*arguments, **named)
+
+    return call
+
+
+def _disabled(function: Callable[..., Any]) -> Callable[..., Any]:
+    found: Callable[..., Any] = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+    return found

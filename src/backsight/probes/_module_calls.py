@@ -1,0 +1,298 @@
+"""Forward calls of modules, seen without leaving anything on the modules.
+
+A hook on a module is copied, pickled, scripted, traced and compiled with it. So calls are seen
+where they all pass, for as long as somebody watches: in ``nn.Module.__call__``; and, for PyTorch's
+own recurrent classes, in ``forward``, which ``layer.forward(x)`` and a subclass's
+``super().forward(x)`` reach as well, with the arguments and the result that the class documents.
+
+Modules are told apart by identity alone. Where PyTorch itself looks at the model, nobody is told.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any
+
+import torch
+from torch import nn
+
+from backsight.probes._compilers import (
+    inspection,
+    skipped,
+)
+
+__all__ = ["ModuleCalls"]
+
+Before = Callable[[nn.Module, Any, Any], None]
+"""Takes the module, its positional arguments and those by name."""
+After = Callable[[nn.Module, Any, Any, Any], None]
+"""Takes the result, too."""
+
+RECURRENT = (nn.RNN, nn.GRU, nn.LSTM, nn.RNNCell, nn.GRUCell, nn.LSTMCell)
+
+
+class ModuleCalls:
+    """Watches forward calls until it is closed.
+
+    Args:
+        failed: told of what one of the watchers raised; that one is not asked again.
+        strangers: told of every module that is called and neither watched nor :meth:`know`.
+    """
+
+    def __init__(
+        self,
+        failed: Callable[[Exception], None],
+        strangers: Callable[[nn.Module], None] | None = None,
+    ) -> None:
+        self._failed = failed
+        self._strangers = strangers
+        self.curious = strangers is not None
+        self.known: dict[int, weakref.ref[nn.Module]] = {}
+        """By identity."""
+        self._watchers: list[_Watcher] = []
+        self._closed = False
+        _open(self)
+
+    def watch(
+        self, module: nn.Module, *, before: Before | None = None, after: After | None = None
+    ) -> None:
+        """Tell of each call of ``module``, which is not kept alive.
+
+        Of a recurrent layer or cell of PyTorch's these are the calls of its class's ``forward``;
+        of a subclass that never calls it, its own.
+        """
+        watcher = _Watcher(self, module, before, after)
+        self._watchers.append(watcher)
+        _watched(module).watchers += (watcher,)
+
+    def know(self, module: nn.Module) -> None:
+        """Tell no longer that ``module`` is called."""
+        number = id(module)
+        if number not in self.known:
+            self.known[number] = weakref.ref(module, lambda _: self.known.pop(number, None))
+
+    def close(self) -> None:
+        """Tell of nothing any longer; the last one leaves PyTorch as it was."""
+        if self._closed:
+            return
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.leave()
+        self._watchers.clear()
+        self.known.clear()
+        _close(self)
+
+    def meet(self, module: nn.Module) -> None:
+        """A module is called that is not known."""
+        if self._strangers is not None:
+            self.know(module)
+            self.isolate(self._strangers, module)
+
+    def isolate(self, action: Callable[..., None], *arguments: Any) -> bool:
+        """Whether it went well."""
+        try:
+            action(*arguments)
+        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
+            self._failed(error)
+            return False
+        return True
+
+
+class _Watcher:
+    """Somebody who is told of the calls of one module."""
+
+    def __init__(
+        self, owner: ModuleCalls, module: nn.Module, before: Before | None, after: After | None
+    ) -> None:
+        self.owner, self.before, self.after = owner, before, after
+        self._module = weakref.ref(module)
+
+    def leave(self) -> None:
+        module = self._module()
+        entry = None if module is None else _modules.get(id(module))
+        if entry is not None:
+            entry.watchers = tuple(one for one in entry.watchers if one is not self)
+            if not entry.watchers:
+                _modules.pop(id(module), None)
+
+    def tell(self, action: Callable[..., None] | None, *call: Any) -> None:
+        if action is not None and not self.owner.isolate(action, *call):
+            self.leave()
+
+
+class _Watched:
+    """A module whose calls somebody is told of."""
+
+    __slots__ = ("alive", "by_forward", "watchers")
+
+    def __init__(self, module: nn.Module) -> None:
+        number = id(module)
+        self.alive = weakref.ref(module, lambda _: _modules.pop(number, None))
+        self.watchers: tuple[_Watcher, ...] = ()
+        self.by_forward = isinstance(module, RECURRENT)
+
+
+_modules: dict[int, _Watched] = {}
+"""By identity; an entry goes with its module."""
+_opened: list[ModuleCalls] = []
+_curious: list[ModuleCalls] = []
+"""Those that are told of strangers."""
+_patched: list[tuple[type[nn.Module], str, Callable[..., Any], Callable[..., Any]]] = []
+_here = threading.local()
+"""``calls``: those of recurrent modules that are under way in this thread."""
+
+
+@dataclass(slots=True)
+class _Call:
+    module: int
+    """Its identity."""
+    reached: bool = False
+    """Whether its class's ``forward`` has been called."""
+
+
+def _watched(module: nn.Module) -> _Watched:
+    entry = _modules.get(id(module))
+    if entry is None:
+        entry = _modules[id(module)] = _Watched(module)
+    return entry
+
+
+@skipped
+def _meet(owner: ModuleCalls, module: nn.Module) -> None:
+    if not inspection():
+        owner.meet(module)
+
+
+@skipped
+def _begin(entry: _Watched, module: nn.Module, args: Any, kwargs: Any) -> bool:
+    """A call begins; whether its end is to be told."""
+    if inspection():
+        return False
+    for watcher in entry.watchers:
+        watcher.tell(watcher.before, module, args, kwargs)
+    return True
+
+
+@skipped
+def _end(entry: _Watched, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    if not inspection():
+        for watcher in entry.watchers:
+            watcher.tell(watcher.after, module, args, kwargs, result)
+
+
+def _calls_here() -> list[_Call]:
+    found: list[_Call] | None = getattr(_here, "calls", None)
+    if found is None:
+        found = _here.calls = []
+    return found
+
+
+@skipped
+def _enter(module: nn.Module) -> tuple[list[_Call], _Call]:
+    """A call of a recurrent module begins in this thread: those under way, it among them."""
+    calls, mine = _calls_here(), _Call(id(module))
+    calls.append(mine)
+    return calls, mine
+
+
+@skipped
+def _reach(module: nn.Module) -> bool:
+    """Whether a call of that module is under way, whose class's ``forward`` is reached now."""
+    calls = _calls_here()
+    if not calls or calls[-1].module != id(module):
+        return False
+    calls[-1].reached = True
+    return True
+
+
+def _told_call(call: Callable[..., Any]) -> Callable[..., Any]:
+    """``nn.Module.__call__``, told."""
+
+    @wraps(call)
+    def told(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return call(self, *args, **kwargs)
+        for owner in _curious:
+            if id(self) not in owner.known:
+                _meet(owner, self)
+        entry = _modules.get(id(self))
+        if entry is None:
+            return call(self, *args, **kwargs)
+        if entry.by_forward:
+            return _call_of_forward(call, entry, self, args, kwargs)
+        if not _begin(entry, self, args, kwargs):
+            return call(self, *args, **kwargs)
+        result = call(self, *args, **kwargs)
+        _end(entry, self, args, kwargs, result)
+        return result
+
+    return told
+
+
+@partial(skipped, inside=False)
+def _call_of_forward(
+    call: Callable[..., Any], entry: _Watched, module: nn.Module, args: Any, kwargs: Any
+) -> Any:
+    """A recurrent module is called: what is told is its class's ``forward``, if that is reached."""
+    calls, mine = _enter(module)
+    try:
+        result = call(module, *args, **kwargs)
+    finally:
+        calls.pop()
+    if not mine.reached:
+        entry.by_forward = False
+        _end(entry, module, args, kwargs, result)
+    return result
+
+
+def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """``forward`` of a recurrent class, told."""
+
+    @wraps(forward)
+    def told(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return forward(self, *args, **kwargs)
+        if not _reach(self):
+            for owner in _curious:
+                if id(self) not in owner.known:
+                    _meet(owner, self)
+        entry = _modules.get(id(self))
+        if entry is None or not entry.by_forward or not _begin(entry, self, args, kwargs):
+            return forward(self, *args, **kwargs)
+        result = forward(self, *args, **kwargs)
+        _end(entry, self, args, kwargs, result)
+        return result
+
+    return told
+
+
+def _open(calls: ModuleCalls) -> None:
+    if not _opened:
+        _patch(nn.Module, "__call__", _told_call)
+        for kind in RECURRENT:
+            _patch(kind, "forward", _told_forward)
+    _opened.append(calls)
+    if calls.curious:
+        _curious.append(calls)
+
+
+def _close(calls: ModuleCalls) -> None:
+    for group in (_opened, _curious):
+        if calls in group:
+            group.remove(calls)
+    if not _opened:
+        for kind, name, original, told in _patched:
+            if getattr(kind, name) is told:  # else somebody has wrapped ours: it goes on unheard
+                setattr(kind, name, original)
+        _patched.clear()
+
+
+def _patch(
+    kind: type[nn.Module], name: str, tell: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    original = getattr(kind, name)
+    told = skipped(tell(original), inside=False)
+    _patched.append((kind, name, original, told))
+    setattr(kind, name, told)

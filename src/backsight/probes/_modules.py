@@ -1,0 +1,70 @@
+"""The modules and parameters of a model, told apart by identity.
+
+A user's module may define ``==``, ``hash``, ``len`` or ``parameters`` as it likes, may hold itself,
+and must not be asked: PyTorch's own dictionaries are read.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+__all__ = ["children_of", "named_modules", "named_parameters", "parameters_of", "unwrapped"]
+
+
+def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules that ``module`` holds itself, by name."""
+    for name, child in list(_held(module, "_modules")):
+        if isinstance(child, nn.Module):
+            yield name, child
+
+
+def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """``model`` and every module in it, once each, by path: a module before those inside it."""
+    seen: set[int] = set()
+    waiting = [("", model)]
+    while waiting:
+        path, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield path, module
+        inside = [(f"{path}.{name}" if path else name, part) for name, part in children_of(module)]
+        waiting.extend(reversed(inside))
+
+
+def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Every parameter of ``model``, once each, by path."""
+    seen: set[int] = set()
+    for path, module in named_modules(model):
+        for name, parameter in list(_held(module, "_parameters")):
+            if isinstance(parameter, nn.Parameter) and id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield f"{path}.{name}" if path else name, parameter
+
+
+def parameters_of(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Every parameter of ``model``, once each."""
+    return (parameter for _, parameter in named_parameters(model))
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside data-parallel and compiling wrappers: its paths are the user's own."""
+    seen: set[int] = set()
+    while id(model) not in seen:
+        seen.add(id(model))
+        held = dict(children_of(model))
+        inner = held.get("_orig_mod")  # torch.compile
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = held.get("module")
+        if inner is None:
+            break
+        model = inner
+    return model
+
+
+def _held(module: nn.Module, kind: str) -> Any:
+    """What stands in one of PyTorch's dictionaries, which a module without ``super().__init__()``
+    has not."""
+    held = vars(module).get(kind)
+    return () if held is None else held.items()
