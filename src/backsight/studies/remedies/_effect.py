@@ -23,6 +23,12 @@ class Effect:
     """Loss without the remedy minus loss with it, seed by seed; above 0 it helps.
 
     Infinite where only one of the two is finite, and 0 where neither is.
+
+    Example:
+        >>> from backsight.studies import Effect
+        >>> effect = Effect(by_seed=(0.5, 0.7, 0.4), median=0.5, low=0.4, high=0.7)
+        >>> effect.low > 0  # it helps with every seed
+        True
     """
 
     by_seed: tuple[float, ...]

@@ -16,7 +16,15 @@ RemedyOutcome = Literal["proven", "not proven", "nothing helps", "not enough dat
 
 @dataclass(frozen=True, slots=True)
 class RemedyVerdict:
-    """In words, and what to type."""
+    """In words, and what to type.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho(), seeds=1), "runs/study")
+        >>> study.verdict.outcome, study.verdict.command
+        ('not enough data', '')
+    """
 
     outcome: RemedyOutcome
     remedy: str
