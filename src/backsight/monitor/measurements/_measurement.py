@@ -25,6 +25,13 @@ class Schedule:
     """In which iterations a measurement is fed. It counts iterations, never seconds.
 
     Which iterations are *sampled* is the monitor's setting ``every``, and the same for all.
+
+    Example:
+        >>> from backsight.monitor.measurements import Schedule
+        >>> [sample for sample in range(10) if Schedule(samples=3).due(sample)]
+        [0, 3, 6, 9]
+        >>> Schedule(samples=0).due(None), Schedule(samples=3).due(None)  # None: not sampled
+        (True, False)
     """
 
     samples: int

@@ -44,6 +44,15 @@ class JudgingSink:
     Args:
         sink: the recorder.
         tell: hears of each finding once.
+
+    Example:
+        >>> from backsight.monitor.sinks import JudgingSink, NullRecorder
+        >>> told = []
+        >>> sink = JudgingSink(NullRecorder(), told.append)
+        >>> sink.scalars(7, {"loss": float("nan")})
+        >>> sink.settle(before=8)
+        >>> [finding.code for finding in told]
+        ['BKS201']
     """
 
     def __init__(self, sink: Sink, tell: Tell) -> None:

@@ -188,7 +188,17 @@ def walk(
 def with_reaches(
     profiles: dict[str, GradientProfile], reaches: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, GradientProfile]:
-    """``profiles``, with those reaches that a replay cannot give."""
+    """``profiles``, with those reaches that a replay cannot give.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.probes import GradientProfile
+        >>> from backsight.probes.fused import with_reaches
+        >>> norms = np.ones(3)
+        >>> profiles = {"rnn.l0": GradientProfile(norms, norms, norms)}
+        >>> with_reaches(profiles, {"rnn.l0": np.array([1.0, 0.5, 0.25])})["rnn.l0"].reach.tolist()
+        [1.0, 0.5, 0.25]
+    """
     return {
         name: dataclasses.replace(one, reach=reaches[name]) if name in reaches else one
         for name, one in profiles.items()

@@ -26,9 +26,9 @@ class Effect:
 
     Example:
         >>> from backsight.studies import Effect
-        >>> effect = Effect(by_seed=(0.5, 0.7, 0.4), median=0.5, low=0.4, high=0.7)
-        >>> effect.low > 0  # it helps with every seed
-        True
+        >>> saved = Effect(by_seed=(0.5, 0.7, 0.4), median=0.5, low=0.4, high=0.7)
+        >>> saved.median, saved.low > 0  # it helps with every seed
+        (0.5, True)
     """
 
     by_seed: tuple[float, ...]

@@ -97,18 +97,19 @@ def remedy_study(
     Example:
         >>> from backsight import Recorder
         >>> from backsight.lab import MemoryEcho
-        >>> from backsight.studies import REMEDIES, Ended, remedies_for_task, remedy_study
+        >>> from backsight.studies import Ended, remedies_for_task, remedy_study
         >>> class Dry:  # an engine that records what it is told to; make_engine("local:4") trains
         ...     workers = 1
         ...     def run(self, trials):
         ...         for trial in trials:
+        ...             loss = 0.5 if trial.name.startswith("gru") else 2.0
         ...             with Recorder(trial.run, config={"iterations": 20}) as recorder:
-        ...                 recorder.series("loss", range(20), [2.0] * 20)
+        ...                 recorder.series("loss", range(20), [2.0] * 10 + [loss] * 10)
         ...             yield Ended(trial.name, 0, seconds=1.0)
-        >>> plan = remedies_for_task(MemoryEcho(iterations=20), seeds=1, only=(REMEDIES[0].name,))
+        >>> plan = remedies_for_task(MemoryEcho(iterations=20), seeds=3, only=("gru",))
         >>> study = remedy_study(plan, "runs/study", Dry())
-        >>> study.unchanged.trials[0].loss, study.verdict.remedy
-        (2.0, '')
+        >>> study.verdict.remedy, study.verdict.outcome, study.remedies[0].effect.median
+        ('gru', 'not proven', 1.5)
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):

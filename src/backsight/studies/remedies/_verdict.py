@@ -19,11 +19,10 @@ class RemedyVerdict:
     """In words, and what to type.
 
     Example:
-        >>> from backsight.lab import MemoryEcho
-        >>> from backsight.studies import read_remedy_study, remedies_for_task
-        >>> study = read_remedy_study(remedies_for_task(MemoryEcho(), seeds=1), "runs/study")
-        >>> study.verdict.outcome, study.verdict.command
-        ('not enough data', '')
+        >>> from backsight.studies import RemedyVerdict
+        >>> verdict = RemedyVerdict("proven", "gru", words="A GRU saves 1.5 nats.")
+        >>> verdict.outcome, verdict.remedy, verdict.as_dict()["doubt"]
+        ('proven', 'gru', '')
     """
 
     outcome: RemedyOutcome
