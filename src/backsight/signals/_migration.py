@@ -71,6 +71,35 @@ def current_event(kind: str, body: Any) -> Any:
 
 
 def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A study's plan as this version writes it.
+
+    Example:
+        >>> from backsight.signals import current_plan
+        >>> current_plan({"symptoms": {"codes": ["BS202"]}})
+        {'symptoms': {'codes': ['BKS202']}}
+    """
+    now = {name: _codes(value) for name, value in plan.items()}
+    if now.get("kind") == "remedies" and isinstance(now.get("only"), list):
+        now["only"] = [current_remedy(name) for name in now["only"]]
+    return now
+
+
+def current_tried(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study of remedies left with a run, as this version writes it."""
+    now: dict[str, Any] = _renamed(dict(content), TRIED_FIELDS)
+    return {**now, "remedy": current_remedy(now["remedy"])}
+
+
+def current_remedy(name: str) -> str:
+    """A remedy, or a trial that is named after one, as this version names it."""
+    remedy, seed, number = str(name).partition("-seed")
+    return REMEDIES.get(remedy, remedy) + seed + number
+
+
+def former_remedy(name: str) -> str:
+    """The same as format 1 named it."""
+    remedy, seed, number = name.partition("-seed")
+    return {now: then for then, now in REMEDIES.items()}.get(remedy, remedy) + seed + number
 
 
 def _finding(body: Any) -> Any:
