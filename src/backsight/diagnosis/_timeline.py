@@ -40,10 +40,22 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A signal that left what was usual for it and did not come back."""
+    """A signal that left what was usual for it and did not come back.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> move = timeline("runs/mine").moves[0]
+        >>> move.name, move.before, move.usual
+        ('grad_norm', 18, 0.5)
+    """
 
     name: str
-    before: int
+    lead: int
     """Iterations before the end at which it left."""
     usual: float
     """Its median until then."""
@@ -51,7 +63,7 @@ class Move:
     """The value farthest from that."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """``the gradient norm before clipping rose from 0.4 to 212``."""
         where = f" of {member(self.name)}" if member(self.name) else ""
         how = "left" if not math.isfinite(self.extreme) else "rose from"
@@ -65,7 +77,19 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The chain of moves, the first one first."""
+    """The chain of moves, the first one first.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> chain = timeline("runs/mine")
+        >>> chain.end, chain.code, [move.name for move in chain.moves]
+        (199, 'BKS201', ['grad_norm', 'loss'])
+    """
 
     end: int
     """The iteration at which the loss was lost."""
@@ -74,14 +98,14 @@ class Timeline:
     moves: tuple[Move, ...]
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """In a sentence or two, each move with its lead."""
         if not self.moves:
             return (
                 f"At iteration {self.end:,} the loss was lost ({self.code}), and nothing recorded "
                 "had moved before."
             )
-        told = "; ".join(f"{_lead(move.before)} {move.words}" for move in self.moves)
+        told = "; ".join(f"{_lead(move.lead)} {move.message}" for move in self.moves)
         return f"The end was at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,9 +113,9 @@ class Timeline:
         return {
             "end": self.end,
             "code": self.code,
-            "words": self.words,
+            "message": self.message,
             "moves": [
-                {"signal": m.name, "before": m.before, "usual": m.usual, "extreme": m.extreme}
+                {"signal": m.name, "lead": m.lead, "usual": m.usual, "extreme": m.extreme}
                 for m in self.moves
             ],
         }
@@ -106,6 +130,14 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
 
     Raises:
         RunError: the run cannot be read.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0] * 100)
+        >>> print(timeline("runs/mine"))  # its loss was not lost
+        None
     """
     run = run if isinstance(run, Run) else Run(run)
     found = diagnose(run) if found is None else found
@@ -127,7 +159,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
         move = _move(name, series.iterations, series.values.astype(np.float64), end)
         if move is not None:
             moves.append(move)
-    moves.sort(key=lambda move: (-move.before, FAMILIES.index(family(move.name)), move.name))
+    moves.sort(key=lambda move: (-move.lead, FAMILIES.index(family(move.name)), move.name))
     return Timeline(end, code, tuple(_one_a_family(moves)))
 
 

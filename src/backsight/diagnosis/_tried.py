@@ -7,22 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from backsight.errors import RunError
-from backsight.signals import write_json
+from backsight.signals import FORMAT, current_tried, write_json
 
 __all__ = ["Tried", "read_tried", "write_tried"]
 
 NAME = "remedies.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The outcome of one study of remedies."""
+    """The outcome of one study of remedies.
+
+    Example:
+        >>> from backsight.diagnosis import Tried
+        >>> tried = Tried(True, "clip", "A clip helps.", "", study="runs/study", iterations=100)
+        >>> tried.remedy, tried.as_dict()["proven"]
+        ('clip', True)
+    """
 
     proven: bool
     remedy: str
     """The one that did most; empty where none helped."""
-    words: str
+    message: str
     """What came of it, in sentences."""
     command: str
     """What trains with it; empty where there is nothing to recommend."""
@@ -43,6 +49,16 @@ def write_tried(run: Path, tried: Tried) -> None:
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.diagnosis import Tried, read_tried, write_tried
+        >>> from backsight.signals import Recorder
+        >>> Recorder("runs/mine").close()
+        >>> tried = Tried(True, "clip", "A clip helps.", "", study="runs/study", iterations=100)
+        >>> write_tried(Path("runs/mine"), tried)
+        >>> read_tried(Path("runs/mine")) == tried
+        True
     """
     try:
         write_json(run / NAME, {"format": FORMAT, **tried.as_dict()})
@@ -55,6 +71,14 @@ def read_tried(run: Path) -> Tried | None:
 
     Raises:
         RunError: it is damaged, or from a newer version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.diagnosis import read_tried
+        >>> from backsight.signals import Recorder
+        >>> Recorder("runs/mine").close()
+        >>> print(read_tried(Path("runs/mine")))  # no study has treated it
+        None
     """
     file = run / NAME
     try:
@@ -62,6 +86,7 @@ def read_tried(run: Path) -> Tried | None:
         version = content.pop("format")
         if version > FORMAT:
             raise ValueError(f"it is of format {version}, and this Backsight reads {FORMAT}")
+        content = current_tried(content)
         kinds: dict[str, Any] = {"proven": bool, "iterations": int, "made": (int, float)}
         known = {f.name for f in fields(Tried)}
         if content.keys() != known or not all(

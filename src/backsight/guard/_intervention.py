@@ -14,7 +14,18 @@ _log = logging.getLogger("backsight")
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """One thing that the guard did to the training."""
+    """One thing that the guard did to the training.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipNorm, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), ClipNorm(norm=1.0))
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> act.iteration, act.policy, act.before, act.after, act.often
+        (0, 'clip', 5.0, 1.0, True)
+    """
 
     iteration: int
     policy: str
@@ -22,15 +33,15 @@ class Intervention:
     before: float
     """A norm, a rate, an iteration: what the policy says it changes."""
     after: float
-    what: str
+    quantity: str
     """What the two numbers are."""
-    often: bool = False
+    frequent: bool = False
     """Whether the policy may act at every step: then its numbers tell all."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """``clip: gradient norm 212 -> 1 (norm above 1)``."""
-        return f"{self.policy}: {self.what} {_short(self.before)} → {_short(self.after)} " + (
+        return f"{self.policy}: {self.quantity} {_short(self.before)} → {_short(self.after)} " + (
             f"({self.cause})"
         )
 
@@ -41,8 +52,8 @@ class Intervention:
             "cause": self.cause,
             "before": self.before,
             "after": self.after,
-            "what": self.what,
-            "words": self.words,
+            "quantity": self.quantity,
+            "message": self.message,
         }
 
 
@@ -54,15 +65,25 @@ def announce_intervention(intervention: Intervention, often: int) -> None:
     Args:
         intervention: what was done.
         often: how many of that policy there are by now.
+
+    Example:
+        >>> from unittest import TestCase
+        >>> from backsight.guard import Intervention, announce_intervention
+        >>> act = Intervention(7, "clip", "norm above 1", 212.0, 1.0, "gradient norm", often=True)
+        >>> with TestCase().assertLogs("backsight") as log:
+        ...     for times in range(1, 11):
+        ...         announce_intervention(act, often=times)
+        >>> len(log.output)  # of the first and the tenth
+        2
     """
     if not is_first_process():
         return
-    if not intervention.often or often in (1, 10, 100) or often % 1000 == 0:
-        times = f", {often:,} times so far" if intervention.often and often > 1 else ""
+    if not intervention.frequent or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if intervention.frequent and often > 1 else ""
         _log.warning(
             "backsight: guard, iteration %s: %s%s",
             intervention.iteration,
-            intervention.words,
+            intervention.message,
             times,
         )
 

@@ -11,14 +11,22 @@ from torch.optim import Optimizer
 
 from backsight.diagnosis import Recent, StabilityTracker
 from backsight.errors import SettingError
-from backsight.guard._rate import Rate
+from backsight.guard._learning_rate import LearningRate
 from backsight.guard._step import Step
 
 __all__ = ["GuardContext", "Policy", "Stage"]
 
 
 class Stage(IntEnum):
-    """When in a step a policy acts."""
+    """When in a step a policy acts.
+
+    Example:
+        >>> from backsight.guard import Skip, Stage, WeightLimit
+        >>> [stage.name for stage in Stage]
+        ['PENALTY', 'ROLLBACK', 'SKIP', 'CLIP', 'PACE', 'WEIGHTS']
+        >>> Skip.stage < WeightLimit.stage
+        True
+    """
 
     PENALTY = 0
     """Terms are added to the gradients; what comes after sees the norm with them."""
@@ -26,7 +34,7 @@ class Stage(IntEnum):
     SKIP = 2
     CLIP = 3
     PACE = 4
-    """Rate and momentum."""
+    """Learning rate and momentum."""
     WEIGHTS = 5
     """After the step."""
 
@@ -55,7 +63,7 @@ class GuardContext(Protocol):
         """Steps so far, taken or not, the one under way included."""
 
     @property
-    def rate(self) -> Rate:
+    def learning_rate(self) -> LearningRate:
         """Factor on the learning rate, and whether momentum is off."""
 
     @property
@@ -94,16 +102,30 @@ class Policy:
 
     Settings are fields, checked when the policy is made. What it remembers is a field that is
     not an argument: a number, text, None or a :class:`Recent`, so that it can be saved.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Policy, Stage
+        >>> class Halve(Policy):
+        ...     name, stage, what = "halve", Stage.CLIP, "gradient norm"
+        ...     def on_gradients_ready(self, step, guard):
+        ...         guard.scale_gradients(0.5)
+        ...         guard.record(self, "always", step.norm, step.norm / 2)
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Halve())
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> [(act.policy, act.before, act.after) for act in guard.step()]
+        [('halve', 5.0, 2.5)]
     """
 
     name: ClassVar[str]
     """As on the command line and in the names of its signals."""
     stage: ClassVar[Stage]
-    what: ClassVar[str]
+    quantity: ClassVar[str]
     """What the numbers before and after an act are."""
     main: ClassVar[str] = ""
     """The setting that ``name=value`` on the command line sets; empty where there is none."""
-    often: ClassVar[bool] = False
+    frequent: ClassVar[bool] = False
     """Whether it may act at every step, as a matter of course."""
 
     def start(self, guard: GuardContext) -> None:

@@ -20,7 +20,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def inspection() -> str:
-    """What of PyTorch's looks at the operations of this thread; empty for nothing."""
+    """What of PyTorch's looks at the operations of this thread; empty for nothing.
+
+    Example:
+        >>> from torch.utils.flop_counter import FlopCounterMode
+        >>> from backsight.probes import inspection
+        >>> with FlopCounterMode(display=False):
+        ...     inspection()
+        'the dispatch mode FlopCounterMode'
+    """
     if torch.compiler.is_compiling():
         return "torch.compile or torch.export"
     if torch._C._get_tracing_state() is not None:
@@ -39,7 +47,17 @@ def inspection() -> str:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Operations inside are seen by no dispatch mode and no function mode."""
+    """Operations inside are seen by no dispatch mode and no function mode.
+
+    Example:
+        >>> import torch
+        >>> from torch.utils.flop_counter import FlopCounterMode
+        >>> from backsight.probes import undisturbed
+        >>> with FlopCounterMode(display=False) as counter, undisturbed():
+        ...     product = torch.ones(2, 2) @ torch.ones(2, 2)
+        >>> counter.get_total_flops()
+        0
+    """
     with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
         yield
 
@@ -71,6 +89,14 @@ def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:
 
     That takes nearly as long as importing PyTorch itself. A training has imported it by then, as
     the first optimizer does; a script that trains nothing does not wait for it.
+
+    Example:
+        >>> from backsight.probes import left_by_compilers
+        >>> looked = []
+        >>> look = left_by_compilers(looked.append)
+        >>> look(1)
+        >>> looked
+        [1]
     """
     if "torch._dynamo" in sys.modules:
         return _disabled(function)

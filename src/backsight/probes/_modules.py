@@ -13,14 +13,28 @@ __all__ = ["children_of", "named_modules", "named_parameters", "parameters_of", 
 
 
 def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules that ``module`` holds itself, by name."""
+    """The modules that ``module`` holds itself, by name.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import children_of
+        >>> [name for name, _ in children_of(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))]
+        ['0', '1']
+    """
     for name, child in list(_held(module, "_modules")):
         if isinstance(child, nn.Module):
             yield name, child
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """``model`` and every module in it, once each, by path: a module before those inside it."""
+    """``model`` and every module in it, once each, by path: a module before those inside it.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import named_modules
+        >>> [path for path, _ in named_modules(nn.Sequential(nn.Sequential(nn.Tanh())))]
+        ['', '0', '0.0']
+    """
     seen: set[int] = set()
     waiting = [("", model)]
     while waiting:
@@ -34,7 +48,14 @@ def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Every parameter of ``model``, once each, by path."""
+    """Every parameter of ``model``, once each, by path.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import named_parameters
+        >>> [path for path, _ in named_parameters(nn.Sequential(nn.Linear(3, 4)))]
+        ['0.weight', '0.bias']
+    """
     seen: set[int] = set()
     for path, module in named_modules(model):
         for name, parameter in list(_held(module, "_parameters")):
@@ -44,12 +65,27 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def parameters_of(model: nn.Module) -> Iterator[nn.Parameter]:
-    """Every parameter of ``model``, once each."""
+    """Every parameter of ``model``, once each.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import parameters_of
+        >>> [tuple(parameter.shape) for parameter in parameters_of(nn.Linear(3, 4))]
+        [(4, 3), (4,)]
+    """
     return (parameter for _, parameter in named_parameters(model))
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside data-parallel and compiling wrappers: its paths are the user's own."""
+    """The model inside data-parallel and compiling wrappers: its paths are the user's own.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import unwrapped
+        >>> model = nn.Linear(3, 4)
+        >>> unwrapped(nn.DataParallel(model)) is model
+        True
+    """
     seen: set[int] = set()
     while id(model) not in seen:
         seen.add(id(model))

@@ -44,6 +44,17 @@ def probe(
 
     Raises:
         SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import probe
+        >>> gru, x = nn.GRU(3, 4, num_layers=2), torch.randn(10, 2, 3)
+        >>> profiles = probe(gru, lambda: gru(x)[0][-1].sum())
+        >>> {layer: profile.reach.shape for layer, profile in profiles.items()}
+        {'l0': (10,), 'l1': (10,)}
+        >>> profiles["l1"].half_life.steps < 10
+        True
     """
     check_input(model, inputs)
     if inputs is None and not any(reading_of(part) for _, part in named_modules(model)):
@@ -80,7 +91,20 @@ def probe(
 
 
 def check_input(model: nn.Module, inputs: str | None) -> None:
-    """Raise a SettingError where ``model`` has no module of that path."""
+    """Raise a SettingError where ``model`` has no module of that path.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.errors import SettingError
+        >>> from backsight.probes import check_input
+        >>> model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
+        >>> check_input(model, "0")
+        >>> try:
+        ...     check_input(model, "embedding")
+        ... except SettingError:
+        ...     print("it has no such module")
+        it has no such module
+    """
     paths = dict(named_modules(model))
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
@@ -88,7 +112,15 @@ def check_input(model: nn.Module, inputs: str | None) -> None:
 
 
 def what_was_found(model: nn.Module) -> str:
-    """Why nothing was measured in ``model``, and how to name what can be."""
+    """Why nothing was measured in ``model``, and how to name what can be.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import what_was_found
+        >>> words = what_was_found(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
+        >>> "Linear" in words, "Tanh" in words
+        (True, True)
+    """
     inner = (part for _, part in named_modules(model) if not list(children_of(part)))
     kinds = sorted({type(part).__name__ for part in inner})
     return (

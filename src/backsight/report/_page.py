@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from backsight.diagnosis import diagnose, timeline
-from backsight.report._acts import act_rows
 from backsight.report._findings import cards
 from backsight.report._html import embedded, render, write_whole
-from backsight.report._task_words import is_memory, memory_tiles
-from backsight.report._words import (
+from backsight.report._interventions import intervention_rows
+from backsight.report._summary import (
     duration,
     last_score,
     median,
@@ -21,6 +20,7 @@ from backsight.report._words import (
     setup,
     summary,
 )
+from backsight.report._task_summary import is_memory, memory_tiles
 from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
@@ -37,6 +37,13 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
+
+    Example:
+        >>> from backsight import Recorder, write_report
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0 - i / 100 for i in range(100)])
+        >>> write_report("runs/mine").as_posix()
+        'runs/mine/report.html'
     """
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
@@ -67,7 +74,7 @@ def _render(run: Run) -> str:
         chain_figure=embedded(draw_timeline(run, chain), "timeline")
         if chain and chain.moves
         else None,
-        acts=act_rows(run),
+        acts=intervention_rows(run),
         figures=figures,
         samples=_chosen_samples(run),
         settings=_rows(run.info.get("config", {})),

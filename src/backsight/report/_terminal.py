@@ -16,7 +16,7 @@ from rich.text import Text
 from backsight.diagnosis import Finding
 from backsight.report._findings import STYLES
 from backsight.report._numbers import number
-from backsight.report._task_words import is_memory, memory_goal, memory_task, memory_validation
+from backsight.report._task_summary import is_memory, memory_goal, memory_task, memory_validation
 from backsight.signals import family, member
 
 __all__ = ["TrainingView"]
@@ -34,6 +34,16 @@ class TrainingView:
     Args:
         total: iterations to come.
         console: where to; the terminal by default.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.report import TrainingView
+        >>> said = io.StringIO()
+        >>> view = TrainingView(total=100, console=Console(file=said))
+        >>> view.validated(50, {"val_loss": 1.25}, sample="")
+        >>> "1.25" in said.getvalue()
+        True
     """
 
     def __init__(self, total: int, console: Console | None = None) -> None:
@@ -138,8 +148,8 @@ class TrainingView:
     def acted(self, act: Any) -> None:
         """The guard has done something; what it may do at every step is only counted."""
         self._acts[act.policy] += 1
-        if not act.often or self._acts[act.policy] == 1:
-            self._say(f"guard, iteration {act.iteration:,}: {act.words}")
+        if not act.frequent or self._acts[act.policy] == 1:
+            self._say(f"guard, iteration {act.iteration:,}: {act.message}")
 
     def _say(self, line: str) -> None:
         """As it is: a path may hold what rich would take for markup."""

@@ -49,6 +49,19 @@ class ClipAuto(NormClip):
 
     Source: Pascanu et al. 2013 §3.2 (0.5 to 10 times the usual norm); You, Gitman, Ginsburg 2017
     (a step against the weights' norm); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipAuto, Guard
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+        >>> guard = Guard(model, optimizer, ClipAuto())
+        >>> for size in [1.0] * 30 + [50.0]:
+        ...     optimizer.zero_grad()
+        ...     model(torch.tensor([[size]])).sum().backward()
+        ...     acts = guard.step()
+        >>> [(act.before, round(act.after, 3)) for act in acts]
+        [(50.0, 2.0)]
     """
 
     name: ClassVar[str] = "auto"
@@ -76,7 +89,7 @@ class ClipAuto(NormClip):
         usual, far = math.inf, math.inf
         middle = self._logs.median
         if len(self._logs) >= ENOUGH:
-            usual = math.exp(middle + self._tolerance(guard.rate.factor))
+            usual = math.exp(middle + self._tolerance(guard.learning_rate.factor))
         if step.norm > 0:
             self._logs.add(math.log(step.norm))
         share = max(self.share * self._tight, min(self.share, LEAST))
@@ -103,7 +116,7 @@ class ClipAuto(NormClip):
 
     def _reach(self, norm: float, guard: GuardContext) -> float:
         """The norm whose step is as long as the weights; inf where the optimizer scales."""
-        limits, off = [], guard.rate.momentum_off
+        limits, off = [], guard.learning_rate.momentum_off
         for optimizer in guard.optimizers:
             if not isinstance(optimizer, torch.optim.SGD):
                 return math.inf

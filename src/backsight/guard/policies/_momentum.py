@@ -19,11 +19,26 @@ class LateMomentum(Policy):
     beginning alone.
 
     Source: Sutskever, Martens, Dahl, Hinton 2013 (momentum is raised slowly); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, LateMomentum
+        >>> model, moves = torch.nn.Linear(1, 1, bias=False), []
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.5)
+        >>> guard = Guard(model, optimizer, LateMomentum(steps=3))
+        >>> for _ in range(6):
+        ...     before = model.weight.item()
+        ...     optimizer.zero_grad()
+        ...     model(torch.ones(1, 1)).sum().backward()
+        ...     acts = guard.step()
+        ...     moves.append(round((before - model.weight.item()) / 0.001, 2))
+        >>> moves
+        [1.0, 1.0, 1.0, 1.0, 1.5, 1.75]
     """
 
     name: ClassVar[str] = "momentum"
     stage: ClassVar[Stage] = Stage.PACE
-    what: ClassVar[str] = "share of the momentum in force"
+    quantity: ClassVar[str] = "share of the momentum in force"
     main: ClassVar[str] = "steps"
 
     steps: int = 50
@@ -49,23 +64,23 @@ class LateMomentum(Policy):
             if self.steps:
                 self._switch(guard, True, "the first steps")
         if step.anomalies and not first:
-            self._off(step, guard, step.anomalies[0].words)
-        elif guard.rate.momentum_off and step.iteration >= self._until:
+            self._off(step, guard, step.anomalies[0].message)
+        elif guard.learning_rate.momentum_off and step.iteration >= self._until:
             self._switch(guard, False, "all is calm")
 
     def on_rollback(self, guard: GuardContext) -> None:
         """Buffers that led there are emptied."""
         guard.forget_momentum()
         self._until = guard.iteration + self.pause
-        if self.pause and not guard.rate.momentum_off:
+        if self.pause and not guard.learning_rate.momentum_off:
             self._switch(guard, True, "rolled back")
 
     def _off(self, step: Step, guard: GuardContext, cause: str) -> None:
         self._until = max(self._until, step.iteration + self.pause)
-        if self.pause and not guard.rate.momentum_off:
+        if self.pause and not guard.learning_rate.momentum_off:
             guard.forget_momentum()
             self._switch(guard, True, cause)
 
     def _switch(self, guard: GuardContext, off: bool, cause: str) -> None:
-        guard.rate.momentum_off = off
+        guard.learning_rate.momentum_off = off
         guard.record(self, cause, float(off), float(not off))

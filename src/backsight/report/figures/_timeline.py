@@ -18,7 +18,21 @@ AFTER = 20
 
 
 def timeline(run: Run, chain: Timeline) -> go.Figure:
-    """Each signal that moved, relative to what was usual, with a dot where it left that."""
+    """Each signal that moved, relative to what was usual, with a dot where it left that.
+
+    Example:
+        >>> from backsight.diagnosis import timeline as moved
+        >>> from backsight.report.figures import timeline
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> run = Run("runs/mine")
+        >>> figure = timeline(run, moved(run))
+        >>> len(figure.data) > 0
+        True
+    """
     fig = figure("times the usual value", x_title="iterations from the end", height=380)
     drawn = []
     for number, move in enumerate(chain.moves):
@@ -42,10 +56,10 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
             line={"color": colour, "width": 1.6},
             hovertemplate="×%{y:.4g}",
         )
-        onset = np.flatnonzero(at[inside] == -move.before)
+        onset = np.flatnonzero(at[inside] == -move.lead)
         if onset.size and np.isfinite(values[onset[0]]):
             fig.add_scatter(
-                x=[-move.before],
+                x=[-move.lead],
                 y=[values[onset[0]]],
                 mode="markers",
                 marker={"size": 10, "color": colour, "line": {"color": "#fff", "width": 1.5}},
@@ -53,7 +67,7 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
                 showlegend=False,
             )
         mark(fig, thinned, label)
-    first = max((move.before for move in chain.moves), default=0)
+    first = max((move.lead for move in chain.moves), default=0)
     fig.update_xaxes(range=[-min(SHOWN, max(60, 3 * first)), AFTER])
     fig.add_vline(x=0, line={"color": ALARM, "width": 1, "dash": "dot"})
     log_axis(fig, drawn)

@@ -23,7 +23,15 @@ VISIBLE = 0.01
 
 
 class MapOutcome(IntEnum):
-    """From the best to the worst."""
+    """From the best to the worst.
+
+    Example:
+        >>> from backsight.studies import MapOutcome
+        >>> [outcome.words for outcome in MapOutcome]
+        ['learned', 'stuck', 'vanished', 'exploded', 'not finite']
+        >>> MapOutcome.LEARNED < MapOutcome.EXPLODED
+        True
+    """
 
     LEARNED = 0
     """It uses the oldest input that the answer needs."""
@@ -37,7 +45,7 @@ class MapOutcome(IntEnum):
     """A loss was NaN or infinite."""
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """As in sentences."""
         return self.name.lower().replace("_", " ")
 

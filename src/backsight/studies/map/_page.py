@@ -5,7 +5,7 @@ from pathlib import Path
 from backsight.report import number, write_map_page
 from backsight.studies.map._outcome import EXPLODED, LEARNED, VISIBLE, MapOutcome
 from backsight.studies.map._study import Place, StabilityMap
-from backsight.studies.map._words import (
+from backsight.studies.map._text import (
     fragility_words,
     sentences,
     settings_words,
@@ -37,6 +37,14 @@ def write_stability_map_page(found: StabilityMap, chosen: Place | None = None) -
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map, write_stability_map_page
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> found = run_map(MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1")))
+        >>> write_stability_map_page(found).name
+        'map.html'
     """
     plan, best = found.plan, found.best
     task = plan.settings.task
@@ -77,8 +85,8 @@ def _told(found: StabilityMap) -> dict[str, object]:
     plan = found.plan
     told = plan.as_dict()
     same = {**told["settings"], "init_scale": plan.init_scale, "seeds": plan.seeds}
-    same["lr"] = plan.settings.rate
-    same["momentum"] = plan.settings.inertia
+    same["lr"] = plan.settings.lr_in_force
+    same["momentum"] = plan.settings.momentum_in_force
     return {k: v for k, v in same.items() if k not in (plan.x.name, plan.y.name)}
 
 

@@ -26,7 +26,16 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class StabilityMap:
-    """What became of the settings of a plan; arrays are ``(len(y), len(x))``."""
+    """What became of the settings of a plan; arrays are ``(len(y), len(x))``.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> found = run_map(MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1")))
+        >>> sum(found.counts.values()), found.values((1, 0)), found.loss.shape
+        (4, {'lr': 0.01, 'gain': 1.0}, (2, 2))
+    """
 
     plan: MapPlan
     path: Path
@@ -39,7 +48,7 @@ class StabilityMap:
     """Growth rate of the gradient in nats a step back, the median over seeds; NaN likewise."""
     growth_start: NDArray[np.float64]
     """The same before training."""
-    agreeing: NDArray[np.float64]
+    agreement: NDArray[np.float64]
     """Share of the seeds that have the outcome; NaN where not trained."""
 
     @property
@@ -65,7 +74,7 @@ class StabilityMap:
         return _lowest(self.loss, learned if learned.any() else sound)
 
     @property
-    def steadiest(self) -> Place | None:
+    def least_fragile(self) -> Place | None:
         """Of the settings that learned and whose neighbourhood is all on the map the least fragile;
         of several, the one with the lowest loss."""
         share = fragilities(self.outcomes, self.plan.x, self.plan.y)
@@ -79,7 +88,7 @@ class StabilityMap:
         return _lowest(self.loss, fit & (share == share[fit].min()))
 
     @property
-    def path_of_best(self) -> list[int | None]:
+    def best_by_column(self) -> list[int | None]:
         """For each column the row with the lowest loss of those that learned; None without one."""
         learned = self.outcomes == MapOutcome.LEARNED
         rows: list[int | None] = []
@@ -101,24 +110,24 @@ class StabilityMap:
 
     def as_dict(self, chosen: Place | None = None) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``; with what there is of a chosen setting."""
-        names = np.array([*(kind.words for kind in MapOutcome), None], object)
+        names = np.array([*(kind.label for kind in MapOutcome), None], object)
         return {
             "path": self.path,
             "plan": self.plan.as_dict(),
             "trained": self.trained,
-            "counts": {kind.words: count for kind, count in self.counts.items()},
+            "counts": {kind.label: count for kind, count in self.counts.items()},
             "best": self._told(self.best),
-            "steadiest": self._told(self.steadiest),
+            "least_fragile": self._told(self.least_fragile),
             "chosen": self._told(chosen),
-            "path_of_best": [
+            "best_by_column": [
                 None if row is None else self.values((row, column))
-                for column, row in enumerate(self.path_of_best)
+                for column, row in enumerate(self.best_by_column)
             ],
             "outcomes": names[self.outcomes],
             "loss": self.loss,
             "growth": self.growth,
             "growth_start": self.growth_start,
-            "agreeing": self.agreeing,
+            "agreement": self.agreement,
         }
 
     def _told(self, place: Place | None) -> dict[str, Any] | None:
@@ -128,7 +137,7 @@ class StabilityMap:
         kind = self.outcomes[place]
         return {
             "setting": self.values(place),
-            "outcome": MapOutcome(kind).words if kind >= 0 else None,
+            "outcome": MapOutcome(kind).label if kind >= 0 else None,
             "loss": self.loss[place],
             "growth": self.growth[place],
             "fragility": asdict(self.fragility(place)),
@@ -140,6 +149,13 @@ def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
 
     Raises:
         SettingError: they name something else than the two axes, or lie outside the map.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, place_of
+        >>> plan = MapPlan(MemoryEcho(), parse_axis("lr=0.01:1:5"), parse_axis("gain=0.5:1.5:3"))
+        >>> place_of(plan, {"lr": 0.09, "gain": 1.4})  # row and column
+        (2, 0)
     """
     axes = {axis.name: axis for axis in (plan.y, plan.x)}
     if set(at) != set(axes):
@@ -158,7 +174,15 @@ def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
 
 
 def map_folder(plan: MapPlan) -> Path:
-    """Where the map of a plan is by default: the same place each time."""
+    """Where the map of a plan is by default: the same place each time.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, map_folder, parse_axis
+        >>> plan = MapPlan(MemoryEcho(), parse_axis("lr=0.01:1:5"), parse_axis("gain=0.5:1.5:3"))
+        >>> map_folder(plan).name == f"map-echo-{plan.fingerprint}"
+        True
+    """
     return Path("runs") / f"map-{plan.settings.task_name}-{plan.fingerprint}"
 
 
@@ -184,6 +208,15 @@ def run_map(
     Raises:
         BacksightError: the folder holds another map or one that is under way, or cannot be read
             or written.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> plan = MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1,1.5"))
+        >>> found = run_map(plan)
+        >>> found.outcomes.shape, found.trained, found.complete
+        ((3, 2), 6, True)
     """
     folder = MapFolder(map_folder(plan) if path is None else path)
     with folder.open(plan.as_dict()):
@@ -196,6 +229,15 @@ def read_map(path: Path) -> StabilityMap:
 
     Raises:
         BacksightError: it cannot be read.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, map_folder, parse_axis, read_map, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> plan = MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1"))
+        >>> trained = run_map(plan).outcomes
+        >>> (read_map(map_folder(plan)).outcomes == trained).all().item()
+        True
     """
     folder = MapFolder(path)
     return _read(folder, folder.plan())
@@ -222,7 +264,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
         loss=middles["held_out"],
         growth=middles["growth"],
         growth_start=np.where(most >= 0, middle(numbers["growth_start"], 0), np.nan),
-        agreeing=np.where(most >= 0, (outcomes == most).mean(0), np.nan),
+        agreement=np.where(most >= 0, (outcomes == most).mean(0), np.nan),
     )
 
 

@@ -16,13 +16,22 @@ __all__ = ["Arm", "random_arm", "remedy_arm"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of training."""
+    """One way of training.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho(), seeds=2), "runs/study")
+        >>> arm = study.unchanged
+        >>> arm.name, [trial.outcome for trial in arm.trials], arm.effect
+        ('unchanged', ['not run', 'not run'], None)
+    """
 
     name: str
     about: str
     codes: tuple[str, ...]
     """Findings on the treated run that call for it."""
-    refused: str
+    refusal: str
     """Why it cannot be tried on this training; empty where it can."""
     change: str
     """What it is here, as options."""
@@ -44,7 +53,7 @@ class Arm:
             "name": self.name,
             "about": self.about,
             "codes": list(self.codes),
-            "refused": self.refused,
+            "refusal": self.refusal,
             "change": self.change,
             "command": self.command,
             "code": self.code,

@@ -35,7 +35,7 @@ class RemedySetting:
         return trial_name(self.remedy.name, self.seed)
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """``orthogonal, seed 0``."""
         return f"{self.remedy.name}, seed {self.seed}"
 
@@ -56,6 +56,13 @@ class RemedyPlan:
 
     Raises:
         SettingError: there are no seeds, or there is no such remedy.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import RemedyPlan, remedies_for_task
+        >>> plan = remedies_for_task(MemoryEcho(), seeds=2)
+        >>> isinstance(plan, RemedyPlan), plan.stem, list(plan.fresh)
+        (True, 'study-remedies-echo', [2, 3])
     """
 
     subject: Subject
@@ -144,6 +151,8 @@ class RemedyPlan:
     def trial(self, setting: RemedySetting, symptoms: Symptoms, place: StudyFolder) -> Trial:
         """A trial's command line."""
         run = place.run(setting.name)
-        words = self.subject.words(setting.remedy, symptoms, setting.seed, run, place.path / FORK)
+        words = self.subject.arguments(
+            setting.remedy, symptoms, setting.seed, run, place.path / FORK
+        )
         command = (sys.executable, "-m", "backsight", *words)
         return Trial(setting.name, command, run, place.log(setting.name))

@@ -16,12 +16,19 @@ RemedyOutcome = Literal["proven", "not proven", "nothing helps", "not enough dat
 
 @dataclass(frozen=True, slots=True)
 class RemedyVerdict:
-    """In words, and what to type."""
+    """In words, and what to type.
+
+    Example:
+        >>> from backsight.studies import RemedyVerdict
+        >>> verdict = RemedyVerdict("proven", "gru", words="A GRU saves 1.5 nats.")
+        >>> verdict.outcome, verdict.remedy, verdict.as_dict()["doubt"]
+        ('proven', 'gru', '')
+    """
 
     outcome: RemedyOutcome
     remedy: str
     """The one it is about; empty where none helps."""
-    words: str
+    message: str
     doubt: str = ""
     """Why it is not proven."""
     command: str = ""
@@ -54,7 +61,7 @@ def judge_remedies(
     """The verdict; arguments as of :func:`leader`."""
     tried = [arm for arm in ranked if arm.effect is not None]
     if not tried:
-        why = next((trial.why for trial in unchanged.trials if trial.score is None), "")
+        why = next((trial.reason for trial in unchanged.trials if trial.score is None), "")
         return RemedyVerdict(
             "not enough data", "",
             f"Not enough data: no remedy has a result beside the unchanged run{why and ': '}{why}",
