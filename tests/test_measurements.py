@@ -263,7 +263,7 @@ def test_what_a_measurement_runs_is_no_event_of_the_training(
     observed = train(tmp_path / "observed", 4, kind(), told, make=make)
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     assert "switched off" not in caplog.text
-    assert "left out" not in caplog.text
+    assert "dropped" not in caplog.text
     assert told.heard == [*((i, one) for i in range(4) for one in WHOLE), (4, "begin")]
     assert len(Run(tmp_path / "observed")["own"]) == 4
     before, after = recorded(tmp_path / "plain"), recorded(tmp_path / "observed")
@@ -304,7 +304,7 @@ def test_an_interrupt_in_an_event_ends_the_training_and_the_run(
     run = Run(run_path)
     assert run.status == "failed"
     assert run["loss"].size >= 1
-    assert "left out" not in caplog.text
+    assert "dropped" not in caplog.text
 
 
 def test_a_measurement_may_close_the_monitor(run_path: Path) -> None:

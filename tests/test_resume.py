@@ -341,7 +341,7 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         recorder.flush()
         with pytest.raises(RunError, match="being written by a process that lives: stop that"):
             resume(tmp_path / "run")
-        with pytest.raises(RunError, match="being written by a process that lives: stop that"):
+        with pytest.raises(RunError, match="another process is still writing .*: stop that process"):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1
 
@@ -350,7 +350,7 @@ def test_what_is_no_run_of_the_lab(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="does not exist"):
         resume(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match=r"is not a run folder: it holds no run\.json"):
+    with pytest.raises(RunError, match=r"is not a run folder: it contains no run\.json"):
         resume(tmp_path / "empty")
     change(small_run.path, kind="watch")
     with pytest.raises(RunError, match=r"not made by backsight train \(its kind is 'watch'\)"):
