@@ -264,7 +264,7 @@ def test_omega_says_what_it_needs() -> None:
     with pytest.raises(SettingError, match="W_hh is trained"):
         Guard(frozen, torch.optim.SGD(others, lr=0.1), Omega())
     assert not frozen._forward_hooks
-    with pytest.raises(SettingError, match="variant of the guard's omega must be one of code"):
+    with pytest.raises(SettingError, match="guard policy omega: variant must be one of code"):
         Omega(variant="mine")
 
 
@@ -401,9 +401,9 @@ def test_a_radius_is_refused_where_there_is_none() -> None:
         Guard(module, optimizer, SpectralCap())
     Guard(module, optimizer, SpectralCap(of="sigma")).close()
     line = nn.Linear(3, 3)
-    with pytest.raises(SettingError, match="finds no W_hh"):
+    with pytest.raises(SettingError, match="needs a recurrent layer whose W_hh is trained"):
         Guard(line, torch.optim.SGD(line.parameters(), lr=0.1), SpectralCap())
-    with pytest.raises(SettingError, match="finds no W_hh"):
+    with pytest.raises(SettingError, match="needs a recurrent layer whose W_hh is trained"):
         Guard(line, torch.optim.SGD(line.parameters(), lr=0.1), Orthogonality())
 
 

@@ -77,7 +77,9 @@ def test_another_model_or_other_policies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="it holds 4 tensors, and this model has 6"):
         Guard(deep, torch.optim.SGD(deep.parameters(), 0.1), folder=tmp_path).resume()
     model, optimizer = made()
-    with pytest.raises(SettingError, match="the guard was saved with rollback, skip, auto"):
+    with pytest.raises(
+        SettingError, match="the guard was saved with the policies rollback, skip, auto"
+    ):
         Guard(model, optimizer, Skip(), folder=tmp_path).resume()
 
 

@@ -341,7 +341,9 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         recorder.flush()
         with pytest.raises(RunError, match="being written by a process that lives: stop that"):
             resume(tmp_path / "run")
-        with pytest.raises(RunError, match="another process is still writing .*: stop that process"):
+        with pytest.raises(
+            RunError, match="another process is still writing .*: stop that process"
+        ):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1
 
@@ -471,7 +473,9 @@ def test_a_record_that_is_behind_its_checkpoint(broken: Run) -> None:
     store.cut(3, events=99)
     store.close()
     change(broken.path, iterations=3)
-    with pytest.raises(RunError, match=r"to go on from iteration 5, and signals\.db holds 3"):
+    with pytest.raises(
+        RunError, match=r"should resume at iteration 5, but signals\.db holds only 3"
+    ):
         resume(broken.path)
 
 

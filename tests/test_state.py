@@ -109,7 +109,9 @@ def test_a_guard_goes_on_from_a_folder_of_before(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), snapshot["rng"]["cpu"])
     parameters = dict(guard.model.named_parameters())
     assert torch.equal(parameters["0.weight"], snapshot["weights"][0])
-    with pytest.raises(SettingError, match="the guard was saved with rollback, skip, auto"):
+    with pytest.raises(
+        SettingError, match="the guard was saved with the policies rollback, skip, auto"
+    ):
         guarded(folder, ClipNorm())[0].resume()
     with pytest.raises(RunError, match=r"another model: 0\.weight has shape \(4, 2\) there"):
         guarded(folder, width=5)[0].resume()
@@ -147,7 +149,10 @@ UNFIT = {
     "no number": (holds(None, "vitals", "course", "usual"), "NoneType"),
     "no dict": (holds(3, "rate"), "not subscriptable"),
     "snapshots": (holds([{}], "snapshots"), "it lacks 'weights'"),
-    "policies": (holds({"skip": {}}, "policies"), "the guard was saved with skip, and has"),
+    "policies": (
+        holds({"skip": {}}, "policies"),
+        "the guard was saved with the policies skip, but it has",
+    ),
 }
 
 

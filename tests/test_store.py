@@ -367,7 +367,7 @@ def test_a_database_older_than_its_run_json_is_refused(small_run: Run) -> None:
     with Recorder(other) as recorder:
         recorder.scalars(0, {"loss": 1.0})
     shutil.copy(other / "signals.db", small_run.path / "signals.db")
-    with pytest.raises(RunError, match=r"100 iterations and .* holds 1;"):
+    with pytest.raises(RunError, match=r"100 iterations, but .* holds only 1;"):
         Run(small_run.path)
 
 
@@ -515,7 +515,7 @@ def test_a_process_that_ends_without_closing_keeps_its_values(run_path: Path) ->
     ("error", "status", "word"),
     [
         (None, "finished", "completed"),
-        (GuardError("the guard has gone back 4 times"), "failed", "guard_gave_up"),
+        (GuardError("the guard rolled back 4 times"), "failed", "guard_gave_up"),
         (KeyboardInterrupt(), "failed", "interrupted"),
         (ValueError("the guard has nothing to do with it"), "failed", "error"),
         (SystemExit(3), "failed", "error"),

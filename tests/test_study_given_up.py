@@ -63,7 +63,7 @@ def test_in_a_length_study_of_a_script(tmp_path: Path) -> None:
     words = ("length", "--script", "train.py", "--vary", "--seq-len=3,8", "--seeds", 1, "--out",
              "it", "--engine", "local:2", "--json", "--", "--guarded")  # fmt: skip
     told, said = study(*words, cwd=tmp_path)
-    assert "given up (GuardError: the guard has left out 3 updates in a row" in said
+    assert "given up (GuardError: the guard skipped 3 updates in a row" in said
     short, long = told["trials"]
     assert (short["iterations"], long["iterations"]) == (90, 33)
     assert (short["outcome"], long["outcome"]) == ("learned", "given up")

@@ -341,8 +341,9 @@ class Guard:
         if step.inside and not self._told_of_closure and is_first_process():
             self._told_of_closure = True
             _log.warning(
-                "backsight: guard: the optimizer makes its gradients inside its step (it was given "
-                "a closure), so none can be clipped or left out; rollback, rate and weights can"
+                "backsight: guard: the optimizer computes its gradients inside step(closure), so "
+                "policies that clip, skip or add a penalty cannot act; policies that roll back or "
+                "change the learning rate, momentum or weights can"
             )
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)

@@ -345,7 +345,9 @@ class Recorder:
     def _report_losses(self) -> None:
         lost = self._lost + self._waiting()
         if lost:
-            self._warn("lost", f"{lost:,} values of {self.path} were not written to disk and are lost")
+            self._warn(
+                "lost", f"{lost:,} values of {self.path} were not written to disk and are lost"
+            )
 
     def _warn(self, key: str, message: str) -> None:
         """Say it once a key."""

@@ -30,7 +30,7 @@ class BackOff(Policy):
 
     name: ClassVar[str] = "backoff"
     stage: ClassVar[Stage] = Stage.PACE
-    what: ClassVar[str] = "factor on the learning rate"
+    what: ClassVar[str] = "learning-rate factor"
     main: ClassVar[str] = "factor"
 
     factor: float = 0.5

@@ -22,7 +22,7 @@ class ClipValue(Policy):
     name: ClassVar[str] = "value"
     stage: ClassVar[Stage] = Stage.CLIP
     often: ClassVar[bool] = True
-    what: ClassVar[str] = "largest element of the gradient"
+    what: ClassVar[str] = "largest gradient element"
     main: ClassVar[str] = "value"
 
     value: float = 1.0
@@ -48,6 +48,4 @@ class ClipValue(Policy):
         if largest > limit:
             for gradient in there:
                 gradient.clamp_(-limit, limit)
-            guard.record(
-                self, f"an element beyond {self.value:g}", largest / step.scale, self.value
-            )
+            guard.record(self, f"magnitude above {self.value:g}", largest / step.scale, self.value)

@@ -24,7 +24,7 @@ class Skip(Policy):
 
     name: ClassVar[str] = "skip"
     stage: ClassVar[Stage] = Stage.SKIP
-    what: ClassVar[str] = "share of the update that is taken"
+    what: ClassVar[str] = "share of the update applied"
     main: ClassVar[str] = "row"
 
     row: int = 20
@@ -47,6 +47,7 @@ class Skip(Policy):
         guard.record(self, anomaly.words, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(
-                f"the guard has left out {self._row} updates in a row, and {anomaly.words}: the "
-                "weights are as they were before; look at the data, or lower the learning rate"
+                f"the guard skipped {self._row} updates in a row, the last one because "
+                f"{anomaly.words}: these updates did not change the weights; check the data, or "
+                "lower the learning rate"
             )
