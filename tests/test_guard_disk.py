@@ -74,7 +74,7 @@ def test_another_model_or_other_policies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=said):
         Guard(wide, optimizer, folder=tmp_path).resume()
     deep = nn.Sequential(made()[0], nn.Linear(1, 1))
-    with pytest.raises(RunError, match="it holds 4 tensors, and this model has 6"):
+    with pytest.raises(RunError, match="it holds 4 tensors, but this model has 6"):
         Guard(deep, torch.optim.SGD(deep.parameters(), 0.1), folder=tmp_path).resume()
     model, optimizer = made()
     with pytest.raises(

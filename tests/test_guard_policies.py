@@ -294,7 +294,7 @@ def test_a_state_of_other_policies_is_refused() -> None:
     state = guard.state_dict()
     guard.close()
     other = Guard(model, optimizer, *safe())
-    with pytest.raises(SettingError, match="saved with skip, clip, and has rollback, skip, auto"):
+    with pytest.raises(SettingError, match="policies skip, clip, but it has rollback, skip, auto"):
         other.load_state_dict(state)
 
 

@@ -145,7 +145,7 @@ def test_a_kind_is_registered_once_but_may_be_defined_again() -> None:
     register_layer(LeakyCells())
     register_layer(LeakyCells())  # a notebook's cell that runs again
     assert len([a for a in registered_layers() if a.kind == "leaky"]) == 1
-    with pytest.raises(SettingError, match=r"'leaky' is registered already, by tests\.test_layers"):
+    with pytest.raises(SettingError, match=r"'leaky' is already registered by tests\.test_layers"):
         register_layer(Other())
 
 
@@ -164,12 +164,12 @@ def test_a_reading_that_nobody_reads_is_told() -> None:
         kind, reading = "unread", "by heart"
 
     register_layer(Unread())
-    with pytest.raises(SettingError, match="'unread' is read as 'by heart', and no reader"):
+    with pytest.raises(SettingError, match="'unread' has the reading 'by heart', for which no reader"):
         Readers().adopt("cell", Leaky(3, 4))
 
 
 def test_a_reading_has_one_reader() -> None:
-    with pytest.raises(SettingError, match="'fused' is registered already, by FusedReader"):
+    with pytest.raises(SettingError, match="'fused' is already registered by FusedReader"):
         register_reader("fused", SteppedReader)
 
 

@@ -342,7 +342,7 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(RunError, match="being written by a process that lives: stop that"):
             resume(tmp_path / "run")
         with pytest.raises(
-            RunError, match="another process is still writing .*: stop that process"
+            RunError, match=r"another process is still writing .*: stop that process"
         ):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1

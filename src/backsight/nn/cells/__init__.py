@@ -31,7 +31,7 @@ def build_cell(
         SettingError: there is no such cell.
     """
     if cell not in CELLS:
-        raise SettingError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")
+        raise SettingError(f"unknown cell {cell!r}: choose one of {', '.join(CELLS)}")
     module, _, function = CELLS[cell].builder.partition(":")
     built: nn.Module = getattr(import_module(f"{__name__}.{module}"), function)(
         inputs, hidden, layers, dropout
