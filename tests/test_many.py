@@ -389,7 +389,9 @@ def test_batches_that_do_not_fit_are_told(kind: Kind, every_step: bool) -> None:
         (inputs, targets.expand(3, *targets.shape)),
     ):
         for take in (many.losses, many.backward):
-            with pytest.raises(SettingError, match=r"4 models got inputs .* expected inputs \(B, T, 2"):
+            with pytest.raises(
+                SettingError, match=r"4 models got inputs .* expected inputs \(B, T, 2"
+            ):
                 take(x, y, kind)
 
 

@@ -241,7 +241,7 @@ def test_a_damaged_checkpoint_costs_the_way_from_the_one_before(
     newest = Checkpoints(tmp_path / "run/checkpoints").paths[0]
     newest.write_bytes(newest.read_bytes()[:-100])
     run = resume(tmp_path / "run")
-    assert f"{newest} is passed over: it is damaged or cut short" in caplog.text
+    assert f"skipped {newest}: it is damaged or truncated" in caplog.text
     assert run.info["resumed"][0]["iteration"] == 10
     assert_alike(alone(config, tmp_path), run)
 
@@ -261,7 +261,9 @@ def test_the_scale_of_losses_goes_on() -> None:
 def test_a_device_of_another_kind_is_told(caplog: pytest.LogCaptureFixture) -> None:
     here = Generators(torch.device("cpu"))
     here.load_state_dict(here.state_dict() | {"cuda": torch.zeros(16, dtype=torch.uint8)})
-    assert "trained on cuda before and on cpu now: it goes on, but not bit for bit" in caplog.text
+    assert (
+        "ran on cuda before and runs on cpu now, so it does not continue bit for bit" in caplog.text
+    )
 
 
 # -- what is kept ----------------------------------------------------------------------------
@@ -329,7 +331,7 @@ def test_a_full_disk_does_not_end_the_training(
 
     monkeypatch.setattr("backsight.state._checkpoints.replacing", full)
     assert train(Chars(**small)).status == "finished"
-    assert caplog.text.count("no checkpoint at iteration") == 1
+    assert caplog.text.count("cannot write the checkpoint of iteration") == 1
 
 
 # -- it cannot go on -------------------------------------------------------------------------
@@ -451,7 +453,9 @@ def test_another_number_of_processes(broken: Run) -> None:
     found = checkpoints.load()
     found.state["processes"] *= 2
     checkpoints.save(found.iteration, found.state)
-    with pytest.raises(RunError, match=r"was made by 2 processes, and this is 1: go on with as"):
+    with pytest.raises(
+        RunError, match=r"was written by 2 processes, but this training has 1: resume"
+    ):
         resume(broken)
 
 
@@ -459,11 +463,11 @@ def test_other_parts(broken: Run) -> None:
     checkpoints = Checkpoints(broken.path / "checkpoints")
     found = checkpoints.load()
     checkpoints.save(5, found.state | {"shared": found.state["shared"] | {"guard": {}}})
-    with pytest.raises(RunError, match="holds the state of guard, unlike this training"):
+    with pytest.raises(RunError, match="contains a state of guard, unlike this training"):
         resume(broken)
     found.state["shared"].pop("lesson")
     checkpoints.save(5, found.state)
-    with pytest.raises(RunError, match="lacks the state of lesson, unlike this training"):
+    with pytest.raises(RunError, match="contains no state of lesson, unlike this training"):
         resume(broken)
 
 

@@ -214,7 +214,9 @@ def test_a_guards_own_file_is_no_whole_training(tmp_path: Path) -> None:
     path = SAVED / "guard" / "iteration-000000120.ckpt"
     with pytest.raises(RunError, match=r"was not made by backsight train: .* Guard\.resume"):
         train(settings(tmp_path, fork=path))
-    with pytest.raises(RunError, match="holds guard, and no whole training"):
+    with pytest.raises(
+        RunError, match="not a checkpoint of a whole training: it contains only guard"
+    ):
         CheckpointState({}, {}).load(load_checkpoint(path))
 
 
@@ -322,9 +324,9 @@ def test_what_one_has_kept_the_other_takes(accelerators: dict[str, torch.Tensor]
 @pytest.mark.parametrize(
     ("device", "there", "words"),
     [
-        ("cpu", {"cuda", "mps"}, "trained on cuda, mps before and on cpu now"),
-        ("mps", set(), "trained on cpu before and on mps now"),
-        ("mps", {"cuda"}, "trained on cuda before and on mps now"),
+        ("cpu", {"cuda", "mps"}, "ran on cuda, mps before and runs on cpu now"),
+        ("mps", set(), "ran on cpu before and runs on mps now"),
+        ("mps", {"cuda"}, "ran on cuda before and runs on mps now"),
         (None, {"cuda"}, ""),
         (None, set(), ""),
     ],

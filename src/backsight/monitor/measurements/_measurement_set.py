@@ -38,7 +38,9 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
     taken: dict[str, Measurement] = {}
     found = list(ours)
     if isinstance(theirs, (str, Measurement)) or not isinstance(theirs, Iterable):
-        raise SettingError(f"measurements expects a list of Measurement objects, not {theirs!r:.80}")
+        raise SettingError(
+            f"measurements expects a list of Measurement objects, not {theirs!r:.80}"
+        )
     for one in theirs:
         if isinstance(one, type) and issubclass(one, Measurement):
             raise SettingError(
@@ -98,9 +100,7 @@ def _check_events(one: Measurement, name: str) -> None:
     defined = [event for event in dir(one) if event.startswith("on_")]
     wrong = [event for event in defined if event not in EVENTS]
     if wrong:
-        raise SettingError(
-            f"{name}.{wrong[0]} is not an event: the events are {', '.join(EVENTS)}"
-        )
+        raise SettingError(f"{name}.{wrong[0]} is not an event: the events are {', '.join(EVENTS)}")
     if not any(_defines(one, event) for event in EVENTS):
         raise SettingError(f"{name} handles no event: define one of {', '.join(EVENTS)}")
     if not isinstance(one.schedule, Schedule):
