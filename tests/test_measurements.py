@@ -478,10 +478,10 @@ class Recording(Measurement):
     ("record", "words"),
     [
         (lambda now: now.record("mine", torch.tensor(1j)), "cannot record a complex number"),
-        (lambda now: now.record_each(["mine"], torch.ones(1) * 1j), "cannot record a complex number"),
-        (lambda now: now.record_each(["mine/a", "mine/b"], torch.ones(3)), "2 names, and (3,)"),
-        (lambda now: now.record_profile("mine", torch.ones(2, 3)), "takes one row (n,), not an array of shape (2, 3)"),
-        (lambda now: now.record_profile("mine", np.ones(())), "takes one row (n,), not an array of shape ()"),
+        (lambda now: now.record_each(["mine"], torch.ones(1) * 1j), "a complex number"),
+        (lambda now: now.record_each(["mine/a", "mine/b"], torch.ones(3)), "2 names and values"),
+        (lambda now: now.record_profile("mine", torch.ones(2, 3)), "not an array of shape (2, 3)"),
+        (lambda now: now.record_profile("mine", np.ones(())), "not an array of shape ()"),
         (lambda now: now.record_profile("mine", torch.ones(3).to_sparse()), "sparse"),
     ],
 )  # fmt: skip

@@ -272,7 +272,10 @@ def test_a_stateful_window_continues_the_last_or_is_fresh_at_the_start(
 def test_a_text_too_short_for_a_window_is_refused_with_both_lengths() -> None:
     streams = Streams(np.arange(99), 10, stateful=True, seed=0)
     streams.check(8)
-    message = "each of 10 parallel streams has 9 characters, but a window needs 10; .*smaller --batch or --seq-len"
+    message = (
+        "each of 10 parallel streams has 9 characters, but a window needs 10; "
+        ".*smaller --batch or --seq-len"
+    )
     with pytest.raises(DataError, match=message):
         streams.check(9)
     with pytest.raises(DataError, match=message):
