@@ -397,7 +397,7 @@ def test_batches_that_do_not_fit_are_told(kind: Kind, every_step: bool) -> None:
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn-norm"])
 def test_cells_without_a_scan_are_refused(cell: Cell) -> None:
-    with pytest.raises(SettingError, match=f"rnn and rnn-relu, not for {cell}"):
+    with pytest.raises(SettingError, match=f"rnn and rnn-relu, but not {cell}"):
         ManyModels([SequenceModel(2, 3, cell=cell)])
 
 

@@ -277,7 +277,7 @@ def test_a_second_derivative_is_refused() -> None:
 def test_shapes_that_do_not_fit_are_told(name: str, shape: tuple[int, ...]) -> None:
     tensors = {n: t.detach() for n, t in vars(given((3, 6, 4, 2, 5))).items()}
     tensors[name] = torch.zeros(shape)
-    with pytest.raises(SettingError, match=r"needs x \(T, B, I\) or \(K, T, B, I\)") as caught:
+    with pytest.raises(SettingError, match=r"expected x \(T, B, I\) or \(K, T, B, I\)") as caught:
         scan(**tensors)
     assert f"{name} {shape}" in str(caught.value)
 

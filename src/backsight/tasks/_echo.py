@@ -77,4 +77,4 @@ def check_echo(length: int, lag: int, symbols: int, shortest: int, of: str) -> N
     at_least("lag", lag, shortest, of)
     at_least("symbols", symbols, 2, of)
     if lag >= length:
-        raise SettingError(f"the lag of {of} must be below its {length} steps, not {lag}")
+        raise SettingError(f"lag of {of} must be below its {length} steps, not {lag}")

@@ -136,5 +136,5 @@ def at_least(name: str, value: Any, least: int, of: str) -> None:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least:
         raise SettingError(
-            f"the {name} of {of} must be a whole number of at least {least}, not {value!r}"
+            f"{name} of {of} must be a whole number of at least {least}, not {value!r}"
         )

@@ -73,7 +73,7 @@ class TemporalOrder:
     def __post_init__(self) -> None:
         if self.form not in self.places:
             known = " or ".join(get_args(Form))
-            raise SettingError(f"the form of {self.name} must be {known}, not {self.form!r}")
+            raise SettingError(f"form of {self.name} must be {known}, not {self.form!r}")
         at_least("length", self.length, self.least[self.form], self.name)
 
     @property
