@@ -312,16 +312,16 @@ def test_it_goes_on_alike_from_a_state(
         (lambda: LinearLength(0, over=3), "end of a curriculum must be .* at least 1, not 0"),
         (lambda: LinearLength(9, 0, over=3), "start of a curriculum must be .* at least 1"),
         (lambda: LinearLength(9, -2, over=3), "start of a curriculum must be .* at least 1"),
-        (lambda: LinearLength(9, True, over=3), "at least 1 step, not True"),
-        (lambda: LinearLength(9.5, 3, over=3), r"at least 1 step, not 9\.5"),  # type: ignore[arg-type]
+        (lambda: LinearLength(9, True, over=3), "at least 1, not True"),
+        (lambda: LinearLength(9.5, 3, over=3), r"at least 1, not 9\.5"),  # type: ignore[arg-type]
         (lambda: LinearLength(9, 10, over=3), "must be at most its end, 9, not 10"),
         (lambda: LinearLength(9, 3, over=0), "over of a curriculum must be .* at least 1"),
         (lambda: LinearLength(9, 3, over=2.0), "at least 1, not 2.0"),  # type: ignore[arg-type]
         (lambda: StepwiseLength(9, 10, every=3), "must be at most its end, 9, not 10"),
         (lambda: StepwiseLength(9, 3, every=0), "every of a curriculum must be .* at least 1"),
         (lambda: StepwiseLength(9, 3, every=3, growth=1.0), "growth of a curriculum .* above"),
-        (lambda: StepwiseLength(9, 3, every=3, growth=math.nan), "must be above 1, not nan"),
-        (lambda: StepwiseLength(9, 3, every=3, growth=math.inf), "must be above 1, not inf"),
+        (lambda: StepwiseLength(9, 3, every=3, growth=math.nan), "above 1, not nan"),
+        (lambda: StepwiseLength(9, 3, every=3, growth=math.inf), "above 1, not inf"),
         (lambda: AdaptiveLength(0), "end of a curriculum must be .* at least 1, not 0"),
         (lambda: AdaptiveLength("9"), "end of a curriculum must be .* at least 1, not '9'"),  # type: ignore[arg-type]
         (lambda: AdaptiveLength(9, "3"), "start of a curriculum must be .* at least 1, not '3'"),  # type: ignore[arg-type]

@@ -113,7 +113,9 @@ def test_a_guard_goes_on_from_a_folder_of_before(tmp_path: Path) -> None:
         SettingError, match="the guard was saved with the policies rollback, skip, auto"
     ):
         guarded(folder, ClipNorm())[0].resume()
-    with pytest.raises(RunError, match=r"another model: 0\.weight has shape \(4, 2\) there"):
+    with pytest.raises(
+        RunError, match=r"another model: 0\.weight has shape \(4, 2\) in the snapshot"
+    ):
         guarded(folder, width=5)[0].resume()
 
 

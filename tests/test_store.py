@@ -634,9 +634,9 @@ def test_names_resolve_to_a_single_member_or_say_which(run_path: Path) -> None:
         run["a"]
     with pytest.raises(RunError, match="'nope' was not recorded; recorded signals: a/x"):
         run["nope"]
-    with pytest.raises(RunError, match=r"read with run.profile\('p'\)"):
+    with pytest.raises(RunError, match=r"read signal 'p' with run.profile\('p'\)"):
         run.series("p")
-    with pytest.raises(RunError, match=r"read with run.series\('a/x'\)"):
+    with pytest.raises(RunError, match=r"read signal .* with run.series\('a/x'\)"):
         run.profile("a/x")
 
 

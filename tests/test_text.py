@@ -72,8 +72,8 @@ def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"bad\.txt is empty: expected some text"),
-        (b" \n\t\r\n ", r"bad\.txt is empty: expected some text"),
+        (b"", r"bad\.txt is empty: expected text"),
+        (b" \n\t\r\n ", r"bad\.txt is empty: expected text"),
         (b"ELF\0\0\0", r"bad\.txt is a binary file \(it contains NUL bytes\): expected UTF-8 text"),
         (
             "café".encode("latin-1"),

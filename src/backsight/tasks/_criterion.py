@@ -43,8 +43,8 @@ PASCANU = Criterion(
 
 LENIENT = Criterion(
     PASCANU.wrong, PASCANU.of, PASCANU.words,
-    "the criterion of Pascanu, Mikolov and Bengio 2013 for temporal order, since none is "
-    "published for this task",
+    "none is published for this task; this is the criterion of Pascanu, Mikolov and Bengio 2013 "
+    "for temporal order",
 )  # fmt: skip
 
 STRICT = Criterion(
