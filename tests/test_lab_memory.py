@@ -389,7 +389,7 @@ def test_the_terminal_speaks_of_answers_and_steps() -> None:
     text = console.file.getvalue()
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in text
     assert "to beat: 1.386 nats an answer by guessing without memory, 0.6931 by a memory" in text
-    assert "a memory of fewer than 23 steps; solved means under 1 % of 10,000 fresh" in text
+    assert "a memory of fewer than 23 steps; solved means wrong answers in under 1 % of" in text
     assert "after 1 iterations: validation 1.2 nats an answer, 61.0 % wrong\n" in text
     assert "after 2 iterations: validation 0.1 nats an answer, 0.5 % wrong: solved\n" in text
     assert "loss 1  steps/s 12,346" in text
