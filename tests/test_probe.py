@@ -491,10 +491,14 @@ def test_what_cannot_be_probed_is_said(model: nn.Module, loss: Any, words: str) 
             np.array([1, 0.9, 0.8, 0, 0]),
             "falls to half after 3 steps and is exactly zero beyond 2 steps",
         ),
+        (
+            np.array([1, 0, 0]),
+            "reaches no step before the last: the steps are detached or independent",
+        ),
         (np.array([1, math.nan]), "is not finite"),
         (np.empty(0), "no gradient of this loss reaches this layer"),
     ],
-    ids=["vanishing", "level", "cut", "NaN", "nothing"],
+    ids=["vanishing", "level", "cut", "cut at once", "NaN", "nothing"],
 )
 def test_in_words(reach: Any, words: str) -> None:
     assert words in GradientProfile(np.ones(3), reach, np.ones(3)).words

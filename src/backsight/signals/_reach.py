@@ -107,6 +107,8 @@ def reach_words(reach: NDArray[np.floating]) -> str:
         if half.censored
         else f"the gradient falls to half after {_steps(half.steps)}"
     )
+    if cut == 0:
+        return "the gradient reaches no step before the last: the steps are detached or independent"
     if cut is not None:
         return f"{told} and is exactly zero beyond {_steps(cut)}, as after a detached state"
     if far.censored:
