@@ -135,7 +135,7 @@ class ProcessMonitor:
     def _looking_failed(self, error: Exception) -> None:
         if not self._failed:
             self._failed = True
-            _log.warning("backsight: looking for models failed and is switched off: %r", error)
+            _log.warning("backsight: the search for models failed and is switched off: %r", error)
 
     def _found(self, module: nn.Module) -> None:
         """A root runs for the first time."""

@@ -38,7 +38,18 @@ class ModuleCalls:
 
     Args:
         failed: told of what one of the watchers raised; that one is not asked again.
-        strangers: told of every module that is called and neither watched nor :meth:`know`.
+        strangers: told of every module that is called and has not been met, nor named to
+            :meth:`know`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import ModuleCalls
+        >>> rnn, calls = nn.RNN(3, 4), ModuleCalls(print)
+        >>> calls.watch(rnn, after=lambda rnn, args, named, result: print(tuple(result[0].shape)))
+        >>> states, last = rnn.forward(torch.zeros(6, 2, 3))
+        (6, 2, 4)
+        >>> calls.close()
     """
 
     def __init__(

@@ -85,7 +85,9 @@ def probe(
         raise error
     if not found.profiles and not silent:
         if any(adapter_of(part) is not None for _, part in named_modules(model)):
-            raise SettingError("no recurrent layer of the model ran in compute_loss")
+            raise SettingError(
+                "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
+            )
         raise SettingError(what_was_found(model))
     return dict(sorted((silent | found.profiles).items()))
 
@@ -108,7 +110,9 @@ def check_input(model: nn.Module, inputs: str | None) -> None:
     paths = dict(named_modules(model))
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
-        raise SettingError(f"there is no module {inputs!r} in {type(model).__name__}: {known}")
+        raise SettingError(
+            f"{type(model).__name__} has no module {inputs!r}: its modules are {known}"
+        )
 
 
 def what_was_found(model: nn.Module) -> str:
@@ -124,9 +128,9 @@ def what_was_found(model: nn.Module) -> str:
     inner = (part for _, part in named_modules(model) if not list(children_of(part)))
     kinds = sorted({type(part).__name__ for part in inner})
     return (
-        f"no recurrent layer found in {type(model).__name__} (it holds {', '.join(kinds)}): "
-        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once a step; for "
-        "any other sequence model name the module that embeds its input, inputs='embedding'"
+        f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}): "
+        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once per step; for "
+        "any other sequence model, name the module that embeds its input: inputs='embedding'"
     )
 
 
