@@ -32,7 +32,7 @@ class LengthStudy:
 
     @property
     def ignored(self) -> bool:
-        """Whether the script takes no notice of what is varied: all its trials are alike."""
+        """Whether the script ignores what is varied: all its trials are alike."""
         return any(verdict.outcome == "ignored" for verdict in self.verdicts)
 
     def run(self, trial: LengthTrial) -> Run | None:
@@ -134,8 +134,8 @@ def _losses(runs: Iterator[Run]) -> Iterator[Any]:
 def _ignoring(plan: LengthPlan, verdict: LengthVerdict) -> LengthVerdict:
     return replace(
         verdict, outcome="ignored", since=None, cause=None,
-        words=f"{plan.task} takes no notice of {plan.vary.strip(' =')}: its losses are bit for bit "
-        f"the same at every length, so this is no study of it; look at how it reads its arguments",
+        words=f"{plan.task} ignores {plan.vary.strip(' =')}: its losses are bit for bit the same "
+        "at every length, so the study shows nothing about length; check how it reads its arguments",
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _doubting(plan: LengthPlan, verdict: LengthVerdict, steps: int) -> LengthVer
     name = plan.vary.strip(" =")
     return replace(
         verdict,
-        words=f"the layers saw {steps} steps at every {name}: either {plan.task} takes no notice "
-        "of it, and what differs between lengths is chance, or it varies something else than the "
-        f"length of its sequences; {verdict.words}",
+        words=f"the layers saw {steps} steps at every {name}: either {plan.task} ignores it, and "
+        "any difference between lengths is chance, or it varies something other than the length "
+        f"of its sequences; {verdict.words}",
     )  # fmt: skip
