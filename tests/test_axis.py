@@ -44,12 +44,12 @@ def test_an_axis_is_told_as_it_is_written(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lr", "is no axis: expected NAME=FROM:TO:COUNT"),
-        ("lr=", "is no axis"),
-        ("lr=1:2", "is no axis"),
-        ("lr=sqrt:1:2:3", "is no axis"),
-        ("lr=log:1:2:3:4", "is no axis"),
-        ("rate=1:2:3", "there is no setting 'rate' to vary: choose one of batch, clip"),
+        ("lr", "is not an axis: expected NAME=FROM:TO:COUNT"),
+        ("lr=", "is not an axis"),
+        ("lr=1:2", "is not an axis"),
+        ("lr=sqrt:1:2:3", "is not an axis"),
+        ("lr=log:1:2:3:4", "is not an axis"),
+        ("rate=1:2:3", "there is not a point 'rate' to vary: choose one of batch, clip"),
         ("gain=3:0.5:8", "is a reversed range: it must go up, from 0.5 to 3"),
         ("gain=2:2:8", "is an empty range: it begins and ends at 2"),
         ("gain=1:2:0", "a whole number from 1 to 1024"),
@@ -84,7 +84,7 @@ def test_within_refines_a_range_and_keeps_of_a_list() -> None:
     assert parse_axis("length=10,25,50").within(20, 50).values == (25, 50)
     with pytest.raises(SettingError, match=r"lies outside the map, whose lr goes from 0\.1 to 1"):
         parse_axis("lr=0.1:1:4").within(0.01, 0.5)
-    with pytest.raises(SettingError, match="holds none of the values"):
+    with pytest.raises(SettingError, match="contains none of the values"):
         parse_axis("length=10,25,50").within(11, 20)
 
 
@@ -101,8 +101,8 @@ def test_regions_and_settings_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lr", "is no region"),
-        ("lr=0.1", "is no region"),
+        ("lr", "is not a region"),
+        ("lr=0.1", "is not a region"),
         ("lr=1:0.1", "is a reversed range"),
         ("lr=1:1", "is an empty range"),
         ("lr=1:x", "is not a number"),
@@ -111,5 +111,5 @@ def test_regions_and_settings_are_read() -> None:
 def test_what_is_no_region_is_told(text: str, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         parse_zoom(text)
-    with pytest.raises(SettingError, match="is no setting"):
+    with pytest.raises(SettingError, match="is not a point"):
         parse_at("lr")

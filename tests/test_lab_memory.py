@@ -487,7 +487,7 @@ def test_a_bad_setting_is_one_sentence_on_any_terminal(encoding: str) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "backsight: length of temporal-order must be a whole number of at least 10, not 9 "
-        "(backsight train temporal-order --help tells the options)\n"
+        "(backsight train temporal-order --help lists the options)\n"
     )
 
 

@@ -313,7 +313,7 @@ def test_a_plan_comes_back_from_json_and_has_one_folder() -> None:
     assert again == plan
     assert map_folder(again) == map_folder(plan) == map_folder(replace(plan, threads=2))
     assert map_folder(replace(plan, seeds=1)) != map_folder(plan)
-    with pytest.raises(SettingError, match="this is no plan of a map"):
+    with pytest.raises(SettingError, match="this is not the plan of a map"):
         MapPlan.from_dict({"task": "temporal-order"})
 
 
@@ -322,7 +322,9 @@ def test_a_region_is_mapped_as_finely() -> None:
     finer = plan.zoomed({"lr": (0.1, 0.2)})
     assert finer.x == parse_axis("lr=log:0.1:0.2:9")
     assert finer.y == plan.y
-    with pytest.raises(SettingError, match="names 'clip', which is no axis of this map: it has lr"):
+    with pytest.raises(
+        SettingError, match="names 'clip', which is not an axis of this map: choose from lr"
+    ):
         plan.zoomed({"clip": (1, 2)})
 
 
@@ -426,7 +428,7 @@ def test_a_part_whose_process_is_killed_is_told_and_trained_the_next_time(tmp_pa
 def test_two_maps_do_not_share_a_folder(tmp_path: Path) -> None:
     plan = plan_of_three_parts()
     MapFolder(tmp_path / "map").begin(plan.as_dict())
-    with alone(tmp_path / "map"), pytest.raises(RunError, match="a study is under way"):
+    with alone(tmp_path / "map"), pytest.raises(RunError, match="another study is running"):
         run_map(plan, tmp_path / "map")
 
 
@@ -472,7 +474,9 @@ def test_a_full_disk_is_one_sentence_and_costs_one_part(
         real(file, **arrays)
 
     monkeypatch.setattr("numpy.savez", full)
-    with pytest.raises(RunError, match=r"part-0001.npz: No space left on device; what is done st"):
+    with pytest.raises(
+        RunError, match=r"part-0001.npz: No space left on device; finished parts are kept"
+    ):
         run_map(plan, tmp_path / "map")
     assert sorted(path.name for path in (tmp_path / "map").glob("[!.]*")) == [
         "map.json", "part-0000.npz",
@@ -485,18 +489,18 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     run_map(plan, tmp_path / "map")
     other = replace(plan, seeds=2, settings=replace(plan.settings, hidden=7))
     with pytest.raises(
-        RunError, match=r"holds a map with another plan \(hidden 5, now 7; seeds 1, now 2\)"
+        RunError, match=r"holds a map with other settings \(hidden 5, now 7; seeds 1, now 2\)"
     ):
         run_map(other, tmp_path / "map")
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "letter.txt").write_text("mine")
-    with pytest.raises(RunError, match="exists already and is no map"):
+    with pytest.raises(RunError, match="already exists and is not a map"):
         run_map(plan, tmp_path / "foreign")
-    with pytest.raises(RunError, match=r"map.json cannot be read"):
+    with pytest.raises(RunError, match=r"cannot read .*map.json"):
         read_map(tmp_path / "foreign")
     part = tmp_path / "map" / "part-0001.npz"
     part.write_bytes(part.read_bytes()[:100])
-    with pytest.raises(RunError, match="remove it, and the same command trains its settings again"):
+    with pytest.raises(RunError, match="remove it, and run the same command again"):
         read_map(tmp_path / "map")
     part.unlink()
     assert run_map(plan, tmp_path / "map").complete
@@ -505,9 +509,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")
-    with pytest.raises(
-        RunError, match=r"map.json cannot be read \(it has no plan\): it is damaged"
-    ):
+    with pytest.raises(RunError, match=r"map.json \(it has no plan\): it is damaged"):
         read_map(tmp_path / "map")
 
 
@@ -553,7 +555,7 @@ def test_the_least_fragile_setting_has_all_its_neighbours_on_the_map(tmp_path: P
 def test_a_setting_is_found_by_its_values(tmp_path: Path) -> None:
     plan = by_hand(tmp_path).plan
     assert place_of(plan, {"gain": 2.2, "lr": 5.0}) == (1, 2)
-    with pytest.raises(SettingError, match="a setting of this map has lr and gain, not lr"):
+    with pytest.raises(SettingError, match="a point of this map needs lr and gain, not lr"):
         place_of(plan, {"lr": 1})
     with pytest.raises(SettingError, match="lr=9 lies outside the map, whose lr goes from 1 to 8"):
         place_of(plan, {"lr": 9, "gain": 1})

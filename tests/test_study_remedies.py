@@ -104,7 +104,7 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("clip", tiny(guard="safe"), "its guard clips already"),
         ("clip", tiny(clip=0.7), "the run has it already"),
         ("momentum-off", tiny(optimizer="sgd"), "it has no momentum"),
-        ("curriculum", tiny(length=20), "up to 20 steps are short already"),
+        ("curriculum", tiny(length=20), "up to 20 steps are already short"),
         ("curriculum", Chars(seq_len=64), "up to 64 steps"),
         ("curriculum", tiny(curriculum="linear"), "it has a curriculum"),
         ("omega", tiny(cell="gru"), "for the cells rnn and rnn-relu, not gru"),
@@ -116,7 +116,7 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("layer-norm", tiny(cell="rnn-norm"), "the run has it already"),
         ("layer-norm", tiny(hidden=1), "needs --hidden 2 or more"),
         ("spectral", tiny(cell="rnn-norm"), "not rnn-norm"),
-        ("orthogonal", tiny(fork=Path("a.ckpt")), "it is about how training begins"),
+        ("orthogonal", tiny(fork=Path("a.ckpt")), "it is changes how training starts"),
         ("lstm", tiny(fork=Path("a.ckpt")), "--from start tries it"),
     ],
 )
@@ -187,7 +187,7 @@ def test_findings_come_first_and_the_random_fix_is_none_of_theirs() -> None:
 def test_only_some() -> None:
     plan = remedies_for_task(tiny(), only=("gru", "clip"))
     assert {r.name for r in plan.remedies(SEEN)} == {"gru", "clip"}
-    with pytest.raises(SettingError, match="there is no remedy 'pills': --only expects some of"):
+    with pytest.raises(SettingError, match="there is no remedy 'pills': --only expects names from"):
         remedies_for_task(tiny(), only=("pills",))
 
 
@@ -233,7 +233,7 @@ def test_without_a_pair_there_is_no_effect() -> None:
         ([0.1, 0.1, 0.1], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, 1.1, math.inf], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, math.nan, math.nan], [math.nan] * 3, ""),
-        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds prove nothing: it takes 3"),
+        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds cannot prove an effect: at least 3"),
         ([0.1], [1.0], [1.0], "1 seed proves nothing"),
         ([0.1, 0.1, None], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "not every seed has a result"),
         ([0.1, 0.1, 1.0], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "only 2 of 3 seeds"),
@@ -334,7 +334,9 @@ def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: losses.get(r, 1.0) + seed / 100)
     study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
     assert study.verdict.doubt == "the default fix does more"
-    assert "The default fix is backsight train temporal-order" in study.verdict.words
+    assert (
+        "The default fix has a larger effect: backsight train temporal-order" in study.verdict.words
+    )
     assert "--lr 0.001" in study.verdict.words
 
 
@@ -399,7 +401,7 @@ def test_page_and_terminal_show_what_came_of_it(
     for words in ("orthogonal (--init orthogonal)", "not finite", "Proven on this run"):
         assert words in said
         assert words in page
-    assert "not tried: curriculum: sequences of up to 20 steps are short already" in said
+    assert "not tried: curriculum: sequences of up to 20 steps are already short" in said
     assert r"3\u00d7" in page  # three crosses in the picture of the losses
 
 
@@ -428,7 +430,7 @@ def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
     assert run["loss"][12:].tobytes() == first["loss"].tobytes()
     assert study.unchanged.trials[0].loss == run["val_loss"][-1]
     assert not np.array_equal(first["loss"], second["loss"])
-    assert "about how training begins" in next(
+    assert "changes how training starts" in next(
         arm.refused for arm in study.remedies if arm.name == "orthogonal"
     )
     assert {t.outcome for t in study.trials} & {"failed", "not run"} == set()
@@ -539,7 +541,7 @@ def test_a_script_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "policies_from('clip=0.4')" in clip.code
     assert Run(tmp_path / "study/runs/clip-seed0").info["config"]["guard"] == "clip=0.4"
     refused = {arm.name: arm.refused for arm in study.remedies if arm.refused}
-    assert "the script's own to change" in refused["gru"]
+    assert "change the script itself" in refused["gru"]
     assert "momentum-off" in refused  # none was recorded
 
 
@@ -586,9 +588,9 @@ def test_a_script_that_cannot_be_run_again(
         (["order", "--only", "pills"], "there is no remedy 'pills'"),
         (["order", "--seeds", "0"], "--seeds must be"),
         (["order", "--budget", "-5"], "--budget must be at least 1"),
-        (["order", "--budget", "5", "--iterations", "9"], "say the same"),
+        (["order", "--budget", "5", "--iterations", "9"], "both set the iterations"),
         (["order", "--from", "best"], "a task has none: give a run folder"),
-        (["order", "--run", "x"], "--run is the study's to set"),
+        (["order", "--run", "x"], "the study sets --run itself"),
         (["order", "--hidden", "0"], "--hidden must be"),
         (["order", "--seed-argument", "--seed"], "is for a script's run"),
         (["order", "--engine", "steam"], "--engine expects"),
@@ -601,7 +603,7 @@ def test_a_script_that_cannot_be_run_again(
         (["bare", "--from", "best"], "holds no checkpoint: leave out --from"),
         (["other"], "was not made by backsight train"),
         (["empty"], "is not a run folder"),
-        (["run", "--only", "clip", "--out", "empty/x"], "exists already and is no study"),
+        (["run", "--only", "clip", "--out", "empty/x"], "already exists and is not a study"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_sentence(
@@ -636,13 +638,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_that_still_trains_is_left_alone(tmp_path: Path) -> None:
     with (
         Recorder(tmp_path / "run", kind="train temporal-order", config={}, seed=0),
-        pytest.raises(RunError, match="still being trained: wait for it"),
+        pytest.raises(RunError, match="still training: wait until it ends"),
     ):
         remedies_for_run(tmp_path / "run")
 
 
 def test_another_plan_is_another_study(proven: tuple[RemedyStudy, list[str]]) -> None:
-    with pytest.raises(RunError, match=r"another plan .*seeds 3, now 4"):
+    with pytest.raises(RunError, match=r"other settings .*seeds 3, now 4"):
         remedy_study(
             replace(proven[0].plan, seeds=4), proven[0].folder, Pretended(orthogonal_helps)
         )

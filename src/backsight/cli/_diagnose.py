@@ -17,8 +17,7 @@ __all__ = ["main"]
 class Diagnose:
     """Show what goes wrong in a run, with the evidence for each finding.
 
-    The exit status is 1 if a finding of severity error lasts, 2 if the run cannot be read, and 0
-    otherwise.
+    The exit status is 1 if an error lasts, 2 if the run cannot be read, else 0.
     """
 
     run: tyro.conf.Positional[Path]

@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Explain:
-    """Explain what a finding means, how it is detected, what causes it and what to try."""
+    """Explain a finding: its meaning, its criterion, its causes and what to try."""
 
     code: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CODE")]] = ""
     """The code of a finding, such as BKS101; without it, list all codes."""

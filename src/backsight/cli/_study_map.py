@@ -25,12 +25,13 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Map:
-    """Train a network at every point of a grid of two settings, and give each point an outcome.
+    """Train a network at every point of a grid of two settings.
 
-    The outcomes are learned, stuck, vanished, exploded and not finite. Networks of the same shape
-    train together as one batch if --cell is a plain RNN (rnn, rnn-relu) without dropout and
-    guard; all others train one by one. Finished points are kept: after Ctrl-C, the same command
-    continues the map.
+    Each point gets an outcome: learned, stuck, vanished, exploded or not finite.
+
+    Plain RNNs without dropout or guard train in batches, all others one by one.
+
+    Finished points are kept: after Ctrl-C, the same command continues the map.
     """
 
     task: tyro.conf.Positional[str]

@@ -38,9 +38,9 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Resume:
-    """Continue a run of the lab that was stopped or killed, or train a finished run longer.
+    """Continue a run of the lab that was stopped, or train a finished run longer.
 
-    The run continues from its newest checkpoint with its own settings, as if it had never stopped.
+    It continues from its newest checkpoint, as if it had never stopped.
     """
 
     resume: Path

@@ -65,8 +65,7 @@ class Memory(Training):
 class MemoryOrder(Memory):
     """Train on temporal order: tell which two symbols occurred, and in which order.
 
-    One symbol lies in the first fifth of the sequence, the other near its middle; the answer is
-    due at the last step.
+    One symbol lies in the first fifth of the sequence, the other near its middle.
     """
 
     task_name: ClassVar[str] = "temporal-order"
@@ -80,10 +79,9 @@ class MemoryOrder(Memory):
 
 @dataclass(frozen=True)
 class MemoryThreeBitOrder(MemoryOrder):
-    """Train on 3-bit temporal order: tell which three symbols occurred, and in which order.
+    """Train on 3-bit temporal order: tell which three symbols occurred, in order.
 
-    One symbol lies in the first fifth of the sequence, one before and one after its middle; the
-    answer is due at the last step.
+    One symbol lies in the first fifth, one before and one after the middle.
     """
 
     task_name: ClassVar[str] = "3-bit-temporal-order"
@@ -104,7 +102,7 @@ class MemoryAdding(Memory):
 class MemoryMultiplication(Memory):
     """Train on multiplication: give the product of two marked numbers.
 
-    One lies in the first tenth of the sequence, the other from there to the middle.
+    One lies in the first tenth, the other from there to the middle.
     """
 
     task_name: ClassVar[str] = "multiplication"
@@ -116,8 +114,7 @@ class MemoryMultiplication(Memory):
 class MemoryXor(Memory):
     """Train on delayed XOR: tell whether two marked bits differ.
 
-    One lies in the first tenth of the sequence, the other from there to the middle. One bit
-    alone carries no information about the answer.
+    One lies in the first tenth, the other from there to the middle. Both are needed.
     """
 
     task_name: ClassVar[str] = "delayed-xor"
@@ -190,7 +187,7 @@ class MemoryEcho(Memory):
 class MemoryMixture(Memory):
     """Train on a mixture: give the symbol one step earlier, or --lag steps earlier.
 
-    A flag says which. A model that learns only the near half ends at half the baseline.
+    A flag says which. Learning only the near half ends at half the baseline.
     """
 
     task_name: ClassVar[str] = "mixture"

@@ -252,8 +252,8 @@ def _reach_curve(study: LengthStudy) -> StudyFigure | None:
     return _drawn(
         study, "reach-length", "Reach against length",
         "How far back the gradient of a loss reaches: the horizon (the last lag above 1 %; the "
-        "band is the range over seeds) and the half-life (dashed). A network whose curve follows the "
-        "needed lag (dash-dotted) can learn the task; where a curve levels off below it, the "
+        "band is the range over seeds) and the half-life (dashed). A network whose curve follows "
+        "the needed lag (dash-dotted) can learn the task; where a curve levels off below it, the "
         "gradient did not reach that lag within this budget.",
         "steps back",
         _curves(

@@ -135,7 +135,7 @@ def _ignoring(plan: LengthPlan, verdict: LengthVerdict) -> LengthVerdict:
     return replace(
         verdict, outcome="ignored", since=None, cause=None,
         words=f"{plan.task} ignores {plan.vary.strip(' =')}: its losses are bit for bit the same "
-        "at every length, so the study shows nothing about length; check how it reads its arguments",
+        "at every length, so the study shows nothing; check how it reads its arguments",
     )  # fmt: skip
 
 

@@ -16,17 +16,17 @@ from backsight.studies.map._words import (
 __all__ = ["write_stability_map_page"]
 
 DEFINITIONS = (
-    ("learned", f"the held-out loss is at most {LEARNED:g} times the best loss that is possible with "
-     "a memory shorter than the task's lag, or meets the criterion of the task's paper"),
+    ("learned", f"the held-out loss is at most {LEARNED:g} times the best loss possible with a "
+     "memory shorter than the task's lag, or the network meets the criterion of the task's paper"),
     ("stuck", "not learned, and none of the other outcomes"),
     ("vanished", f"not learned, and the gradient at the task's lag is below {100 * VISIBLE:g} % of "
      "the gradient at the last step (median over the second half of training)"),
     ("exploded", f"the mean loss over the last tenth of the iterations is above {EXPLODED:g} times "
-     "the first loss, or the loss of chance if that is higher"),
+     "the first loss or the loss of chance, whichever is higher"),
     ("not finite", "a loss was NaN or infinite; with a guard, a loss in the last tenth of the "
      "iterations"),
-    ("fragility", "the share of the map's other points within a factor of 2 on both axes (for momentum, "
-     "a factor of 2 in 1 − momentum) whose outcome differs"),
+    ("fragility", "the share of the map's other points within a factor of 2 on both axes (for "
+     "momentum, a factor of 2 in 1 − momentum) whose outcome differs"),
     ("least fragile", "the point with the lowest fragility among those that learned and whose "
      "neighbours within a factor of 2 are all on the map"),
 )  # fmt: skip

@@ -123,7 +123,7 @@ class MapPlan:
             )
         if settings.precision not in ("32-true", "64-true"):
             raise SettingError(
-                f"a map does not support --precision {settings.precision}: choose 32-true or 64-true"
+                f"a map cannot use --precision {settings.precision}: choose 32-true or 64-true"
             )
         if settings.guard is not None:
             from backsight.guard import policies_from  # which takes torch

@@ -165,7 +165,7 @@ REMEDIES: tuple[Remedy, ...] = (
         # Off for the first steps, which are then all there are.
         guard=lambda s: f"momentum={100 * s.iterations}" if s.momentum else "",
     ),
-    Remedy("curriculum", "short sequences first, longer ones as the network learns", _curriculum, True),
+    Remedy("curriculum", "short sequences first, longer as they are learned", _curriculum, True),
     Remedy(
         "omega", "Pascanu's penalty Ω against exploding and vanishing gradients",
         _guarded("omega", PLAIN), guard=lambda s: "omega",
@@ -175,8 +175,8 @@ REMEDIES: tuple[Remedy, ...] = (
         _guarded("spectral", SCALED), guard=lambda s: "spectral",
     ),
     Remedy("guard", "the guard's safe preset", _guarded("safe"), guard=lambda s: "safe"),
-    Remedy("orthogonal", "orthogonal initialisation of the recurrent matrix", _init("orthogonal"), True),
-    Remedy("identity", "identity initialisation of the recurrent matrix", _init("identity"), True),
+    Remedy("orthogonal", "orthogonal initial recurrent matrix", _init("orthogonal"), True),
+    Remedy("identity", "identity as initial recurrent matrix", _init("identity"), True),
     Remedy(
         "chrono", "gates initialised to remember; an LSTM if there are no gates", _chrono, True
     ),
