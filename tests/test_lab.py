@@ -147,7 +147,7 @@ def test_the_page_is_written_and_its_failure_costs_nothing(
     monkeypatch.setattr("backsight.lab._train.write_report", full)
     run = train(Chars(**settings | {"run": tmp_path / "full"}))
     assert run.status == "finished"
-    assert "no page about the run: cannot write" in caplog.text
+    assert "cannot write the page about the run: cannot write" in caplog.text
 
 
 def test_the_view_is_told(small: dict[str, Any]) -> None:

@@ -286,13 +286,16 @@ def test_what_has_no_batch_trains_in_parts_of_some_work() -> None:
         ({"init_scale": 0.0}, "--init-scale must be a number above 0"),
         ({"y": Axis("init_scale", (-1.0,))}, "init_scale must be a number above 0, not -1"),
         ({"settings": Chars()}, "a map trains memory tasks"),
-        ({"settings": small(precision="bf16-true")}, "a map has no --precision bf16-true"),
-        ({"settings": small(curriculum="linear")}, "a map has no --curriculum"),
-        ({"settings": small(safe=True)}, "a map has no --safe"),
+        ({"settings": small(precision="bf16-true")}, "a map cannot use --precision bf16-true"),
+        ({"settings": small(curriculum="linear")}, "a map does not support --curriculum"),
+        ({"settings": small(safe=True)}, "a map does not support --safe"),
         ({"settings": small(guard="pray")}, "pray"),
         ({"settings": small(cell="lstm", init="chrono"), "y": Axis("length", (1, 9))}, "length of"),
         ({"settings": small(cell="rnn-norm"), "y": Axis("hidden", (1, 9))}, "needs --hidden 2"),
-        ({"y": Axis("symbols", (3,))}, "temporal-order has no setting symbols to vary: it has bat"),
+        (
+            {"y": Axis("symbols", (3,))},
+            "temporal-order has no setting symbols to vary: choose one of bat",
+        ),
         ({"y": Axis("length", (5, 20))}, "length of temporal-order must be"),
         ({"x": Axis("lr", (-1.0, 1.0))}, "--lr must be a number above 0, not -1"),
         ({"x": Axis("momentum", (0.5, 1.0))}, "--momentum"),
@@ -410,7 +413,7 @@ def test_a_part_whose_process_is_killed_is_told_and_trained_the_next_time(tmp_pa
     plan, path = plan_of_two_parts(), tmp_path / "map"
     watcher = Watcher()
     found = run_map(plan, path, engine=Deadly(), view=watcher)
-    assert watcher.said == ["3 settings are not trained: ended by signal 9: so long"]
+    assert watcher.said == ["3 networks were not trained: ended by signal 9: so long"]
     assert found.trained == 3
     copied = shutil.copytree(path, tmp_path / "copied")
     whole = run_map(plan, path)
@@ -496,7 +499,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     (tmp_path / "foreign" / "letter.txt").write_text("mine")
     with pytest.raises(RunError, match="already exists and is not a map"):
         run_map(plan, tmp_path / "foreign")
-    with pytest.raises(RunError, match=r"cannot read .*map.json"):
+    with pytest.raises(RunError, match=r"is not a map: .*map.json does not exist"):
         read_map(tmp_path / "foreign")
     part = tmp_path / "map" / "part-0001.npz"
     part.write_bytes(part.read_bytes()[:100])

@@ -339,9 +339,9 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", kind="train chars") as recorder:
         recorder.scalars(0, {"loss": 1.0})
         recorder.flush()
-        with pytest.raises(RunError, match="being written by a process that lives: stop that"):
+        with pytest.raises(RunError, match="is still training: stop that"):
             resume(tmp_path / "run")
-        with pytest.raises(RunError, match="being written by a process that lives: stop that"):
+        with pytest.raises(RunError, match="is still training: stop that"):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1
 
@@ -388,7 +388,7 @@ def broken(small: dict[str, Any]) -> Run:
             r"another model: .* shape \(12, 25\) in the checkpoint and \(13",
         ),
         ({"layers": 3}, RunError, r"weight_ih_l2 is only in the model"),
-        ({"lr": 0.1}, RunError, r"other settings than run\.json has \(lr 0\.002, now 0\.1\)"),
+        ({"lr": 0.1}, RunError, r"other settings than those in run\.json \(lr 0\.002, now 0\.1\)"),
         (
             {"optimizer": "sgd", "momentum": 0.0},
             RunError,
@@ -417,7 +417,7 @@ def test_a_missing_setting(broken: Run) -> None:
         resume(broken.path)
     content["config"] = "lost"
     (broken.path / "run.json").write_text(json.dumps(content))
-    with pytest.raises(RunError, match="holds no settings"):
+    with pytest.raises(RunError, match="has no settings"):
         resume(broken.path)
 
 
@@ -436,7 +436,9 @@ def test_another_text_in_the_place_of_the_old(
 
 def test_how_many_iterations(small: dict[str, Any]) -> None:
     run = train(Chars(**small))
-    with pytest.raises(SettingError, match="has trained all its 24 iterations: to train it longer"):
+    with pytest.raises(
+        SettingError, match="has trained all of its 24 iterations: to train it longer"
+    ):
         resume(run)
     with pytest.raises(SettingError, match="planned 24: it must be at least that, not 10"):
         resume(run, 10)
@@ -621,4 +623,4 @@ def test_help_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert "backsight train --resume RUN [--iterations N]" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["train", "--resume", "--help"])
-    assert "goes on from its newest checkpoint" in " ".join(capsys.readouterr().out.split())
+    assert "continues from its newest checkpoint" in " ".join(capsys.readouterr().out.split())

@@ -247,14 +247,14 @@ def test_lengths_and_what_is_varied() -> None:
     ("words", "said"),
     [
         ([], "study length expects a task"),
-        (["order"], "which lengths"),
+        (["order"], "needs lengths"),
         (["order", "--lengths", ""], "at least 2 lengths"),
         (["order", "--lengths", "10"], "at least 2 lengths"),
-        (["order", "--lengths", "10,10"], "twice"),
-        (["order", "--lengths", "10,-5"], "whole numbers of at least 1"),
-        (["order", "--lengths", "10,x"], "whole numbers of at least 1"),
+        (["order", "--lengths", "10,10"], "repeats a length"),
+        (["order", "--lengths", "10,-5"], "whole numbers above 0"),
+        (["order", "--lengths", "10,x"], "whole numbers above 0"),
         (["order", "--lengths", "200:10:5"], "the shorter length first"),
-        (["order", "--lengths", "10:200:1"], "makes no study"),
+        (["order", "--lengths", "10:200:1"], "is too small"),
         (["order", "--lengths", "5,20"], "at least 10, not 5"),
         (["order", "--lengths", "10,20", "--colour", "red"], "--colour"),
         (["order", "--lengths", "10,20", "--hidden", "0"], "--hidden"),
@@ -265,10 +265,10 @@ def test_lengths_and_what_is_varied() -> None:
         (["order", "--lengths", "10,20", "--engine", "steam"], "--engine expects"),
         (["order", "--lengths", "10,20", "--engine", "local:0"], "--engine expects"),
         (["order", "--lengths", "10,20", "--engine", "ray:"], "--engine expects"),
-        (["order", "--lengths", "10,20", "--gpus-per-trial", "1"], "is for --engine ray"),
+        (["order", "--lengths", "10,20", "--gpus-per-trial", "1"], "needs --engine ray"),
         (["order", "--lengths", "10,20", "--gpus-per-trial", "-1"], "at least 0"),
         (["order", "--lengths", "10,20", "--vary", "--length=1,2"], "give one of them"),
-        (["order", "--vary", "--seq-len=10,20"], "varies --length"),
+        (["order", "--vary", "--seq-len=10,20"], "expects --length"),
         (["chars", "--lengths", "10,999999999"], "the text is too short"),
         (["knitting", "--lengths", "10,20"], "there is no task 'knitting'"),
         (["--script", "nowhere.py", "--vary", "--n=1,2"], "there is no script nowhere.py"),
@@ -323,7 +323,7 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
     assert "gru: " in done.stdout
     page = (folder / "report.html").read_text()
     for title in ("Reach against length", "Loss by length", "Gradient norm against length",
-                  "Time an iteration", "gru, 16 steps"):  # fmt: skip
+                  "Time per iteration", "gru, 16 steps"):  # fmt: skip
         assert title in page
     assert 'src="http' not in page
     before = {path.name: Run(path).info["created"] for path in (folder / "runs").iterdir()}

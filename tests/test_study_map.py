@@ -86,13 +86,13 @@ def test_zoom_and_a_chosen_setting(
         (["order", "--y", "foo=1:2:3"], "there is no setting 'foo' to vary"),
         (["order", "--cell", "lstm", "--engine", "spark"], "--engine expects local, local:N for"),
         (["order", "--cell", "lstm", "--threads", "2"], "process of --engine local has one thread"),
-        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, and rnn has none"),
+        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, but rnn has none"),
         (["order", "--guard", "pray"], "pray"),
-        (["order", "--x", "momentum=0:0.9:4"], "--momentum does nothing with --optimizer sgd"),
+        (["order", "--x", "momentum=0:0.9:4"], "--momentum has no effect with --optimizer sgd"),
         (["order", "--x", "gain=1:2:3"], "both axes vary gain"),
         (["order", "--zoom", "lr=1:0.1"], "is a reversed range"),
         (["order", "--zoom", "lr=1e-9:0.1"], "lies outside the map"),
-        (["order", "--at", "lr=0.1"], "a setting of this map has lr and gain, not lr"),
+        (["order", "--at", "lr=0.1"], "a point of this map needs lr and gain, not lr"),
         (["order", "--symbols", "3"], "--symbols is not a setting of temporal-order"),
         (["order", "--form", "mine"], "form of temporal-order must be pascanu or hochreiter"),
         (["order", "--seeds", "0"], "--seeds must be a whole number"),
@@ -186,7 +186,7 @@ def test_a_part_that_fails_is_told_by_the_status(
     out, err = capsys.readouterr()
     assert "0 of 12 points are trained." in out
     assert err == (
-        "backsight: 12 settings are not trained: exit status 3: no such luck; the same command "
+        "backsight: 12 networks were not trained: exit status 3: no such luck; the same command "
         "tries again\n"
     )
 

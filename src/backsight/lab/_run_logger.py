@@ -76,7 +76,7 @@ class Screen:
                 getattr(self._view, what)(*news)
         except Exception as error:  # noqa: BLE001 - see above
             self._view = None
-            _log.warning("backsight: the view raised an error and is switched off: %r", error)
+            _log.warning("backsight: the view failed and is switched off: %r", error)
 
 
 class RunLogger:

@@ -153,7 +153,7 @@ def read_lengths(words: str) -> tuple[int, ...]:
     parts = [part.strip() for part in words.split(",") if part.strip()]
     if not all(re.fullmatch("[1-9][0-9]*", part) for part in parts):
         raise SettingError(
-            f"lengths must be whole numbers, as in 10,25,50 or 10:200:5, not {words!r}"
+            f"lengths must be whole numbers above 0, as in 10,25,50 or 10:200:5, not {words!r}"
         )
     lengths = tuple(map(int, parts))
     if len(lengths) < 2:

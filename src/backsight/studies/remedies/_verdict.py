@@ -88,7 +88,7 @@ def judge_remedies(
     if doubt:
         words = f"Not proven: {doubt}. The best remedy is {_named(best)}; with it, {told}"
         if default.effect is not None and default.effect.median > best.effect.median:
-            words += f" The default fix has a larger effect: {default.command}"
+            words += f" To apply the default fix, type: {default.command}"
     else:
         words = f"Proven on this run: {_named(best)} helps. With it, {told}"
     return RemedyVerdict(
