@@ -494,5 +494,5 @@ def test_a_bad_setting_is_one_sentence_on_any_terminal(encoding: str) -> None:
 def test_what_is_no_task_is_refused(small: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="train expects settings of class Chars or Memory"):
         train(Training(device="cpu"))
-    with pytest.raises(SettingError, match="Memory is no task by itself: choose MemoryOrder"):
+    with pytest.raises(SettingError, match="choose a subclass, such as MemoryOrder"):
         Memory(**small)

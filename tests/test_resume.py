@@ -341,7 +341,7 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         recorder.flush()
         with pytest.raises(RunError, match="is still training: stop that"):
             resume(tmp_path / "run")
-        with pytest.raises(RunError, match="is still training: stop that"):
+        with pytest.raises(RunError, match="stop that first"):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1
 

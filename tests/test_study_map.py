@@ -186,8 +186,8 @@ def test_a_part_that_fails_is_told_by_the_status(
     out, err = capsys.readouterr()
     assert "0 of 12 points are trained." in out
     assert err == (
-        "backsight: 12 networks were not trained: exit status 3: no such luck; the same command "
-        "tries again\n"
+        "backsight: 12 networks were not trained: exit status 3: no such luck; run the same "
+        "command again to retry\n"
     )
 
 
