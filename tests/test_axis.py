@@ -44,24 +44,24 @@ def test_an_axis_is_told_as_it_is_written(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lr", "is no axis: expected NAME=FROM:TO:COUNT"),
-        ("lr=", "is no axis"),
-        ("lr=1:2", "is no axis"),
-        ("lr=sqrt:1:2:3", "is no axis"),
-        ("lr=log:1:2:3:4", "is no axis"),
+        ("lr", "is not an axis: expected NAME=FROM:TO:COUNT"),
+        ("lr=", "is not an axis"),
+        ("lr=1:2", "is not an axis"),
+        ("lr=sqrt:1:2:3", "is not an axis"),
+        ("lr=log:1:2:3:4", "is not an axis"),
         ("rate=1:2:3", "there is no setting 'rate' to vary: choose one of batch, clip"),
-        ("gain=3:0.5:8", "is a reversed range: it must go up, from 0.5 to 3"),
-        ("gain=2:2:8", "is an empty range: it begins and ends at 2"),
+        ("gain=3:0.5:8", "is a reversed range: write it from 0.5 to 3"),
+        ("gain=2:2:8", "is an empty range: it starts and ends at 2"),
         ("gain=1:2:0", "a whole number from 1 to 1024"),
         ("gain=1:2:2.5", "a whole number from 1 to 1024"),
         ("gain=1:2:5000", "a whole number from 1 to 1024"),
         ("gain=1:2:1", "a range of one value"),
-        ("lr=log:0:1:8", "a logarithmic range begins above 0"),
+        ("lr=log:0:1:8", "a logarithmic range must start above 0"),
         ("lr=a:1:8", "'a' in 'lr=a:1:8' is not a number"),
         ("lr=1,nan", "must be finite"),
         ("lr=1,,2", "is not a number"),
-        ("lr=1,1", "has a value twice"),
-        ("length=10.5,20", "length is a whole number"),
+        ("lr=1,1", "repeats a value"),
+        ("length=10.5,20", "length must be a whole number"),
     ],
 )
 def test_what_is_no_axis_is_told_in_a_sentence(text: str, words: str) -> None:
@@ -84,7 +84,7 @@ def test_within_refines_a_range_and_keeps_of_a_list() -> None:
     assert parse_axis("length=10,25,50").within(20, 50).values == (25, 50)
     with pytest.raises(SettingError, match=r"lies outside the map, whose lr goes from 0\.1 to 1"):
         parse_axis("lr=0.1:1:4").within(0.01, 0.5)
-    with pytest.raises(SettingError, match="holds none of the values"):
+    with pytest.raises(SettingError, match="contains none of the values"):
         parse_axis("length=10,25,50").within(11, 20)
 
 
@@ -101,8 +101,8 @@ def test_regions_and_settings_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("lr", "is no region"),
-        ("lr=0.1", "is no region"),
+        ("lr", "is not a region"),
+        ("lr=0.1", "is not a region"),
         ("lr=1:0.1", "is a reversed range"),
         ("lr=1:1", "is an empty range"),
         ("lr=1:x", "is not a number"),
@@ -111,5 +111,5 @@ def test_regions_and_settings_are_read() -> None:
 def test_what_is_no_region_is_told(text: str, words: str) -> None:
     with pytest.raises(SettingError, match=words):
         parse_zoom(text)
-    with pytest.raises(SettingError, match="is no setting"):
+    with pytest.raises(SettingError, match="is not a point"):
         parse_at("lr")

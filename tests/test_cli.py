@@ -108,7 +108,7 @@ def test_json_spells_a_nan_and_is_standard_json(
         (["train", "chars", "--cell", "foo"], "invalid choice 'foo'"),
         (
             ["train", "chars", "--lr", "abc"],
-            "--lr: expected None or a value of kind FLOAT, not 'abc'",
+            "--lr: expected None or a value of type FLOAT, not 'abc'",
         ),
         (["train", "chars", "--lr", "nan"], "--lr must be a number above 0, not nan"),
         (["train", "chars", "--hidden", "-3"], "--hidden must be a whole number of at least 1"),

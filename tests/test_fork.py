@@ -159,7 +159,9 @@ def test_what_a_fork_cannot_change(order: MemoryOrder, changes: dict[str, Any], 
 
 def test_nothing_left_to_train(order: MemoryOrder) -> None:
     train(order)
-    with pytest.raises(SettingError, match="counts the 12 of --fork: it must be more than that"):
+    with pytest.raises(
+        SettingError, match="includes the 12 of the --fork checkpoint: it must be more than that"
+    ):
         fork(order, iterations=12)
 
 

@@ -147,7 +147,7 @@ def test_the_page_is_written_and_its_failure_costs_nothing(
     monkeypatch.setattr("backsight.lab._train.write_report", full)
     run = train(Chars(**settings | {"run": tmp_path / "full"}))
     assert run.status == "finished"
-    assert "no page about the run: cannot write" in caplog.text
+    assert "cannot write the page about the run: cannot write" in caplog.text
 
 
 def test_the_view_is_told(small: dict[str, Any]) -> None:
@@ -268,7 +268,7 @@ def test_two_processes_train_as_one(small: dict[str, Any], tmp_path: Path) -> No
     assert run.events("setup")[0].body["processes"] == 2
     for name in ("loss", "grad_norm", "grad_norm_applied", "val_loss"):
         np.testing.assert_allclose(run[name], alone[name], rtol=2e-4)
-    assert done.stdout.count("a page: backsight report") == 1  # one process speaks
+    assert done.stdout.count("to write a page: backsight report") == 1  # one process speaks
 
 
 def test_kill_9_during_training(small: dict[str, Any]) -> None:
@@ -338,11 +338,11 @@ def wait_for_iterations(path: Path, count: int) -> None:
         ({"lr": 0.0}, "--lr must be"),
         ({"clip": 0.0}, "--clip must be"),
         ({"clip": math.nan}, "--clip must be"),
-        ({"momentum": 1.0}, "--momentum must be a number from 0 up to below 1"),
+        ({"momentum": 1.0}, "--momentum must be a number of at least 0 and below 1"),
         ({"momentum": math.nan}, "--momentum must be"),
         ({"momentum": 0.9, "optimizer": "sgd"}, "choose --optimizer momentum"),
         ({"dropout": -0.1, "layers": 2}, "--dropout must be"),
-        ({"dropout": 0.1}, "needs --layers 2"),
+        ({"dropout": 0.1}, "set --layers to 2"),
         ({"gain": math.nan}, "--gain must be"),
         ({"temperature": 0.0}, "--temperature must be"),
         ({"weight_decay": -1.0}, "--weight-decay must be"),
@@ -368,8 +368,8 @@ def test_bad_settings_are_named(setting: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "error", "words"),
     [
-        ({"device": "cuda:7"}, SettingError, "is not on this machine: there is auto, cpu"),
-        ({"device": "quantum"}, SettingError, "is not on this machine"),
+        ({"device": "cuda:7"}, SettingError, "does not exist here: choose one of auto, cpu"),
+        ({"device": "quantum"}, SettingError, "does not exist here"),
         ({"precision": "16-mixed"}, SettingError, "needs a GPU"),
         ({"seq_len": 10_000}, DataError, "a window needs 10,001"),
         ({"text": Path("/nowhere/x.txt")}, DataError, "does not exist"),

@@ -489,12 +489,12 @@ def test_a_bad_setting_is_one_sentence_on_any_terminal(encoding: str) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "backsight: length of temporal-order must be a whole number of at least 10, not 9 "
-        "(backsight train temporal-order --help tells the options)\n"
+        "(backsight train temporal-order --help lists the options)\n"
     )
 
 
 def test_what_is_no_task_is_refused(small: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match="train needs Chars or a Memory task to learn"):
+    with pytest.raises(SettingError, match="train expects settings of class Chars or Memory"):
         train(Training(device="cpu"))
-    with pytest.raises(SettingError, match="Memory is no task by itself: choose MemoryOrder"):
+    with pytest.raises(SettingError, match="choose a subclass, such as MemoryOrder"):
         Memory(**small)

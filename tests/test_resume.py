@@ -288,7 +288,7 @@ def test_how_often_and_how_many(
 def test_zero_makes_none(small: dict[str, Any]) -> None:
     run = train(Chars(**small | {"checkpoint_every": 0}))
     assert not (run.path / "checkpoints").exists()
-    with pytest.raises(RunError, match="holds no checkpoint to go on from"):
+    with pytest.raises(RunError, match="has no checkpoint to continue from"):
         resume(run)
 
 
@@ -341,7 +341,7 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", kind="train chars") as recorder:
         recorder.scalars(0, {"loss": 1.0})
         recorder.flush()
-        with pytest.raises(RunError, match="being written by a process that lives: stop that"):
+        with pytest.raises(RunError, match="is still training: stop that"):
             resume(tmp_path / "run")
         with pytest.raises(
             RunError, match=r"another process is still writing .*: stop that process"
@@ -360,7 +360,7 @@ def test_what_is_no_run_of_the_lab(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"not made by backsight train \(its kind is 'watch'\)"):
         resume(small_run.path)
     change(small_run.path, kind="train chars")
-    with pytest.raises(RunError, match="holds no checkpoint to go on from"):
+    with pytest.raises(RunError, match="has no checkpoint to continue from"):
         resume(small_run.path)
 
 
@@ -381,18 +381,18 @@ def broken(small: dict[str, Any]) -> Run:
     ("config", "error", "words"),
     [
         ({"warp": 9}, RunError, r"unknown settings \(warp\): was it made by another version"),
-        ({"cell": "elman"}, RunError, "has the setting cell = 'elman'"),
-        ({"hidden": True}, RunError, "has the setting hidden = True"),
-        ({"hidden": "12"}, RunError, "has the setting hidden = '12'"),
-        ({"text": 5}, RunError, "has the setting text = 5"),
-        ({"lr": -1.0}, RunError, "make no sense: --lr must be a number above 0"),
+        ({"cell": "elman"}, RunError, "has an invalid setting: cell = 'elman'"),
+        ({"hidden": True}, RunError, "has an invalid setting: hidden = True"),
+        ({"hidden": "12"}, RunError, "has an invalid setting: hidden = '12'"),
+        ({"text": 5}, RunError, "has an invalid setting: text = 5"),
+        ({"lr": -1.0}, RunError, "has invalid settings: --lr must be a number above 0"),
         (
             {"hidden": 13},
             RunError,
             r"another model: .* shape \(12, 25\) in the checkpoint and \(13",
         ),
         ({"layers": 3}, RunError, r"weight_ih_l2 is only in the model"),
-        ({"lr": 0.1}, RunError, r"other settings than run\.json has \(lr 0\.002, now 0\.1\)"),
+        ({"lr": 0.1}, RunError, r"other settings than those in run\.json \(lr 0\.002, now 0\.1\)"),
         (
             {"optimizer": "sgd", "momentum": 0.0},
             RunError,
@@ -421,7 +421,7 @@ def test_a_missing_setting(broken: Run) -> None:
         resume(broken.path)
     content["config"] = "lost"
     (broken.path / "run.json").write_text(json.dumps(content))
-    with pytest.raises(RunError, match="holds no settings"):
+    with pytest.raises(RunError, match="has no settings"):
         resume(broken.path)
 
 
@@ -440,9 +440,11 @@ def test_another_text_in_the_place_of_the_old(
 
 def test_how_many_iterations(small: dict[str, Any]) -> None:
     run = train(Chars(**small))
-    with pytest.raises(SettingError, match="has trained all its 24 iterations: to train it longer"):
+    with pytest.raises(
+        SettingError, match="has trained all of its 24 iterations: to train it longer"
+    ):
         resume(run)
-    with pytest.raises(SettingError, match="was to have 24: it must be at least that, not 10"):
+    with pytest.raises(SettingError, match="planned 24: it must be at least that, not 10"):
         resume(run, 10)
     assert saved_settings(run) == Chars(**small | {"lr": 0.002, "momentum": 0.9})
     assert saved_settings(run, 30).iterations == 30
@@ -570,7 +572,7 @@ def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -
     done = processes.run(backsight("train", "--resume", settings["run"]))
     assert done.returncode == 0, done.stderr
     assert "goes on after " in done.stdout
-    assert "to go on:" not in done.stdout
+    assert "to continue:" not in done.stdout
     run = Run(settings["run"])
     assert run.info["resumed"][0]["before"] == "running"
     assert_alike(alone(Chars(**settings), tmp_path), run)
@@ -599,20 +601,20 @@ def test_the_terminal_says_how_to_go_on(
     asked = stop_after(5)
     monkeypatch.setattr("backsight.cli._train._Interrupt.asked", lambda _: asked())
     assert main(["train", "chars", *flags(small)]) == 130
-    assert f"to go on: backsight train --resume {small['run']}" in capsys.readouterr().out
+    assert f"to continue: backsight train --resume {small['run']}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["chars", "--resume", "runs/x"], "whose task is settled: leave out chars"),
-        (["--resume", "runs/x", "--lr", "0.1"], "--lr cannot be given with --resume"),
-        (["--lr=0.1", "--resume=runs/x"], "--lr cannot be given with --resume"),
-        (["--resume", "runs/x", "--no-stateful"], "--no-stateful cannot be given with --resume"),
+        (["chars", "--resume", "runs/x"], "which has its own task: leave out chars"),
+        (["--resume", "runs/x", "--lr", "0.1"], "--lr cannot be combined with --resume"),
+        (["--lr=0.1", "--resume=runs/x"], "--lr cannot be combined with --resume"),
+        (["--resume", "runs/x", "--no-stateful"], "--no-stateful cannot be combined with --resume"),
         (["--resume", "nowhere"], "nowhere does not exist: expected a run folder"),
-        (["--resume"], "backsight train --resume --help tells the options"),
-        (["--resume", "nowhere", "--iterations", "many"], "--help tells the options"),
-        (["--resume", "nowhere", "extra"], "--help tells the options"),
+        (["--resume"], "backsight train --resume --help lists the options"),
+        (["--resume", "nowhere", "--iterations", "many"], "--help lists the options"),
+        (["--resume", "nowhere", "extra"], "--help lists the options"),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -629,4 +631,4 @@ def test_help_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert "backsight train --resume RUN [--iterations N]" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["train", "--resume", "--help"])
-    assert "goes on from its newest checkpoint" in " ".join(capsys.readouterr().out.split())
+    assert "continues from its newest checkpoint" in " ".join(capsys.readouterr().out.split())

@@ -56,7 +56,7 @@ def test_paragraphs_of_a_document_are_listed_and_its_code_is_not() -> None:
     ("path", "sentence"),
     [
         ("src/backsight/report/_page.html.jinja", "What the guard did"),
-        ("src/backsight/cli/_run.py", "Run folder to create"),
+        ("src/backsight/cli/_run.py", "The run folder to create"),
         ("README.md", "how far back"),
     ],
 )

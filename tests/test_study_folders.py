@@ -169,7 +169,7 @@ def test_what_a_beginning_that_was_cut_short_leaves_is_begun_again(tmp_path: Pat
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".thesis").touch()
     with (
-        pytest.raises(RunError, match="exists already and is no study"),
+        pytest.raises(RunError, match="already exists and is not a study"),
         StudyFolder(tmp_path / "other").open({"kind": "length"}),
     ):
         pass

@@ -38,8 +38,8 @@ def test_a_tiny_map_from_end_to_end(
     monkeypatch.chdir(tmp_path)
     assert main(["study", "map", "order", *AXES, *TINY]) == 0
     out = capsys.readouterr().out
-    assert "gain upwards from 0.5 to 3, lr to the right from 0.01 to 1e+30" in out
-    assert "Of 12 settings 12 are trained" in out
+    assert "y: gain from 0.5 to 3, x: lr from 0.01 to 1e+30" in out
+    assert "12 of 12 points are trained" in out
     assert "Its fragility: not enough data" in out  # decades apart, nothing is within ×2 on lr
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("map-temporal-order-")
@@ -70,10 +70,10 @@ def test_zoom_and_a_chosen_setting(
     words = ["study", "map", "xor", *AXES, *TINY, "--zoom", "lr=0.1:0.4,gain=1:2"]
     assert main([*words, "--at", "lr=0.17,gain=1.5", "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    assert "gain upwards from 1 to 2, lr to the right from 0.1 to 0.4" in out
-    assert "The chosen setting, lr 0.1587, gain 1.5" in out
-    assert "of 8 settings within ×2 end otherwise" in out
-    assert "Each setting has 2 seeds" in out
+    assert "y: gain from 1 to 2, x: lr from 0.1 to 0.4" in out
+    assert "The chosen point, lr 0.1587, gain 1.5" in out
+    assert "of 8 points within a factor of 2 have another outcome" in out
+    assert "Each point has the outcome of most of its 2 seeds" in out
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_zoom_and_a_chosen_setting(
         (["order", "--y", "foo=1:2:3"], "there is no setting 'foo' to vary"),
         (["order", "--cell", "lstm", "--engine", "spark"], "--engine expects local, local:N for"),
         (["order", "--cell", "lstm", "--threads", "2"], "process of --engine local has one thread"),
-        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, and rnn has none"),
+        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, but rnn has none"),
         (["order", "--guard", "pray"], "pray"),
-        (["order", "--x", "momentum=0:0.9:4"], "--momentum does nothing with --optimizer sgd"),
+        (["order", "--x", "momentum=0:0.9:4"], "--momentum has no effect with --optimizer sgd"),
         (["order", "--x", "gain=1:2:3"], "both axes vary gain"),
         (["order", "--zoom", "lr=1:0.1"], "is a reversed range"),
         (["order", "--zoom", "lr=1e-9:0.1"], "lies outside the map"),
-        (["order", "--at", "lr=0.1"], "a setting of this map has lr and gain, not lr"),
-        (["order", "--symbols", "3"], "--symbols is no setting of temporal-order"),
+        (["order", "--at", "lr=0.1"], "a point of this map needs lr and gain, not lr"),
+        (["order", "--symbols", "3"], "--symbols is not a setting of temporal-order"),
         (["order", "--form", "mine"], "form of temporal-order must be pascanu or hochreiter"),
         (["order", "--seeds", "0"], "--seeds must be a whole number"),
         (["order", "--bogus"], "--bogus"),
-        ([], "backsight study map --help tells the options"),
+        ([], "backsight study map --help lists the options"),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -140,7 +140,7 @@ def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], tmp_path: Path) ->
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
-    assert "settings are kept, and the same command goes on" in err
+    assert "points are done, and the same command continues" in err
     assert "Traceback" not in err
     assert ". not trained" in out
     found = read_map(tmp_path / "map")
@@ -163,7 +163,7 @@ def test_cells_without_a_batch_go_through_an_engine(
     words = ["study", "map", "order", "--x", "lr=0.1,1e30", "--y", "gain=1", *TINY, "--out", out]
     words += ["--cell", "rnn-norm", "--guard", "skip"]
     assert main([*words, "--engine", "local:1"]) == 0
-    assert "Of 2 settings 2 are trained" in capsys.readouterr().out
+    assert "2 of 2 points are trained" in capsys.readouterr().out
     page = (tmp_path / "map" / "map.html").read_text()
     assert "--cell rnn-norm" in page
     assert "--guard skip" in page
@@ -184,10 +184,10 @@ def test_a_part_that_fails_is_told_by_the_status(
     words = ["study", "map", "order", *AXES, *TINY, "--cell", "gru", "--engine", "local:1"]
     assert main([*words, "--out", str(tmp_path / "map")]) == 1
     out, err = capsys.readouterr()
-    assert "Of 12 settings 0 are trained: none" in out
+    assert "0 of 12 points are trained." in out
     assert err == (
-        "backsight: 12 settings are not trained: exit status 3: no such luck; the same command "
-        "tries again\n"
+        "backsight: 12 networks were not trained: exit status 3: no such luck; run the same "
+        "command again to retry\n"
     )
 
 

@@ -101,23 +101,23 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
 @pytest.mark.parametrize(
     ("name", "settings", "why"),
     [
-        ("clip", tiny(guard="safe"), "its guard clips already"),
-        ("clip", tiny(clip=0.7), "the run has it already"),
-        ("momentum-off", tiny(optimizer="sgd"), "it has no momentum"),
-        ("curriculum", tiny(length=20), "up to 20 steps are short already"),
+        ("clip", tiny(guard="safe"), "the run's guard already clips"),
+        ("clip", tiny(clip=0.7), "the run already has it"),
+        ("momentum-off", tiny(optimizer="sgd"), "the run has no momentum"),
+        ("curriculum", tiny(length=20), "up to 20 steps are already short"),
         ("curriculum", Chars(seq_len=64), "up to 64 steps"),
-        ("curriculum", tiny(curriculum="linear"), "it has a curriculum"),
-        ("omega", tiny(cell="gru"), "for the cells rnn and rnn-relu, not gru"),
+        ("curriculum", tiny(curriculum="linear"), "the run already has a curriculum"),
+        ("omega", tiny(cell="gru"), "only to the cells rnn and rnn-relu, not to gru"),
         ("omega", tiny(guard="omega"), "given omega twice"),
-        ("guard", tiny(safe=True), "it has a guard already"),
-        ("gru", tiny(cell="gru"), "the run has it already"),
-        ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training begins"),
-        ("layer-norm", tiny(cell="lstm"), "for the cells rnn and rnn-relu, not lstm"),
-        ("layer-norm", tiny(cell="rnn-norm"), "the run has it already"),
+        ("guard", tiny(safe=True), "the run already has a guard"),
+        ("gru", tiny(cell="gru"), "the run already has it"),
+        ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training starts"),
+        ("layer-norm", tiny(cell="lstm"), "only to the cells rnn and rnn-relu, not to lstm"),
+        ("layer-norm", tiny(cell="rnn-norm"), "the run already has it"),
         ("layer-norm", tiny(hidden=1), "needs --hidden 2 or more"),
-        ("spectral", tiny(cell="rnn-norm"), "not rnn-norm"),
-        ("orthogonal", tiny(fork=Path("a.ckpt")), "it is about how training begins"),
-        ("lstm", tiny(fork=Path("a.ckpt")), "--from start tries it"),
+        ("spectral", tiny(cell="rnn-norm"), "not to rnn-norm"),
+        ("orthogonal", tiny(fork=Path("a.ckpt")), "it changes how training starts"),
+        ("lstm", tiny(fork=Path("a.ckpt")), "--from start to try it"),
     ],
 )
 def test_why_a_remedy_cannot_be_tried(name: str, settings: Training, why: str) -> None:
@@ -187,7 +187,7 @@ def test_findings_come_first_and_the_random_fix_is_none_of_theirs() -> None:
 def test_only_some() -> None:
     plan = remedies_for_task(tiny(), only=("gru", "clip"))
     assert {r.name for r in plan.remedies(SEEN)} == {"gru", "clip"}
-    with pytest.raises(SettingError, match="there is no remedy 'pills': --only expects some of"):
+    with pytest.raises(SettingError, match="there is no remedy 'pills': --only expects names from"):
         remedies_for_task(tiny(), only=("pills",))
 
 
@@ -233,16 +233,26 @@ def test_without_a_pair_there_is_no_effect() -> None:
         ([0.1, 0.1, 0.1], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, 1.1, math.inf], [1.0, 1.0, 1.0], ""),
         ([0.1, 0.1, 0.1], [math.nan, math.nan, math.nan], [math.nan] * 3, ""),
-        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds prove nothing: it takes 3"),
-        ([0.1], [1.0], [1.0], "1 seed proves nothing"),
+        ([0.1, 0.1], [1.0, 1.1], [1.0, 1.0], "2 seeds cannot prove an effect: at least 3"),
+        ([0.1], [1.0], [1.0], "1 seed cannot prove an effect"),
         ([0.1, 0.1, None], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "not every seed has a result"),
         ([0.1, 0.1, 1.0], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "only 2 of 3 seeds"),
         ([0.1, 0.1, math.nan], [1.0, 1.1, 0.9], [1.0, 1.0, 1.0], "only 2 of 3 seeds"),
         ([math.nan] * 3, [math.nan] * 3, [1.0, 1.0, 1.0], "only 0 of 3 seeds"),
         ([0.8, 0.95, 0.7], [0.9, 1.1, 1.3], [1.0, 1.0, 1.0], "seeds alone differ as much"),
-        ([0.96, 0.97, 0.98], [1.0, 1.01, 0.99], [1.0, 1.0, 1.0], "less than 5 % of the loss"),
-        ([0.1, 0.1, 0.1], [1.0, 1.1, 0.9], [0.01, 0.01, 0.01], "the default fix does more"),
-        ([0.1, 0.1, 0.1], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], "ends alike with every seed"),
+        (
+            [0.96, 0.97, 0.98],
+            [1.0, 1.01, 0.99],
+            [1.0, 1.0, 1.0],
+            "at most 5 % of the unchanged loss",
+        ),
+        (
+            [0.1, 0.1, 0.1],
+            [1.0, 1.1, 0.9],
+            [0.01, 0.01, 0.01],
+            "the default fix has a larger effect",
+        ),
+        ([0.1, 0.1, 0.1], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], "ends the same with every seed"),
     ],
 )
 def test_what_is_proof(
@@ -326,15 +336,15 @@ def test_what_helped_by_luck_is_not_proven(tmp_path: Path) -> None:
     lucky = Pretended(lambda r, seed: 0.01 if r == "gru" and seed < 3 else 1.3 + seed / 100)
     study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", lucky)
     assert (study.verdict.outcome, study.verdict.remedy) == ("not proven", "gru")
-    assert study.verdict.doubt == "on fresh seeds, only 0 of 3 seeds end better"
+    assert study.verdict.doubt == "on fresh seeds, it improves the loss of only 0 of 3 seeds"
 
 
 def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
     losses = {"default": 0.1, "gru": 0.5}
     engine = Pretended(lambda r, seed: losses.get(r, 1.0) + seed / 100)
     study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
-    assert study.verdict.doubt == "the default fix does more"
-    assert "The default fix is backsight train temporal-order" in study.verdict.message
+    assert study.verdict.doubt == "the default fix has a larger effect"
+    assert "To apply the default fix, type: backsight train" in study.verdict.message
     assert "--lr 0.001" in study.verdict.message
 
 
@@ -399,7 +409,7 @@ def test_page_and_terminal_show_what_came_of_it(
     for words in ("orthogonal (--init orthogonal)", "not finite", "Proven on this run"):
         assert words in said
         assert words in page
-    assert "not tried: curriculum: sequences of up to 20 steps are short already" in said
+    assert "not tried: curriculum: sequences of up to 20 steps are already short" in said
     assert r"3\u00d7" in page  # three crosses in the picture of the losses
 
 
@@ -428,7 +438,7 @@ def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
     assert run["loss"][12:].tobytes() == first["loss"].tobytes()
     assert study.unchanged.trials[0].loss == run["val_loss"][-1]
     assert not np.array_equal(first["loss"], second["loss"])
-    assert "about how training begins" in next(
+    assert "changes how training starts" in next(
         arm.refusal for arm in study.remedies if arm.name == "orthogonal"
     )
     assert {t.outcome for t in study.trials} & {"failed", "not run"} == set()
@@ -539,7 +549,7 @@ def test_a_script_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "policies_from('clip=0.4')" in clip.code
     assert Run(tmp_path / "study/runs/clip-seed0").info["config"]["guard"] == "clip=0.4"
     refused = {arm.name: arm.refusal for arm in study.remedies if arm.refusal}
-    assert "the script's own to change" in refused["gru"]
+    assert "change the script itself" in refused["gru"]
     assert "momentum-off" in refused  # none was recorded
 
 
@@ -557,10 +567,10 @@ def test_the_seed_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("changes", "command", "said"),
     [
-        ({}, "backsight run gone.py 7", "gone.py, which is not here"),
-        ({"guard": "safe"}, "backsight run train.py 7", r"had a guard \(safe\)"),
-        ({"arguments": None}, "backsight run train.py 7", "does not tell the command"),
-        ({}, "", "does not tell the command|not here"),
+        ({}, "backsight run gone.py 7", "gone.py, which does not exist here"),
+        ({"guard": "safe"}, "backsight run train.py 7", r"was made with a guard \(safe\)"),
+        ({"arguments": None}, "backsight run train.py 7", "does not record the command"),
+        ({}, "", "does not record the command|not exist here"),
     ],
 )
 def test_a_script_that_cannot_be_run_again(
@@ -581,27 +591,27 @@ def test_a_script_that_cannot_be_run_again(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--seeds", "1"], "expects a run folder, or a task"),
+        (["--seeds", "1"], "expects a run folder or a task"),
         (["knitting"], "'knitting' is neither a run folder nor a task"),
         (["order", "--only", "pills"], "there is no remedy 'pills'"),
         (["order", "--seeds", "0"], "--seeds must be"),
         (["order", "--budget", "-5"], "--budget must be at least 1"),
-        (["order", "--budget", "5", "--iterations", "9"], "say the same"),
+        (["order", "--budget", "5", "--iterations", "9"], "both set the iterations"),
         (["order", "--from", "best"], "a task has none: give a run folder"),
-        (["order", "--run", "x"], "--run is the study's to set"),
+        (["order", "--run", "x"], "the study sets --run itself"),
         (["order", "--hidden", "0"], "--hidden must be"),
-        (["order", "--seed-argument", "--seed"], "is for a script's run"),
+        (["order", "--seed-argument", "--seed"], "applies only to a run of a script"),
         (["order", "--engine", "steam"], "--engine expects"),
-        (["run", "--hidden", "9"], "--hidden cannot be given with a run"),
-        (["run", "--from", "13"], "there is no checkpoint '13' of this run: --from expects start, "
+        (["run", "--hidden", "9"], "--hidden cannot be combined with a run"),
+        (["run", "--from", "13"], "this run has no checkpoint '13': --from expects start, "
          "best, last or one of 6, 12"),
-        (["run", "--from", "last"], "nothing is left of run after its 12 iterations: say how many"),
+        (["run", "--from", "last"], "run has no iterations left after 12"),
         (["run", "--budget", "0"], "--budget must be at least 1"),
-        (["run", "--seed-argument", "--seed"], "the lab has --seeds"),
+        (["run", "--seed-argument", "--seed"], "applies only to a run of a script: leave it out"),
         (["bare", "--from", "best"], "holds no checkpoint: leave out --from"),
         (["other"], "was not made by backsight train"),
         (["empty"], "is not a run folder"),
-        (["run", "--only", "clip", "--out", "empty/x"], "exists already and is no study"),
+        (["run", "--only", "clip", "--out", "empty/x"], "already exists and is not a study"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_sentence(
@@ -636,13 +646,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_that_still_trains_is_left_alone(tmp_path: Path) -> None:
     with (
         Recorder(tmp_path / "run", kind="train temporal-order", config={}, seed=0),
-        pytest.raises(RunError, match="still being trained: wait for it"),
+        pytest.raises(RunError, match="still training: wait until it ends"),
     ):
         remedies_for_run(tmp_path / "run")
 
 
 def test_another_plan_is_another_study(proven: tuple[RemedyStudy, list[str]]) -> None:
-    with pytest.raises(RunError, match=r"another plan .*seeds 3, now 4"):
+    with pytest.raises(RunError, match=r"other settings .*seeds 3, now 4"):
         remedy_study(
             replace(proven[0].plan, seeds=4), proven[0].folder, Pretended(orthogonal_helps)
         )

@@ -1,4 +1,4 @@
-"""``backsight diagnose RUN``: findings with evidence; the status tells of a lasting error."""
+"""``backsight diagnose RUN``: findings with evidence; the exit status reports a lasting error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +15,21 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Say what goes wrong in a run, with the numbers it was decided on.
+    """Show what goes wrong in a run, with the evidence for each finding.
 
-    The exit status is 1 where a finding of severity error lasts, 0 otherwise, 2 where the run
-    cannot be read.
+    The exit status is 1 if an error lasts, 2 if the run cannot be read, else 0.
     """
 
     run: tyro.conf.Positional[Path]
-    """The run folder; it may still train."""
+    """The run folder; the run may still be training."""
     json: bool = False
-    """Everything as JSON, for other programs."""
+    """Print the diagnosis as JSON."""
     fail_on: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
-    """Exit with 1 on these findings instead, such as BKS101 BKS202, whatever their severity."""
+    """Exit with status 1 on these codes only, whatever their severity, such as BKS101 BKS202."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Judge the run, print, and give the status."""
+    """Judge the run, print the diagnosis, and return the exit status."""
     options = parse(Diagnose, "backsight diagnose", arguments)
     from backsight.diagnosis import RULES, Tried, diagnose, read_tried, timeline
     from backsight.signals import Run, dumps
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if asked - known:
         raise SettingError(
             f"--fail-on expects codes of findings, not {', '.join(sorted(asked - known))}: "
-            f"there are {', '.join(sorted(known))}"
+            f"choose from {', '.join(sorted(known))}"
         )
     run = Run(options.run)
     found = diagnose(run)
@@ -66,5 +65,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _unread(error: str | None) -> dict[str, Any] | None:
-    """Nothing was left with the run, or it cannot be read."""
+    """The run has no remedies.json, or it cannot be read."""
     return None if error is None else {"error": error}

@@ -13,12 +13,12 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Explain:
-    """Say what a finding means, how it is decided, what causes it and what to try."""
+    """Explain a finding: its meaning, its criterion, its causes and what to try."""
 
     code: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="CODE")]] = ""
-    """Such as BKS101; without one, all codes are listed."""
+    """The code of a finding, such as BKS101; without it, list all codes."""
     markdown: bool = False
-    """All of them, as the page docs/findings.md."""
+    """Print all findings as Markdown: the page docs/findings.md."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,14 +11,14 @@ from backsight.errors import BacksightError, SettingError
 __all__ = ["main"]
 
 COMMANDS = {
-    "run": "run any PyTorch training script unchanged, observed",
-    "train": "train a model of the built-in lab, instrumented",
-    "study": "experiments of many runs: as sequences grow, over two settings, with remedies",
-    "diagnose": "say what goes wrong in a run; the exit status says whether it has a lasting error",
-    "explain": "what a finding means, how it is decided, what to do",
-    "report": "write one self-contained HTML page about a run",
-    "runs": "list runs: status, iterations, last loss, age",
-    "version": "print versions of Backsight and what it stands on",
+    "run": "run any PyTorch training script unchanged, and record it",
+    "train": "train a built-in model on a built-in task, and record it",
+    "study": "compare many runs: over lengths, over two settings, with remedies",
+    "diagnose": "show what goes wrong in a run; exit with 1 if an error lasts",
+    "explain": "explain a finding: its meaning, its criterion and what to do",
+    "report": "write a self-contained HTML page about a run",
+    "runs": "list runs with their status, iterations, last loss and age",
+    "version": "show the versions of Backsight and its dependencies",
 }
 """Each is a module of this package with ``main(arguments) -> exit status``."""
 
@@ -26,8 +26,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    ``--debug`` shows the traceback of an error as well. What ``run`` hands to a script is the
-    script's.
+    ``--debug`` shows the traceback of an error as well. What ``run`` passes to a script
+    belongs to the script.
 
     Example:
         >>> import io
@@ -79,8 +79,8 @@ def _dispatch(words: list[str]) -> int:
 
 def _help() -> None:
     print("usage: backsight COMMAND [options]\n")
-    print("How far back in time a recurrent network can learn, and what goes wrong.\n")
+    print("Show how far back in time a recurrent network learns, and what goes wrong.\n")
     for name, what in COMMANDS.items():
         print(f"  {name:9} {what}")
     print("\n  --debug   show the traceback of an error\n")
-    print("backsight COMMAND --help tells the options of each; backsight train chars is a start.")
+    print("backsight COMMAND --help lists its options. Start with backsight train chars.")

@@ -1,4 +1,4 @@
-"""Options of a command from a dataclass, by tyro; a wrong one is one sentence."""
+"""Reads the options of a command into a dataclass, by tyro; an error is one sentence."""
 
 import io
 import re
@@ -35,7 +35,7 @@ def parse(options: type[AnyOptions], command: str, arguments: Sequence[str]) -> 
         if not exit_.code:
             raise
         raise SettingError(
-            f"{_sentence(said.getvalue(), options.__name__)} ({command} --help tells the options)"
+            f"{_sentence(said.getvalue(), options.__name__)} ({command} --help lists the options)"
         ) from None
 
 
@@ -61,7 +61,7 @@ def _sentence(box: str, owner: str) -> str:
     )
     sentence = re.sub(
         r"no type matching {None}\|(\w+) could be instantiated from \['(.*)'\]",
-        r"expected None or a value of kind \1, not '\2'",
+        r"expected None or a value of type \1, not '\2'",
         sentence,
     )
-    return sentence or "the options cannot be read"
+    return sentence or "cannot read the options"

@@ -15,12 +15,12 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Report:
-    """Write one self-contained HTML page about a run."""
+    """Write a self-contained HTML page about a run."""
 
     run: tyro.conf.Positional[Path]
     """The run folder."""
     out: Optional[Path] = None
-    """The file to write; report.html in the run folder by default."""
+    """The file to write; by default report.html in the run folder."""
     open: bool = False
     """Open the page in the browser."""
 

@@ -1,4 +1,4 @@
-"""``backsight run SCRIPT``: any training script as it is, observed.
+"""``backsight run SCRIPT``: runs any training script unchanged and records it.
 
 The script finds what it would find under ``python SCRIPT``: its arguments, ``__main__``, its own
 folder first on the path, its exit status and its own traceback.
@@ -29,41 +29,41 @@ __all__ = ["main", "split"]
 USAGE = """usage: backsight run [options] SCRIPT [arguments of the script]
        backsight run [options] -m MODULE [arguments of the module]
 
-Run a PyTorch training script unchanged and record how far back in time its gradients reach, how
-large gradients and states are, and what the loss does.
+Run a PyTorch training script unchanged. Record its loss, the norms of its
+gradients and hidden states, and how far back in time the gradients reach.
 """
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options come before the script; everything after it is the script's own."""
+    """Options go before the script; everything after it is passed to the script."""
 
     run: Path | None = None
-    """Run folder to create; runs/<script>-<number> by default."""
+    """The run folder to create; by default the next free runs/SCRIPT-N."""
     every: int | Literal["auto"] = "auto"
-    """Iterations between samples of the gradient through time, or auto: as often as the budget
-    allows."""
+    """The number of iterations between samples of the gradient through time; auto samples as
+    often as the budget allows."""
     budget: float = 0.01
-    """Share of the training time that sampling may add."""
+    """The share of the training time that sampling may add."""
     sequences: int | None = None
-    """How many sequences of each batch a sample follows; 8 by default, or a quarter of the batch if
-    that is less."""
+    """The number of sequences per batch that a sample follows; by default 8, or a quarter of the
+    batch if that is less."""
     inputs: str | None = None
-    """For a model without recurrent layers: the path of the module that embeds its input."""
+    """The path of the module that embeds the input, for a model without recurrent layers."""
     guard: str | None = None
-    """Act on the training at its optimizers' steps: safe, or policies with commas between them
-    (clip=1,skip,rollback,backoff). The data goes on where it stands, and random numbers with it."""
+    """Let a guard act at each optimizer step: safe, or policies separated by commas, such as
+    clip=1,skip,rollback,backoff. A rollback rewinds neither the data nor the random numbers."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the script and say where the run is; the status is the script's."""
+    """Run the script and print where the run is; return the script's exit status."""
     own, words = split(arguments)
     if not words or own[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0 if _help(own) else 2
     options = parse(RunOptions, "backsight run", own)
     if options.run is not None and options.run.exists():
-        raise SettingError(f"{options.run} exists already: choose another name for the run")
+        raise SettingError(f"{options.run} already exists: choose another name for the run")
     name, execute = _prepare(words)
 
     from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor
@@ -172,7 +172,7 @@ def _module(name: str, arguments: list[str]) -> Callable[[], None]:
     finally:
         sys.path.pop(0)
     if found is None:
-        raise SettingError(f"there is no module {name!r} here or on the path")
+        raise SettingError(f"cannot find the module {name!r} in this folder or on the Python path")
 
     def execute() -> None:
         sys.argv[:] = [name, *arguments]
@@ -225,9 +225,9 @@ def _own_frames(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _say_acts(tally: Mapping[str, int]) -> None:
-    """What the guard has done."""
+    """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
-    print(f"backsight: the guard acted: {acts or 'never'}", file=sys.stderr, flush=True)
+    print(f"backsight: guard interventions: {acts or 'none'}", file=sys.stderr, flush=True)
 
 
 def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
@@ -238,7 +238,7 @@ def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
         print(f"backsight: {text}", file=sys.stderr, flush=True)
 
     if path is None:
-        line("no optimizer stepped and no backward pass was seen: nothing was recorded")
+        line("recorded nothing: the script took no optimizer step and ran no backward pass")
         return
     from backsight.diagnosis import diagnose
     from backsight.report import reach_sentences, tally_words
@@ -254,6 +254,7 @@ def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:
     if not found_time:
         held = ", ".join(sorted(kinds)) or "no module"
         line(
-            f"no recurrent layer ran (the script's model holds {held}): for another sequence "
-            "model name the module that embeds its input, backsight run --inputs PATH SCRIPT"
+            f"no recurrent layer ran (the script's model contains {held}): for another kind of "
+            "sequence model, name the module that embeds its input, as in "
+            "backsight run --inputs PATH SCRIPT"
         )

@@ -1,4 +1,4 @@
-"""``backsight runs [DIR]``: what runs there are and how they stand."""
+"""``backsight runs [DIR]``: lists runs with their status."""
 
 import sys
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Runs:
     """List runs, oldest first."""
 
     folder: tyro.conf.Positional[Path] = Path("runs")
-    """The folder that holds them."""
+    """The folder that contains the runs."""
     json: bool = False
-    """Print JSON: a list of objects; a NaN is the string "NaN"."""
+    """Print the runs as a JSON list of objects; a NaN is the string "NaN"."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     elif rows:
         _table(rows)
     else:
-        print(f"no runs in {options.folder}: backsight train chars makes one")
+        print(f"no runs in {options.folder}: make one with backsight train chars")
     return 2 if broken else 0
 
 

@@ -9,9 +9,9 @@ from backsight.errors import SettingError
 __all__ = ["main"]
 
 KINDS = {
-    "length": "what loss, gradient and reach do as sequences grow",
-    "map": "what becomes of a network over two settings: learned, stuck, vanished, exploded",
-    "remedies": "which remedy really helps a training, against a default fix and a random one",
+    "length": "how loss, gradient norm and reach change with sequence length",
+    "map": "the outcome of training at each point of a grid of two settings",
+    "remedies": "which remedy helps a training, against a default and a random fix",
 }
 """Each is a module ``_study_KIND`` of this package with ``main(arguments) -> exit status``."""
 
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: backsight study KIND [options]\n")
         for name, what in KINDS.items():
             print(f"  {name:9} {what}")
-        print("\nCtrl-C keeps what is done, and the same command goes on.")
-        print("backsight study KIND --help tells the options.")
+        print("\nCtrl-C keeps all finished trials; the same command continues the study.")
+        print("backsight study KIND --help lists its options.")
         return 0
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, 1)

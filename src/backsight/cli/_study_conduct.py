@@ -1,4 +1,4 @@
-"""What the commands for studies share: trials that run before the user's eyes, and what is told."""
+"""What the commands for studies share: running trials with progress, and printing the result."""
 
 import shlex
 import signal
@@ -22,11 +22,11 @@ Study = TypeVar("Study", "LengthStudy", "RemedyStudy")
 
 
 class Plan(Protocol):
-    """Of a study of runs."""
+    """The plan of a study of runs."""
 
     @property
     def stem(self) -> str:
-        """Name of the study's folder."""
+        """The name of the study's folder."""
 
     def as_dict(self) -> dict[str, Any]:
         """What decides the trials."""
@@ -73,7 +73,7 @@ def conduct(
     command: str,
     arguments: Sequence[str],
 ) -> "Study | None":
-    """Train a study of runs; None where it is interrupted.
+    """Train a study of runs; None if it is interrupted.
 
     Args:
         plan: what to train.
@@ -99,7 +99,7 @@ def conduct(
 
     found = until_interrupted(view, train)
     if found is None:
-        view.say(f"stopped; what is done is kept in {folder}, and the same command goes on:")
+        view.say(f"stopped; finished trials are kept in {folder}. To continue, type:")
         view.say(f"  {command} {shlex.join(arguments)}")
     return found
 
@@ -110,7 +110,7 @@ def finish(
     print_study: "Callable[[Study], None]",
     options: StudyOptions,
 ) -> int:
-    """Write the page, tell what a study of runs came to; 1 where trials failed."""
+    """Write the page and print the result of a study of runs; 1 if trials failed."""
     page = write_page(study)
     show(study.as_dict(), page, lambda: print_study(study), json=options.json, browse=options.open)
     return int(any(trial.outcome == "failed" for trial in study.trials))
@@ -124,13 +124,13 @@ def show(
     json: bool,
     browse: bool = False,
 ) -> None:
-    """Print what a study came to, and open its page where that is asked for."""
+    """Print the result of a study, and open its page if asked to."""
     if json:
         from backsight.signals import dumps
 
         print(dumps({**told, "page": page}, indent=2))
     else:
         print_it()
-        print(f"\nthe page: {page.resolve()}")
+        print(f"\npage: {page.resolve()}")
     if browse:
         webbrowser.open(page.resolve().as_uri())

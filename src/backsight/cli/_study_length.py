@@ -24,12 +24,13 @@ from backsight.studies import LengthPlan, check_alone, read_lengths, read_vary
 
 __all__ = ["main", "split"]
 
-USAGE = """usage: backsight study length TASK --lengths 10,25,50 [options] [options of train]
-       backsight study length --script train.py --vary "--seq-len=10,25,50" [options] [-- arguments]
+USAGE = """usage: backsight study length TASK --lengths 10,25,50 [options] [train options]
+       backsight study length --script train.py --vary "--seq-len=10,25,50"
+                              [options] [-- arguments]
 
-Train the same code with the same budget at each length, and say whether learning collapses as
-sequences grow, from which length on and why. What is not among the options below goes to every
-trial: to backsight train, or to the script.
+Train the same code with the same budget at each sequence length. Report whether
+learning collapses as sequences grow, from which length on, and why. All other
+options go to every trial: to backsight train, or to the script.
 """
 
 SETTLED = ("--run", "--seed", "--resume", "--report", "--no-report")
@@ -41,16 +42,16 @@ class LengthOptions:
     """Options of the study."""
 
     script: Optional[Path] = None
-    """A training script of yours instead of a task; each trial is a backsight run of it."""
+    """Your own training script instead of a task; each trial runs it by backsight run."""
     vary: Optional[str] = None
-    """The argument to vary and its values, such as "--seq-len=10,25,50", as the script reads it."""
+    """The argument to vary and its values, as the script reads it: "--seq-len=10,25,50"."""
     lengths: Optional[str] = None
-    """Lengths for a task: 10,25,50, or 10:200:5 for five of them, each as much longer than the
-    one before."""
+    """The lengths for a task: a list such as 10,25,50, or 10:200:5 for 5 lengths from 10 to 200
+    with equal ratios."""
     seeds: int = 3
-    """Trials at each length, with seeds 0, 1, …"""
+    """The number of trials at each length, with seeds 0, 1, …"""
     cell: str = "rnn"
-    """Recurrent cells for a task, side by side: rnn,lstm,gru."""
+    """The recurrent cells to compare on a task, such as rnn,lstm,gru."""
     study: Shared = field(default_factory=StudyOptions)
 
 
@@ -59,7 +60,7 @@ OWN = own_names(LengthOptions)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the study, write its page, print its table; 1 where trials failed."""
+    """Run the study, write its page, print its table; 1 if trials failed."""
     task, options, theirs = read_options(
         LengthOptions, arguments, OWN, command=COMMAND, usage=lambda: USAGE
     )
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         plan,
         length_study,
         options.study,
-        begun=lambda workers: f"{len(plan.settings)} trials, {workers} at once",
+        begun=lambda workers: f"{len(plan.settings)} trials, {workers} in parallel",
         command=COMMAND,
         arguments=arguments,
     )
@@ -89,7 +90,7 @@ def split(arguments: Sequence[str]) -> tuple[str, list[str], list[str]]:
 
 
 def _plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPlan:
-    """Of a task of the lab; every trial's settings are checked before the first one begins."""
+    """The plan for a task; every trial's settings are checked before the first one starts."""
     if not task:
         raise SettingError(f"study length expects a task ({', '.join(TASKS)}) or --script train.py")
     task = ALIASES.get(task, task)
@@ -97,28 +98,27 @@ def _plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPla
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     argument = "--seq-len" if task == "chars" else "--length"
     if options.vary is not None and options.lengths is not None:
-        raise SettingError("--vary and --lengths say the same: give one of them")
+        raise SettingError("--vary and --lengths both set the lengths: give one of them")
     if options.vary is not None:
         name, lengths = read_vary(options.vary)
         if name.rstrip(" =").replace("_", "-") != argument:
             raise SettingError(
-                f"--vary of {task} varies {argument}, as in {argument}=10,25,50, not "
+                f"--vary expects {argument} for the task {task}, as in {argument}=10,25,50, not "
                 f"{name.rstrip(' =')}"
             )
     elif options.lengths is not None:
         lengths = read_lengths(options.lengths)
     else:
-        raise SettingError("which lengths? for instance --lengths 10,25,50,100")
+        raise SettingError("a length study needs lengths: give them, as in --lengths 10,25,50,100")
     if options.study.seed_argument:
-        raise SettingError("--seed-argument is for a script: a task's is --seed")
+        raise SettingError("--seed-argument applies only to a script: leave it out")
     check_alone(theirs, (*SETTLED, argument))
     from backsight.studies import check_text
 
     cells = tuple(dict.fromkeys(cell for cell in re.split(r"[\s,]+", options.cell) if cell))
     if not cells or set(cells) - set(CELLS):
         raise SettingError(
-            f"--cell expects some of {', '.join(CELLS)} with commas between them, not "
-            f"{options.cell!r}"
+            f"--cell expects some of {', '.join(CELLS)}, separated by commas, not {options.cell!r}"
         )
     for cell in cells:
         for length in lengths:
@@ -130,7 +130,7 @@ def _plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPla
 
 def _script_plan(options: LengthOptions, task: str, theirs: Sequence[str]) -> LengthPlan:
     if task:
-        raise SettingError(f"give a task or --script, not both: {task!r} came with --script")
+        raise SettingError(f"give either a task or --script, not both: {task!r} came with --script")
     if options.vary is None or options.lengths is not None:
         raise SettingError(
             'a script needs the argument to vary and its values: --vary "--seq-len=10,25,50"'

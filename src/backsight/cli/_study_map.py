@@ -1,4 +1,4 @@
-"""``backsight study map TASK``: what becomes of a network over two settings."""
+"""``backsight study map TASK``: the outcome of training over two settings."""
 
 import sys
 from collections.abc import Sequence
@@ -25,93 +25,94 @@ __all__ = ["main"]
 
 @dataclass(frozen=True)
 class Map:
-    """Train a network at every setting of a map, and say what becomes of it.
+    """Train a network at every point of a grid of two settings.
 
-    Each ends as learned, stuck, vanished, exploded or not finite. Settings with the same shapes
-    train together, as one batch, where --cell is a plain RNN (rnn, rnn-relu) without dropout and
-    guard; all others one by one. What is done stays on disk: after a Ctrl-C the same command goes
-    on.
+    Each point gets an outcome: learned, stuck, vanished, exploded or not finite.
+
+    Plain RNNs without dropout or guard train in batches, all others one by one.
+
+    Finished points are kept: after Ctrl-C, the same command continues the map.
     """
 
     task: tyro.conf.Positional[str]
     """A memory task; backsight train --help lists them."""
     x: str = "lr=log:1e-4:10:64"
-    """Setting to vary, from left to right: NAME=FROM:TO:COUNT, NAME=log:FROM:TO:COUNT or
+    """The setting on the horizontal axis: NAME=FROM:TO:COUNT, NAME=log:FROM:TO:COUNT or
     NAME=A,B,C. NAME is lr, gain, momentum, clip, length, init_scale, hidden, layers, batch,
-    iterations, weight_decay, or lag, symbols, pattern of tasks that have one."""
+    iterations or weight_decay, or for tasks that have them lag, symbols or pattern."""
     y: str = "gain=0.5:3:64"
-    """Setting to vary, from bottom to top."""
+    """The setting on the vertical axis, in the same form."""
     zoom: Optional[str] = None
-    """Map a region of this map as finely as the whole, such as lr=0.01:0.1,gain=1:1.5."""
+    """Map only this region, with as many points, such as lr=0.01:0.1,gain=1:1.5."""
     at: Optional[str] = None
-    """Tell the fragility of this setting, such as lr=0.01,gain=1; the best one's is always told."""
+    """Show the fragility of this point as well as of the best one, such as lr=0.01,gain=1."""
     seeds: int = 1
-    """Trainings of each setting; the outcome is that of most of them."""
+    """The number of networks per point; the outcome of most of them is that of the point."""
     out: Optional[Path] = None
-    """The map's folder; by default one in runs/ that is the same for the same map."""
+    """The map's folder; by default a folder in runs/ that is named after the map's settings."""
     engine: Optional[str] = None
-    """What trains them: local for as many processes as there are cores, or local:N; ray for Ray on
-    this machine, ray:ADDRESS for a cluster. By default local where they train one by one, and
-    where they train as batches this very process."""
+    """Where the networks train: local (one process per core), local:N (N processes), ray (Ray on
+    this machine) or ray:ADDRESS (a Ray cluster). By default, batches train in this process, and
+    networks that train one by one use local."""
     threads: int = 1
-    """Threads of the processor where this process trains: more help only where nothing else keeps
-    it busy."""
+    """The number of CPU threads if this process trains the map; more than one helps only on an
+    idle machine."""
     json: bool = False
-    """Print everything as JSON; a NaN is the string "NaN"."""
+    """Print the map as JSON; a NaN is the string "NaN"."""
     cell: Annotated[Cell, Doc(CELL_HELP)] = "rnn"
     hidden: int = 16
-    """Hidden units a layer."""
+    """The number of hidden units per layer."""
     layers: int = 1
-    """Recurrent layers."""
+    """The number of recurrent layers."""
     dropout: float = 0.0
-    """Dropout between recurrent layers."""
+    """The dropout probability between recurrent layers."""
     init: Init = "default"
-    """Initialisation of the recurrent layers."""
+    """The initialisation of the recurrent layers."""
     gain: float = 1.0
-    """Factor on the initial recurrent matrices."""
+    """A factor on the initial recurrent matrices."""
     init_scale: float = 1.0
-    """Factor on every initial weight."""
+    """A factor on every initial weight."""
     batch: int = 20
-    """Sequences in an iteration."""
+    """The number of sequences per iteration."""
     iterations: int = 500
-    """Optimizer steps."""
+    """The number of optimizer steps."""
     optimizer: Literal["sgd", "momentum", "adam", "adamw"] = "sgd"
-    """Optimizer; momentum is SGD with momentum."""
+    """The optimizer; momentum means SGD with momentum."""
     lr: Optional[float] = None
-    """Learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
+    """The learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
     momentum: Optional[float] = None
-    """Momentum, or Adam's beta1; 0.9 by default."""
+    """The momentum, or Adam's beta1; by default 0.9."""
     weight_decay: float = 0.0
-    """Weight decay."""
+    """The weight decay."""
     clip: Optional[float] = None
-    """Clip the gradient's global norm to this; by default nothing is clipped, so that the map shows
-    where it explodes."""
+    """Clip the global gradient norm to this value; by default nothing is clipped, so that the map
+    shows where gradients explode."""
     guard: Optional[str] = None
-    """What may act on each training: safe, or policies with commas between them."""
+    """The guard of each training: safe, or policies separated by commas."""
     length: int = 50
-    """Length of a sequence in steps."""
+    """The length of a sequence in steps."""
     form: Optional[str] = None
-    """Of temporal order: pascanu or hochreiter."""
+    """The variant of temporal order: pascanu or hochreiter."""
     lag: Optional[int] = None
-    """Of echo and mixture: steps back to what is asked for."""
+    """The number of steps back to the requested symbol, in echo and mixture."""
     symbols: Optional[int] = None
-    """Of several tasks: how many different symbols."""
+    """The number of different symbols, in tasks that have it."""
     pattern: Optional[int] = None
-    """Of noiseless memorisation: symbols to remember."""
+    """The number of symbols to remember, in noiseless memorisation."""
     validate_sequences: int = 2000
-    """Held-out sequences on which the final loss is taken."""
+    """The number of held-out sequences on which the final loss is measured."""
     seed: int = 0
-    """The first seed, of weights and sequences."""
+    """The first seed, for weights and sequences."""
     precision: Literal["32-true", "64-true"] = "32-true"
-    """Arithmetic."""
+    """The precision of the arithmetic."""
 
 
 OWN = {"task", "x", "y", "zoom", "at", "seeds", "out", "engine", "threads", "json", "init_scale"}
-"""Options that are none of the lab's settings."""
+"""Options that are not settings of the lab."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train what is missing, write the page, and say what came out."""
+    """Train what is missing, write the page, and print the result."""
     options = parse(Map, "backsight study map", arguments)
     task = ALIASES.get(options.task, options.task)
     if task not in TASKS:
@@ -134,11 +135,11 @@ def main(arguments: Sequence[str]) -> int:
         found.as_dict(at), page.resolve(), lambda: print_stability_map(found, at), json=options.json
     )
     for words in view.failures:
-        print(f"backsight: {words}; the same command tries again", file=sys.stderr)
+        print(f"backsight: {words}; run the same command again to retry", file=sys.stderr)
     if stopped:
         print(
-            f"backsight: stopped; {found.trained:,} of {found.outcomes.size:,} settings are kept, "
-            "and the same command goes on",
+            f"backsight: stopped; {found.trained:,} of {found.outcomes.size:,} points are done, "
+            "and the same command continues the map",
             file=sys.stderr,
         )
     return 130 if stopped else int(bool(view.failures))
@@ -151,8 +152,8 @@ def _engine(options: Map, plan: "MapPlan") -> Optional["Engine"]:
         return None
     if options.threads > 1:
         raise SettingError(
-            f"--threads {options.threads} is for a map that this process trains: each process of "
-            f"--engine {words} has one thread"
+            f"--threads {options.threads} applies only to a map that this process trains: each "
+            f"process of --engine {words} has one thread; leave it out"
         )
     from backsight.studies import make_engine
 
@@ -164,7 +165,9 @@ def _plan(options: Map, task: str) -> "MapPlan":
 
     kind = TASKS[task]
     if not issubclass(kind, Memory):
-        raise SettingError(f"a map needs a memory task, not {task}: {', '.join(_memory_tasks())}")
+        raise SettingError(
+            f"a map needs a memory task, not {task}: choose one of {', '.join(_memory_tasks())}"
+        )
     known = {field.name for field in fields(kind)}
     given: dict[str, Any] = {}
     for field in fields(options):
@@ -172,7 +175,7 @@ def _plan(options: Map, task: str) -> "MapPlan":
         if name in OWN or (value is None and name != "clip"):
             continue
         if name not in known:
-            raise SettingError(f"--{name} is no setting of {task}: leave it out")
+            raise SettingError(f"--{name} is not a setting of {task}: leave it out")
         given[name] = value
     plan = MapPlan(
         kind(**given),

@@ -1,4 +1,4 @@
-"""Options that the studies of runs share, and whose word on the command line is whose."""
+"""The options that studies of runs share, and how they are told from those of the trials."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
@@ -17,20 +17,20 @@ FLAGS = ("--json", "--no-json", "--open", "--no-open", "--help", "-h")
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """What every study of runs has besides its own."""
+    """The options that all studies of runs share."""
 
     seed_argument: str = ""
-    """A script's argument for the seed, such as "--seed="; without one its trials are repeated."""
+    """The script's argument for the seed, such as "--seed="; without it, trials are repeats."""
     engine: str = "local"
-    """What runs the trials: local for as many processes as there are cores, or local:N; ray for Ray
-    on this machine, ray:ADDRESS for a cluster."""
+    """Where the trials run: local (one process per core), local:N (N processes), ray (Ray on this
+    machine) or ray:ADDRESS (a Ray cluster)."""
     gpus_per_trial: float = 0.0
-    """GPUs that Ray gives each trial; a fraction shares one."""
+    """The number of GPUs per trial, with Ray only; a fraction shares a GPU."""
     out: Optional[Path] = None
-    """The study's folder; by default one in runs/ with the study's name, and a number for another
-    plan."""
+    """The study's folder; by default runs/study-NAME, or the next free runs/study-NAME-N if that
+    has other settings."""
     json: bool = False
-    """Print everything as JSON; progress goes to standard error."""
+    """Print the result as JSON; progress goes to standard error."""
     open: bool = False
     """Open the page in the browser."""
 
@@ -56,7 +56,7 @@ def read_options(
     command: str,
     usage: Callable[[], str],
 ) -> tuple[str, AnyStudyOptions, list[str]]:
-    """What the study is of, its options, and the words for every trial.
+    """The subject of the study, its options, and the arguments of every trial.
 
     Args:
         options: the study's, with a field ``study`` for those that all have.
@@ -79,7 +79,7 @@ def read_options(
 def split_words(
     arguments: Sequence[str], own_names: Collection[str]
 ) -> tuple[str, list[str], list[str]]:
-    """What it is of, the study's own words, and those for every trial, which may follow ``--``.
+    """The subject, the study's own arguments, and those of every trial, which may follow ``--``.
 
     Args:
         arguments: as typed.

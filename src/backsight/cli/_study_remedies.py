@@ -1,4 +1,4 @@
-"""``backsight study remedies RUN`` or ``TASK``: which remedy really helps this training."""
+"""``backsight study remedies RUN`` or ``TASK``: which remedy helps this training."""
 
 import re
 from collections.abc import Sequence
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-USAGE = """usage: backsight study remedies TASK [options] [options of train]
+USAGE = """usage: backsight study remedies TASK [options] [train options]
        backsight study remedies RUN [options]
 
-Diagnose a training, try remedies on it, each alone and with several seeds, against the unchanged
-training, a default fix and a random one, and say which one helps, by how much and whether that is
-proven. RUN is a run of backsight train, or of backsight run, on which a guard's remedies are tried;
-it is left as it is, but for remedies.json, of which backsight diagnose tells.
+Diagnose a training and try remedies on it, each on its own and with several
+seeds. Compare them with the unchanged training, a default fix and a random fix.
+Report which remedy helps, by how much, and whether this is proven.
+
+RUN is a run of backsight train or of backsight run; on the latter, the study
+tries the remedies that a guard can apply. The study adds the file remedies.json
+to the run, which backsight diagnose reads, and changes nothing else in it.
 """
 
 SETTLED = ("--run", "--resume", "--report", "--no-report", "--fork")
@@ -38,15 +41,15 @@ class RemedyOptions:
     """Options of the study."""
 
     start: Annotated[str, tyro.conf.arg(name="from")] = "start"
-    """Where each trial of a RUN begins: start, or a checkpoint of it by its iteration, best, or
-    last."""
+    """Where each trial of a RUN starts: start, or a checkpoint of the run, given by its iteration,
+    best or last."""
     budget: Optional[int] = None
-    """Iterations of each trial; by default as many as the training was to have, or has left."""
+    """The number of iterations per trial; by default all that the training has left."""
     seeds: int = 3
-    """Trials of each remedy. From 3 on the best one is trained again with as many fresh seeds, to
-    prove it."""
+    """The number of trials per remedy. With 3 or more, the best remedy is trained again with as
+    many fresh seeds to prove it."""
     only: str = ""
-    """Remedies to try, such as clip,orthogonal,lstm; all by default."""
+    """The remedies to try, such as clip,orthogonal,lstm; by default all."""
     study: Shared = field(default_factory=StudyOptions)
 
 
@@ -55,7 +58,7 @@ OWN = own_names(RemedyOptions) - {"--start"} | {"--from"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the study, print what came of it; 1 where trials failed."""
+    """Run the study and print its result; 1 if trials failed."""
     target, options, theirs = read_options(
         RemedyOptions, arguments, OWN, command=COMMAND, usage=_usage
     )
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         plan,
         remedy_study,
         options.study,
-        begun=lambda workers: f"{workers} trials at once",
+        begun=lambda workers: f"{workers} trials in parallel",
         command=COMMAND,
         arguments=arguments,
     )
@@ -76,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _usage() -> str:
-    """With every remedy."""
+    """The usage, with a list of all remedies."""
     from backsight.studies import REMEDIES
 
     remedies = "\n".join(f"  {remedy.name:14} {remedy.about}" for remedy in REMEDIES)
@@ -85,7 +88,7 @@ def _usage() -> str:
 
 def _plan(options: RemedyOptions, target: str, theirs: Sequence[str]) -> "RemedyPlan":
     if not target:
-        raise SettingError(f"study remedies expects a run folder, or a task: {', '.join(TASKS)}")
+        raise SettingError(f"study remedies expects a run folder or a task: {', '.join(TASKS)}")
     only = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", options.only))))
     task = ALIASES.get(target, target)
     if task in TASKS:
@@ -97,8 +100,8 @@ def _plan(options: RemedyOptions, target: str, theirs: Sequence[str]) -> "Remedy
         )
     if theirs:
         raise SettingError(
-            f"{theirs[0].partition('=')[0]} cannot be given with a run, whose settings are its "
-            "own: give a task to choose them"
+            f"{theirs[0].partition('=')[0]} cannot be combined with a run, which has its own "
+            "settings: give a task to choose them"
         )
     from backsight.studies import remedies_for_run
 
@@ -115,7 +118,7 @@ def _plan(options: RemedyOptions, target: str, theirs: Sequence[str]) -> "Remedy
 def _task_plan(
     options: RemedyOptions, task: str, theirs: Sequence[str], only: tuple[str, ...]
 ) -> "RemedyPlan":
-    """Of a task of the lab; its settings are checked before the first trial begins."""
+    """The plan for a task; its settings are checked before the first trial starts."""
     from backsight.studies import check_alone, check_text, remedies_for_task
 
     if options.start != "start":
@@ -123,12 +126,16 @@ def _task_plan(
             f"--from {options.start} names a checkpoint, and a task has none: give a run folder"
         )
     if options.study.seed_argument:
-        raise SettingError("--seed-argument is for a script's run: a task's seed is --seed")
+        raise SettingError(
+            "--seed-argument applies only to a run of a script: use --seed for a task"
+        )
     check_alone(theirs, SETTLED)
     words = list(theirs)
     if options.budget is not None:
         if any(word.partition("=")[0] == "--iterations" for word in theirs):
-            raise SettingError("--budget and --iterations say the same: give one of them")
+            raise SettingError(
+                "--budget and --iterations both set the iterations: give one of them"
+            )
         if options.budget < 1:
             raise SettingError(f"--budget must be at least 1 iteration, not {options.budget}")
         words += ["--iterations", str(options.budget)]

@@ -1,6 +1,6 @@
 """``backsight train TASK``: the built-in lab, with a live view of its signals.
 
-``backsight train --resume RUN`` goes on with a run of it.
+``backsight train --resume RUN`` continues a run of it.
 """
 
 import shlex
@@ -38,30 +38,30 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with a run of the lab that was stopped or killed, or train a finished one longer.
+    """Continue a run of the lab that was stopped, or train a finished run longer.
 
-    It goes on from its newest checkpoint with its own settings, as if it had never ended.
+    It continues from its newest checkpoint, as if it had never stopped.
     """
 
     resume: Path
     """The run folder."""
     iterations: Optional[int] = None
-    """Iterations in all, if they shall be more than the run was to have."""
+    """The new total number of iterations, to train longer than the run planned."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train, and say where the run is."""
+    """Train, and print where the run is."""
     task, *rest = arguments or ["--help"]
     if task in ("-h", "--help"):
         print("usage: backsight train TASK [options]")
         print("       backsight train --resume RUN [--iterations N]\n")
         for name, kind in TASKS.items():
             print(f"  {name:22} {kind.about}")
-        print("\nAll but the first need an input a known number of steps back. Short names do as")
-        print("well: order, copy, memorisation, permutation, recall, xor.\n")
-        print("backsight train TASK --help tells the options of each. --resume goes on with a run")
-        print("that was stopped or killed, or trains a finished one longer, from its newest")
-        print("checkpoint and as if it had never ended.")
+        print("\nAll tasks but chars need an input from a known number of steps back. Short names")
+        print("work as well: order, copy, memorisation, permutation, recall, xor.\n")
+        print("backsight train TASK --help lists the options of a task. --resume continues a")
+        print("run that was stopped or killed, or trains a finished run longer. It starts from")
+        print("the newest checkpoint, as if the run had never stopped.")
         return 0
     if any(word.partition("=")[0] == "--resume" for word in arguments):
         return _resume(arguments)
@@ -97,18 +97,18 @@ def _resume(arguments: Sequence[str]) -> int:
 
 
 def _check_alone(arguments: Sequence[str]) -> None:
-    """Refuse what a run that goes on has settled already."""
+    """Refuse what is fixed when a run continues."""
     if arguments[0] in TASKS or arguments[0] in ALIASES:
         raise SettingError(
-            f"--resume goes on with a run, whose task is settled: leave out {arguments[0]}, as in "
+            f"--resume continues a run, which has its own task: leave out {arguments[0]}, as in "
             "backsight train --resume RUN"
         )
     for word in arguments:
         name = word.partition("=")[0]
         if name.startswith("--") and name not in ("--resume", "--iterations", "--help"):
             raise SettingError(
-                f"{name} cannot be given with --resume: a run goes on with its own settings, and "
-                "only --iterations can be raised"
+                f"{name} cannot be combined with --resume: a run continues with its own settings, "
+                "and only --iterations can be raised"
             )
 
 
@@ -132,10 +132,10 @@ def _watch(begin: Callable[..., "Run"], iterations: int) -> int:
     for sentence in summary(run)[1:]:
         print(sentence)
     page = run.path.resolve() / "report.html"
-    print(f"\nthe page: {page}" if page.exists() else f"\na page: backsight report {run.path}")
+    print(f"\npage: {page}" if page.exists() else f"\nto write a page: backsight report {run.path}")
     if run.iterations < iterations and (run.path / "checkpoints").exists():
-        print(f"to go on: {shlex.join(['backsight', 'train', '--resume', str(run.path)])}")
-    if run.status == "failed":  # the guard has given up, and the summary says why
+        print(f"to continue: {shlex.join(['backsight', 'train', '--resume', str(run.path)])}")
+    if run.status == "failed":  # the guard gave up, and the summary says why
         return 1
     return 130 if interrupt.asked() else 0
 

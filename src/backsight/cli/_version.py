@@ -15,10 +15,10 @@ PACKAGES = ("backsight", "torch", "lightning-fabric", "numpy", "plotly", "rich",
 
 @dataclass(frozen=True)
 class Version:
-    """Print the versions a bug report needs."""
+    """Show the versions that a bug report needs."""
 
     json: bool = False
-    """Print JSON."""
+    """Print the versions as JSON."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -107,7 +107,7 @@ class Policy:
         >>> import torch
         >>> from backsight.guard import Guard, Policy, Stage
         >>> class Halve(Policy):
-        ...     name, stage, what = "halve", Stage.CLIP, "gradient norm"
+        ...     name, stage, quantity = "halve", Stage.CLIP, "gradient norm"
         ...     def on_gradients_ready(self, step, guard):
         ...         guard.scale_gradients(0.5)
         ...         guard.record(self, "always", step.norm, step.norm / 2)

@@ -25,81 +25,82 @@ worse (2.42, 2.20, 2.06): a factor of two is kept from wherever the edge is.
 
 @dataclass(frozen=True)
 class Training:
-    """What every run of the lab has.
+    """The settings that every run of the lab has.
 
     Example:
         >>> from backsight.lab import Chars, MemoryAdding, Training
         >>> [issubclass(settings, Training) for settings in (Chars, MemoryAdding)]
         [True, True]
-        >>> Chars(safe=True).guard_words, MemoryAdding(optimizer="momentum").inertia
+        >>> Chars(safe=True).guard_in_force, MemoryAdding(optimizer="momentum").momentum_in_force
         ('safe', 0.9)
     """
 
     task_name: ClassVar[str]
     about: ClassVar[str]
-    """What the task is, in a line."""
+    """The task in one line."""
 
     cell: Annotated[Cell, Doc(CELL_HELP)] = "rnn"
     layers: int = 1
-    """Recurrent layers."""
+    """The number of recurrent layers."""
     hidden: int = 128
-    """Hidden units a layer."""
+    """The number of hidden units per layer."""
     dropout: float = 0.0
-    """Dropout between recurrent layers."""
+    """The dropout probability between recurrent layers."""
     init: Init = "default"
-    """Initialisation of the recurrent layers; chrono lets gates remember up to the sequence's
-    length."""
+    """The initialisation of the recurrent layers; chrono sets gates to remember for up to the
+    length of a sequence."""
     gain: float = 1.0
-    """Factor on the initial recurrent matrices."""
+    """A factor on the initial recurrent matrices."""
     batch: int = 32
-    """Sequences in an iteration, over all processes."""
+    """The number of sequences per iteration, over all processes."""
     iterations: int = 2000
-    """Optimizer steps."""
+    """The number of optimizer steps."""
     optimizer: Optimizer = "adam"
-    """Optimizer; momentum is SGD with momentum."""
+    """The optimizer; momentum means SGD with momentum."""
     lr: Optional[float] = None
-    """Learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
+    """The learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
     momentum: Optional[float] = None
-    """Momentum, or Adam's beta1; 0.9 by default."""
+    """The momentum, or Adam's beta1; by default 0.9."""
     weight_decay: float = 0.0
-    """Weight decay."""
+    """The weight decay."""
     clip: Optional[float] = 1.0
-    """Clip the gradient's global norm to this; None does not clip. A guard that clips does it
-    instead."""
+    """Clip the global gradient norm to this value; None does not clip. A guard that clips replaces
+    this."""
     guard: Optional[str] = None
-    """What may act on the training: safe, or policies with commas between them, such as
+    """The guard of the training: safe, or policies separated by commas, such as
     auto,skip,rollback:attempts=5,backoff."""
     curriculum: Curriculum = "none"
-    """How sequences lengthen: not at all, by a schedule (linear over half of the iterations,
-    stepwise by 2 every tenth of them), or as the model can use it (adaptive)."""
+    """How sequences lengthen: not at all (none), by a schedule (linear over half of the
+    iterations; stepwise by 2 every tenth of them), or as the model learns (adaptive)."""
     curriculum_start: int = 20
-    """The first length, where there is a curriculum; more where the task needs more."""
+    """The first length of a curriculum; the task may need a larger one."""
     safe: bool = False
-    """Keep the run alive: an automatic clip, updates that make no sense skipped, the rate backed
-    off, rollback, momentum late, and an adaptive curriculum where sequences are longer than 64."""
+    """Protect the run: clip automatically, skip bad updates, lower the learning rate when training
+    is unstable, roll back, start momentum late, and use an adaptive curriculum for long
+    sequences."""
     plain: bool = False
-    """Nothing at all: no clip, no guard, no curriculum."""
+    """Use no clip, no guard and no curriculum."""
     fork: Optional[Path] = None
-    """Go on from this checkpoint of another run (RUN/checkpoints/iteration-….ckpt) in a run of its
-    own: with the same seed as that run would, with another one on other sequences. --iterations
-    counts those of the checkpoint."""
+    """Start a new run from this checkpoint of another run (RUN/checkpoints/iteration-….ckpt). With
+    the same seed, it continues as that run would; with another seed, it trains on other sequences.
+    --iterations includes those of the checkpoint."""
     seed: int = 0
-    """Seed of everything random: weights, dropout, sequences, samples."""
+    """The seed of everything random: weights, dropout, sequences, samples."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps."""
+    """The device: auto, cpu, cuda, cuda:1 or mps."""
     precision: Precision = "32-true"
-    """Arithmetic."""
+    """The precision of the arithmetic."""
     run: Optional[Path] = None
-    """Run folder to create; by default the next free runs/TASK-CELL-N."""
+    """The run folder to create; by default the next free runs/TASK-CELL-N."""
     every: int = 25
-    """Iterations between hidden-state profiles."""
+    """The number of iterations between hidden-state profiles."""
     validate_every: Optional[int] = None
-    """Iterations between validations; by default a tenth of the iterations, 100 at least."""
+    """The number of iterations between validations; by default a tenth of all, at least 100."""
     checkpoint_every: Optional[int] = None
-    """Iterations between checkpoints, from which --resume goes on; by default a tenth of the
-    iterations. One is also made at the start and at the end. 0 makes none."""
+    """The number of iterations between checkpoints, from which --resume continues; by default a
+    tenth of all. The start and the end get one as well. 0 writes no checkpoint."""
     report: bool = True
-    """At the end, write the page about the run: report.html in its folder."""
+    """At the end, write a page about the run: report.html in its folder."""
 
     def __post_init__(self) -> None:
         self._whole("layers", "hidden", "batch", "iterations", "every", "curriculum_start")
@@ -116,7 +117,9 @@ class Training:
         self._positive("gain", "lr", "clip")
         for name in ("dropout", "momentum"):
             value = getattr(self, name)
-            self._require(name, value is None or 0 <= value < 1, "a number from 0 up to below 1")
+            self._require(
+                name, value is None or 0 <= value < 1, "a number of at least 0 and below 1"
+            )
         good = math.isfinite(self.weight_decay) and self.weight_decay >= 0
         self._require("weight_decay", good, "a number of at least 0")
         if self.validate_every is not None:
@@ -126,14 +129,16 @@ class Training:
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")
         self._check_cell()
         if self.dropout and self.layers == 1:
-            raise SettingError("--dropout acts between layers: it needs --layers 2 or more")
+            raise SettingError(
+                "--dropout acts between layers: set --layers to 2 or more, or leave it out"
+            )
         if self.momentum and self.optimizer == "sgd":
             raise SettingError(
-                "--momentum does nothing with --optimizer sgd: choose --optimizer momentum"
+                "--momentum has no effect with --optimizer sgd: choose --optimizer momentum"
             )
 
     def _check_cell(self) -> None:
-        """Some settings hold only for some cells."""
+        """Some settings apply only to some cells."""
         if self.cell not in CELLS:
             raise SettingError(f"--cell must be one of {', '.join(CELLS)}, not {self.cell}")
         if self.init not in INIT_NEEDS:
@@ -142,17 +147,17 @@ class Training:
         if needs == "gates" and not cell.has_gates:
             gated = " or ".join(name for name, other in CELLS.items() if other.has_gates)
             raise SettingError(
-                f"--init {self.init} sets the biases of gates, and {self.cell} has none: choose "
+                f"--init {self.init} sets the biases of gates, but {self.cell} has none: choose "
                 f"--cell {gated}"
             )
         if needs == "matrix" and not cell.has_matrix:
             raise SettingError(
-                f"--init {self.init} draws the recurrent matrix, and {self.cell} has none: leave "
+                f"--init {self.init} draws the recurrent matrix, but {self.cell} has none: leave "
                 "it out"
             )
         if self.gain != 1 and not cell.has_matrix:
             raise SettingError(
-                f"--gain scales the recurrent matrix, and {self.cell} has none: leave it out"
+                f"--gain scales the recurrent matrix, but {self.cell} has none: leave it out"
             )
         if self.hidden < cell.least_hidden:
             raise SettingError(
@@ -213,14 +218,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Chars(Training):
-    """Train a character model on text, instrumented.
+    """Train a character model on text, and record its signals.
 
-    With no --text, the corpus is the Python standard library's own source.
+    Without --text, the corpus is the source code of the Python standard library.
 
     Example:
         >>> from backsight import Chars
         >>> config = Chars(cell="gru", hidden=64, iterations=500, optimizer="sgd")
-        >>> config.rate, config.validation_interval, config.text
+        >>> config.lr_in_force, config.validation_interval, config.text
         (0.5, 100, None)
     """
 
@@ -228,19 +233,19 @@ class Chars(Training):
     about: ClassVar[str] = "a character model on real text"
 
     text: Optional[Path] = None
-    """A UTF-8 text file, or a folder of them."""
+    """A UTF-8 text file, or a folder of such files."""
     embedding: int = 0
-    """Size of the character embedding; 0 for one-hot input."""
+    """The size of the character embedding; 0 means one-hot input."""
     seq_len: int = 64
-    """Time steps unrolled in an iteration."""
+    """The number of time steps unrolled per iteration."""
     stateful: bool = True
-    """Carry the hidden state (detached) from window to window, or draw windows at random."""
+    """Carry the detached hidden state from window to window, or draw windows at random."""
     validate_chars: int = 50_000
-    """Validation characters, spread over the validation split (the corpus' last tenth)."""
+    """The number of validation characters, spread over the last tenth of the corpus."""
     sample_chars: int = 300
-    """Characters of text to generate at each validation."""
+    """The number of characters to generate at each validation."""
     temperature: float = 0.7
-    """Temperature of generated text."""
+    """The temperature of the generated text."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""A training that begins where another one stood."""
+"""A training that starts from a checkpoint of another one."""
 
 from torch.optim import Optimizer
 
@@ -49,12 +49,12 @@ def begin_from(
     if changed:
         raise RunError(
             f"{checkpoint.path} was made with other settings ({'; '.join(changed)}): a fork may "
-            "change how a network is trained, and neither what it learns nor the network"
+            "change how the network is trained, but neither the network nor its task"
         )
     if checkpoint.iteration >= config.iterations:
         raise SettingError(
-            f"--iterations counts the {checkpoint.iteration:,} of --fork: it must be more than "
-            f"that, not {config.iterations:,}"
+            f"--iterations includes the {checkpoint.iteration:,} of the --fork checkpoint: it must "
+            f"be more than that, not {config.iterations:,}"
         )
     then = checkpoint.state["settings"]
     leave = set()

@@ -39,12 +39,12 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
     """
     if run.status == "running":
         raise RunError(
-            f"{run.path} is being written by a process that lives: stop that first, or wait for it"
+            f"{run.path} is still training: stop that process first, or wait until it ends"
         )
     _kind(run)
     if not any((run.path / CHECKPOINTS).glob("*.ckpt")):
         raise RunError(
-            f"{run.path} holds no checkpoint to go on from (--checkpoint-every 0 makes none): "
+            f"{run.path} has no checkpoint to continue from (--checkpoint-every 0 writes none): "
             "train it again"
         )
     config = settings_of(run)
@@ -52,8 +52,8 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
         return config
     if iterations < config.iterations:
         raise SettingError(
-            f"--iterations is the number in all, and {run.path} was to have {config.iterations:,}: "
-            f"it must be at least that, not {iterations}"
+            f"--iterations is the total number, and {run.path} planned {config.iterations:,}: it "
+            f"must be at least that, not {iterations}"
         )
     return replace(config, iterations=iterations)
 
@@ -78,7 +78,7 @@ def settings_of(run: Run) -> Training:
     try:
         return replace(kind(**settings), run=run.path)
     except SettingError as error:
-        raise RunError(f"{run.path}: the settings in run.json make no sense: {error}") from error
+        raise RunError(f"{run.path}: run.json has invalid settings: {error}") from error
 
 
 def _kind(run: Run) -> type[Training]:
@@ -86,7 +86,7 @@ def _kind(run: Run) -> type[Training]:
     if kind is None:
         raise RunError(
             f"{run.path} was not made by backsight train (its kind is {run.info.get('kind')!r}): "
-            "only its own runs can be resumed"
+            "expected a run of the lab"
         )
     return kind
 
@@ -94,7 +94,7 @@ def _kind(run: Run) -> type[Training]:
 def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:
     found = run.info.get("config")
     if not isinstance(found, dict):
-        raise RunError(f"{run.path}: run.json holds no settings")
+        raise RunError(f"{run.path}: run.json has no settings")
     names = [field.name for field in fields(kind)]
     for what, odd in (
         ("unknown", sorted(found.keys() - set(names))),
@@ -110,7 +110,7 @@ def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:
     for name in names:
         value = found[name]
         if not any(_is(value, choice) for choice in _choices(hints[name])):
-            raise RunError(f"{run.path}: run.json has the setting {name} = {value!r}")
+            raise RunError(f"{run.path}: run.json has an invalid setting: {name} = {value!r}")
         path = Path in _choices(hints[name]) and value is not None
         settings[name] = Path(value) if path else value
     return settings

@@ -44,7 +44,9 @@ def make_training_task(config: Training) -> TrainingTask:
             return Text(config)
         case Memory():
             return Memorising(config)
-    raise SettingError(f"train needs Chars or a Memory task to learn, not {type(config).__name__}")
+    raise SettingError(
+        f"train expects settings of class Chars or Memory, not {type(config).__name__}"
+    )
 
 
 def make_fabric(config: Training) -> Fabric:
@@ -63,15 +65,13 @@ def make_fabric(config: Training) -> Fabric:
     count = torch.cuda.device_count() if name == "cuda" else 1
     if not available.get(name) or (index and not (index.isdigit() and int(index) < count)):
         known = ", ".join(kind for kind, there in available.items() if there)
-        raise SettingError(f"--device {config.device} is not on this machine: there is {known}")
+        raise SettingError(f"--device {config.device} does not exist here: choose one of {known}")
     on_cpu = name == "cpu" or (name == "auto" and not torch.cuda.is_available())
     if config.precision == "16-mixed" and on_cpu:
-        raise SettingError("--precision 16-mixed needs a GPU: on a CPU choose bf16-mixed")
+        raise SettingError("--precision 16-mixed needs a GPU: choose bf16-mixed on a CPU")
     here, everywhere = launched()
     if config.batch % everywhere:
-        raise SettingError(
-            f"--batch {config.batch} cannot be shared equally among {everywhere} processes"
-        )
+        raise SettingError(f"--batch {config.batch} is not divisible by the {everywhere} processes")
     fabric = Fabric(
         accelerator="auto" if name == "auto" else name,
         devices=[int(index)] if index else here,
@@ -135,8 +135,8 @@ def changed_settings(
     then, now = checkpoint.state.get("settings"), settings_in_force(config)
     if then is None:
         raise RunError(
-            f"{checkpoint.path} was not made by backsight train: a guard's own folder goes on with "
-            "Guard.resume"
+            f"{checkpoint.path} was not made by backsight train: continue from a guard's folder "
+            "with Guard.resume"
         )
     return [
         f"{name} {then.get(name)!r}, now {now.get(name)!r}"
@@ -154,6 +154,6 @@ def check_settings(checkpoint: Checkpoint, config: Training) -> None:
     changed = changed_settings(checkpoint, config, MAY_CHANGE)
     if changed:
         raise RunError(
-            f"{checkpoint.path} was made with other settings than run.json has ("
-            f"{'; '.join(changed)}): a run goes on only with its own"
+            f"{checkpoint.path} was made with other settings than those in run.json ("
+            f"{'; '.join(changed)}): restore the original run.json"
         )

@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Memory(Training):
-    """Train on random sequences whose loss needs an input long past; a base of the tasks.
+    """Train on random sequences whose loss needs an input from many steps back; a base class.
 
     Example:
         >>> from backsight.lab import TASKS, Memory
@@ -40,9 +40,9 @@ class Memory(Training):
     """Class of ``backsight.tasks``, whose settings are among these by the same names."""
 
     length: int = 50
-    """Length of a sequence in steps, all of which are unrolled."""
+    """The length of a sequence in steps, all of which are unrolled."""
     validate_sequences: int = 2000
-    """Held-out sequences to validate on, always the same."""
+    """The number of held-out sequences to validate on, always the same."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +58,7 @@ class Memory(Training):
         """
         if not self.drawn_from:
             raise SettingError(
-                "Memory is no task by itself: choose MemoryOrder or another of its kind"
+                "Memory is only a base class of tasks: choose a subclass, such as MemoryOrder"
             )
         from backsight import tasks
 
@@ -69,9 +69,9 @@ class Memory(Training):
 
 @dataclass(frozen=True)
 class MemoryOrder(Memory):
-    """Train on temporal order, instrumented: which two symbols came, and in which order.
+    """Train on temporal order: tell which two symbols occurred, and in which order.
 
-    The last step asks for a symbol of the first fifth of the sequence and one about its middle.
+    One symbol lies in the first fifth of the sequence, the other near its middle.
 
     Example:
         >>> from backsight.lab import MemoryOrder
@@ -81,19 +81,19 @@ class MemoryOrder(Memory):
     """
 
     task_name: ClassVar[str] = "temporal-order"
-    about: ClassVar[str] = "which two symbols came, and in which order"
+    about: ClassVar[str] = "tell which two symbols occurred, and in which order"
     drawn_from: ClassVar[str] = "TemporalOrder"
 
     form: Literal["pascanu", "hochreiter"] = "pascanu"
-    """Whose: Pascanu's, or Hochreiter and Schmidhuber's with its start and trigger symbols and
-    lengths from 10/11 of --length up to it (--length 110 is theirs)."""
+    """The variant: Pascanu's, or Hochreiter and Schmidhuber's with start and trigger symbols and
+    random lengths from 10/11 of --length to --length (the paper has --length 110)."""
 
 
 @dataclass(frozen=True)
 class MemoryThreeBitOrder(MemoryOrder):
-    """Train on 3-bit temporal order, instrumented: three symbols, and their order.
+    """Train on 3-bit temporal order: tell which three symbols occurred, in order.
 
-    The last step asks for a symbol of the first fifth, one before and one after the middle.
+    One symbol lies in the first fifth, one before and one after the middle.
 
     Example:
         >>> from backsight.lab import MemoryThreeBitOrder
@@ -103,13 +103,13 @@ class MemoryThreeBitOrder(MemoryOrder):
     """
 
     task_name: ClassVar[str] = "3-bit-temporal-order"
-    about: ClassVar[str] = "the same with three symbols"
+    about: ClassVar[str] = "the same for three symbols"
     drawn_from: ClassVar[str] = "ThreeBitOrder"
 
 
 @dataclass(frozen=True)
 class MemoryAdding(Memory):
-    """Train on adding, instrumented: the sum of two marked numbers, one in each half.
+    """Train on adding: give the sum of two marked numbers, one in each half.
 
     Example:
         >>> from backsight.lab import MemoryAdding
@@ -119,15 +119,15 @@ class MemoryAdding(Memory):
     """
 
     task_name: ClassVar[str] = "adding"
-    about: ClassVar[str] = "the sum of two marked numbers"
+    about: ClassVar[str] = "give the sum of two marked numbers"
     drawn_from: ClassVar[str] = "Adding"
 
 
 @dataclass(frozen=True)
 class MemoryMultiplication(Memory):
-    """Train on multiplication, instrumented: the product of two marked numbers.
+    """Train on multiplication: give the product of two marked numbers.
 
-    One lies in the first tenth of the sequence, the other from there to the middle.
+    One lies in the first tenth, the other from there to the middle.
 
     Example:
         >>> from backsight.lab import MemoryMultiplication
@@ -137,16 +137,15 @@ class MemoryMultiplication(Memory):
     """
 
     task_name: ClassVar[str] = "multiplication"
-    about: ClassVar[str] = "the product of two marked numbers"
+    about: ClassVar[str] = "give the product of two marked numbers"
     drawn_from: ClassVar[str] = "Multiplication"
 
 
 @dataclass(frozen=True)
 class MemoryXor(Memory):
-    """Train on delayed XOR, instrumented: whether two marked bits differ.
+    """Train on delayed XOR: tell whether two marked bits differ.
 
-    One lies in the first tenth of the sequence, the other from there to the middle; either alone
-    says nothing.
+    One lies in the first tenth, the other from there to the middle. Both are needed.
 
     Example:
         >>> from backsight.lab import MemoryXor
@@ -156,13 +155,13 @@ class MemoryXor(Memory):
     """
 
     task_name: ClassVar[str] = "delayed-xor"
-    about: ClassVar[str] = "whether two marked bits differ"
+    about: ClassVar[str] = "tell whether two marked bits differ"
     drawn_from: ClassVar[str] = "DelayedXor"
 
 
 @dataclass(frozen=True)
 class MemoryCopying(Memory):
-    """Train on copying, instrumented: ten symbols to be repeated at the end of the sequence.
+    """Train on copying: repeat ten symbols at the end of the sequence.
 
     Example:
         >>> from backsight.lab import MemoryCopying
@@ -172,13 +171,13 @@ class MemoryCopying(Memory):
     """
 
     task_name: ClassVar[str] = "copying"
-    about: ClassVar[str] = "ten symbols, to be repeated after a long wait"
+    about: ClassVar[str] = "repeat ten symbols after a long delay"
     drawn_from: ClassVar[str] = "Copying"
 
 
 @dataclass(frozen=True)
 class MemoryMemorisation(Memory):
-    """Train on noiseless memorisation, instrumented: a pattern to be repeated at the end.
+    """Train on noiseless memorisation: repeat a pattern at the end of the sequence.
 
     Example:
         >>> from backsight.lab import MemoryMemorisation
@@ -188,18 +187,18 @@ class MemoryMemorisation(Memory):
     """
 
     task_name: ClassVar[str] = "noiseless-memorisation"
-    about: ClassVar[str] = "a pattern of --pattern symbols of --symbols kinds, likewise"
+    about: ClassVar[str] = "repeat --pattern symbols out of --symbols kinds"
     drawn_from: ClassVar[str] = "Memorisation"
 
     pattern: int = 5
-    """Symbols to remember."""
+    """The number of symbols to remember."""
     symbols: int = 2
-    """How many different ones; --pattern 10 --symbols 5 is the variant of over 20 bits."""
+    """The number of different symbols; --pattern 10 --symbols 5 needs over 20 bits."""
 
 
 @dataclass(frozen=True)
 class MemoryPermutation(Memory):
-    """Train on random permutation, instrumented: the first symbol comes again after the last.
+    """Train on random permutation: repeat the first symbol at the end of the sequence.
 
     Example:
         >>> from backsight.lab import MemoryPermutation
@@ -209,16 +208,16 @@ class MemoryPermutation(Memory):
     """
 
     task_name: ClassVar[str] = "random-permutation"
-    about: ClassVar[str] = "the first of two symbols, after many others"
+    about: ClassVar[str] = "repeat the first symbol, one of two, after many others"
     drawn_from: ClassVar[str] = "RandomPermutation"
 
     symbols: int = 100
-    """How many different ones, of which two are to be remembered."""
+    """The number of different symbols, two of which are to be remembered."""
 
 
 @dataclass(frozen=True)
 class MemoryFirstSymbol(Memory):
-    """Train on recalling the first symbol, instrumented, among more of the same kind.
+    """Train on recalling the first symbol, among more symbols of the same kind.
 
     Example:
         >>> from backsight.lab import MemoryFirstSymbol
@@ -228,16 +227,16 @@ class MemoryFirstSymbol(Memory):
     """
 
     task_name: ClassVar[str] = "first-symbol"
-    about: ClassVar[str] = "which symbol came first, among more of the same kind"
+    about: ClassVar[str] = "tell which symbol came first, among others like it"
     drawn_from: ClassVar[str] = "FirstSymbol"
 
     symbols: int = 8
-    """How many different ones."""
+    """The number of different symbols."""
 
 
 @dataclass(frozen=True)
 class MemoryEcho(Memory):
-    """Train on echo, instrumented: at every step, the symbol read some steps before.
+    """Train on echo: at every step, give the symbol that was read --lag steps earlier.
 
     Example:
         >>> from backsight.lab import MemoryEcho
@@ -247,20 +246,20 @@ class MemoryEcho(Memory):
     """
 
     task_name: ClassVar[str] = "echo"
-    about: ClassVar[str] = "the symbol of --lag steps before: as short a memory as you like"
+    about: ClassVar[str] = "give the symbol --lag steps earlier, at every step"
     drawn_from: ClassVar[str] = "Echo"
 
     lag: int = 5
-    """How many steps before."""
+    """The number of steps back to the symbol."""
     symbols: int = 8
-    """How many different ones."""
+    """The number of different symbols."""
 
 
 @dataclass(frozen=True)
 class MemoryMixture(Memory):
-    """Train on a mixture, instrumented: the symbol one step before, or many steps before.
+    """Train on a mixture: give the symbol one step earlier, or --lag steps earlier.
 
-    A flag says which. A model that learns the near half alone ends at half the baseline.
+    A flag says which. Learning only the near half ends at half the baseline.
 
     Example:
         >>> from backsight.lab import MemoryMixture
@@ -270,13 +269,13 @@ class MemoryMixture(Memory):
     """
 
     task_name: ClassVar[str] = "mixture"
-    about: ClassVar[str] = "half of the answers one step back, half --lag steps"
+    about: ClassVar[str] = "give the symbol one step or --lag steps earlier"
     drawn_from: ClassVar[str] = "Mixture"
 
     lag: int = 20
-    """Steps back to the far symbol."""
+    """The number of steps back to the far symbol."""
     symbols: int = 8
-    """How many different ones."""
+    """The number of different symbols."""
 
 
 TASKS: dict[str, type[Training]] = {

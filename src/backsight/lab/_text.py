@@ -133,8 +133,8 @@ class Text:
         """
         if state["text"] != self._digest():
             raise DataError(
-                f"{self._split.origin} is not the text that the run was trained on so far: it has "
-                "changed, or another one is in its place"
+                f"{self._split.origin} is not the text that the run was trained on so far: restore "
+                "the original text"
             )
         self._streams.load_state_dict(state["streams"])
         self._generator.set_state(state["generator"])

@@ -105,8 +105,8 @@ def resume(
     checkpoint = Checkpoints(run.path / CHECKPOINTS).load()
     if checkpoint.iteration >= config.iterations:
         raise SettingError(
-            f"{run.path} has trained all its {checkpoint.iteration:,} iterations: to train it "
-            "longer, give --iterations"
+            f"{run.path} has trained all of its {checkpoint.iteration:,} iterations: to train it "
+            "longer, give more --iterations"
         )
     return _conduct(config, checkpoint, view, stop)
 
@@ -243,7 +243,7 @@ def _write_page(path: Path) -> None:
     try:
         write_report(path)
     except BacksightError as error:
-        _log.warning("backsight: no page about the run: %s", error)
+        _log.warning("backsight: cannot write the page about the run: %s", error)
 
 
 class _Loop:

@@ -27,7 +27,7 @@ def check_alone(arguments: Sequence[str], settled: Sequence[str]) -> None:
     """
     for word in arguments:
         if word.partition("=")[0].replace("_", "-") in settled:
-            raise SettingError(f"{word.partition('=')[0]} is the study's to set: leave it out")
+            raise SettingError(f"the study sets {word.partition('=')[0]} itself: leave it out")
 
 
 def check_text(config: Training) -> None:

@@ -102,13 +102,13 @@ class PlanFolder:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"{file} cannot be read ({error}): it is damaged, or no {self.kind}'s; choose "
-                "another --out"
+                f"cannot read {file} ({error}): it is damaged, or not the file of a {self.kind}; "
+                "choose another --out"
             ) from error
         if newer:
             raise RunError(
                 f"{self.path} was written by a newer Backsight (format {content['format']}, this "
-                f"one reads up to {FORMAT}): upgrade with pip install -U backsight"
+                f"version reads up to {FORMAT}): upgrade with pip install -U backsight"
             )
         return {**content, "plan": current_plan(content["plan"])}
 
@@ -138,14 +138,14 @@ class PlanFolder:
         if there is None:
             if self.path.exists() and (not self.path.is_dir() or self._holds_more()):
                 raise RunError(
-                    f"{self.path} exists already and is no {self.kind}: choose another --out, or "
-                    "remove it"
+                    f"{self.path} already exists and is not a {self.kind}: choose another --out, "
+                    "or remove it"
                 )
         elif there["plan"] != plan:
             raise RunError(
-                f"{self.path} holds a {self.kind} with another plan "
+                f"{self.path} holds a {self.kind} with other settings "
                 f"({_difference(there['plan'], plan)}): choose another --out, or give the settings "
-                "it was begun with"
+                "that it was started with"
             )
         return there
 
@@ -207,7 +207,7 @@ class StudyFolder(PlanFolder):
 
     def _check(self, content: Mapping[str, Any]) -> None:
         if not all(len(how) == 2 for how in content["ended"].values()):
-            raise ValueError("it does not tell how trials ended")
+            raise ValueError("it does not record how trials ended")
 
     def _take(self, content: Mapping[str, Any]) -> None:
         self.ended = {}
@@ -282,6 +282,6 @@ def alone(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise RunError(
-                f"a study is under way in {path}: wait for it, or choose another --out"
+                f"another study is running in {path}: wait until it ends, or choose another --out"
             ) from None
         yield

@@ -82,13 +82,16 @@ def _outcome(
     codes: Sequence[str],
 ) -> tuple[TrialOutcome, str]:
     if loss is None or (losses.size < FEWEST and math.isfinite(loss)):
-        return "not enough data", f"{losses.size} losses were recorded, and {FEWEST} are needed"
+        return (
+            "not enough data",
+            f"only {losses.size} losses were recorded: a result needs {FEWEST}",
+        )
     if not math.isfinite(loss):
-        return "not finite", "the loss at the end is not finite"
+        return "not finite", "the final loss is not finite"
     if guess is None or not math.isfinite(guess):
-        return "not enough data", "what a guess costs is not known"
+        return "not enough data", "the loss of a guess is unknown"
     if LOST in codes:
-        return "lost", "what had been learned was lost"
+        return "lost", "the model lost what it had learned"
     return ("learned", "") if guess - loss > MARGIN * abs(guess) else ("nothing learned", "")
 
 

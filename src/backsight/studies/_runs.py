@@ -59,8 +59,8 @@ def is_done(place: StudyFolder, name: str, *, script: bool) -> bool:
     run = run_at(path)
     if run is not None and run.status == "running":
         raise RunError(
-            f"{path} is still being trained by process {run.info['writer'].get('pid')}: wait for "
-            "it, or end it"
+            f"process {run.info['writer'].get('pid')} is still training {path}: wait until it "
+            "ends, or stop it"
         )
     if _has_result(run, place.ended.get(name), script=script):
         return True
@@ -127,7 +127,7 @@ def read_row(
     """
     ended, run = place.ended.get(name), run_at(place.run(name))
     if ended is None and not _has_result(run, ended, script=script):
-        return None, NoResult("not run", "it has not been run to its end")
+        return None, NoResult("not run", "the trial has not run to its end")
     try:
         row = None if run is None else read(run)
     except RunError as error:
@@ -138,4 +138,4 @@ def read_row(
         return row, None
     if failed and ended is not None:
         return row, NoResult("failed", last_words(place.log(name), ended.status))
-    return row, NoResult("failed", "it recorded nothing: no recurrent layer was trained")
+    return row, NoResult("failed", "the trial recorded nothing: it trained no recurrent layer")

@@ -67,7 +67,7 @@ class Engine(Protocol):
 
 
 def last_words(log: Path, status: int) -> str:
-    """How a trial ended, and the last thing it said."""
+    """How a trial ended, and the last line that it printed."""
     how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -76,5 +76,5 @@ def last_words(log: Path, status: int) -> str:
     # What `backsight run` says after a script's own traceback is ours.
     said = [line.strip() for line in lines if line.strip()]
     own = [line for line in said if not line.startswith("backsight: ")]
-    last = (own or said)[-1] if said else "it said nothing"
+    last = (own or said)[-1] if said else "it printed nothing"
     return f"{how}: {last[:300]}"

@@ -15,7 +15,7 @@ class Criterion:
     Example:
         >>> from backsight.tasks import Adding
         >>> criterion = Adding().criterion
-        >>> criterion.wrong, criterion.of, criterion.tolerance
+        >>> criterion.wrong, criterion.sequences, criterion.tolerance
         (0, 2000, 0.08)
         >>> criterion.met(0.0), criterion.met(0.01)
         (True, False)

@@ -85,7 +85,7 @@ def _start(trial: Trial) -> _Running:
                 start_new_session=True,
             )
     except OSError as error:
-        raise RunError(f"cannot start the trial {trial.name}: {error}") from error
+        raise RunError(f"cannot start trial {trial.name}: {error}") from error
     return _Running(trial, process, time.monotonic())
 
 

@@ -34,13 +34,12 @@ def make_engine(words: str, gpus: float = 0.0) -> Engine:
         return RayEngine(rest, gpus)
     if kind != "local" or (given and not re.fullmatch("[1-9][0-9]*", rest)):
         raise SettingError(
-            "--engine expects local, local:N for N processes at once, ray or ray:ADDRESS, not "
-            f"{words!r}"
+            f"--engine expects local, local:N for N processes, ray or ray:ADDRESS, not {words!r}"
         )
     if gpus:
         raise SettingError(
-            "--gpus-per-trial is for --engine ray: here every trial sees the GPUs of "
-            "CUDA_VISIBLE_DEVICES, or all"
+            "--gpus-per-trial needs --engine ray: with --engine local, every trial sees all GPUs, "
+            "or those in CUDA_VISIBLE_DEVICES"
         )
     from backsight.studies.engines._local import LocalEngine
 

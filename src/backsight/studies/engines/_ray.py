@@ -77,7 +77,7 @@ class RayEngine:
         if gpus > there.get("GPU", 0):
             self._ray.shutdown()
             raise SettingError(
-                f"--gpus-per-trial {gpus:g} is more than Ray has: {there.get('GPU', 0):g}"
+                f"--gpus-per-trial {gpus:g} exceeds the GPUs that Ray has: {there.get('GPU', 0):g}"
             )
         self.workers = max(1, int(there.get("CPU", 1)))
         if gpus:
@@ -113,7 +113,7 @@ class RayEngine:
                 except ray.exceptions.RayError as error:
                     first = str(error).strip().splitlines()[0]
                     status, seconds = DIED, time.monotonic() - began
-                    said, content = f"its worker died: {first}\n".encode(), b""
+                    said, content = f"its Ray worker died: {first}\n".encode(), b""
                 _bring_home(trial, said, content)
                 yield Ended(trial.name, status, seconds)
         finally:
@@ -134,9 +134,9 @@ class RayEngine:
             there: Mapping[str, float] = self._ray.cluster_resources()
         except (ConnectionError, OSError, RuntimeError, TimeoutError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            where = f"at {self._address}" if self._address else "on this machine"
             raise SettingError(
-                f"Ray cannot be reached at {self._address or 'this machine'} ({reason}): ray "
-                "status there tells whether it is up"
+                f"cannot reach Ray {where} ({reason}): run ray status there to see whether it is up"
             ) from error
         return there
 
@@ -154,7 +154,7 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise SettingError(
-            f"Ray cannot be reached at {address} ({error}): ray status there tells whether it is up"
+            f"cannot reach Ray at {address} ({error}): run ray status there to see whether it is up"
         ) from error
 
 
@@ -226,5 +226,5 @@ def _bring_home(trial: Trial, said: bytes, content: bytes) -> None:
         _unpack(content, trial.run)
     except OSError as error:
         raise RunError(
-            f"cannot keep what the trial {trial.name} recorded: {error.strerror or error}"
+            f"cannot store the results of trial {trial.name}: {error.strerror or error}"
         ) from error

@@ -47,21 +47,22 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
         tiles=[
             (f"{plan.lengths[0]} – {plan.lengths[-1]}", "steps", f"{len(plan.lengths)} lengths"),
             (f"{len(results)} of {len(study.trials)}", "trials with a result",
-             f"{plan.seeds} seed{'s' * (plan.seeds != 1)} a length"),
+             f"{plan.seeds} seed{'s' * (plan.seeds != 1)} per length"),
             (str(learned), "trials that learned", "beat a guess by 5 %"),
             (duration(folder.seconds), "of training",
-             "all trials together"),
+             "over all trials"),
         ],
         verdicts=[(severity(v.outcome), f"{v.message}.") for v in study.verdicts],
         figures=[figure for figure in (*curves[:2], *pictures, *curves[2:]) if figure is not None],
         columns=COLUMNS,
         rows=table_rows(study),
         table_reading=(
-            "Medians over the trials that have a result. Short context is the loss at the end with "
-            f"at most {plan.lengths[0]} steps of context; drift the hidden-state norm at the last "
-            "step relative to half way; half-life and horizon, in steps back from the loss, are "
-            "where its gradient is halved and last above 1 %, in the median sample of the layer "
-            "that reaches furthest (≥ where the window ends first)."
+            "All values are medians over the trials that have a result. Short context is the final "
+            f"loss with at most {plan.lengths[0]} steps of context. Drift is the hidden-state norm "
+            "at the last step, relative to the middle of the window. Half-life and horizon count "
+            "steps back from the loss to where its gradient has halved and where it is last above "
+            "1 %, in the median sample of the layer that reaches furthest (≥ where the window ends "
+            "first)."
         ),
         failed=[
             (f"{t.cell or 'script'}, length {t.length}, seed {t.seed}", t.reason)
@@ -73,7 +74,7 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
             ("lengths", ", ".join(map(str, plan.lengths))),
             ("seeds", f"0 to {plan.seeds - 1}" if plan.seeds > 1 else "0"),
             *([("cells", ", ".join(plan.cells))] if any(plan.cells) else []),
-            ("every trial is given", " ".join(plan.arguments) or "nothing else"),
+            ("arguments of every trial", " ".join(plan.arguments) or "none"),
         ],
         footer=f"Backsight · {study.folder}",
     )  # fmt: skip
@@ -105,7 +106,7 @@ def _grid(
                     f"{cell}, {length} steps" if cell else f"{length} steps",
                     drawn,
                     levels=[0.01] if lag else [guess] if guess is not None and guessed else [],
-                    bars=[(asked, "asked")] if asked is not None else [],
+                    bars=[(asked, "needed")] if asked is not None else [],
                     empty="no result" if not trials else "not recorded",
                 )
             )  # fmt: skip
@@ -119,9 +120,9 @@ def _loss(study: LengthStudy) -> StudyFigure:
     return StudyFigure(
         "loss",
         "Loss by length",
-        "A line a seed, each point the median of a stretch of iterations; dotted is what a guess "
-        "without memory costs. A network that falls below it on the left and stays on it on the "
-        "right learns what is near and not what is far.",
+        "One line per seed; each point is the median over a span of iterations. The dotted line is "
+        "the loss of a guess without memory. A network whose loss falls below this line at short "
+        "lengths and stays on it at long ones learns short dependencies but not long ones.",
         panels(grid, x="iteration", y="training loss", log=wide, share_x=True),
     )
 
@@ -133,10 +134,11 @@ def _reach(study: LengthStudy) -> StudyFigure | None:
     return StudyFigure(
         "reach",
         "Gradient back through time, by length",
-        "The gradient of the last loss on the state k steps before it, relative to lag 0: the "
-        "last sample of each seed, and thin and dotted the first, at the beginning of training. "
-        "Below 1 % (dotted) a step teaches next to nothing. Where a task asks for one lag, it is "
-        "the upright line: the curve must get there.",
+        "The gradient of the last loss with respect to the state k steps earlier, relative to lag "
+        "0. The solid line is the last sample of each seed, the thin dotted line the first one, at "
+        "the start of training. A step below 1 % (dotted) contributes almost nothing to learning. "
+        "If the task needs a single lag, a vertical line marks it: the curve must still be above "
+        "1 % there.",
         panels(grid, x="lag: steps back", y="R(k)", log=True, floor=FLOOR),
     )
 
@@ -146,7 +148,7 @@ def _reach_lines(run: Run, seed: int) -> list[Line]:
     if not names:
         return []
     rows = run.profile(names[-1]).rows
-    first = Line(f"seed {seed}, at first", _steps(rows[0]), rows[0], seed, "dot", 0.9)
+    first = Line(f"seed {seed}, first sample", _steps(rows[0]), rows[0], seed, "dot", 0.9)
     return [first, Line(f"seed {seed}", _steps(rows[-1]), rows[-1], seed, None, 1.5)]
 
 
@@ -168,8 +170,9 @@ def _hidden(study: LengthStudy) -> StudyFigure | None:
     return StudyFigure(
         "hidden-norm",
         "Hidden-state norm over the steps of a window, by length",
-        "Of the last sample, from the first step to the last. A slope is drift along the "
-        "sequence; a tanh state near √H is saturated and passes hardly any gradient.",
+        "The last sample of each seed, from the first step to the last. A slope means that the "
+        "state drifts along the sequence. A tanh state whose norm is near √H is saturated and "
+        "passes almost no gradient.",
         panels(grid, x="time step", y="‖h‖"),
     )
 
@@ -181,8 +184,9 @@ def _gradient_time(study: LengthStudy) -> StudyFigure | None:
     return StudyFigure(
         "grad-time",
         "Gradient over the steps of a window, by length",
-        "All of the loss that arrives at each step, in the last sample. With a loss at every step "
-        "it is level even where nothing reaches far: judge that by the reach.",
+        "The gradient of the whole loss with respect to the state at each step, in the last "
+        "sample. With a loss at every step the curve is flat even if no gradient reaches far "
+        "back; the reach shows that.",
         panels(grid, x="time step", y="‖∂L/∂h‖", log=True, floor=1e-12),
     )
 
@@ -245,18 +249,19 @@ def _drawn(
 
 def _reach_curve(study: LengthStudy) -> StudyFigure | None:
     lengths = study.plan.lengths
-    references = [("all of the window", [float(length - 1) for length in lengths])]
+    references = [("whole window", [float(length - 1) for length in lengths])]
     asked = [
         next((t.lag for t in study.trials if t.length == n and t.lag is not None), None)
         for n in lengths
     ]
     if all(lag is not None for lag in asked):
-        references.append(("asked by the task", [float(lag or 0) for lag in asked]))
+        references.append(("needed by the task", [float(lag or 0) for lag in asked]))
     return _drawn(
         study, "reach-length", "Reach against length",
-        "How far back from a loss its gradient gets: the horizon (last lag above 1 %; the band is "
-        "the range over seeds) and, dashed, the half-life. A curve that follows what is asked "
-        "(dash-dotted) can learn it; one that levels off below has not got there with this budget.",
+        "How far back the gradient of a loss reaches: the horizon (the last lag above 1 %; the "
+        "band is the range over seeds) and the half-life (dashed). A network whose curve follows "
+        "the needed lag (dash-dotted) can learn the task; where a curve levels off below it, the "
+        "gradient did not reach that lag within this budget.",
         "steps back",
         _curves(
             study,
@@ -271,9 +276,9 @@ def _reach_curve(study: LengthStudy) -> StudyFigure | None:
 def _gradient_curve(study: LengthStudy) -> StudyFigure | None:
     return _drawn(
         study, "gradient-length", "Gradient norm against length",
-        "Of all parameters, before any clipping: the median over a run, and dashed its largest "
-        "value. Maxima that climb with length are an explosion under way; medians that stay while "
-        "the reach levels off are a gradient of the last steps alone.",
+        "The norm over all parameters, before clipping: the median over a run, and the maximum "
+        "(dashed). Maxima that grow with length show a developing explosion. Medians that stay "
+        "constant while the reach levels off show a gradient that comes from the last steps only.",
         "‖∂L/∂θ‖",
         _curves(
             study, ("median", lambda t: t.grad_median, None), ("max", lambda t: t.grad_max, "dash")
@@ -289,8 +294,8 @@ def _loss_curve(study: LengthStudy) -> StudyFigure | None:
         references.append(("a guess", [math.nan if g is None else g.median for g in guesses]))
     return _drawn(
         study, "loss-length", "Loss against length",
-        "At the end, on held-out data where the run validates; dashed with short context alone. "
-        "Where the two meet, what lies further back is not used.",
+        "The final loss, on held-out data if the run validates; dashed, the same loss with short "
+        "context only. Where the two meet, the network does not use inputs further back.",
         "loss",
         _curves(
             study, ("", lambda t: t.loss, None), ("short context", lambda t: t.short_loss, "dash")
@@ -302,7 +307,7 @@ def _loss_curve(study: LengthStudy) -> StudyFigure | None:
 def _norm_curve(study: LengthStudy) -> StudyFigure | None:
     return _drawn(
         study, "norm-length", "Hidden-state norm against length",
-        "Mean over steps and sequences (the median over a run), and dashed the largest seen.",
+        "The mean over steps and sequences (the median over a run), and the maximum (dashed).",
         "‖h‖",
         _curves(
             study, ("mean", lambda t: t.hidden_mean, None), ("max", lambda t: t.hidden_max, "dash")
@@ -312,9 +317,9 @@ def _norm_curve(study: LengthStudy) -> StudyFigure | None:
 
 def _time_curve(study: LengthStudy) -> StudyFigure | None:
     return _drawn(
-        study, "time-length", "Time an iteration against length",
-        "In the lab the median over a run, else the run's time shared out. Trials that ran side by "
-        "side slow each other down alike.",
+        study, "time-length", "Time per iteration against length",
+        "In the lab, the median over a run; for a script, the time of the run divided by its "
+        "iterations. Trials that run in parallel slow each other down equally.",
         "milliseconds",
         _curves(study, ("", lambda t: None if t.seconds is None else 1000 * t.seconds, None)),
     )  # fmt: skip

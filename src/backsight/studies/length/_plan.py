@@ -166,14 +166,14 @@ def read_lengths(words: str) -> tuple[int, ...]:
             )
         if low < 1 or count < 2:
             raise SettingError(
-                f"the range {words} makes no study: expected at least 2 lengths of at least 1 step"
+                f"the range {words} is too small: expected at least 2 lengths of at least 1 step"
             )
         ratio = (high / low) ** (1 / (count - 1))
         return tuple(dict.fromkeys(round(low * ratio**n) for n in range(count)))
     parts = [part.strip() for part in words.split(",") if part.strip()]
     if not all(re.fullmatch("[1-9][0-9]*", part) for part in parts):
         raise SettingError(
-            f"lengths are whole numbers of at least 1, such as 10,25,50 or 10:200:5, not {words!r}"
+            f"lengths must be whole numbers above 0, as in 10,25,50 or 10:200:5, not {words!r}"
         )
     lengths = tuple(map(int, parts))
     if len(lengths) < 2:
@@ -181,5 +181,5 @@ def read_lengths(words: str) -> tuple[int, ...]:
             f"a length study needs at least 2 lengths, such as 10,25,50, not {words!r}"
         )
     if len(set(lengths)) < len(lengths):
-        raise SettingError(f"a length stands twice in {words}")
+        raise SettingError(f"{words} repeats a length: give each length once")
     return tuple(sorted(lengths))

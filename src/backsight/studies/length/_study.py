@@ -40,7 +40,7 @@ class LengthStudy:
 
     @property
     def ignored(self) -> bool:
-        """Whether the script takes no notice of what is varied: all its trials are alike."""
+        """Whether the script ignores what is varied: all its trials are alike."""
         return any(verdict.outcome == "ignored" for verdict in self.verdicts)
 
     def run(self, trial: LengthTrial) -> Run | None:
@@ -89,8 +89,10 @@ def length_study(
         ...             yield Ended(trial.name, 0, seconds=1.0)
         >>> plan = LengthPlan("echo", "--length=", (10, 40), seeds=1, cells=("rnn",))
         >>> study = length_study(plan, "runs/study", Dry())
-        >>> [(trial.length, trial.loss) for trial in study.trials], study.verdicts[0].since
-        ([(10, 0.1), (40, 2.0)], 40)
+        >>> [(trial.length, trial.loss) for trial in study.trials]
+        [(10, 0.1), (40, 2.0)]
+        >>> study.verdicts[0].collapses_at
+        40
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):
@@ -166,9 +168,8 @@ def _losses(runs: Iterator[Run]) -> Iterator[Any]:
 def _ignoring(plan: LengthPlan, verdict: LengthVerdict) -> LengthVerdict:
     return replace(
         verdict, outcome="ignored", collapses_at=None, cause=None,
-        message=f"{plan.task} takes no notice of {plan.vary.strip(' =')}: its losses are bit for "
-        "bit the same at every length, so this is no study of it; look at how it reads its "
-        "arguments",
+        message=f"{plan.task} ignores {plan.vary.strip(' =')}: its losses are bit for bit the same "
+        "at every length, so the study shows nothing; check how it reads its arguments",
     )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def _doubting(plan: LengthPlan, verdict: LengthVerdict, steps: int) -> LengthVer
     name = plan.vary.strip(" =")
     return replace(
         verdict,
-        message=f"the layers saw {steps} steps at every {name}: either {plan.task} takes no notice "
-        "of it, and what differs between lengths is chance, or it varies something else than the "
-        f"length of its sequences; {verdict.message}",
+        message=f"the layers saw {steps} steps at every {name}: either {plan.task} ignores it, and "
+        "any difference between lengths is chance, or it varies something other than the length "
+        f"of its sequences; {verdict.message}",
     )  # fmt: skip

@@ -126,8 +126,8 @@ def print_length_study(study: LengthStudy, console: Console | None = None) -> No
         where = f"{first.cell + ', ' if first.cell else ''}length {first.length}, seed {first.seed}"
         console.print(
             Text(
-                f"\n{len(failed)} of {len(study.trials)} trials have no result; {where}: "
-                f"{first.reason}"
+                f"\n{len(failed)} of {len(study.trials)} trials have no result. The first is "
+                f"{where}: {first.reason}"
             ),
             soft_wrap=True,
         )

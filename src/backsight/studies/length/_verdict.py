@@ -58,11 +58,11 @@ class LengthVerdict:
     Example:
         >>> from backsight.studies import LengthTrial, judge_lengths
         >>> trials = [
-        ...     LengthTrial("rnn", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     LengthTrial("rnn", length, seed=0, outcome="learned", loss=loss, baseline=2.0)
         ...     for length, loss in {10: 0.1, 20: 0.2, 40: 2.0}.items()
         ... ]
         >>> verdict = judge_lengths("rnn", trials)
-        >>> verdict.outcome, verdict.since
+        >>> verdict.outcome, verdict.collapses_at
         ('collapses', 40)
     """
 
@@ -94,7 +94,7 @@ def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
     Example:
         >>> from backsight.studies import LengthTrial, judge_lengths
         >>> trials = [
-        ...     LengthTrial("lstm", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     LengthTrial("lstm", length, seed=0, outcome="learned", loss=loss, baseline=2.0)
         ...     for length, loss in {10: 0.1, 20: 0.2, 40: 0.2}.items()
         ... ]
         >>> judge_lengths("lstm", trials).outcome
@@ -107,8 +107,8 @@ def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
         gone = len(trials) - len(known)
         return LengthVerdict(
             cell, "not enough data", None, None,
-            f"{name}: not enough data: a verdict needs results at 2 lengths, and there are results "
-            f"at {len(lengths)} ({gone} of {len(trials)} trials have none)", (),
+            f"{name}: not enough data: a verdict needs results at 2 lengths, and this study has "
+            f"them at {len(lengths)} ({gone} of {len(trials)} trials have no result)", (),
         )  # fmt: skip
     gains = _gains(known)
     best = max(gains.values())
@@ -119,8 +119,8 @@ def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
     if not best > MARGIN:
         return LengthVerdict(
             cell, "learns nothing", None, None,
-            f"{name}: nothing is learned at any length, the shortest included: what length does to "
-            f"it cannot be said ({_reasons(judged)})", judged,
+            f"{name}: the network learns nothing at any length, not even the shortest, so the "
+            f"study cannot judge the effect of length ({_reasons(judged)})", judged,
         )  # fmt: skip
     down = [
         n for n, length in enumerate(lengths)
@@ -207,8 +207,8 @@ def _collapses(
     best = max(shorter, key=lambda length: gains[length])
     left = max(gains[first.length], 0.0) / gains[best]
     words = (
-        f"{name}: learning collapses from length {first.length} on: of what is gained over a guess "
-        f"at length {best}, {100 * left:.0f} % is left"
+        f"{name}: learning collapses from length {first.length} on: the gain over a guess is "
+        f"{100 * left:.0f} % of the gain at length {best}"
     )
     if math.isinf(gains[first.length]):
         words = (
@@ -221,23 +221,24 @@ def _collapses(
     match cause:
         case "vanishes":
             return (
-                f"{words}. The signal does not arrive: {arrives} "
-                f"(so in {fades} of {count} trials from there on)"
+                f"{words}. The gradient vanishes: {arrives} "
+                f"(so in {fades} of {count} trials from that length on)"
             )
         case "explodes":
             return (
-                f"{words}. It explodes: gradients or losses run away or are not finite in "
-                f"{explodes} of {count} trials from there on"
+                f"{words}. Training explodes: gradients or losses diverge or are not finite in "
+                f"{explodes} of {count} trials from that length on"
             )
         case "both":
             return (
-                f"{words}. In {fades} of {count} trials from there on the signal does not arrive "
-                f"({arrives}), in {explodes} it explodes"
+                f"{words}. From that length on, the gradient vanishes in {fades} of {count} trials "
+                f"({arrives}), and training explodes in {explodes}"
             )
         case "neither":
             return (
-                f"{words}. Neither explains it there: the gradient arrives ({arrives}) and is "
-                f"finite, so look at rate and number of iterations{_further(collapsed)}"
+                f"{words}. Neither a vanishing nor an exploding gradient explains this "
+                f"({arrives}), so check the learning rate and the number of iterations"
+                f"{_further(collapsed)}"
             )
 
 
@@ -245,39 +246,42 @@ def _further(collapsed: Sequence[LengthSummary]) -> str:
     """Where, from there on, one of the two does explain it."""
     fading = [str(one.length) for one in collapsed if 2 * one.vanishing > one.trials]
     running = [str(one.length) for one in collapsed if 2 * one.exploding > one.trials]
-    words = f"; at length {', '.join(fading)} the signal does not arrive" if fading else ""
-    return words + (f"; at length {', '.join(running)} it explodes" if running else "")
+    words = f"; at length {', '.join(fading)} the gradient vanishes" if fading else ""
+    return words + (f"; at length {', '.join(running)} training explodes" if running else "")
 
 
 def _horizon(one: LengthSummary) -> str:
     if one.horizon is None:
-        return "how far back the gradient reaches was not recorded"
+        return "the horizon was not recorded"
     far = (
-        f"{one.needed:.0f} are needed"
+        f"the task needs {one.needed:.0f}"
         if one.lag_known
-        else f"half of the window is {one.needed:.0f}"
+        else f"half the window is {one.needed:.0f}"
     )
-    return f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and {far}"
+    return f"the median horizon is {one.horizon:.0f} steps, and {far}"
 
 
 def _holds(name: str, judged: Sequence[LengthSummary], down: Sequence[int]) -> str:
     last = judged[-1]
     words = (
-        f"{name}: learning holds up to length {last.length}, the longest: "
-        f"{100 * last.gain_kept:.0f} % of the best gain over a guess is there"
+        f"{name}: learning holds up to length {last.length}, the longest, with "
+        f"{100 * last.gain_kept:.0f} % of the best gain over a guess"
     )
     if down:
         dips = ", ".join(str(judged[n].length) for n in down)
-        words += f". At {dips} most of it is missing, and at longer ones it is not: more seeds tell"
+        words += f". At length {dips} the gain is less than half as large, unlike at longer ones: "
+        words += "repeat the study with more seeds"
     elif last.horizon is not None and last.horizon < last.needed:
         words += (
-            f". Yet {_horizon(last)}: what is learned there lies nearer, so a loss that asks for "
-            "more would not learn it"
+            f". However, {_horizon(last)}: the network learns from inputs within the horizon, and "
+            "would not learn a task that needs older ones"
         )
     return words
 
 
 def _reasons(judged: Sequence[LengthSummary]) -> str:
     count = sum(one.trials for one in judged)
-    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("vanishing", "exploding"))
-    return f"of {count} trials the gradient does not arrive in {fades} and explodes in {explodes}"
+    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("fades", "explodes"))
+    return (
+        f"of {count} trials, the gradient vanishes in {fades}, and training explodes in {explodes}"
+    )

@@ -34,7 +34,7 @@ PARAMETERS: dict[str, Literal["number", "whole"]] = {
 every initial weight, where ``gain`` is one on the recurrent matrices alone."""
 
 MOST = 1024
-"""Values of an axis: more than a screen has to show them."""
+"""The largest number of values of an axis: no screen shows more."""
 
 FORM = (
     "expected NAME=FROM:TO:COUNT, NAME=log:FROM:TO:COUNT or NAME=A,B,C, such as lr=log:1e-4:10:64"
@@ -95,7 +95,7 @@ class Axis:
         kept = tuple(v for v in self.values if low <= v <= high)
         if not kept:
             raise SettingError(
-                f"the region {self.name}={low:g}:{high:g} holds none of the values of {self}"
+                f"the region {self.name}={low:g}:{high:g} contains none of the values of {self}"
             )
         return replace(self, values=kept)
 
@@ -124,7 +124,7 @@ def parse_axis(text: str) -> Axis:
     name, equals, told = text.partition("=")
     name = name.strip().replace("-", "_")
     if not equals or not name or not told.strip():
-        raise SettingError(f"{text!r} is no axis: {FORM}")
+        raise SettingError(f"{text!r} is not an axis: {FORM}")
     if name not in PARAMETERS:
         raise SettingError(_unknown(name))
     if ":" not in told:
@@ -135,13 +135,12 @@ def parse_axis(text: str) -> Axis:
         spacing = "log" if parts[0].strip() == "log" else "linear"
         parts = parts[1:]
     if len(parts) != 3:
-        raise SettingError(f"{text!r} is no axis: {FORM}")
+        raise SettingError(f"{text!r} is not an axis: {FORM}")
     low, high = (_number(part, text) for part in parts[:2])
     count = _number(parts[2], text)
     if count != int(count) or not 1 <= count <= MOST:
         raise SettingError(
-            f"{text!r} asks for {parts[2].strip()} values: a whole number from 1 to {MOST} is "
-            "needed"
+            f"{text!r} asks for {parts[2].strip()} values: expected a whole number from 1 to {MOST}"
         )
     return _spread(name, spacing, low, high, int(count))
 
@@ -163,7 +162,7 @@ def parse_zoom(text: str) -> dict[str, tuple[float, float]]:
         bounds = told.split(":")
         if len(bounds) != 2:
             raise SettingError(
-                f"{part.strip()!r} is no region: expected NAME=FROM:TO, with commas between two, "
+                f"{part.strip()!r} is not a region: expected NAME=FROM:TO, separated by commas, "
                 "such as lr=0.01:0.1,gain=1:1.5"
             )
         low, high = (_number(bound, part) for bound in bounds)
@@ -189,8 +188,8 @@ def parse_at(text: str) -> dict[str, float]:
         name, equals, told = part.partition("=")
         if not equals:
             raise SettingError(
-                f"{part.strip()!r} is no setting: expected NAME=VALUE, with commas between two, "
-                "such as lr=0.01,gain=1"
+                f"{part.strip()!r} is not a point: expected NAME=VALUE, separated by commas, such "
+                "as lr=0.01,gain=1"
             )
         found[name.strip().replace("-", "_")] = _number(told, part)
     return found
@@ -201,7 +200,7 @@ def _listed(name: str, told: str) -> Axis:
     if PARAMETERS[name] == "whole":
         values = [_whole(name, value) for value in values]
     if len(set(values)) < len(values):
-        raise SettingError(f"'{name}={told}' has a value twice")
+        raise SettingError(f"'{name}={told}' repeats a value: give each value once")
     return Axis(name, tuple(sorted(values)))
 
 
@@ -211,11 +210,11 @@ def _spread(name: str, spacing: Spacing, low: float, high: float, count: int) ->
     if low >= high:
         raise SettingError(f"'{told}' {_wrong_way(low, high)}")
     if count == 1:
-        raise SettingError(f"'{told}' is a range of one value: write {name}={low:g}, or ask for 2")
-    if spacing == "log" and low <= 0:
         raise SettingError(
-            f"'{told}' has no logarithm at {low:g}: a logarithmic range begins above 0"
+            f"'{told}' is a range of one value: write {name}={low:g}, or ask for at least 2"
         )
+    if spacing == "log" and low <= 0:
+        raise SettingError(f"'{told}' starts at {low:g}: a logarithmic range must start above 0")
     steps = [i / (count - 1) for i in range(count)]
     if spacing == "log":
         values = [low * (high / low) ** step for step in steps]
@@ -230,8 +229,8 @@ def _spread(name: str, spacing: Spacing, low: float, high: float, count: int) ->
 
 def _wrong_way(low: float, high: float) -> str:
     if low == high:
-        return f"is an empty range: it begins and ends at {low:g}"
-    return f"is a reversed range: it must go up, from {high:g} to {low:g}"
+        return f"is an empty range: it starts and ends at {low:g}"
+    return f"is a reversed range: write it from {high:g} to {low:g}"
 
 
 def _number(text: str, where: str) -> float:
@@ -246,7 +245,7 @@ def _number(text: str, where: str) -> float:
 
 def _whole(name: str, value: float) -> int:
     if value != int(value):
-        raise SettingError(f"{name} is a whole number of something, not {value:g}")
+        raise SettingError(f"{name} must be a whole number, not {value:g}")
     return int(value)
 
 

@@ -24,7 +24,7 @@ from backsight.studies.map._plan import MapPlan, part_name
 
 __all__ = ["MapFolder"]
 
-AGAIN = "what is done stays, and the same command goes on"
+AGAIN = "finished parts are kept, and the same command continues"
 
 
 class MapFolder(PlanFolder):
@@ -41,9 +41,7 @@ class MapFolder(PlanFolder):
         """
         content = self.read()
         if content is None:
-            raise RunError(
-                f"{self.path / self.file} cannot be read (it is not there): this is no map"
-            )
+            raise RunError(f"{self.path} is not a map: {self.path / self.file} does not exist")
         return MapPlan.from_dict(content["plan"])
 
     def done(self) -> set[int]:
@@ -78,7 +76,7 @@ class MapFolder(PlanFolder):
                     found.append(Trained(**{f.name: file[f.name] for f in fields(Trained)}))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 raise RunError(
-                    f"{path} cannot be read ({error}): remove it, and the same command trains its "
-                    "settings again"
+                    f"cannot read {path} ({error}): remove it, and run the same command again to "
+                    "train its points"
                 ) from error
         return found

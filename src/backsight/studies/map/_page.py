@@ -16,19 +16,19 @@ from backsight.studies.map._text import (
 __all__ = ["write_stability_map_page"]
 
 DEFINITIONS = (
-    ("learned", f"the held-out loss is at most {LEARNED:g} of the best that a memory shorter than "
-     "the task's lag achieves, or the criterion of the task's paper is met"),
-    ("stuck", "not learned, and none of the others"),
+    ("learned", f"the held-out loss is at most {LEARNED:g} times the best loss possible with a "
+     "memory shorter than the task's lag, or the network meets the criterion of the task's paper"),
+    ("stuck", "not learned, and none of the other outcomes"),
     ("vanished", f"not learned, and the gradient at the task's lag is below {100 * VISIBLE:g} % of "
-     "the gradient at the last step (median of the second half of training)"),
-    ("exploded", f"the mean loss of the last tenth of iterations is above {EXPLODED:g} times the "
-     "first one, or above as much of chance where that is more"),
-    ("not finite", "a loss was NaN or infinite; under a guard, one of the last tenth of "
+     "the gradient at the last step (median over the second half of training)"),
+    ("exploded", f"the mean loss over the last tenth of the iterations is above {EXPLODED:g} times "
+     "the first loss or the loss of chance, whichever is higher"),
+    ("not finite", "a loss was NaN or infinite; with a guard, a loss in the last tenth of the "
      "iterations"),
-    ("fragility", "the share of the map's other settings within ×2 on both axes (of a momentum, "
-     "within ×2 of 1 − momentum) whose outcome differs"),
-    ("least fragile", "of the settings that learned and whose neighbours within ×2 are all on the "
-     "map"),
+    ("fragility", "the share of the map's other points within a factor of 2 on both axes (for "
+     "momentum, a factor of 2 in 1 − momentum) whose outcome differs"),
+    ("least fragile", "the point with the lowest fragility among those that learned and whose "
+     "neighbours within a factor of 2 are all on the map"),
 )  # fmt: skip
 
 
@@ -50,28 +50,28 @@ def write_stability_map_page(found: StabilityMap, chosen: Place | None = None) -
     task = plan.settings.task
     learned = found.counts[MapOutcome.LEARNED]
     tiles = [
-        (f"{found.trained:,}", "settings trained", f"of {found.outcomes.size:,}"),
-        (f"{100 * learned / max(found.trained, 1):.0f} %", "learned", f"{learned:,} settings"),
+        (f"{found.trained:,}", "points trained", f"of {found.outcomes.size:,}"),
+        (f"{100 * learned / max(found.trained, 1):.0f} %", "learned", f"{learned:,} points"),
     ]
     commands = []
     about = chosen or best
     if best is not None:
         note = f"loss {number(float(found.loss[best]))}, chance {number(task.baseline)}"
-        tiles.append((settings_words(found, best), "best setting", note))
+        tiles.append((settings_words(found, best), "best point", note))
     if about is not None:
         fragile = found.fragility(about)
         share = f"{100 * fragile.share:.0f} %" if fragile.neighbours else "–"
-        which = "fragility of the chosen setting" if chosen else "fragility of the best setting"
+        which = "fragility of the chosen point" if chosen else "fragility of the best point"
         tiles.append((share, which, fragility_words(fragile).partition("(")[2].replace(")", "")))
         command = train_command(found, about)
         if command is not None:
-            which = "to train the chosen setting" if chosen else "to train the best setting"
+            which = "to train the chosen point" if chosen else "to train the best point"
             commands.append((which, command))
     return write_map_page(
         view(found, chosen),
         found.path / "map.html",
         title=f"Stability map: {task.name}",
-        about=f"{plan.x} to the right, {plan.y} upwards; a memory of {task.lag} steps is needed",
+        about=f"x: {plan.x}; y: {plan.y}; the task needs a memory of {task.lag} steps",
         tiles=tiles,
         sentences=sentences(found, chosen),
         settings=[(k.replace("_", " "), _cell(v)) for k, v in _told(found).items()],

@@ -72,7 +72,7 @@ class MapParts(Trials[Part]):
             self.view.advance(setting.iterations - self._told)
         else:
             why = last_words(self._place / f"{setting.name}.txt", how.status)
-            self.view.failed(f"{len(setting.cells)} settings are not trained: {why}")
+            self.view.failed(f"{len(setting.cells)} networks were not trained: {why}")
         self._told = 0
 
     @property

@@ -50,7 +50,7 @@ class Cell:
     settings: Memory
     """As the lab would train it."""
     init_scale: float
-    """Factor on every initial weight."""
+    """A factor on every initial weight."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class MapPlan:
     seeds: int = 1
     """Trainings of each setting: with the seed of the settings, the next one, and so on."""
     init_scale: float = 1.0
-    """Factor on every initial weight."""
+    """A factor on every initial weight."""
     threads: int = field(default=1, compare=False)
     """Of the processor."""
 
@@ -117,7 +117,8 @@ class MapPlan:
             if axis.name not in known:
                 own = ", ".join(sorted(known & set(PARAMETERS)))
                 raise SettingError(
-                    f"{self.settings.task_name} has no setting {axis.name} to vary: it has {own}"
+                    f"{self.settings.task_name} has no setting {axis.name} to vary: choose one of "
+                    f"{own}"
                 )
             for value in axis.values:
                 self._with({axis.name: value})
@@ -131,7 +132,7 @@ class MapPlan:
             )
         if settings.precision not in ("32-true", "64-true"):
             raise SettingError(
-                f"a map has no --precision {settings.precision}: choose 32-true or 64-true"
+                f"a map cannot use --precision {settings.precision}: choose 32-true or 64-true"
             )
         if settings.guard is not None:
             from backsight.guard import policies_from  # which takes torch
@@ -140,8 +141,8 @@ class MapPlan:
         for name, wanted in REFUSED.items():
             if getattr(settings, name) != wanted:
                 raise SettingError(
-                    f"a map has no --{name}, as all its settings train at their full length with "
-                    "the clip and the guard that they are given: leave it out"
+                    f"a map does not support --{name}, because every network trains at full length "
+                    "with exactly the given clip and guard: leave it out"
                 )
 
     def _with(self, values: dict[str, float], seed: int = 0) -> tuple[Memory, float]:
@@ -215,7 +216,7 @@ class MapPlan:
         for name, (low, high) in region.items():
             if name not in axes:
                 raise SettingError(
-                    f"the region names {name!r}, which is no axis of this map: it has "
+                    f"the region names {name!r}, which is not an axis of this map: choose from "
                     f"{self.x.name} and {self.y.name}"
                 )
             axes[name] = axes[name].within(low, high)
@@ -261,7 +262,9 @@ class MapPlan:
                 **axes,
             )
         except (KeyError, TypeError) as error:
-            raise SettingError(f"this is no plan of a map: {error} is missing or wrong") from error
+            raise SettingError(
+                f"this is not the plan of a map: {error} is missing or wrong"
+            ) from error
 
     @property
     def fingerprint(self) -> str:

@@ -145,7 +145,7 @@ class StabilityMap:
 
 
 def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
-    """The setting of a map that is nearest to these values.
+    """The point of a map that is nearest to these values.
 
     Raises:
         SettingError: they name something else than the two axes, or lie outside the map.
@@ -160,7 +160,7 @@ def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
     axes = {axis.name: axis for axis in (plan.y, plan.x)}
     if set(at) != set(axes):
         raise SettingError(
-            f"a setting of this map has {plan.x.name} and {plan.y.name}, not "
+            f"a point of this map needs {plan.x.name} and {plan.y.name}, not "
             f"{' and '.join(sorted(at))}"
         )
     for name, value in at.items():

@@ -40,53 +40,54 @@ def settings_words(found: StabilityMap, place: Place) -> str:
 
 
 def fragility_words(fragile: Fragility) -> str:
-    """The share with what it is a share of, without a full stop."""
+    """The share and the counts behind it, without a full stop."""
     if not fragile.neighbours:
-        told = "not enough data: no other setting within ×2 is trained"
+        told = "not enough data: no other point within a factor of 2 is trained"
     else:
         told = (
-            f"{100 * fragile.share:.0f} % ({fragile.differing} of {fragile.neighbours} settings "
-            "within ×2 end otherwise"
+            f"{100 * fragile.share:.0f} % ({fragile.differing} of {fragile.neighbours} points "
+            "within a factor of 2 have another outcome"
         )
         told += f"; {fragile.missing} more are not trained yet)" if fragile.missing else ")"
-    return f"{told}; the map ends before ×2 does" if fragile.cut else told
+    return f"{told}; the map does not cover the whole factor of 2" if fragile.cut else told
 
 
 def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
-    """What came out, each sentence from the numbers."""
+    """The results of a map as sentences."""
     total = found.outcomes.size
     counts = ", ".join(f"{count:,} {kind.label}" for kind, count in found.counts.items() if count)
-    told = [f"Of {total:,} settings {found.trained:,} are trained: {counts or 'none'}."]
+    told = [f"{found.trained:,} of {total:,} points are trained{counts and ': '}{counts}."]
     best, least_fragile = found.best, found.least_fragile
     if best is not None:
         learned = found.outcomes[best] == MapOutcome.LEARNED
-        which = "The best setting" if learned else "None learned; the lowest loss"
-        joint = "" if learned else " has"
+        which = "The best point is" if learned else "No point learned; the lowest loss is at"
         told.append(
-            f"{which}{':' if learned else joint} {settings_words(found, best)}, with a loss of "
+            f"{which} {settings_words(found, best)}, with a loss of "
             f"{number(float(found.loss[best]))} (chance {number(_chance(found))}). Its fragility: "
             f"{fragility_words(found.fragility(best))}."
         )
     if least_fragile is not None and least_fragile != best:
         told.append(
-            "The least fragile of those that learned and have all that lies within ×2 on the map: "
-            f"{settings_words(found, least_fragile)}, with a "
-            f"loss of {number(float(found.loss[least_fragile]))}: "
+            "The least fragile point, of those that learned and whose neighbours within a factor "
+            f"of 2 are all on the map, is {settings_words(found, least_fragile)}, with a loss of "
+            f"{number(float(found.loss[least_fragile]))}. Its fragility: "
             f"{fragility_words(found.fragility(least_fragile))}."
         )
     if chosen is not None:
         kind = found.outcomes[chosen]
-        outcome = MapOutcome(kind).label if kind >= 0 else "not trained"
+        outcome = "is not trained"
+        if kind >= 0:
+            loss = number(float(found.loss[chosen]))
+            outcome = f"has the outcome {MapOutcome(kind).label} and a loss of {loss}"
         told.append(
-            f"The chosen setting, {settings_words(found, chosen)}: {outcome}, with a loss of "
-            f"{number(float(found.loss[chosen]))}. Its fragility: "
+            f"The chosen point, {settings_words(found, chosen)}, {outcome}. Its fragility: "
             f"{fragility_words(found.fragility(chosen))}."
         )
     if found.plan.seeds > 1 and found.trained:
         agreement = found.agreement[found.outcomes >= 0]
         told.append(
-            f"Each setting has {found.plan.seeds} seeds, and the outcome of most of them (the "
-            f"worst of a tie); in {100 * float((agreement == 1).mean()):.0f} % all agree."
+            f"Each point has the outcome of most of its {found.plan.seeds} seeds (the worst in a "
+            f"tie). All seeds agree at {100 * float((agreement == 1).mean()):.0f} % of the points."
         )
     return told
 
@@ -118,8 +119,8 @@ def print_stability_map(found: StabilityMap, chosen: Place | None = None) -> Non
     """
     x, y = found.plan.x, found.plan.y
     if len(x) <= WIDEST:
-        print(f"{y.name} upwards from {y.values[0]:g} to {y.values[-1]:g}, ", end="")
-        print(f"{x.name} to the right from {x.values[0]:g} to {x.values[-1]:g}\n")
+        print(f"y: {y.name} from {y.values[0]:g} to {y.values[-1]:g}, ", end="")
+        print(f"x: {x.name} from {x.values[0]:g} to {x.values[-1]:g}\n")
         print("\n".join(letters(found)), end="\n\n")
     print("\n".join(sentences(found, chosen)))
 

@@ -99,9 +99,9 @@ def random_arm(plan: RemedyPlan, symptoms: Symptoms, place: StudyFolder, unchang
     trials, fresh = _rows(plan, place, of_seed), _fresh(plan, place, of_seed)
     return Arm(
         "random",
-        "one of the remedies that no finding names, drawn for each seed",
+        "a remedy that no finding recommends, drawn for each seed",
         (),
-        "" if of_seed else "no remedy can be tried",
+        "" if of_seed else "no remedy applies",
         ", ".join(trial.remedy for trial in trials),
         "",
         "",

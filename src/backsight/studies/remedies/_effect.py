@@ -82,22 +82,24 @@ def doubts(
         return "not every seed has a result"
     if len(effect.by_seed) < SEEDS:
         seeds = len(effect.by_seed)
-        return f"{seeds} seed{'s prove' if seeds > 1 else ' proves'} nothing: it takes {SEEDS}"
+        return (
+            f"{seeds} seed{'s' * (seeds > 1)} cannot prove an effect: at least {SEEDS} are needed"
+        )
     before = [score for t in unchanged if (score := t.score) is not None]
     after = [score for t in trials if (score := t.score) is not None]
     if len(set(before)) == 1 and math.isfinite(before[0]):
-        return "the unchanged run ends alike with every seed, so that its seeds tell nothing"
+        return "the unchanged run ends the same with every seed, so seeds show no variation"
     better = sum(value > 0 for value in effect.by_seed)
     if better < len(effect.by_seed):
-        return f"only {better} of {len(effect.by_seed)} seeds end better"
+        return f"it improves the loss of only {better} of {len(effect.by_seed)} seeds"
     if max(after) >= min(before):
         return (
-            f"seeds alone differ as much: its worst ends at {max(after):.4g}, and the unchanged "
-            f"run's best at {min(before):.4g}"
+            f"seeds alone differ as much: its worst seed ends at {max(after):.4g}, and the best "
+            f"unchanged one at {min(before):.4g}"
         )
     if math.isfinite(effect.median) and effect.median <= MARGIN * abs(middle(before)):
-        return f"the effect is less than {100 * MARGIN:.0f} % of the loss"
+        return f"the effect is at most {100 * MARGIN:.0f} % of the unchanged loss"
     for name, rival in rivals:
         if rival is not None and rival.median > effect.median:
-            return f"{name} does more"
+            return f"{name} has a larger effect"
     return ""

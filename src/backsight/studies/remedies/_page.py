@@ -44,12 +44,12 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
         title=study.folder.resolve().name,
         kind="study of remedies",
         tiles=[
-            (verdict.remedy or "none", verdict.outcome, "the remedy that does most"),
-            (str(len(tried)), "remedies tried", f"{len(study.remedies) - len(tried)} cannot be"),
+            (verdict.remedy or "none", verdict.outcome, "best remedy"),
+            (str(len(tried)), "remedies tried", f"{len(study.remedies) - len(tried)} do not apply"),
             (f"{len(results)} of {len(trials)}", "trials with a result",
              f"{plan.seeds} seed{'s' * (plan.seeds != 1)} each"),
             (duration(folder.seconds), "of training",
-             "all trials together"),
+             "over all trials"),
         ],
         verdicts=[
             (severity(verdict.outcome), verdict.message),
@@ -59,18 +59,19 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
         columns=COLUMNS,
         rows=table_rows(study),
         table_reading=(
-            "Medians over seeds, with their range. The effect is the loss without the remedy minus "
-            "the loss with it, in pairs of the same seed: above 0 it helps. Better is the share of "
-            "seeds in which it does; wrong the share of held-out sequences answered wrong. The "
-            "random fix is drawn for each seed among the remedies that no finding names."
+            "All values are medians over seeds, with their range. The effect is the loss without "
+            "the remedy minus the loss with it, paired by seed: above 0, the remedy helps. Better "
+            "is the share of seeds in which it helps; wrong is the share of held-out sequences "
+            "with a wrong answer. The random fix is drawn for each seed from the remedies that no "
+            "finding recommends."
         ),
         failed=[
             (f"{trial.remedy}, seed {trial.seed}", trial.reason)
             for trial in trials if trial.loss is None
         ],
         settings=[
-            ("treated", str(study.run)),
-            ("found", ", ".join(study.symptoms.codes) or "nothing"),
+            ("treated run", str(study.run)),
+            ("findings", ", ".join(study.symptoms.codes) or "none"),
             *[(f"not tried: {a.name}", a.refusal) for a in (study.default, *study.remedies)
               if a.refusal],
             *[(f"with {arm.name}", arm.command) for arm in (study.unchanged, study.default, *tried)
@@ -100,10 +101,11 @@ def _losses(study: RemedyStudy) -> StudyFigure:
     before = [score for t in study.unchanged.trials if (score := t.score) is not None]
     return StudyFigure(
         "losses",
-        "Loss at the end",
-        "A dot a seed, an upright bar their median; the dotted line is the unchanged median. Dots "
-        "that are all left of all grey ones are more than what seeds do by themselves.",
-        strips(rows, x="loss at the end", reference=middle(before) if before else None),
+        "Final loss",
+        "One dot per seed; the vertical bar is their median, the dotted line the median of the "
+        "unchanged run. If all dots lie to the left of every grey dot, the effect is larger than "
+        "the variation between seeds.",
+        strips(rows, x="final loss", reference=middle(before) if before else None),
     )
 
 
@@ -125,7 +127,7 @@ def _curves(study: RemedyStudy, folder: StudyFolder) -> StudyFigure:
     return StudyFigure(
         "curves",
         "Training loss",
-        "A line a seed, each point the median of a stretch of iterations; all on the same axes. A "
-        "cross is a stretch with a loss that is not finite.",
+        "One line per seed; each point is the median over a span of iterations. All panels share "
+        "the same axes. A cross marks a span with a loss that is not finite.",
         panels(grid, x="iteration", y="training loss", log=wide, share_x=True),
     )

@@ -81,7 +81,7 @@ class RemedyPlan:
         unknown = [name for name in self.only if name not in known]
         if unknown:
             raise SettingError(
-                f"there is no remedy {unknown[0]!r}: --only expects some of {', '.join(known)}"
+                f"there is no remedy {unknown[0]!r}: --only expects names from {', '.join(known)}"
             )
 
     @property

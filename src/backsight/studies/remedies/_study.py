@@ -122,9 +122,7 @@ def remedy_study(
         study = read_remedy_study(plan, folder)
         chosen = leader(study.unchanged, study.default, study.random, study.remedies)
         if chosen is not None:
-            trials.view.say(
-                f"{chosen.name} does most; now on seeds that had no part in choosing it"
-            )
+            trials.view.say(f"{chosen.name} is the best remedy so far; training it on fresh seeds")
             trials.train(plan.proof(symptoms, chosen.name))
             study = read_remedy_study(plan, folder)
     run = run_at(study.run)
@@ -179,9 +177,7 @@ def _keep_checkpoint(plan: RemedyPlan, place: StudyFolder) -> None:
         with replacing(own) as half:
             shutil.copyfile(source, half)
     except OSError as error:
-        raise RunError(
-            f"cannot copy the checkpoint {source} ({error.strerror or error})"
-        ) from error
+        raise RunError(f"cannot copy the checkpoint {source}: {error.strerror or error}") from error
 
 
 def _tried(study: RemedyStudy, run: Run) -> Tried:

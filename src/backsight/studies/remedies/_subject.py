@@ -128,9 +128,9 @@ class ScriptSubject:
     def refuses(self, remedy: Remedy, symptoms: Symptoms) -> str:
         """What no guard can do is the script's own."""
         if remedy.guard is None:
-            return "it is the script's own to change: a guard acts from outside"
+            return "a guard cannot do this: change the script itself"
         if not remedy.guard(symptoms) and remedy is not UNCHANGED:
-            return "there is nothing to change, or it was not recorded"
+            return "the run has nothing to change, or did not record it"
         return ""
 
     def change(self, remedy: Remedy, symptoms: Symptoms) -> str:

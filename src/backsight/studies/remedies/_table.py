@@ -32,7 +32,7 @@ class Remedy:
     Example:
         >>> from backsight.lab import MemoryEcho
         >>> from backsight.studies import REMEDIES, Symptoms
-        >>> third = next(remedy for remedy in REMEDIES if remedy.name == "rate-third")
+        >>> third = next(remedy for remedy in REMEDIES if remedy.name == "lr-third")
         >>> third.change(MemoryEcho(lr=0.3), Symptoms()).lr
         0.1
     """
@@ -55,14 +55,14 @@ def changed(remedy: Remedy, settings: Training, symptoms: Symptoms) -> Training 
         symptoms: what that has shown.
     """
     if settings.fork is not None and remedy.beginning:
-        return "it is about how training begins: --from start tries it"
+        return "it changes how training starts: use --from start to try it"
     if settings.plain:  # the same in other words, to which something can be added
         settings = replace(settings, plain=False, clip=None)
     try:
         after = remedy.change(settings, symptoms)
     except SettingError as error:
         return str(error)
-    return "the run has it already" if after == settings and remedy is not UNCHANGED else after
+    return "the run already has it" if after == settings and remedy is not UNCHANGED else after
 
 
 def _clip(settings: Training, symptoms: Symptoms) -> Training | str:
@@ -72,7 +72,7 @@ def _clip(settings: Training, symptoms: Symptoms) -> Training | str:
         from backsight.guard import Stage, policies_from
 
         if any(policy.stage is Stage.CLIP for policy in policies_from(settings.guard_in_force)):
-            return "its guard clips already"
+            return "the run's guard already clips"
     return replace(settings, clip=symptoms.norm)
 
 
@@ -84,16 +84,16 @@ def _lr(times: float) -> Callable[[Training, Symptoms], Training | str]:
 
 
 def _momentum_off(settings: Training, symptoms: Symptoms) -> Training | str:
-    return replace(settings, momentum=0.0) if settings.momentum_in_force else "it has no momentum"
+    return replace(settings, momentum=0.0) if settings.momentum_in_force else "the run has no momentum"
 
 
 def _curriculum(settings: Training, symptoms: Symptoms) -> Training | str:
     if settings.curriculum_kind != "none":
-        return "it has a curriculum"
+        return "the run already has a curriculum"
     steps = settings.seq_len if isinstance(settings, Chars) else getattr(settings, "length", 0)
     short = next(steps for kind, steps in SHORT.items() if isinstance(settings, kind))
     if steps <= short:
-        return f"sequences of up to {short} steps are short already"
+        return f"sequences of up to {short} steps are already short"
     return replace(settings, curriculum="adaptive")
 
 
@@ -104,9 +104,9 @@ def _guarded(
 
     def change(settings: Training, symptoms: Symptoms) -> Training | str:
         if cells and settings.cell not in cells:
-            return f"it is for the cells {' and '.join(cells)}, not {settings.cell}"
+            return f"it applies only to the cells {' and '.join(cells)}, not to {settings.cell}"
         if settings.safe or (settings.guard and words == "safe"):
-            return "it has a guard already"
+            return "the run already has a guard"
         if settings.guard is None:
             return replace(settings, guard=words)
         from backsight.guard import check_together, policies_from
@@ -134,7 +134,7 @@ def _cell(
 
     def change(settings: Training, symptoms: Symptoms) -> Training | str:
         if cells and settings.cell not in (*cells, name):
-            return f"it is for the cells {' and '.join(cells)}, not {settings.cell}"
+            return f"it applies only to the cells {' and '.join(cells)}, not to {settings.cell}"
         return replace(settings, cell=name)
 
     return change
@@ -145,11 +145,11 @@ def _default(settings: Training, symptoms: Symptoms) -> Training:
     return after if settings.fork else replace(after, init="default", gain=1.0)
 
 
-UNCHANGED = Remedy("unchanged", "the run as it is", lambda s, _: s, guard=lambda s: "")
+UNCHANGED = Remedy("unchanged", "the unchanged run", lambda s, _: s, guard=lambda s: "")
 
 DEFAULT = Remedy(
     "default",
-    "what one does without looking: Adam at 1e-3, clip 1, PyTorch's initialisation",
+    "common settings: Adam with learning rate 1e-3, clip 1, PyTorch's initialisation",
     _default,
     guard=lambda s: "clip=1",
 )
@@ -158,14 +158,14 @@ left; a fork's weights have begun."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
-        "clip", "clip the gradient's norm at its median while the run was healthy", _clip,
+        "clip", "clip the gradient norm at its median while the run was healthy", _clip,
         guard=lambda s: "" if s.norm is None else f"clip={s.norm:g}",
     ),
     Remedy("lr-third", "a third of the learning rate", _lr(1 / 3)),
     Remedy("lr-tenth", "a tenth of the learning rate", _lr(1 / 10)),
     Remedy("lr-tenfold", "ten times the learning rate", _lr(10)),
     Remedy(
-        "backoff", "lower the rate when training gets unstable, and let it recover",
+        "backoff", "lower the learning rate while training is unstable",
         _guarded("backoff"), guard=lambda s: "backoff",
     ),
     Remedy(
@@ -175,18 +175,18 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy("curriculum", "short sequences first, longer as they are learned", _curriculum, True),
     Remedy(
-        "omega", "Pascanu's penalty Ω on a gradient that grows or fades",
+        "omega", "Pascanu's penalty Ω against exploding and vanishing gradients",
         _guarded("omega", PLAIN), guard=lambda s: "omega",
     ),
     Remedy(
-        "spectral", "a cap on the recurrent matrix's spectral radius",
+        "spectral", "a cap on the spectral radius of the recurrent matrix",
         _guarded("spectral", SCALED), guard=lambda s: "spectral",
     ),
     Remedy("guard", "the guard's safe preset", _guarded("safe"), guard=lambda s: "safe"),
-    Remedy("orthogonal", "an orthogonal recurrent matrix to begin with", _init("orthogonal"), True),
-    Remedy("identity", "the identity as recurrent matrix to begin with", _init("identity"), True),
+    Remedy("orthogonal", "orthogonal initial recurrent matrix", _init("orthogonal"), True),
+    Remedy("identity", "identity as initial recurrent matrix", _init("identity"), True),
     Remedy(
-        "chrono", "gates that begin by remembering, of an LSTM where there are none", _chrono, True
+        "chrono", "gates initialised to remember; an LSTM if there are no gates", _chrono, True
     ),
     Remedy("gru", "a GRU", _cell("gru"), True),
     Remedy("lstm", "an LSTM", _cell("lstm"), True),

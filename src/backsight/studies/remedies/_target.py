@@ -74,18 +74,18 @@ def remedies_for_run(
     """
     run = run if isinstance(run, Run) else Run(run)
     if run.status == "running":
-        raise RunError(f"{run.path} is still being trained: wait for it, or stop it first")
+        raise RunError(f"{run.path} is still training: wait until it ends, or stop it first")
     if budget is not None and budget < 1:
         raise SettingError(f"--budget must be at least 1 iteration, not {budget}")
     if run.info.get("kind") == "run":
         if start != "start" or budget is not None:
             raise SettingError(
-                f"{run.path} is a script's run: each trial runs the script from its beginning to "
-                "its end, so leave out --from and --budget"
+                f"{run.path} is a run of a script, and each trial runs the whole script: leave out "
+                "--from and --budget"
             )
         return RemedyPlan(_script(run, seed_argument), seeds, only, run.path, symptoms_of(run))
     if seed_argument:
-        raise SettingError("--seed-argument is for a script's run: the lab has --seeds")
+        raise SettingError("--seed-argument applies only to a run of a script: leave it out")
     settings = replace(settings_of(run), run=None, report=True)
     if start != "start":
         settings = replace(settings, fork=_checkpoint(run.path / CHECKPOINTS, start))
@@ -94,7 +94,7 @@ def remedies_for_run(
         settings = replace(settings, iterations=began + budget)
     if settings.iterations <= began:
         raise SettingError(
-            f"nothing is left of {run.path} after its {began:,} iterations: say how many more "
+            f"{run.path} has no iterations left after {began:,}: give a number of further ones "
             "with --budget"
         )
     subject = LabSubject(settings, run.name, digest)
@@ -114,8 +114,8 @@ def _checkpoint(folder: Path, which: str) -> Path:
     if found is None:
         there = ", ".join(reversed(by_iteration))
         raise SettingError(
-            f"there is no checkpoint {which!r} of this run: --from expects start, best, last or "
-            f"one of {there}"
+            f"this run has no checkpoint {which!r}: --from expects start, best, last or one of "
+            f"{there}"
         )
     return found
 
@@ -150,13 +150,13 @@ def _script(run: Run, seed_argument: str) -> ScriptSubject:
         options = {name: config[name] for name in ("every", "budget", "sequences", "inputs")}
         guard = config["guard"]
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise RunError(f"{run.path} does not tell the command that it was made by") from error
+        raise RunError(f"{run.path} does not record the command that made it") from error
     if guard is not None:
-        raise RunError(f"{run.path} had a guard ({guard}): remedies are tried on a run without one")
+        raise RunError(f"{run.path} was made with a guard ({guard}): give a run without one")
     if script[0] != "-m" and not Path(script[0]).is_file():
         raise RunError(
-            f"{run.path} was made by the script {script[0]}, which is not here: go to the folder "
-            "that it was run in"
+            f"{run.path} was made by the script {script[0]}, which does not exist here: change to "
+            "the folder where it was run"
         )
     before = [
         word for name, value in options.items() if value is not None

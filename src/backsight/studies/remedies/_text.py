@@ -84,7 +84,7 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
         console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
 
     codes = ", ".join(study.symptoms.codes)
-    say(f"\n{study.run}: {codes or 'nothing was found'}")
+    say(f"\n{study.run}: {codes or 'no findings'}")
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     rows = table_rows(study)
     shown = [n for n in NARROW if any(row[n] != "–" for row in rows)]
@@ -96,7 +96,7 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
     for row in rows:
         table.add_row(*(Text(row[n]) for n in shown))
     console.print(table)
-    say(Text("effect: loss without minus loss with, in pairs of the same seed; + helps", "dim"))
+    say(Text("effect: loss without the remedy minus loss with it, paired by seed; + helps", "dim"))
     for arm in (study.default, *study.remedies):
         if arm.refusal:
             say(Text(f"not tried: {arm.name}: {arm.refusal}", "dim"))
@@ -104,8 +104,8 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
     if failed:
         first = failed[0]
         say(
-            f"\n{len(failed)} of {len(study.trials)} trials have no result; {first.remedy}, seed "
-            f"{first.seed}: {first.reason}"
+            f"\n{len(failed)} of {len(study.trials)} trials have no result. The first is "
+            f"{first.remedy}, seed {first.seed}: {first.reason}"
         )
     verdict = study.verdict
     head, _, rest = verdict.message.partition(":")

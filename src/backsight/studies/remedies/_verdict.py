@@ -20,7 +20,7 @@ class RemedyVerdict:
 
     Example:
         >>> from backsight.studies import RemedyVerdict
-        >>> verdict = RemedyVerdict("proven", "gru", words="A GRU saves 1.5 nats.")
+        >>> verdict = RemedyVerdict("proven", "gru", message="A GRU saves 1.5 nats.")
         >>> verdict.outcome, verdict.remedy, verdict.as_dict()["doubt"]
         ('proven', 'gru', '')
     """
@@ -64,7 +64,8 @@ def judge_remedies(
         why = next((trial.reason for trial in unchanged.trials if trial.score is None), "")
         return RemedyVerdict(
             "not enough data", "",
-            f"Not enough data: no remedy has a result beside the unchanged run{why and ': '}{why}",
+            "Not enough data: no remedy has a result to compare with the unchanged run"
+            f"{why and ': '}{why}",
         )  # fmt: skip
     chosen = leader(unchanged, default, random, ranked)
     best = chosen or tried[0]
@@ -72,7 +73,7 @@ def judge_remedies(
     if best.effect.median <= 0:
         return RemedyVerdict(
             "nothing helps", "",
-            f"Nothing that was tried helps: with the best, {_named(best)}, the loss at the end is "
+            f"No remedy helps: with the best, {_named(best)}, the final loss is "
             f"{_effect(best.effect)}. {_others(default.effect, random.effect)}",
         )  # fmt: skip
     effect, others = best.effect, _others(default.effect, random.effect)
@@ -80,7 +81,7 @@ def judge_remedies(
     if chosen is None:
         doubt = doubts(best.trials, unchanged.trials, _rivals(default.effect, random.effect))
     elif best.proof is None or len(unchanged.fresh) < len(unchanged.trials):
-        doubt = "it has yet to be trained on fresh seeds"
+        doubt = "it has not been trained on fresh seeds yet"
     else:
         effect, others = best.proof, _others(default.proof, random.proof)
         doubt = doubts(best.fresh, unchanged.fresh, _rivals(default.proof, random.proof))
@@ -90,13 +91,13 @@ def judge_remedies(
         number(middle([trial.score for trial in row if trial.score is not None])) for row in rows
     )
     seeds = f"{len(effect.by_seed)} {'fresh ' * fresh}seed{'s' * (len(effect.by_seed) != 1)}"
-    told = f"the loss at the end is {_effect(effect)} over {seeds}: {losses}. {others}"
+    told = f"the final loss is {_effect(effect)} over {seeds}: {losses}. {others}"
     if doubt:
-        words = f"Not proven: {doubt}. {_named(best)} does most; with it {told}"
+        words = f"Not proven: {doubt}. The best remedy is {_named(best)}; with it, {told}"
         if default.effect is not None and default.effect.median > best.effect.median:
-            words += f" The default fix is {default.command}."
+            words += f" To apply the default fix, type: {default.command}"
     else:
-        words = f"Proven on this run: {_named(best)}; with it {told}"
+        words = f"Proven on this run: {_named(best)} helps. With it, {told}"
     return RemedyVerdict(
         "not proven" if doubt else "proven", best.name, words, doubt, best.command, best.code
     )
@@ -111,9 +112,13 @@ def _rivals(default: Effect | None, random: Effect | None) -> list[tuple[str, Ef
 
 
 def _others(default: Effect | None, random: Effect | None) -> str:
-    told = [f"with {name} {_effect(e)}" for name, e in _rivals(default, random) if e is not None]
+    told = [
+        f"with {name} it is {_effect(e)}" for name, e in _rivals(default, random) if e is not None
+    ]
     words = ", ".join(told)
-    return f"{words[0].upper()}{words[1:]}." if words else "There is no other fix to compare with."
+    return (
+        f"{words[0].upper()}{words[1:]}." if words else "There is no other fix to compare it with."
+    )
 
 
 def _effect(effect: Effect) -> str:
