@@ -84,7 +84,9 @@ def _lr(times: float) -> Callable[[Training, Symptoms], Training | str]:
 
 
 def _momentum_off(settings: Training, symptoms: Symptoms) -> Training | str:
-    return replace(settings, momentum=0.0) if settings.momentum_in_force else "the run has no momentum"
+    return (
+        replace(settings, momentum=0.0) if settings.momentum_in_force else "the run has no momentum"
+    )
 
 
 def _curriculum(settings: Training, symptoms: Symptoms) -> Training | str:
