@@ -37,11 +37,11 @@ def inspection() -> str:
         return "torch.func"
     if torch._C._len_torch_dispatch_stack():
         mode = torch._C._get_dispatch_stack_at(torch._C._len_torch_dispatch_stack() - 1)
-        return f"the dispatch mode {type(mode).__name__}"
+        return f"the dispatch mode {type(mode).__name__.lstrip('_')}"
     for place in range(torch._C._len_torch_function_stack()):
         mode = torch._C._get_function_stack_at(place)
         if not isinstance(mode, DeviceContext):  # torch.set_default_device
-            return f"the function mode {type(mode).__name__}"
+            return f"the function mode {type(mode).__name__.lstrip('_')}"
     return ""
 
 
