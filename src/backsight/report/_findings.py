@@ -102,7 +102,23 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     say(Text("\nWhat to try, in order", "bold"))
     for number, line in enumerate(known.remedies, 1):
         say(f"  {number}. {line}")
+    say(Text("\nA run that gives it", "bold").append(f"  {known.bad.command}", "not bold dim"))
+    say(known.bad.about)
+    say(_code(known.bad.code, known.good.code, "red"))
+    say(Text("\nThe same run without it", "bold"))
+    say(known.good.about)
+    say(_code(known.good.code, known.bad.code, "green"))
     say(Text(f"\nSource: {known.source}", "dim"))
+
+
+def _code(code: str, other: str, style: str) -> Text:
+    """A script, indented, with the lines that the other one lacks in that style."""
+    theirs = set(other.splitlines())
+    text = Text()
+    for number, line in enumerate(code.splitlines()):
+        text.append("\n" if number else "")
+        text.append(f"    {line}" if line else "", "" if line in theirs else style)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
