@@ -1,13 +1,14 @@
 # make demo    the main job on real input, with a page to look at
 # make test    what CI runs: lint, types, imports, tests
 # make test-all  the tests that only confirm at length, too
+# make sentences  every sentence a user may read, with its place
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench sentences clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -37,6 +38,9 @@ bench: $(READY)
 	for script in benchmarks/[!_]*/[!_]*.py; do \
 		$(BIN)/python -m $$(echo $${script%.py} | tr / .) || exit 1; \
 	done
+
+sentences: $(READY)
+	@$(BIN)/python docs/make_sentences.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

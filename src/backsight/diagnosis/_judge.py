@@ -53,7 +53,7 @@ class Diagnosis:
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
             "verdicts": [
-                {"code": v.code, "outcome": v.outcome, "why": v.why} for v in self.verdicts
+                {"code": v.code, "outcome": v.outcome, "reason": v.reason} for v in self.verdicts
             ],
         }
 
@@ -112,7 +112,9 @@ class Judge:
             verdict = rule.verdict()
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:
-                verdict = replace(verdict, outcome="not enough data", why=f"it failed: {error!r}")
+                verdict = replace(
+                    verdict, outcome="not enough data", reason=f"it failed: {error!r}"
+                )
             verdicts.append(verdict)
         return Diagnosis(tuple(verdicts))
 

@@ -43,7 +43,7 @@ class Move:
     """A signal that left what was usual for it and did not come back."""
 
     name: str
-    before: int
+    lead: int
     """Iterations before the end at which it left."""
     usual: float
     """Its median until then."""
@@ -51,7 +51,7 @@ class Move:
     """The value farthest from that."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """``the gradient norm before clipping rose from 0.4 to 212``."""
         where = f" of {member(self.name)}" if member(self.name) else ""
         how = "left" if not math.isfinite(self.extreme) else "rose from"
@@ -74,14 +74,14 @@ class Timeline:
     moves: tuple[Move, ...]
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """In a sentence or two, each move with its lead."""
         if not self.moves:
             return (
                 f"At iteration {self.end:,} the loss was lost ({self.code}), and nothing recorded "
                 "had moved before."
             )
-        told = "; ".join(f"{_lead(move.before)} {move.words}" for move in self.moves)
+        told = "; ".join(f"{_lead(move.lead)} {move.message}" for move in self.moves)
         return f"The end was at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,9 +89,9 @@ class Timeline:
         return {
             "end": self.end,
             "code": self.code,
-            "words": self.words,
+            "message": self.message,
             "moves": [
-                {"signal": m.name, "before": m.before, "usual": m.usual, "extreme": m.extreme}
+                {"signal": m.name, "lead": m.lead, "usual": m.usual, "extreme": m.extreme}
                 for m in self.moves
             ],
         }
@@ -127,7 +127,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
         move = _move(name, series.iterations, series.values.astype(np.float64), end)
         if move is not None:
             moves.append(move)
-    moves.sort(key=lambda move: (-move.before, FAMILIES.index(family(move.name)), move.name))
+    moves.sort(key=lambda move: (-move.lead, FAMILIES.index(family(move.name)), move.name))
     return Timeline(end, code, tuple(_one_a_family(moves)))
 
 

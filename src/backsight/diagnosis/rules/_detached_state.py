@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module
 from backsight.signals import reach_cut
 
 __all__ = ["DetachedState"]
@@ -70,7 +70,7 @@ class DetachedState(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} is exactly zero past {cut} of {len(row) - 1} "
+                f"the gradient{of_module(layer)} is exactly zero past {cut} of {len(row) - 1} "
                 "steps: the state is cut off there",
                 {"last lag with a gradient": cut, "lags": len(row)},
                 signals=(f"reach/{layer}",),

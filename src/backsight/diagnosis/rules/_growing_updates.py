@@ -43,7 +43,7 @@ class GrowingUpdates(Rule):
         "lower the learning rate by 2 to 3 now",
         "clip the gradient's norm at about its median while it was healthy",
     )
-    studied_remedies: ClassVar = ("rate-third", "clip")
+    studied_remedies: ClassVar = ("lr-third", "clip")
     source: ClassVar[str] = (
         "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
         "(benchmarks/diagnosis/detection.py); a common aim is 1e-3"

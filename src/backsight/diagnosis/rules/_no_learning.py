@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_horizon
 
 __all__ = ["NoLearning"]
@@ -40,7 +40,7 @@ class NoLearning(Rule):
         "look at how far the gradient reaches, and shorten the sequences",
         "orthogonal initialisation; a GRU or an LSTM",
     )
-    studied_remedies: ClassVar = ("rate-tenfold", "curriculum", "orthogonal", "gru", "lstm")
+    studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"
 
     patience: float = 800
@@ -82,7 +82,7 @@ class NoLearning(Rule):
                 if steps < window / 2
             ]
             told = "".join(
-                f"; the gradient{where_words(layer)} is below 1 % after {steps} of {window} steps"
+                f"; the gradient{of_module(layer)} is below 1 % after {steps} of {window} steps"
                 for layer, steps, window in short_of
             )
             from_ = (

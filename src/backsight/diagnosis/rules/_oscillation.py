@@ -38,7 +38,7 @@ class Oscillation(Rule):
         "lower the momentum (0.99 to 0.9, 0.9 to 0.5)",
         "shuffle the batches, to see whether it is their order",
     )
-    studied_remedies: ClassVar = ("rate-third", "momentum-off")
+    studied_remedies: ClassVar = ("lr-third", "momentum-off")
     source: ClassVar[str] = "Backsight: share of the largest peak of the periodogram (Fisher's g)"
 
     window: float = 64

@@ -80,7 +80,7 @@ class Precursor(Rule):
         "clip the gradient's norm at about its median while it was healthy",
         "a penalty on, or a cap of, the recurrent matrix's spectral radius",
     )
-    studied_remedies: ClassVar = ("rate-third", "clip", "omega", "spectral")
+    studied_remedies: ClassVar = ("lr-third", "clip", "omega", "spectral")
     source: ClassVar[str] = "Backsight; no published early warning is about recurrent networks"
 
     gradient: float = 4.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._context import usable_context
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_horizon
 
 __all__ = ["ShortTerm"]
@@ -91,7 +91,7 @@ class ShortTerm(Rule):
             self.found(
                 member,
                 now.iteration,
-                f"the loss{where_words(member)} improves from {short(float(row[0]))} to "
+                f"the loss{of_module(member)} improves from {short(float(row[0]))} to "
                 f"{short(float(row[-1]))} with context, and is within 1 % of that after "
                 f"{usable.steps} steps"
                 + (f"; the task asks for {lag}" if lag else f" of {lengths[-1]:.0f}"),

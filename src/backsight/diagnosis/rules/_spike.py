@@ -55,7 +55,7 @@ class LossSpike(Rule):
         "lower the learning rate by 2 to 3, or Adam's beta2 to 0.99 or 0.95",
         "less momentum until training is stable",
     )
-    studied_remedies: ClassVar = ("clip", "rate-third", "momentum-off")
+    studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
     source: ClassVar[str] = (
         "robust z-score; Wortsman et al. 2023 for Adam's part (spikes come 1-8 iterations after "
         "its second moment falls behind)"

@@ -47,7 +47,7 @@ class LargeUpdates(Rule):
         "weight decay that eats the weights",
     )
     remedies: ClassVar = ("lower the learning rate by 10", "warm the learning rate up from zero")
-    studied_remedies: ClassVar = ("rate-tenth",)
+    studied_remedies: ClassVar = ("lr-tenth",)
     source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common aim is 1e-3"
 
     ratio: float = 0.1
@@ -102,7 +102,7 @@ class SmallUpdates(Rule):
         "raise the learning rate by 10 to 100",
         "use Adam, which scales by itself",
     )
-    studied_remedies: ClassVar = ("rate-tenfold",)
+    studied_remedies: ClassVar = ("lr-tenfold",)
     source: ClassVar[str] = "DeepDiagnosis: 1e-5; SageMaker Debugger: 1e-8"
 
     ratio: float = 3e-5

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["Vanishing"]
@@ -99,7 +99,7 @@ class Vanishing(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} is below 1 % after {horizon:.0f} of {window} "
+                f"the gradient{of_module(layer)} is below 1 % after {horizon:.0f} of {window} "
                 f"steps; the loss asks for what lies {lag} steps back, and stays at "
                 f"{short(course.level)}",
                 {"horizon": horizon, "window": window, "needed lag": float(lag)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, percent, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module, percent
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["WastedWindow"]
@@ -58,7 +58,7 @@ class WastedWindow(Rule):
                 layer,
                 now.iteration,
                 f"{percent(recent.median)} of the {len(row) - 1} steps back from the loss get less "
-                f"than 1 % of the gradient{where_words(layer)}",
+                f"than 1 % of the gradient{of_module(layer)}",
                 {"share wasted": recent.median, "window": len(row) - 1},
                 signals=(f"reach/{layer}",),
             )
