@@ -5,7 +5,6 @@ one thread, and sampled by the number of the iteration, so that it gives the sam
 """
 
 import difflib
-import logging
 import runpy
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -30,7 +29,6 @@ def diagnosis_of(
     # The loss is recorded in every iteration: for a rule that reads no more, samples only cost.
     every = 50 if rule.reads == ("loss",) else 5
     monkeypatch.chdir(folder)
-    logging.getLogger("backsight").setLevel(logging.ERROR)  # findings are logged as they come
     with as_file(EXAMPLES / f"{rule.code.lower()}_{kind}.py") as script:
         if "import backsight\n" in script.read_text():
             runpy.run_path(str(script), run_name="__main__")
@@ -66,9 +64,14 @@ def test_every_example_is_of_a_rule() -> None:
 
 @EVERY_RULE
 def test_the_bad_example_gives_the_finding(
-    rule: type[Rule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rule: type[Rule],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """First of all that it gives, and no measurement fails on it."""
     found = diagnosis_of(rule, "bad", tmp_path, monkeypatch)
+    assert "switched off" not in caplog.text
     codes = list(dict.fromkeys(finding.code for finding in found.lasting))
     if rule.code in TOLD_BEFORE:
         assert codes.pop(0) == TOLD_BEFORE[rule.code]

@@ -115,7 +115,10 @@ def relative(lags: Tally) -> NDArray[np.float64]:
     """
     back = lags.mean()
     alive = np.flatnonzero(back)
-    return back / back[alive[0]] if alive.size else np.empty(0)
+    if not alive.size:
+        return np.empty(0)
+    with np.errstate(invalid="ignore"):  # a gradient that overflowed: inf / inf is NaN
+        return back / back[alive[0]]
 
 
 def profile_of(
