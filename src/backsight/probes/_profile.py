@@ -118,7 +118,8 @@ def relative(lags: Tally) -> NDArray[np.float64]:
     if not alive.size:
         return np.empty(0)
     with np.errstate(invalid="ignore"):  # a gradient that overflowed: inf / inf is NaN
-        return back / back[alive[0]]
+        ratios: NDArray[np.float64] = back / back[alive[0]]
+    return ratios
 
 
 def profile_of(
