@@ -13,7 +13,13 @@ __all__ = ["Example", "example_of"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A script as a user would write it."""
+    """A script as a user would write it.
+
+    Example:
+        >>> from backsight.diagnosis import Example
+        >>> Example("Nothing is wrong.", "import torch\\n").command
+        'backsight run --every 5 example.py'
+    """
 
     about: str
     """What is wrong in it, or what has been mended: a sentence."""
@@ -36,6 +42,11 @@ def example_of(code: str, kind: Literal["bad", "good"]) -> Example:
 
     Raises:
         FileNotFoundError: the rule has no such example.
+
+    Example:
+        >>> from backsight.diagnosis import example_of
+        >>> example_of("BKS404", "bad").about
+        'The learning rate is far too high.'
     """
     name = f"{code.lower()}_{kind}.py"
     text = (files("backsight.diagnosis.rules") / "examples" / name).read_text(encoding="utf-8")

@@ -73,6 +73,18 @@ class Guard:
 
     Raises:
         SettingError: policies contradict each other, or find nothing to act on.
+
+    Example:
+        >>> import torch
+        >>> from backsight import Guard
+        >>> model = torch.nn.Linear(1, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> guard = Guard(model, optimizer)  # the safe preset
+        >>> kept = model.weight.clone()
+        >>> loss = model(torch.tensor([[float("nan")]])).sum()
+        >>> loss.backward()
+        >>> [act.policy for act in guard.step(loss)], torch.equal(model.weight, kept)
+        (['skip'], True)
     """
 
     def __init__(
@@ -340,8 +352,8 @@ class Guard:
         if step.inside and not self._told_of_closure and is_first_process():
             self._told_of_closure = True
             _log.warning(
-                "backsight: guard: the optimizer makes its gradients inside its step (it was given "
-                "a closure), so none can be clipped or left out; rollback, rate and weights can"
+                "backsight: guard: step(closure) computes the gradients, so no policy can clip, "
+                "skip, or add a penalty; policies for rollback, learning rate and weights still act"
             )
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)

@@ -18,7 +18,15 @@ __all__ = ["GuardContext", "Policy", "Stage"]
 
 
 class Stage(IntEnum):
-    """When in a step a policy acts."""
+    """When in a step a policy acts.
+
+    Example:
+        >>> from backsight.guard import Skip, Stage, WeightLimit
+        >>> [stage.name for stage in Stage]
+        ['PENALTY', 'ROLLBACK', 'SKIP', 'CLIP', 'PACE', 'WEIGHTS']
+        >>> Skip.stage < WeightLimit.stage
+        True
+    """
 
     PENALTY = 0
     """Terms are added to the gradients; what comes after sees the norm with them."""
@@ -94,6 +102,20 @@ class Policy:
 
     Settings are fields, checked when the policy is made. What it remembers is a field that is
     not an argument: a number, text, None or a :class:`Recent`, so that it can be saved.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Policy, Stage
+        >>> class Halve(Policy):
+        ...     name, stage, quantity = "halve", Stage.CLIP, "gradient norm"
+        ...     def on_gradients_ready(self, step, guard):
+        ...         guard.scale_gradients(0.5)
+        ...         guard.record(self, "always", step.norm, step.norm / 2)
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Halve())
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> [(act.policy, act.before, act.after) for act in guard.step()]
+        [('halve', 5.0, 2.5)]
     """
 
     name: ClassVar[str]
@@ -147,7 +169,7 @@ class Policy:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number and math.isfinite(value) and value > least):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must be a number above {least:g}, "
+                    f"guard policy {self.name}: {name} must be a number above {least:g}, "
                     f"not {value!r}"
                 )
 
@@ -158,7 +180,7 @@ class Policy:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number and 0 < value < 1):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must lie between 0 and 1, not {value!r}"
+                    f"guard policy {self.name}: {name} must lie between 0 and 1, not {value!r}"
                 )
 
     def _one_of(self, known: Collection[str], name: str) -> None:
@@ -166,8 +188,7 @@ class Policy:
         value = getattr(self, name)
         if value not in known:
             raise SettingError(
-                f"{name} of the guard's {self.name} must be one of {', '.join(known)}, "
-                f"not {value!r}"
+                f"guard policy {self.name}: {name} must be one of {', '.join(known)}, not {value!r}"
             )
 
     def _count(self, least: int, *names: str) -> None:
@@ -177,7 +198,7 @@ class Policy:
             whole = isinstance(value, int) and not isinstance(value, bool)
             if not (whole and value >= least):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must be a whole number of at least "
+                    f"guard policy {self.name}: {name} must be a whole number of at least "
                     f"{least}, not {value!r}"
                 )
 

@@ -36,12 +36,28 @@ def number_of(value: float | Tensor) -> float | Tensor:
 
 def _check_real(value: Tensor) -> None:
     if value.is_complex():
-        raise ValueError("a complex number was recorded: take its real part, or its abs()")
+        raise ValueError("cannot record a complex number: take its real part or its abs()")
 
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
-    """One forward of a module that is observed."""
+    """One forward of a module that is observed.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Inputs(backsight.Measurement):
+        ...     signals = ("steps",)
+        ...     def on_forward_end(self, call, now):
+        ...         now.record("steps", float(len(call.inputs[0])))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Inputs()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["steps"].tolist()
+        [20.0]
+    """
 
     path: str
     """Where the module is in its model; ``input:<path>`` of a named input."""
@@ -59,7 +75,23 @@ class LayerCall:
 
 @dataclass(frozen=True, slots=True)
 class BackwardPass:
-    """One backward pass: what it was called on."""
+    """One backward pass: what it was called on.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Roots(backsight.Measurement):
+        ...     signals = ("roots",)
+        ...     def on_backward_end(self, passed, now):
+        ...         now.record("roots", float(len(passed.roots)))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Roots()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["roots"].tolist()
+        [1.0]
+    """
 
     roots: tuple[Tensor, ...]
     """Empty where a trainer that tells its events does not tell the loss."""
@@ -71,7 +103,23 @@ class BackwardPass:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerStep:
-    """One step of one optimizer."""
+    """One step of one optimizer.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Moved(backsight.Measurement):
+        ...     signals = ("tensors_moved",)
+        ...     def on_step_end(self, step, now):
+        ...         now.record("tensors_moved", float(len(step.parameters)))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Moved()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["tensors_moved"].tolist()
+        [4.0]
+    """
 
     optimizer: Optimizer
     number: int
@@ -107,6 +155,22 @@ class Iteration:
     """One iteration, from its first forward until the next one shows itself.
 
     Measurements read what is known of it, and record into it.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Scaled(backsight.Measurement):
+        ...     signals = ("loss_doubled",)
+        ...     def on_iteration_end(self, now):
+        ...         now.record("loss_doubled", 2 * now.loss)
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Scaled()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> bool(run["loss_doubled"][0] == 2 * run["loss"][0])
+        True
     """
 
     number: int
@@ -175,7 +239,9 @@ class Iteration:
         """
         self._check(name)
         if isinstance(value, Tensor) and value.numel() != 1:
-            raise ValueError(f"record({name!r}, …) takes one number, not {tuple(value.shape)}")
+            raise ValueError(
+                f"record({name!r}, …) takes one number, not a tensor of shape {tuple(value.shape)}"
+            )
         self.numbers[name] = number_of(value)
 
     def record_each(self, names: Iterable[str], values: Tensor) -> None:
@@ -189,7 +255,8 @@ class Iteration:
             self._check(name)
         if values.shape != (len(names),):
             raise ValueError(
-                f"record_each takes a value a name: {len(names)} names, and {tuple(values.shape)}"
+                f"record_each takes one value per name, not {len(names)} names and values of "
+                f"shape {tuple(values.shape)}"
             )
         _check_real(values)
         self._outbox.scalars(names, self.number, values)
@@ -206,7 +273,10 @@ class Iteration:
         else:
             row = np.array(row)  # its owner may write into it
         if row.ndim != 1:
-            raise ValueError(f"record_profile({name!r}, …) takes one row, not {tuple(row.shape)}")
+            raise ValueError(
+                f"record_profile({name!r}, …) takes one row (n,), not an array of shape "
+                f"{tuple(row.shape)}"
+            )
         self._outbox.profile(name, self.number, row)
 
     def first_broken(self, value: Tensor) -> bool:
@@ -216,4 +286,4 @@ class Iteration:
     def _check(self, name: str) -> None:
         if family(name) not in self.declared:
             known = ", ".join(self.declared)
-            raise ValueError(f"{name!r} is recorded, and the declared signals are {known}")
+            raise ValueError(f"cannot record {name!r}: the measurement declares only {known}")

@@ -62,7 +62,7 @@ class Watching(Monitor):
             self._told = True
             counted = ", ".join(f"{f.code} {f.title} ×{f.count}" for f in found)
             place = self.recorder.path
-            _log.warning("backsight: found: %s (backsight diagnose %s)", counted, place)
+            _log.warning("backsight: findings: %s (backsight diagnose %s)", counted, place)
         self.recorder.close_after(error)
 
     def __enter__(self) -> Self:
@@ -125,12 +125,29 @@ def watch(
     Raises:
         SettingError: an argument is not what is expected.
         RunError: the folder exists already or cannot be made.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import backsight
+        >>> rnn = nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for _ in range(3):  # your loop
+        ...         optimizer.zero_grad()
+        ...         rnn(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        ...         optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run.iterations, run.profile("reach").widths.tolist(), "grad_norm" in run.names
+        (3, [20, 20, 20], True)
     """
     if not isinstance(model, nn.Module):
-        raise SettingError(f"watch expects the model first, an nn.Module, not {model!r:.80}")
+        raise SettingError(f"watch expects an nn.Module as first argument, not {model!r:.80}")
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else optimizer
     if not isinstance(optimizers, Iterable) or not (optimizers := list(optimizers)):
-        raise SettingError(f"watch expects an optimizer, or several, not {optimizer!r:.80}")
+        raise SettingError(
+            f"watch expects an optimizer or a list of optimizers, not {optimizer!r:.80}"
+        )
     for one in optimizers:
         if not isinstance(one, Optimizer):
             raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")

@@ -11,6 +11,13 @@ class CellChoice:
     """A recurrent cell of the lab: where it is built, and which settings hold for it.
 
     ``tests/test_layer_conformance.py`` builds each and sees that this is true.
+
+    Example:
+        >>> from backsight.nn import CELLS
+        >>> [name for name, cell in CELLS.items() if cell.has_gates]
+        ['gru', 'lstm', 'mingru']
+        >>> CELLS["rnn-relu"].plain
+        'relu'
     """
 
     title: str
@@ -43,7 +50,7 @@ CELLS = {
         normalised=True, least_hidden=2,
     ),
     "mingru": CellChoice(
-        "minGRU", "a GRU whose gate sees the input alone", "_mingru:build",
+        "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build",
         has_gates=True, has_matrix=False,
     ),
 }  # fmt: skip

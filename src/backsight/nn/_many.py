@@ -27,7 +27,16 @@ longer in eight."""
 
 
 def seeded(seed: int, make: Callable[[], Model]) -> Model:
-    """Make a model on the CPU from this seed; torch's own random numbers stay as they were."""
+    """Make a model on the CPU from this seed; torch's own random numbers stay as they were.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.nn import seeded
+        >>> one, other = (seeded(0, lambda: nn.Linear(3, 2)) for _ in range(2))
+        >>> torch.equal(one.weight, other.weight)
+        True
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # an accelerator's would not be put back
         return make()
@@ -43,6 +52,14 @@ class ManyModels:
     Raises:
         SettingError: there is none, they differ in more than their numbers, or these cells have
             no scan.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import ManyModels, SequenceModel
+        >>> many = ManyModels([SequenceModel(3, 1, hidden=4, every_step=False) for _ in range(5)])
+        >>> losses = many.backward(torch.randn(2, 10, 3), torch.zeros(2, 1), "value")
+        >>> tuple(losses.shape), many.gradient.shape == many.parameters.shape
+        ((5,), True)
     """
 
     def __init__(self, models: Sequence[SequenceModel]) -> None:
@@ -151,8 +168,9 @@ class ManyModels:
             answer += f", {self.shapes['head.bias'][0]}" if kind == "value" else ""
             raise SettingError(
                 f"{networks} models got inputs {tuple(inputs.shape)} and targets "
-                f"{tuple(targets.shape)}: they need inputs (B, T, {features}) and, of {kind}, "
-                f"targets ({answer}), or {networks} of either in front"
+                f"{tuple(targets.shape)}: expected inputs (B, T, {features}) and targets "
+                f"({answer}) for the kind {kind}, each with an optional dimension of {networks} "
+                "in front"
             )
 
     def _blocks(self, inputs: Tensor) -> list[slice]:
@@ -218,13 +236,16 @@ def _check(models: Sequence[SequenceModel]) -> None:
     for number, model in enumerate(models):
         if CELLS[model.cell].plain is None:
             plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
-            raise SettingError(f"ManyModels has a scan for the cells {plain}, not for {model.cell}")
+            raise SettingError(f"ManyModels supports the cells {plain}, but not {model.cell}")
         if model.dropout:
-            raise SettingError("ManyModels has no dropout: networks would share their masks")
+            raise SettingError(
+                "ManyModels does not support dropout, since all networks would share one mask: "
+                "use dropout=0"
+            )
         if type(model) is not SequenceModel or _form(model) != _form(first):
             raise SettingError(
-                f"ManyModels needs SequenceModels of one form, and number {number} is "
-                f"{_form(model)} beside {_form(first)}"
+                f"ManyModels needs SequenceModels of one form, but number {number} is "
+                f"{_form(model)} and number 0 is {_form(first)}"
             )
 
 

@@ -43,6 +43,17 @@ def probe(
 
     Raises:
         SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import probe
+        >>> gru, x = nn.GRU(3, 4, num_layers=2), torch.randn(10, 2, 3)
+        >>> profiles = probe(gru, lambda: gru(x)[0][-1].sum())
+        >>> {layer: profile.reach.shape for layer, profile in profiles.items()}
+        {'l0': (10,), 'l1': (10,)}
+        >>> profiles["l1"].half_life.steps < 10
+        True
     """
     check_input(model, inputs)
     if inputs is None and not any(map(reading_of, model.modules())):
@@ -72,26 +83,51 @@ def probe(
         raise error
     if not found.profiles and not silent:
         if any(adapter_of(module) is not None for module in model.modules()):
-            raise SettingError("no recurrent layer of the model ran in compute_loss")
+            raise SettingError(
+                "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
+            )
         raise SettingError(what_was_found(model))
     return dict(sorted((silent | found.profiles).items()))
 
 
 def check_input(model: nn.Module, inputs: str | None) -> None:
-    """Raise a SettingError where ``model`` has no module of that path."""
+    """Raise a SettingError where ``model`` has no module of that path.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.errors import SettingError
+        >>> from backsight.probes import check_input
+        >>> model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
+        >>> check_input(model, "0")
+        >>> try:
+        ...     check_input(model, "embedding")
+        ... except SettingError:
+        ...     print("it has no such module")
+        it has no such module
+    """
     paths = dict(model.named_modules())
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
-        raise SettingError(f"there is no module {inputs!r} in {type(model).__name__}: {known}")
+        raise SettingError(
+            f"{type(model).__name__} has no module {inputs!r}: its modules are {known}"
+        )
 
 
 def what_was_found(model: nn.Module) -> str:
-    """Why nothing was measured in ``model``, and how to name what can be."""
+    """Why nothing was measured in ``model``, and how to name what can be.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import what_was_found
+        >>> words = what_was_found(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
+        >>> "Linear" in words, "Tanh" in words
+        (True, True)
+    """
     kinds = sorted({type(m).__name__ for m in model.modules() if not list(m.children())})
     return (
-        f"no recurrent layer found in {type(model).__name__} (it holds {', '.join(kinds)}): "
-        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once a step; for "
-        "any other sequence model name the module that embeds its input, inputs='embedding'"
+        f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}): "
+        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once per step; for "
+        "any other sequence model, name the module that embeds its input: inputs='embedding'"
     )
 
 

@@ -38,6 +38,17 @@ class Run:
 
     Raises:
         RunError: not a run folder, damaged, or from a newer version.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.5, "hidden_norm_mean/rnn.l0": 1.0})
+        ...     recorder.scalars(1, {"loss": 2.0, "hidden_norm_mean/rnn.l0": 1.5})
+        >>> run = Run("runs/mine")
+        >>> run.names
+        ('hidden_norm_mean/rnn.l0', 'loss')
+        >>> run["hidden_norm_mean"].tolist(), run.last("loss")
+        ([1.0, 1.5], (1, 2.0))
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -45,12 +56,12 @@ class Run:
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
         if not (self.path / STORE).is_file():
-            raise RunError(f"{self.path} is incomplete: it holds {RUN_JSON} but no {STORE}")
+            raise RunError(f"{self.path} is incomplete: it contains {RUN_JSON} but no {STORE}")
         expected = self.info.get("iterations")
         if isinstance(expected, int) and self.iterations < expected:
             raise RunError(
-                f"{self.path} is incomplete: {RUN_JSON} speaks of {expected} iterations and "
-                f"{STORE} holds {self.iterations}; copy the folder again"
+                f"{self.path} is incomplete: {RUN_JSON} reports {expected} iterations, but "
+                f"{STORE} holds only {self.iterations}; copy the folder again"
             )
 
     def __repr__(self) -> str:
@@ -211,12 +222,15 @@ class Run:
         kinds = self._kinds()
         found = _matching(name, kinds)
         if len(found) != 1:
-            problem = f"has several members ({', '.join(found)})" if found else "was not recorded"
-            known = "" if found else f"; there is {', '.join(sorted(kinds)) or 'nothing yet'}"
-            raise RunError(f"{self.path}: signal {name!r} {problem}{known}")
+            problem = (
+                f"has several members: name one of {', '.join(found)}"
+                if found
+                else f"was not recorded; recorded signals: {', '.join(sorted(kinds)) or 'none yet'}"
+            )
+            raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
             use = "profile" if kinds[found[0]] else "series"
-            raise RunError(f"{self.path}: signal {name!r} is read with run.{use}({name!r})")
+            raise RunError(f"{self.path}: read signal {name!r} with run.{use}({name!r})")
         return found[0]
 
 
@@ -230,10 +244,18 @@ def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
 
     Raises:
         RunError: ``root`` is not a folder.
+
+    Example:
+        >>> from backsight.signals import Recorder, list_runs
+        >>> Recorder("runs/first").close()
+        >>> Recorder("runs/second").close()
+        >>> runs, complaints = list_runs("runs")
+        >>> [(run.name, run.status) for run in runs], complaints
+        ([('first', 'finished'), ('second', 'finished')], [])
     """
     root = Path(root)
     if not root.is_dir():
-        raise RunError(f"{root} is not a folder: expected one that holds runs, such as runs")
+        raise RunError(f"{root} is not a folder: expected a folder of runs, such as runs")
     runs: list[Run] = []
     broken: list[RunError] = []
     for path in sorted(root.iterdir()):

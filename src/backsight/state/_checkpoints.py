@@ -46,7 +46,17 @@ NAME = re.compile(r"iteration-(\d+)\.ckpt")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One that was read and found whole."""
+    """One that was read and found whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Checkpoints
+        >>> checkpoints = Checkpoints("checkpoints")
+        >>> path = checkpoints.save(10, {"weights": torch.ones(2)}, score=1.5)
+        >>> checkpoint = checkpoints.load()
+        >>> checkpoint.iteration, checkpoint.score, checkpoint.state
+        (10, 1.5, {'weights': tensor([1., 1.])})
+    """
 
     path: Path
     iteration: int
@@ -72,11 +82,21 @@ class Checkpoints:
 
     Raises:
         SettingError: ``keep`` is not a whole number of at least 1.
+
+    Example:
+        >>> from backsight.state import Checkpoints
+        >>> checkpoints = Checkpoints("checkpoints", keep=2)
+        >>> for iteration, loss in [(10, 1.0), (20, 3.0), (30, 2.0), (40, 4.0)]:
+        ...     path = checkpoints.save(iteration, {}, score=loss)
+        >>> [path.name for path in checkpoints.paths]  # the newest two, and the best
+        ['iteration-000000040.ckpt', 'iteration-000000030.ckpt', 'iteration-000000010.ckpt']
+        >>> checkpoints.load().iteration
+        40
     """
 
     def __init__(self, folder: Path | str, *, keep: int = 3) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise SettingError(f"keep must be a whole number of checkpoints of at least 1: {keep}")
+            raise SettingError(f"keep must be a whole number of at least 1, not {keep!r}")
         self.folder = Path(folder)
         self.keep = keep
         self._complained = False
@@ -133,8 +153,8 @@ class Checkpoints:
             if not self._complained:
                 self._complained = True
                 _log.warning(
-                    "backsight: no checkpoint at iteration %d (%s): training goes on, and the "
-                    "checkpoints before stay",
+                    "backsight: cannot write the checkpoint of iteration %d (%s): training "
+                    "continues, and earlier checkpoints are kept",
                     iteration,
                     error.strerror or error,
                 )
@@ -156,9 +176,9 @@ class Checkpoints:
             try:
                 return _read(path)
             except _DamagedError as error:
-                _log.warning("backsight: %s is passed over: %s", path, error)
+                _log.warning("backsight: skipped %s: %s", path, error)
         if not paths:
-            raise RunError(f"{self.folder} holds no checkpoint")
+            raise RunError(f"{self.folder} contains no checkpoint")
         raise RunError(f"{self.folder}: all checkpoints ({len(paths)}) are damaged")
 
     def drop_after(self, iteration: int) -> None:
@@ -178,11 +198,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         RunError: it is missing, damaged, from a newer version, or would execute code.
+
+    Example:
+        >>> from backsight.state import Checkpoints, load_checkpoint
+        >>> path = Checkpoints("checkpoints").save(10, {"lr": 0.1})
+        >>> load_checkpoint(path).state
+        {'lr': 0.1}
     """
     try:
         return _read(path)
     except _DamagedError as error:
-        raise RunError(f"{path} cannot be begun from: {error}") from error
+        raise RunError(f"cannot start from {path}: {error}") from error
 
 
 def _read(path: Path) -> Checkpoint:
@@ -192,16 +218,16 @@ def _read(path: Path) -> Checkpoint:
         raise _DamagedError(f"it cannot be read ({error.strerror or error})") from error
     first, _, rest = data.partition(b"\n")
     if not first.startswith(MAGIC):
-        raise _DamagedError("it is no checkpoint of Backsight's, or its beginning is damaged")
+        raise _DamagedError("it is not a Backsight checkpoint, or its header is damaged")
     if hashlib.sha256(rest).hexdigest().encode() != first[len(MAGIC) :]:
-        raise _DamagedError("it is damaged or cut short (its checksum differs)")
+        raise _DamagedError("it is damaged or truncated (its checksum differs)")
     line, _, content = rest.partition(b"\n")
     try:
         head = json.loads(line)
         if head["format"] > FORMAT:
             raise RunError(
-                f"{path} was written by a newer Backsight (format {head['format']}, this one "
-                f"reads up to {FORMAT}): upgrade with pip install -U backsight"
+                f"{path} was written by a newer Backsight (format {head['format']}; this version "
+                f"reads formats up to {FORMAT}): upgrade with pip install -U backsight"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a forged file: it is refused, or it is not
@@ -209,14 +235,15 @@ def _read(path: Path) -> Checkpoint:
         return Checkpoint(path, head["iteration"], head["score"], dict(state))
     except pickle.UnpicklingError as error:
         raise RunError(
-            f"{path} is refused: it holds more than numbers, and loading that could execute "
-            "code, which no Backsight writes; nothing was executed, and where the file came from "
-            "is not to be trusted"
+            f"{path} was not loaded: it contains objects that could execute code, which Backsight "
+            "never writes; nothing was executed, but do not trust the source of this file"
         ) from error
     except RunError:
         raise
     except Exception as error:  # whatever a forged file makes of torch's reader
-        raise RunError(f"{path} is whole, but no Backsight wrote it ({error!r})") from error
+        raise RunError(
+            f"{path} has a valid checksum, but Backsight did not write its content ({error!r})"
+        ) from error
 
 
 def _score(path: Path) -> float | None:
@@ -242,6 +269,6 @@ def _check_plain(value: Any, where: str) -> None:
             _check_plain(part, where)
     elif kind not in (int, float, bool, str, type(None), Tensor, nn.Parameter):
         raise SettingError(
-            f"a checkpoint holds numbers, strings, tensors, and lists and dicts of them: "
-            f"{where or 'the state'} is a {kind.__module__}.{kind.__name__}"
+            f"a checkpoint can hold only numbers, strings, tensors, and lists and dicts of them, "
+            f"but {where or 'the state'} is a {kind.__module__}.{kind.__name__}"
         )

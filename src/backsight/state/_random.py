@@ -22,6 +22,15 @@ class Generators:
 
     Args:
         device: whose generator is kept beside the CPU's; None for all devices.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Generators
+        >>> generators = Generators()
+        >>> state, drawn = generators.state_dict(), torch.rand(3)
+        >>> generators.load_state_dict(state)
+        >>> torch.equal(torch.rand(3), drawn)
+        True
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -52,7 +61,8 @@ class Generators:
         # Where all are kept, a kind that was not in use then is as random as it was.
         if there - here or (self._device is not None and here - there):
             _log.warning(
-                "backsight: trained on %s before and on %s now: it goes on, but not bit for bit",
+                "backsight: this training ran on %s before and runs on %s now, so it does not "
+                "continue bit for bit",
                 ", ".join(sorted(there)) or "cpu",
                 ", ".join(sorted(here)) or "cpu",
             )

@@ -30,7 +30,14 @@ UNKNOWN = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A text and where it came from."""
+    """A text and where it came from.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> squares = "".join(f"{i} squared is {i * i}. " for i in range(99))
+        >>> split_text(Corpus(squares, "squares, in figures")).origin
+        'squares, in figures'
+    """
 
     text: str
     origin: str
@@ -45,6 +52,13 @@ def read_corpus(path: Path | str | None = None) -> Corpus:
 
     Raises:
         DataError: missing, empty, binary, or not UTF-8.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.tasks import read_corpus
+        >>> size = Path("song.txt").write_text("la la la")
+        >>> read_corpus("song.txt").text
+        'la la la'
     """
     if path is None:
         return _standard_library()
@@ -63,7 +77,7 @@ def read_corpus(path: Path | str | None = None) -> Corpus:
         return _folder(path)
     text = _decode(path)
     if not text.strip():
-        raise DataError(f"{path} is empty: expected some text to learn from")
+        raise DataError(f"{path} is empty: expected text to train on")
     return Corpus(text, str(path))
 
 
@@ -79,7 +93,7 @@ def _decode(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if "\0" in text:
-        raise DataError(f"{path} is a binary file (it holds NUL bytes): expected UTF-8 text")
+        raise DataError(f"{path} is a binary file (it contains NUL bytes): expected UTF-8 text")
     return text.replace("\r\n", "\n")
 
 
@@ -93,10 +107,14 @@ def _folder(path: Path) -> Corpus:
             passed_over += 1
     if not any(text.strip() for text in texts):
         raise DataError(
-            f"{path} holds no UTF-8 text ({len(files)} files, {passed_over} of them not text)"
+            f"{path} contains no UTF-8 text ({_files(len(files))}, {passed_over} of them not text)"
         )
-    note = f", {passed_over} that are not text passed over" if passed_over else ""
-    return Corpus("\n".join(texts), f"{len(texts)} files of {path}{note}")
+    note = f", without {_files(passed_over)} that are not text" if passed_over else ""
+    return Corpus("\n".join(texts), f"{_files(len(texts))} of {path}{note}")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def _standard_library() -> Corpus:
@@ -118,7 +136,7 @@ def _standard_library() -> Corpus:
             except DataError:
                 continue  # a few modules declare another encoding
     if not texts:
-        raise DataError(f"no Python sources under {root}: name a text file with --text")
+        raise DataError(f"found no Python sources under {root}: name a text file with --text")
     version = sysconfig.get_python_version()
     return Corpus("\n".join(texts), f"{len(texts)} files of Python {version}'s standard library")
 
@@ -155,6 +173,14 @@ class Vocabulary:
     Args:
         text: the training split.
         min_count: how often a character must occur to get a code of its own.
+
+    Example:
+        >>> from backsight.tasks import Vocabulary
+        >>> vocabulary = Vocabulary("abracadabra")
+        >>> vocabulary.encode("cab!").tolist()
+        [3, 1, 2, 0]
+        >>> vocabulary.decode(vocabulary.encode("cab"))
+        'cab'
     """
 
     def __init__(self, text: str, min_count: int = 1) -> None:
@@ -183,7 +209,16 @@ def _points(text: str) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A corpus made ready: codes for training and validation, and what they mean."""
+    """A corpus made ready: codes for training and validation, and what they mean.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> split = split_text(Corpus("abba" * 100, "a song"), validation=0.25)
+        >>> split.train.shape, split.validation.shape
+        ((300,), (100,))
+        >>> split.vocabulary.decode(split.validation[:4])
+        'abba'
+    """
 
     vocabulary: Vocabulary
     train: Codes
@@ -199,14 +234,21 @@ def split_text(corpus: Corpus, *, validation: float = 0.1, min_count: int | None
     Raises:
         SettingError: ``validation`` is not a share between 0 and 1.
         DataError: a part would be empty.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> split = split_text(Corpus("abba" * 100, "a song"), validation=0.25)
+        >>> len(split.train), len(split.validation)
+        (300, 100)
     """
     if not 0 < validation < 1:
-        raise SettingError(f"validation share must lie between 0 and 1, not {validation}")
+        raise SettingError(f"the validation share must lie between 0 and 1, not {validation}")
     cut = len(corpus.text) - round(len(corpus.text) * validation)
     train, held_out = corpus.text[:cut], corpus.text[cut:]
     if not train or not held_out:
         raise DataError(
-            f"{corpus.origin}: {len(corpus.text)} characters are too few to split in two"
+            f"{corpus.origin}: {len(corpus.text)} characters are too few to split into training "
+            "and validation text"
         )
     if min_count is None:
         min_count = max(2, len(train) // 1_000_000)
@@ -228,6 +270,16 @@ class Streams:
         batch: parallel streams.
         stateful: see above.
         seed: draws the places of independent windows.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Streams
+        >>> streams = Streams(np.arange(20), 2, stateful=True, seed=0)
+        >>> inputs, targets, fresh = streams.window(3)
+        >>> inputs.tolist(), targets.tolist(), fresh
+        ([[0, 1, 2], [10, 11, 12]], [[1, 2, 3], [11, 12, 13]], True)
+        >>> streams.window(3)[0].tolist()
+        [[3, 4, 5], [13, 14, 15]]
     """
 
     def __init__(self, codes: Codes, batch: int, *, stateful: bool, seed: int) -> None:
@@ -243,9 +295,9 @@ class Streams:
         """Raise the DataError of :meth:`window` now rather than then."""
         if self.length < steps + 1:
             raise DataError(
-                f"the text is too short: {self.batch} parallel streams of {self.length:,} "
-                f"characters, and a window needs {steps + 1:,}; give a longer text, or a smaller "
-                "--batch or --seq-len"
+                f"the text is too short: each of {self.batch} parallel streams has "
+                f"{self.length:,} characters, but a window needs {steps + 1:,}; give a longer "
+                "text, or a smaller --batch or --seq-len"
             )
 
     def window(self, steps: int) -> tuple[Codes, Codes, bool]:
@@ -296,6 +348,14 @@ def windows(
 
     Raises:
         DataError: not even one window fits.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import windows
+        >>> for inputs, targets, fresh in windows(np.arange(12), batch=2, steps=2, limit=2):
+        ...     print(inputs.tolist(), targets.tolist(), fresh)
+        [[0, 1], [6, 7]] [[1, 2], [7, 8]] True
+        [[2, 3], [8, 9]] [[3, 4], [9, 10]] False
     """
     fitting = max(1, min(batch, len(codes) // (steps + 1)))
     streams = Streams(codes, fitting, stateful=True, seed=0)

@@ -21,12 +21,23 @@ class AGC(Policy):
     vector (a bias) is clipped as a whole.
 
     Source: Brock, De, Smith, Simonyan 2021, §4.1.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import AGC, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.ones_(model.weight)  # one unit, of norm √2
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), AGC(ratio=0.5))
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> round(model.weight.grad.norm().item(), 3)
+        0.707
     """
 
     name: ClassVar[str] = "agc"
     stage: ClassVar[Stage] = Stage.CLIP
     frequent: ClassVar[bool] = True
-    quantity: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
+    quantity: ClassVar[str] = "largest ratio of a unit's gradient norm to its weight norm"
     main: ClassVar[str] = "ratio"
 
     ratio: float = 0.1
@@ -50,7 +61,7 @@ class AGC(Policy):
             worst = torch.maximum(worst, relative.max().cpu())
             gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
         if worst > self.ratio:
-            guard.record(self, f"a unit beyond {self.ratio:g}", float(worst), self.ratio)
+            guard.record(self, f"ratio above {self.ratio:g}", float(worst), self.ratio)
 
 
 def _unit_norms(tensor: Tensor) -> Tensor:

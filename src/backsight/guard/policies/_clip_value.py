@@ -17,12 +17,22 @@ class ClipValue(Policy):
     """Bring every element into [-value, value]; the gradient's direction may change.
 
     Source: Mikolov 2012 (thesis); ``torch.nn.utils.clip_grad_value_``.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipValue, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), ClipValue(value=1.0))
+        >>> model(torch.tensor([[0.5, -4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> model.weight.grad
+        tensor([[ 0.5000, -1.0000]])
     """
 
     name: ClassVar[str] = "value"
     stage: ClassVar[Stage] = Stage.CLIP
     frequent: ClassVar[bool] = True
-    quantity: ClassVar[str] = "largest element of the gradient"
+    quantity: ClassVar[str] = "largest gradient element"
     main: ClassVar[str] = "value"
 
     value: float = 1.0
@@ -48,6 +58,4 @@ class ClipValue(Policy):
         if largest > limit:
             for gradient in there:
                 gradient.clamp_(-limit, limit)
-            guard.record(
-                self, f"an element beyond {self.value:g}", largest / step.scale, self.value
-            )
+            guard.record(self, f"magnitude above {self.value:g}", largest / step.scale, self.value)

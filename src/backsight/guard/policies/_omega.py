@@ -40,6 +40,17 @@ class Omega(Policy):
     form: GRU and LSTM are left alone.
 
     Source: Pascanu, Mikolov, Bengio 2013, §3.3; 4 is their weight on temporal order.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.guard import Guard, Omega
+        >>> rnn = nn.RNN(1, 4, batch_first=True)
+        >>> guard = Guard(rnn, torch.optim.SGD(rnn.parameters(), lr=0.1), Omega(weight=4.0))
+        >>> rnn(torch.randn(2, 10, 1))[1].sum().backward()
+        >>> plain = rnn.weight_hh_l0.grad.clone()
+        >>> [act.policy for act in guard.step()], torch.equal(rnn.weight_hh_l0.grad, plain)
+        (['omega'], False)
     """
 
     name: ClassVar[str] = "omega"
@@ -78,8 +89,8 @@ class Omega(Policy):
                 self._watch(path, cast(nn.RNNBase, module))
         if not self._trained:
             raise SettingError(
-                "the guard's omega needs an nn.RNN whose W_hh is trained: there is none in the "
-                "model (it has no form for gates, nor for cells in a loop of their own)"
+                "guard policy omega needs an nn.RNN whose W_hh is trained, and the model has none "
+                "(omega supports neither gated layers nor cells that a loop calls)"
             )
 
     def close(self) -> None:

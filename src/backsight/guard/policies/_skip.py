@@ -20,11 +20,22 @@ class Skip(Policy):
     it is not the batches. (With :class:`Rollback`, that acts first.)
 
     Source: OLMo-core's skip-step; torchtitan#916 for why it is capped and told.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Skip
+        >>> model = torch.nn.Linear(1, 1)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Skip())
+        >>> kept = model.weight.clone()
+        >>> loss = model(torch.tensor([[float("inf")]])).sum()
+        >>> loss.backward()
+        >>> [(act.policy, act.after) for act in guard.step(loss)], torch.equal(model.weight, kept)
+        ([('skip', 0.0)], True)
     """
 
     name: ClassVar[str] = "skip"
     stage: ClassVar[Stage] = Stage.SKIP
-    quantity: ClassVar[str] = "share of the update that is taken"
+    quantity: ClassVar[str] = "share of the update applied"
     main: ClassVar[str] = "row"
 
     row: int = 20
@@ -47,6 +58,7 @@ class Skip(Policy):
         guard.record(self, anomaly.message, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(
-                f"the guard has left out {self._row} updates in a row, and {anomaly.message}: the "
-                "weights are as they were before; look at the data, or lower the learning rate"
+                f"the guard skipped {self._row} updates in a row, the last one because "
+                f"{anomaly.message}: these updates did not change the weights; check the data, or "
+                "lower the learning rate"
             )

@@ -28,13 +28,23 @@ class NormCell(nn.RNNCell):
 
     Raises:
         SettingError: a single unit, which has no spread to be divided by.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import NormCell
+        >>> cell, x = NormCell(3, 4), torch.randn(2, 3)
+        >>> before = cell(x)
+        >>> with torch.no_grad():
+        ...     cell.weight_ih *= 100
+        >>> torch.allclose(cell(x), before, atol=0.01)
+        True
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
         if hidden < 2:
             raise SettingError(
-                f"a layer-normalised RNN needs at least 2 hidden units, not {hidden}: one alone "
-                "has no spread"
+                f"a layer-normalised RNN needs at least 2 hidden units, not {hidden}: the "
+                "variance over a single unit is zero"
             )
         super().__init__(inputs, hidden, bias=False)  # the norm has one
         self.norm = nn.LayerNorm(hidden)
@@ -63,6 +73,13 @@ class NormRNN(CellStack):
         hidden: units ``H`` of each layer.
         layers: ``L``.
         dropout: between layers.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import NormRNN
+        >>> states, last = NormRNN(3, 4, layers=2)(torch.randn(5, 7, 3))
+        >>> tuple(states.shape), tuple(last.shape)
+        ((5, 7, 4), (2, 5, 4))
     """
 
     def __init__(self, inputs: int, hidden: int, layers: int = 1, *, dropout: float = 0.0) -> None:
