@@ -444,6 +444,13 @@ def test_nan_is_not_finite_and_no_gradient_is_not_enough_data() -> None:
     assert probe(module, loss)["l0"].outcome == "not enough data"
 
 
+def test_a_gradient_that_overflows_is_not_finite_and_no_warning() -> None:
+    module = nn.RNN(3, 4)
+    x = torch.randn(6, 2, 3)
+    profile = probe(module, lambda: module(x)[0][-1].sum() * math.inf)["l0"]
+    assert profile.outcome == "not finite"
+
+
 def test_a_detached_state_is_a_cut_and_fading_to_zero_is_not() -> None:
     reach = np.array([1.0, 0.9, 0.8, 0.0, 0.0])
     profile = GradientProfile(np.ones(5), reach, np.ones(5))

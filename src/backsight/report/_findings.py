@@ -1,5 +1,6 @@
 """A diagnosis on the terminal, and what the page says of it."""
 
+import textwrap
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from backsight.signals import Run, family
 
 __all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
 
+PROSE = 79
+"""The longest line of an explanation, however wide the terminal is."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -116,23 +119,51 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     """
     console = console or Console(highlight=False)
     known = explain(code)
+    width = min(console.width, PROSE)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text)
+        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+
+    def prose(text: str, mark: str = "") -> None:
+        say(_wrapped(text, mark, width))
 
     head = Text(f"{known.code} {known.title}", "bold")
     head.append(f"  {known.severity}", STYLES[known.severity])
     say(head)
-    say(f"\n{known.explanation}")
+    say()
+    prose(known.explanation)
     say(Text("\nHow it is decided", "bold"))
-    say(known.criterion)
+    prose(known.criterion)
     say(Text("\nTypical causes", "bold"))
     for line in known.causes:
-        say(f"  * {line}")
+        prose(line, "  * ")
     say(Text("\nWhat to try, in order", "bold"))
     for number, line in enumerate(known.remedies, 1):
-        say(f"  {number}. {line}")
-    say(Text(f"\nSource: {known.source}", "dim"))
+        prose(line, f"  {number}. ")
+    say(Text("\nA run that gives it", "bold").append(f"  {known.bad.command}", "not bold dim"))
+    prose(known.bad.about)
+    say(_code(known.bad.code, known.good.code, "red"))
+    say(Text("The same run without it", "bold"))
+    prose(known.good.about)
+    say(_code(known.good.code, known.bad.code, "green"))
+    say(Text(_wrapped(f"Source: {known.source}", "", width), "dim"))
+
+
+def _wrapped(text: str, mark: str, width: int) -> str:
+    """With lines after the first one indented as the text of the first."""
+    return textwrap.fill(
+        text, width, initial_indent=mark, subsequent_indent=" " * len(mark),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _code(code: str, other: str, style: str) -> Text:
+    """A script between empty lines, with the lines that the other one lacks in that style."""
+    theirs = set(other.splitlines())
+    text = Text("\n")
+    for line in code.splitlines():
+        text.append(f"    {line}\n" if line else "\n", "" if line in theirs else style)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
