@@ -609,7 +609,7 @@ def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("code", "hint"),
-    [("BKS20", "did you mean BKS20"), ("bks999", "BKS"), ("hello", "there are BKS101"),
+    [("BKS20", "did you mean BKS20"), ("bks999", "BKS"), ("hello", "the codes are BKS101"),
      (" ", "BKS101"), ("BS101", "did you mean BKS101"), ("BKS101BKS102", "BKS10"),
      ("{code}", "there are")],
 )  # fmt: skip

@@ -112,7 +112,9 @@ class Judge:
             verdict = rule.verdict()
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:
-                verdict = replace(verdict, outcome="not enough data", why=f"it failed: {error!r}")
+                verdict = replace(
+                    verdict, outcome="not enough data", why=f"the rule failed: {error!r}"
+                )
             verdicts.append(verdict)
         return Diagnosis(tuple(verdicts))
 
