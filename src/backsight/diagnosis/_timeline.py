@@ -180,5 +180,5 @@ def _one_a_family(moves: Sequence[Move]) -> list[Move]:
 
 def _lead(before: int) -> str:
     if not before:
-        return "in that iteration,"
-    return f"{before:,} iteration{'s' * (before != 1)} earlier,"
+        return "at the failure"
+    return f"{before:,} iteration{'s' * (before != 1)} before the failure"
