@@ -81,8 +81,8 @@ def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> 
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
     assert sentence == (
         "l0: the gradient is halved after 7 steps and is below 1 % after 43 steps; 16 of the 60 "
-        "steps back from the loss teach next to nothing; at the start of training it was below 1 % "
-        "after 6 steps (iteration 10)."
+        "steps back from the loss teach next to nothing (iteration 10); at the start of training "
+        "it was below 1 % after 6 steps."
     )
 
 

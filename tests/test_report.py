@@ -335,7 +335,7 @@ def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
     assert "These signals are not finite: loss from iteration 60 (NaN, 1 of 100)." in text
     assert "100 iterations" in text
     assert "median of 0.5 and its largest finite value, 1e+06, at iteration 40" in text
-    assert "clipping at 1 acted in 1.0% of the iterations" in text
+    assert "clipping at 1 acted in 1.0 % of the iterations" in text
     assert "norm of rnn.l0 is 0 at the first of 8 steps, 4 halfway and 7 at the last" in text
     assert "null" not in text
     assert "None" not in text
@@ -358,7 +358,7 @@ def test_summary_compares_with_the_baselines(
 
     first, *rest = summary(record(write, CONFIG))
     assert first.startswith(
-        "The network (GRU, 2 layers of 8 units, 1,234 parameters) trained on a text (9,000 "
+        "The GRU with 2 layers of 8 units (1,234 parameters) trained on a text (9,000 "
     )
     assert "1,000 characters per second" in first
     assert verdict in rest[0]

@@ -50,7 +50,7 @@ def reach_sentences(run: Run) -> list[str]:
     for name in run.members("reach", profile=True):
         profile = run.profile(name)
         iteration, row = profile.iterations[-1], profile.rows[-1]
-        sentence = f"{member(name)}: {reach_words(row)}"
+        sentence = f"{member(name)}: {reach_words(row)} (iteration {iteration:,})"
         began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
         if began is not None and now is not None and began != now and len(row) > 1:
             sentence += (
@@ -58,7 +58,7 @@ def reach_sentences(run: Run) -> list[str]:
                 if not began.censored
                 else "; at the start of training it reached every step"
             )
-        sentences.append(f"{sentence} (iteration {iteration:,}).")
+        sentences.append(f"{sentence}.")
     return sentences
 
 
@@ -80,7 +80,7 @@ def _what(run: Run) -> str:
         speed = f", at {pace:,.0f} {unit} per second"
     cell = CELLS[config["cell"]].title if config["cell"] in CELLS else config["cell"]
     return (
-        f"The network ({cell}, {size}, {facts['parameters']:,} parameters) trained on {data}: "
+        f"The {cell} with {size} ({facts['parameters']:,} parameters) trained on {data}: "
         f"{done} with {config['batch']} {batch} per iteration{speed}."
     )
 
@@ -155,7 +155,7 @@ def _gradient(run: Run) -> str:
     if not isinstance(clip, (int, float)) or run.members("act_before"):
         return f"{text}."
     share = np.mean(before.values > clip)
-    return f"{text}; clipping at {clip:g} acted in {share:.1%} of the iterations."
+    return f"{text}; clipping at {clip:g} acted in {100 * share:.1f} % of the iterations."
 
 
 def _hidden(run: Run) -> str:

@@ -58,8 +58,8 @@ class Precursor(Rule):
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
     optional_signals: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "First the norm of the hidden states has grown, then the norm of the gradient, and the "
-        "loss has not moved yet. This is the sequence that ends in a spike or in NaN."
+        "The norm of the hidden states has grown, and after it the norm of the gradient, while the "
+        "loss has not moved yet. This usually precedes a spike or NaN."
     )
     criterion: ClassVar[str] = (
         "The median of the last 5 gradient norms is more than {gradient:g} times the median of the "

@@ -20,8 +20,8 @@ class ShortTerm(Rule):
     reads: ClassVar = ("context_loss", "reach")
     optional_signals: ClassVar = ("context_length",)
     explanation: ClassVar[str] = (
-        "More context does not lower the loss: the model has learned what the last few steps tell, "
-        "and ignores what lies further back although the task needs it."
+        "Beyond a few steps, more context does not lower the loss: the model has learned what the "
+        "last few steps tell, and ignores what lies further back although the task needs it."
     )
     criterion: ClassVar[str] = (
         "The usable context (the smallest context within 1 % of the loss at full context) is below "
