@@ -653,7 +653,7 @@ def test_the_timeline_tells_what_moved_first(run_path: Path) -> None:
     assert chain.moves[2].usual == pytest.approx(0.5, rel=0.02)
     assert "60 iterations before the failure" in chain.words
     assert "fell from 1.1 to 0.2" in chain.words
-    assert "was not finite" in chain.words
+    assert "was no longer finite" in chain.words
 
 
 def test_a_timeline_where_nothing_moved(run_path: Path) -> None:

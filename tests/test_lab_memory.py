@@ -270,10 +270,10 @@ def recorded(tmp_path: Path) -> Callable[..., Run]:
         (ORDER, 1.39, "no better than that: it has not learned to remember"),
         (ORDER, 1.36, "no better than that: it has not learned to remember"),
         (ORDER, 0.9, "better than that, but no better than a memory of fewer than 23 steps"),
-        (ORDER, 0.69, "but no better than a memory of fewer than 23 steps can be (0.6931)"),
+        (ORDER, 0.69, "but no better than a memory of fewer than 23 steps (0.6931)"),
         (ORDER, 0.3, "better than that: it remembers what lies at least 23 steps back"),
         (ADDING, 0.166, "it has not learned to remember"),
-        (ADDING, 0.1, "but no better than a memory of fewer than 15 steps can be (0.08333)"),
+        (ADDING, 0.1, "but no better than a memory of fewer than 15 steps (0.08333)"),
         (ADDING, 0.01, "it remembers what lies at least 15 steps back"),
         (ORDER | {"lag": 1, "baselines": {"memoryless": 2.0}}, 0.5, "at least 1 step back"),
     ],
@@ -288,7 +288,8 @@ def test_the_summary_says_whether_the_baseline_was_beaten(
 
 def test_the_summary_names_task_memory_units_and_errors(recorded: Callable[..., Run]) -> None:
     first, learning, *_ = summary(recorded(ORDER, val_loss=1.2, val_error=0.6172))
-    assert first.startswith("Vanilla RNN (tanh), 1 layer of 8 units, 1,234 parameters, on the ")
+    who = "The Vanilla RNN (tanh) with 1 layer of 8 units (1,234 parameters) trained on the "
+    assert first.startswith(who)
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in first
     assert "with 4 sequences per iteration, at 1,000 steps per second" in first
     assert "is 1.2 nats per answer, with 61.7 % of the answers wrong. " in learning

@@ -346,7 +346,7 @@ def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
     [
         (1.5, "better than both"),
         (2.5, "no better than counting pairs"),
-        (3.5, "not learned even which characters are frequent"),
+        (3.5, "not even learned which characters are frequent"),
     ],
 )
 def test_summary_compares_with_the_baselines(

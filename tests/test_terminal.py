@@ -73,7 +73,7 @@ def test_brackets_in_names_are_shown_and_not_taken_for_markup(name: str) -> None
     TrainingView(10, console).begin(Path(f"runs/{name}"), CONFIG, {**FACTS, "origin": name})
     text = shown(console)
     assert f"runs/{name}  2-layer" in text
-    assert f"{name}: 90,000 characters" in text
+    assert f"{name}: 90,000 training characters" in text
 
 
 def test_without_a_terminal_values_come_as_plain_lines_with_nan_as_nan(
