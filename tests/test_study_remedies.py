@@ -488,7 +488,7 @@ def test_a_damaged_file_of_it_is_one_sentence(
     with pytest.raises(RunError, match=r"remedies\.json cannot be read"):
         read_tried(small_run.path)
     assert main(["diagnose", str(small_run.path)]) == 1  # as without it: it holds a NaN
-    assert "or make the study of remedies again" in capsys.readouterr().out
+    assert "or run the study of remedies again" in capsys.readouterr().out
     main(["diagnose", str(small_run.path), "--json"])
     assert "cannot be read" in json.loads(capsys.readouterr().out)["remedies"]["error"]
 
