@@ -644,7 +644,7 @@ def test_the_timeline_tells_what_moved_first(run_path: Path) -> None:
     chain = timeline(run_path)
     assert chain is not None
     assert (chain.end, chain.code) == (500, "BKS201")
-    assert [(m.name, m.before) for m in chain.moves] == [
+    assert [(m.name, m.lead) for m in chain.moves] == [
         ("spectral_radius/rnn.l0", 60), ("hidden_norm_mean/rnn.l0", 40), ("grad_norm", 20),
         ("loss", 0),
     ]  # fmt: skip
@@ -679,7 +679,7 @@ def test_the_end_of_a_divergence_is_when_it_began(run_path: Path) -> None:
     assert chain is not None
     # Of the last 20 losses ten are at 9 and ten at 2: their median is 5.5 at iteration 209.
     assert (chain.end, chain.code) == (209, "BKS203")
-    assert [(m.name, m.before) for m in chain.moves] == [("grad_norm", 19), ("loss", 9)]
+    assert [(m.name, m.lead) for m in chain.moves] == [("grad_norm", 19), ("loss", 9)]
 
 
 @pytest.mark.parametrize("series", [healthy(), WARNED, {}, {"grad_norm": [1.0] * 5}])
@@ -699,7 +699,7 @@ def test_a_timeline_of_an_early_end(run_path: Path) -> None:
         chain = timeline(write(run_path.with_name(f"run{end}"), {"loss": losses}))
         assert chain is not None
         assert (chain.end, chain.moves) == (end, ())
-        assert chain.words
+        assert chain.message
 
 
 # -- context ------------------------------------------------------------------------------------
@@ -776,9 +776,9 @@ def test_an_error_of_the_evaluation_is_the_callers_own() -> None:
 @pytest.mark.parametrize("at", [1, 4, 8])
 def test_losses_that_are_not_finite_are_said(value: float, at: int) -> None:
     found = context_probe(lambda c: value if c == at else 1.0, 8)
-    assert "not finite" in found.words
+    assert "not finite" in found.summary
     several = context_probe(lambda c: [value if c == at else 1.0, 2.0, 3.0], 8)
-    assert "not finite" in several.words
+    assert "not finite" in several.summary
 
 
 def test_a_number_a_sequence_may_be_any_array() -> None:

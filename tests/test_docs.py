@@ -304,8 +304,8 @@ def read_train(words: Sequence[str]) -> None:
         parse(Resume, "backsight train --resume", words)
     elif not words[0].startswith("--"):  # "backsight train --help" and such, in a sentence
         settings = parse(TASKS[ALIASES.get(words[0], words[0])], "backsight train", words[1:])
-        if settings.guard_words is not None:
-            policies_from(settings.guard_words)
+        if settings.guard_in_force is not None:
+            policies_from(settings.guard_in_force)
 
 
 def read_study(words: Sequence[str]) -> None:

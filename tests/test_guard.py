@@ -90,7 +90,7 @@ def test_every_optimizer_survives_all_that_a_guard_does_to_it(make: Any) -> None
     guard = Guard(model, optimizer, *policies, snapshot_every=10)
     train(model, optimizer, guard, 60, spoil=nan_at(15, 33, 34, 35))
     assert {act.policy for act in guard.interventions} == kinds
-    assert guard.rate.factor < 1
+    assert guard.learning_rate.factor < 1
     for parameter in model.parameters():
         assert bool(torch.isfinite(parameter).all())
     left = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
@@ -132,7 +132,7 @@ def test_a_schedule_finds_what_it_left_whatever_the_factor(make: Any) -> None:
         schedule = make(optimizer)
         guard = Guard(model, optimizer, BackOff(), LateMomentum(steps=1000)) if guarded else None
         if guard:
-            guard.rate.lower(0.25)
+            guard.learning_rate.lower(0.25)
         applied, found = [], []
 
         def note(o: Optimizer, *_: Any) -> None:
@@ -158,7 +158,7 @@ def test_a_rate_that_is_a_tensor_stays_that_tensor() -> None:
     model, rate = net(), torch.tensor(0.01)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     guard = Guard(model, optimizer, BackOff())
-    guard.rate.lower(0.5)
+    guard.learning_rate.lower(0.5)
     train(model, optimizer, guard, 3)
     assert optimizer.param_groups[0]["lr"] is rate
     assert float(rate) == pytest.approx(0.01)
@@ -192,7 +192,7 @@ def test_step_gives_back_what_was_done() -> None:
     guard = Guard(model, sgd(model), ClipNorm(norm=1.0))
     acts = drive(guard, [1.0, 1.0, 1.0], [0.5, 4.0, 0.5])
     assert [len(each) for each in acts] == [0, 1, 0]
-    assert acts[1][0].words == "clip: gradient norm 4 → 1 (norm above 1)"
+    assert acts[1][0].message == "clip: gradient norm 4 → 1 (norm above 1)"
     assert guard.interventions == [acts[1][0]]
 
 
@@ -493,7 +493,7 @@ def test_an_error_in_a_step_leaves_rate_and_gradients_as_they_were() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     guard = Guard(model, optimizer, BackOff(), Skip(), LateMomentum(steps=1000))
-    guard.rate.lower(0.5)
+    guard.learning_rate.lower(0.5)
 
     def fail(*_: Any) -> None:
         raise OSError("the disk is full")

@@ -89,7 +89,7 @@ def test_what_a_clip_holds_is_not_begun_again() -> None:
     guard = Guard(model, torch.optim.SGD(model.parameters(), 10.0), BackOff(), ClipAuto())
     drive(guard, [1.0] * 4, [1.0, 2.0, 3.0, 8.0])
     assert {act.policy for act in guard.interventions} == {"auto"}
-    assert guard.rate.factor == 1.0
+    assert guard.learning_rate.factor == 1.0
 
 
 def test_what_is_added_at_every_step_is_no_clip() -> None:

@@ -190,8 +190,8 @@ def test_a_sick_run_is_acted_on_and_told(name: str) -> None:
     for act in acts:
         assert act.before != act.after
         assert act.cause
-        assert act.what == BY_NAME[name].what
-        assert act.words.startswith(f"{name}: {act.what} ")
+        assert act.quantity == BY_NAME[name].quantity
+        assert act.message.startswith(f"{name}: {act.quantity} ")
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["near miss", "healthy"])
@@ -209,7 +209,7 @@ def test_a_near_miss_and_a_healthy_run_are_left_alone(name: str, which: int) -> 
 def test_a_policy_says_what_it_is(kind: Kind) -> None:
     assert kind.name == kind.name.lower()
     assert kind.name.isidentifier()
-    assert kind.what
+    assert kind.quantity
     assert kind.__doc__
     assert "Source: " in kind.__doc__
     assert kind.main in {f.name for f in fields(kind) if f.init}

@@ -54,7 +54,7 @@ def one_training(rank: int, scaled: bool) -> list[Any]:
     weights = [p.detach().flatten().tolist() for p in model.parameters()]
     acts = [[a.iteration, a.policy, a.before, a.after, a.cause] for a in guard.interventions]
     guard.close()
-    return [weights, acts, guard.rate.factor]
+    return [weights, acts, guard.learning_rate.factor]
 
 
 def test_two_processes_decide_alike_whichever_has_the_trouble(tmp_path: Path) -> None:

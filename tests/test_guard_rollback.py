@@ -60,7 +60,7 @@ def test_everything_is_as_it_was(make: Any) -> None:
     act = guard.interventions[-1]
     assert (act.iteration, act.after) == (35.0, 20.0)  # not the one of 30: too near
     assert same(whole(), kept["20"])
-    assert guard.rate.factor == 0.5
+    assert guard.learning_rate.factor == 0.5
 
 
 def test_buffers_of_what_was_learned_go_back_to_nothing_at_the_start() -> None:
@@ -140,7 +140,7 @@ def test_momentum_is_emptied_where_it_led_astray() -> None:
             assert buffer is None or not bool(buffer.any())
             if name == "exp_avg":
                 assert bool(state["exp_avg_sq"].any())
-        assert guard.rate.momentum_off
+        assert guard.learning_rate.momentum_off
         start = guard.iteration
         train(model, optimizer, guard, 30, data=Data())
         back_on = [
@@ -213,7 +213,7 @@ def test_every_rate_is_lowered_and_comes_back_slowly() -> None:
     factors = []
     for n in range(400):
         drive(guard, [0.99**n])
-        factors.append(guard.rate.factor)
+        factors.append(guard.learning_rate.factor)
     assert factors[0] == 0.5
     rises = [b / a for a, b in pairwise(factors)]
     assert all(1 <= rise <= 2 ** (1 / 20) + 1e-9 for rise in rises)
@@ -230,7 +230,7 @@ def test_acts_tell_what_was_done_in_words() -> None:
     guard.tell = heard.append
     drive(guard, [1.0] * 25 + [math.nan] * 3)
     assert heard == guard.interventions
-    assert heard[-1].words == "rollback: iteration of the weights 27 → 10 (the loss is nan)"
+    assert heard[-1].message == "rollback: iteration of the weights 27 → 10 (the loss is nan)"
     assert heard[-1].as_dict()["cause"] == "the loss is nan"
 
 

@@ -36,7 +36,7 @@ from backsight.lab._memory import HELD_OUT, Memorising
 from backsight.nn import SequenceModel
 from backsight.report import TrainingView, summary, write_report
 from backsight.report._page import _tiles
-from backsight.report._task_words import wrong
+from backsight.report._task_summary import wrong
 from backsight.report.figures._loss import loss as draw_loss
 from backsight.signals import Recorder, Run
 from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder

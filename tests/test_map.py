@@ -335,7 +335,7 @@ def plan_of_three_parts() -> MapPlan:
 
 def same(one: StabilityMap, other: StabilityMap) -> None:
     """Bit for bit, NaN where NaN is."""
-    for name in ("outcomes", "loss", "growth", "growth_start", "agreeing"):
+    for name in ("outcomes", "loss", "growth", "growth_start", "agreement"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
@@ -528,12 +528,12 @@ def test_best_path_and_the_least_fragile_are_of_those_that_learned(tmp_path: Pat
     found = by_hand(tmp_path)
     assert found.best == (1, 1)
     assert found.values((1, 1)) == {"lr": 2.0, "gain": 2.0}
-    assert found.path_of_best == [None, 1, 2, None]
+    assert found.best_by_column == [None, 1, 2, None]
     # gain 2 needs 1 to 4: the map ends at 3, so no neighbourhood is whole.
-    assert found.steadiest is None
+    assert found.least_fragile is None
     none = replace(found, outcomes=np.where(found.outcomes == 0, 3, found.outcomes).astype(np.int8))
     assert none.best == (0, 0)  # of those that did not explode
-    assert none.path_of_best == [None] * 4
+    assert none.best_by_column == [None] * 4
     gone = replace(found, loss=found.loss * np.nan)
     assert gone.best is None
 
@@ -546,7 +546,7 @@ def test_the_least_fragile_setting_has_all_its_neighbours_on_the_map(tmp_path: P
     loss[6, 4], loss[0, 6] = 0.4, 0.1
     found = StabilityMap(plan, tmp_path, outcomes, loss, loss, loss, loss * 0 + 1)
     assert found.best == (0, 6)
-    assert found.steadiest == (6, 4)
+    assert found.least_fragile == (6, 4)
     assert found.fragility((6, 4)).share == 0
 
 

@@ -509,12 +509,12 @@ def test_what_is_left_of_a_value(task: MemoryTask, best: Callable[[Any], Any]) -
 @EACH
 def test_every_criterion_has_numbers_words_and_a_source(task: MemoryTask) -> None:
     criterion = task.criterion
-    assert 0 <= criterion.wrong < criterion.of
+    assert 0 <= criterion.wrong < criterion.sequences
     assert re.search(r"(19|20)\d\d", criterion.source)
-    assert f"{criterion.of:,}" in criterion.words
+    assert f"{criterion.sequences:,}" in criterion.statement
     assert (criterion.tolerance is not None) == (task.kind == "value")
     if criterion.tolerance is not None:
-        assert f"{criterion.tolerance:g}" in criterion.words
+        assert f"{criterion.tolerance:g}" in criterion.statement
     assert criterion.met(0.0)
     guessing = 0.5 if task.kind == "classes" else 0.8
     assert not criterion.met(guessing)
@@ -640,7 +640,7 @@ def test_the_page_has_every_task_and_its_numbers() -> None:
         assert float(chance) == pytest.approx(task.baseline, rel=2e-3)
         assert float(near) == pytest.approx(task.near_baseline, rel=2e-3)
         tolerance = "" if criterion.tolerance is None else f", within {criterion.tolerance:g}"
-        assert solved == f"{criterion.wrong} of {criterion.of:,}{tolerance}"
+        assert solved == f"{criterion.wrong} of {criterion.sequences:,}{tolerance}"
         who = {"Pascanu 2013": "Pascanu", "H&S 1997": "Hochreiter", "none: Pascanu's": "none"}
         assert criterion.source.startswith(who[source])
         seen.append(kind)

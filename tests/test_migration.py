@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from backsight.cli import main
-from backsight.diagnosis import diagnose
+from backsight.diagnosis import diagnose, read_tried
 from backsight.signals import FORMAT, Recorder, Run, current_plan
 from backsight.signals._migration import FINDING_FIELDS, current_event
+from backsight.studies import StudyFolder
 
 OLD = Path(__file__).parent / "fixtures" / "run-with-findings"
 
@@ -75,7 +76,12 @@ def test_what_is_current_stays(run_path: Path) -> None:
     once = current_event("diagnosis", {"findings": [{"code": "BS202", "where": "", "then": {}}]})
     assert once == {"findings": [{"code": "BKS202", "module": "", "outcome": {}}]}
     assert current_event("diagnosis", once) == once
-    assert current_event("act", {"words": "w", "where": 1}) == {"words": "w", "where": 1}
+    act = current_event("act", {"words": "w", "what": "norm"})
+    assert act == current_event("act", act) == {"message": "w", "quantity": "norm"}
+    criterion = {"criterion": {"words": "none wrong", "of": 9}}
+    solved = {"criterion": {"statement": "none wrong", "sequences": 9}}
+    assert current_event("setup", criterion) == current_event("setup", solved) == solved
+    assert current_event("mine", {"words": "w", "where": 1}) == {"words": "w", "where": 1}
     odds: list[object] = [None, [], "BS101", {"findings": None}, {"findings": [None]}]
     for odd in odds:
         assert current_event("diagnosis", odd) == odd
@@ -91,3 +97,34 @@ def test_a_plan_of_format_1_is_the_same_plan() -> None:
         "symptoms": {"codes": ["BKS203", "BKS101"], "norm": 0.5}, "script": "BS2 BS101.py",
     }  # fmt: skip
     assert current_plan(current_plan(plan)) == current_plan(plan)
+
+
+def test_remedies_of_a_study_of_format_1_have_their_names(tmp_path: Path) -> None:
+    """Its trials are found where they are, and a trial that it lacks gets today's name."""
+    path = tmp_path / "study"
+    for part in ("runs/rate-third-seed0", "runs/clip-seed0", "logs"):
+        (path / part).mkdir(parents=True)
+    (path / "logs/rate-third-seed0.txt").write_text("trained")
+    plan = {"kind": "remedies", "only": ["rate-third", "clip"], "script": ["rate-third"]}
+    ended = {"rate-third-seed0": [0, 1.5], "clip-seed0": [1, 2.0]}
+    (path / "study.json").write_text(json.dumps({"format": 1, "plan": plan, "ended": ended}))
+    folder = StudyFolder(path)
+    with folder.open({**plan, "only": ["lr-third", "clip"]}):
+        assert {name: how.status for name, how in folder.ended.items()} == {
+            "lr-third-seed0": 0, "clip-seed0": 1,
+        }  # fmt: skip
+    assert folder.run("lr-third-seed0") == path / "runs/rate-third-seed0"
+    assert folder.log("lr-third-seed0").read_text() == "trained"
+    assert folder.run("clip-seed0") == path / "runs/clip-seed0"
+    assert folder.run("lr-third-seed1") == path / "runs/lr-third-seed1"
+
+
+def test_what_a_study_of_format_1_left_with_a_run_is_read(old: Path) -> None:
+    left = {
+        "format": 1, "proven": True, "remedy": "rate-tenth", "words": "It helps.",
+        "command": "backsight train", "study": "s", "iterations": 60, "made": 1.0,
+    }  # fmt: skip
+    (old / "remedies.json").write_text(json.dumps(left))
+    tried = read_tried(old)
+    assert tried is not None
+    assert (tried.remedy, tried.message, tried.proven) == ("lr-tenth", "It helps.", True)

@@ -494,4 +494,4 @@ def test_what_cannot_be_probed_is_said(model: nn.Module, loss: Any, words: str) 
     ids=["vanishing", "level", "cut", "NaN", "nothing"],
 )
 def test_in_words(reach: Any, words: str) -> None:
-    assert words in GradientProfile(np.ones(3), reach, np.ones(3)).words
+    assert words in GradientProfile(np.ones(3), reach, np.ones(3)).summary

@@ -336,7 +336,7 @@ def test_it_fires_where_it_must(case: Case) -> None:
     assert (finding.iteration, finding.count) == (case.at, case.count)
     assert (finding.module, finding.severity) == (case.where, case.severity)
     assert finding.message
-    assert one.why == finding.message
+    assert one.reason == finding.message
     for name, value in case.evidence.items():
         approximate = isinstance(value, float)
         assert finding.evidence[name] == (pytest.approx(value) if approximate else value), name
@@ -366,7 +366,7 @@ def test_nothing_recorded_is_not_enough(case: Case) -> None:
     for series in ({}, {"mine": [1.0] * 5}):
         one = verdict(case.code, series, facts=case.facts)
         assert (one.outcome, one.findings) == (NOTHING, ())
-        assert one.why
+        assert one.reason
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

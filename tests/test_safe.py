@@ -271,7 +271,7 @@ def test_every_act_is_recorded_with_its_cause(rescued: tuple[Run, Watcher]) -> N
     for event in events:
         body = event.body
         assert body["cause"]
-        assert body["words"].startswith(f"{body['policy']}: {body['what']} ")
+        assert body["message"].startswith(f"{body['policy']}: {body['quantity']} ")
         at = run.series(f"act_before/{body['policy']}")
         (place,) = np.flatnonzero(at.iterations == event.iteration)
         assert np.float32(at.values[place]) == np.float32(body["before"])
@@ -299,7 +299,7 @@ def test_the_page_and_the_summary_tell_it(rescued: tuple[Run, Watcher]) -> None:
     section = page[page.index('id="acts"') :]
     section = section[: section.index("</section>")]
     for event in run.events("act")[:3]:
-        assert event.body["what"] in section
+        assert event.body["quantity"] in section
     (sentence,) = [text for text in summary(run) if text.startswith("The guard acted: ")]
     for policy in policies(run):
         count = len(run.series(f"act_before/{policy}").iterations)
@@ -324,7 +324,7 @@ def test_the_terminal_tells_each_act(terminal: bool, small: dict[str, Any]) -> N
     text = out.getvalue()
     for event in run.events("act"):
         if event.body["policy"] == "rollback":
-            assert event.body["words"] in text
+            assert event.body["message"] in text
     assert text.count("guard, iteration") >= len(run.series("act_before/rollback").iterations)
     if terminal:
         assert f"rollback ×{len(run.series('act_before/rollback').iterations)}" in text
@@ -422,7 +422,7 @@ def test_two_processes_act_alike(small: dict[str, Any], tmp_path: Path) -> None:
     assert not torch.equal(*carried)
     told = done.stdout + done.stderr
     (words_of_it,) = [
-        e.body["words"] for e in run.events("act")
+        e.body["message"] for e in run.events("act")
         if e.body["policy"] == "rollback" and e.iteration == first
     ]  # fmt: skip
     assert told.count(words_of_it) == 1

@@ -132,7 +132,7 @@ def test_a_tracker_goes_on_from_what_it_saved() -> None:
 
     def told(tracker: StabilityTracker, begin: int, end: int) -> list[tuple[int, str, str]]:
         return [
-            (n, anomaly.kind, anomaly.words)
+            (n, anomaly.kind, anomaly.message)
             for n in range(begin, end)
             for anomaly in tracker.update(n, losses[n], 1.0)
         ]

@@ -73,7 +73,7 @@ def length_plan(folder: Path) -> LengthPlan:
 def test_a_length_study_has_its_verdict(length_folder: Path) -> None:
     study = read_length_study(length_plan(length_folder), length_folder)
     (verdict,) = study.verdicts
-    assert (verdict.outcome, verdict.since, verdict.cause) == ("collapses", 30, "does not arrive")
+    assert (verdict.outcome, verdict.collapses_at, verdict.cause) == ("collapses", 30, "vanishes")
     assert [(t.length, t.outcome) for t in study.trials] == [
         (4, "learned"),
         (30, "nothing learned"),
@@ -117,7 +117,7 @@ def test_a_length_study_that_was_cut_short_goes_on(length_folder: Path) -> None:
 def test_a_map_has_its_outcomes(map_folder: Path) -> None:
     found = read_map(map_folder)
     assert found.complete
-    words = [[MapOutcome(kind).words for kind in row] for row in found.outcomes]
+    words = [[MapOutcome(kind).label for kind in row] for row in found.outcomes]
     assert words == [
         ["stuck", "learned", "exploded"],
         ["vanished", "vanished", "exploded"],

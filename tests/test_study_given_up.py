@@ -89,7 +89,7 @@ def test_in_a_study_of_remedies_on_a_script_s_run(tmp_path: Path) -> None:
     (guarded,) = told["remedies"]
     (trial,) = guarded["trials"]
     assert (guarded["name"], trial["outcome"]) == ("guard", "given up")
-    assert "the guard has" in trial["why"]
+    assert "the guard has" in trial["reason"]
     assert isinstance(trial["loss"], float)
     assert told["unchanged"]["trials"][0]["outcome"] == "not finite"
     assert Run(tmp_path / "it" / "runs" / "guard-seed0").end_reason == "guard_gave_up"

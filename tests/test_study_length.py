@@ -68,7 +68,7 @@ SCRIPT = """
 def trial(length: int, loss: float, seed: int = 0, **more: object) -> LengthTrial:
     """A trial whose guess costs 1; its gradient reaches all of the window unless told."""
     outcome = "not finite" if math.isnan(loss) else "learned" if loss < 0.95 else "nothing learned"
-    given = {"outcome": outcome, "guess": 1.0, "steps": length, "lag": length - 2} | more
+    given = {"outcome": outcome, "baseline": 1.0, "steps": length, "lag": length - 2} | more
     given.setdefault("horizon", Lag(length - 1, True))
     return LengthTrial("rnn", length, seed, loss=loss, **given)  # type: ignore[arg-type]
 
@@ -77,10 +77,10 @@ def test_it_collapses_because_the_signal_does_not_arrive() -> None:
     trials = [trial(n, 0.1, seed) for n in (10, 20) for seed in range(3)]
     trials += [trial(n, 0.98, seed, horizon=Lag(7, False)) for n in (40, 80) for seed in range(3)]
     found = judge_lengths("rnn", trials)
-    assert (found.outcome, found.since, found.cause) == ("collapses", 40, "does not arrive")
-    assert "from length 40 on" in found.words
-    assert "above 1 % for 7 steps back in the median, and 38 are needed" in found.words
-    assert "6 of 6 trials" in found.words
+    assert (found.outcome, found.collapses_at, found.cause) == ("collapses", 40, "vanishes")
+    assert "from length 40 on" in found.message
+    assert "above 1 % for 7 steps back in the median, and 38 are needed" in found.message
+    assert "6 of 6 trials" in found.message
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_it_collapses_because_it_explodes(sick: dict[str, object]) -> None:
     trials = [trial(10, 0.1, seed) for seed in range(3)]
     trials += [trial(50, seed=seed, horizon=Lag(3, False), **sick) for seed in range(3)]  # type: ignore[arg-type]
     found = judge_lengths("rnn", trials)
-    assert (found.outcome, found.since, found.cause) == ("collapses", 50, "explodes")
-    assert "It explodes" in found.words
+    assert (found.outcome, found.collapses_at, found.cause) == ("collapses", 50, "explodes")
+    assert "It explodes" in found.message
 
 
 def test_a_loss_that_is_not_finite_is_never_healthy() -> None:
@@ -110,9 +110,9 @@ def test_a_loss_that_is_not_finite_is_never_healthy() -> None:
         "rnn", [*sound, trial(20, 0.1), trial(20, math.nan, 1), trial(20, math.nan, 2)]
     )
     assert one.outcome == "holds"
-    assert one.lengths[1].explodes == 1
-    assert (two.outcome, two.since, two.cause) == ("collapses", 20, "explodes")
-    assert "most losses are not finite" in two.words
+    assert one.lengths[1].exploding == 1
+    assert (two.outcome, two.collapses_at, two.cause) == ("collapses", 20, "explodes")
+    assert "most losses are not finite" in two.message
 
 
 def test_half_not_finite_is_no_health_either() -> None:
@@ -124,7 +124,7 @@ def test_half_not_finite_is_no_health_either() -> None:
 def test_it_collapses_though_the_signal_arrives() -> None:
     found = judge_lengths("rnn", [trial(10, 0.1), trial(50, 0.99)])
     assert (found.outcome, found.cause) == ("collapses", "neither")
-    assert "rate and number of iterations" in found.words
+    assert "rate and number of iterations" in found.message
 
 
 def test_it_collapses_for_both_reasons() -> None:
@@ -135,19 +135,19 @@ def test_it_collapses_for_both_reasons() -> None:
 def test_a_length_that_collapses_between_two_that_do_not_is_no_collapse() -> None:
     found = judge_lengths("rnn", [trial(10, 0.1), trial(20, 0.99), trial(40, 0.1)])
     assert found.outcome == "holds"
-    assert "At 20 most of it is missing" in found.words
+    assert "At 20 most of it is missing" in found.message
 
 
 def test_it_holds() -> None:
     found = judge_lengths("rnn", [trial(n, 0.1 + n / 400) for n in (10, 20, 40)])
-    assert (found.outcome, found.since, found.cause) == ("holds", None, None)
-    assert "up to length 40" in found.words
+    assert (found.outcome, found.collapses_at, found.cause) == ("holds", None, None)
+    assert "up to length 40" in found.message
 
 
 def test_it_holds_without_reach_and_that_is_said() -> None:
     """As on text: the loss does not ask for what the gradient does not reach."""
     short = [trial(n, 0.5, lag=None, horizon=Lag(6, False)) for n in (10, 40)]
-    words = judge_lengths("rnn", short).words
+    words = judge_lengths("rnn", short).message
     assert "what is learned there lies nearer" in words
     assert "half of the window is 19" in words
     assert "needed" not in words, "nobody knows what a text asks for"
@@ -156,27 +156,28 @@ def test_it_holds_without_reach_and_that_is_said() -> None:
 def test_nothing_learned_at_any_length_says_nothing_of_length() -> None:
     found = judge_lengths("rnn", [trial(10, 0.99), trial(20, 1.0), trial(40, math.nan)])
     assert found.outcome == "learns nothing"
-    assert "the shortest included" in found.words
+    assert "the shortest included" in found.message
 
 
 def test_trials_without_a_result_are_not_enough_data() -> None:
     dead = LengthTrial("rnn", 20, 0, "failed", "exit status 1")
     found = judge_lengths("rnn", [trial(10, 0.1), dead])
     assert found.outcome == "not enough data"
-    assert "1 of 2 trials have none" in found.words
+    assert "1 of 2 trials have none" in found.message
 
 
 def test_gains_are_relative_to_a_guess_that_depends_on_the_length() -> None:
     """A copy task's guess costs less in longer sequences, where most is blank."""
-    found = judge_lengths("rnn", [trial(10, 0.1), trial(100, 0.011, guess=0.1)])
+    found = judge_lengths("rnn", [trial(10, 0.1), trial(100, 0.011, baseline=0.1)])
     assert found.outcome == "holds"
 
 
 def test_negative_losses_are_compared_as_well() -> None:
     found = judge_lengths(
-        "rnn", [trial(10, -4.0, guess=-1.0), trial(20, -1.05, guess=-1.0, horizon=Lag(2, False))]
+        "rnn",
+        [trial(10, -4.0, baseline=-1.0), trial(20, -1.05, baseline=-1.0, horizon=Lag(2, False))],
     )
-    assert (found.outcome, found.cause) == ("collapses", "does not arrive")
+    assert (found.outcome, found.cause) == ("collapses", "vanishes")
 
 
 def test_a_spread_leaves_out_what_is_not_finite_and_counts_it() -> None:
@@ -208,7 +209,7 @@ def recorded(path: Path, loss: Callable[[int], float], count: int = 200) -> Run:
 def test_a_row_from_the_signals_of_a_run(run_path: Path) -> None:
     row = read_trial(LengthSetting("rnn", 10, 3), recorded(run_path, lambda i: 1.0), short=5)
     assert (row.cell, row.length, row.seed, row.outcome) == ("rnn", 10, 3, "learned")
-    assert (row.loss, row.guess, row.lag, row.steps) == (1.0, 1.4, 8, 10)
+    assert (row.loss, row.baseline, row.lag, row.steps) == (1.0, 1.4, 8, 10)
     assert (row.grad_median, row.grad_max) == (1.0, 100.0)
     assert (row.short_context, row.short_loss) == (4, 2.0)
     assert (row.half_life, row.horizon) == (Lag(1, False), Lag(6, False))  # of the better layer
@@ -386,7 +387,7 @@ def test_a_script_by_one_of_its_arguments_with_a_trial_that_dies(tmp_path: Path)
     assert all(row["steps"] == n for n in (3, 9) for row in by_length[n])
     assert by_length[3][0]["loss"] != by_length[3][1]["loss"]  # the seed arrives
     assert [row["outcome"] for row in by_length[6]] == ["failed"] * 2
-    assert by_length[6][0]["why"] == "exit status 1: no room for so many steps"
+    assert by_length[6][0]["reason"] == "exit status 1: no room for so many steps"
     assert "no room for so many steps" in Path(tmp_path, told["page"]).read_text()
     again = study(*words, cwd=tmp_path)  # what has failed is tried again, the rest is not
     assert "4 of 6 trials were already done" in again.stderr
@@ -413,8 +414,10 @@ def test_a_script_without_a_seed_that_takes_no_notice_is_doubted(tmp_path: Path)
     losses = [row["loss"] for row in told["ignores"]["trials"]]
     assert losses[0] != losses[1]
     (doubted,), (sound,) = (told[out]["verdicts"] for out in ("ignores", "varies"))
-    assert doubted["words"].startswith("the layers saw 5 steps at every --seq-len: either train.py")
-    assert "the layers saw" not in sound["words"]
+    assert doubted["message"].startswith(
+        "the layers saw 5 steps at every --seq-len: either train.py"
+    )
+    assert "the layers saw" not in sound["message"]
     assert "the layers saw 5 steps" in (tmp_path / "ignores" / "report.html").read_text()
 
 
@@ -567,6 +570,6 @@ def test_ray_gives_what_processes_give(tmp_path: Path) -> None:
             Run(tmp_path / out / "runs" / f"script-{length}-seed0") for out in ("here", "there")
         )
         assert np.array_equal(one["loss"], other["loss"])
-    assert theirs[1]["why"] == "exit status 1: no room for so many steps"
+    assert theirs[1]["reason"] == "exit status 1: no room for so many steps"
     again = study(*words, "--out", "there", "--engine", "ray", *given, cwd=tmp_path)
     assert "2 of 3 trials were already done" in again.stderr

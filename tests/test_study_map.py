@@ -21,7 +21,7 @@ from backsight.report.figures import (
     map_outcomes,
 )
 from backsight.studies import MapOutcome, MapPlan, parse_axis, read_map, run_map
-from backsight.studies.map._words import train_command
+from backsight.studies.map._text import train_command
 from tests import processes
 from tests.test_map import small
 
@@ -60,7 +60,7 @@ def test_a_tiny_map_from_end_to_end(
     assert told["best"]["fragility"]["share"] == "NaN"
     assert told["plan"]["x"]["name"] == "lr"
     found = read_map(folder)
-    assert [[MapOutcome(kind).words for kind in row] for row in found.outcomes] == told["outcomes"]
+    assert [[MapOutcome(kind).label for kind in row] for row in found.outcomes] == told["outcomes"]
 
 
 def test_zoom_and_a_chosen_setting(
@@ -218,7 +218,7 @@ def view(**changes: Any) -> MapView:
     given: dict[str, Any] = {
         "x": MapAxis("lr", (0.1, 1.0, 10.0), "log"),
         "y": MapAxis("length", (10, 50), "list"),
-        "kinds": tuple(kind.words for kind in MapOutcome),
+        "kinds": tuple(kind.label for kind in MapOutcome),
         "outcomes": np.array([[0, 1, 4], [2, 3, -1]]),
         "loss": np.array([[0.1, 1.4, np.nan], [1.4, 90.0, np.nan]]),
         "growth": np.array([[-0.1, 0.2, np.nan], [-2.0, np.nan, np.nan]]),

@@ -67,9 +67,9 @@ def test_every_finding_is_mapped_to_remedies_that_there_are() -> None:
     [
         ("clip", tiny(), "--clip 0.7"),
         ("clip", tiny(plain=True), "--clip 0.7"),
-        ("rate-third", tiny(lr=0.3), "--lr 0.1"),
-        ("rate-tenth", tiny(), "--lr 0.0002"),
-        ("rate-tenfold", tiny(optimizer="sgd"), "--lr 5.0"),
+        ("lr-third", tiny(lr=0.3), "--lr 0.1"),
+        ("lr-tenth", tiny(), "--lr 0.0002"),
+        ("lr-tenfold", tiny(optimizer="sgd"), "--lr 5.0"),
         ("momentum-off", tiny(), "--momentum 0.0"),
         ("curriculum", tiny(), "--curriculum adaptive"),
         ("curriculum", Chars(seq_len=100), "--curriculum adaptive"),
@@ -307,7 +307,7 @@ def test_proven_on_fresh_seeds(proven: tuple[RemedyStudy, list[str]]) -> None:
     assert (study.verdict.outcome, study.verdict.remedy) == ("proven", "orthogonal")
     for words in ("Proven on this run: orthogonal (--init orthogonal)", "1.3 lower",
                   "3 fresh seeds", "With the default fix", "with a random fix"):  # fmt: skip
-        assert words in study.verdict.words
+        assert words in study.verdict.message
     assert study.verdict.command == (
         "backsight train temporal-order --hidden 8 --init orthogonal --batch 4 --iterations 24 "
         "--device cpu --checkpoint-every 6 --length 30 --validate-sequences 20"
@@ -334,8 +334,8 @@ def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: losses.get(r, 1.0) + seed / 100)
     study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
     assert study.verdict.doubt == "the default fix does more"
-    assert "The default fix is backsight train temporal-order" in study.verdict.words
-    assert "--lr 0.001" in study.verdict.words
+    assert "The default fix is backsight train temporal-order" in study.verdict.message
+    assert "--lr 0.001" in study.verdict.message
 
 
 def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_a_finite_remedy_beats_a_run_that_broke(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: 0.5 + seed / 100 if r == "gru" else math.nan)
     study = remedy_study(remedies_for_task(tiny(), only=ONLY), tmp_path / "study", engine)
     assert (study.verdict.outcome, study.verdict.remedy) == ("proven", "gru")
-    assert "finite where it was not" in study.verdict.words
+    assert "finite where it was not" in study.verdict.message
     assert study.remedies[-1].effect is not None
     assert study.remedies[-1].effect.median == 0.0  # neither is finite
 
@@ -363,7 +363,7 @@ def test_a_trial_that_dies_is_one_row(tmp_path: Path) -> None:
     study = remedy_study(plan, tmp_path / "study", Pretended(loss))
     dead = [trial for trial in study.trials if trial.outcome == "failed"]
     assert [(trial.remedy, trial.seed) for trial in dead] == [("gru", 1)]
-    assert dead[0].why == "exit status 1: no room on the device"
+    assert dead[0].reason == "exit status 1: no room on the device"
     assert study.verdict.outcome == "proven"
     again = Pretended(orthogonal_helps)
     remedy_study(plan, tmp_path / "study", again)
@@ -429,7 +429,7 @@ def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
     assert study.unchanged.trials[0].loss == run["val_loss"][-1]
     assert not np.array_equal(first["loss"], second["loss"])
     assert "about how training begins" in next(
-        arm.refused for arm in study.remedies if arm.name == "orthogonal"
+        arm.refusal for arm in study.remedies if arm.name == "orthogonal"
     )
     assert {t.outcome for t in study.trials} & {"failed", "not run"} == set()
     assert snapshot(run.path).keys() - before.keys() == {run.path / "remedies.json"}
@@ -440,12 +440,12 @@ def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
 
 def test_a_run_from_the_start_with_a_budget(tmp_path: Path) -> None:
     run = train(tiny(run=tmp_path / "run"))
-    plan = remedies_for_run(run, budget=10, seeds=1, only=("rate-tenth",))
+    plan = remedies_for_run(run, budget=10, seeds=1, only=("lr-tenth",))
     study = remedy_study(plan, tmp_path / "study", InProcess())
     unchanged = Run(tmp_path / "study/runs/unchanged-seed0")
     assert unchanged.iterations == 10
     assert unchanged["loss"].tobytes() == run["loss"][:10].tobytes()
-    tenth = Run(tmp_path / "study/runs/rate-tenth-seed0")
+    tenth = Run(tmp_path / "study/runs/lr-tenth-seed0")
     assert tenth["lr"][-1] == pytest.approx(0.0002)
     assert study.verdict.outcome in ("not proven", "nothing helps")  # one seed proves nothing
 
@@ -538,7 +538,7 @@ def test_a_script_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert clip.command == ("backsight run --every auto --budget 0.01 --guard clip=0.4 train.py 7")
     assert "policies_from('clip=0.4')" in clip.code
     assert Run(tmp_path / "study/runs/clip-seed0").info["config"]["guard"] == "clip=0.4"
-    refused = {arm.name: arm.refused for arm in study.remedies if arm.refused}
+    refused = {arm.name: arm.refusal for arm in study.remedies if arm.refusal}
     assert "the script's own to change" in refused["gru"]
     assert "momentum-off" in refused  # none was recorded
 
@@ -549,7 +549,7 @@ def test_the_seed_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     run = script_run(tmp_path / "run")
     run.info["command"] = "backsight run train.py 7"
     plan = remedies_for_run(run, seed_argument="--seed")
-    words = plan.subject.words(UNCHANGED, SEEN, 2, Path("r"), Path("f"))
+    words = plan.subject.arguments(UNCHANGED, SEEN, 2, Path("r"), Path("f"))
     assert words == ["run", "--every", "auto", "--budget", "0.01", "--run", "r", "train.py", "7",
                      "--seed=2"]  # fmt: skip
 

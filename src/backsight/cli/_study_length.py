@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     status = finish(study, write_length_page, print_length_study, options.study)
     if study.ignored:
-        print(f"backsight: {study.verdicts[0].words}", file=sys.stderr)
+        print(f"backsight: {study.verdicts[0].message}", file=sys.stderr)
         return 2
     return status
 

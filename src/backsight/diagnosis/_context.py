@@ -52,7 +52,7 @@ class Context:
         return gain > max(WITHIN * abs(float(self.losses[-1])), 2 * error)
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """In a sentence without its full stop."""
         usable, longest = self.usable, int(self.lengths[-1])
         if not np.isfinite(self.losses).all():

@@ -138,5 +138,5 @@ def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
     for verdicts in zip(*(one.verdicts for one in several), strict=True):
         gravest = min(verdicts, key=lambda v: GRAVEST.index(v.outcome))
         findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
-        merged.append(Verdict(gravest.code, gravest.outcome, gravest.why, findings))
+        merged.append(Verdict(gravest.code, gravest.outcome, gravest.reason, findings))
     return Diagnosis(tuple(merged))

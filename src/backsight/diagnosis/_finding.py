@@ -77,6 +77,6 @@ class Verdict:
 
     code: str
     outcome: Outcome
-    why: str
+    reason: str
     """In words: what was found, or what was missing."""
     findings: tuple[Finding, ...] = ()

@@ -53,7 +53,7 @@ class Diagnosis:
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
             "verdicts": [
-                {"code": v.code, "outcome": v.outcome, "why": v.why} for v in self.verdicts
+                {"code": v.code, "outcome": v.outcome, "reason": v.reason} for v in self.verdicts
             ],
         }
 

@@ -17,7 +17,7 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
 
-__all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "percent", "short", "where_words"]
+__all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "of_module", "percent", "short"]
 
 ProfileRow = NDArray[np.floating[Any]]
 Value = float | ProfileRow
@@ -220,6 +220,6 @@ def named(family_: str, member_: str) -> str:
     return f"{family_}/{member_}" if member_ else family_
 
 
-def where_words(where: str) -> str:
+def of_module(module: str) -> str:
     """``of rnn.l0``, or nothing."""
-    return f" of {where}" if where else ""
+    return f" of {module}" if module else ""

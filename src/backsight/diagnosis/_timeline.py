@@ -43,7 +43,7 @@ class Move:
     """A signal that left what was usual for it and did not come back."""
 
     name: str
-    before: int
+    lead: int
     """Iterations before the end at which it left."""
     usual: float
     """Its median until then."""
@@ -51,7 +51,7 @@ class Move:
     """The value farthest from that."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """``the gradient norm before clipping rose from 0.4 to 212``."""
         where = f" of {member(self.name)}" if member(self.name) else ""
         signal = describe(self.name)
@@ -73,7 +73,7 @@ class Timeline:
     moves: tuple[Move, ...]
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """In a sentence or two, each move with its lead."""
         if not self.moves:
             return (
@@ -90,9 +90,9 @@ class Timeline:
         return {
             "end": self.end,
             "code": self.code,
-            "words": self.words,
+            "message": self.message,
             "moves": [
-                {"signal": m.name, "before": m.before, "usual": m.usual, "extreme": m.extreme}
+                {"signal": m.name, "lead": m.lead, "usual": m.usual, "extreme": m.extreme}
                 for m in self.moves
             ],
         }
@@ -128,7 +128,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
         move = _move(name, series.iterations, series.values.astype(np.float64), end)
         if move is not None:
             moves.append(move)
-    moves.sort(key=lambda move: (-move.before, FAMILIES.index(family(move.name)), move.name))
+    moves.sort(key=lambda move: (-move.lead, FAMILIES.index(family(move.name)), move.name))
     return Timeline(end, code, tuple(_one_a_family(moves)))
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from backsight.errors import RunError
-from backsight.signals import write_json
+from backsight.signals import FORMAT, current_tried, write_json
 
 __all__ = ["Tried", "read_tried", "write_tried"]
 
 NAME = "remedies.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Tried:
     proven: bool
     remedy: str
     """The one that did most; empty where none helped."""
-    words: str
+    message: str
     """What came of it, in sentences."""
     command: str
     """What trains with it; empty where there is nothing to recommend."""

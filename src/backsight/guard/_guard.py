@@ -30,9 +30,9 @@ from backsight.guard._gradients import (
     taken_away,
 )
 from backsight.guard._intervention import Intervention, announce_intervention
+from backsight.guard._learning_rate import LearningRate, forget_momentum
 from backsight.guard._policy import Policy, Stage
 from backsight.guard._presets import check_saved, check_together, safe
-from backsight.guard._rate import Rate, forget_momentum
 from backsight.guard._step import Step
 from backsight.guard._step_length import StepLength
 from backsight.state import Snapshots, Stateful, fitting
@@ -96,7 +96,7 @@ class Guard:
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.stage))
         self.iteration = 0
         """Steps so far, taken or not."""
-        self.rate = Rate()
+        self.learning_rate = LearningRate()
         self.stability = StabilityTracker()
         self.interventions: list[Intervention] = []
         """The newest ten thousand."""
@@ -226,7 +226,7 @@ class Guard:
         """
         check_saved(self.policies, state)
         self._remember(state)
-        self.rate.load_state_dict(state["rate"])
+        self.learning_rate.load_state_dict(state["rate"])
         self.iteration, self.tally = state["iteration"], Counter(state["tally"])
         self._batches.load(state["position"], state["bad"])
         self.snapshots.load_state_dict(state["snapshots"])
@@ -256,9 +256,8 @@ class Guard:
     def record(self, policy: Policy, cause: str, before: float, after: float) -> None:
         """Note what ``policy`` has done."""
         assert self._step is not None
-        done = Intervention(
-            self._step.iteration, policy.name, cause, before, after, policy.what, policy.often
-        )
+        at, quantity = self._step.iteration, policy.quantity
+        done = Intervention(at, policy.name, cause, before, after, quantity, policy.frequent)
         self._step.interventions.append(done)
         self.interventions.append(done)
         del self.interventions[:-KEPT]
@@ -315,7 +314,7 @@ class Guard:
         self._stepped.add(id(optimizer))
         step = self._step
         assert step is not None
-        self.rate.put_on(optimizer)
+        self.learning_rate.put_on(optimizer)
         if closure is not None:
             return  # it computes gradients of its own, from the weights as they are now
         if step.vetoed or step.rolled_back:
@@ -378,7 +377,7 @@ class Guard:
 
     def _restore(self) -> None:
         """Rates and gradients as the loop left them."""
-        self.rate.take_off()
+        self.learning_rate.take_off()
         for parameter, gradient in self._taken:
             parameter.grad = gradient
         self._taken = []
@@ -390,7 +389,7 @@ class Guard:
             "position": self._batches.position,
             "policies": {p.name: p.state_dict() for p in self.policies},
             "vitals": self.stability.state_dict(),
-            "rate": self.rate.state_dict(),
+            "rate": self.learning_rate.state_dict(),
         }
 
     def _remember(self, memory: Mapping[str, Any]) -> None:

@@ -22,15 +22,15 @@ class Intervention:
     before: float
     """A norm, a rate, an iteration: what the policy says it changes."""
     after: float
-    what: str
+    quantity: str
     """What the two numbers are."""
-    often: bool = False
+    frequent: bool = False
     """Whether the policy may act at every step: then its numbers tell all."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """``clip: gradient norm 212 -> 1 (norm above 1)``."""
-        return f"{self.policy}: {self.what} {_short(self.before)} → {_short(self.after)} " + (
+        return f"{self.policy}: {self.quantity} {_short(self.before)} → {_short(self.after)} " + (
             f"({self.cause})"
         )
 
@@ -41,8 +41,8 @@ class Intervention:
             "cause": self.cause,
             "before": self.before,
             "after": self.after,
-            "what": self.what,
-            "words": self.words,
+            "quantity": self.quantity,
+            "message": self.message,
         }
 
 
@@ -57,12 +57,12 @@ def announce_intervention(intervention: Intervention, often: int) -> None:
     """
     if not is_first_process():
         return
-    if not intervention.often or often in (1, 10, 100) or often % 1000 == 0:
-        times = f", {often:,} times so far" if intervention.often and often > 1 else ""
+    if not intervention.frequent or often in (1, 10, 100) or often % 1000 == 0:
+        times = f", {often:,} times so far" if intervention.frequent and often > 1 else ""
         _log.warning(
             "backsight: guard, iteration %s: %s%s",
             intervention.iteration,
-            intervention.words,
+            intervention.message,
             times,
         )
 

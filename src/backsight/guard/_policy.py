@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from backsight.diagnosis import Recent, StabilityTracker
 from backsight.errors import SettingError
-from backsight.guard._rate import Rate
+from backsight.guard._learning_rate import LearningRate
 from backsight.guard._step import Step
 
 __all__ = ["GuardContext", "Policy", "Stage"]
@@ -26,7 +26,7 @@ class Stage(IntEnum):
     SKIP = 2
     CLIP = 3
     PACE = 4
-    """Rate and momentum."""
+    """Learning rate and momentum."""
     WEIGHTS = 5
     """After the step."""
 
@@ -55,7 +55,7 @@ class GuardContext(Protocol):
         """Steps so far, taken or not, the one under way included."""
 
     @property
-    def rate(self) -> Rate:
+    def learning_rate(self) -> LearningRate:
         """Factor on the learning rate, and whether momentum is off."""
 
     @property
@@ -99,11 +99,11 @@ class Policy:
     name: ClassVar[str]
     """As on the command line and in the names of its signals."""
     stage: ClassVar[Stage]
-    what: ClassVar[str]
+    quantity: ClassVar[str]
     """What the numbers before and after an act are."""
     main: ClassVar[str] = ""
     """The setting that ``name=value`` on the command line sets; empty where there is none."""
-    often: ClassVar[bool] = False
+    frequent: ClassVar[bool] = False
     """Whether it may act at every step, as a matter of course."""
 
     def start(self, guard: GuardContext) -> None:

@@ -153,19 +153,19 @@ class Training:
             )
 
     @property
-    def rate(self) -> float:
+    def lr_in_force(self) -> float:
         """The learning rate in force."""
         return DEFAULT_RATE[self.optimizer] if self.lr is None else self.lr
 
     @property
-    def inertia(self) -> float:
+    def momentum_in_force(self) -> float:
         """The momentum (Adam: β₁) in force."""
         if self.optimizer == "sgd":
             return 0.0
         return 0.9 if self.momentum is None else self.momentum
 
     @property
-    def guard_words(self) -> Optional[str]:
+    def guard_in_force(self) -> Optional[str]:
         """The policies in force; None where there are none."""
         return "safe" if self.safe else self.guard
 

@@ -29,10 +29,10 @@ def make_guard(
         task: goes back at a rollback.
         extra_state: what else does, by name.
     """
-    if config.guard_words is None:
+    if config.guard_in_force is None:
         return None
-    policies = policies_from(config.guard_words)
-    if config.safe and config.optimizer == "momentum" and config.inertia:
+    policies = policies_from(config.guard_in_force)
+    if config.safe and config.optimizer == "momentum" and config.momentum_in_force:
         policies.append(LateMomentum())  # Adam without β₁ is no calmer
     every = max(10, min(50, config.iterations // 20))
     return Guard(

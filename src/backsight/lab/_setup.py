@@ -101,15 +101,15 @@ def _check_arithmetic(config: Training, fabric: Fabric) -> None:
 
 def make_optimizer(config: Training, model: nn.Module) -> torch.optim.Optimizer:
     """Of all the model's parameters, in one group."""
-    rate, decay = config.rate, config.weight_decay
+    rate, decay = config.lr_in_force, config.weight_decay
     match config.optimizer:
         case "sgd" | "momentum":
             return torch.optim.SGD(
-                model.parameters(), lr=rate, momentum=config.inertia, weight_decay=decay
+                model.parameters(), lr=rate, momentum=config.momentum_in_force, weight_decay=decay
             )
         case "adam" | "adamw":
             kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-            betas = (config.inertia, 0.999)
+            betas = (config.momentum_in_force, 0.999)
             return kind(model.parameters(), lr=rate, betas=betas, weight_decay=decay)
 
 
@@ -117,8 +117,8 @@ def settings_in_force(config: Training) -> dict[str, Any]:
     """The settings as given, with the defaults in force filled in."""
     return {
         **asdict(config),
-        "lr": config.rate,
-        "momentum": config.inertia,
+        "lr": config.lr_in_force,
+        "momentum": config.momentum_in_force,
         "validate_every": config.validation_interval,
         "checkpoint_every": config.checkpoint_interval,
     }

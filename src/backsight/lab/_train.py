@@ -15,7 +15,7 @@ from backsight.curriculum import Length
 from backsight.diagnosis import facts_from
 from backsight.errors import BacksightError, GuardError, SettingError
 from backsight.guard import Guard
-from backsight.lab._carried import Carried
+from backsight.lab._carried_state import CarriedState
 from backsight.lab._config import Training
 from backsight.lab._fork import begin_from
 from backsight.lab._run_logger import RunLogger, Screen, View
@@ -166,7 +166,7 @@ def make_loop(config: Training) -> "_Loop":
     # After the weights are drawn: dropout must differ from process to process.
     torch.manual_seed(config.seed + fabric.global_rank)
     wrapped, optimizer = fabric.setup(model, make_optimizer(config, model))
-    hidden = Carried(fabric.device)
+    hidden = CarriedState(fabric.device)
     curriculum = make_curriculum(config, task)
     extra_state: dict[str, Any] = {"hidden": hidden}
     if curriculum is not None:
@@ -230,7 +230,7 @@ class _Loop:
         model: nn.Module,
         optimizer: Any,
         task: TrainingTask,
-        hidden: Carried,
+        hidden: CarriedState,
         parts: CheckpointState,
     ) -> None:
         self._config = config

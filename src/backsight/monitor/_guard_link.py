@@ -78,4 +78,4 @@ class Streaks:
         """Whether that one, in ``iteration``, is told by itself."""
         last = self._last.get(act.policy, -STREAK)
         self._last[act.policy] = iteration
-        return not act.often or iteration - last >= STREAK
+        return not act.frequent or iteration - last >= STREAK

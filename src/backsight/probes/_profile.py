@@ -76,7 +76,7 @@ class GradientProfile:
         return reach_cut(self.reach) if self.outcome == "ok" else None
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from backsight.report._page import write_report
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
     from backsight.report._study_terminal import MapProgress, StudyProgress
+    from backsight.report._summary import duration, number, reach_sentences, summary
     from backsight.report._terminal import TrainingView
-    from backsight.report._words import duration, number, reach_sentences, summary
 
 __all__ = [
     "MapProgress",
@@ -39,12 +39,12 @@ __getattr__ = lazy(
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
         "TrainingView": "backsight.report._terminal",
-        "duration": "backsight.report._words",
-        "number": "backsight.report._words",
+        "duration": "backsight.report._summary",
+        "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",
-        "reach_sentences": "backsight.report._words",
-        "summary": "backsight.report._words",
+        "reach_sentences": "backsight.report._summary",
+        "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
         "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",

@@ -58,7 +58,7 @@ def print_diagnosis(
     if not lasting:
         say("\nThe run has no lasting finding.")
     if chain is not None:
-        say(f"\n{chain.words}")
+        say(f"\n{chain.message}")
     if isinstance(tried, Tried):
         line = Text("\nremedies  ", "bold green" if tried.proven else "yellow")
         say(line.append(_remedy_words(run, tried), "not bold default"))
@@ -148,7 +148,7 @@ def _picture_of(signals: str) -> str | None:
 
 def _remedy_words(run: Run, tried: Tried) -> str:
     """The verdict of the study, and whether the run has gone on since."""
-    words = f"{tried.words} (study: {tried.study})"
+    words = f"{tried.message} (study: {tried.study})"
     if run.iterations != tried.iterations:
         words += (
             f" The run had {tried.iterations:,} iterations then, and has {run.iterations:,} now."

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from backsight.diagnosis import diagnose, timeline
-from backsight.report._acts import act_rows
 from backsight.report._findings import cards
 from backsight.report._html import embedded, render, write_whole
-from backsight.report._task_words import is_memory, memory_tiles
-from backsight.report._words import (
+from backsight.report._interventions import intervention_rows
+from backsight.report._summary import (
     duration,
     last_score,
     median,
@@ -21,6 +20,7 @@ from backsight.report._words import (
     setup,
     summary,
 )
+from backsight.report._task_summary import is_memory, memory_tiles
 from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
@@ -67,7 +67,7 @@ def _render(run: Run) -> str:
         chain_figure=embedded(draw_timeline(run, chain), "timeline")
         if chain and chain.moves
         else None,
-        acts=act_rows(run),
+        acts=intervention_rows(run),
         figures=figures,
         samples=_chosen_samples(run),
         settings=_rows(run.info.get("config", {})),

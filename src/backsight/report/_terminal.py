@@ -16,7 +16,7 @@ from rich.text import Text
 from backsight.diagnosis import Finding
 from backsight.report._findings import STYLES
 from backsight.report._numbers import number
-from backsight.report._task_words import is_memory, memory_goal, memory_task, memory_validation
+from backsight.report._task_summary import is_memory, memory_goal, memory_task, memory_validation
 from backsight.signals import family, member
 
 __all__ = ["TrainingView"]
@@ -138,8 +138,8 @@ class TrainingView:
     def acted(self, act: Any) -> None:
         """The guard has done something; what it may do at every step is only counted."""
         self._acts[act.policy] += 1
-        if not act.often or self._acts[act.policy] == 1:
-            self._say(f"guard, iteration {act.iteration:,}: {act.words}")
+        if not act.frequent or self._acts[act.policy] == 1:
+            self._say(f"guard, iteration {act.iteration:,}: {act.message}")
 
     def _say(self, line: str) -> None:
         """As it is: a path may hold what rich would take for markup."""

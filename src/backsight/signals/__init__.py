@@ -4,7 +4,13 @@ from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import free_name
 from backsight.signals._json import dumps, spell, write_json
-from backsight.signals._migration import FORMAT, current_plan
+from backsight.signals._migration import (
+    FORMAT,
+    current_plan,
+    current_remedy,
+    current_tried,
+    former_remedy,
+)
 from backsight.signals._reach import (
     Lag,
     growth_rate,
@@ -33,9 +39,12 @@ __all__ = [
     "Signal",
     "clear_halves",
     "current_plan",
+    "current_remedy",
+    "current_tried",
     "describe",
     "dumps",
     "family",
+    "former_remedy",
     "free_name",
     "growth_rate",
     "list_runs",

@@ -11,8 +11,8 @@ ITS_OWN = ("run", "report")
 """Settings that are a run's own: where it goes, and whether it writes a page."""
 
 IN_FORCE = {
-    "lr": "rate",
-    "momentum": "inertia",
+    "lr": "lr_in_force",
+    "momentum": "momentum_in_force",
     "validate_every": "validation_interval",
     "checkpoint_every": "checkpoint_interval",
 }

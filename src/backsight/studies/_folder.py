@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from backsight.errors import RunError
-from backsight.signals import FORMAT, current_plan, dumps, write_json
+from backsight.signals import (
+    FORMAT,
+    current_plan,
+    current_remedy,
+    dumps,
+    former_remedy,
+    write_json,
+)
 from backsight.studies._trial import Ended
 
 __all__ = ["PlanFolder", "StudyFolder", "alone", "find_folder"]
@@ -174,11 +181,16 @@ class StudyFolder(PlanFolder):
 
     def run(self, trial: str) -> Path:
         """A trial's run folder."""
-        return self.path / "runs" / trial
+        return self._named("runs", trial)
 
     def log(self, trial: str) -> Path:
         """The file that holds what a trial printed."""
-        return self.path / "logs" / f"{trial}.txt"
+        return self._named("logs", trial, ".txt")
+
+    def _named(self, folder: str, trial: str, ending: str = "") -> Path:
+        """Something of a trial, under the name that format 1 gave it where that is there."""
+        former = self.path / folder / f"{former_remedy(trial)}{ending}"
+        return former if former.exists() else self.path / folder / f"{trial}{ending}"
 
     def begin(self, plan: Mapping[str, Any]) -> None:
         """As of any such folder."""
@@ -190,7 +202,10 @@ class StudyFolder(PlanFolder):
             raise ValueError("it does not tell how trials ended")
 
     def _take(self, content: Mapping[str, Any]) -> None:
-        self.ended = {name: Ended(name, *how) for name, how in content["ended"].items()}
+        self.ended = {}
+        for name, how in content["ended"].items():
+            trial = current_remedy(name)
+            self.ended[trial] = Ended(trial, *how)
 
     def _rest(self) -> dict[str, Any]:
         return {"ended": {name: [one.status, one.seconds] for name, one in self.ended.items()}}

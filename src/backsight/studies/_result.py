@@ -38,11 +38,11 @@ class Result:
     """Of one run; what was not recorded is None, and what is not finite stays so."""
 
     outcome: TrialOutcome
-    why: str
+    reason: str
     """In words, where there is no result, or an unusual one."""
     loss: float | None
     """Validation loss at the end, else the median of the last tenth of the training losses."""
-    guess: float | None
+    baseline: float | None
     """What a guess without memory costs; else the loss at the beginning."""
     lag: int | None
     """How far back the task asks, where that is known."""

@@ -18,7 +18,7 @@ class RunSetting(Setting, Protocol):
     """A trial that is a run."""
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """What it is, for a line on the terminal."""
 
     @property
@@ -71,10 +71,10 @@ class RunTrials(Trials[AnyRunSetting]):
         """Note it, and say what it came to."""
         self.place.note(how)
         row = self.row(setting)
-        told = row.outcome if not row.why else f"{row.outcome} ({row.why})"
+        told = row.outcome if not row.reason else f"{row.outcome} ({row.reason})"
         if row.loss is not None and math.isfinite(row.loss):
             told = f"loss {row.loss:.4g}, {told}"
-        words = f"{setting.words}: {told}, {how.seconds:.0f} s"
+        words = f"{setting.label}: {told}, {how.seconds:.0f} s"
         self.view.advance(1)
         self.view.ended(words, self._time_left(waiting))
 

@@ -95,7 +95,7 @@ class TrialRow(Protocol):
         """In a word."""
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         """In words, where that is no result, or an unusual one."""
 
     @property
@@ -111,7 +111,7 @@ class NoResult:
     """Why a trial has no result."""
 
     outcome: Literal["failed", "not run"]
-    why: str
+    reason: str
 
 
 def read_row(

@@ -7,7 +7,7 @@ __all__ = ["LENIENT", "PASCANU", "STRICT", "Criterion"]
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """At most ``wrong`` of ``of`` fresh sequences may be wrong.
+    """At most ``wrong`` of ``sequences`` fresh sequences may be wrong.
 
     A sequence is wrong where any of its answers is: where another class is the likeliest, or a
     value is off by ``tolerance`` or more. An output that is not finite is wrong.
@@ -15,9 +15,9 @@ class Criterion:
 
     wrong: int
     """Sequences that may be wrong."""
-    of: int
+    sequences: int
     """Sequences that are looked at."""
-    words: str
+    statement: str
     """The same, for a sentence: what holds once it is met."""
     source: str
     """The paper, or what was taken in its place where none says."""
@@ -29,10 +29,10 @@ class Criterion:
     def met(self, share: float) -> bool:
         """Whether a share of wrong sequences, from 0 to 1, is small enough.
 
-        The share may be of fewer sequences than ``of``, which then proves that much less. NaN
-        meets nothing.
+        The share may be of fewer than ``sequences``, which then proves that much less. NaN meets
+        nothing.
         """
-        return share <= self.wrong / self.of
+        return share <= self.wrong / self.sequences
 
 
 PASCANU = Criterion(
@@ -42,7 +42,7 @@ PASCANU = Criterion(
 """Of their temporal order, by which they tell solved from unsolved."""
 
 LENIENT = Criterion(
-    PASCANU.wrong, PASCANU.of, PASCANU.words,
+    PASCANU.wrong, PASCANU.sequences, PASCANU.statement,
     "none published for this task: that of Pascanu, Mikolov and Bengio 2013 for temporal order",
 )  # fmt: skip
 

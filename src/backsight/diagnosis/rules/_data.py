@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module
 from backsight.signals import spell
 
 __all__ = ["BadInput", "ConstantInput", "overflowed"]
@@ -115,7 +115,7 @@ class ConstantInput(Rule):
                 self.found(
                     layer,
                     now.iteration,
-                    f"the input{where_words(layer)} is the same at every step of every sequence",
+                    f"the input{of_module(layer)} is the same at every step of every sequence",
                     {"spread": 0.0, "samples in a row": self._row[layer]},
                     signals=(f"input_spread/{layer}",),
                 )

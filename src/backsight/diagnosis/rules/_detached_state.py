@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Rule, Sample, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module
 from backsight.signals import reach_cut
 
 __all__ = ["DetachedState"]

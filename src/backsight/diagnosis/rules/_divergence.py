@@ -38,7 +38,7 @@ class Divergence(Rule):
         "set the momentum to 0 until the loss falls",
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
-    studied_remedies: ClassVar = ("rate-tenth", "clip", "momentum-off", "orthogonal")
+    studied_remedies: ClassVar = ("lr-tenth", "clip", "momentum-off", "orthogonal")
     source: ClassVar[str] = "Backsight; outcome classes as in Sohl-Dickstein 2024"
 
     rise: float = SLOW.divergence_rise

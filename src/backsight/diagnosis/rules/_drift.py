@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module, short
 
 __all__ = ["HiddenDrift"]
 
@@ -80,7 +80,7 @@ class HiddenDrift(Rule):
                 self.found(
                     layer,
                     now.iteration,
-                    f"the hidden-state norm{where_words(layer)} grows over the sequence, from "
+                    f"the hidden-state norm{of_module(layer)} grows over the sequence, from "
                     f"{short(second)} in the second quarter of {len(row)} steps to {short(last)} "
                     "in the last",
                     {"second quarter": second, "third quarter": third, "last quarter": last},

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 
 __all__ = ["Exploding"]
 
@@ -93,7 +93,7 @@ class Exploding(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} {told}",
+                f"the gradient{of_module(layer)} {told}",
                 {"largest R": largest, "at lag": at, "lags": len(row)},
                 signals=(f"reach/{layer}", *_gradient(now)),
             )

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_horizon
 
 __all__ = ["NoLearning"]
@@ -42,7 +42,7 @@ class NoLearning(Rule):
         "measure how far the gradient reaches, and shorten the sequences",
         "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
     )
-    studied_remedies: ClassVar = ("rate-tenfold", "curriculum", "orthogonal", "gru", "lstm")
+    studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"
 
     patience: float = 800

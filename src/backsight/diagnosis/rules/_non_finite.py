@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._rule import ProfileRow, Rule, Sample, where_words
+from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module
 from backsight.diagnosis.rules._data import overflowed
 from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
@@ -65,8 +65,8 @@ class NonFinite(Rule):
     studied_remedies: ClassVar = (
         "clip",
         "guard",
-        "rate-third",
-        "rate-tenth",
+        "lr-third",
+        "lr-tenth",
         "orthogonal",
         "gru",
         "lstm",
@@ -96,7 +96,7 @@ class NonFinite(Rule):
             return
         members = [name.partition("/")[2] for name in names if "/" in name]
         members = members or [now.label]
-        place = where_words(", ".join(filter(None, members[:3])))
+        place = of_module(", ".join(filter(None, members[:3])))
         self.found(
             "",
             now.iteration,

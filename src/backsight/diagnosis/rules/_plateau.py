@@ -34,7 +34,7 @@ class Plateau(Rule):
         "stop, if the validation loss no longer falls either",
         "check the usable context and the reach",
     )
-    studied_remedies: ClassVar = ("rate-third", "rate-tenth")
+    studied_remedies: ClassVar = ("lr-third", "lr-tenth")
     source: ClassVar[str] = "Backsight"
 
     share: float = 0.5

@@ -59,7 +59,7 @@ class LossSpike(Rule):
         "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95",
         "reduce momentum until training is stable",
     )
-    studied_remedies: ClassVar = ("clip", "rate-third", "momentum-off")
+    studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
     source: ClassVar[str] = (
         "robust z-score; Wortsman et al. 2023 for Adam (a spike follows 1-8 iterations after the "
         "second moment falls behind the gradient)"

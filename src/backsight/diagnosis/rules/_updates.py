@@ -106,7 +106,7 @@ class SmallUpdates(Rule):
         "raise the learning rate by a factor of 10 to 100",
         "use Adam, which adapts its step size",
     )
-    studied_remedies: ClassVar = ("rate-tenfold",)
+    studied_remedies: ClassVar = ("lr-tenfold",)
     source: ClassVar[str] = "DeepDiagnosis: 1e-5; SageMaker Debugger: 1e-8"
 
     ratio: float = 3e-5

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, named, short, where_words
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["Vanishing"]

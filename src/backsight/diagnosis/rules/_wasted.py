@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, percent, where_words
+from backsight.diagnosis._rule import Rule, Sample, of_module, percent
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["WastedWindow"]

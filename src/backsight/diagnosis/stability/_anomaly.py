@@ -24,5 +24,5 @@ class Anomaly:
     kind: AnomalyKind
     since: int
     """The iteration at which it began."""
-    words: str
+    message: str
     """With its numbers."""

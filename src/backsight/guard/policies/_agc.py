@@ -25,8 +25,8 @@ class AGC(Policy):
 
     name: ClassVar[str] = "agc"
     stage: ClassVar[Stage] = Stage.CLIP
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
     main: ClassVar[str] = "ratio"
 
     ratio: float = 0.1

@@ -30,7 +30,7 @@ class BackOff(Policy):
 
     name: ClassVar[str] = "backoff"
     stage: ClassVar[Stage] = Stage.PACE
-    what: ClassVar[str] = "factor on the learning rate"
+    quantity: ClassVar[str] = "factor on the learning rate"
     main: ClassVar[str] = "factor"
 
     factor: float = 0.5
@@ -47,15 +47,15 @@ class BackOff(Policy):
     def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Lower it, or let it recover."""
         overshot = step.has("overshot")
-        if overshot and guard.rate.factor > TOO_LOW and not _clipped(step, guard):
+        if overshot and guard.learning_rate.factor > TOO_LOW and not _clipped(step, guard):
             guard.roll_back(0, blame=False)
             self._again = True
-            guard.record(self, overshot.words, *guard.rate.lower(self.again, 1.0))
+            guard.record(self, overshot.message, *guard.learning_rate.lower(self.again, 1.0))
             return
         anomaly = step.has("spike", "diverged", "collapsed", "steps too large", "dead")
         if anomaly is None and guard.stability.broken:
             anomaly = step.has("not finite", "out of line")
-        rate = guard.rate
+        rate = guard.learning_rate
         if anomaly is not None:
             if step.iteration - self._last >= self.calm // 4:  # the last one has yet to show
                 # One spike may have been the batch's.
@@ -63,7 +63,7 @@ class BackOff(Policy):
                 once = anomaly.kind == "spike" and not again
                 self._last, self._again = step.iteration, False
                 lowered = rate.lower(self.factor, 1.0) if once else rate.lower(self.factor)
-                guard.record(self, anomaly.words, *lowered)
+                guard.record(self, anomaly.message, *lowered)
         else:
             calm = max(1, self.calm // 2) if self._again else self.calm
             if rate.factor < 1.0 and guard.stability.calm >= calm:

@@ -16,8 +16,8 @@ class NormClip(Policy, ABC):
     """If ‖g‖ > c then g ← c·g/‖g‖, over all parameters together (Pascanu et al. 2013)."""
 
     stage: ClassVar[Stage] = Stage.CLIP
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "gradient norm"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "gradient norm"
 
     @abstractmethod
     def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:

@@ -76,7 +76,7 @@ class ClipAuto(NormClip):
         usual, far = math.inf, math.inf
         middle = self._logs.median
         if len(self._logs) >= ENOUGH:
-            usual = math.exp(middle + self._tolerance(guard.rate.factor))
+            usual = math.exp(middle + self._tolerance(guard.learning_rate.factor))
         if step.norm > 0:
             self._logs.add(math.log(step.norm))
         share = max(self.share * self._tight, min(self.share, LEAST))
@@ -103,7 +103,7 @@ class ClipAuto(NormClip):
 
     def _reach(self, norm: float, guard: GuardContext) -> float:
         """The norm whose step is as long as the weights; inf where the optimizer scales."""
-        limits, off = [], guard.rate.momentum_off
+        limits, off = [], guard.learning_rate.momentum_off
         for optimizer in guard.optimizers:
             if not isinstance(optimizer, torch.optim.SGD):
                 return math.inf

@@ -21,8 +21,8 @@ class ClipValue(Policy):
 
     name: ClassVar[str] = "value"
     stage: ClassVar[Stage] = Stage.CLIP
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "largest element of the gradient"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "largest element of the gradient"
     main: ClassVar[str] = "value"
 
     value: float = 1.0

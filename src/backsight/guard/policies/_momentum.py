@@ -23,7 +23,7 @@ class LateMomentum(Policy):
 
     name: ClassVar[str] = "momentum"
     stage: ClassVar[Stage] = Stage.PACE
-    what: ClassVar[str] = "share of the momentum in force"
+    quantity: ClassVar[str] = "share of the momentum in force"
     main: ClassVar[str] = "steps"
 
     steps: int = 50
@@ -49,23 +49,23 @@ class LateMomentum(Policy):
             if self.steps:
                 self._switch(guard, True, "the first steps")
         if step.anomalies and not first:
-            self._off(step, guard, step.anomalies[0].words)
-        elif guard.rate.momentum_off and step.iteration >= self._until:
+            self._off(step, guard, step.anomalies[0].message)
+        elif guard.learning_rate.momentum_off and step.iteration >= self._until:
             self._switch(guard, False, "all is calm")
 
     def on_rollback(self, guard: GuardContext) -> None:
         """Buffers that led there are emptied."""
         guard.forget_momentum()
         self._until = guard.iteration + self.pause
-        if self.pause and not guard.rate.momentum_off:
+        if self.pause and not guard.learning_rate.momentum_off:
             self._switch(guard, True, "rolled back")
 
     def _off(self, step: Step, guard: GuardContext, cause: str) -> None:
         self._until = max(self._until, step.iteration + self.pause)
-        if self.pause and not guard.rate.momentum_off:
+        if self.pause and not guard.learning_rate.momentum_off:
             guard.forget_momentum()
             self._switch(guard, True, cause)
 
     def _switch(self, guard: GuardContext, off: bool, cause: str) -> None:
-        guard.rate.momentum_off = off
+        guard.learning_rate.momentum_off = off
         guard.record(self, cause, float(off), float(not off))

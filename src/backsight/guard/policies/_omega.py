@@ -44,8 +44,8 @@ class Omega(Policy):
 
     name: ClassVar[str] = "omega"
     stage: ClassVar[Stage] = Stage.PENALTY
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "gradient norm of the recurrent matrices"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "gradient norm of the recurrent matrices"
     main: ClassVar[str] = "weight"
 
     weight: float = 4.0

@@ -28,8 +28,8 @@ class Orthogonality(Policy):
 
     name: ClassVar[str] = "orthogonality"
     stage: ClassVar[Stage] = Stage.PENALTY
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "gradient norm of the recurrent matrices"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "gradient norm of the recurrent matrices"
     main: ClassVar[str] = "weight"
 
     weight: float = 0.01

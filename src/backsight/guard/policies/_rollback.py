@@ -34,7 +34,7 @@ class Rollback(Policy):
 
     name: ClassVar[str] = "rollback"
     stage: ClassVar[Stage] = Stage.ROLLBACK
-    what: ClassVar[str] = "iteration of the weights"
+    quantity: ClassVar[str] = "iteration of the weights"
     main: ClassVar[str] = "attempts"
 
     attempts: int = 10
@@ -61,15 +61,15 @@ class Rollback(Policy):
             guard.roll_back(since)
             raise GuardError(
                 f"the guard has gone back {tried} times and training fails again "
-                f"({anomaly.words}): the weights are those of the last good iteration; lower the "
+                f"({anomaly.message}): the weights are those of the last good iteration; lower the "
                 "learning rate, or run backsight diagnose on the run"
             )
         further = tried // 2 if soon else 0
         to = guard.roll_back(since, further)
         # What the snapshot remembers of earlier attempts is not what has been tried since.
         self._tried, self._last = tried + 1, step.iteration
-        guard.rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
-        guard.record(self, anomaly.words, float(step.iteration), float(to))
+        guard.learning_rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
+        guard.record(self, anomaly.message, float(step.iteration), float(to))
 
     def _since(self, anomaly: Anomaly, step: Step, guard: GuardContext) -> int:
         if anomaly.kind in ("not finite", "out of line"):

@@ -24,7 +24,7 @@ class Skip(Policy):
 
     name: ClassVar[str] = "skip"
     stage: ClassVar[Stage] = Stage.SKIP
-    what: ClassVar[str] = "share of the update that is taken"
+    quantity: ClassVar[str] = "share of the update that is taken"
     main: ClassVar[str] = "row"
 
     row: int = 20
@@ -41,12 +41,12 @@ class Skip(Policy):
             return
         if step.inside:
             return
-        step.vetoed = anomaly.words
+        step.vetoed = anomaly.message
         self._row += 1
         guard.mend_buffers()
-        guard.record(self, anomaly.words, 1.0, 0.0)
+        guard.record(self, anomaly.message, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(
-                f"the guard has left out {self._row} updates in a row, and {anomaly.words}: the "
+                f"the guard has left out {self._row} updates in a row, and {anomaly.message}: the "
                 "weights are as they were before; look at the data, or lower the learning rate"
             )

@@ -43,8 +43,8 @@ class SpectralCap(Policy):
 
     name: ClassVar[str] = "spectral"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "largest spectral radius"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "largest spectral radius"
     main: ClassVar[str] = "radius"
 
     radius: float = 1.2

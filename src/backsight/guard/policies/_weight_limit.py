@@ -28,8 +28,8 @@ class WeightLimit(Policy):
 
     name: ClassVar[str] = "weights"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    often: ClassVar[bool] = True
-    what: ClassVar[str] = "largest norm of a unit's weights"
+    frequent: ClassVar[bool] = True
+    quantity: ClassVar[str] = "largest norm of a unit's weights"
     main: ClassVar[str] = "norm"
 
     norm: float = 4.0

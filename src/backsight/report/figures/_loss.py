@@ -5,9 +5,9 @@ import math
 import plotly.graph_objects as go
 
 from backsight.report._numbers import number
-from backsight.report._task_words import is_memory, loss_unit
+from backsight.report._summary import setup
+from backsight.report._task_summary import is_memory, loss_unit
 from backsight.report._thin import Thinned
-from backsight.report._words import setup
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
 from backsight.signals import Run, member

@@ -42,10 +42,10 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
             line={"color": colour, "width": 1.6},
             hovertemplate="×%{y:.4g}",
         )
-        onset = np.flatnonzero(at[inside] == -move.before)
+        onset = np.flatnonzero(at[inside] == -move.lead)
         if onset.size and np.isfinite(values[onset[0]]):
             fig.add_scatter(
-                x=[-move.before],
+                x=[-move.lead],
                 y=[values[onset[0]]],
                 mode="markers",
                 marker={"size": 10, "color": colour, "line": {"color": "#fff", "width": 1.5}},
@@ -53,7 +53,7 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
                 showlegend=False,
             )
         mark(fig, thinned, label)
-    first = max((move.before for move in chain.moves), default=0)
+    first = max((move.lead for move in chain.moves), default=0)
     fig.update_xaxes(range=[-min(SHOWN, max(60, 3 * first)), AFTER])
     fig.add_vline(x=0, line={"color": ALARM, "width": 1, "dash": "dot"})
     log_axis(fig, drawn)

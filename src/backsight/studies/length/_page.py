@@ -45,7 +45,7 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
             (duration(folder.seconds), "of training",
              "all trials together"),
         ],
-        verdicts=[(severity(v.outcome), f"{v.words}.") for v in study.verdicts],
+        verdicts=[(severity(v.outcome), f"{v.message}.") for v in study.verdicts],
         figures=[figure for figure in (*curves[:2], *pictures, *curves[2:]) if figure is not None],
         columns=COLUMNS,
         rows=table_rows(study),
@@ -57,7 +57,7 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
             "that reaches furthest (≥ where the window ends first)."
         ),
         failed=[
-            (f"{t.cell or 'script'}, length {t.length}, seed {t.seed}", t.why)
+            (f"{t.cell or 'script'}, length {t.length}, seed {t.seed}", t.reason)
             for t in study.trials if t not in results
         ],
         settings=[
@@ -92,7 +92,7 @@ def _grid(
                 if run is not None:
                     drawn += lines(run, trial.seed)
             asked = next((t.lag for t in trials if t.lag is not None), None) if lag else None
-            guess = next((t.guess for t in trials if t.guess is not None), None)
+            guess = next((t.baseline for t in trials if t.baseline is not None), None)
             row.append(
                 Panel(
                     f"{cell}, {length} steps" if cell else f"{length} steps",
@@ -276,7 +276,7 @@ def _gradient_curve(study: LengthStudy) -> StudyFigure | None:
 
 def _loss_curve(study: LengthStudy) -> StudyFigure | None:
     results = with_result(study.trials)
-    guesses = [spread([t.guess for t in results if t.length == n]) for n in study.plan.lengths]
+    guesses = [spread([t.baseline for t in results if t.length == n]) for n in study.plan.lengths]
     references = []
     if not study.plan.script:
         references.append(("a guess", [math.nan if g is None else g.median for g in guesses]))

@@ -30,7 +30,7 @@ class LengthSetting:
         return f"{self.cell or 'script'}-{self.length}-seed{self.seed}"
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """``lstm, length 50, seed 0``."""
         cell = f"{self.cell}, " if self.cell else ""
         return f"{cell}length {self.length}, seed {self.seed}"

@@ -26,14 +26,14 @@ class LengthTrial:
     length: int
     seed: int
     outcome: TrialOutcome
-    why: str = ""
+    reason: str = ""
     """In words, where there is no result, or a guard gave up."""
     iterations: int = 0
     steps: int | None = None
     """Unrolled in an iteration, as seen (median)."""
     loss: float | None = None
     """Validation loss at the end, else the median of the last tenth of the training losses."""
-    guess: float | None = None
+    baseline: float | None = None
     """What a guess without memory costs; else the loss at the beginning."""
     short_loss: float | None = None
     """At the end, from ``short_context`` steps of context alone."""
@@ -62,9 +62,9 @@ class LengthTrial:
         """How much less than a guess it costs; −∞ where the loss is not finite, NaN if unknown."""
         if self.outcome == "not finite":
             return -math.inf
-        if self.loss is None or self.guess is None:
+        if self.loss is None or self.baseline is None:
             return math.nan
-        return self.guess - self.loss
+        return self.baseline - self.loss
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
@@ -114,7 +114,7 @@ def read_length_trial(plan: LengthPlan, setting: LengthSetting, place: StudyFold
     if row is None:
         row = LengthTrial(setting.cell, setting.length, setting.seed, failure.outcome)
     # A loss half way must not be taken for one at the end.
-    return replace(row, outcome=failure.outcome, why=failure.why, loss=None, short_loss=None)
+    return replace(row, outcome=failure.outcome, reason=failure.reason, loss=None, short_loss=None)
 
 
 def read_trial(setting: LengthSetting, run: Run, short: int) -> LengthTrial:
@@ -136,11 +136,11 @@ def read_trial(setting: LengthSetting, run: Run, short: int) -> LengthTrial:
     return LengthTrial(
         **{f.name: getattr(setting, f.name) for f in fields(setting)},
         outcome=result.outcome,
-        why=result.why,
+        reason=result.reason,
         iterations=run.iterations,
         steps=int(np.median(steps)) if steps.size else None,
         loss=result.loss,
-        guess=result.guess,
+        baseline=result.baseline,
         short_loss=short_loss,
         short_context=context,
         lag=result.lag,

@@ -133,9 +133,10 @@ def _losses(runs: Iterator[Run]) -> Iterator[Any]:
 
 def _ignoring(plan: LengthPlan, verdict: LengthVerdict) -> LengthVerdict:
     return replace(
-        verdict, outcome="ignored", since=None, cause=None,
-        words=f"{plan.task} takes no notice of {plan.vary.strip(' =')}: its losses are bit for bit "
-        f"the same at every length, so this is no study of it; look at how it reads its arguments",
+        verdict, outcome="ignored", collapses_at=None, cause=None,
+        message=f"{plan.task} takes no notice of {plan.vary.strip(' =')}: its losses are bit for "
+        "bit the same at every length, so this is no study of it; look at how it reads its "
+        "arguments",
     )  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def _doubting(plan: LengthPlan, verdict: LengthVerdict, steps: int) -> LengthVer
     name = plan.vary.strip(" =")
     return replace(
         verdict,
-        words=f"the layers saw {steps} steps at every {name}: either {plan.task} takes no notice "
+        message=f"the layers saw {steps} steps at every {name}: either {plan.task} takes no notice "
         "of it, and what differs between lengths is chance, or it varies something else than the "
-        f"length of its sequences; {verdict.words}",
+        f"length of its sequences; {verdict.message}",
     )  # fmt: skip

@@ -105,7 +105,7 @@ def print_length_study(study: LengthStudy, console: Console | None = None) -> No
     console.print(table)
     styles = {"error": "bold red", "warning": "yellow", "info": "bold green"}
     for verdict in study.verdicts:
-        cell, _, words = verdict.words.partition(": ")
+        cell, _, words = verdict.message.partition(": ")
         line = Text(f"\n{cell}: ", styles[severity(verdict.outcome)])
         line.append(f"{words}.", "not bold default")
         console.print(line, soft_wrap=True)
@@ -116,7 +116,7 @@ def print_length_study(study: LengthStudy, console: Console | None = None) -> No
         console.print(
             Text(
                 f"\n{len(failed)} of {len(study.trials)} trials have no result; {where}: "
-                f"{first.why}"
+                f"{first.reason}"
             ),
             soft_wrap=True,
         )

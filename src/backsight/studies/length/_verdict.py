@@ -11,7 +11,7 @@ from backsight.diagnosis import RULES
 from backsight.studies._result import MARGIN
 from backsight.studies.length._row import LengthTrial
 
-__all__ = ["Judged", "LengthVerdict", "judge_lengths"]
+__all__ = ["LengthSummary", "LengthVerdict", "judge_lengths"]
 
 KEPT = 0.5
 """Of the best gain at a shorter length: with less than half of it left, learning has collapsed.
@@ -27,27 +27,27 @@ EXPLODES = frozenset(rule.code for rule in RULES if rule.explodes)
 FADES = "BKS101"
 
 LengthOutcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
-Cause = Literal["does not arrive", "explodes", "both", "neither"]
+Cause = Literal["vanishes", "explodes", "both", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LengthSummary:
     """One length of one cell."""
 
     length: int
     trials: int
     """With a result."""
     learned: int
-    kept: float
+    gain_kept: float
     """Median gain relative to the best at any length; −∞ where most are not finite."""
-    fades: int
+    vanishing: int
     """Trials whose gradient does not arrive where it is needed."""
-    explodes: int
+    exploding: int
     horizon: float | None
     """Median in steps, the lower of two."""
     needed: float
     """Steps back that are asked for: the task's, else half of the window."""
-    asked: bool
+    lag_known: bool
     """Whether it is the task's: nobody knows how far back a text asks."""
 
 
@@ -57,11 +57,11 @@ class LengthVerdict:
 
     cell: str
     outcome: LengthOutcome
-    since: int | None
+    collapses_at: int | None
     """The length from which on learning has collapsed."""
     cause: Cause | None
-    words: str
-    lengths: tuple[Judged, ...]
+    message: str
+    lengths: tuple[LengthSummary, ...]
     threshold: tuple[tuple[str, float], ...] = (("gain kept", KEPT), ("gain that counts", MARGIN))
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,23 +125,23 @@ def _gains(known: Sequence[LengthTrial]) -> dict[int, float]:
     """By length, the median gain relative to what a guess costs, which may depend on the length."""
     gains: dict[int, list[float]] = {}
     for trial in known:
-        gains.setdefault(trial.length, []).append(trial.gain / (abs(trial.guess or 0.0) or 1.0))
+        gains.setdefault(trial.length, []).append(trial.gain / (abs(trial.baseline or 0.0) or 1.0))
     # The lower of two in the middle: −∞ has no mean.
     return {n: float(np.percentile(g, 50, method="lower")) for n, g in gains.items()}
 
 
-def _judged(length: int, trials: Sequence[LengthTrial], gain: float, best: float) -> Judged:
+def _judged(length: int, trials: Sequence[LengthTrial], gain: float, best: float) -> LengthSummary:
     horizons = [t.horizon.steps for t in trials if t.horizon is not None]
-    return Judged(
+    return LengthSummary(
         length=length,
         trials=len(trials),
         learned=sum(t.outcome == "learned" for t in trials),
-        kept=gain / best if best > 0 else math.nan,
-        fades=sum(map(_fades, trials)),
-        explodes=sum(map(_explodes, trials)),
+        gain_kept=gain / best if best > 0 else math.nan,
+        vanishing=sum(map(_fades, trials)),
+        exploding=sum(map(_explodes, trials)),
         horizon=float(np.percentile(horizons, 50, method="lower")) if horizons else None,
         needed=float(np.median([_needed(t) for t in trials])),
-        asked=all(t.lag is not None for t in trials),
+        lag_known=all(t.lag is not None for t in trials),
     )
 
 
@@ -167,19 +167,19 @@ def _fades(trial: LengthTrial) -> bool:
     return short or FADES in trial.findings
 
 
-def _cause(collapsed: Sequence[Judged]) -> Cause:
+def _cause(collapsed: Sequence[LengthSummary]) -> Cause:
     count = sum(one.trials for one in collapsed)
-    explodes = sum(one.explodes for one in collapsed)
-    fades = sum(one.fades for one in collapsed)
+    explodes = sum(one.exploding for one in collapsed)
+    fades = sum(one.vanishing for one in collapsed)
     if 2 * explodes > count:
         return "explodes"
     if 2 * fades > count:
-        return "does not arrive"
+        return "vanishes"
     return "both" if 2 * (explodes + fades) > count else "neither"
 
 
 def _collapses(
-    name: str, judged: Sequence[Judged], since: int, gains: dict[int, float], cause: Cause
+    name: str, judged: Sequence[LengthSummary], since: int, gains: dict[int, float], cause: Cause
 ) -> str:
     first, shorter = judged[since], [one.length for one in judged[:since]]
     collapsed = judged[since:]
@@ -194,10 +194,12 @@ def _collapses(
         words = (
             f"{name}: learning collapses from length {first.length} on: most losses are not finite"
         )
-    fades, explodes = (sum(getattr(one, n) for one in collapsed) for n in ("fades", "explodes"))
+    fades, explodes = (
+        sum(getattr(one, n) for one in collapsed) for n in ("vanishing", "exploding")
+    )
     arrives = _horizon(first)
     match cause:
-        case "does not arrive":
+        case "vanishes":
             return (
                 f"{words}. The signal does not arrive: {arrives} "
                 f"(so in {fades} of {count} trials from there on)"
@@ -219,26 +221,30 @@ def _collapses(
             )
 
 
-def _further(collapsed: Sequence[Judged]) -> str:
+def _further(collapsed: Sequence[LengthSummary]) -> str:
     """Where, from there on, one of the two does explain it."""
-    fading = [str(one.length) for one in collapsed if 2 * one.fades > one.trials]
-    running = [str(one.length) for one in collapsed if 2 * one.explodes > one.trials]
+    fading = [str(one.length) for one in collapsed if 2 * one.vanishing > one.trials]
+    running = [str(one.length) for one in collapsed if 2 * one.exploding > one.trials]
     words = f"; at length {', '.join(fading)} the signal does not arrive" if fading else ""
     return words + (f"; at length {', '.join(running)} it explodes" if running else "")
 
 
-def _horizon(one: Judged) -> str:
+def _horizon(one: LengthSummary) -> str:
     if one.horizon is None:
         return "how far back the gradient reaches was not recorded"
-    far = f"{one.needed:.0f} are needed" if one.asked else f"half of the window is {one.needed:.0f}"
+    far = (
+        f"{one.needed:.0f} are needed"
+        if one.lag_known
+        else f"half of the window is {one.needed:.0f}"
+    )
     return f"the gradient is above 1 % for {one.horizon:.0f} steps back in the median, and {far}"
 
 
-def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:
+def _holds(name: str, judged: Sequence[LengthSummary], down: Sequence[int]) -> str:
     last = judged[-1]
     words = (
         f"{name}: learning holds up to length {last.length}, the longest: "
-        f"{100 * last.kept:.0f} % of the best gain over a guess is there"
+        f"{100 * last.gain_kept:.0f} % of the best gain over a guess is there"
     )
     if down:
         dips = ", ".join(str(judged[n].length) for n in down)
@@ -251,7 +257,7 @@ def _holds(name: str, judged: Sequence[Judged], down: Sequence[int]) -> str:
     return words
 
 
-def _reasons(judged: Sequence[Judged]) -> str:
+def _reasons(judged: Sequence[LengthSummary]) -> str:
     count = sum(one.trials for one in judged)
-    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("fades", "explodes"))
+    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("vanishing", "exploding"))
     return f"of {count} trials the gradient does not arrive in {fades} and explodes in {explodes}"

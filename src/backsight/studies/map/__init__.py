@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         read_map,
         run_map,
     )
-    from backsight.studies.map._words import print_stability_map
+    from backsight.studies.map._text import print_stability_map
 
 __all__ = [
     "Axis",
@@ -49,7 +49,7 @@ __getattr__ = lazy(
         "parse_axis": "backsight.studies.map._axis",
         "parse_zoom": "backsight.studies.map._axis",
         "place_of": "backsight.studies.map._study",
-        "print_stability_map": "backsight.studies.map._words",
+        "print_stability_map": "backsight.studies.map._text",
         "read_map": "backsight.studies.map._study",
         "run_map": "backsight.studies.map._study",
         "write_stability_map_page": "backsight.studies.map._page",

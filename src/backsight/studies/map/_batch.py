@@ -62,12 +62,12 @@ def _models(part: Part) -> ManyModels:
 
 def _optimizer(parameters: Tensor, settings: Sequence[Memory]) -> ManySGD | ManyAdam:
     """The lab's, for each network."""
-    rates, inertias = [s.rate for s in settings], [s.inertia for s in settings]
+    rates, momenta = [s.lr_in_force for s in settings], [s.momentum_in_force for s in settings]
     decays = [s.weight_decay for s in settings]
     kind = settings[0].optimizer
     if kind in ("sgd", "momentum"):
-        return ManySGD(parameters, rates, momentum=inertias, weight_decay=decays)
-    betas = (inertias, 0.999)
+        return ManySGD(parameters, rates, momentum=momenta, weight_decay=decays)
+    betas = (momenta, 0.999)
     decoupled = kind == "adamw"
     return ManyAdam(parameters, rates, betas=betas, weight_decay=decays, decoupled=decoupled)
 

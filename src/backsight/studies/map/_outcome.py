@@ -37,7 +37,7 @@ class MapOutcome(IntEnum):
     """A loss was NaN or infinite."""
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """As in sentences."""
         return self.name.lower().replace("_", " ")
 

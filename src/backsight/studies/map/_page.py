@@ -5,7 +5,7 @@ from pathlib import Path
 from backsight.report import number, write_map_page
 from backsight.studies.map._outcome import EXPLODED, LEARNED, VISIBLE, MapOutcome
 from backsight.studies.map._study import Place, StabilityMap
-from backsight.studies.map._words import (
+from backsight.studies.map._text import (
     fragility_words,
     sentences,
     settings_words,
@@ -77,8 +77,8 @@ def _told(found: StabilityMap) -> dict[str, object]:
     plan = found.plan
     told = plan.as_dict()
     same = {**told["settings"], "init_scale": plan.init_scale, "seeds": plan.seeds}
-    same["lr"] = plan.settings.rate
-    same["momentum"] = plan.settings.inertia
+    same["lr"] = plan.settings.lr_in_force
+    same["momentum"] = plan.settings.momentum_in_force
     return {k: v for k, v in same.items() if k not in (plan.x.name, plan.y.name)}
 
 

@@ -39,7 +39,7 @@ class StabilityMap:
     """Growth rate of the gradient in nats a step back, the median over seeds; NaN likewise."""
     growth_start: NDArray[np.float64]
     """The same before training."""
-    agreeing: NDArray[np.float64]
+    agreement: NDArray[np.float64]
     """Share of the seeds that have the outcome; NaN where not trained."""
 
     @property
@@ -65,7 +65,7 @@ class StabilityMap:
         return _lowest(self.loss, learned if learned.any() else sound)
 
     @property
-    def steadiest(self) -> Place | None:
+    def least_fragile(self) -> Place | None:
         """Of the settings that learned and whose neighbourhood is all on the map the least fragile;
         of several, the one with the lowest loss."""
         share = fragilities(self.outcomes, self.plan.x, self.plan.y)
@@ -79,7 +79,7 @@ class StabilityMap:
         return _lowest(self.loss, fit & (share == share[fit].min()))
 
     @property
-    def path_of_best(self) -> list[int | None]:
+    def best_by_column(self) -> list[int | None]:
         """For each column the row with the lowest loss of those that learned; None without one."""
         learned = self.outcomes == MapOutcome.LEARNED
         rows: list[int | None] = []
@@ -101,24 +101,24 @@ class StabilityMap:
 
     def as_dict(self, chosen: Place | None = None) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``; with what there is of a chosen setting."""
-        names = np.array([*(kind.words for kind in MapOutcome), None], object)
+        names = np.array([*(kind.label for kind in MapOutcome), None], object)
         return {
             "path": self.path,
             "plan": self.plan.as_dict(),
             "trained": self.trained,
-            "counts": {kind.words: count for kind, count in self.counts.items()},
+            "counts": {kind.label: count for kind, count in self.counts.items()},
             "best": self._told(self.best),
-            "steadiest": self._told(self.steadiest),
+            "least_fragile": self._told(self.least_fragile),
             "chosen": self._told(chosen),
-            "path_of_best": [
+            "best_by_column": [
                 None if row is None else self.values((row, column))
-                for column, row in enumerate(self.path_of_best)
+                for column, row in enumerate(self.best_by_column)
             ],
             "outcomes": names[self.outcomes],
             "loss": self.loss,
             "growth": self.growth,
             "growth_start": self.growth_start,
-            "agreeing": self.agreeing,
+            "agreement": self.agreement,
         }
 
     def _told(self, place: Place | None) -> dict[str, Any] | None:
@@ -128,7 +128,7 @@ class StabilityMap:
         kind = self.outcomes[place]
         return {
             "setting": self.values(place),
-            "outcome": MapOutcome(kind).words if kind >= 0 else None,
+            "outcome": MapOutcome(kind).label if kind >= 0 else None,
             "loss": self.loss[place],
             "growth": self.growth[place],
             "fragility": asdict(self.fragility(place)),
@@ -222,7 +222,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
         loss=middles["held_out"],
         growth=middles["growth"],
         growth_start=np.where(most >= 0, middle(numbers["growth_start"], 0), np.nan),
-        agreeing=np.where(most >= 0, (outcomes == most).mean(0), np.nan),
+        agreement=np.where(most >= 0, (outcomes == most).mean(0), np.nan),
     )
 
 

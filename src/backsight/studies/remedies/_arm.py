@@ -22,7 +22,7 @@ class Arm:
     about: str
     codes: tuple[str, ...]
     """Findings on the treated run that call for it."""
-    refused: str
+    refusal: str
     """Why it cannot be tried on this training; empty where it can."""
     change: str
     """What it is here, as options."""
@@ -44,7 +44,7 @@ class Arm:
             "name": self.name,
             "about": self.about,
             "codes": list(self.codes),
-            "refused": self.refused,
+            "refusal": self.refusal,
             "change": self.change,
             "command": self.command,
             "code": self.code,

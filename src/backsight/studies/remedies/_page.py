@@ -30,7 +30,7 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
     plan, verdict = study.plan, study.verdict
     trials = study.trials
     results = [trial for trial in trials if trial.loss is not None]
-    tried = [arm for arm in study.remedies if not arm.refused]
+    tried = [arm for arm in study.remedies if not arm.refusal]
     figures = [_losses(study), _curves(study, folder)] if results else []
     page = StudyPage(
         title=study.folder.resolve().name,
@@ -44,7 +44,7 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
              "all trials together"),
         ],
         verdicts=[
-            (severity(verdict.outcome), verdict.words),
+            (severity(verdict.outcome), verdict.message),
             *[("info", words) for words in (verdict.command, verdict.code) if words],
         ],
         figures=figures,
@@ -57,14 +57,14 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
             "random fix is drawn for each seed among the remedies that no finding names."
         ),
         failed=[
-            (f"{trial.remedy}, seed {trial.seed}", trial.why)
+            (f"{trial.remedy}, seed {trial.seed}", trial.reason)
             for trial in trials if trial.loss is None
         ],
         settings=[
             ("treated", str(study.run)),
             ("found", ", ".join(study.symptoms.codes) or "nothing"),
-            *[(f"not tried: {a.name}", a.refused) for a in (study.default, *study.remedies)
-              if a.refused],
+            *[(f"not tried: {a.name}", a.refusal) for a in (study.default, *study.remedies)
+              if a.refusal],
             *[(f"with {arm.name}", arm.command) for arm in (study.unchanged, study.default, *tried)
               if arm.command],
         ],

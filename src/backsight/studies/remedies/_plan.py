@@ -35,7 +35,7 @@ class RemedySetting:
         return trial_name(self.remedy.name, self.seed)
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """``orthogonal, seed 0``."""
         return f"{self.remedy.name}, seed {self.seed}"
 
@@ -144,6 +144,8 @@ class RemedyPlan:
     def trial(self, setting: RemedySetting, symptoms: Symptoms, place: StudyFolder) -> Trial:
         """A trial's command line."""
         run = place.run(setting.name)
-        words = self.subject.words(setting.remedy, symptoms, setting.seed, run, place.path / FORK)
+        words = self.subject.arguments(
+            setting.remedy, symptoms, setting.seed, run, place.path / FORK
+        )
         command = (sys.executable, "-m", "backsight", *words)
         return Trial(setting.name, command, run, place.log(setting.name))

@@ -21,11 +21,11 @@ class RemedyTrial:
     seed: int
     """Counted from the run's own."""
     outcome: TrialOutcome
-    why: str = ""
+    reason: str = ""
     loss: float | None = None
     """Validation loss at the end, else the median of the last tenth of the training losses; None
     where there is no result. NaN and infinity stay what they are."""
-    wrong: float | None = None
+    sequence_error: float | None = None
     """Share of held-out sequences that are answered wrong, in a task that has some."""
     findings: tuple[str, ...] = ()
     """Codes of what lasts."""
@@ -55,7 +55,7 @@ def read_remedy_trial(place: StudyFolder, remedy: str, seed: int, *, script: boo
     if row is not None and failure is None:
         return row
     assert failure is not None
-    return RemedyTrial(remedy, seed, failure.outcome, failure.why)
+    return RemedyTrial(remedy, seed, failure.outcome, failure.reason)
 
 
 def _row(remedy: str, seed: int, run: Run) -> RemedyTrial:
@@ -65,7 +65,7 @@ def _row(remedy: str, seed: int, run: Run) -> RemedyTrial:
         remedy,
         seed,
         found.outcome,
-        found.why,
+        found.reason,
         found.loss,
         float(run[wrong[0]][-1]) if wrong else None,
         found.findings,

@@ -125,7 +125,7 @@ def read_remedy_study(plan: RemedyPlan, folder: Path | str) -> RemedyStudy:
 def _rank(arm: Arm) -> tuple[bool, bool, float]:
     """The largest effect first; of equal ones, the order in which they were tried stays."""
     effect = arm.effect
-    return bool(arm.refused), effect is None, 0.0 if effect is None else -effect.median
+    return bool(arm.refusal), effect is None, 0.0 if effect is None else -effect.median
 
 
 def _symptoms(plan: RemedyPlan, place: StudyFolder) -> Symptoms:
@@ -156,7 +156,7 @@ def _tried(study: RemedyStudy, run: Run) -> Tried:
     return Tried(
         proven=verdict.outcome == "proven",
         remedy=verdict.remedy,
-        words=verdict.words,
+        message=verdict.message,
         command=verdict.command,
         study=str(study.folder.resolve()),
         iterations=run.iterations,

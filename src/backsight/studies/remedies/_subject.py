@@ -36,7 +36,7 @@ class Subject(Protocol):
     def change(self, remedy: Remedy, symptoms: Symptoms) -> str:
         """What the remedy is here, as options."""
 
-    def words(
+    def arguments(
         self, remedy: Remedy, symptoms: Symptoms, seed: int, run: Path, fork: Path
     ) -> list[str]:
         """What comes after ``backsight`` in a trial's command line."""
@@ -76,7 +76,7 @@ class LabSubject:
         """Options of ``backsight train``."""
         return differences(self._settings(remedy, symptoms), self._settings(UNCHANGED, symptoms))
 
-    def words(
+    def arguments(
         self, remedy: Remedy, symptoms: Symptoms, seed: int, run: Path, fork: Path
     ) -> list[str]:
         """Train, or go on with a trial that was cut short."""
@@ -137,7 +137,7 @@ class ScriptSubject:
         """The guard's policies."""
         return f"--guard {self._policies(remedy, symptoms)}"
 
-    def words(
+    def arguments(
         self, remedy: Remedy, symptoms: Symptoms, seed: int, run: Path, fork: Path
     ) -> list[str]:
         """Run it from its beginning."""

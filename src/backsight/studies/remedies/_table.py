@@ -60,23 +60,23 @@ def changed(remedy: Remedy, settings: Training, symptoms: Symptoms) -> Training 
 def _clip(settings: Training, symptoms: Symptoms) -> Training | str:
     if symptoms.norm is None:
         return "no finite gradient norm was recorded"
-    if settings.guard_words is not None:
+    if settings.guard_in_force is not None:
         from backsight.guard import Stage, policies_from
 
-        if any(policy.stage is Stage.CLIP for policy in policies_from(settings.guard_words)):
+        if any(policy.stage is Stage.CLIP for policy in policies_from(settings.guard_in_force)):
             return "its guard clips already"
     return replace(settings, clip=symptoms.norm)
 
 
-def _rate(times: float) -> Callable[[Training, Symptoms], Training | str]:
+def _lr(times: float) -> Callable[[Training, Symptoms], Training | str]:
     def change(settings: Training, symptoms: Symptoms) -> Training:
-        return replace(settings, lr=float(f"{times * settings.rate:.3g}"))
+        return replace(settings, lr=float(f"{times * settings.lr_in_force:.3g}"))
 
     return change
 
 
 def _momentum_off(settings: Training, symptoms: Symptoms) -> Training | str:
-    return replace(settings, momentum=0.0) if settings.inertia else "it has no momentum"
+    return replace(settings, momentum=0.0) if settings.momentum_in_force else "it has no momentum"
 
 
 def _curriculum(settings: Training, symptoms: Symptoms) -> Training | str:
@@ -153,9 +153,9 @@ REMEDIES: tuple[Remedy, ...] = (
         "clip", "clip the gradient's norm at its median while the run was healthy", _clip,
         guard=lambda s: "" if s.norm is None else f"clip={s.norm:g}",
     ),
-    Remedy("rate-third", "a third of the learning rate", _rate(1 / 3)),
-    Remedy("rate-tenth", "a tenth of the learning rate", _rate(1 / 10)),
-    Remedy("rate-tenfold", "ten times the learning rate", _rate(10)),
+    Remedy("lr-third", "a third of the learning rate", _lr(1 / 3)),
+    Remedy("lr-tenth", "a tenth of the learning rate", _lr(1 / 10)),
+    Remedy("lr-tenfold", "ten times the learning rate", _lr(10)),
     Remedy(
         "backoff", "lower the rate when training gets unstable, and let it recover",
         _guarded("backoff"), guard=lambda s: "backoff",

@@ -25,15 +25,15 @@ def severity(outcome: str) -> str:
 
 def table_rows(study: RemedyStudy) -> list[tuple[str, ...]]:
     """A row of text an arm that has trials: the ranking, then what it is compared with."""
-    tried = [arm for arm in study.remedies if not arm.refused]
+    tried = [arm for arm in study.remedies if not arm.refusal]
     rows = [(str(place), *_row(arm)) for place, arm in enumerate(tried, 1)]
     compared = (study.default, study.random, study.unchanged)
-    return rows + [("–", *_row(arm)) for arm in compared if not arm.refused]
+    return rows + [("–", *_row(arm)) for arm in compared if not arm.refusal]
 
 
 def _row(arm: Arm) -> tuple[str, ...]:
     scores = [score for trial in arm.trials if (score := trial.score) is not None]
-    wrong = [trial.wrong for trial in arm.trials if trial.wrong is not None]
+    wrong = [trial.sequence_error for trial in arm.trials if trial.sequence_error is not None]
     better = "–"
     if arm.effect is not None:
         better = f"{sum(value > 0 for value in arm.effect.by_seed)}/{len(arm.effect.by_seed)}"
@@ -86,17 +86,17 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
     console.print(table)
     say(Text("effect: loss without minus loss with, in pairs of the same seed; + helps", "dim"))
     for arm in (study.default, *study.remedies):
-        if arm.refused:
-            say(Text(f"not tried: {arm.name}: {arm.refused}", "dim"))
+        if arm.refusal:
+            say(Text(f"not tried: {arm.name}: {arm.refusal}", "dim"))
     failed = [trial for trial in study.trials if trial.outcome in ("failed", "not run")]
     if failed:
         first = failed[0]
         say(
             f"\n{len(failed)} of {len(study.trials)} trials have no result; {first.remedy}, seed "
-            f"{first.seed}: {first.why}"
+            f"{first.seed}: {first.reason}"
         )
     verdict = study.verdict
-    head, _, rest = verdict.words.partition(":")
+    head, _, rest = verdict.message.partition(":")
     line = Text(f"\n{head}:", "bold green" if verdict.outcome == "proven" else "yellow")
     line.append(rest, "not bold default")
     say(line)

@@ -21,7 +21,7 @@ class RemedyVerdict:
     outcome: RemedyOutcome
     remedy: str
     """The one it is about; empty where none helps."""
-    words: str
+    message: str
     doubt: str = ""
     """Why it is not proven."""
     command: str = ""
@@ -54,7 +54,7 @@ def judge_remedies(
     """The verdict; arguments as of :func:`leader`."""
     tried = [arm for arm in ranked if arm.effect is not None]
     if not tried:
-        why = next((trial.why for trial in unchanged.trials if trial.score is None), "")
+        why = next((trial.reason for trial in unchanged.trials if trial.score is None), "")
         return RemedyVerdict(
             "not enough data", "",
             f"Not enough data: no remedy has a result beside the unchanged run{why and ': '}{why}",

@@ -4,7 +4,7 @@ from typing import Any
 
 from backsight.signals import Run, member
 
-__all__ = ["act_rows", "acts_sentence", "counts_by_policy"]
+__all__ = ["counts_by_policy", "intervention_rows", "interventions_sentence"]
 
 ROWS = 60
 """Acts on the page at the most: the first half and the last."""
@@ -16,7 +16,7 @@ def counts_by_policy(run: Run) -> dict[str, int]:
     return {member(name): len(run.series(name).iterations) for name in names}
 
 
-def acts_sentence(run: Run) -> str:
+def interventions_sentence(run: Run) -> str:
     """``The guard clipped …``; empty where no guard acted."""
     counts = counts_by_policy(run)
     if not counts:
@@ -27,15 +27,15 @@ def acts_sentence(run: Run) -> str:
     return f"The guard acted: {told}."
 
 
-def act_rows(run: Run) -> list[tuple[str, str]]:
+def intervention_rows(run: Run) -> list[tuple[str, str]]:
     """Iteration and words of each recorded act; in the middle, how many are left out."""
-    rows = [(f"{event.iteration:,}", _words(event.body)) for event in run.events("act")]
+    rows = [(f"{event.iteration:,}", _message(event.body)) for event in run.events("act")]
     if len(rows) <= ROWS:
         return rows
     half = ROWS // 2
     return [*rows[:half], ("…", f"{len(rows) - ROWS:,} more"), *rows[-half:]]
 
 
-def _words(body: Any) -> str:
+def _message(body: Any) -> str:
     model = body.get("model")
-    return f"{body['words']}, {model}" if model else str(body["words"])
+    return f"{body['message']}, {model}" if model else str(body["message"])

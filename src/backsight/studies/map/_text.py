@@ -55,9 +55,9 @@ def fragility_words(fragile: Fragility) -> str:
 def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
     """What came out, each sentence from the numbers."""
     total = found.outcomes.size
-    counts = ", ".join(f"{count:,} {kind.words}" for kind, count in found.counts.items() if count)
+    counts = ", ".join(f"{count:,} {kind.label}" for kind, count in found.counts.items() if count)
     told = [f"Of {total:,} settings {found.trained:,} are trained: {counts or 'none'}."]
-    best, steadiest = found.best, found.steadiest
+    best, least_fragile = found.best, found.least_fragile
     if best is not None:
         learned = found.outcomes[best] == MapOutcome.LEARNED
         which = "The best setting" if learned else "None learned; the lowest loss"
@@ -67,26 +67,26 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
             f"{number(float(found.loss[best]))} (chance {number(_chance(found))}). Its fragility: "
             f"{fragility_words(found.fragility(best))}."
         )
-    if steadiest is not None and steadiest != best:
+    if least_fragile is not None and least_fragile != best:
         told.append(
             "The least fragile of those that learned and have all that lies within ×2 on the map: "
-            f"{settings_words(found, steadiest)}, with a "
-            f"loss of {number(float(found.loss[steadiest]))}: "
-            f"{fragility_words(found.fragility(steadiest))}."
+            f"{settings_words(found, least_fragile)}, with a "
+            f"loss of {number(float(found.loss[least_fragile]))}: "
+            f"{fragility_words(found.fragility(least_fragile))}."
         )
     if chosen is not None:
         kind = found.outcomes[chosen]
-        outcome = MapOutcome(kind).words if kind >= 0 else "not trained"
+        outcome = MapOutcome(kind).label if kind >= 0 else "not trained"
         told.append(
             f"The chosen setting, {settings_words(found, chosen)}: {outcome}, with a loss of "
             f"{number(float(found.loss[chosen]))}. Its fragility: "
             f"{fragility_words(found.fragility(chosen))}."
         )
     if found.plan.seeds > 1 and found.trained:
-        agreeing = found.agreeing[found.outcomes >= 0]
+        agreement = found.agreement[found.outcomes >= 0]
         told.append(
             f"Each setting has {found.plan.seeds} seeds, and the outcome of most of them (the "
-            f"worst of a tie); in {100 * float((agreeing == 1).mean()):.0f} % all agree."
+            f"worst of a tie); in {100 * float((agreement == 1).mean()):.0f} % all agree."
         )
     return told
 
@@ -97,7 +97,7 @@ def letters(found: StabilityMap) -> list[str]:
         "".join(LETTERS[MapOutcome(kind)] if kind >= 0 else "." for kind in row)
         for row in found.outcomes[::-1]
     ]
-    legend = "  ".join(f"{letter} {kind.words}" for kind, letter in LETTERS.items())
+    legend = "  ".join(f"{letter} {kind.label}" for kind, letter in LETTERS.items())
     return [*rows, f"{legend}{'' if found.complete else '  . not trained'}"]
 
 
@@ -114,7 +114,7 @@ def print_stability_map(found: StabilityMap, chosen: Place | None = None) -> Non
 def view(found: StabilityMap, chosen: Place | None) -> MapView:
     """What the figures need. The neighbourhood is the chosen setting's, or the best one's."""
     x, y = found.plan.x, found.plan.y
-    named = {"best": found.best, "least fragile": found.steadiest, "chosen": chosen}
+    named = {"best": found.best, "least fragile": found.least_fragile, "chosen": chosen}
     marks = {name: place for name, place in named.items() if place is not None}
     about = chosen or found.best
     box = None
@@ -124,12 +124,12 @@ def view(found: StabilityMap, chosen: Place | None) -> MapView:
     return MapView(
         x=MapAxis(x.name, x.values, x.spacing),
         y=MapAxis(y.name, y.values, y.spacing),
-        kinds=tuple(kind.words for kind in MapOutcome),
+        kinds=tuple(kind.label for kind in MapOutcome),
         outcomes=found.outcomes,
         loss=found.loss,
         growth=found.growth,
         chance=_chance(found),
-        path=tuple(found.path_of_best),
+        path=tuple(found.best_by_column),
         marks=marks,
         box=box,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
-__all__ = ["Rate", "forget_momentum"]
+__all__ = ["LearningRate", "forget_momentum"]
 
 FLOOR = 1e-6
 """No factor is below it: training that needs less does not train."""
@@ -23,7 +23,7 @@ LOWER = 0.7
 """The highest that recovery goes to, of the factor at which there was an anomaly."""
 
 
-class Rate:
+class LearningRate:
     """A factor on every learning rate, and whether momentum is off."""
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.nn import CELLS
-from backsight.report._acts import acts_sentence
+from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, median, number
-from backsight.report._task_words import (
+from backsight.report._task_summary import (
     is_memory,
     memory_learning,
     memory_task,
@@ -40,7 +40,7 @@ def samples(run: Run) -> list[tuple[int, str, float]]:
 def summary(run: Run) -> list[str]:
     """The run in a few sentences, each from the recorded numbers."""
     before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
-    after = [_hidden(run), acts_sentence(run), _non_finite(run)]
+    after = [_hidden(run), interventions_sentence(run), _non_finite(run)]
     return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
 
 

@@ -71,7 +71,7 @@ def memory_goal(facts: SetupFacts) -> str:
     if near:
         goal += f", {number(near)} by a memory of fewer than {facts['lag']} steps"
     criterion = _criterion(facts)
-    return f"{goal}; solved means {criterion.words}" if criterion else goal
+    return f"{goal}; solved means {criterion.statement}" if criterion else goal
 
 
 def memory_learning(facts: SetupFacts, loss: float, error: float | None) -> str:
@@ -121,7 +121,7 @@ def memory_verdict(facts: SetupFacts, failed: float | None) -> str:
     verdict = "solved" if criterion.met(failed) else "not solved"
     return (
         f"The task is {verdict}: {wrong(failed)} of {facts['validation_sequences']:,} held-out "
-        f"sequences are wrong, and solved means {criterion.words} ({criterion.source})."
+        f"sequences are wrong, and solved means {criterion.statement} ({criterion.source})."
     )
 
 
@@ -136,7 +136,7 @@ def memory_tiles(
         tiles.append((wrong(error), _fault(facts) if value else "wrong answers", "validation"))
     done, criterion = solved(facts, failed), _criterion(facts)
     if criterion is not None and done is not None:
-        tiles.append(("yes" if done else "no", "solved", criterion.words))
+        tiles.append(("yes" if done else "no", "solved", criterion.statement))
     beaten = "beaten" if loss < (1 - MARGIN) * guess else "not beaten"
     tiles.append((number(guess), "guessing without memory", f"for comparison: {beaten}"))
     return tiles

@@ -6,10 +6,10 @@ import torch
 
 from backsight.nn import State
 
-__all__ = ["Carried"]
+__all__ = ["CarriedState"]
 
 
-class Carried:
+class CarriedState:
     """The hidden state that the next window goes on from.
 
     Args:
