@@ -651,9 +651,9 @@ def test_the_timeline_tells_what_moved_first(run_path: Path) -> None:
     assert [m.extreme for m in chain.moves[:3]] == [0.2, 9.0, 200.0]
     assert math.isnan(chain.moves[3].extreme)
     assert chain.moves[2].usual == pytest.approx(0.5, rel=0.02)
-    assert "60 iterations before the failure" in chain.words
-    assert "fell from 1.1 to 0.2" in chain.words
-    assert "was no longer finite" in chain.words
+    assert "60 iterations before the failure" in chain.message
+    assert "fell from 1.1 to 0.2" in chain.message
+    assert "was no longer finite" in chain.message
 
 
 def test_a_timeline_where_nothing_moved(run_path: Path) -> None:

@@ -80,7 +80,7 @@ class Timeline:
                 f"Training failed at iteration {self.end:,} ({self.code}). No recorded signal had "
                 "changed before."
             )
-        told = "; ".join(f"{_lead(move.before)} {move.words}" for move in self.moves)
+        told = "; ".join(f"{_lead(move.lead)} {move.message}" for move in self.moves)
         return (
             f"Training failed at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
         )

@@ -63,6 +63,7 @@ def read_tried(run: Path) -> Tried | None:
             raise ValueError(
                 f"its format is {version}, and this version of Backsight reads format {FORMAT}"
             )
+        content = current_tried(content)
         kinds: dict[str, Any] = {"proven": bool, "iterations": int, "made": (int, float)}
         known = {f.name for f in fields(Tried)}
         if content.keys() != known or not all(

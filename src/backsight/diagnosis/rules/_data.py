@@ -59,7 +59,7 @@ class BadInput(Rule):
                     self.found(
                         layer,
                         now.iteration,
-                        f"the input{where_words(layer)} contains {spell(spread)} from iteration "
+                        f"the input{of_module(layer)} contains {spell(spread)} from iteration "
                         f"{now.iteration:,} on; the loss and the gradients were finite before",
                         {"value": spell(spread)},
                         signals=(f"input_spread/{layer}",),

@@ -70,7 +70,7 @@ class DetachedState(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} is exactly zero beyond {cut} of {len(row) - 1} "
+                f"the gradient{of_module(layer)} is exactly zero beyond {cut} of {len(row) - 1} "
                 "steps back: the state is detached there",
                 {"last lag with a gradient": cut, "lags": len(row)},
                 signals=(f"reach/{layer}",),

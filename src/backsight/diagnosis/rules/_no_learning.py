@@ -84,7 +84,7 @@ class NoLearning(Rule):
                 if steps < window / 2
             ]
             told = "".join(
-                f"; the gradient{where_words(layer)} falls below 1 % after {steps} of {window} "
+                f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} "
                 "steps back"
                 for layer, steps, window in short_of
             )

@@ -40,7 +40,7 @@ class SaturatedUnits(Rule):
         "lower the learning rate, clip gradients, or add weight decay",
         "add layer normalisation",
     )
-    studied_remedies: ClassVar = ("orthogonal", "rate-third", "clip", "layer-norm")
+    studied_remedies: ClassVar = ("orthogonal", "lr-third", "clip", "layer-norm")
     source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis uses half of the units"
 
     nearly: float = 0.85

@@ -91,7 +91,7 @@ class ShortTerm(Rule):
             self.found(
                 member,
                 now.iteration,
-                f"the loss{where_words(member)} falls from {short(float(row[0]))} to "
+                f"the loss{of_module(member)} falls from {short(float(row[0]))} to "
                 f"{short(float(row[-1]))} with more context, and is within 1 % of that with "
                 f"{usable.steps} of {lengths[-1]:.0f} steps"
                 + (f"; the task needs {lag}" if lag else ""),

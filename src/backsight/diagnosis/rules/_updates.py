@@ -51,7 +51,7 @@ class LargeUpdates(Rule):
         "lower the learning rate by a factor of 10",
         "warm the learning rate up from zero",
     )
-    studied_remedies: ClassVar = ("rate-tenth",)
+    studied_remedies: ClassVar = ("lr-tenth",)
     source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common target is 1e-3"
 
     ratio: float = 0.1

@@ -103,7 +103,7 @@ class Vanishing(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} falls below 1 % after {horizon:.0f} of {window} "
+                f"the gradient{of_module(layer)} falls below 1 % after {horizon:.0f} of {window} "
                 f"steps back; the task needs inputs from {lag} steps back, and the loss stays at "
                 f"{short(course.level)}",
                 {"horizon": horizon, "window": window, "needed lag": float(lag)}

@@ -59,7 +59,7 @@ class WastedWindow(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{where_words(layer)} is below 1 % over {percent(recent.median)} of "
+                f"the gradient{of_module(layer)} is below 1 % over {percent(recent.median)} of "
                 f"the {len(row) - 1} steps back from the loss",
                 {"share wasted": recent.median, "window": len(row) - 1},
                 signals=(f"reach/{layer}",),
