@@ -17,6 +17,8 @@ from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 SCRIPT = HERE.parent.parent / "examples" / "scripts" / "first_symbol.py"
+WIDTH = 840
+"""CSS pixels: the width of a README on GitHub, so that text keeps its size there."""
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def shoot(page: Path, picture: Path, sections: set[str]) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        view = browser.new_page(viewport={"width": 1000, "height": 800}, device_scale_factor=1.5)
+        view = browser.new_page(viewport={"width": WIDTH, "height": 800}, device_scale_factor=1.5)
         view.goto(page.resolve().as_uri())
         view.wait_for_selector(".js-plotly-plot .main-svg")
         view.evaluate(
@@ -58,7 +60,7 @@ def shoot(page: Path, picture: Path, sections: set[str]) -> None:
             """Math.max(...[...document.querySelectorAll("main > *")].map(
                 part => part.getBoundingClientRect().bottom))"""
         )
-        area = {"x": 0, "y": 0, "width": 1000, "height": bottom + 24}
+        area = {"x": 0, "y": 0, "width": WIDTH, "height": bottom + 24}
         view.screenshot(path=picture, full_page=True, clip=area)
         browser.close()
 

@@ -36,6 +36,14 @@ class LayerWeights:
     """The parameters of one layer in one direction, rows stacked by gate.
 
     Shapes: ``G`` gates (1 where there is none), ``H`` units, ``P`` the size of the hidden state.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> gru = nn.GRU(3, 4)
+        >>> (layer,) = adapter_of(gru).layers(gru)
+        >>> layer.suffix, tuple(layer.input.shape), tuple(layer.recurrent.shape)
+        ('l0', (12, 3), (12, 4))
     """
 
     suffix: str
@@ -56,6 +64,14 @@ class RecurrentMatrix:
 
     The whole of an RNN's; of a GRU the rows of the new state, of an LSTM those of the candidate.
     Gates only weigh, with slopes of a quarter at the most.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> gru = nn.GRU(3, 4)
+        >>> (matrix,) = adapter_of(gru).recurrent_matrices(gru)
+        >>> matrix.parameter_name, matrix.rows, tuple(matrix.weights.shape)
+        ('weight_hh_l0', slice(8, 12, None), (4, 4))
     """
 
     suffix: str
@@ -76,6 +92,16 @@ class LayerAdapter:
     """One kind of recurrent layer. An adapter holds no state: one serves every module.
 
     The defaults fit a cell without gates or recurrent matrix.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> lstm = nn.LSTM(3, 4, num_layers=2)
+        >>> adapter = adapter_of(lstm)
+        >>> adapter.kind, adapter.gates, adapter.candidate
+        ('nn.LSTM', ('input', 'forget', 'cell', 'output'), 'cell')
+        >>> adapter.layer_names("encoder", lstm)
+        ('encoder.l0', 'encoder.l1')
     """
 
     kind: ClassVar[str]
@@ -156,6 +182,18 @@ def register_layer(adapter: LayerAdapter) -> None:
 
     Raises:
         SettingError: another class has registered that kind, or it says not what it is.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight import LayerAdapter, register_layer
+        >>> from backsight.layers import adapter_of
+        >>> class Leaky(nn.RNNCell):
+        ...     pass
+        >>> class LeakyCells(LayerAdapter):
+        ...     kind, reading, module_type = "leaky", "stepped", Leaky
+        >>> register_layer(LeakyCells())
+        >>> adapter_of(Leaky(3, 4)).kind
+        'leaky'
     """
     if isinstance(adapter, type):
         raise SettingError(
@@ -186,6 +224,14 @@ def adapter_of(module: nn.Module) -> LayerAdapter | None:
     """The most specific kind that recognises ``module``; None where none does.
 
     A kind that fails in it is forgotten, and told: it is asked of every module of every model.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> adapter_of(nn.GRU(3, 4)).kind
+        'nn.GRU'
+        >>> print(adapter_of(nn.Linear(3, 4)))
+        None
     """
     found = [adapter for adapter in reversed(registered_layers()) if _recognises(adapter, module)]
     if len(found) < 2:
@@ -198,7 +244,13 @@ def adapter_of(module: nn.Module) -> LayerAdapter | None:
 
 
 def registered_layers() -> tuple[LayerAdapter, ...]:
-    """Every kind there is."""
+    """Every kind there is.
+
+    Example:
+        >>> from backsight.layers import registered_layers
+        >>> [adapter.kind for adapter in registered_layers()][:3]
+        ['nn.RNN', 'nn.GRU', 'nn.LSTM']
+    """
     return tuple(_registered.values())
 
 

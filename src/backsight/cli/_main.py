@@ -28,6 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``--debug`` shows the traceback of an error as well. What ``run`` hands to a script is the
     script's.
+
+    Example:
+        >>> import io
+        >>> from contextlib import redirect_stdout
+        >>> from backsight.cli import main
+        >>> with redirect_stdout(io.StringIO()) as said:
+        ...     status = main(["explain", "BKS101"])
+        >>> status, "BKS101" in said.getvalue()
+        (0, True)
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     own: list[str] = words

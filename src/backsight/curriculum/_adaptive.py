@@ -28,6 +28,14 @@ class AdaptiveLength(Length):
             memory achieves, say.
         over: iterations of the whole training, the last quarter of which is at ``end``, whether
             the model has followed or not. None to wait for it for ever.
+
+    Example:
+        >>> from backsight import AdaptiveLength
+        >>> length = AdaptiveLength(100, start=20)
+        >>> for iteration in range(200):  # the loss falls, and the horizon is the window
+        ...     length.step(loss=2.0 * 0.95**iteration, horizon=length.length)
+        >>> length.length
+        29
     """
 
     WINDOW = 20

@@ -24,6 +24,17 @@ class Length(ABC):
 
     Raises:
         SettingError: they are no whole numbers, or ``start`` is above ``end``.
+
+    Example:
+        >>> from backsight.curriculum import Length
+        >>> class OneMore(Length):
+        ...     def step(self, loss, horizon=None):
+        ...         self.length = min(self.length + 1, self.end)
+        >>> length = OneMore(12, start=10)
+        >>> for _ in range(4):
+        ...     length.step(loss=1.0)
+        >>> length.length
+        12
     """
 
     def __init__(self, end: int, start: int) -> None:

@@ -12,6 +12,15 @@ class LinearLength(Length):
         end: as of :class:`Length`.
         start: as of :class:`Length`.
         over: iterations until it is at ``end``.
+
+    Example:
+        >>> from backsight import LinearLength
+        >>> length, lengths = LinearLength(100, start=20, over=4), []
+        >>> for _ in range(6):
+        ...     lengths.append(length.length)
+        ...     length.step(loss=1.0)
+        >>> lengths
+        [20, 40, 60, 80, 100, 100]
     """
 
     def __init__(self, end: int, start: int = 20, *, over: int) -> None:

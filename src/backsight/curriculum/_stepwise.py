@@ -13,6 +13,15 @@ class StepwiseLength(Length):
         start: as of :class:`Length`.
         every: iterations at one length.
         growth: a factor above 1.
+
+    Example:
+        >>> from backsight import StepwiseLength
+        >>> length, lengths = StepwiseLength(100, start=20, every=2), []
+        >>> for _ in range(8):
+        ...     lengths.append(length.length)
+        ...     length.step(loss=1.0)
+        >>> lengths
+        [20, 20, 40, 40, 80, 80, 100, 100]
     """
 
     def __init__(self, end: int, start: int = 20, *, every: int, growth: float = 2.0) -> None:

@@ -19,7 +19,14 @@ WITHIN = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """The smallest context that does as well as all of it."""
+    """The smallest context that does as well as all of it.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.diagnosis import usable_context
+        >>> usable_context(np.array([1, 2, 4, 8]), np.array([2.0, 1.0, 0.5, 0.5]))
+        Usable(steps=4, low=4, high=4)
+    """
 
     steps: int
     low: int
@@ -30,7 +37,16 @@ class Usable:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Loss by length of context."""
+    """Loss by length of context.
+
+    Example:
+        >>> from backsight.diagnosis import context_probe
+        >>> context = context_probe(lambda steps: 1.0 / min(steps, 4), [1, 2, 4, 8])
+        >>> context.lengths.tolist(), context.losses.tolist()
+        ([1, 2, 4, 8], [1.0, 0.5, 0.25, 0.25])
+        >>> context.usable.steps, context.helps
+        (4, True)
+    """
 
     lengths: NDArray[np.int64]
     """``(n,)``, increasing; the last is the full one."""
@@ -72,6 +88,11 @@ def context_ladder(longest: int) -> list[int]:
 
     Raises:
         SettingError: ``longest`` is not a whole number of at least 1.
+
+    Example:
+        >>> from backsight.diagnosis import context_ladder
+        >>> context_ladder(20)
+        [1, 2, 4, 8, 16, 20]
     """
     if not isinstance(longest, (int, np.integer)) or longest < 1:
         raise SettingError(
@@ -95,6 +116,13 @@ def context_probe(evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[
 
     Raises:
         SettingError: the lengths are not increasing whole numbers, or a loss is no number.
+
+    Example:
+        >>> from backsight import context_probe
+        >>> losses = {1: 2.0, 2: 1.0, 4: 0.5, 8: 0.5, 16: 0.5}  # of your model, evaluated by you
+        >>> context = context_probe(lambda steps: losses[steps], 16)
+        >>> context.usable.steps, context.helps
+        (4, True)
     """
     asked = context_ladder(lengths) if isinstance(lengths, (int, np.integer)) else _ladder(lengths)
     losses = [_losses(evaluate(length), length) for length in asked]
@@ -117,6 +145,13 @@ def usable_context(
         lengths: ``(n,)``, increasing.
         losses: ``(n,)``, finite.
         errors: standard errors ``(n,)`` of the differences to the last.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.diagnosis import usable_context
+        >>> lengths, losses = np.array([1, 2, 4, 8]), np.array([2.0, 1.0, 0.51, 0.5])
+        >>> usable_context(lengths, losses).steps
+        8
     """
     limit = float(losses[-1]) + WITHIN * abs(float(losses[-1]))
     margin = np.zeros(len(losses)) if errors is None else 2 * np.nan_to_num(errors, nan=0.0)

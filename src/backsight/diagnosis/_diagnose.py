@@ -35,6 +35,16 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
 
     Raises:
         RunError: not a run folder, damaged, or from a newer version.
+
+    Example:
+        >>> from backsight import Recorder, diagnose
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for iteration in range(100):
+        ...         loss = 2.0 - iteration / 100 if iteration < 90 else float("nan")
+        ...         recorder.scalars(iteration, {"loss": loss})
+        >>> diagnosis = diagnose("runs/mine")
+        >>> diagnosis.has_errors, [finding.code for finding in diagnosis.lasting]
+        (True, ['BKS201'])
     """
     run = run if isinstance(run, Run) else Run(run)
     facts = facts_of(run)
@@ -48,7 +58,15 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
 
 
 def facts_of(run: Run) -> Facts:
-    """What the run's setup, or its settings under ``facts``, say of the task."""
+    """What the run's setup, or its settings under ``facts``, say of the task.
+
+    Example:
+        >>> from backsight.diagnosis import facts_of
+        >>> from backsight.signals import Recorder, Run
+        >>> Recorder("runs/mine", config={"facts": {"lag": 40}}).close()
+        >>> facts_of(Run("runs/mine"))
+        Facts(lag=40, baseline=None, near=None)
+    """
     known: dict[str, Any] = {}
     for event in run.events("setup"):
         known |= event.body if isinstance(event.body, dict) else {}
@@ -62,6 +80,11 @@ def facts_from(known: Any) -> Facts:
     Args:
         known: ``lag``, ``baseline`` and ``near``, or, as the lab's setup has them, ``baselines``
             by name.
+
+    Example:
+        >>> from backsight.diagnosis import facts_from
+        >>> facts_from({"lag": 40, "baseline": 1.386, "colour": "red"})
+        Facts(lag=40, baseline=1.386, near=None)
     """
     known = known if isinstance(known, dict) else {}
     given = known.get("baselines")
@@ -101,6 +124,15 @@ def recorded(
         run: the run.
         names: its signals that are wanted,
         families: and of those only these.
+
+    Example:
+        >>> from backsight.diagnosis import recorded
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.0, "lr": 0.1})
+        ...     recorder.scalars(1, {"loss": 1.5, "lr": 0.1})
+        >>> list(recorded(Run("runs/mine"), ["loss", "lr"], frozenset({"loss"})))
+        [(0, {'loss': 2.0}), (1, {'loss': 1.5})]
     """
     columns: list[tuple[str, Any, Any]] = []
     for name in names:

@@ -12,7 +12,14 @@ __all__ = ["Explanation", "explain", "findings_page"]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All there is to say about a code."""
+    """All there is to say about a code.
+
+    Example:
+        >>> from backsight.diagnosis import explain
+        >>> explanation = explain("BKS101")
+        >>> explanation.code, explanation.severity, explanation.reads
+        ('BKS101', 'error', ('reach',))
+    """
 
     code: str
     title: str
@@ -34,6 +41,12 @@ def explain(code: str) -> Explanation:
 
     Raises:
         SettingError: there is no such code.
+
+    Example:
+        >>> from backsight.diagnosis import explain
+        >>> explanation = explain("BKS101")
+        >>> explanation.severity, explanation.reads, len(explanation.remedies) > 0
+        ('error', ('reach',), True)
     """
     known = {rule.code: rule for rule in RULES}
     rule = known.get(code.strip().upper())
@@ -54,7 +67,14 @@ def explanation_of(rule: type[Rule]) -> Explanation:
 
 
 def findings_page() -> str:
-    """Every code in Markdown: the page ``docs/findings.md``."""
+    """Every code in Markdown: the page ``docs/findings.md``.
+
+    Example:
+        >>> from backsight.diagnosis import RULES, findings_page
+        >>> page = findings_page()
+        >>> all(rule.code in page for rule in RULES)
+        True
+    """
     lines = [
         "# Findings",
         "",

@@ -18,7 +18,14 @@ Evidence = Mapping[str, float | str]
 
 @dataclass(slots=True)
 class Finding:
-    """Something wrong, at one place, from its first sign on."""
+    """Something wrong, at one place, from its first sign on.
+
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> (finding,) = Judge().update(7, {"loss": float("nan")})
+        >>> finding.code, finding.severity, finding.iteration, finding.signals
+        ('BKS201', 'error', 7, ('loss',))
+    """
 
     code: str
     """Stable, such as ``BKS202``."""
@@ -73,7 +80,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule says of a run."""
+    """What one rule says of a run.
+
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> judge = Judge()
+        >>> news = judge.update(7, {"loss": float("nan")})
+        >>> [(verdict.code, verdict.outcome) for verdict in judge.diagnosis().verdicts][:2]
+        [('BKS101', 'not enough data'), ('BKS102', 'not enough data')]
+    """
 
     code: str
     outcome: Outcome

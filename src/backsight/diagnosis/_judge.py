@@ -16,7 +16,17 @@ ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What every rule says of a run."""
+    """What every rule says of a run.
+
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> judge = Judge()
+        >>> for iteration, loss in enumerate([2.0, 1.5, float("nan")]):
+        ...     news = judge.update(iteration, {"loss": loss})
+        >>> diagnosis = judge.diagnosis()
+        >>> diagnosis.has_errors, [finding.code for finding in diagnosis.findings]
+        (True, ['BKS201'])
+    """
 
     verdicts: tuple[Verdict, ...]
     """One a rule, in the order of their codes."""
@@ -64,6 +74,16 @@ class Judge:
     Args:
         facts: what is known of the run beside its signals.
         rules: those to apply, fresh ones; all with their default thresholds if not given.
+
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> judge = Judge()
+        >>> for iteration, loss in enumerate([2.0, 1.5, float("nan")]):
+        ...     found = judge.update(iteration, {"loss": loss})
+        ...     print(iteration, [finding.code for finding in found])
+        0 []
+        1 []
+        2 ['BKS201']
     """
 
     def __init__(self, facts: Facts | None = None, rules: Sequence[Rule] | None = None) -> None:

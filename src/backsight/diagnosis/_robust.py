@@ -12,7 +12,16 @@ SIGMA = 1.4826
 
 
 class Recent:
-    """The last ``size`` finite values; O(size) at worst to add one, in a few microseconds."""
+    """The last ``size`` finite values; O(size) at worst to add one, in a few microseconds.
+
+    Example:
+        >>> from backsight.diagnosis import Recent
+        >>> recent = Recent(5)
+        >>> for value in [1.0, 2.0, 3.0, 4.0, 1000.0, float("nan")]:
+        ...     recent.add(value)
+        >>> recent.full, recent.median, recent.quantile(1.0)
+        (True, 3.0, 1000.0)
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -25,7 +25,14 @@ Value = float | ProfileRow
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a run beside its signals; nothing of it has to be."""
+    """What is known of a run beside its signals; nothing of it has to be.
+
+    Example:
+        >>> from backsight.diagnosis import Facts, Judge
+        >>> judge = Judge(Facts(lag=40, baseline=1.386))
+        >>> judge.facts.lag, judge.facts.near
+        (40, None)
+    """
 
     lag: int | None = None
     """How many steps back lies what the loss asks for."""
@@ -43,6 +50,12 @@ class Sample:
         values: numbers, and rows of profiles, by the signal's whole name.
         courses: how each loss has gone, this iteration included, by member.
         facts: what is known of the run.
+
+    Example:
+        >>> from backsight.diagnosis import Facts, Sample
+        >>> sample = Sample(3, {"loss": 2.0, "horizon/rnn.l0": 12.0}, {}, Facts())
+        >>> sample.families == {"loss", "horizon"}, sample.numbers("horizon")
+        (True, {'rnn.l0': 12.0})
     """
 
     __slots__ = ("_numbers", "_rows", "courses", "facts", "iteration")
@@ -92,6 +105,14 @@ class Rule(ABC):
     """One way in which training goes wrong.
 
     What a subclass adds as a field is a threshold: an argument with a default and a reason.
+
+    Example:
+        >>> from backsight.diagnosis import RULES
+        >>> spike = next(rule for rule in RULES if rule.code == "BKS202")
+        >>> spike.reads, spike.severity
+        (('loss',), 'warning')
+        >>> spike(sigmas=20.0).thresholds["sigmas"]
+        20.0
     """
 
     code: ClassVar[str]

@@ -40,7 +40,19 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A signal that left what was usual for it and did not come back."""
+    """A signal that left what was usual for it and did not come back.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> move = timeline("runs/mine").moves[0]
+        >>> move.name, move.before, move.usual
+        ('grad_norm', 18, 0.5)
+    """
 
     name: str
     lead: int
@@ -64,7 +76,19 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The chain of moves, the first one first."""
+    """The chain of moves, the first one first.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> chain = timeline("runs/mine")
+        >>> chain.end, chain.code, [move.name for move in chain.moves]
+        (199, 'BKS201', ['grad_norm', 'loss'])
+    """
 
     end: int
     """The iteration at which the loss was lost."""
@@ -107,6 +131,14 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
 
     Raises:
         RunError: the run cannot be read.
+
+    Example:
+        >>> from backsight.diagnosis import timeline
+        >>> from backsight.signals import Recorder
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0] * 100)
+        >>> print(timeline("runs/mine"))  # its loss was not lost
+        None
     """
     run = run if isinstance(run, Run) else Run(run)
     found = diagnose(run) if found is None else found

@@ -16,7 +16,14 @@ NAME = "remedies.json"
 
 @dataclass(frozen=True)
 class Tried:
-    """The outcome of one study of remedies."""
+    """The outcome of one study of remedies.
+
+    Example:
+        >>> from backsight.diagnosis import Tried
+        >>> tried = Tried(True, "clip", "A clip helps.", "", study="runs/study", iterations=100)
+        >>> tried.remedy, tried.as_dict()["proven"]
+        ('clip', True)
+    """
 
     proven: bool
     remedy: str
@@ -42,6 +49,16 @@ def write_tried(run: Path, tried: Tried) -> None:
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.diagnosis import Tried, read_tried, write_tried
+        >>> from backsight.signals import Recorder
+        >>> Recorder("runs/mine").close()
+        >>> tried = Tried(True, "clip", "A clip helps.", "", study="runs/study", iterations=100)
+        >>> write_tried(Path("runs/mine"), tried)
+        >>> read_tried(Path("runs/mine")) == tried
+        True
     """
     try:
         write_json(run / NAME, {"format": FORMAT, **tried.as_dict()})
@@ -54,6 +71,14 @@ def read_tried(run: Path) -> Tried | None:
 
     Raises:
         RunError: it is damaged, or from a newer version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.diagnosis import read_tried
+        >>> from backsight.signals import Recorder
+        >>> Recorder("runs/mine").close()
+        >>> print(read_tried(Path("runs/mine")))  # no study has treated it
+        None
     """
     file = run / NAME
     try:

@@ -73,6 +73,18 @@ class Guard:
 
     Raises:
         SettingError: policies contradict each other, or find nothing to act on.
+
+    Example:
+        >>> import torch
+        >>> from backsight import Guard
+        >>> model = torch.nn.Linear(1, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> guard = Guard(model, optimizer)  # the safe preset
+        >>> kept = model.weight.clone()
+        >>> loss = model(torch.tensor([[float("nan")]])).sum()
+        >>> loss.backward()
+        >>> [act.policy for act in guard.step(loss)], torch.equal(model.weight, kept)
+        (['skip'], True)
     """
 
     def __init__(

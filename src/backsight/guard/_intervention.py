@@ -14,7 +14,18 @@ _log = logging.getLogger("backsight")
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """One thing that the guard did to the training."""
+    """One thing that the guard did to the training.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipNorm, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), ClipNorm(norm=1.0))
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> act.iteration, act.policy, act.before, act.after, act.often
+        (0, 'clip', 5.0, 1.0, True)
+    """
 
     iteration: int
     policy: str
@@ -54,6 +65,16 @@ def announce_intervention(intervention: Intervention, often: int) -> None:
     Args:
         intervention: what was done.
         often: how many of that policy there are by now.
+
+    Example:
+        >>> from unittest import TestCase
+        >>> from backsight.guard import Intervention, announce_intervention
+        >>> act = Intervention(7, "clip", "norm above 1", 212.0, 1.0, "gradient norm", often=True)
+        >>> with TestCase().assertLogs("backsight") as log:
+        ...     for times in range(1, 11):
+        ...         announce_intervention(act, often=times)
+        >>> len(log.output)  # of the first and the tenth
+        2
     """
     if not is_first_process():
         return

@@ -18,7 +18,15 @@ __all__ = ["GuardContext", "Policy", "Stage"]
 
 
 class Stage(IntEnum):
-    """When in a step a policy acts."""
+    """When in a step a policy acts.
+
+    Example:
+        >>> from backsight.guard import Skip, Stage, WeightLimit
+        >>> [stage.name for stage in Stage]
+        ['PENALTY', 'ROLLBACK', 'SKIP', 'CLIP', 'PACE', 'WEIGHTS']
+        >>> Skip.stage < WeightLimit.stage
+        True
+    """
 
     PENALTY = 0
     """Terms are added to the gradients; what comes after sees the norm with them."""
@@ -94,6 +102,20 @@ class Policy:
 
     Settings are fields, checked when the policy is made. What it remembers is a field that is
     not an argument: a number, text, None or a :class:`Recent`, so that it can be saved.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Policy, Stage
+        >>> class Halve(Policy):
+        ...     name, stage, what = "halve", Stage.CLIP, "gradient norm"
+        ...     def on_gradients_ready(self, step, guard):
+        ...         guard.scale_gradients(0.5)
+        ...         guard.record(self, "always", step.norm, step.norm / 2)
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Halve())
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> [(act.policy, act.before, act.after) for act in guard.step()]
+        [('halve', 5.0, 2.5)]
     """
 
     name: ClassVar[str]

@@ -12,7 +12,13 @@ __all__ = ["check_saved", "check_together", "policies_from", "safe"]
 
 
 def safe() -> list[Policy]:
-    """What a guard does unless it is told otherwise; it acts on anomalies alone."""
+    """What a guard does unless it is told otherwise; it acts on anomalies alone.
+
+    Example:
+        >>> from backsight.guard import safe
+        >>> [policy.name for policy in safe()]
+        ['rollback', 'skip', 'auto', 'backoff']
+    """
     return [Rollback(), Skip(), ClipAuto(), BackOff()]
 
 
@@ -24,6 +30,11 @@ def policies_from(words: str) -> list[Policy]:
 
     Raises:
         SettingError: a policy or a setting is unknown, or its value makes no sense.
+
+    Example:
+        >>> from backsight.guard import policies_from
+        >>> policies_from("clip=0.5,skip,rollback:attempts=5:factor=0.3")
+        [ClipNorm(norm=0.5), Skip(row=20), Rollback(attempts=5, factor=0.3)]
     """
     found: list[Policy] = []
     for word in filter(None, (part.strip() for part in words.split(","))):
@@ -35,7 +46,18 @@ def policies_from(words: str) -> list[Policy]:
 
 
 def check_together(policies: Iterable[Policy]) -> None:
-    """Raise a SettingError where two policies cannot both be meant."""
+    """Raise a SettingError where two policies cannot both be meant.
+
+    Example:
+        >>> from backsight.errors import SettingError
+        >>> from backsight.guard import ClipAuto, ClipNorm, Skip, check_together
+        >>> check_together([Skip(), ClipNorm()])
+        >>> try:
+        ...     check_together([ClipAuto(), ClipNorm()])
+        ... except SettingError:
+        ...     print("two of them clip the norm")
+        two of them clip the norm
+    """
     names: set[str] = set()
     clips = []
     for policy in policies:

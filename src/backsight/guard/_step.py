@@ -11,7 +11,15 @@ __all__ = ["Step"]
 
 @dataclass(slots=True)
 class Step:
-    """Gradients are in, the optimizer is about to step."""
+    """Gradients are in, the optimizer is about to step.
+
+    Example:
+        >>> from backsight.guard import Step
+        >>> Step(iteration=3, loss=0.7, norm=1.2).finite
+        True
+        >>> Step(iteration=4, loss=0.7, norm=float("inf")).finite
+        False
+    """
 
     iteration: int
     loss: float | None

@@ -25,7 +25,15 @@ worse (2.42, 2.20, 2.06): a factor of two is kept from wherever the edge is.
 
 @dataclass(frozen=True)
 class Training:
-    """What every run of the lab has."""
+    """What every run of the lab has.
+
+    Example:
+        >>> from backsight.lab import Chars, MemoryAdding, Training
+        >>> [issubclass(settings, Training) for settings in (Chars, MemoryAdding)]
+        [True, True]
+        >>> Chars(safe=True).guard_words, MemoryAdding(optimizer="momentum").inertia
+        ('safe', 0.9)
+    """
 
     task_name: ClassVar[str]
     about: ClassVar[str]
@@ -208,6 +216,12 @@ class Chars(Training):
     """Train a character model on text, instrumented.
 
     With no --text, the corpus is the Python standard library's own source.
+
+    Example:
+        >>> from backsight import Chars
+        >>> config = Chars(cell="gru", hidden=64, iterations=500, optimizer="sgd")
+        >>> config.rate, config.validation_interval, config.text
+        (0.5, 100, None)
     """
 
     task_name: ClassVar[str] = "chars"

@@ -28,6 +28,15 @@ class Memorising:
 
     Args:
         config: the settings.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho, Memorising
+        >>> task = Memorising(MemoryEcho(length=10, batch=4, hidden=8, validate_sequences=16))
+        >>> inputs, targets, fresh = task.draw()
+        >>> inputs.shape, targets.shape, fresh
+        ((4, 10, 8), (4, 10), True)
+        >>> sorted(task.scores(task.model()))
+        ['val_error', 'val_loss', 'val_sequence_error']
     """
 
     def __init__(self, config: Memory) -> None:
@@ -142,7 +151,16 @@ class Memorising:
 
 
 def missed(task: MemoryTask, outputs: Tensor, targets: Tensor) -> Tensor:
-    """``(B, n)``: which answers are wrong; one for want of numbers is, one not asked is not."""
+    """``(B, n)``: which answers are wrong; one for want of numbers is, one not asked is not.
+
+    Example:
+        >>> import torch
+        >>> from backsight.lab import missed
+        >>> from backsight.tasks import Adding
+        >>> outputs, targets = torch.tensor([[0.50], [0.9]]), torch.tensor([[0.55], [0.5]])
+        >>> missed(Adding(), outputs, targets).tolist()  # off by 0.08 or more
+        [[False], [True]]
+    """
     if task.kind == "value":
         tolerance = task.criterion.tolerance
         assert tolerance is not None

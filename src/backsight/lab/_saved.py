@@ -27,6 +27,15 @@ def saved_settings(run: Run, iterations: int | None = None) -> Training:
         RunError: it is being written, was not made by ``train``, holds no checkpoint, or its
             settings are unknown, missing or make no sense.
         SettingError: ``iterations`` are fewer than it was to have.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.lab import MemoryEcho, saved_settings, train
+        >>> small = {"length": 10, "hidden": 4, "iterations": 2, "validate_sequences": 8}
+        >>> run = train(MemoryEcho(**small, device="cpu", report=False, run=Path("runs/echo")))
+        >>> settings = saved_settings(run, iterations=10)
+        >>> settings.iterations, settings.hidden
+        (10, 4)
     """
     if run.status == "running":
         raise RunError(
@@ -55,6 +64,14 @@ def settings_of(run: Run) -> Training:
     Raises:
         RunError: it was not made by ``train``, or its settings are unknown, missing or make no
             sense.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.lab import MemoryEcho, settings_of, train
+        >>> small = {"length": 10, "hidden": 4, "iterations": 2, "validate_sequences": 8}
+        >>> run = train(MemoryEcho(**small, device="cpu", report=False, run=Path("runs/echo")))
+        >>> settings_of(run).task
+        Echo(length=10, lag=5, symbols=8)
     """
     kind = _kind(run)
     settings = _settings(run, kind)

@@ -28,7 +28,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Memory(Training):
-    """Train on random sequences whose loss needs an input long past; a base of the tasks."""
+    """Train on random sequences whose loss needs an input long past; a base of the tasks.
+
+    Example:
+        >>> from backsight.lab import TASKS, Memory
+        >>> issubclass(TASKS["adding"], Memory), TASKS["adding"](length=20).task
+        (True, Adding(length=20))
+    """
 
     drawn_from: ClassVar[str] = ""
     """Class of ``backsight.tasks``, whose settings are among these by the same names."""
@@ -66,6 +72,12 @@ class MemoryOrder(Memory):
     """Train on temporal order, instrumented: which two symbols came, and in which order.
 
     The last step asks for a symbol of the first fifth of the sequence and one about its middle.
+
+    Example:
+        >>> from backsight.lab import MemoryOrder
+        >>> config = MemoryOrder(length=110, form="hochreiter")
+        >>> config.task, config.task.inputs
+        (TemporalOrder(length=110, form='hochreiter'), 8)
     """
 
     task_name: ClassVar[str] = "temporal-order"
@@ -82,6 +94,12 @@ class MemoryThreeBitOrder(MemoryOrder):
     """Train on 3-bit temporal order, instrumented: three symbols, and their order.
 
     The last step asks for a symbol of the first fifth, one before and one after the middle.
+
+    Example:
+        >>> from backsight.lab import MemoryThreeBitOrder
+        >>> config = MemoryThreeBitOrder(length=40)
+        >>> config.task, config.task.outputs
+        (ThreeBitOrder(length=40, form='pascanu'), 8)
     """
 
     task_name: ClassVar[str] = "3-bit-temporal-order"
@@ -91,7 +109,14 @@ class MemoryThreeBitOrder(MemoryOrder):
 
 @dataclass(frozen=True)
 class MemoryAdding(Memory):
-    """Train on adding, instrumented: the sum of two marked numbers, one in each half."""
+    """Train on adding, instrumented: the sum of two marked numbers, one in each half.
+
+    Example:
+        >>> from backsight.lab import MemoryAdding
+        >>> config = MemoryAdding(length=20, cell="lstm")
+        >>> config.task, config.task.lag
+        (Adding(length=20), 10)
+    """
 
     task_name: ClassVar[str] = "adding"
     about: ClassVar[str] = "the sum of two marked numbers"
@@ -103,6 +128,12 @@ class MemoryMultiplication(Memory):
     """Train on multiplication, instrumented: the product of two marked numbers.
 
     One lies in the first tenth of the sequence, the other from there to the middle.
+
+    Example:
+        >>> from backsight.lab import MemoryMultiplication
+        >>> config = MemoryMultiplication(length=40, cell="gru")
+        >>> config.task, config.task.lag
+        (Multiplication(length=40), 36)
     """
 
     task_name: ClassVar[str] = "multiplication"
@@ -116,6 +147,12 @@ class MemoryXor(Memory):
 
     One lies in the first tenth of the sequence, the other from there to the middle; either alone
     says nothing.
+
+    Example:
+        >>> from backsight.lab import MemoryXor
+        >>> config = MemoryXor(length=40, cell="gru")
+        >>> config.task, config.task.lag
+        (DelayedXor(length=40), 36)
     """
 
     task_name: ClassVar[str] = "delayed-xor"
@@ -125,7 +162,14 @@ class MemoryXor(Memory):
 
 @dataclass(frozen=True)
 class MemoryCopying(Memory):
-    """Train on copying, instrumented: ten symbols to be repeated at the end of the sequence."""
+    """Train on copying, instrumented: ten symbols to be repeated at the end of the sequence.
+
+    Example:
+        >>> from backsight.lab import MemoryCopying
+        >>> config = MemoryCopying(length=40, cell="lstm")
+        >>> config.task, config.task.lag
+        (Copying(length=40), 30)
+    """
 
     task_name: ClassVar[str] = "copying"
     about: ClassVar[str] = "ten symbols, to be repeated after a long wait"
@@ -134,7 +178,14 @@ class MemoryCopying(Memory):
 
 @dataclass(frozen=True)
 class MemoryMemorisation(Memory):
-    """Train on noiseless memorisation, instrumented: a pattern to be repeated at the end."""
+    """Train on noiseless memorisation, instrumented: a pattern to be repeated at the end.
+
+    Example:
+        >>> from backsight.lab import MemoryMemorisation
+        >>> config = MemoryMemorisation(length=40, pattern=10, symbols=5)
+        >>> config.task, config.task.lag
+        (Memorisation(length=40, pattern=10, symbols=5), 30)
+    """
 
     task_name: ClassVar[str] = "noiseless-memorisation"
     about: ClassVar[str] = "a pattern of --pattern symbols of --symbols kinds, likewise"
@@ -148,7 +199,14 @@ class MemoryMemorisation(Memory):
 
 @dataclass(frozen=True)
 class MemoryPermutation(Memory):
-    """Train on random permutation, instrumented: the first symbol comes again after the last."""
+    """Train on random permutation, instrumented: the first symbol comes again after the last.
+
+    Example:
+        >>> from backsight.lab import MemoryPermutation
+        >>> config = MemoryPermutation(length=40)
+        >>> config.task, config.task.lag
+        (RandomPermutation(length=40, symbols=100), 39)
+    """
 
     task_name: ClassVar[str] = "random-permutation"
     about: ClassVar[str] = "the first of two symbols, after many others"
@@ -160,7 +218,14 @@ class MemoryPermutation(Memory):
 
 @dataclass(frozen=True)
 class MemoryFirstSymbol(Memory):
-    """Train on recalling the first symbol, instrumented, among more of the same kind."""
+    """Train on recalling the first symbol, instrumented, among more of the same kind.
+
+    Example:
+        >>> from backsight.lab import MemoryFirstSymbol
+        >>> config = MemoryFirstSymbol(length=40, symbols=4)
+        >>> config.task, config.task.lag
+        (FirstSymbol(length=40, symbols=4), 39)
+    """
 
     task_name: ClassVar[str] = "first-symbol"
     about: ClassVar[str] = "which symbol came first, among more of the same kind"
@@ -172,7 +237,14 @@ class MemoryFirstSymbol(Memory):
 
 @dataclass(frozen=True)
 class MemoryEcho(Memory):
-    """Train on echo, instrumented: at every step, the symbol read some steps before."""
+    """Train on echo, instrumented: at every step, the symbol read some steps before.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> config = MemoryEcho(length=40, lag=10)
+        >>> config.task, round(config.task.baseline, 3)
+        (Echo(length=40, lag=10, symbols=8), 2.079)
+    """
 
     task_name: ClassVar[str] = "echo"
     about: ClassVar[str] = "the symbol of --lag steps before: as short a memory as you like"
@@ -189,6 +261,12 @@ class MemoryMixture(Memory):
     """Train on a mixture, instrumented: the symbol one step before, or many steps before.
 
     A flag says which. A model that learns the near half alone ends at half the baseline.
+
+    Example:
+        >>> from backsight.lab import MemoryMixture
+        >>> config = MemoryMixture(length=40, lag=10)
+        >>> round(config.task.baseline, 3), round(config.task.near_baseline, 3)
+        (2.079, 1.04)
     """
 
     task_name: ClassVar[str] = "mixture"

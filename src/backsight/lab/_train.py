@@ -55,6 +55,15 @@ def train(
 
     Raises:
         BacksightError: the settings, the text or the run folder cannot be used.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight import train
+        >>> from backsight.lab import MemoryEcho
+        >>> small = {"length": 10, "hidden": 4, "iterations": 3, "validate_sequences": 8}
+        >>> run = train(MemoryEcho(**small, device="cpu", report=False, run=Path("runs/echo")))
+        >>> run.status, run.iterations, "val_loss" in run.names
+        ('finished', 3, True)
     """
     return _conduct(config, None, view, stop)
 
@@ -81,6 +90,15 @@ def resume(
     Raises:
         BacksightError: the run is being written, was not made by :func:`train`, has no usable
             checkpoint or nothing left to train; or its text has changed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight import resume, train
+        >>> from backsight.lab import MemoryEcho
+        >>> small = {"length": 10, "hidden": 4, "iterations": 2, "validate_sequences": 8}
+        >>> run = train(MemoryEcho(**small, device="cpu", report=False, run=Path("runs/echo")))
+        >>> resume(run, iterations=3).iterations
+        3
     """
     run = run if isinstance(run, Run) else Run(run)
     config = saved_settings(run, iterations)
@@ -158,6 +176,14 @@ def make_loop(config: Training) -> "_Loop":
     """A training that is ready to begin, which nobody watches yet.
 
     Seeds torch's global generator.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.lab import MemoryEcho, make_loop
+        >>> small = {"length": 10, "hidden": 4, "iterations": 2, "validate_sequences": 8}
+        >>> loop = make_loop(MemoryEcho(**small, device="cpu", run=Path("runs/echo")))
+        >>> type(loop.model).__name__, Path("runs/echo").exists()
+        ('SequenceModel', False)
     """
     fabric = make_fabric(config)
     task = make_training_task(config)

@@ -69,6 +69,14 @@ def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean
         outputs: ``(…, O)``.
         targets: classes ``(…)``, -1 where no loss is taken; or values ``(…, O)``.
         reduction: ``mean`` or ``sum`` over what has a target.
+
+    Example:
+        >>> import torch
+        >>> from backsight.lab import loss_of
+        >>> loss_of("value", torch.tensor([[1.0], [3.0]]), torch.tensor([[1.0], [1.0]]))
+        tensor(2.)
+        >>> loss_of("classes", torch.zeros(1, 3, 2), torch.tensor([[0, 1, -1]]))  # two coins: ln 2
+        tensor(0.6931)
     """
     if kind == "value":
         return functional.mse_loss(outputs, targets.to(outputs.dtype), reduction=reduction)
@@ -78,7 +86,14 @@ def loss_of(kind: Kind, outputs: Tensor, targets: Tensor, reduction: str = "mean
 
 
 def precise(outputs: Tensor) -> Tensor:
-    """As float32 at least: a bf16 sum over thousands of positions would round badly."""
+    """As float32 at least: a bf16 sum over thousands of positions would round badly.
+
+    Example:
+        >>> import torch
+        >>> from backsight.lab import precise
+        >>> [precise(torch.zeros(2, dtype=kind)).dtype for kind in (torch.bfloat16, torch.float64)]
+        [torch.float32, torch.float64]
+    """
     return outputs if outputs.dtype.itemsize == 8 else outputs.float()
 
 

@@ -41,7 +41,23 @@ def _check_real(value: Tensor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
-    """One forward of a module that is observed."""
+    """One forward of a module that is observed.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Inputs(backsight.Measurement):
+        ...     signals = ("steps",)
+        ...     def on_forward_end(self, call, now):
+        ...         now.record("steps", float(len(call.inputs[0])))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Inputs()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["steps"].tolist()
+        [20.0]
+    """
 
     path: str
     """Where the module is in its model; ``input:<path>`` of a named input."""
@@ -59,7 +75,23 @@ class LayerCall:
 
 @dataclass(frozen=True, slots=True)
 class BackwardPass:
-    """One backward pass: what it was called on."""
+    """One backward pass: what it was called on.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Roots(backsight.Measurement):
+        ...     signals = ("roots",)
+        ...     def on_backward_end(self, passed, now):
+        ...         now.record("roots", float(len(passed.roots)))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Roots()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["roots"].tolist()
+        [1.0]
+    """
 
     roots: tuple[Tensor, ...]
     """Empty where a trainer that tells its events does not tell the loss."""
@@ -71,7 +103,23 @@ class BackwardPass:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerStep:
-    """One step of one optimizer."""
+    """One step of one optimizer.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Moved(backsight.Measurement):
+        ...     signals = ("tensors_moved",)
+        ...     def on_step_end(self, step, now):
+        ...         now.record("tensors_moved", float(len(step.parameters)))
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Moved()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["tensors_moved"].tolist()
+        [4.0]
+    """
 
     optimizer: Optimizer
     number: int
@@ -107,6 +155,22 @@ class Iteration:
     """One iteration, from its first forward until the next one shows itself.
 
     Measurements read what is known of it, and record into it.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> class Scaled(backsight.Measurement):
+        ...     signals = ("loss_doubled",)
+        ...     def on_iteration_end(self, now):
+        ...         now.record("loss_doubled", 2 * now.loss)
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", measurements=[Scaled()]):
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> bool(run["loss_doubled"][0] == 2 * run["loss"][0])
+        True
     """
 
     number: int

@@ -78,6 +78,25 @@ class Monitor:
 
     Raises:
         SettingError: a setting makes no sense.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import Monitor, Recorder, Run
+        >>> rnn = nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with Recorder("runs/mine") as recorder:
+        ...     monitor = Monitor(rnn, optimizer, recorder, every=1)
+        ...     for _ in range(3):
+        ...         optimizer.zero_grad()
+        ...         loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...         loss.backward()
+        ...         monitor.backward_ended(loss)
+        ...         optimizer.step()
+        ...         monitor.iteration_ended()
+        ...     monitor.close()
+        >>> Run("runs/mine").profile("reach").widths.tolist()
+        [20, 20, 20]
     """
 
     def __init__(

@@ -44,6 +44,20 @@ class ProcessMonitor:
 
     Raises:
         SettingError: a setting makes no sense.
+
+    Example:
+        >>> import torch
+        >>> from backsight.monitor import ProcessMonitor
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     monitor = ProcessMonitor(recorder, every=1)
+        ...     rnn = torch.nn.RNN(3, 4)  # a script that knows nothing of it
+        ...     optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        ...     rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...     optimizer.step()
+        ...     monitor.close()
+        >>> Run("runs/mine").iterations
+        1
     """
 
     def __init__(

@@ -125,6 +125,21 @@ def watch(
     Raises:
         SettingError: an argument is not what is expected.
         RunError: the folder exists already or cannot be made.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> import backsight
+        >>> rnn = nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for _ in range(3):  # your loop
+        ...         optimizer.zero_grad()
+        ...         rnn(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        ...         optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run.iterations, run.profile("reach").widths.tolist(), "grad_norm" in run.names
+        (3, [20, 20, 20], True)
     """
     if not isinstance(model, nn.Module):
         raise SettingError(f"watch expects the model first, an nn.Module, not {model!r:.80}")

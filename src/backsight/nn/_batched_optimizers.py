@@ -27,6 +27,16 @@ class ManySGD:
 
     Raises:
         SettingError: a setting is negative or not finite, or there are not ``K`` of it.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import ManySGD
+        >>> parameters = torch.zeros(2, 1)  # two networks of one weight
+        >>> optimizer = ManySGD(parameters, lr=torch.tensor([0.5, 1.0]))
+        >>> optimizer.step(torch.tensor([[2.0], [-2.0]]))
+        >>> parameters
+        tensor([[-1.],
+                [ 2.]])
     """
 
     def __init__(
@@ -71,6 +81,16 @@ class ManyAdam:
     Raises:
         SettingError: a setting is negative or not finite, a beta is 1 or more, or there are not
             ``K`` of one.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import ManyAdam
+        >>> parameters = torch.zeros(2, 1)  # two networks of one weight
+        >>> optimizer = ManyAdam(parameters, lr=torch.tensor([0.1, 1.0]))
+        >>> optimizer.step(torch.tensor([[3.0], [-3.0]]))
+        >>> parameters
+        tensor([[-0.1000],
+                [ 1.0000]])
     """
 
     def __init__(
@@ -129,6 +149,16 @@ def clip_each(gradient: Tensor, limits: Settings) -> Tensor:
 
     Raises:
         SettingError: a limit is negative or NaN, or there are not ``K``.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import clip_each
+        >>> gradient = torch.tensor([[30.0, 40.0], [0.3, 0.4]])
+        >>> clip_each(gradient, 5.0)
+        tensor([50.0000,  0.5000])
+        >>> gradient
+        tensor([[3.0000, 4.0000],
+                [0.3000, 0.4000]])
     """
     norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
     limit = _column("clip", limits, gradient, infinite=True).to(gradient)[:, 0]

@@ -11,6 +11,13 @@ class CellChoice:
     """A recurrent cell of the lab: where it is built, and which settings hold for it.
 
     ``tests/test_layer_conformance.py`` builds each and sees that this is true.
+
+    Example:
+        >>> from backsight.nn import CELLS
+        >>> [name for name, cell in CELLS.items() if cell.has_gates]
+        ['gru', 'lstm', 'mingru']
+        >>> CELLS["rnn-relu"].plain
+        'relu'
     """
 
     title: str

@@ -54,6 +54,14 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
     has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u. At rest a unit then
     forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
     these gates.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.nn import initialise
+        >>> rnn = nn.RNN(3, 2)
+        >>> initialise(rnn, "identity", gain=0.5)
+        >>> rnn.weight_hh_l0.tolist()
+        [[0.5, 0.0], [0.0, 0.5]]
     """
     layers = [
         (adapter, layer)

@@ -27,7 +27,16 @@ longer in eight."""
 
 
 def seeded(seed: int, make: Callable[[], Model]) -> Model:
-    """Make a model on the CPU from this seed; torch's own random numbers stay as they were."""
+    """Make a model on the CPU from this seed; torch's own random numbers stay as they were.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.nn import seeded
+        >>> one, other = (seeded(0, lambda: nn.Linear(3, 2)) for _ in range(2))
+        >>> torch.equal(one.weight, other.weight)
+        True
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # an accelerator's would not be put back
         return make()
@@ -43,6 +52,14 @@ class ManyModels:
     Raises:
         SettingError: there is none, they differ in more than their numbers, or these cells have
             no scan.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import ManyModels, SequenceModel
+        >>> many = ManyModels([SequenceModel(3, 1, hidden=4, every_step=False) for _ in range(5)])
+        >>> losses = many.backward(torch.randn(2, 10, 3), torch.zeros(2, 1), "value")
+        >>> tuple(losses.shape), many.gradient.shape == many.parameters.shape
+        ((5,), True)
     """
 
     def __init__(self, models: Sequence[SequenceModel]) -> None:

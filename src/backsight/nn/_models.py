@@ -28,6 +28,14 @@ class SequenceModel(nn.Module):
         gain: scales the recurrent matrices.
         every_step: answer at every step, or at the last alone.
         t_max: the longest dependency there may be, in steps, which ``init="chrono"`` needs.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import SequenceModel
+        >>> model = SequenceModel(3, 2, cell="lstm", hidden=8, every_step=False)
+        >>> answers, (h, c) = model(torch.zeros(4, 10, 3))
+        >>> tuple(answers.shape), tuple(c.shape)
+        ((4, 2), (1, 4, 8))
     """
 
     def __init__(
@@ -77,6 +85,14 @@ class CharModel(SequenceModel):
         vocabulary: number of characters ``V``.
         embedding: size of the embedding, or 0 for one-hot input.
         cell, hidden, layers, dropout, init, gain, t_max: as of :class:`SequenceModel`.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import CharModel
+        >>> model = CharModel(27, cell="gru", hidden=8)
+        >>> logits, state = model(torch.zeros(2, 5, dtype=torch.long))
+        >>> tuple(logits.shape), tuple(state.shape)
+        ((2, 5, 27), (1, 2, 8))
     """
 
     def __init__(
@@ -124,12 +140,28 @@ class CharModel(SequenceModel):
 
 
 def detach(state: State) -> State:
-    """The same state, cut off from the graph that made it: where truncated BPTT truncates."""
+    """The same state, cut off from the graph that made it: where truncated BPTT truncates.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.nn import detach
+        >>> _, state = nn.LSTM(3, 4)(torch.zeros(5, 2, 3))
+        >>> [part.requires_grad for part in state], [part.requires_grad for part in detach(state)]
+        ([True, True], [False, False])
+    """
     return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()  # type: ignore[return-value]
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Trainable numbers in the model."""
+    """Trainable numbers in the model.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.nn import count_parameters
+        >>> count_parameters(nn.Linear(3, 2))
+        8
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -148,6 +180,14 @@ def generate(
 
     Returns:
         The codes drawn; short of ``length`` where the model's output is not finite.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import CharModel, generate
+        >>> model = CharModel(27, hidden=8)
+        >>> codes = generate(model, 0, 5, 0.7, torch.Generator().manual_seed(0))
+        >>> tuple(codes.shape), bool((codes < 27).all())
+        ((5,), True)
     """
     device = next(model.parameters()).device
     code = torch.tensor([[start]], device=device)

@@ -29,6 +29,14 @@ class Workspace:
     To ask the system for tens of megabytes anew in every step costs about a tenth of its time.
     What a scan returns lies in them: it holds until the next scan in the same workspace, and a
     backward pass that comes later still is refused by autograd.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import Workspace
+        >>> space, like = Workspace(), torch.zeros(1)
+        >>> first, again = (space.take("states", (4, 2), like) for _ in range(2))
+        >>> tuple(first.shape), first.data_ptr() == again.data_ptr()
+        ((4, 2), True)
     """
 
     def __init__(self) -> None:
@@ -47,7 +55,18 @@ class Workspace:
 
 
 class GradientTrace:
-    """What one backward pass has left of the gradient through time, in each network."""
+    """What one backward pass has left of the gradient through time, in each network.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import GradientTrace, scan
+        >>> w_hh = torch.tensor([[[0.5]], [[1.0]]], requires_grad=True)  # two networks of one unit
+        >>> w_ih, bias, trace = torch.ones(2, 1, 1), torch.zeros(2, 1), GradientTrace()
+        >>> last = scan(torch.zeros(4, 1, 1), w_ih, w_hh, bias, every_step=False, through=trace)
+        >>> last.sum().backward()
+        >>> trace.reach.tolist()
+        [[1.0, 0.5, 0.25, 0.125], [1.0, 1.0, 1.0, 1.0]]
+    """
 
     def __init__(self) -> None:
         self.delta = torch.empty(0)
@@ -109,6 +128,15 @@ def scan(
 
     Raises:
         SettingError: the shapes do not fit, or there is no step.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import scan
+        >>> w_hh = torch.tensor([[[0.5]], [[1.0]]])  # two networks of one unit
+        >>> x = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+        >>> states = scan(x, torch.ones(2, 1, 1), w_hh, torch.zeros(2, 1), nonlinearity="relu")
+        >>> states[:, :, 0, 0].tolist()
+        [[1.0, 0.5, 0.25], [1.0, 1.0, 1.0]]
     """
     _check(x, w_ih, w_hh, bias, h0)
     # A column of ones carries the bias: it costs no product and no sum of its own.

@@ -23,6 +23,14 @@ def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:
 
     That takes nearly as long as importing PyTorch itself. A training has imported it by then, as
     the first optimizer does; a script that trains nothing does not wait for it.
+
+    Example:
+        >>> from backsight.probes import left_by_compilers
+        >>> looked = []
+        >>> look = left_by_compilers(looked.append)
+        >>> look(1)
+        >>> looked
+        [1]
     """
     if "torch._dynamo" in sys.modules:
         return _disabled(function)
@@ -49,6 +57,16 @@ class Hook:
     Args:
         module: the one it is put on; it is not kept alive.
         action: takes the module and what comes with it.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Hook
+        >>> cell = nn.RNNCell(3, 4)
+        >>> hook = Hook(cell, lambda module, inputs, result: print(tuple(result.shape)))
+        >>> handle = cell.register_forward_hook(hook)
+        >>> state = cell(torch.zeros(2, 3))
+        (2, 4)
     """
 
     def __init__(self, module: nn.Module, action: Callable[..., None]) -> None:
@@ -64,7 +82,18 @@ class Hook:
 
 
 class EagerHook(Hook):
-    """For a fused layer, which a compiler leaves to run by itself: so does this."""
+    """For a fused layer, which a compiler leaves to run by itself: so does this.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import EagerHook
+        >>> rnn = nn.RNN(3, 4)
+        >>> hook = EagerHook(rnn, lambda module, inputs, result: print(tuple(result[0].shape)))
+        >>> handle = rnn.register_forward_hook(hook)
+        >>> states, last = rnn(torch.zeros(6, 2, 3))
+        (6, 2, 4)
+    """
 
     @left_by_compilers
     def __call__(self, module: nn.Module, *arguments: Any) -> None:

@@ -7,7 +7,17 @@ __all__ = ["InputRange"]
 
 
 class InputRange:
-    """The largest range of any feature over steps and sequences, of each layer in an iteration."""
+    """The largest range of any feature over steps and sequences, of each layer in an iteration.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import InputRange
+        >>> spread = InputRange()
+        >>> spread.add("rnn", torch.tensor([[0.0, 1.0], [3.0, 1.5]]))
+        >>> spread.add("rnn", torch.tensor([[-1.0, 1.0]]))
+        >>> spread.take()
+        {'rnn': tensor(4.)}
+    """
 
     def __init__(self) -> None:
         self._ends: dict[str, tuple[Tensor, Tensor]] = {}

@@ -29,6 +29,16 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     """``‖∂L/∂θ‖`` over the parameters that have a gradient, as a scalar on their device.
 
     None where no parameter has one: nothing was measured, which is not the same as zero.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import gradient_norm
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> print(gradient_norm(model.parameters()))
+        None
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> gradient_norm(model.parameters())
+        tensor(5., dtype=torch.float64)
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     return total_norm(tensor_norms(gradients)) if gradients else None
@@ -36,7 +46,14 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
 
 @torch.no_grad()
 def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
-    """``(n,)``: the L2 norm of each of ``n ≥ 1`` tensors, on the first one's device."""
+    """``(n,)``: the L2 norm of each of ``n ≥ 1`` tensors, on the first one's device.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import tensor_norms
+        >>> tensor_norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
+        tensor([5., 2.])
+    """
     dense = [t.coalesce().values() if t.is_sparse else t for t in tensors]
     first = dense[0]
     wide = all(g.dtype == first.dtype and g.device == first.device for g in dense)
@@ -50,7 +67,14 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def total_norm(norms: Tensor) -> Tensor:
-    """The L2 norm of everything, from the norms of its parts, as a scalar on their device."""
+    """The L2 norm of everything, from the norms of its parts, as a scalar on their device.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import total_norm
+        >>> total_norm(torch.tensor([3.0, 4.0]))
+        tensor(5., dtype=torch.float64)
+    """
     total: Tensor = torch.linalg.vector_norm(norms, dtype=norm_dtype(norms))
     return total
 
@@ -60,6 +84,17 @@ class ParameterUpdates:
 
     Args:
         parameters: by name.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import ParameterUpdates
+        >>> weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+        >>> updates = ParameterUpdates({"weight": weight})
+        >>> with torch.no_grad():
+        ...     weight *= 0.9
+        >>> norms, ratios = updates.measure()
+        >>> norms, ratios
+        (tensor([4.5000]), tensor([0.1000]))
     """
 
     @torch.no_grad()
@@ -97,6 +132,13 @@ def spectrum(matrix: Tensor) -> tuple[float, float]:
 
     The first is NaN where the matrix is not square (an LSTM with a projection), is wider than
     1024 or is not finite; the second where it is not finite.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import spectrum
+        >>> radius, sigma = spectrum(torch.tensor([[0.0, 4.0], [1.0, 0.0]]))
+        >>> round(radius, 3), round(sigma, 3)
+        (2.0, 4.0)
     """
     w = matrix.detach().cpu().double()
     if not bool(torch.isfinite(w).all()):

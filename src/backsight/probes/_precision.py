@@ -7,7 +7,14 @@ __all__ = ["norm_dtype", "on_host"]
 
 
 def on_host(tensor: Tensor) -> bool:
-    """Whether its value is at hand: on an accelerator, a look waits for all that was launched."""
+    """Whether its value is at hand: on an accelerator, a look waits for all that was launched.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import on_host
+        >>> on_host(torch.zeros(2)), on_host(torch.zeros(2, device="meta"))
+        (True, False)
+    """
     return tensor.device.type == "cpu"
 
 

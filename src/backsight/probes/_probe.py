@@ -43,6 +43,17 @@ def probe(
 
     Raises:
         SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import probe
+        >>> gru, x = nn.GRU(3, 4, num_layers=2), torch.randn(10, 2, 3)
+        >>> profiles = probe(gru, lambda: gru(x)[0][-1].sum())
+        >>> {layer: profile.reach.shape for layer, profile in profiles.items()}
+        {'l0': (10,), 'l1': (10,)}
+        >>> profiles["l1"].half_life.steps < 10
+        True
     """
     check_input(model, inputs)
     if inputs is None and not any(map(reading_of, model.modules())):
@@ -78,7 +89,20 @@ def probe(
 
 
 def check_input(model: nn.Module, inputs: str | None) -> None:
-    """Raise a SettingError where ``model`` has no module of that path."""
+    """Raise a SettingError where ``model`` has no module of that path.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.errors import SettingError
+        >>> from backsight.probes import check_input
+        >>> model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
+        >>> check_input(model, "0")
+        >>> try:
+        ...     check_input(model, "embedding")
+        ... except SettingError:
+        ...     print("it has no such module")
+        it has no such module
+    """
     paths = dict(model.named_modules())
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
@@ -86,7 +110,15 @@ def check_input(model: nn.Module, inputs: str | None) -> None:
 
 
 def what_was_found(model: nn.Module) -> str:
-    """Why nothing was measured in ``model``, and how to name what can be."""
+    """Why nothing was measured in ``model``, and how to name what can be.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import what_was_found
+        >>> words = what_was_found(nn.Sequential(nn.Linear(3, 4), nn.Tanh()))
+        >>> "Linear" in words, "Tanh" in words
+        (True, True)
+    """
     kinds = sorted({type(m).__name__ for m in model.modules() if not list(m.children())})
     return (
         f"no recurrent layer found in {type(model).__name__} (it holds {', '.join(kinds)}): "

@@ -27,6 +27,17 @@ class GradientProfile:
     Times and lags go on through calls of the layer that hand their state on (truncated windows,
     a loop over steps). Calls that do not (two branches of a siamese network) count as further
     sequences.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import probe
+        >>> rnn, x = nn.RNN(1, 1, nonlinearity="relu", bias=False), torch.ones(8, 2, 1)
+        >>> for weight in rnn.parameters():
+        ...     _ = nn.init.constant_(weight, 0.5)
+        >>> profile = probe(rnn, lambda: rnn(x)[0][-1].sum())["l0"]
+        >>> profile.reach[:4].round(3).tolist(), profile.half_life.steps, profile.horizon.steps
+        ([1.0, 0.5, 0.25, 0.125], 1, 6)
     """
 
     grad_time: NDArray[np.float64]

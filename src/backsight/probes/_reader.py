@@ -27,7 +27,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class HiddenNorms:
-    """Norms of the hidden states of one layer in one call, on the layer's device."""
+    """Norms of the hidden states of one layer in one call, on the layer's device.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import hidden_norms
+        >>> norms = hidden_norms("rnn", nn.RNN(3, 4), torch.ones(6, 2, 4))["rnn.l0"]
+        >>> norms.profile.tolist(), norms.maximum.item(), norms.states
+        ([2.0, 2.0, 2.0, 2.0, 2.0, 2.0], 2.0, 12)
+    """
 
     profile: Tensor | None
     """Shape ``(T,)``: mean over sequences of ``‖h_t‖``; None where it was not asked for."""
@@ -41,7 +50,15 @@ class HiddenNorms:
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """How layers are to be read."""
+    """How layers are to be read.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import Readers, ReaderSettings
+        >>> readers = Readers(ReaderSettings(sequences=4))
+        >>> type(readers.adopt("rnn", nn.RNN(3, 4))).__name__
+        'FusedReader'
+    """
 
     sequences: int | None = None
     """Sequences of a batch that are followed through fused layers, evenly spaced; None for all, 0
@@ -54,7 +71,15 @@ class ReaderSettings:
 
 @dataclass(slots=True)
 class Readings:
-    """What one pass gave. An error in one layer leaves the others' profiles as they are."""
+    """What one pass gave. An error in one layer leaves the others' profiles as they are.
+
+    Example:
+        >>> from backsight.probes import Readings
+        >>> fused = Readings()
+        >>> fused.add(Readings(errors={"cell": ValueError("no state")}, arrived=True))
+        >>> list(fused.errors), fused.arrived
+        (['cell'], True)
+    """
 
     profiles: dict[str, GradientProfile] = field(default_factory=dict)
     """By layer name."""
@@ -84,6 +109,13 @@ class LayerReader(ABC):
     Raises:
         Exception: ``before`` and ``called`` may raise whatever goes wrong with that module: its
             owner then tells :meth:`ignore`. What goes wrong in a pass comes back in the readings.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import LayerReader, Readers
+        >>> reader = Readers().adopt("cell", nn.GRUCell(3, 4))
+        >>> isinstance(reader, LayerReader), reader.has_time("cell"), reader.needs_before
+        (True, True, False)
     """
 
     hook: ClassVar[type[Hook]] = Hook
@@ -228,6 +260,18 @@ def register_reader(reading: str, reader: type[LayerReader]) -> None:
 
     Raises:
         SettingError: another reader is registered for it.
+
+    Example:
+        >>> from backsight.errors import SettingError
+        >>> from backsight.probes import SteppedReader, register_reader
+        >>> class ScanReader(SteppedReader):
+        ...     pass
+        >>> register_reader("scan", ScanReader)
+        >>> try:
+        ...     register_reader("stepped", ScanReader)
+        ... except SettingError:
+        ...     print("SteppedReader reads these")
+        SteppedReader reads these
     """
     known = _registered.setdefault(reading, reader)
     if known is not reader:

@@ -32,7 +32,14 @@ register_reader("fused", FusedReader)
 
 
 def reading_of(module: nn.Module) -> str | None:
-    """Which reader reads ``module``: by its kind, or as the user's own; None for all others."""
+    """Which reader reads ``module``: by its kind, or as the user's own; None for all others.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import reading_of
+        >>> [reading_of(module) for module in (nn.LSTM(3, 4), nn.LSTMCell(3, 4), nn.Linear(3, 4))]
+        ['fused', 'stepped', None]
+    """
     adapter = adapter_of(module)
     if adapter is not None:
         return adapter.reading
@@ -44,6 +51,22 @@ class Readers:
 
     Args:
         settings: how layers are to be read.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Readers
+        >>> rnn, x, readers = nn.RNN(3, 4), torch.randn(6, 2, 3), Readers()
+        >>> _ = readers.adopt("rnn", rnn)
+        >>> readers.begin(armed=True)
+        >>> readers.before("rnn", rnn, (x,), {})
+        >>> result = rnn(x)
+        >>> readers.called("rnn", rnn, (x,), {}, result)
+        >>> loss = result[0][-1].sum()
+        >>> before = readers.graph_whole((loss,), (None,))
+        >>> loss.backward()
+        >>> list(readers.backward_ended().profiles)
+        ['rnn.l0']
     """
 
     def __init__(self, settings: ReaderSettings | None = None) -> None:

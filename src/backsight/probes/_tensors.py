@@ -37,7 +37,15 @@ class SameTensor:
 
 
 def tensors_in(content: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and mappings, in order."""
+    """Every tensor in nested tuples, lists and mappings, in order.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import tensors_in
+        >>> state = (torch.zeros(2), {"c": [torch.zeros(3), None]})
+        >>> [len(tensor) for tensor in tensors_in(state)]
+        [2, 3]
+    """
     if isinstance(content, Tensor):
         yield content
     elif isinstance(content, Mapping):

@@ -15,7 +15,15 @@ STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
 def tally_words(finding: Finding) -> str:
-    """When it was seen, how often, and what came of it."""
+    """When it was seen, how often, and what came of it.
+
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> from backsight.report import tally_words
+        >>> (finding,) = Judge().update(7, {"loss": float("nan")})
+        >>> "7" in tally_words(finding)
+        True
+    """
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
         words += f", seen {finding.count:,} times"
@@ -40,6 +48,18 @@ def print_diagnosis(
         chain: what moved first.
         tried: what a study of remedies has left with the run, or why that cannot be read.
         console: where to; the terminal by default.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight import Recorder, Run, diagnose
+        >>> from backsight.report import print_diagnosis
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0] * 99 + [float("nan")])
+        >>> run, said = Run("runs/mine"), io.StringIO()
+        >>> print_diagnosis(run, diagnose(run), chain=None, console=Console(file=said))
+        >>> "BKS201" in said.getvalue()
+        True
     """
     console = console or Console(highlight=False)
 
@@ -83,6 +103,16 @@ def print_explanation(code: str, console: Console | None = None) -> None:
 
     Raises:
         SettingError: there is no such code.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.diagnosis import explain
+        >>> from backsight.report import print_explanation
+        >>> said = io.StringIO()
+        >>> print_explanation("BKS101", Console(file=said))
+        >>> explain("BKS101").title in said.getvalue()
+        True
     """
     console = console or Console(highlight=False)
     known = explain(code)

@@ -38,6 +38,22 @@ def write_map_page(
 
     Raises:
         RunError: the page cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from backsight.report import write_map_page
+        >>> from backsight.report.figures import MapAxis, MapView
+        >>> x, y = MapAxis("lr", (0.01, 0.1), "log"), MapAxis("gain", (0.5, 1.0), "linear")
+        >>> numbers = np.array([[0.1, 0.2], [0.3, 0.4]])
+        >>> kinds = np.zeros((2, 2), int)
+        >>> view = MapView(x, y, ("learned",), kinds, loss=numbers, growth=-numbers, chance=1.0)
+        >>> page = write_map_page(
+        ...     view, Path("map.html"), title="Echo", about="two rates, two gains", tiles=[],
+        ...     sentences=[], settings=[], definitions=[],
+        ... )
+        >>> "two gains" in page.read_text(encoding="utf-8")
+        True
     """
     page = render(
         "_map.html.jinja",

@@ -12,7 +12,13 @@ __all__ = ["duration", "median", "number"]
 
 
 def number(value: float) -> str:
-    """Four significant digits; a non-finite number by its name."""
+    """Four significant digits; a non-finite number by its name.
+
+    Example:
+        >>> from backsight.report import number
+        >>> [number(value) for value in (0.123456, 1234.5678, float("nan"))]
+        ['0.1235', '1235', 'NaN']
+    """
     if not math.isfinite(value):
         return spell(value)
     return f"{value:.4g}"
@@ -24,7 +30,13 @@ def median(values: NDArray[np.floating[Any]]) -> float:
 
 
 def duration(seconds: float) -> str:
-    """``58 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """``58 s``, ``3 min 20 s``, ``2 h 5 min``.
+
+    Example:
+        >>> from backsight.report import duration
+        >>> [duration(seconds) for seconds in (58.2, 200, 7500)]
+        ['58 s', '3 min 20 s', '2 h 5 min']
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -37,6 +37,13 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
+
+    Example:
+        >>> from backsight import Recorder, write_report
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0 - i / 100 for i in range(100)])
+        >>> write_report("runs/mine").as_posix()
+        'runs/mine/report.html'
     """
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)

@@ -66,6 +66,18 @@ class StudyProgress(_Bar):
 
     Args:
         console: where to; the terminal by default.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.report import StudyProgress
+        >>> said = io.StringIO()
+        >>> progress = StudyProgress(Console(file=said))
+        >>> progress.begin(total=3, done=1)
+        >>> progress.advance(1)
+        >>> progress.ended("rnn, length 10: learned", left=200.0)
+        >>> "2/3" in said.getvalue(), "3 min 20 s" in said.getvalue()
+        (True, True)
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -95,6 +107,16 @@ class MapProgress(_Bar):
     Args:
         networks: how many there are.
         console: where to.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.report import MapProgress
+        >>> progress = MapProgress(networks=4, console=Console(file=io.StringIO()))
+        >>> progress.begin(total=400, done=100)
+        >>> progress.failed("part 2: its process was killed")
+        >>> progress.failures
+        ['part 2: its process was killed']
     """
 
     def __init__(self, networks: int, console: Console) -> None:

@@ -38,14 +38,33 @@ def samples(run: Run) -> list[tuple[int, str, float]]:
 
 
 def summary(run: Run) -> list[str]:
-    """The run in a few sentences, each from the recorded numbers."""
+    """The run in a few sentences, each from the recorded numbers.
+
+    Example:
+        >>> from backsight.report import summary
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine", kind="train echo") as recorder:
+        ...     recorder.series("loss", range(100), [2.0 - i / 100 for i in range(100)])
+        >>> len(summary(Run("runs/mine"))) >= 2
+        True
+    """
     before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
     after = [_hidden(run), interventions_sentence(run), _non_finite(run)]
     return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
 
 
 def reach_sentences(run: Run) -> list[str]:
-    """How far back the gradient of each layer reached in its last sample, and in its first."""
+    """How far back the gradient of each layer reached in its last sample, and in its first.
+
+    Example:
+        >>> from backsight.report import reach_sentences
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.profile("reach/rnn.l0", 0, [0.5**lag for lag in range(20)])
+        >>> (sentence,) = reach_sentences(Run("runs/mine"))
+        >>> "rnn.l0" in sentence, "6 steps" in sentence
+        (True, True)
+    """
     sentences = []
     for name in run.members("reach", profile=True):
         profile = run.profile(name)

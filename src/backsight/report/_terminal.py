@@ -34,6 +34,16 @@ class TrainingView:
     Args:
         total: iterations to come.
         console: where to; the terminal by default.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.report import TrainingView
+        >>> said = io.StringIO()
+        >>> view = TrainingView(total=100, console=Console(file=said))
+        >>> view.validated(50, {"val_loss": 1.25}, sample="")
+        >>> "1.25" in said.getvalue()
+        True
     """
 
     def __init__(self, total: int, console: Console | None = None) -> None:

@@ -15,11 +15,6 @@ HALF = ".half"
 def replacing(file: Path) -> Iterator[Path]:
     """Write ``file`` anew: a reader sees the old content or all of the new, never a part.
 
-    ::
-
-        with replacing(folder / "plan.json") as half:
-            half.write_text(plan)
-
     The content is on the disk before the name is, so that a power cut cannot leave an empty file
     under it. Where the block raises, or the disk takes no more, nothing is left of the half and
     what stood under the name stays.
@@ -32,6 +27,17 @@ def replacing(file: Path) -> Iterator[Path]:
 
     Raises:
         OSError: it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import replacing
+        >>> Path("plan.txt").touch()
+        >>> with replacing(Path("plan.txt")) as half:
+        ...     size = half.write_text("lr=0.1")
+        ...     print(repr(Path("plan.txt").read_text()))
+        ''
+        >>> Path("plan.txt").read_text()
+        'lr=0.1'
     """
     half = file.with_name(f".{file.name}.{os.getpid()}{HALF}")
     try:
@@ -51,13 +57,29 @@ def write_atomically(file: Path, content: bytes) -> None:
 
     Raises:
         OSError: it cannot be written; what stood there stays.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import write_atomically
+        >>> write_atomically(Path("plan.txt"), b"lr=0.1")
+        >>> Path("plan.txt").read_text()
+        'lr=0.1'
     """
     with replacing(file) as half:
         half.write_bytes(content)
 
 
 def clear_halves(folder: Path) -> None:
-    """Remove what killed writers have left in ``folder``, in which nobody else may be writing."""
+    """Remove what killed writers have left in ``folder``, in which nobody else may be writing.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import clear_halves
+        >>> Path(".plan.json.4711.half").touch()
+        >>> clear_halves(Path())
+        >>> list(Path().iterdir())
+        []
+    """
     for left in folder.glob(f".*{HALF}"):
         left.unlink()
 

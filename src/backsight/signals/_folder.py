@@ -43,7 +43,15 @@ STORE = "signals.db"
 
 
 def free_name(root: Path, stem: str) -> Path:
-    """The first of ``root/stem-1``, ``root/stem-2``, … that does not exist yet."""
+    """The first of ``root/stem-1``, ``root/stem-2``, … that does not exist yet.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import free_name
+        >>> Path("runs/gru-1").mkdir(parents=True)
+        >>> free_name(Path("runs"), "gru").as_posix()
+        'runs/gru-2'
+    """
     number = 1
     while (root / f"{stem}-{number}").exists():
         number += 1

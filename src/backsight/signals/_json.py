@@ -16,7 +16,13 @@ __all__ = ["dumps", "spell", "write_json"]
 
 
 def spell(value: float) -> str:
-    """The JSON word for a non-finite number."""
+    """The JSON word for a non-finite number.
+
+    Example:
+        >>> from backsight.signals import spell
+        >>> spell(float("nan")), spell(float("-inf"))
+        ('NaN', '-Infinity')
+    """
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
@@ -37,7 +43,13 @@ def _plain(value: object) -> object:
 
 
 def dumps(value: object, *, indent: int | None = None) -> str:
-    """Encode ``value`` (mappings, sequences, NumPy, paths) with non-finite numbers spelled out."""
+    """Encode ``value`` (mappings, sequences, NumPy, paths) with non-finite numbers spelled out.
+
+    Example:
+        >>> from backsight.signals import dumps
+        >>> dumps({"loss": float("nan"), "steps": [1, 2]})
+        '{"loss": "NaN", "steps": [1, 2]}'
+    """
     # ASCII: a path may hold bytes that are no UTF-8, and a terminal may know no more.
     return json.dumps(_plain(value), indent=indent, ensure_ascii=True, allow_nan=False)
 
@@ -47,5 +59,12 @@ def write_json(file: Path, content: object) -> None:
 
     Raises:
         OSError: it cannot be written; what stood there stays.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import write_json
+        >>> write_json(Path("plan.json"), {"lr": 0.1})
+        >>> Path("plan.json").read_text().split()
+        ['{', '"lr":', '0.1', '}']
     """
     write_atomically(file, (dumps(content, indent=2) + "\n").encode())

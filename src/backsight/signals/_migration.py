@@ -71,7 +71,13 @@ def current_event(kind: str, body: Any) -> Any:
 
 
 def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """A study's plan as this version writes it."""
+    """A study's plan as this version writes it.
+
+    Example:
+        >>> from backsight.signals import current_plan
+        >>> current_plan({"symptoms": {"codes": ["BS202"]}})
+        {'symptoms': {'codes': ['BKS202']}}
+    """
     now = {name: _codes(value) for name, value in plan.items()}
     if now.get("kind") == "remedies" and isinstance(now.get("only"), list):
         now["only"] = [current_remedy(name) for name in now["only"]]

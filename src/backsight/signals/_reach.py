@@ -31,7 +31,14 @@ that was cut falls to zero from above it."""
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """A number of steps back from the loss."""
+    """A number of steps back from the loss.
+
+    Example:
+        >>> from backsight.probes import Lag
+        >>> horizon = Lag(steps=64, censored=True)
+        >>> f"{'at least ' * horizon.censored}{horizon.steps} steps"
+        'at least 64 steps'
+    """
 
     steps: int
     censored: bool
@@ -42,14 +49,30 @@ class Lag:
 
 
 def reach_outcome(reach: NDArray[np.floating]) -> str:
-    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
+    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_outcome
+        >>> [reach_outcome(np.array(reach)) for reach in ([1.0, 0.5], [], [1.0, np.nan])]
+        ['ok', 'not enough data', 'not finite']
+    """
     if not np.isfinite(reach).all():
         return "not finite"
     return "ok" if np.any(reach) else "not enough data"
 
 
 def reach_half_life(reach: NDArray[np.floating]) -> Lag | None:
-    """Smallest lag with ``R(k) ≤ 1/2``; censored at the last lag where there is none."""
+    """Smallest lag with ``R(k) ≤ 1/2``; censored at the last lag where there is none.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_half_life
+        >>> reach_half_life(np.array([1.0, 0.7, 0.5, 0.3]))
+        Lag(steps=2, censored=False)
+        >>> reach_half_life(np.array([1.0, 0.9, 0.8, 0.7]))  # the window ends first
+        Lag(steps=3, censored=True)
+    """
     if reach_outcome(reach) != "ok":
         return None
     below = np.flatnonzero(reach <= HALF)
@@ -58,7 +81,14 @@ def reach_half_life(reach: NDArray[np.floating]) -> Lag | None:
 
 
 def reach_horizon(reach: NDArray[np.floating]) -> Lag | None:
-    """Largest lag with ``R(k) ≥ 0.01``; censored where that is the last one."""
+    """Largest lag with ``R(k) ≥ 0.01``; censored where that is the last one.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_horizon
+        >>> reach_horizon(0.5 ** np.arange(20))
+        Lag(steps=6, censored=False)
+    """
     if reach_outcome(reach) != "ok":
         return None
     visible = np.flatnonzero(reach >= VISIBLE)
@@ -70,6 +100,12 @@ def growth_rate(reach: NDArray[np.floating], floor: float = 1e-30) -> float:
     """Least-squares slope of ``ln R(k)`` a step, over the leading part above ``floor``.
 
     NaN where fewer than two lags are above it.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import growth_rate
+        >>> round(growth_rate(0.5 ** np.arange(20)), 3)  # halves at each step back: -ln 2
+        -0.693
     """
     if reach_outcome(reach) != "ok":
         return math.nan
@@ -82,7 +118,14 @@ def growth_rate(reach: NDArray[np.floating], floor: float = 1e-30) -> float:
 
 
 def reach_cut(reach: NDArray[np.floating]) -> int | None:
-    """Last lag with a gradient where every later one is exactly zero; None where none is."""
+    """Last lag with a gradient where every later one is exactly zero; None where none is.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_cut
+        >>> reach_cut(np.array([1.0, 0.9, 0.8, 0.0, 0.0]))  # the state was detached there
+        2
+    """
     if reach_outcome(reach) != "ok":
         return None
     alive = np.flatnonzero(reach)
@@ -92,7 +135,15 @@ def reach_cut(reach: NDArray[np.floating]) -> int | None:
 
 
 def reach_words(reach: NDArray[np.floating]) -> str:
-    """What it means, in a sentence without its full stop."""
+    """What it means, in a sentence without its full stop.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_words
+        >>> words = reach_words(0.5 ** np.arange(20))
+        >>> "1 step " in words, "6 steps" in words  # its half-life and its horizon
+        (True, True)
+    """
     half, far, cut = reach_half_life(reach), reach_horizon(reach), reach_cut(reach)
     if half is None or far is None:
         return {

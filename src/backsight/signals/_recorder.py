@@ -58,6 +58,15 @@ class Recorder:
 
     Raises:
         RunError: the folder exists already or cannot be made.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> with Recorder("runs/mine", kind="demo", config={"lr": 0.1}) as recorder:
+        ...     for iteration, loss in enumerate([2.5, 2.0, 1.75]):
+        ...         recorder.scalars(iteration, {"loss": loss})
+        >>> run = Run("runs/mine")
+        >>> run.status, run["loss"].tolist(), run.info["config"]
+        ('finished', [2.5, 2.0, 1.75], {'lr': 0.1})
     """
 
     def __init__(

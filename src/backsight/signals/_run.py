@@ -38,6 +38,17 @@ class Run:
 
     Raises:
         RunError: not a run folder, damaged, or from a newer version.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.5, "hidden_norm_mean/rnn.l0": 1.0})
+        ...     recorder.scalars(1, {"loss": 2.0, "hidden_norm_mean/rnn.l0": 1.5})
+        >>> run = Run("runs/mine")
+        >>> run.names
+        ('hidden_norm_mean/rnn.l0', 'loss')
+        >>> run["hidden_norm_mean"].tolist(), run.last("loss")
+        ([1.0, 1.5], (1, 2.0))
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -230,6 +241,14 @@ def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
 
     Raises:
         RunError: ``root`` is not a folder.
+
+    Example:
+        >>> from backsight.signals import Recorder, list_runs
+        >>> Recorder("runs/first").close()
+        >>> Recorder("runs/second").close()
+        >>> runs, complaints = list_runs("runs")
+        >>> [(run.name, run.status) for run in runs], complaints
+        ([('first', 'finished'), ('second', 'finished')], [])
     """
     root = Path(root)
     if not root.is_dir():

@@ -42,7 +42,16 @@ def join(blocks: list[SampleBlock]) -> SampleBlock:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One number a sample."""
+    """One number a sample.
+
+    Example:
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", [0, 10, 20], [2.5, 2.0, 1.75])
+        >>> series = Run("runs/mine").series("loss")
+        >>> series.iterations.tolist(), series.values.tolist()
+        ([0, 10, 20], [2.5, 2.0, 1.75])
+    """
 
     iterations: NDArray[np.int64]
     """Shape ``(n,)``, strictly increasing."""
@@ -52,7 +61,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One row a sample; the width may change during a run (a length curriculum)."""
+    """One row a sample; the width may change during a run (a length curriculum).
+
+    Example:
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.profile("reach/rnn.l0", 0, [1.0, 0.5])
+        ...     recorder.profile("reach/rnn.l0", 10, [1.0, 0.6, 0.4])
+        >>> profile = Run("runs/mine").profile("reach")
+        >>> profile.iterations.tolist(), profile.widths.tolist(), profile.table().shape
+        ([0, 10], [2, 3], (2, 3))
+    """
 
     iterations: NDArray[np.int64]
     """Shape ``(n,)``, strictly increasing."""
@@ -78,7 +97,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at an iteration: a text sample, a finding, an intervention."""
+    """Something that happened at an iteration: a text sample, a finding, an intervention.
+
+    Example:
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.event("sample", 9, {"text": "the square of 2"})
+        >>> (event,) = Run("runs/mine").events("sample")
+        >>> event.iteration, event.body["text"]
+        (9, 'the square of 2')
+    """
 
     iteration: int
     time: float

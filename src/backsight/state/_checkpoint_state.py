@@ -22,6 +22,18 @@ class CheckpointState:
     Args:
         shared: the same in every process; the first one's are kept.
         own: of each process its own, all of which are kept.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Checkpoints, CheckpointState, Generators
+        >>> model, checkpoints = torch.nn.Linear(2, 1), Checkpoints("checkpoints")
+        >>> parts = CheckpointState(shared={"model": model}, own={"random": Generators()})
+        >>> path = checkpoints.save(10, parts.state_dict())
+        >>> kept, drawn = model.weight.clone(), torch.rand(1)
+        >>> _ = torch.nn.init.zeros_(model.weight)
+        >>> parts.load(checkpoints.load())
+        >>> torch.equal(model.weight, kept), torch.equal(torch.rand(1), drawn)
+        (True, True)
     """
 
     def __init__(self, shared: Mapping[str, Stateful], own: Mapping[str, Stateful]) -> None:

@@ -46,7 +46,17 @@ NAME = re.compile(r"iteration-(\d+)\.ckpt")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One that was read and found whole."""
+    """One that was read and found whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Checkpoints
+        >>> checkpoints = Checkpoints("checkpoints")
+        >>> path = checkpoints.save(10, {"weights": torch.ones(2)}, score=1.5)
+        >>> checkpoint = checkpoints.load()
+        >>> checkpoint.iteration, checkpoint.score, checkpoint.state
+        (10, 1.5, {'weights': tensor([1., 1.])})
+    """
 
     path: Path
     iteration: int
@@ -72,6 +82,16 @@ class Checkpoints:
 
     Raises:
         SettingError: ``keep`` is not a whole number of at least 1.
+
+    Example:
+        >>> from backsight.state import Checkpoints
+        >>> checkpoints = Checkpoints("checkpoints", keep=2)
+        >>> for iteration, loss in [(10, 1.0), (20, 3.0), (30, 2.0), (40, 4.0)]:
+        ...     path = checkpoints.save(iteration, {}, score=loss)
+        >>> [path.name for path in checkpoints.paths]  # the newest two, and the best
+        ['iteration-000000040.ckpt', 'iteration-000000030.ckpt', 'iteration-000000010.ckpt']
+        >>> checkpoints.load().iteration
+        40
     """
 
     def __init__(self, folder: Path | str, *, keep: int = 3) -> None:
@@ -178,6 +198,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         RunError: it is missing, damaged, from a newer version, or would execute code.
+
+    Example:
+        >>> from backsight.state import Checkpoints, load_checkpoint
+        >>> path = Checkpoints("checkpoints").save(10, {"lr": 0.1})
+        >>> load_checkpoint(path).state
+        {'lr': 0.1}
     """
     try:
         return _read(path)

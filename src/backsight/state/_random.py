@@ -22,6 +22,15 @@ class Generators:
 
     Args:
         device: whose generator is kept beside the CPU's; None for all devices.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Generators
+        >>> generators = Generators()
+        >>> state, drawn = generators.state_dict(), torch.rand(3)
+        >>> generators.load_state_dict(state)
+        >>> torch.equal(torch.rand(3), drawn)
+        True
     """
 
     def __init__(self, device: torch.device | None = None) -> None:

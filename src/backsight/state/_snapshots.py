@@ -44,6 +44,19 @@ class Snapshots:
 
     Raises:
         SettingError: something of ``extra_state`` cannot go back.
+
+    Example:
+        >>> import torch
+        >>> from backsight.state import Snapshots
+        >>> model = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> snapshots = Snapshots(model, [optimizer], {}, keep=2, max_bytes=1 << 20, rng=False)
+        >>> snapshots.take(0, guard={})
+        >>> kept = model.weight.clone()
+        >>> _ = torch.nn.init.zeros_(model.weight)
+        >>> _ = snapshots.go_back(0)
+        >>> torch.equal(model.weight, kept)
+        True
     """
 
     def __init__(

@@ -32,6 +32,17 @@ def fitting(source: Path, name: str) -> Iterator[None]:
 
     Raises:
         RunError: the state does not fit.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.errors import RunError
+        >>> from backsight.state import fitting
+        >>> try:
+        ...     with fitting(Path("iteration-10.ckpt"), "schedule"):
+        ...         raise KeyError("last_epoch")
+        ... except RunError as error:
+        ...     print("iteration-10.ckpt" in str(error), "schedule" in str(error))
+        True True
     """
     try:
         yield

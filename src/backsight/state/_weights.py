@@ -23,6 +23,15 @@ def load_model(model: nn.Module, saved: Mapping[str, Tensor], source: Path) -> N
 
     Raises:
         RunError: they are of another model; the message says which parameters differ, and how.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import torch
+        >>> from backsight.state import load_model
+        >>> saved, model = torch.nn.Linear(2, 1).state_dict(), torch.nn.Linear(2, 1)
+        >>> load_model(model, saved, Path("iteration-10.ckpt"))
+        >>> torch.equal(model.weight, saved["weight"])
+        True
     """
     here = model.state_dict()
     wrong = [f"{name} is only in the checkpoint" for name in saved if name not in here]

@@ -14,6 +14,16 @@ def check_alone(arguments: Sequence[str], settled: Sequence[str]) -> None:
 
     Raises:
         SettingError: something is.
+
+    Example:
+        >>> from backsight.errors import SettingError
+        >>> from backsight.studies import check_alone
+        >>> check_alone(["--hidden", "8"], settled=["--seed"])
+        >>> try:
+        ...     check_alone(["--seed", "3"], settled=["--seed"])
+        ... except SettingError:
+        ...     print("the study itself decides the seed")
+        the study itself decides the seed
     """
     for word in arguments:
         if word.partition("=")[0].replace("_", "-") in settled:
@@ -25,6 +35,17 @@ def check_text(config: Training) -> None:
 
     Raises:
         DataError: the text cannot be read, or is too short.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.errors import DataError
+        >>> from backsight.lab import Chars
+        >>> from backsight.studies import check_text
+        >>> try:
+        ...     check_text(Chars(text=Path("missing.txt")))
+        ... except DataError:
+        ...     print("no trial would have a text")
+        no trial would have a text
     """
     if not isinstance(config, Chars):
         return  # it draws its sequences at any length

@@ -151,7 +151,15 @@ class PlanFolder:
 
 
 class StudyFolder(PlanFolder):
-    """Plan and progress of a study whose trials are runs."""
+    """Plan and progress of a study whose trials are runs.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.studies import StudyFolder
+        >>> folder = StudyFolder(Path("runs/study"))
+        >>> folder.run("rnn-10-seed0").as_posix(), folder.log("rnn-10-seed0").as_posix()
+        ('runs/study/runs/rnn-10-seed0', 'runs/study/logs/rnn-10-seed0.txt')
+    """
 
     file = "study.json"
     kind = "study"
@@ -215,6 +223,15 @@ def find_folder(root: Path, stem: str, plan: Mapping[str, Any]) -> Path:
     """Where a study with this plan was begun, so that the same command goes on with it.
 
     Of ``root/stem``, ``root/stem-2``, … the first with this plan, else the first that is free.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.studies import StudyFolder, find_folder
+        >>> StudyFolder(Path("runs/study")).begin({"lengths": [10, 20]})
+        >>> find_folder(Path("runs"), "study", {"lengths": [10, 20]}).name  # goes on with it
+        'study'
+        >>> find_folder(Path("runs"), "study", {"lengths": [10, 40]}).name
+        'study-2'
     """
     wanted = _as_json(plan)
     number = 1

@@ -10,7 +10,17 @@ __all__ = ["Ended", "Engine", "Trial", "last_words"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One training: a command line that makes one folder."""
+    """One training: a command line that makes one folder.
+
+    Example:
+        >>> import sys
+        >>> from pathlib import Path
+        >>> from backsight.studies import Trial
+        >>> command = (sys.executable, "-m", "backsight", "train", "echo", "--run", "runs/echo")
+        >>> trial = Trial("echo-seed0", command, run=Path("runs/echo"), log=Path("echo.txt"))
+        >>> trial.name, trial.command[-2:]
+        ('echo-seed0', ('--run', 'runs/echo'))
+    """
 
     name: str
     """Unique in its study; that of its folder."""
@@ -24,7 +34,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a trial ended."""
+    """How a trial ended.
+
+    Example:
+        >>> from backsight.studies import Ended, StudyFolder
+        >>> from pathlib import Path
+        >>> folder = StudyFolder(Path("runs/study"))
+        >>> folder.begin({"kind": "length"})
+        >>> folder.note(Ended("rnn-10-seed0", status=0, seconds=12.5))
+        >>> folder.seconds
+        12.5
+    """
 
     name: str
     status: int

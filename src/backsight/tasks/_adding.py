@@ -25,6 +25,16 @@ class Adding:
 
     Raises:
         SettingError: ``length`` is below 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Adding
+        >>> inputs, sums = Adding(length=6).batch(4, np.random.default_rng(0))
+        >>> numbers, marks = inputs[..., 0], inputs[..., 1]
+        >>> np.allclose((numbers * marks).sum(1), sums[:, 0])
+        True
+        >>> marks.sum(1).tolist()
+        [2.0, 2.0, 2.0, 2.0]
     """
 
     length: int = 50

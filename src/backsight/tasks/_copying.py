@@ -29,6 +29,15 @@ class Copying:
 
     Raises:
         SettingError: ``length`` is below 21, ten to show, ten to repeat and the signal.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Copying
+        >>> inputs, targets = Copying(length=30).batch(4, np.random.default_rng(0))
+        >>> inputs.shape, targets.shape
+        ((4, 30, 10), (4, 30))
+        >>> np.array_equal(targets[:, -10:], inputs[:, :10].argmax(2))
+        True
     """
 
     length: int = 50

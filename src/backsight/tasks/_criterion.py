@@ -11,6 +11,14 @@ class Criterion:
 
     A sequence is wrong where any of its answers is: where another class is the likeliest, or a
     value is off by ``tolerance`` or more. An output that is not finite is wrong.
+
+    Example:
+        >>> from backsight.tasks import Adding
+        >>> criterion = Adding().criterion
+        >>> criterion.wrong, criterion.of, criterion.tolerance
+        (0, 2000, 0.08)
+        >>> criterion.met(0.0), criterion.met(0.01)
+        (True, False)
     """
 
     wrong: int

@@ -27,6 +27,14 @@ class DelayedXor:
 
     Raises:
         SettingError: ``length`` is below 10.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import DelayedXor
+        >>> inputs, classes = DelayedXor(length=20).batch(4, np.random.default_rng(0))
+        >>> bits, marks = inputs[..., 0], inputs[..., 1]
+        >>> np.array_equal((bits * marks).sum(1) % 2, classes)
+        True
     """
 
     length: int = 50

@@ -26,6 +26,13 @@ class Echo:
 
     Raises:
         SettingError: ``lag`` is not from 1 up to below ``length``, or ``symbols`` is below 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Echo
+        >>> inputs, classes = Echo(length=10, lag=3).batch(4, np.random.default_rng(0))
+        >>> np.array_equal(classes[:, 3:], inputs[:, :-3].argmax(2))
+        True
     """
 
     length: int = 50

@@ -26,6 +26,14 @@ class FirstSymbol:
 
     Raises:
         SettingError: ``length`` or ``symbols`` is below 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import FirstSymbol
+        >>> task = FirstSymbol(length=10)
+        >>> inputs, classes = task.batch(4, np.random.default_rng(0))
+        >>> np.array_equal(classes, inputs[:, 0].argmax(1)), task.lag
+        (True, 9)
     """
 
     length: int = 50

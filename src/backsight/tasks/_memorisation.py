@@ -30,6 +30,13 @@ class Memorisation:
     Raises:
         SettingError: ``length`` is below twice the pattern and one, ``pattern`` below 1 or
             ``symbols`` below 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Memorisation
+        >>> inputs, classes = Memorisation(length=20, pattern=3).batch(4, np.random.default_rng(0))
+        >>> np.array_equal(classes[:, -3:], inputs[:, :3].argmax(2))
+        True
     """
 
     length: int = 50

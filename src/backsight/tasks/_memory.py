@@ -104,6 +104,13 @@ class Batches:
 
     Raises:
         SettingError: ``size`` is not a whole number of at least 1.
+
+    Example:
+        >>> from backsight.tasks import Batches, Echo
+        >>> batches = Batches(Echo(length=10, lag=3), 2, seed=0)
+        >>> inputs, targets = batches.draw()
+        >>> inputs.shape, targets.shape
+        ((2, 10, 8), (2, 10))
     """
 
     def __init__(self, task: MemoryTask, size: int, *, seed: int) -> None:

@@ -27,6 +27,15 @@ class Mixture:
 
     Raises:
         SettingError: ``lag`` is not from 2 up to below ``length``, or ``symbols`` is below 2.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Mixture
+        >>> inputs, classes = Mixture(length=10, lag=4).batch(1, np.random.default_rng(0))
+        >>> symbols, far = inputs[0, :, :-1].argmax(1), inputs[0, :, -1] == 1
+        >>> wanted = [symbols[t - 4] if far[t] else symbols[t - 1] for t in range(4, 10)]
+        >>> classes[0, 4:].tolist() == wanted
+        True
     """
 
     length: int = 50

@@ -26,6 +26,14 @@ class Multiplication:
 
     Raises:
         SettingError: ``length`` is below 10.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Multiplication
+        >>> inputs, products = Multiplication(length=20).batch(1, np.random.default_rng(0))
+        >>> marked = inputs[0, inputs[0, :, 1] == 1, 0]
+        >>> np.isclose(marked.prod(), products[0, 0]).item()
+        True
     """
 
     length: int = 50

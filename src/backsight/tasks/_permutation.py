@@ -30,6 +30,14 @@ class RandomPermutation:
 
     Raises:
         SettingError: ``length`` is below 2, or ``symbols`` below 3.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import RandomPermutation
+        >>> task = RandomPermutation(length=10, symbols=5)
+        >>> inputs, classes = task.batch(4, np.random.default_rng(0))
+        >>> np.array_equal(classes, inputs[:, 0].argmax(1)), bool(classes.max() < 2)
+        (True, True)
     """
 
     length: int = 50

@@ -48,6 +48,15 @@ class TemporalOrder:
     Raises:
         SettingError: ``length`` is below 10, where places would coincide, or there is no such
             form.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import TemporalOrder
+        >>> inputs, classes = TemporalOrder(length=20).batch(1, np.random.default_rng(0))
+        >>> symbols = inputs[0].argmax(1)
+        >>> first, second = symbols[symbols >= 4] - 4  # 0 for A, 1 for B
+        >>> bool(classes[0] == 2 * first + second)
+        True
     """
 
     length: int = 50
@@ -137,6 +146,15 @@ class ThreeBitOrder(TemporalOrder):
         SettingError: ``length`` is below 10, or in Hochreiter's form below 34, where in a longer
             sequence the second symbol may lie as far back as the first does in a shorter one; or
             there is no such form.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import ThreeBitOrder
+        >>> inputs, classes = ThreeBitOrder(length=20).batch(1, np.random.default_rng(0))
+        >>> symbols = inputs[0].argmax(1)
+        >>> first, second, third = symbols[symbols >= 4] - 4  # 0 for A, 1 for B
+        >>> bool(classes[0] == 4 * first + 2 * second + third)
+        True
     """
 
     name: ClassVar[str] = "3-bit-temporal-order"

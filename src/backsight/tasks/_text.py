@@ -30,7 +30,14 @@ UNKNOWN = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A text and where it came from."""
+    """A text and where it came from.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> squares = "".join(f"{i} squared is {i * i}. " for i in range(99))
+        >>> split_text(Corpus(squares, "squares, in figures")).origin
+        'squares, in figures'
+    """
 
     text: str
     origin: str
@@ -45,6 +52,13 @@ def read_corpus(path: Path | str | None = None) -> Corpus:
 
     Raises:
         DataError: missing, empty, binary, or not UTF-8.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.tasks import read_corpus
+        >>> size = Path("song.txt").write_text("la la la")
+        >>> read_corpus("song.txt").text
+        'la la la'
     """
     if path is None:
         return _standard_library()
@@ -155,6 +169,14 @@ class Vocabulary:
     Args:
         text: the training split.
         min_count: how often a character must occur to get a code of its own.
+
+    Example:
+        >>> from backsight.tasks import Vocabulary
+        >>> vocabulary = Vocabulary("abracadabra")
+        >>> vocabulary.encode("cab!").tolist()
+        [3, 1, 2, 0]
+        >>> vocabulary.decode(vocabulary.encode("cab"))
+        'cab'
     """
 
     def __init__(self, text: str, min_count: int = 1) -> None:
@@ -183,7 +205,16 @@ def _points(text: str) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A corpus made ready: codes for training and validation, and what they mean."""
+    """A corpus made ready: codes for training and validation, and what they mean.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> split = split_text(Corpus("abba" * 100, "a song"), validation=0.25)
+        >>> split.train.shape, split.validation.shape
+        ((300,), (100,))
+        >>> split.vocabulary.decode(split.validation[:4])
+        'abba'
+    """
 
     vocabulary: Vocabulary
     train: Codes
@@ -199,6 +230,12 @@ def split_text(corpus: Corpus, *, validation: float = 0.1, min_count: int | None
     Raises:
         SettingError: ``validation`` is not a share between 0 and 1.
         DataError: a part would be empty.
+
+    Example:
+        >>> from backsight.tasks import Corpus, split_text
+        >>> split = split_text(Corpus("abba" * 100, "a song"), validation=0.25)
+        >>> len(split.train), len(split.validation)
+        (300, 100)
     """
     if not 0 < validation < 1:
         raise SettingError(f"validation share must lie between 0 and 1, not {validation}")
@@ -228,6 +265,16 @@ class Streams:
         batch: parallel streams.
         stateful: see above.
         seed: draws the places of independent windows.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import Streams
+        >>> streams = Streams(np.arange(20), 2, stateful=True, seed=0)
+        >>> inputs, targets, fresh = streams.window(3)
+        >>> inputs.tolist(), targets.tolist(), fresh
+        ([[0, 1, 2], [10, 11, 12]], [[1, 2, 3], [11, 12, 13]], True)
+        >>> streams.window(3)[0].tolist()
+        [[3, 4, 5], [13, 14, 15]]
     """
 
     def __init__(self, codes: Codes, batch: int, *, stateful: bool, seed: int) -> None:
@@ -296,6 +343,14 @@ def windows(
 
     Raises:
         DataError: not even one window fits.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.tasks import windows
+        >>> for inputs, targets, fresh in windows(np.arange(12), batch=2, steps=2, limit=2):
+        ...     print(inputs.tolist(), targets.tolist(), fresh)
+        [[0, 1], [6, 7]] [[1, 2], [7, 8]] True
+        [[2, 3], [8, 9]] [[3, 4], [9, 10]] False
     """
     fitting = max(1, min(batch, len(codes) // (steps + 1)))
     streams = Streams(codes, fitting, stateful=True, seed=0)

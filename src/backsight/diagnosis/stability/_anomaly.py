@@ -19,7 +19,14 @@ AnomalyKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Something is wrong with the training, as a :class:`StabilityTracker` tells at once."""
+    """Something is wrong with the training, as a :class:`StabilityTracker` tells at once.
+
+    Example:
+        >>> from backsight.diagnosis import StabilityTracker
+        >>> (anomaly,) = StabilityTracker().update(7, float("nan"), norm=1.0)
+        >>> anomaly.kind, anomaly.since
+        ('not finite', 7)
+    """
 
     kind: AnomalyKind
     since: int

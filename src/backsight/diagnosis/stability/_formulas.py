@@ -26,7 +26,17 @@ RECENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """How far a loss is above the last ones."""
+    """How far a loss is above the last ones.
+
+    Example:
+        >>> from backsight.diagnosis.stability import LossHistory, rise_above_usual
+        >>> history = LossHistory()
+        >>> for iteration in range(100):
+        ...     history.add(iteration, 2.0 - iteration / 100)
+        >>> rise = rise_above_usual(history, 3.0, share=0.3, least=0.1, floor=10)
+        >>> round(rise.usual, 2), round(rise.height, 2)
+        (1.11, 1.89)
+    """
 
     usual: float
     """The median of the last 20."""
@@ -53,6 +63,16 @@ def rise_above_usual(
         least: of where the loss began, that counts as learned at the least.
         floor: what has been learned, divided by this, is the least standard deviation; by 1 while
             there are fewer than 20 losses.
+
+    Example:
+        >>> from backsight.diagnosis.stability import LossHistory, rise_above_usual
+        >>> history = LossHistory()
+        >>> for iteration in range(100):
+        ...     history.add(iteration, 2.0 - iteration / 100)
+        >>> print(rise_above_usual(history, 1.05, share=0.3, least=0.1, floor=10))
+        None
+        >>> round(rise_above_usual(history, 3.0, share=0.3, least=0.1, floor=10).height, 2)
+        1.89
     """
     usual = history.usual
     middle, spread = usual.newest(RECENT)
@@ -71,6 +91,14 @@ def learning_bar(history: LossHistory, least: float) -> float:
     Args:
         history: of the loss.
         least: of where the loss began, that it must have come down by.
+
+    Example:
+        >>> from backsight.diagnosis.stability import LossHistory, learning_bar
+        >>> history = LossHistory()
+        >>> for iteration in range(100):
+        ...     history.add(iteration, 2.0 - iteration / 100)
+        >>> round(history.progress, 2), round(learning_bar(history, least=0.1), 2)
+        (0.8, 0.25)
     """
     return max(least * abs(history.start), 2 * history.margin)
 
@@ -83,6 +111,13 @@ def divergence_limit(began: float, noise: float, *, rise: float, sigmas: float) 
         noise: the robust standard deviation of that; 0 where too few losses tell it.
         rise: of ``|began|``, that it must be above.
         sigmas: how many deviations it must be above.
+
+    Example:
+        >>> from backsight.diagnosis.stability import divergence_limit
+        >>> divergence_limit(began=2.0, noise=0.1, rise=0.5, sigmas=6)
+        3.0
+        >>> divergence_limit(began=2.0, noise=0.5, rise=0.5, sigmas=6)
+        5.0
     """
     return began + max(rise * abs(began), sigmas * noise)
 
@@ -92,6 +127,12 @@ def first_non_finite(values: Iterable[tuple[str, float | None]]) -> tuple[str, f
 
     Args:
         values: name and value; None where it is not known.
+
+    Example:
+        >>> from backsight.diagnosis.stability import first_non_finite
+        >>> inf, nan = float("inf"), float("nan")
+        >>> first_non_finite([("loss", None), ("gradient norm", inf), ("weights", nan)])
+        ('gradient norm', inf)
     """
     for name, value in values:
         if value is not None and not math.isfinite(value):

@@ -14,6 +14,14 @@ class LossHistory:
 
     Levels are medians of 20 values. The newest value enters with the next one: what is usual is
     what was before it.
+
+    Example:
+        >>> from backsight.diagnosis import LossHistory
+        >>> history = LossHistory()
+        >>> for iteration in range(200):
+        ...     history.add(iteration, 2.0 * 0.98**iteration)
+        >>> history.learned, round(history.lost, 2)
+        (True, 0.0)
     """
 
     LEVEL = 20

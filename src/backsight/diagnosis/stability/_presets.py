@@ -11,7 +11,16 @@ __all__ = ["FAST", "SLOW", "StabilityPreset"]
 
 @dataclass(frozen=True, slots=True)
 class StabilityPreset:
-    """What the formulas of a spike, a collapse and a divergence are held against."""
+    """What the formulas of a spike, a collapse and a divergence are held against.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from backsight.diagnosis.stability import FAST, SLOW
+        >>> FAST.divergence_patience < SLOW.divergence_patience
+        True
+        >>> replace(SLOW, spike_sigmas=20.0).spike_sigmas
+        20.0
+    """
 
     spike_after: int
     """Losses before one can be a spike."""

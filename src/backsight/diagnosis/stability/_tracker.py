@@ -87,7 +87,16 @@ GAP = 200
 
 
 class StabilityTracker:
-    """Judges one step after the other."""
+    """Judges one step after the other.
+
+    Example:
+        >>> from backsight.diagnosis import StabilityTracker
+        >>> tracker = StabilityTracker()
+        >>> for iteration in range(100):
+        ...     calm = tracker.update(iteration, 2.0 - iteration / 100, norm=0.5)
+        >>> [anomaly.kind for anomaly in tracker.update(100, 50.0, norm=0.5)], calm
+        (['out of line'], ())
+    """
 
     def __init__(self) -> None:
         self.history = LossHistory()

@@ -21,6 +21,17 @@ class AGC(Policy):
     vector (a bias) is clipped as a whole.
 
     Source: Brock, De, Smith, Simonyan 2021, §4.1.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import AGC, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.ones_(model.weight)  # one unit, of norm √2
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), AGC(ratio=0.5))
+        >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> round(model.weight.grad.norm().item(), 3)
+        0.707
     """
 
     name: ClassVar[str] = "agc"

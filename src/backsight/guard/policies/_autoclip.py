@@ -19,6 +19,19 @@ class AutoClip(NormClip):
     norms it hardly clips at all.
 
     Source: Seetharaman, Wichern, Pardo, Le Roux 2020.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import AutoClip, Guard
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+        >>> guard = Guard(model, optimizer, AutoClip(share=0.5))
+        >>> for size in [1.0] * 20 + [50.0]:
+        ...     optimizer.zero_grad()
+        ...     model(torch.tensor([[size]])).sum().backward()
+        ...     acts = guard.step()
+        >>> [(act.before, round(act.after, 3)) for act in acts]
+        [(50.0, 1.0)]
     """
 
     name: ClassVar[str] = "autoclip"

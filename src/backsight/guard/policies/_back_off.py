@@ -26,6 +26,18 @@ class BackOff(Policy):
 
     Source: levanter#391 (a spike, a lower rate, a limit); Goyal et al. 2017 §2.2 (a rate that
     begins low and rises); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import BackOff, Guard
+        >>> model = torch.nn.Linear(1, 1)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.001), BackOff(factor=0.5))
+        >>> for step in range(110):
+        ...     loss = 4.0 if step == 100 else 2.0 - step / 100
+        ...     model(torch.ones(1, 1)).sum().backward()
+        ...     acts = guard.step(loss)
+        >>> [(act.iteration, act.before, act.after) for act in guard.interventions]
+        [(100, 1.0, 0.5)]
     """
 
     name: ClassVar[str] = "backoff"

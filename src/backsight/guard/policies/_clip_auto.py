@@ -49,6 +49,19 @@ class ClipAuto(NormClip):
 
     Source: Pascanu et al. 2013 §3.2 (0.5 to 10 times the usual norm); You, Gitman, Ginsburg 2017
     (a step against the weights' norm); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipAuto, Guard
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+        >>> guard = Guard(model, optimizer, ClipAuto())
+        >>> for size in [1.0] * 30 + [50.0]:
+        ...     optimizer.zero_grad()
+        ...     model(torch.tensor([[size]])).sum().backward()
+        ...     acts = guard.step()
+        >>> [(act.before, round(act.after, 3)) for act in acts]
+        [(50.0, 2.0)]
     """
 
     name: ClassVar[str] = "auto"

@@ -17,6 +17,16 @@ class ClipValue(Policy):
     """Bring every element into [-value, value]; the gradient's direction may change.
 
     Source: Mikolov 2012 (thesis); ``torch.nn.utils.clip_grad_value_``.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import ClipValue, Guard
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), ClipValue(value=1.0))
+        >>> model(torch.tensor([[0.5, -4.0]])).sum().backward()
+        >>> (act,) = guard.step()
+        >>> model.weight.grad
+        tensor([[ 0.5000, -1.0000]])
     """
 
     name: ClassVar[str] = "value"

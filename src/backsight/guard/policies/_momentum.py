@@ -19,6 +19,21 @@ class LateMomentum(Policy):
     beginning alone.
 
     Source: Sutskever, Martens, Dahl, Hinton 2013 (momentum is raised slowly); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, LateMomentum
+        >>> model, moves = torch.nn.Linear(1, 1, bias=False), []
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.5)
+        >>> guard = Guard(model, optimizer, LateMomentum(steps=3))
+        >>> for _ in range(6):
+        ...     before = model.weight.item()
+        ...     optimizer.zero_grad()
+        ...     model(torch.ones(1, 1)).sum().backward()
+        ...     acts = guard.step()
+        ...     moves.append(round((before - model.weight.item()) / 0.001, 2))
+        >>> moves
+        [1.0, 1.0, 1.0, 1.0, 1.5, 1.75]
     """
 
     name: ClassVar[str] = "momentum"

@@ -40,6 +40,17 @@ class Omega(Policy):
     form: GRU and LSTM are left alone.
 
     Source: Pascanu, Mikolov, Bengio 2013, §3.3; 4 is their weight on temporal order.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.guard import Guard, Omega
+        >>> rnn = nn.RNN(1, 4, batch_first=True)
+        >>> guard = Guard(rnn, torch.optim.SGD(rnn.parameters(), lr=0.1), Omega(weight=4.0))
+        >>> rnn(torch.randn(2, 10, 1))[1].sum().backward()
+        >>> plain = rnn.weight_hh_l0.grad.clone()
+        >>> [act.policy for act in guard.step()], torch.equal(rnn.weight_hh_l0.grad, plain)
+        (['omega'], False)
     """
 
     name: ClassVar[str] = "omega"

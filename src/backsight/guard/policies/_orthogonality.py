@@ -24,6 +24,19 @@ class Orthogonality(Policy):
     products of that matrix.
 
     Source: Vorontsov, Trabelsi, Kadoury, Pal 2017, §3 (the soft constraint); the weight Backsight.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.guard import Guard, Orthogonality
+        >>> rnn = nn.RNN(1, 2)
+        >>> rnn.weight_hh_l0.data = 2 * torch.eye(2)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> guard = Guard(rnn, optimizer, Orthogonality(weight=0.25))
+        >>> (0 * rnn(torch.zeros(3, 1, 1))[1].sum()).backward()
+        >>> (act,) = guard.step()
+        >>> rnn.weight_hh_l0.grad.tolist()  # 4 · 0.25 · W(WᵀW - I)
+        [[6.0, 0.0], [0.0, 6.0]]
     """
 
     name: ClassVar[str] = "orthogonality"

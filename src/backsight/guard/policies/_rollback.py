@@ -30,6 +30,18 @@ class Rollback(Policy):
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
     levanter#391; the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Rollback
+        >>> model = torch.nn.Linear(1, 1)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.001), Rollback())
+        >>> for step in range(110):
+        ...     loss = float("nan") if step > 106 else 2.0 - step / 100
+        ...     model(torch.ones(1, 1)).sum().backward()
+        ...     acts = guard.step(loss)
+        >>> [(act.policy, act.after) for act in guard.interventions]
+        [('rollback', 100.0)]
     """
 
     name: ClassVar[str] = "rollback"

@@ -20,6 +20,17 @@ class Skip(Policy):
     it is not the batches. (With :class:`Rollback`, that acts first.)
 
     Source: OLMo-core's skip-step; torchtitan#916 for why it is capped and told.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, Skip
+        >>> model = torch.nn.Linear(1, 1)
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Skip())
+        >>> kept = model.weight.clone()
+        >>> loss = model(torch.tensor([[float("inf")]])).sum()
+        >>> loss.backward()
+        >>> [(act.policy, act.after) for act in guard.step(loss)], torch.equal(model.weight, kept)
+        ([('skip', 0.0)], True)
     """
 
     name: ClassVar[str] = "skip"

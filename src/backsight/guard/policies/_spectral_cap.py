@@ -39,6 +39,19 @@ class SpectralCap(Policy):
 
     Source: Pascanu, Mikolov, Bengio 2013, §2.1 (a radius below 1 cannot explode, with a slope of
     at most 1); Yoshida, Miyato 2017 (σ); the rest Backsight.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.guard import Guard, SpectralCap
+        >>> rnn = nn.RNN(1, 2)
+        >>> rnn.weight_hh_l0.data = torch.diag(torch.tensor([4.0, 1.0]))
+        >>> guard = Guard(rnn, torch.optim.SGD(rnn.parameters(), lr=0.0), SpectralCap(radius=1.0))
+        >>> rnn(torch.zeros(3, 1, 1))[1].sum().backward()
+        >>> (act,) = guard.step()
+        >>> rnn.weight_hh_l0.data
+        tensor([[1.0000, 0.0000],
+                [0.0000, 0.2500]])
     """
 
     name: ClassVar[str] = "spectral"

@@ -24,6 +24,18 @@ class WeightLimit(Policy):
 
     Source: Srebro, Shraibman 2005; Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov 2012
     (a limit on each unit instead of a penalty on all); 3 to 4 in Srivastava et al. 2014.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, WeightLimit
+        >>> model = torch.nn.Linear(2, 2)
+        >>> model.weight.data = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+        >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.0), WeightLimit(norm=1.0))
+        >>> model(torch.zeros(1, 2)).sum().backward()
+        >>> (act,) = guard.step()
+        >>> model.weight.data
+        tensor([[0.6000, 0.8000],
+                [0.3000, 0.4000]])
     """
 
     name: ClassVar[str] = "weights"

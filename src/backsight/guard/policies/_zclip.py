@@ -19,6 +19,19 @@ class ZClip(NormClip):
     poison them for good.
 
     Source: Kumar, Owen, Chowdhury, Güra 2025.
+
+    Example:
+        >>> import torch
+        >>> from backsight.guard import Guard, ZClip
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+        >>> guard = Guard(model, optimizer, ZClip(z=2.5, warmup=20))
+        >>> for size in [1.0, 2.0] * 10 + [50.0]:
+        ...     optimizer.zero_grad()
+        ...     model(torch.tensor([[size]])).sum().backward()
+        ...     acts = guard.step()
+        >>> [(act.before, act.after < 5) for act in acts]
+        [(50.0, True)]
     """
 
     name: ClassVar[str] = "zclip"

@@ -26,6 +26,17 @@ class Forwards:
         ended: hears of whatever has run.
         failed: hears of a layer whose steps could not be counted, once.
         readers: know which modules have a time axis.
+
+    Example:
+        >>> import torch
+        >>> from backsight.monitor.events import Forwards
+        >>> from backsight.probes import Readers
+        >>> cell, calls = torch.nn.GRUCell(3, 4), []
+        >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers())
+        >>> forwards.watch("cell", cell)
+        >>> state = cell(torch.zeros(2, 3))
+        >>> [call.path for call in calls], forwards.extent
+        (['cell'], (1, 2))
     """
 
     def __init__(

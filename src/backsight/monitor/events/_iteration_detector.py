@@ -90,6 +90,23 @@ class IterationDetector:
         automatic: whether passes and iterations are seen; else a trainer tells its own, and only
             the graph and the steps are passed on.
         clock: seconds.
+
+    Example:
+        >>> import time
+        >>> from unittest.mock import Mock
+        >>> import torch
+        >>> from backsight.monitor.events import IterationDetector, ObservedParameters
+        >>> model, parameters = torch.nn.Linear(3, 1), ObservedParameters()
+        >>> optimizer, observer = torch.optim.SGD(model.parameters(), lr=0.1), Mock(measuring=False)
+        >>> parameters.add(optimizer)
+        >>> clock = time.perf_counter
+        >>> detector = IterationDetector(observer, parameters, automatic=True, clock=clock)
+        >>> detector.hook(optimizer)
+        >>> model(torch.zeros(1, 3)).sum().backward()
+        >>> optimizer.step()
+        >>> detector.close()
+        >>> [call[0] for call in observer.method_calls]
+        ['graph_whole', 'backward_ended', 'step_begins', 'step_ended', 'iteration_ended']
     """
 
     def __init__(

@@ -14,7 +14,18 @@ __all__ = ["Owners"]
 
 
 class Owners:
-    """Remembers who was put into whom while it is open."""
+    """Remembers who was put into whom while it is open.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.monitor.events import Owners
+        >>> owners = Owners()
+        >>> actor = nn.Linear(3, 2)
+        >>> agent = nn.ModuleDict({"actor": actor, "critic": nn.Linear(3, 1)})
+        >>> owners.whole(actor, movers=lambda module: "one optimizer") is agent
+        True
+        >>> owners.close()
+    """
 
     def __init__(self) -> None:
         self._of: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = (

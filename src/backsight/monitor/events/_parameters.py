@@ -14,6 +14,18 @@ class ObservedParameters:
 
     A group may be added later. A parameter that no observed module holds
     is called after its place: ``group0.3``.
+
+    Example:
+        >>> import torch
+        >>> from backsight.monitor.events import ObservedParameters
+        >>> model, parameters = torch.nn.Linear(3, 1, bias=False), ObservedParameters()
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> parameters.add(optimizer)
+        >>> list(parameters.of())
+        ['group0.0']
+        >>> parameters.name("head", model)
+        >>> list(parameters.of()), parameters.number(optimizer)
+        (['head.weight'], 0)
     """
 
     def __init__(self) -> None:

@@ -32,6 +32,12 @@ class Sampler:
 
     Raises:
         SettingError: no such interval or budget.
+
+    Example:
+        >>> from backsight.monitor.events import Sampler
+        >>> sampler = Sampler(every=4, budget=0.01)
+        >>> [iteration for iteration in range(10) if sampler.due(iteration)], sampler.number(8)
+        ([0, 4, 8], 2)
     """
 
     def __init__(self, every: Every, budget: float) -> None:

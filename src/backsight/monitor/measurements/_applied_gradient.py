@@ -11,7 +11,21 @@ __all__ = ["AppliedGradient"]
 
 
 class AppliedGradient(Measurement):
-    """The same norm as :class:`GradientNorm`, at the moment of the step."""
+    """The same norm as :class:`GradientNorm`, at the moment of the step.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     norm = torch.nn.utils.clip_grad_norm_(rnn.parameters(), 0.001)
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["grad_norm_applied"].round(4).tolist()
+        [0.001]
+    """
 
     name = "applied gradient"
     signals = ("grad_norm_applied",)

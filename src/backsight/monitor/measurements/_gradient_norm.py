@@ -11,7 +11,22 @@ __all__ = ["GradientNorm"]
 
 class GradientNorm(Measurement):
     """``‖∂L/∂θ‖`` over all parameters; of each by itself in sampled iterations, and where the
-    norm is not finite for the first time: which of them was it?"""
+    norm is not finite for the first time: which of them was it?
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     norm = torch.nn.utils.clip_grad_norm_(rnn.parameters(), 0.001)
+        ...     optimizer.step()
+        >>> recorded = backsight.Run("runs/mine").last("grad_norm")[1]
+        >>> abs(recorded - norm.item()) < 1e-6
+        True
+    """
 
     name = "gradient norm"
     signals = ("grad_norm",)

@@ -15,7 +15,21 @@ __all__ = ["HiddenState"]
 
 class HiddenState(Measurement):
     """``‖h_t‖`` of every layer whose states its output shows: a stack's top one, of the whole
-    batch. Other layers are known in sampled iterations, by what the reach is read from."""
+    batch. Other layers are known in sampled iterations, by what the reach is read from.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run.members("hidden_norm_max"), run.profile("hidden_norm").widths.tolist()
+        (('hidden_norm_max/l0',), [20])
+    """
 
     name = "hidden state"
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")

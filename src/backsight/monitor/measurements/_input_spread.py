@@ -16,6 +16,19 @@ class InputSpread(Measurement):
 
     In sampled iterations; and where an input or a state is not finite, to tell what came first: a
     GRU turns an infinite input into states that look well.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     x = torch.tensor([[[0.0, 1.0, 5.0]], [[3.0, 1.5, 5.0]]])  # two steps
+        ...     loss = rnn(x)[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["input_spread"].tolist()
+        [3.0]
     """
 
     name = "input spread"

@@ -7,7 +7,20 @@ __all__ = ["Loss"]
 
 
 class Loss(Measurement):
-    """``L``. The losses of several backward passes add up, as their gradients do."""
+    """``L``. The losses of several backward passes add up, as their gradients do.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["loss"].tolist() == [loss.item()]
+        True
+    """
 
     name = "loss"
     signals = ("loss",)

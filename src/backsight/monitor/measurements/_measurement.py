@@ -25,6 +25,13 @@ class Schedule:
     """In which iterations a measurement is fed. It counts iterations, never seconds.
 
     Which iterations are *sampled* is the monitor's setting ``every``, and the same for all.
+
+    Example:
+        >>> from backsight.monitor.measurements import Schedule
+        >>> [sample for sample in range(10) if Schedule(samples=3).due(sample)]
+        [0, 3, 6, 9]
+        >>> Schedule(samples=0).due(None), Schedule(samples=3).due(None)  # None: not sampled
+        (True, False)
     """
 
     samples: int
@@ -44,6 +51,11 @@ def every_nth_sample(n: int) -> Schedule:
 
     Raises:
         SettingError: ``n`` is not a whole number of at least 1.
+
+    Example:
+        >>> from backsight.monitor import every_nth_sample
+        >>> [sample for sample in range(10) if every_nth_sample(4).due(sample)]
+        [0, 4, 8]
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise SettingError(f"every_nth_sample needs a whole number of samples from 1, not {n!r}")
@@ -55,6 +67,12 @@ class LayerFaults(Exception):  # noqa: N818 - several faults, raised together
 
     Args:
         errors: by the layer's path.
+
+    Example:
+        >>> from backsight.monitor import LayerFaults
+        >>> faults = LayerFaults({"rnn.l0": ValueError("not square")})
+        >>> list(faults.errors), str(faults)
+        (['rnn.l0'], "rnn.l0: ValueError('not square')")
     """
 
     def __init__(self, errors: Mapping[str, Exception]) -> None:
@@ -88,14 +106,23 @@ class Measurement:
     where it is about several); training goes on. Its time counts towards the monitor's budget
     unless it is due in every iteration.
 
-    Example::
-
-        class HeadGradient(Measurement):
-            signals = ("head_gradient_max",)
-            schedule = SAMPLED
-
-            def on_backward_end(self, passed, now):
-                now.record("head_gradient_max", now.parameters["head.weight"].grad.abs().max())
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> from backsight.monitor import SAMPLED
+        >>> class LargestWeight(backsight.Measurement):
+        ...     signals, schedule = ("largest_weight",), SAMPLED
+        ...     def on_iteration_end(self, now):
+        ...         now.record("largest_weight", now.parameters["weight_hh_l0"].abs().max())
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> own = [LargestWeight()]
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=2, measurements=own):
+        ...     for _ in range(4):
+        ...         rnn(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        ...         optimizer.step()
+        >>> backsight.Run("runs/mine").series("largest_weight").iterations.tolist()
+        [0, 2]
     """
 
     name: ClassVar[str] = ""

@@ -34,6 +34,17 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
 
     Raises:
         SettingError: something is no measurement, records nothing, or records what another does.
+
+    Example:
+        >>> from backsight.errors import SettingError
+        >>> from backsight.monitor.measurements import Loss, Measurement, check_measurements
+        >>> class Another(Measurement):
+        ...     signals = ("loss",)
+        >>> try:
+        ...     check_measurements([Loss()], [Another()])
+        ... except SettingError:
+        ...     print("the loss is recorded already")
+        the loss is recorded already
     """
     taken: dict[str, Measurement] = {}
     found = list(ours)
@@ -132,6 +143,13 @@ class MeasurementSet:
     Args:
         measurements: in the order in which they are fed.
         clock: seconds, of which only differences count.
+
+    Example:
+        >>> import time
+        >>> from backsight.monitor.measurements import MEASUREMENTS, MeasurementSet
+        >>> each = MeasurementSet([kind() for kind in MEASUREMENTS], clock=time.perf_counter)
+        >>> len(each.measurements) == len(MEASUREMENTS), each.switched_off
+        (True, ())
     """
 
     def __init__(self, measurements: Sequence[Measurement], clock: Callable[[], float]) -> None:

@@ -9,7 +9,21 @@ __all__ = ["OptimizerSettings"]
 
 
 class OptimizerSettings(Measurement):
-    """Those of an optimizer's first group; ``lr/2`` of the second optimizer."""
+    """Those of an optimizer's first group; ``lr/2`` of the second optimizer.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1, momentum=0.9)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["lr"].tolist(), run["momentum"].tolist()
+        ([0.1], [0.9])
+    """
 
     name = "learning rate"
     signals = ("lr", "momentum")

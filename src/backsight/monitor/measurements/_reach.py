@@ -13,6 +13,19 @@ class Reach(Measurement):
     """``grad_time``, ``reach`` and what follows from them, of every layer that a gradient reaches.
 
     The first backward pass of an iteration that reaches a layer is the one that is measured.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run.profile("reach").widths.tolist(), bool(run["half_life"][0] < run["horizon"][0])
+        ([20], True)
     """
 
     name = "reach"

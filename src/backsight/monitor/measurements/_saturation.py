@@ -8,7 +8,20 @@ __all__ = ["Saturation"]
 
 
 class Saturation(Measurement):
-    """Of the states that the reach is read from: tanh states and, gate by gate, sigmoids."""
+    """Of the states that the reach is read from: tanh states and, gate by gate, sigmoids.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.GRU(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine").members("saturation")
+        ('saturation/l0', 'saturation/l0.new', 'saturation/l0.reset', 'saturation/l0.update')
+    """
 
     name = "saturation"
     signals = ("saturation",)

@@ -18,6 +18,20 @@ class Spectrum(Measurement):
 
     The cost is a cube of the width, a step's own a square: so that the share stays the same, a
     matrix ``n`` times as wide as :data:`CHEAP` is measured in every ``n²``-th sample.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> rnn.weight_hh_l0.data = torch.diag(torch.tensor([0.9, 0.5, 0.5, 0.5]))
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.0)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["spectral_radius"].round(3).tolist(), run["sigma_max"].round(3).tolist()
+        ([0.9], [0.9])
     """
 
     name = "spectral radius"

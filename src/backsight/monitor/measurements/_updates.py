@@ -8,7 +8,20 @@ __all__ = ["Updates"]
 
 
 class Updates(Measurement):
-    """``‖θ‖`` and ``‖Δθ‖/‖θ‖`` of each parameter."""
+    """``‖θ‖`` and ``‖Δθ‖/‖θ‖`` of each parameter.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.0)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     loss = rnn(torch.randn(20, 2, 3))[0][-1].square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["update_ratio/weight_hh_l0"].tolist()
+        [0.0]
+    """
 
     name = "updates"
     signals = ("update_ratio", "weight_norm")

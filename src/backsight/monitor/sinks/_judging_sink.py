@@ -19,7 +19,18 @@ Tell = Callable[[Finding], None]
 
 
 def announce(finding: Finding) -> None:
-    """Say it in the log, unless it is about cost alone."""
+    """Say it in the log, unless it is about cost alone.
+
+    Example:
+        >>> from unittest import TestCase
+        >>> from backsight.diagnosis import Judge
+        >>> from backsight.monitor import announce
+        >>> (finding,) = Judge().update(7, {"loss": float("nan")})
+        >>> with TestCase().assertLogs("backsight") as log:
+        ...     announce(finding)
+        >>> finding.code in log.output[0]
+        True
+    """
     if finding.severity != "info":
         _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.message)
 
@@ -33,6 +44,15 @@ class JudgingSink:
     Args:
         sink: the recorder.
         tell: hears of each finding once.
+
+    Example:
+        >>> from backsight.monitor.sinks import JudgingSink, NullRecorder
+        >>> told = []
+        >>> sink = JudgingSink(NullRecorder(), told.append)
+        >>> sink.scalars(7, {"loss": float("nan")})
+        >>> sink.settle(before=8)
+        >>> [finding.code for finding in told]
+        ['BKS201']
     """
 
     def __init__(self, sink: Sink, tell: Tell) -> None:

@@ -18,6 +18,17 @@ class LateRecorder:
         kind: what kind of run this is.
         config: settings for ``run.json``.
         command: the command line; a script finds its own in ``sys.argv``.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.monitor import LateRecorder
+        >>> recorder = LateRecorder(Path("runs/mine"), kind="run", config={})
+        >>> recorder.began, Path("runs/mine").exists()
+        (False, False)
+        >>> recorder.scalars(0, {"loss": 2.0})
+        >>> recorder.close()
+        >>> recorder.began, Path("runs/mine").exists()
+        (True, True)
     """
 
     def __init__(

@@ -9,7 +9,20 @@ __all__ = ["NullRecorder"]
 
 
 class NullRecorder:
-    """A recorder that keeps nothing."""
+    """A recorder that keeps nothing.
+
+    Example:
+        >>> import torch
+        >>> from backsight.monitor import Monitor, NullRecorder
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> monitor = Monitor(rnn, optimizer, NullRecorder(), automatic=True, every=1)
+        >>> rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        >>> optimizer.step()
+        >>> monitor.close()
+        >>> "loss" in monitor.latest
+        True
+    """
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """Nothing."""

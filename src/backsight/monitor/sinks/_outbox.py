@@ -60,6 +60,18 @@ class Outbox:
         label: put into every name, where several monitors share a run: ``loss/label``,
             ``reach/label.rnn.l0``.
         clock: seconds, for the pace of the copies.
+
+    Example:
+        >>> import time
+        >>> import torch
+        >>> from backsight.monitor.sinks import Outbox
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     outbox = Outbox(recorder, label="", clock=time.perf_counter)
+        ...     outbox.scalar("loss", 0, torch.tensor(2.5))
+        ...     outbox.collect()
+        >>> Run("runs/mine")["loss"].tolist(), outbox.latest
+        ([2.5], {'loss': 2.5})
     """
 
     def __init__(self, sink: Sink, label: str, clock: Callable[[], float]) -> None:

@@ -29,6 +29,13 @@ def build_cell(
 
     Raises:
         SettingError: there is no such cell.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import build_cell
+        >>> states, last = build_cell("gru", 3, 4, layers=2)(torch.randn(5, 7, 3), None)
+        >>> tuple(states.shape), tuple(last.shape)
+        ((5, 7, 4), (2, 5, 4))
     """
     if cell not in CELLS:
         raise SettingError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")

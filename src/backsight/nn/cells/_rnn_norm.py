@@ -28,6 +28,16 @@ class NormCell(nn.RNNCell):
 
     Raises:
         SettingError: a single unit, which has no spread to be divided by.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import NormCell
+        >>> cell, x = NormCell(3, 4), torch.randn(2, 3)
+        >>> before = cell(x)
+        >>> with torch.no_grad():
+        ...     cell.weight_ih *= 100
+        >>> torch.allclose(cell(x), before, atol=0.01)
+        True
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
@@ -63,6 +73,13 @@ class NormRNN(CellStack):
         hidden: units ``H`` of each layer.
         layers: ``L``.
         dropout: between layers.
+
+    Example:
+        >>> import torch
+        >>> from backsight.nn import NormRNN
+        >>> states, last = NormRNN(3, 4, layers=2)(torch.randn(5, 7, 3))
+        >>> tuple(states.shape), tuple(last.shape)
+        ((5, 7, 4), (2, 5, 4))
     """
 
     def __init__(self, inputs: int, hidden: int, layers: int = 1, *, dropout: float = 0.0) -> None:

@@ -32,7 +32,22 @@ LOOSE = 0.05
 
 @dataclass(eq=False)
 class Call:
-    """Shapes: ``T`` steps, ``B`` the chosen sequences, ``D`` directions, ``L`` layers."""
+    """Shapes: ``T`` steps, ``B`` the chosen sequences, ``D`` directions, ``L`` layers.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes.fused import Catcher
+        >>> gru, x, catcher = nn.GRU(3, 4), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("gru", gru)
+        >>> result = gru(x)
+        >>> catcher.after("gru", gru, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> (call,) = catcher.take()
+        >>> call.path, call.lengths.tolist(), tuple(call.output.shape)
+        ('gru', [6, 6], (6, 2, 4))
+    """
 
     path: str
     module: nn.RNNBase
@@ -89,6 +104,20 @@ class Catcher:
             a quarter of the batch, if that is less: a replay of all of them would take as much
             memory as the training itself.
         force: follow also a frozen layer on plain inputs, whose outputs need no gradient.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, replay
+        >>> rnn, x, catcher = nn.RNN(3, 4), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> (call,) = catcher.take()
+        >>> call.path, list(replay([call]))
+        ('rnn', ['rnn.l0'])
     """
 
     def __init__(self, sequences: int | None = None, *, force: bool = False) -> None:

@@ -31,6 +31,14 @@ def hidden_norms(
 
     Returns:
         Norms by layer name in PyTorch's own spelling: ``rnn.l1``, ``rnn.l1_reverse``.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import hidden_norms
+        >>> rnn, states = nn.RNN(3, 4, num_layers=2), torch.ones(6, 2, 4)
+        >>> {name: norms.mean.item() for name, norms in hidden_norms("rnn", rnn, states).items()}
+        {'rnn.l1': 2.0}
     """
     stem = ".".join(filter(None, (path, f"l{module.num_layers - 1}")))
     lengths = output.batch_sizes if isinstance(output, PackedSequence) else None

@@ -20,7 +20,22 @@ NEAR = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Layered:
-    """One layer in one direction of one call, with the total gradients on its states."""
+    """One layer in one direction of one call, with the total gradients on its states.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, walk
+        >>> rnn, x, catcher, found = nn.RNN(3, 4), torch.randn(6, 2, 3), Catcher(), []
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> walk(catcher.take(), found.append)
+        >>> found[0].suffix, torch.allclose(found[0].h, result[0]), found[0].exact
+        ('l0', True, True)
+    """
 
     call: Call
     suffix: str

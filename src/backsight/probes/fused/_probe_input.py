@@ -23,6 +23,23 @@ def by_probe_input(s: States, g: Tensor, gc: Tensor | None, lengths: Tensor) -> 
         g: direct gradients on ``h_t``, ``(T, S, B, P)``.
         gc: direct gradients on ``c_t`` of an LSTM, ``(T, S, B, H)``: zero but at ``lengths - 1``.
         lengths: ``(B,)``, descending.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, by_probe_input, by_recurrence_seeds, replay
+        >>> rnn, x, catcher = nn.RNN(3, 4), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> calls = catcher.take()
+        >>> one = replay(calls, arithmetic=by_probe_input)["rnn.l0"]
+        >>> other = replay(calls, arithmetic=by_recurrence_seeds)["rnn.l0"]
+        >>> np.allclose(one.reach, other.reach)
+        True
     """
     steps, seeds, batch, _ = g.shape
     layer = s.layer

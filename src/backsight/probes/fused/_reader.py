@@ -25,7 +25,15 @@ __all__ = ["FusedReader"]
 
 
 class FusedReader(LayerReader):
-    """Of ``nn.RNN``, ``nn.GRU`` and ``nn.LSTM``."""
+    """Of ``nn.RNN``, ``nn.GRU`` and ``nn.LSTM``.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import FusedReader, Readers
+        >>> reader = Readers().adopt("rnn", nn.LSTM(3, 4))
+        >>> isinstance(reader, FusedReader), reader.reads_gates
+        (True, True)
+    """
 
     hook = EagerHook
     needs_before = True

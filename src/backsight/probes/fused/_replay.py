@@ -80,7 +80,21 @@ def arithmetic_for(device: torch.device) -> Arithmetic:
 
 
 def by_recurrence_seeds(s: States, g: Tensor, gc: Tensor | None, _lengths: Tensor) -> Backward:
-    """``by_recurrence``, which has no need of the lengths."""
+    """``by_recurrence``, which has no need of the lengths.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, by_recurrence_seeds, replay
+        >>> rnn, x, catcher = nn.RNN(3, 4), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> replay(catcher.take(), arithmetic=by_recurrence_seeds)["rnn.l0"].grad_time.shape
+        (6,)
+    """
     return by_recurrence(s, g, gc)
 
 
@@ -99,6 +113,19 @@ def replay(
         arithmetic: the faster one for the device by default.
         errors: where what goes wrong in a module's calls is put, by its path; they have no profile
             then. It is raised where this is None.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, replay
+        >>> rnn, x, catcher = nn.RNN(3, 4), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> replay(catcher.take())["rnn.l0"].reach.shape
+        (6,)
     """
     tallies: dict[str, LayerTally] = {}
     paths: dict[str, str] = {}
@@ -129,7 +156,22 @@ def walk(
     arithmetic: Arithmetic | None = None,
     errors: dict[str, Exception] | None = None,
 ) -> None:
-    """Show every layer and direction of every call, on the way down; arguments as of replay."""
+    """Show every layer and direction of every call, on the way down; arguments as of replay.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import Catcher, walk
+        >>> rnn, x, catcher = nn.RNN(3, 4, num_layers=2), torch.randn(6, 2, 3), Catcher()
+        >>> catcher.armed = True
+        >>> catcher.before("rnn", rnn)
+        >>> result = rnn(x)
+        >>> catcher.after("rnn", rnn, (x,), {}, result)
+        >>> result[0][-1].sum().backward()
+        >>> walk(catcher.take(), lambda layer: print(layer.suffix, tuple(layer.h.shape)))
+        l1 (6, 2, 4)
+        l0 (6, 2, 4)
+    """
     if not calls:
         return
     device = calls[0].x.device
@@ -146,7 +188,17 @@ def walk(
 def with_reaches(
     profiles: dict[str, GradientProfile], reaches: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, GradientProfile]:
-    """``profiles``, with those reaches that a replay cannot give."""
+    """``profiles``, with those reaches that a replay cannot give.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.probes import GradientProfile
+        >>> from backsight.probes.fused import with_reaches
+        >>> norms = np.ones(3)
+        >>> profiles = {"rnn.l0": GradientProfile(norms, norms, norms)}
+        >>> with_reaches(profiles, {"rnn.l0": np.array([1.0, 0.5, 0.25])})["rnn.l0"].reach.tolist()
+        [1.0, 0.5, 0.25]
+    """
     return {
         name: dataclasses.replace(one, reach=reaches[name]) if name in reaches else one
         for name, one in profiles.items()

@@ -14,7 +14,16 @@ __all__ = ["InputReader"]
 
 
 class InputReader(LayerReader):
-    """Of modules that are named: its paths are ``input:`` and the module's own."""
+    """Of modules that are named: its paths are ``input:`` and the module's own.
+
+    Example:
+        >>> from backsight.probes import InputReader, Readers
+        >>> readers = Readers()
+        >>> readers.adopt_input("embedding")
+        'input:embedding'
+        >>> isinstance(readers.inputs, InputReader), readers.has_time("input:embedding")
+        (True, True)
+    """
 
     def __init__(self, settings: ReaderSettings) -> None:
         super().__init__(settings)

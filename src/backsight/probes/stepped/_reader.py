@@ -25,7 +25,14 @@ __all__ = ["SteppedReader", "may_be_stepped"]
 
 def may_be_stepped(module: nn.Module) -> bool:
     """Whether a loop may call it once a step: a cell, or a user's own module without layers
-    inside that are measured themselves."""
+    inside that are measured themselves.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import may_be_stepped
+        >>> [may_be_stepped(module) for module in (nn.GRUCell(3, 4), nn.Linear(3, 4))]
+        [True, False]
+    """
     adapter = adapter_of(module)
     if adapter is not None:
         return adapter.reading == "stepped"
@@ -34,7 +41,20 @@ def may_be_stepped(module: nn.Module) -> bool:
 
 
 class SteppedReader(LayerReader):
-    """Of cells, and of modules that hand a state on from call to call."""
+    """Of cells, and of modules that hand a state on from call to call.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight import probe
+        >>> cell, x = nn.GRUCell(3, 4), torch.randn(6, 2, 3)
+        >>> def loss(state=None):
+        ...     for step in x:
+        ...         state = cell(step, state)
+        ...     return state.sum()
+        >>> probe(nn.ModuleDict({"cell": cell}), loss)["cell"].reach.shape
+        (6,)
+    """
 
     def __init__(self, settings: ReaderSettings) -> None:
         super().__init__(settings)

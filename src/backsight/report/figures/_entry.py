@@ -12,7 +12,14 @@ __all__ = ["Entry"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A figure on the page."""
+    """A figure on the page.
+
+    Example:
+        >>> from backsight.report.figures import FIGURES
+        >>> reach = next(entry for entry in FIGURES if "reach" in entry.signals)
+        >>> reach.key, callable(reach.draw)
+        ('reach', True)
+    """
 
     key: str
     title: str

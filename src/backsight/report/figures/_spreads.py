@@ -19,7 +19,16 @@ WIDE = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve; NaN where there is no finite value."""
+    """One curve; NaN where there is no finite value.
+
+    Example:
+        >>> from backsight.report.figures import Curve, spreads
+        >>> lengths, losses = [10, 20, 40], [0.1, 0.2, 0.9]
+        >>> curve = Curve("lstm", lengths, losses, low=[0, 0, 0], high=[1, 1, 1])
+        >>> figure = spreads([curve], x="length", y="loss", ticks=[10, 20, 40])
+        >>> "lstm" in {trace.name for trace in figure.data}
+        True
+    """
 
     label: str
     x: Sequence[float]
@@ -48,6 +57,14 @@ def spreads(
         y: title of the y axis.
         ticks: the values of the setting.
         references: grey lines to compare with: name, and a value for each tick.
+
+    Example:
+        >>> from backsight.report.figures import Curve, spreads
+        >>> lengths, losses = [10, 20, 40], [0.1, 0.2, 0.9]
+        >>> curve = Curve("lstm", lengths, losses, low=[0, 0, 0], high=[1, 1, 1])
+        >>> figure = spreads([curve], x="length", y="loss", ticks=[10, 20, 40])
+        >>> figure.layout.xaxis.title.text, figure.layout.xaxis.type
+        ('length', 'log')
     """
     fig = figure(y, x_title=x, height=320)
     for curve in curves:

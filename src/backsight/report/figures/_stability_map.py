@@ -33,7 +33,14 @@ STEEP = 1.0
 
 @dataclass(frozen=True)
 class MapAxis:
-    """One setting, increasing."""
+    """One setting, increasing.
+
+    Example:
+        >>> from backsight.report.figures import MapAxis
+        >>> axis = MapAxis("lr", (0.01, 0.1, 1.0), "log")
+        >>> axis.name, len(axis.values)
+        ('lr', 3)
+    """
 
     name: str
     values: tuple[float, ...]
@@ -42,7 +49,19 @@ class MapAxis:
 
 @dataclass(frozen=True)
 class MapView:
-    """What there is to draw; arrays are ``(len(y), len(x))``."""
+    """What there is to draw; arrays are ``(len(y), len(x))``.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report.figures import MapAxis, MapView, map_loss
+        >>> x, y = MapAxis("lr", (0.01, 0.1), "log"), MapAxis("gain", (0.5, 1.0), "linear")
+        >>> numbers, kinds = np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((2, 2), int)
+        >>> view = MapView(x, y, ("learned",), kinds, loss=numbers, growth=-numbers, chance=1.0)
+        >>> view.outcomes.shape == (len(view.y.values), len(view.x.values))
+        True
+        >>> map_loss(view).layout.xaxis.type
+        'log'
+    """
 
     x: MapAxis
     y: MapAxis
@@ -63,7 +82,18 @@ class MapView:
 
 
 def map_outcomes(view: MapView) -> go.Figure:
-    """What became of each setting, the best of each column, and the settings pointed out."""
+    """What became of each setting, the best of each column, and the settings pointed out.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report.figures import MapAxis, MapView, map_outcomes
+        >>> x, y = MapAxis("lr", (0.01, 0.1), "log"), MapAxis("gain", (0.5, 1.0), "linear")
+        >>> numbers, kinds = np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((2, 2), int)
+        >>> view = MapView(x, y, ("learned",), kinds, loss=numbers, growth=-numbers, chance=1.0)
+        >>> figure = map_outcomes(view)
+        >>> figure.data[0].type, np.shape(figure.data[0].z)
+        ('heatmap', (2, 2))
+    """
     colours = [OUTCOME_COLOURS[kind] for kind in view.kinds]
     # Steps of colour: each number has its own stretch of the scale.
     share = np.repeat(np.arange(len(colours) + 1) / len(colours), 2)[1:-1]
@@ -118,7 +148,18 @@ def map_outcomes(view: MapView) -> go.Figure:
 
 
 def map_loss(view: MapView) -> go.Figure:
-    """The final loss, on a logarithmic scale, twice chance at most; not finite is black."""
+    """The final loss, on a logarithmic scale, twice chance at most; not finite is black.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report.figures import MapAxis, MapView, map_loss
+        >>> x, y = MapAxis("lr", (0.01, 0.1), "log"), MapAxis("gain", (0.5, 1.0), "linear")
+        >>> numbers, kinds = np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((2, 2), int)
+        >>> view = MapView(x, y, ("learned",), kinds, loss=numbers, growth=-numbers, chance=1.0)
+        >>> figure = map_loss(view)
+        >>> figure.data[0].type, np.shape(figure.data[0].z)
+        ('heatmap', (2, 2))
+    """
     positive = view.loss > 0
     shown = np.log10(np.where(positive, view.loss, np.nan))
     # What exploded would take all the colours from what learned.
@@ -141,7 +182,18 @@ def map_loss(view: MapView) -> go.Figure:
 
 
 def map_growth(view: MapView) -> go.Figure:
-    """Growth rate of the gradient: blue vanishes, red explodes, white is carried unchanged."""
+    """Growth rate of the gradient: blue vanishes, red explodes, white is carried unchanged.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report.figures import MapAxis, MapView, map_growth
+        >>> x, y = MapAxis("lr", (0.01, 0.1), "log"), MapAxis("gain", (0.5, 1.0), "linear")
+        >>> numbers, kinds = np.array([[0.1, 0.2], [0.3, 0.4]]), np.zeros((2, 2), int)
+        >>> view = MapView(x, y, ("learned",), kinds, loss=numbers, growth=-numbers, chance=1.0)
+        >>> figure = map_growth(view)
+        >>> figure.data[0].type, np.shape(figure.data[0].z)
+        ('heatmap', (2, 2))
+    """
     return _grid(
         view,
         view.growth,

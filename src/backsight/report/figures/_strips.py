@@ -20,7 +20,14 @@ WIDE = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One row."""
+    """One row.
+
+    Example:
+        >>> from backsight.report.figures import Strip, strips
+        >>> figure = strips([Strip("clip", [0.1, 0.3]), Strip("gru", [0.8])], x="loss saved")
+        >>> len(figure.data) >= 2
+        True
+    """
 
     label: str
     values: Sequence[float]
@@ -35,6 +42,12 @@ def strips(rows: Sequence[Strip], *, x: str, reference: float | None = None) -> 
         rows: what to draw.
         x: title of the x axis.
         reference: a value to compare with, as a dotted line.
+
+    Example:
+        >>> from backsight.report.figures import Strip, strips
+        >>> rows = [Strip("clip", [0.1, 0.3]), Strip("gru", [0.8])]
+        >>> strips(rows, x="loss saved", reference=0.0).layout.xaxis.title.text
+        'loss saved'
     """
     fig = figure("", x_title=x, height=110 + ROW * len(rows))
     finite = [value for row in rows for value in row.values if math.isfinite(value)]

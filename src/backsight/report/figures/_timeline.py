@@ -18,7 +18,21 @@ AFTER = 20
 
 
 def timeline(run: Run, chain: Timeline) -> go.Figure:
-    """Each signal that moved, relative to what was usual, with a dot where it left that."""
+    """Each signal that moved, relative to what was usual, with a dot where it left that.
+
+    Example:
+        >>> from backsight.diagnosis import timeline as moved
+        >>> from backsight.report.figures import timeline
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(200):
+        ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
+        ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
+        >>> run = Run("runs/mine")
+        >>> figure = timeline(run, moved(run))
+        >>> len(figure.data) > 0
+        True
+    """
     fig = figure("times the usual value", x_title="iterations relative to the failure", height=380)
     drawn = []
     for number, move in enumerate(chain.moves):

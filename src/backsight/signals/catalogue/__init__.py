@@ -26,5 +26,13 @@ CATALOGUE: Mapping[str, Signal] = MappingProxyType(
 
 
 def describe(name: str) -> Signal | None:
-    """The definition behind a recorded name, or None for a signal the user made up."""
+    """The definition behind a recorded name, or None for a signal the user made up.
+
+    Example:
+        >>> from backsight.signals import describe
+        >>> describe("hidden_norm/rnn.l0").axes
+        ('iteration', 'time')
+        >>> print(describe("my_own_signal"))
+        None
+    """
     return CATALOGUE.get(family(name))

@@ -7,7 +7,14 @@ __all__ = ["Signal", "family", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The definition of one family of signals."""
+    """The definition of one family of signals.
+
+    Example:
+        >>> from backsight.signals import CATALOGUE
+        >>> reach = CATALOGUE["reach"]
+        >>> reach.axes, reach.per, reach.is_profile
+        (('iteration', 'lag'), 'layer', True)
+    """
 
     name: str
     """Family name, as recorded."""
@@ -37,10 +44,22 @@ class Signal:
 
 
 def family(name: str) -> str:
-    """The family part of a recorded name: ``hidden_norm/rnn.l0`` → ``hidden_norm``."""
+    """The family part of a recorded name: ``hidden_norm/rnn.l0`` → ``hidden_norm``.
+
+    Example:
+        >>> from backsight.signals import family
+        >>> family("hidden_norm/rnn.l0")
+        'hidden_norm'
+    """
     return name.partition("/")[0]
 
 
 def member(name: str) -> str:
-    """The member part of a recorded name, empty where there is none: ``rnn.l0``."""
+    """The member part of a recorded name, empty where there is none: ``rnn.l0``.
+
+    Example:
+        >>> from backsight.signals import member
+        >>> member("hidden_norm/rnn.l0"), member("loss")
+        ('rnn.l0', '')
+    """
     return name.partition("/")[2]

@@ -31,6 +31,18 @@ class LocalEngine:
 
     Args:
         workers: how many at once.
+
+    Example:
+        >>> import sys
+        >>> from pathlib import Path
+        >>> from backsight.studies import Trial
+        >>> from backsight.studies.engines import LocalEngine
+        >>> command = (sys.executable, "-S", "-c", "print('trained')")
+        >>> trial = Trial("one", command, run=Path("runs/one"), log=Path("one.txt"))
+        >>> [(ended.name, ended.status) for ended in LocalEngine(workers=2).run([trial])]
+        [('one', 0)]
+        >>> Path("one.txt").read_text().split()
+        ['trained']
     """
 
     def __init__(self, workers: int) -> None:

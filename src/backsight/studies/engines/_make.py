@@ -19,6 +19,11 @@ def make_engine(words: str, gpus: float = 0.0) -> Engine:
 
     Raises:
         SettingError: there is no such engine, or it cannot be reached.
+
+    Example:
+        >>> from backsight.studies import make_engine
+        >>> make_engine("local:4").workers
+        4
     """
     kind, given, rest = words.partition(":")
     if not (math.isfinite(gpus) and gpus >= 0):

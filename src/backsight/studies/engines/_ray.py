@@ -52,6 +52,17 @@ class RayEngine:
 
     Raises:
         SettingError: Ray is not installed, or the cluster cannot be reached.
+
+    Example:
+        >>> from unittest.mock import patch
+        >>> from backsight.errors import SettingError
+        >>> from backsight.studies.engines import RayEngine
+        >>> with patch.dict("sys.modules", ray=None):  # as where Ray is not installed
+        ...     try:
+        ...         RayEngine("ray-head:6379")
+        ...     except SettingError as error:
+        ...         print("backsight[ray]" in str(error))
+        True
     """
 
     def __init__(self, address: str = "", gpus: float = 0.0) -> None:

@@ -24,6 +24,13 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.studies import LengthPlan, read_length_study, write_length_page
+        >>> plan = LengthPlan("echo", "--length=", (10, 20), seeds=1, cells=("rnn",))
+        >>> write_length_page(read_length_study(plan, "runs/study"), Path("page.html")).name
+        'page.html'
     """
     results = with_result(study.trials)
     learned = sum(t.outcome == "learned" for t in results)

@@ -52,6 +52,16 @@ class LengthPlan:
 
     Raises:
         SettingError: the script is not there.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.studies import LengthPlan, StudyFolder
+        >>> plan = LengthPlan("echo", "--length=", (10, 20), seeds=1, cells=("rnn", "lstm"))
+        >>> [setting.name for setting in plan.settings]
+        ['rnn-10-seed0', 'lstm-10-seed0', 'rnn-20-seed0', 'lstm-20-seed0']
+        >>> trial = plan.trial(plan.settings[0], StudyFolder(Path("runs/study")))
+        >>> "--length=10" in trial.command
+        True
     """
 
     task: str
@@ -120,6 +130,11 @@ def read_vary(words: str) -> tuple[str, tuple[int, ...]]:
 
     Raises:
         SettingError: it names no argument, or no lengths.
+
+    Example:
+        >>> from backsight.studies import read_vary
+        >>> read_vary("--seq-len=10,25,50")
+        ('--seq-len=', (10, 25, 50))
     """
     found = re.fullmatch(r"\s*(\S+?)(=|\s+)(\S*)\s*", words)
     if not found:
@@ -136,6 +151,11 @@ def read_lengths(words: str) -> tuple[int, ...]:
     Raises:
         SettingError: none, fewer than two, one twice, not whole numbers above 0, or a range
             that runs backwards.
+
+    Example:
+        >>> from backsight.studies import read_lengths
+        >>> read_lengths("10,25,50"), read_lengths("10:160:5")
+        ((10, 25, 50), (10, 20, 40, 80, 160))
     """
     span = re.fullmatch(r"(\d+):(\d+):(\d+)", words)
     if span:

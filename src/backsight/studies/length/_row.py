@@ -20,7 +20,14 @@ __all__ = ["LengthTrial", "Spread", "read_length_trial", "read_trial", "spread"]
 
 @dataclass(frozen=True, slots=True)
 class LengthTrial:
-    """One trial in numbers. What was not recorded is None; what is not finite stays so."""
+    """One trial in numbers. What was not recorded is None; what is not finite stays so.
+
+    Example:
+        >>> from backsight.studies import LengthTrial
+        >>> trial = LengthTrial("rnn", length=40, seed=0, outcome="learned", loss=0.5, guess=2.0)
+        >>> trial.gain
+        1.5
+    """
 
     cell: str
     length: int

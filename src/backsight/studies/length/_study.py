@@ -22,7 +22,15 @@ __all__ = ["LengthStudy", "length_study", "read_length_study"]
 
 @dataclass(frozen=True)
 class LengthStudy:
-    """A length study, or what there is of one."""
+    """A length study, or what there is of one.
+
+    Example:
+        >>> from backsight.studies import LengthPlan, read_length_study
+        >>> plan = LengthPlan("echo", "--length=", (10, 20), seeds=1, cells=("rnn",))
+        >>> study = read_length_study(plan, "runs/study")  # nothing of it is trained yet
+        >>> [(trial.length, trial.outcome) for trial in study.trials]
+        [(10, 'not run'), (20, 'not run')]
+    """
 
     folder: Path
     plan: LengthPlan
@@ -67,6 +75,22 @@ def length_study(
     Raises:
         RunError: the folder holds another plan, cannot be written, or one of its trials still
             runs.
+
+    Example:
+        >>> from backsight import Recorder
+        >>> from backsight.studies import Ended, LengthPlan, length_study
+        >>> class Dry:  # an engine that records what it is told to; make_engine("local:4") trains
+        ...     workers = 1
+        ...     def run(self, trials):
+        ...         for trial in trials:
+        ...             loss = 0.1 if "--length=10" in trial.command else 2.0
+        ...             with Recorder(trial.run, config={"iterations": 20}) as recorder:
+        ...                 recorder.series("loss", range(20), [2.0] * 10 + [loss] * 10)
+        ...             yield Ended(trial.name, 0, seconds=1.0)
+        >>> plan = LengthPlan("echo", "--length=", (10, 40), seeds=1, cells=("rnn",))
+        >>> study = length_study(plan, "runs/study", Dry())
+        >>> [(trial.length, trial.loss) for trial in study.trials], study.verdicts[0].since
+        ([(10, 0.1), (40, 2.0)], 40)
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):
@@ -75,7 +99,15 @@ def length_study(
 
 
 def read_length_study(plan: LengthPlan, folder: Path | str) -> LengthStudy:
-    """What there is of a study, without training anything."""
+    """What there is of a study, without training anything.
+
+    Example:
+        >>> from backsight.studies import LengthPlan, read_length_study
+        >>> plan = LengthPlan("echo", "--length=", (10, 20), seeds=2, cells=("rnn",))
+        >>> study = read_length_study(plan, "runs/study")
+        >>> len(study.trials), {trial.outcome for trial in study.trials}
+        (4, {'not run'})
+    """
     place = StudyFolder(Path(folder))
     place.load()
     trials = tuple(read_length_trial(plan, setting, place) for setting in plan.settings)

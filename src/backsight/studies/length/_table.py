@@ -93,7 +93,18 @@ def severity(outcome: str) -> str:
 
 
 def print_length_study(study: LengthStudy, console: Console | None = None) -> None:
-    """Table, verdicts, and what has failed."""
+    """Table, verdicts, and what has failed.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.studies import LengthPlan, print_length_study, read_length_study
+        >>> plan = LengthPlan("echo", "--length=", (10, 20), seeds=1, cells=("rnn",))
+        >>> said = io.StringIO()
+        >>> print_length_study(read_length_study(plan, "runs/study"), Console(file=said, width=200))
+        >>> "rnn" in said.getvalue()
+        True
+    """
     console = console or Console(highlight=False)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     rows = table_rows(study)

@@ -53,7 +53,18 @@ class LengthSummary:
 
 @dataclass(frozen=True, slots=True)
 class LengthVerdict:
-    """What the study says of one cell."""
+    """What the study says of one cell.
+
+    Example:
+        >>> from backsight.studies import LengthTrial, judge_lengths
+        >>> trials = [
+        ...     LengthTrial("rnn", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     for length, loss in {10: 0.1, 20: 0.2, 40: 2.0}.items()
+        ... ]
+        >>> verdict = judge_lengths("rnn", trials)
+        >>> verdict.outcome, verdict.since
+        ('collapses', 40)
+    """
 
     cell: str
     outcome: LengthOutcome
@@ -79,6 +90,15 @@ def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
     Args:
         cell: its name; empty for a script.
         trials: of that cell, at all lengths and seeds.
+
+    Example:
+        >>> from backsight.studies import LengthTrial, judge_lengths
+        >>> trials = [
+        ...     LengthTrial("lstm", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     for length, loss in {10: 0.1, 20: 0.2, 40: 0.2}.items()
+        ... ]
+        >>> judge_lengths("lstm", trials).outcome
+        'holds'
     """
     known = [trial for trial in trials if _says_something(trial)]
     lengths = sorted({trial.length for trial in known})

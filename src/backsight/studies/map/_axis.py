@@ -43,7 +43,16 @@ FORM = (
 
 @dataclass(frozen=True)
 class Axis:
-    """Values of one setting, increasing."""
+    """Values of one setting, increasing.
+
+    Example:
+        >>> from backsight.studies import parse_axis
+        >>> axis = parse_axis("lr=log:0.01:1:3")
+        >>> axis.spacing, [round(value, 3) for value in axis.values]
+        ('log', [0.01, 0.1, 1.0])
+        >>> axis.nearest(0.2)
+        1
+    """
 
     name: str
     """One of :data:`PARAMETERS`."""
@@ -104,6 +113,13 @@ def parse_axis(text: str) -> Axis:
 
     Raises:
         SettingError: it is no axis, the setting is unknown, or the range is empty or reversed.
+
+    Example:
+        >>> from backsight.studies import parse_axis
+        >>> parse_axis("gain=0.5:1.5:3").values, parse_axis("hidden=8,16").values
+        ((0.5, 1.0, 1.5), (8, 16))
+        >>> parse_axis("lr=log:0.01:1:3").spacing
+        'log'
     """
     name, equals, told = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -135,6 +151,11 @@ def parse_zoom(text: str) -> dict[str, tuple[float, float]]:
 
     Raises:
         SettingError: it is no region, or one that is empty or reversed.
+
+    Example:
+        >>> from backsight.studies import parse_zoom
+        >>> parse_zoom("lr=0.01:0.1,gain=1:1.5")
+        {'lr': (0.01, 0.1), 'gain': (1.0, 1.5)}
     """
     found = {}
     for part in text.split(","):
@@ -157,6 +178,11 @@ def parse_at(text: str) -> dict[str, float]:
 
     Raises:
         SettingError: it is no setting.
+
+    Example:
+        >>> from backsight.studies import parse_at
+        >>> parse_at("lr=0.01,gain=1")
+        {'lr': 0.01, 'gain': 1.0}
     """
     found = {}
     for part in text.split(","):

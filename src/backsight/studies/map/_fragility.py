@@ -18,7 +18,18 @@ CLOSE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Fragility:
-    """Of one setting of a map."""
+    """Of one setting of a map.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> x, y = parse_axis("lr=0.01,0.015"), parse_axis("gain=0.5,0.7")
+        >>> found = run_map(MapPlan(settings, x, y))
+        >>> fragility = found.fragility((0, 0))
+        >>> fragility.neighbours, fragility.missing, fragility.cut
+        (3, 0, True)
+    """
 
     share: float
     """Of its neighbours, those whose outcome differs, 0 to 1; NaN where it has none."""

@@ -23,7 +23,15 @@ VISIBLE = 0.01
 
 
 class MapOutcome(IntEnum):
-    """From the best to the worst."""
+    """From the best to the worst.
+
+    Example:
+        >>> from backsight.studies import MapOutcome
+        >>> [outcome.words for outcome in MapOutcome]
+        ['learned', 'stuck', 'vanished', 'exploded', 'not finite']
+        >>> MapOutcome.LEARNED < MapOutcome.EXPLODED
+        True
+    """
 
     LEARNED = 0
     """It uses the oldest input that the answer needs."""

@@ -37,6 +37,14 @@ def write_stability_map_page(found: StabilityMap, chosen: Place | None = None) -
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map, write_stability_map_page
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> found = run_map(MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1")))
+        >>> write_stability_map_page(found).name
+        'map.html'
     """
     plan, best = found.plan, found.best
     task = plan.settings.task

@@ -80,6 +80,15 @@ class MapPlan:
     Raises:
         SettingError: an axis is no setting of this task, a value on it makes no sense, or these
             settings are none of a map's.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis
+        >>> settings = MemoryEcho(length=10, lag=2, hidden=4, batch=4, iterations=20)
+        >>> x, y = parse_axis("lr=log:0.01:1:5"), parse_axis("gain=0.5:1.5:3")
+        >>> plan = MapPlan(settings, x, y, seeds=2)
+        >>> plan.shape, plan.trainings, plan.together
+        ((3, 5), 30, True)
     """
 
     settings: Memory

@@ -26,7 +26,16 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class StabilityMap:
-    """What became of the settings of a plan; arrays are ``(len(y), len(x))``."""
+    """What became of the settings of a plan; arrays are ``(len(y), len(x))``.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> found = run_map(MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1")))
+        >>> sum(found.counts.values()), found.values((1, 0)), found.loss.shape
+        (4, {'lr': 0.01, 'gain': 1.0}, (2, 2))
+    """
 
     plan: MapPlan
     path: Path
@@ -140,6 +149,13 @@ def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
 
     Raises:
         SettingError: they name something else than the two axes, or lie outside the map.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, place_of
+        >>> plan = MapPlan(MemoryEcho(), parse_axis("lr=0.01:1:5"), parse_axis("gain=0.5:1.5:3"))
+        >>> place_of(plan, {"lr": 0.09, "gain": 1.4})  # row and column
+        (2, 0)
     """
     axes = {axis.name: axis for axis in (plan.y, plan.x)}
     if set(at) != set(axes):
@@ -158,7 +174,15 @@ def place_of(plan: MapPlan, at: dict[str, float]) -> Place:
 
 
 def map_folder(plan: MapPlan) -> Path:
-    """Where the map of a plan is by default: the same place each time."""
+    """Where the map of a plan is by default: the same place each time.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, map_folder, parse_axis
+        >>> plan = MapPlan(MemoryEcho(), parse_axis("lr=0.01:1:5"), parse_axis("gain=0.5:1.5:3"))
+        >>> map_folder(plan).name == f"map-echo-{plan.fingerprint}"
+        True
+    """
     return Path("runs") / f"map-{plan.settings.task_name}-{plan.fingerprint}"
 
 
@@ -184,6 +208,15 @@ def run_map(
     Raises:
         BacksightError: the folder holds another map or one that is under way, or cannot be read
             or written.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> plan = MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1,1.5"))
+        >>> found = run_map(plan)
+        >>> found.outcomes.shape, found.trained, found.complete
+        ((3, 2), 6, True)
     """
     folder = MapFolder(map_folder(plan) if path is None else path)
     with folder.open(plan.as_dict()):
@@ -196,6 +229,15 @@ def read_map(path: Path) -> StabilityMap:
 
     Raises:
         BacksightError: it cannot be read.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, map_folder, parse_axis, read_map, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> plan = MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1"))
+        >>> trained = run_map(plan).outcomes
+        >>> (read_map(map_folder(plan)).outcomes == trained).all().item()
+        True
     """
     folder = MapFolder(path)
     return _read(folder, folder.plan())

@@ -102,7 +102,20 @@ def letters(found: StabilityMap) -> list[str]:
 
 
 def print_stability_map(found: StabilityMap, chosen: Place | None = None) -> None:
-    """The map in letters, where a screen has room for it, and in sentences."""
+    """The map in letters, where a screen has room for it, and in sentences.
+
+    Example:
+        >>> import io
+        >>> from contextlib import redirect_stdout
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import MapPlan, parse_axis, print_stability_map, run_map
+        >>> settings = MemoryEcho(length=6, lag=2, hidden=4, iterations=2, validate_sequences=8)
+        >>> found = run_map(MapPlan(settings, parse_axis("lr=0.01,0.1"), parse_axis("gain=0.5,1")))
+        >>> with redirect_stdout(io.StringIO()) as said:
+        ...     print_stability_map(found)
+        >>> "gain" in said.getvalue()
+        True
+    """
     x, y = found.plan.x, found.plan.y
     if len(x) <= WIDEST:
         print(f"{y.name} upwards from {y.values[0]:g} to {y.values[-1]:g}, ", end="")

@@ -16,7 +16,16 @@ __all__ = ["Arm", "random_arm", "remedy_arm"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of training."""
+    """One way of training.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho(), seeds=2), "runs/study")
+        >>> arm = study.unchanged
+        >>> arm.name, [trial.outcome for trial in arm.trials], arm.effect
+        ('unchanged', ['not run', 'not run'], None)
+    """
 
     name: str
     about: str

@@ -23,6 +23,12 @@ class Effect:
     """Loss without the remedy minus loss with it, seed by seed; above 0 it helps.
 
     Infinite where only one of the two is finite, and 0 where neither is.
+
+    Example:
+        >>> from backsight.studies import Effect
+        >>> saved = Effect(by_seed=(0.5, 0.7, 0.4), median=0.5, low=0.4, high=0.7)
+        >>> saved.median, saved.low > 0  # it helps with every seed
+        (0.5, True)
     """
 
     by_seed: tuple[float, ...]

@@ -24,6 +24,14 @@ def write_remedy_page(study: RemedyStudy, out: Path | None = None) -> Path:
 
     Raises:
         RunError: it cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task, write_remedy_page
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho()), "runs/study")
+        >>> write_remedy_page(study, Path("page.html")).name
+        'page.html'
     """
     folder = StudyFolder(study.folder)
     folder.load()

@@ -56,6 +56,13 @@ class RemedyPlan:
 
     Raises:
         SettingError: there are no seeds, or there is no such remedy.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import RemedyPlan, remedies_for_task
+        >>> plan = remedies_for_task(MemoryEcho(), seeds=2)
+        >>> isinstance(plan, RemedyPlan), plan.stem, list(plan.fresh)
+        (True, 'study-remedies-echo', [2, 3])
     """
 
     subject: Subject

@@ -14,7 +14,13 @@ __all__ = ["RemedyTrial", "read_remedy_trial", "trial_name"]
 
 @dataclass(frozen=True, slots=True)
 class RemedyTrial:
-    """One training in numbers."""
+    """One training in numbers.
+
+    Example:
+        >>> from backsight.studies import RemedyTrial
+        >>> RemedyTrial("clip", seed=0, outcome="not finite", loss=float("nan")).score
+        inf
+    """
 
     remedy: str
     """Whose settings it had: of the random fix, the one that was drawn."""

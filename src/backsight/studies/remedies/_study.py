@@ -25,7 +25,15 @@ __all__ = ["RemedyStudy", "read_remedy_study", "remedy_study"]
 
 @dataclass(frozen=True)
 class RemedyStudy:
-    """A study of remedies, or what there is of one."""
+    """A study of remedies, or what there is of one.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho(), seeds=2), "runs/study")
+        >>> study.run.as_posix(), {trial.outcome for trial in study.trials}
+        ('runs/study/runs/unchanged-seed0', {'not run'})
+    """
 
     folder: Path
     plan: RemedyPlan
@@ -85,6 +93,23 @@ def remedy_study(
     Raises:
         RunError: the folder holds another plan, cannot be written, or one of its trials still
             runs; or the checkpoint to begin from is gone.
+
+    Example:
+        >>> from backsight import Recorder
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import Ended, remedies_for_task, remedy_study
+        >>> class Dry:  # an engine that records what it is told to; make_engine("local:4") trains
+        ...     workers = 1
+        ...     def run(self, trials):
+        ...         for trial in trials:
+        ...             loss = 0.5 if trial.name.startswith("gru") else 2.0
+        ...             with Recorder(trial.run, config={"iterations": 20}) as recorder:
+        ...                 recorder.series("loss", range(20), [2.0] * 10 + [loss] * 10)
+        ...             yield Ended(trial.name, 0, seconds=1.0)
+        >>> plan = remedies_for_task(MemoryEcho(iterations=20), seeds=3, only=("gru",))
+        >>> study = remedy_study(plan, "runs/study", Dry())
+        >>> study.verdict.remedy, study.verdict.outcome, study.remedies[0].effect.median
+        ('gru', 'not proven', 1.5)
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):
@@ -109,7 +134,16 @@ def remedy_study(
 
 
 def read_remedy_study(plan: RemedyPlan, folder: Path | str) -> RemedyStudy:
-    """What there is of a study, without training anything."""
+    """What there is of a study, without training anything.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import read_remedy_study, remedies_for_task
+        >>> plan = remedies_for_task(MemoryEcho(), seeds=1)
+        >>> study = read_remedy_study(plan, "runs/study")
+        >>> study.verdict.outcome, study.verdict.remedy
+        ('not enough data', '')
+    """
     place = StudyFolder(Path(folder))
     place.load()
     symptoms = _symptoms(plan, place)

@@ -17,7 +17,15 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Symptoms:
-    """Of one run; nothing where there is none yet."""
+    """Of one run; nothing where there is none yet.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import Symptoms, remedies_for_task
+        >>> plan, symptoms = remedies_for_task(MemoryEcho()), Symptoms(codes=("BKS203",), norm=0.7)
+        >>> [remedy.name for remedy in plan.remedies(symptoms)][:3]
+        ['rate-tenth', 'clip', 'momentum-off']
+    """
 
     codes: tuple[str, ...] = ()
     """Findings that last, the gravest first."""
@@ -37,6 +45,15 @@ def symptoms_of(run: Run) -> Symptoms:
 
     Raises:
         RunError: it cannot be read.
+
+    Example:
+        >>> from backsight.signals import Recorder, Run
+        >>> from backsight.studies import symptoms_of
+        >>> with Recorder("runs/mine") as recorder:
+        ...     for i in range(100):
+        ...         recorder.scalars(i, {"loss": 2.0 if i < 99 else float("nan"), "grad_norm": 0.5})
+        >>> symptoms_of(Run("runs/mine"))
+        Symptoms(codes=('BKS201',), norm=0.5, momentum=None, iterations=100)
     """
     found = diagnose(run)
     momentum = run.members("momentum", profile=False)

@@ -27,7 +27,15 @@ SHORT = {Chars: 64, Memory: 20}
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One thing to try."""
+    """One thing to try.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import REMEDIES, Symptoms
+        >>> third = next(remedy for remedy in REMEDIES if remedy.name == "rate-third")
+        >>> third.change(MemoryEcho(lr=0.3), Symptoms()).lr
+        0.1
+    """
 
     name: str
     about: str

@@ -27,6 +27,13 @@ def remedies_for_task(settings: Training, seeds: int = 3, only: tuple[str, ...] 
 
     Raises:
         SettingError: as of :class:`RemedyPlan`.
+
+    Example:
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import Symptoms, remedies_for_task
+        >>> plan = remedies_for_task(MemoryEcho(iterations=200), seeds=2)
+        >>> plan.stem, len(plan.trials(Symptoms())) > 10
+        ('study-remedies-echo', True)
     """
     plain = replace(settings, run=None, report=True)
     return RemedyPlan(LabSubject(plain, settings.task_name), seeds, only)
@@ -54,6 +61,16 @@ def remedies_for_run(
     Raises:
         RunError: it cannot be read, still trains, or does not tell how it was made.
         SettingError: there is no such checkpoint or remedy, or nothing is left to train.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.lab import MemoryEcho, train
+        >>> from backsight.studies import remedies_for_run
+        >>> small = {"length": 10, "hidden": 4, "iterations": 2, "validate_sequences": 8}
+        >>> run = train(MemoryEcho(**small, device="cpu", report=False, run=Path("runs/echo")))
+        >>> plan = remedies_for_run(run, seeds=2)
+        >>> plan.run.as_posix(), plan.symptoms.iterations
+        ('runs/echo', 2)
     """
     run = run if isinstance(run, Run) else Run(run)
     if run.status == "running":

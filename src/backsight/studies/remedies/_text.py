@@ -65,7 +65,19 @@ def _signed(value: float) -> str:
 
 
 def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> None:
-    """Findings, ranking, what could not be tried, the verdict and the command."""
+    """Findings, ranking, what could not be tried, the verdict and the command.
+
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.lab import MemoryEcho
+        >>> from backsight.studies import print_remedy_study, read_remedy_study, remedies_for_task
+        >>> study = read_remedy_study(remedies_for_task(MemoryEcho()), "runs/study")
+        >>> said = io.StringIO()
+        >>> print_remedy_study(study, Console(file=said, width=200))
+        >>> study.remedies[0].name in said.getvalue()
+        True
+    """
     console = console or Console(highlight=False)
 
     def say(text: str | Text) -> None:

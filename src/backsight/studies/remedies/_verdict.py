@@ -16,7 +16,14 @@ RemedyOutcome = Literal["proven", "not proven", "nothing helps", "not enough dat
 
 @dataclass(frozen=True, slots=True)
 class RemedyVerdict:
-    """In words, and what to type."""
+    """In words, and what to type.
+
+    Example:
+        >>> from backsight.studies import RemedyVerdict
+        >>> verdict = RemedyVerdict("proven", "gru", words="A GRU saves 1.5 nats.")
+        >>> verdict.outcome, verdict.remedy, verdict.as_dict()["doubt"]
+        ('proven', 'gru', '')
+    """
 
     outcome: RemedyOutcome
     remedy: str

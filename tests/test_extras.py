@@ -1,0 +1,61 @@
+"""What an extra offers is used: each of its packages is imported, or is a tool of make."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+TOOLS = {
+    "pytest-xdist": "pytest -n ",
+    "ruff": "ruff",
+    "mypy": "mypy",
+    "import-linter": "lint-imports",
+}
+"""Packages that are not imported but run, and what the Makefile calls for it."""
+
+
+def imported(folder: str) -> set[str]:
+    """The outermost packages that the code in a folder imports, by statement or by name."""
+    found = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module or "")
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+    return {name.partition(".")[0] for name in found}
+
+
+def packages(extra: str) -> list[str]:
+    names = [re.split(r"[<>=!~;\s]", requirement)[0] for requirement in EXTRAS[extra]]
+    return [name for name in names if not name.startswith("backsight[")]
+
+
+def test_the_extras_are_those_that_the_documentation_knows() -> None:
+    assert set(EXTRAS) == {"data", "ray", "dev"}
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "src").rglob("*.py")]
+    named = {
+        extra
+        for page in pages
+        for extra in re.findall(r"backsight\[(\w+)\]", page.read_text(encoding="utf-8"))
+    }
+    assert named == set(EXTRAS) - {"dev"}
+
+
+@pytest.mark.parametrize("extra", [name for name in EXTRAS if name != "dev"])
+def test_what_a_user_may_install_besides_is_imported_by_the_package(extra: str) -> None:
+    assert set(packages(extra)) - imported("src") == set()
+
+
+def test_what_a_developer_installs_is_imported_or_run() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    used = imported("tests") | imported("benchmarks") | imported("docs")
+    for name in packages("dev"):
+        assert name in used or TOOLS.get(name, "no tool") in makefile, name
