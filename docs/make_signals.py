@@ -10,11 +10,11 @@ HEAD = """# Signals
 
 `python docs/make_signals.py` writes this page from `backsight.signals.CATALOGUE`.
 
-A signal is recorded under its name, `loss`, or under its name and what it was measured on,
-`reach/rnn.l0`. The time axis counts forward from the first step; the lag axis counts back from the
-loss. `T` is the number of steps, `B` the number of sequences, `H` the number of hidden units; `h_t`
-is the hidden state after step `t`, which counts from 0; `‖·‖` is the L2 norm over units; `θ` are
-all parameters; `L` is the scalar on which backward was called.
+A signal is recorded under its name alone (`loss`), or under its name and the place where it was
+measured (`reach/rnn.l0`). The time axis counts forward from the first step; the lag axis counts
+back from the loss. `T` is the number of steps, `B` the number of sequences, `H` the number of
+hidden units; `h_t` is the hidden state after step `t`, which counts from 0; `‖·‖` is the L2 norm
+over units; `θ` is the vector of all parameters; `L` is the scalar on which backward is called.
 
 | signal | title | axes | one per |
 |---|---|---|---|

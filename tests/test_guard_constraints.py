@@ -264,14 +264,14 @@ def test_omega_says_what_it_needs() -> None:
     with pytest.raises(SettingError, match="W_hh is trained"):
         Guard(frozen, torch.optim.SGD(others, lr=0.1), Omega())
     assert not frozen._forward_hooks
-    with pytest.raises(SettingError, match="variant of the guard's omega must be one of code"):
+    with pytest.raises(SettingError, match="guard policy omega: variant must be one of code"):
         Omega(variant="mine")
 
 
 @pytest.mark.parametrize("policy", [Omega(), Orthogonality()], ids=lambda p: p.name)
 def test_a_penalty_is_refused_where_gradients_are_made_in_the_step(policy: Policy) -> None:
     module = rnn()
-    with pytest.raises(SettingError, match="LBFGS computes its own"):
+    with pytest.raises(SettingError, match="LBFGS computes its gradients"):
         Guard(module, torch.optim.LBFGS(module.parameters()), policy)
 
 
@@ -397,13 +397,13 @@ def test_the_cap_looks_every_so_often() -> None:
 def test_a_radius_is_refused_where_there_is_none() -> None:
     module = rnn(kind=nn.LSTM, proj_size=4)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    with pytest.raises(SettingError, match=r"5 by 4: it must be square.*of=sigma"):
+    with pytest.raises(SettingError, match=r"5 by 4: the matrix must be square.*of=sigma"):
         Guard(module, optimizer, SpectralCap())
     Guard(module, optimizer, SpectralCap(of="sigma")).close()
     line = nn.Linear(3, 3)
-    with pytest.raises(SettingError, match="finds no W_hh"):
+    with pytest.raises(SettingError, match="needs a recurrent layer whose W_hh is trained"):
         Guard(line, torch.optim.SGD(line.parameters(), lr=0.1), SpectralCap())
-    with pytest.raises(SettingError, match="finds no W_hh"):
+    with pytest.raises(SettingError, match="needs a recurrent layer whose W_hh is trained"):
         Guard(line, torch.optim.SGD(line.parameters(), lr=0.1), Orthogonality())
 
 

@@ -294,7 +294,7 @@ def test_a_state_of_other_policies_is_refused() -> None:
     state = guard.state_dict()
     guard.close()
     other = Guard(model, optimizer, *safe())
-    with pytest.raises(SettingError, match="saved with skip, clip, and has rollback, skip, auto"):
+    with pytest.raises(SettingError, match="policies skip, clip, but it has rollback, skip, auto"):
         other.load_state_dict(state)
 
 
@@ -304,27 +304,28 @@ def test_a_state_of_other_policies_is_refused() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("clip=-1", "norm of the guard's clip must be a number above 0, not -1.0"),
-        ("clip=nan", "norm of the guard's clip must be a number above 0, not nan"),
+        ("clip=-1", "guard policy clip: norm must be a number above 0, not -1.0"),
+        ("clip=nan", "guard policy clip: norm must be a number above 0, not nan"),
         ("clip=1e400", "must be a number above 0, not inf"),
-        ("clip=one", "norm of the guard's clip must be a number, not 'one'"),
-        ("clip=", "norm of the guard's clip must be a number, not ''"),
-        ("clip:foo=1", "the guard's clip has no setting 'foo': it has norm"),
-        ("clip:", "the guard's clip has no setting ''"),
+        ("clip=one", "guard policy clip: norm must be a number, not 'one'"),
+        ("clip=", "guard policy clip: norm must be a number, not ''"),
+        ("clip:foo=1", "guard policy clip has no setting 'foo': its settings are norm"),
+        ("clip:", "guard policy clip has no setting ''"),
         ("clip:_x=1", "has no setting '_x'"),
-        ("clip=1:norm=2", "norm of the guard's clip is given twice"),
+        ("clip=1:norm=2", "guard policy clip: norm is given twice"),
         ("autoclip:_norms=1", "has no setting '_norms'"),
-        ("cilp", "no policy 'cilp' for a guard: choose from safe, omega"),
-        ("=3", "no policy '' for a guard"),
-        ("safe=3", "no policy 'safe'|safe takes no"),
-        ("skip=2.5", "row of the guard's skip must be a whole number, not '2.5'"),
-        ("skip=0", "row of the guard's skip must be a whole number of at least 1, not 0"),
-        ("agc:ratio=0", "ratio of the guard's agc must be a number above 0"),
-        ("autoclip=1", "share of the guard's autoclip must lie between 0 and 1, not 1.0"),
-        ("omega:variant=mine", "variant of the guard's omega must be one of code, paper"),
-        ("spectral:of=", "of of the guard's spectral must be one of radius, sigma, not ''"),
-        ("", "a guard needs policies: some of safe, omega"),
-        (" , ,", "a guard needs policies"),
+        ("cilp", "unknown guard policy 'cilp': choose from safe, omega"),
+        ("=3", "unknown guard policy ''"),
+        ("safe=3", "the guard preset safe takes no settings: write safe"),
+        ("safe:row=3", "the guard preset safe takes no settings: write safe"),
+        ("skip=2.5", "guard policy skip: row must be a whole number, not '2.5'"),
+        ("skip=0", "guard policy skip: row must be a whole number of at least 1, not 0"),
+        ("agc:ratio=0", "guard policy agc: ratio must be a number above 0"),
+        ("autoclip=1", "guard policy autoclip: share must lie between 0 and 1, not 1.0"),
+        ("omega:variant=mine", "guard policy omega: variant must be one of code, paper"),
+        ("spectral:of=", "guard policy spectral: of must be one of radius, sigma, not ''"),
+        ("", "a guard needs at least one policy: choose from safe, omega"),
+        (" , ,", "a guard needs at least one policy"),
     ],
 )
 def test_words_that_make_no_sense_are_met_with_a_sentence(words: str, message: str) -> None:

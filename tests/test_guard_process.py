@@ -101,11 +101,11 @@ def test_at_the_limit_the_script_ends_with_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("nonsense", "there is no policy 'nonsense' for a guard: choose from safe, "),
-        ("clip=0", "norm of the guard's clip must be a number above 0, not 0.0"),
-        ("clip,agc", "clip and agc both clip"),
-        ("skip,skip", "the guard is given skip twice"),
-        ("", "a guard needs policies"),
+        ("nonsense", "unknown guard policy 'nonsense': choose from safe, "),
+        ("clip=0", "guard policy clip: norm must be a number above 0, not 0.0"),
+        ("clip,agc", "guard policies clip and agc both clip"),
+        ("skip,skip", "guard policy skip is given twice"),
+        ("", "a guard needs at least one policy"),
     ],
 )
 def test_words_that_make_no_sense_are_one_sentence(
@@ -362,7 +362,7 @@ def test_watch_tells_that_the_guard_gave_up(run_path: Path) -> None:
     optimizer = sgd(model)
     with (
         Guard(model, optimizer, *policies_from("skip:row=3")) as guard,
-        pytest.raises(GuardError, match="left out 3 updates in a row"),
+        pytest.raises(GuardError, match="skipped 3 updates in a row"),
         backsight.watch(model, optimizer, run=run_path, guard=guard),
     ):
         train(model, optimizer, 20, 7, 8, 9)

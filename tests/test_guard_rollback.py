@@ -238,6 +238,6 @@ def test_what_cannot_go_back_is_refused_at_once() -> None:
     model = nn.Linear(2, 2)
     with pytest.raises(
         SettingError,
-        match="takes objects with state_dict and load_state_dict: 'data' is 3",
+        match="expects objects with state_dict and load_state_dict, but 'data' is 3",
     ):
         Guard(model, torch.optim.SGD(model.parameters(), 0.1), extra_state={"data": 3})  # type: ignore[dict-item]

@@ -385,7 +385,7 @@ def test_what_cannot_be_done_is_said_before_a_run_is_made(
 
 def test_an_existing_run_is_not_overwritten(small: dict[str, Any]) -> None:
     train(Chars(**small | {"iterations": 1}))
-    with pytest.raises(RunError, match="exists already: choose another name"):
+    with pytest.raises(RunError, match="already exists: choose another name"):
         train(Chars(**small))
     assert Run(small["run"]).iterations == 1
 

@@ -325,9 +325,11 @@ def test_the_verdict_is_the_criterions(
     run = recorded(ORDER | JUDGED, val_loss=0.2, val_error=failed, val_sequence_error=failed)
     (sentence,) = (s for s in summary(run) if s.startswith("The task is "))
     assert sentence.startswith(verdict)
-    assert "and solved means under 1 % of 10,000 fresh sequences wrong (Pascanu" in sentence
+    assert (
+        "and solved means wrong answers in under 1 % of 10,000 fresh sequences (Pascanu" in sentence
+    )
     done = "yes" if "is solved" in verdict else "no"
-    assert (done, "solved", "under 1 % of 10,000 fresh sequences wrong") in _tiles(run)
+    assert (done, "solved", "wrong answers in under 1 % of 10,000 fresh sequences") in _tiles(run)
 
 
 def test_without_a_criterion_nothing_is_said_of_it(recorded: Callable[..., Run]) -> None:
@@ -344,7 +346,7 @@ def test_a_value_is_wrong_by_its_tolerance(recorded: Callable[..., Run]) -> None
     run = recorded(facts, val_loss=0.05, val_error=0.7, val_sequence_error=0.7)
     learning, verdict = summary(run)[1:3]
     assert "with 70.0 % of the answers off by 0.08 or more. Guessing" in learning
-    assert "solved means none of 2,000 sequences in a row off by 0.08 or more" in verdict
+    assert "solved means no error of 0.08 or more in 2,000 consecutive sequences" in verdict
     assert ("70.0 %", "off by 0.08 or more", "validation") in _tiles(run)
 
 
@@ -388,7 +390,7 @@ def test_the_terminal_speaks_of_answers_and_steps() -> None:
     text = console.file.getvalue()
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in text
     assert "to beat: 1.386 nats per answer by guessing without memory, 0.6931 by a memory" in text
-    assert "a memory of fewer than 23 steps; solved means under 1 % of 10,000 fresh" in text
+    assert "a memory of fewer than 23 steps; solved means wrong answers in under 1 % of" in text
     assert "after 1 iterations: validation 1.2 nats per answer, 61.0 % wrong\n" in text
     assert "after 2 iterations: validation 0.1 nats per answer, 0.5 % wrong: solved\n" in text
     assert "loss 1  steps/s 12,346" in text

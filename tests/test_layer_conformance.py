@@ -358,7 +358,7 @@ def test_an_initialisation_works_or_is_refused_in_a_sentence(case: Case, name: I
     refused = refusal(lambda: initialise(module, name, t_max=20))
     changed = [not torch.equal(p, old) for p, old in zip(module.parameters(), before, strict=True)]
     if refused:
-        words = r"has none(: it is for a GRU or an LSTM)?|is not square"
+        words = r"has none(: use a gated cell, such as a GRU or an LSTM)?|needs a square .*"
         assert re.fullmatch(rf"[^.]+ ({words})", refused)
         assert not any(changed)
         return

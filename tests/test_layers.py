@@ -145,7 +145,7 @@ def test_a_kind_is_registered_once_but_may_be_defined_again() -> None:
     register_layer(LeakyCells())
     register_layer(LeakyCells())  # a notebook's cell that runs again
     assert len([a for a in registered_layers() if a.kind == "leaky"]) == 1
-    with pytest.raises(SettingError, match=r"'leaky' is registered already, by tests\.test_layers"):
+    with pytest.raises(SettingError, match=r"'leaky' is already registered by tests\.test_layers"):
         register_layer(Other())
 
 
@@ -155,7 +155,7 @@ def test_an_adapter_says_what_it_is() -> None:
 
     with pytest.raises(SettingError, match="Nameless has no kind"):
         register_layer(Nameless())
-    with pytest.raises(SettingError, match="has the gates a, b, and c is none of them"):
+    with pytest.raises(SettingError, match="has the gates a, b, but also names c"):
         type("Wrong", (LayerAdapter,), {"gates": ("a", "b"), "candidate": "c"})
 
 
@@ -164,12 +164,14 @@ def test_a_reading_that_nobody_reads_is_told() -> None:
         kind, reading = "unread", "by heart"
 
     register_layer(Unread())
-    with pytest.raises(SettingError, match="'unread' is read as 'by heart', and no reader"):
+    with pytest.raises(
+        SettingError, match="'unread' has the reading 'by heart', for which no reader"
+    ):
         Readers().adopt("cell", Leaky(3, 4))
 
 
 def test_a_reading_has_one_reader() -> None:
-    with pytest.raises(SettingError, match="'fused' is registered already, by FusedReader"):
+    with pytest.raises(SettingError, match="'fused' is already registered by FusedReader"):
         register_reader("fused", SteppedReader)
 
 
@@ -190,8 +192,11 @@ def test_a_weight_that_is_computed_is_not_computed_again() -> None:
 @pytest.mark.parametrize(
     ("adapter", "words"),
     [
-        (LeakyCells, r"takes an object, and LeakyCells is a class: LeakyCells\(\)"),
-        (type("Named", (LeakyCells,), {"module_type": "Leaky"})(), "must be a class of modules"),
+        (LeakyCells, r"expects an object, but LeakyCells is a class: write LeakyCells\(\)"),
+        (
+            type("Named", (LeakyCells,), {"module_type": "Leaky"})(),
+            "must be a subclass of nn.Module",
+        ),
     ],
 )
 def test_what_would_fail_at_every_module_is_not_registered(adapter: Any, words: str) -> None:

@@ -369,7 +369,7 @@ def test_models_that_do_not_go_together_are_told() -> None:
         SequenceModel(2, 3, hidden=6).double(),
         SequenceModel(2, 3, hidden=6, layers=2),
     ):
-        with pytest.raises(SettingError, match="of one form, and number 1 is"):
+        with pytest.raises(SettingError, match="of one form, but number 1 is"):
             ManyModels([SequenceModel(2, 3, hidden=6), other])
     with pytest.raises(SettingError, match="of one form"):
         ManyModels([CharModel(3, hidden=6)])
@@ -389,18 +389,20 @@ def test_batches_that_do_not_fit_are_told(kind: Kind, every_step: bool) -> None:
         (inputs, targets.expand(3, *targets.shape)),
     ):
         for take in (many.losses, many.backward):
-            with pytest.raises(SettingError, match=r"4 models got inputs .* need inputs \(B, T, 2"):
+            with pytest.raises(
+                SettingError, match=r"4 models got inputs .* expected inputs \(B, T, 2"
+            ):
                 take(x, y, kind)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn-norm"])
 def test_cells_without_a_scan_are_refused(cell: Cell) -> None:
-    with pytest.raises(SettingError, match=f"rnn and rnn-relu, not for {cell}"):
+    with pytest.raises(SettingError, match=f"rnn and rnn-relu, but not {cell}"):
         ManyModels([SequenceModel(2, 3, cell=cell)])
 
 
 def test_dropout_is_refused() -> None:
-    with pytest.raises(SettingError, match="no dropout"):
+    with pytest.raises(SettingError, match="does not support dropout"):
         ManyModels([SequenceModel(2, 3, layers=2, dropout=0.1)])
 
 
@@ -418,5 +420,5 @@ def test_a_beta_of_one_and_a_limit_that_is_none_are_told() -> None:
     with pytest.raises(SettingError, match="betas must be below 1"):
         ManyAdam(torch.zeros(3, 5), 0.1, betas=(1.0, 0.999))
     for limit in (-1.0, float("nan")):
-        with pytest.raises(SettingError, match="clip must be of at least 0"):
+        with pytest.raises(SettingError, match="clip must be at least 0"):
             clip_each(torch.zeros(3, 5), limit)

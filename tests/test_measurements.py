@@ -263,7 +263,7 @@ def test_what_a_measurement_runs_is_no_event_of_the_training(
     observed = train(tmp_path / "observed", 4, kind(), told, make=make)
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     assert "switched off" not in caplog.text
-    assert "left out" not in caplog.text
+    assert "dropped" not in caplog.text
     assert told.heard == [*((i, one) for i in range(4) for one in WHOLE), (4, "begin")]
     assert len(Run(tmp_path / "observed")["own"]) == 4
     before, after = recorded(tmp_path / "plain"), recorded(tmp_path / "observed")
@@ -304,7 +304,7 @@ def test_an_interrupt_in_an_event_ends_the_training_and_the_run(
     run = Run(run_path)
     assert run.status == "failed"
     assert run["loss"].size >= 1
-    assert "left out" not in caplog.text
+    assert "dropped" not in caplog.text
 
 
 def test_a_measurement_may_close_the_monitor(run_path: Path) -> None:
@@ -445,7 +445,7 @@ def test_each_layer_tells_all_faults_together() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("loss", 1.0, "'loss' is recorded, and the declared signals are told"),
+        ("loss", 1.0, "cannot record 'loss': the measurement declares only told"),
         ("told", torch.ones(2), "takes one number"),
         ("told", "much", "could not convert"),
     ],
@@ -477,11 +477,11 @@ class Recording(Measurement):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (lambda now: now.record("mine", torch.tensor(1j)), "a complex number was recorded"),
-        (lambda now: now.record_each(["mine"], torch.ones(1) * 1j), "a complex number was"),
-        (lambda now: now.record_each(["mine/a", "mine/b"], torch.ones(3)), "2 names, and (3,)"),
-        (lambda now: now.record_profile("mine", torch.ones(2, 3)), "takes one row, not (2, 3)"),
-        (lambda now: now.record_profile("mine", np.ones(())), "takes one row, not ()"),
+        (lambda now: now.record("mine", torch.tensor(1j)), "cannot record a complex number"),
+        (lambda now: now.record_each(["mine"], torch.ones(1) * 1j), "a complex number"),
+        (lambda now: now.record_each(["mine/a", "mine/b"], torch.ones(3)), "2 names and values"),
+        (lambda now: now.record_profile("mine", torch.ones(2, 3)), "not an array of shape (2, 3)"),
+        (lambda now: now.record_profile("mine", np.ones(())), "not an array of shape ()"),
         (lambda now: now.record_profile("mine", torch.ones(3).to_sparse()), "sparse"),
     ],
 )  # fmt: skip
@@ -561,21 +561,27 @@ SAME = Told()
 @pytest.mark.parametrize(
     ("measurements", "words"),
     [
-        (Told(), "measurements takes a list of them, not <"),
-        (3, "measurements takes a list of them, not 3"),
-        ([Told], r"takes objects, and Told is a class: Told\(\)"),
+        (Told(), "measurements expects a list of Measurement objects, not <"),
+        (3, "measurements expects a list of Measurement objects, not 3"),
+        ([Told], r"expects objects, but Told is a class: write Told\(\)"),
         (["loss"], "objects of subclasses of backsight.Measurement, not 'loss'"),
-        ([Nothing()], "Nothing defines no event to be measured at: on_backward_end, "),
-        ([Misspelled()], "Misspelled.on_backward_ended is no event: on_backward_end, "),
+        ([Nothing()], "Nothing handles no event: define one of on_backward_end, "),
+        (
+            [Misspelled()],
+            "Misspelled.on_backward_ended is not an event: the events are on_backward_end, ",
+        ),
         ([told(signals=())], r"Told.signals must be a tuple .* \(\"my_signal\",\), not \(\)"),
         ([told(signals="told")], r"must be a tuple .* such as \(\"told\",\), not 'told'"),
         ([told(signals=3)], r"must be a tuple .* such as \(\"my_signal\",\), not 3"),
-        ([told(signals=(3,))], "Told.signals has 3, which is no name of a signal"),
-        ([told(signals=("",))], "Told.signals has '', which is no name of a signal"),
-        ([told(signals=("\ud800",))], "which is no name of a signal"),
-        ([told(signals=("a/b",))], "Told.signals names families: 'a' is what it records as 'a/b'"),
-        ([told(signals=("loss",))], "Told records 'loss', and so does Backsight itself"),
-        ([Told(), Told()], "Told records 'told', and so does Told"),
+        ([told(signals=(3,))], "Told.signals contains 3, which is not a valid signal name"),
+        ([told(signals=("",))], "Told.signals contains '', which is not a valid signal name"),
+        ([told(signals=("\ud800",))], "which is not a valid signal name"),
+        (
+            [told(signals=("a/b",))],
+            "Told.signals must name families of signals: write 'a' instead of 'a/b'",
+        ),
+        ([told(signals=("loss",))], "Told records 'loss', which Backsight itself records already"),
+        ([Told(), Told()], "Told records 'told', which Told records already"),
         ([told(schedule=3)], r"Told.schedule must be EVERY_ITERATION, .*\(n\) .*, not 3"),
     ],
 )
@@ -589,7 +595,7 @@ def test_measurements_that_make_no_sense(measurements: Any, words: str, run_path
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
 def test_every_nth_sample_needs_a_whole_number(n: Any) -> None:
-    with pytest.raises(SettingError, match="a whole number of samples from 1"):
+    with pytest.raises(SettingError, match="a whole number of at least 1"):
         every_nth_sample(n)
 
 

@@ -307,7 +307,7 @@ def gate_biases(rnn: nn.RNNBase, end: str) -> Tensor:
 @pytest.mark.parametrize(
     ("rnn", "words"),
     [
-        (nn.RNN(2, 3), "RNN has none: it is for a GRU or an LSTM"),
+        (nn.RNN(2, 3), "RNN has none: use a gated cell, such as a GRU or an LSTM"),
         (NormRNN(2, 3), "NormRNN has none"),
         (nn.LSTM(2, 3, bias=False), "LSTM without biases has none"),
     ],
@@ -319,7 +319,7 @@ def test_chrono_of_a_layer_without_gates_is_refused(rnn: nn.Module, words: str) 
 
 @pytest.mark.parametrize("t_max", [None, 1, 0])
 def test_chrono_needs_to_know_how_long_there_may_be(t_max: int | None) -> None:
-    with pytest.raises(SettingError, match=f"number of steps from 2, not {t_max}"):
+    with pytest.raises(SettingError, match=f"a whole number of at least 2, not {t_max}"):
         initialise(nn.LSTM(2, 3), "chrono", t_max=t_max)
 
 

@@ -233,5 +233,5 @@ def matrix_of(model: SequenceModel) -> Tensor:
 
 def test_omega_says_that_it_has_no_form_for_it() -> None:
     model = SequenceModel(3, 2, cell="rnn-norm", hidden=6)
-    with pytest.raises(SettingError, match="nor for cells in a loop of their own"):
+    with pytest.raises(SettingError, match="nor cells that a loop calls"):
         Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), Omega())

@@ -465,7 +465,7 @@ def test_one_step_and_one_sequence() -> None:
     ("model", "loss", "words"),
     [
         (nn.Linear(2, 2), lambda: torch.zeros(()), "no recurrent layer found in Linear"),
-        (nn.RNN(2, 2), lambda: torch.zeros(()), "no recurrent layer of the model ran"),
+        (nn.RNN(2, 2), lambda: torch.zeros(()), "compute_loss ran no recurrent layer"),
         (
             nn.RNN(2, 2),
             lambda: torch.zeros(3),
@@ -484,14 +484,21 @@ def test_what_cannot_be_probed_is_said(model: nn.Module, loss: Any, words: str) 
     [
         (
             0.5 ** np.arange(20),
-            "is halved after 1 step and is below 1 % after 6 steps; 13 of the 20",
+            "falls to half after 1 step and stays below 1 % beyond 6 steps; 13 of the 20 steps",
         ),
-        (np.ones(9), "is not halved within 8 steps, and every one of the 9 steps"),
-        (np.array([1, 0.9, 0.8, 0, 0]), "is halved after 3 steps and is exactly zero past 2 steps"),
+        (np.ones(9), "does not fall to half within 8 steps, and the oldest of the 9 steps"),
+        (
+            np.array([1, 0.9, 0.8, 0, 0]),
+            "falls to half after 3 steps and is exactly zero beyond 2 steps",
+        ),
+        (
+            np.array([1, 0, 0]),
+            "reaches no step before the last: the steps are detached or independent",
+        ),
         (np.array([1, math.nan]), "is not finite"),
-        (np.empty(0), "no gradient of this loss arrives"),
+        (np.empty(0), "no gradient of this loss reaches this layer"),
     ],
-    ids=["vanishing", "level", "cut", "NaN", "nothing"],
+    ids=["vanishing", "level", "cut", "cut at once", "NaN", "nothing"],
 )
 def test_in_words(reach: Any, words: str) -> None:
     assert words in GradientProfile(np.ones(3), reach, np.ones(3)).summary

@@ -853,7 +853,9 @@ def test_a_pooled_classifier_by_its_embedded_input() -> None:
 
 def test_what_to_name_is_said() -> None:
     model = Attends()
-    with pytest.raises(SettingError, match=r"no module 'embedding' in Attends: embed, block"):
+    with pytest.raises(
+        SettingError, match=r"Attends has no module 'embedding': its modules are embed, block"
+    ):
         probe(model, lambda: model(torch.zeros(1, 2).long()).sum(), inputs="embedding")
     with pytest.raises(SettingError, match=r"name the module that embeds .*inputs='embedding'"):
         probe(model, lambda: model(torch.zeros(1, 2).long()).sum())

@@ -80,14 +80,14 @@ def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> 
     run = record({"reach/l0": [HALVES, 0.9 ** np.arange(60)]})
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
     assert sentence == (
-        "l0: the gradient is halved after 7 steps and is below 1 % after 43 steps; 16 of the 60 "
-        "steps back from the loss teach next to nothing (iteration 10); at the start of training "
-        "it was below 1 % after 6 steps."
+        "l0: the gradient falls to half after 7 steps and stays below 1 % beyond 43 steps; 16 of "
+        "the 60 steps receive almost none of it (iteration 10); at the start of training it stayed "
+        "below 1 % beyond 6 steps."
     )
 
 
 def test_one_step_has_no_past() -> None:
-    assert "to no state before it" in reach_words(np.ones(1))
+    assert "there is no earlier state" in reach_words(np.ones(1))
 
 
 def test_the_reach_figure_draws_last_median_and_first(record: Callable[..., Run]) -> None:

@@ -241,7 +241,7 @@ def test_a_damaged_checkpoint_costs_the_way_from_the_one_before(
     newest = Checkpoints(tmp_path / "run/checkpoints").paths[0]
     newest.write_bytes(newest.read_bytes()[:-100])
     run = resume(tmp_path / "run")
-    assert f"{newest} is passed over: it is damaged or cut short" in caplog.text
+    assert f"skipped {newest}: it is damaged or truncated" in caplog.text
     assert run.info["resumed"][0]["iteration"] == 10
     assert_alike(alone(config, tmp_path), run)
 
@@ -261,7 +261,9 @@ def test_the_scale_of_losses_goes_on() -> None:
 def test_a_device_of_another_kind_is_told(caplog: pytest.LogCaptureFixture) -> None:
     here = Generators(torch.device("cpu"))
     here.load_state_dict(here.state_dict() | {"cuda": torch.zeros(16, dtype=torch.uint8)})
-    assert "trained on cuda before and on cpu now: it goes on, but not bit for bit" in caplog.text
+    assert (
+        "ran on cuda before and runs on cpu now, so it does not continue bit for bit" in caplog.text
+    )
 
 
 # -- what is kept ----------------------------------------------------------------------------
@@ -329,7 +331,7 @@ def test_a_full_disk_does_not_end_the_training(
 
     monkeypatch.setattr("backsight.state._checkpoints.replacing", full)
     assert train(Chars(**small)).status == "finished"
-    assert caplog.text.count("no checkpoint at iteration") == 1
+    assert caplog.text.count("cannot write the checkpoint of iteration") == 1
 
 
 # -- it cannot go on -------------------------------------------------------------------------
@@ -341,7 +343,9 @@ def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         recorder.flush()
         with pytest.raises(RunError, match="being written by a process that lives: stop that"):
             resume(tmp_path / "run")
-        with pytest.raises(RunError, match="being written by a process that lives: stop that"):
+        with pytest.raises(
+            RunError, match=r"another process is still writing .*: stop that process"
+        ):
             Recorder.resume(tmp_path / "run", before=1, events=0, config={})
     assert Run(tmp_path / "run").iterations == 1
 
@@ -350,7 +354,7 @@ def test_what_is_no_run_of_the_lab(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="does not exist"):
         resume(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match=r"is not a run folder: it holds no run\.json"):
+    with pytest.raises(RunError, match=r"is not a run folder: it contains no run\.json"):
         resume(tmp_path / "empty")
     change(small_run.path, kind="watch")
     with pytest.raises(RunError, match=r"not made by backsight train \(its kind is 'watch'\)"):
@@ -449,7 +453,9 @@ def test_another_number_of_processes(broken: Run) -> None:
     found = checkpoints.load()
     found.state["processes"] *= 2
     checkpoints.save(found.iteration, found.state)
-    with pytest.raises(RunError, match=r"was made by 2 processes, and this is 1: go on with as"):
+    with pytest.raises(
+        RunError, match=r"was written by 2 processes, but this training has 1: resume"
+    ):
         resume(broken)
 
 
@@ -457,11 +463,11 @@ def test_other_parts(broken: Run) -> None:
     checkpoints = Checkpoints(broken.path / "checkpoints")
     found = checkpoints.load()
     checkpoints.save(5, found.state | {"shared": found.state["shared"] | {"guard": {}}})
-    with pytest.raises(RunError, match="holds the state of guard, unlike this training"):
+    with pytest.raises(RunError, match="contains a state of guard, unlike this training"):
         resume(broken)
     found.state["shared"].pop("lesson")
     checkpoints.save(5, found.state)
-    with pytest.raises(RunError, match="lacks the state of lesson, unlike this training"):
+    with pytest.raises(RunError, match="contains no state of lesson, unlike this training"):
         resume(broken)
 
 
@@ -471,7 +477,9 @@ def test_a_record_that_is_behind_its_checkpoint(broken: Run) -> None:
     store.cut(3, events=99)
     store.close()
     change(broken.path, iterations=3)
-    with pytest.raises(RunError, match=r"to go on from iteration 5, and signals\.db holds 3"):
+    with pytest.raises(
+        RunError, match=r"should resume at iteration 5, but signals\.db holds only 3"
+    ):
         resume(broken.path)
 
 

@@ -97,12 +97,12 @@ CONTRADICTIONS = [
     (["--plain", "--curriculum", "linear"], "--plain and --curriculum contradict each other"),
     (["--curriculum-start", "0"], "--curriculum-start must be a whole number of at least 1, not 0"),
     (["--curriculum", "circular"], "circular"),
-    (["--guard", "nonsense"], "there is no policy 'nonsense' for a guard: choose from safe, "),
-    (["--guard", "clip=-1"], "norm of the guard's clip must be a number above 0, not -1.0"),
-    (["--guard", "clip=1,agc"], "clip and agc both clip"),
-    (["--guard", "skip,skip"], "the guard is given skip twice: once is enough"),
-    (["--guard", "safe,skip"], "the guard is given skip twice: once is enough"),
-    (["--guard", ""], "a guard needs policies: some of safe, "),
+    (["--guard", "nonsense"], "unknown guard policy 'nonsense': choose from safe, "),
+    (["--guard", "clip=-1"], "guard policy clip: norm must be a number above 0, not -1.0"),
+    (["--guard", "clip=1,agc"], "guard policies clip and agc both clip"),
+    (["--guard", "skip,skip"], "guard policy skip is given twice: give it once"),
+    (["--guard", "safe,skip"], "guard policy skip is given twice: give it once"),
+    (["--guard", ""], "a guard needs at least one policy: choose from safe, "),
 ]
 
 

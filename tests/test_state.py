@@ -109,9 +109,13 @@ def test_a_guard_goes_on_from_a_folder_of_before(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), snapshot["rng"]["cpu"])
     parameters = dict(guard.model.named_parameters())
     assert torch.equal(parameters["0.weight"], snapshot["weights"][0])
-    with pytest.raises(SettingError, match="the guard was saved with rollback, skip, auto"):
+    with pytest.raises(
+        SettingError, match="the guard was saved with the policies rollback, skip, auto"
+    ):
         guarded(folder, ClipNorm())[0].resume()
-    with pytest.raises(RunError, match=r"another model: 0\.weight has shape \(4, 2\) there"):
+    with pytest.raises(
+        RunError, match=r"another model: 0\.weight has shape \(4, 2\) in the snapshot"
+    ):
         guarded(folder, width=5)[0].resume()
 
 
@@ -147,7 +151,10 @@ UNFIT = {
     "no number": (holds(None, "vitals", "course", "usual"), "NoneType"),
     "no dict": (holds(3, "rate"), "not subscriptable"),
     "snapshots": (holds([{}], "snapshots"), "it lacks 'weights'"),
-    "policies": (holds({"skip": {}}, "policies"), "the guard was saved with skip, and has"),
+    "policies": (
+        holds({"skip": {}}, "policies"),
+        "the guard was saved with the policies skip, but it has",
+    ),
 }
 
 
@@ -209,7 +216,9 @@ def test_a_guards_own_file_is_no_whole_training(tmp_path: Path) -> None:
     path = SAVED / "guard" / "iteration-000000120.ckpt"
     with pytest.raises(RunError, match=r"was not made by backsight train: .* Guard\.resume"):
         train(settings(tmp_path, fork=path))
-    with pytest.raises(RunError, match="holds guard, and no whole training"):
+    with pytest.raises(
+        RunError, match="not a checkpoint of a whole training: it contains only guard"
+    ):
         CheckpointState({}, {}).load(load_checkpoint(path))
 
 
@@ -317,9 +326,9 @@ def test_what_one_has_kept_the_other_takes(accelerators: dict[str, torch.Tensor]
 @pytest.mark.parametrize(
     ("device", "there", "words"),
     [
-        ("cpu", {"cuda", "mps"}, "trained on cuda, mps before and on cpu now"),
-        ("mps", set(), "trained on cpu before and on mps now"),
-        ("mps", {"cuda"}, "trained on cuda before and on mps now"),
+        ("cpu", {"cuda", "mps"}, "ran on cuda, mps before and runs on cpu now"),
+        ("mps", set(), "ran on cpu before and runs on mps now"),
+        ("mps", {"cuda"}, "ran on cuda before and runs on mps now"),
         (None, {"cuda"}, ""),
         (None, set(), ""),
     ],

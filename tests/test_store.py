@@ -336,9 +336,9 @@ def test_a_half_copied_killed_run_reads_or_says_so(tmp_path: Path) -> None:
     [
         (lambda p: None, "does not exist"),
         (lambda p: p.write_text("x"), "is a file, not a run folder"),
-        (lambda p: p.mkdir(), "holds no run.json"),
+        (lambda p: p.mkdir(), "contains no run.json"),
         (lambda p: (p.mkdir(), (p / "run.json").write_text("{")), "is damaged"),
-        (lambda p: (p.mkdir(), (p / "run.json").write_text("[]")), "is not Backsight's"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text("[]")), "was not written by Backsight"),
         (lambda p: (p.mkdir(), (p / "run.json").write_bytes(b"\xff\xfe")), "is damaged"),
         (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 99}')), "newer Backsight"),
         (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 1}')), "no signals.db"),
@@ -357,7 +357,7 @@ def test_somebody_elses_database_is_refused(small_run: Run) -> None:
     connection.execute("CREATE TABLE signal (id, name, profile)")
     connection.commit()
     connection.close()
-    with pytest.raises(RunError, match="not a store that this Backsight can read"):
+    with pytest.raises(RunError, match="not a store that this version of Backsight can read"):
         Run(small_run.path)
 
 
@@ -367,7 +367,7 @@ def test_a_database_older_than_its_run_json_is_refused(small_run: Run) -> None:
     with Recorder(other) as recorder:
         recorder.scalars(0, {"loss": 1.0})
     shutil.copy(other / "signals.db", small_run.path / "signals.db")
-    with pytest.raises(RunError, match=r"100 iterations and .* holds 1;"):
+    with pytest.raises(RunError, match=r"100 iterations, but .* holds only 1;"):
         Run(small_run.path)
 
 
@@ -383,7 +383,7 @@ def test_a_full_disk_loses_nothing_and_is_said_once(
     recorder.flush()
     recorder.scalars(20_000, {"x": 20_000})
     recorder.flush()
-    assert caplog.text.count("takes no values (database or disk is full)") == 1
+    assert caplog.text.count("signals.db (database or disk is full): new values stay") == 1
     limit.execute("PRAGMA max_page_count = 1000000")
     recorder.close()
     assert Run(run_path)["x"].tolist() == list(range(20_001))
@@ -398,7 +398,7 @@ def test_what_never_reached_the_disk_is_counted(
         recorder.scalars(i, {"x": i})
     recorder.close()
     assert "20,000 values" in caplog.text
-    assert "never reached the disk" in caplog.text
+    assert "were not written to disk" in caplog.text
     run = Run(run_path)  # what did reach it is a sound run of its own
     assert (run.status, run.iterations) == ("finished", 0)
 
@@ -414,7 +414,7 @@ def test_the_status_is_written_even_if_the_journal_cannot_be_folded_back(
 
     monkeypatch.setattr(recorder._store, "close", full)
     recorder.close(reason="done")
-    assert "could not be written: database or disk is full" in caplog.text
+    assert f"cannot write the end of the run {run_path}: database or disk is full" in caplog.text
     assert Run(run_path).status == "finished"
     assert Run(run_path)["x"].tolist() == [1.0]
 
@@ -456,7 +456,7 @@ def test_what_cannot_be_written_does_not_stand_in_the_way_of_the_rest(
     assert run["good"].tolist() == [2.0]
     assert run.info["config"]["text"] == "caf\udce9.txt"
     if poison == "name":
-        assert "values could not be kept" in caplog.text
+        assert f"some values for {run_path / 'signals.db'} are lost" in caplog.text
         assert "1 values" in caplog.text
     else:
         assert run.events("note")[0].body == {"path": "caf\udce9.txt"}
@@ -515,7 +515,7 @@ def test_a_process_that_ends_without_closing_keeps_its_values(run_path: Path) ->
     ("error", "status", "word"),
     [
         (None, "finished", "completed"),
-        (GuardError("the guard has gone back 4 times"), "failed", "guard_gave_up"),
+        (GuardError("the guard rolled back 4 times"), "failed", "guard_gave_up"),
         (KeyboardInterrupt(), "failed", "interrupted"),
         (ValueError("the guard has nothing to do with it"), "failed", "error"),
         (SystemExit(3), "failed", "error"),
@@ -578,7 +578,7 @@ def test_a_forked_child_does_not_touch_the_run(run_path: Path) -> None:
 
 def test_an_existing_folder_is_refused(run_path: Path) -> None:
     Recorder(run_path).close()
-    with pytest.raises(RunError, match="exists already: choose another name"):
+    with pytest.raises(RunError, match="already exists: choose another name"):
         Recorder(run_path)
 
 
@@ -630,13 +630,13 @@ def test_names_resolve_to_a_single_member_or_say_which(run_path: Path) -> None:
     run = Run(run_path)
     assert run["hidden_norm_mean"].tolist() == [1.0]
     assert run.members("a") == ("a/x", "a/y")
-    with pytest.raises(RunError, match=r"several members \(a/x, a/y\)"):
+    with pytest.raises(RunError, match=r"several members: name one of a/x, a/y"):
         run["a"]
-    with pytest.raises(RunError, match="'nope' was not recorded; there is a/x"):
+    with pytest.raises(RunError, match="'nope' was not recorded; recorded signals: a/x"):
         run["nope"]
-    with pytest.raises(RunError, match=r"read with run.profile\('p'\)"):
+    with pytest.raises(RunError, match=r"read signal 'p' with run.profile\('p'\)"):
         run.series("p")
-    with pytest.raises(RunError, match=r"read with run.series\('a/x'\)"):
+    with pytest.raises(RunError, match=r"read signal .* with run.series\('a/x'\)"):
         run.profile("a/x")
 
 

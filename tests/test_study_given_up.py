@@ -63,7 +63,7 @@ def test_in_a_length_study_of_a_script(tmp_path: Path) -> None:
     words = ("length", "--script", "train.py", "--vary", "--seq-len=3,8", "--seeds", 1, "--out",
              "it", "--engine", "local:2", "--json", "--", "--guarded")  # fmt: skip
     told, said = study(*words, cwd=tmp_path)
-    assert "given up (GuardError: the guard has left out 3 updates in a row" in said
+    assert "given up (GuardError: the guard skipped 3 updates in a row" in said
     short, long = told["trials"]
     assert (short["iterations"], long["iterations"]) == (90, 33)
     assert (short["outcome"], long["outcome"]) == ("learned", "given up")
@@ -89,7 +89,7 @@ def test_in_a_study_of_remedies_on_a_script_s_run(tmp_path: Path) -> None:
     (guarded,) = told["remedies"]
     (trial,) = guarded["trials"]
     assert (guarded["name"], trial["outcome"]) == ("guard", "given up")
-    assert "the guard has" in trial["reason"]
+    assert "the guard rolled back" in trial["reason"]
     assert isinstance(trial["loss"], float)
     assert told["unchanged"]["trials"][0]["outcome"] == "not finite"
     assert Run(tmp_path / "it" / "runs" / "guard-seed0").end_reason == "guard_gave_up"

@@ -59,7 +59,7 @@ def test_hidden_and_binary_files_of_a_folder_are_passed_over_and_the_latter_coun
     (tmp_path / "latin.txt").write_bytes("unseen é".encode("latin-1"))
     corpus = read_corpus(tmp_path)
     assert corpus.text == "seen"
-    assert corpus.origin == f"1 files of {tmp_path}, 2 that are not text passed over"
+    assert corpus.origin == f"1 file of {tmp_path}, without 2 files that are not text"
 
 
 def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"bad\.txt is empty: expected some text"),
-        (b" \n\t\r\n ", r"bad\.txt is empty: expected some text"),
-        (b"ELF\0\0\0", r"bad\.txt is a binary file \(it holds NUL bytes\): expected UTF-8 text"),
+        (b"", r"bad\.txt is empty: expected text"),
+        (b" \n\t\r\n ", r"bad\.txt is empty: expected text"),
+        (b"ELF\0\0\0", r"bad\.txt is a binary file \(it contains NUL bytes\): expected UTF-8 text"),
         (
             "café".encode("latin-1"),
             r"bad\.txt is not UTF-8 text \(byte 3 is 0xe9\): convert it, .*iconv -t utf-8",
@@ -118,7 +118,7 @@ def test_a_file_that_may_not_be_read_is_refused(
 def test_a_folder_without_text_is_refused_with_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "nul.bin").write_bytes(b"\0")
     (tmp_path / "blank.txt").write_text(" \n")
-    with pytest.raises(DataError, match=r"holds no UTF-8 text \(2 files, 1 of them not text\)"):
+    with pytest.raises(DataError, match=r"contains no UTF-8 text \(2 files, 1 of them not text\)"):
         read_corpus(tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_the_last_share_validates_and_the_vocabulary_is_of_the_training_part() -
 def test_the_two_parts_together_are_the_whole(length: int, share: float) -> None:
     held_out = round(length * share)
     if held_out in (0, length):
-        with pytest.raises(DataError, match="too few to split in two"):
+        with pytest.raises(DataError, match="too few to split into training"):
             split_text(Corpus("a" * length, ""), validation=share)
     else:
         split = split_text(Corpus("a" * length, ""), validation=share)
@@ -221,13 +221,13 @@ def test_by_default_a_character_seen_once_in_training_is_unknown() -> None:
 
 
 def test_text_too_short_to_split_is_refused() -> None:
-    with pytest.raises(DataError, match=r"t\.txt: 4 characters are too few to split in two"):
+    with pytest.raises(DataError, match=r"t\.txt: 4 characters are too few to split into training"):
         split_text(Corpus("text", "t.txt"))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, math.nan])
 def test_a_share_outside_zero_and_one_is_refused(share: float) -> None:
-    with pytest.raises(SettingError, match="validation share must lie between 0 and 1, not"):
+    with pytest.raises(SettingError, match="the validation share must lie between 0 and 1, not"):
         split_text(Corpus("text " * 100, ""), validation=share)
 
 
@@ -273,7 +273,8 @@ def test_a_text_too_short_for_a_window_is_refused_with_both_lengths() -> None:
     streams = Streams(np.arange(99), 10, stateful=True, seed=0)
     streams.check(8)
     message = (
-        "10 parallel streams of 9 characters, and a window needs 10; .*smaller --batch or --seq-len"
+        "each of 10 parallel streams has 9 characters, but a window needs 10; "
+        ".*smaller --batch or --seq-len"
     )
     with pytest.raises(DataError, match=message):
         streams.check(9)

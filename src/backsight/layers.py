@@ -127,8 +127,8 @@ class LayerAdapter:
         strangers = {cls.candidate, *cls.memory_gates} - {*cls.gates, ""}
         if strangers:
             raise SettingError(
-                f"{cls.__name__} has the gates {', '.join(cls.gates) or 'none'}, and "
-                f"{', '.join(sorted(strangers))} is none of them"
+                f"{cls.__name__} has the gates {', '.join(cls.gates) or 'none'}, but also names "
+                f"{', '.join(sorted(strangers))}: use only names from its gates"
             )
 
     def recognises(self, module: nn.Module) -> bool:
@@ -197,24 +197,24 @@ def register_layer(adapter: LayerAdapter) -> None:
     """
     if isinstance(adapter, type):
         raise SettingError(
-            f"register_layer takes an object, and {adapter.__name__} is a class: "
+            f"register_layer expects an object, but {adapter.__name__} is a class: write "
             f"{adapter.__name__}()"
         )
     for name in ("kind", "reading", "module_type"):
         if not hasattr(adapter, name):
             raise SettingError(
-                f"{type(adapter).__name__} has no {name}: every LayerAdapter has one"
+                f"{type(adapter).__name__} has no {name}: every LayerAdapter must define it"
             )
     if not (isinstance(adapter.module_type, type) and issubclass(adapter.module_type, nn.Module)):
         raise SettingError(
-            f"{type(adapter).__name__}.module_type must be a class of modules, not "
+            f"{type(adapter).__name__}.module_type must be a subclass of nn.Module, not "
             f"{adapter.module_type!r}"
         )
     known = _registered.get(adapter.kind)
     if known is not None and _origin(known) != _origin(adapter):  # a notebook's cell runs again
         raise SettingError(
-            f"the layer kind {adapter.kind!r} is registered already, by {'.'.join(_origin(known))}:"
-            " give yours another name"
+            f"the layer kind {adapter.kind!r} is already registered by "
+            f"{'.'.join(_origin(known))}: choose another name"
         )
     _registered.pop(adapter.kind, None)  # it is the last one now
     _registered[adapter.kind] = adapter

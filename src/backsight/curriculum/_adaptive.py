@@ -57,9 +57,9 @@ class AdaptiveLength(Length):
         super().__init__(end, min(start, end) if whole else start)
         check_factor("growth", growth)
         if not (is_finite(reach) and 0 <= reach <= 1):
-            raise SettingError(f"reach of a curriculum must be a share from 0 to 1, not {reach!r}")
+            raise SettingError(f"reach of a curriculum must lie between 0 and 1, not {reach!r}")
         if enough is not None and not is_finite(enough):
-            raise SettingError(f"enough of a curriculum must be a loss, not {enough!r}")
+            raise SettingError(f"enough of a curriculum must be a finite loss, not {enough!r}")
         if over is not None:
             check_count("over", over)
         self.growth, self.reach, self.enough, self.over = growth, reach, enough, over

@@ -40,9 +40,11 @@ class Length(ABC):
     def __init__(self, end: int, start: int) -> None:
         for name, value in {"end": end, "start": start}.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SettingError(f"{name} of a curriculum must be at least 1 step, not {value!r}")
+                raise SettingError(
+                    f"{name} of a curriculum must be a whole number of at least 1, not {value!r}"
+                )
         if start > end:
-            raise SettingError(f"a curriculum grows: its start, {start}, is above its end, {end}")
+            raise SettingError(f"start of a curriculum must be at most its end, {end}, not {start}")
         self.end, self.start = end, start
         self.length = start
         """Steps of the next batch."""
@@ -78,13 +80,15 @@ def longer(length: int, growth: float, end: int) -> int:
 def check_count(name: str, value: int) -> None:
     """Raise a SettingError unless it is a whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingError(f"{name} of a curriculum must be at least 1 iteration, not {value!r}")
+        raise SettingError(
+            f"{name} of a curriculum must be a whole number of at least 1, not {value!r}"
+        )
 
 
 def check_factor(name: str, value: float) -> None:
     """Raise a SettingError unless it is a finite number above 1."""
     if not (is_finite(value) and value > 1):
-        raise SettingError(f"{name} of a curriculum must be above 1, not {value!r}")
+        raise SettingError(f"{name} of a curriculum must be a number above 1, not {value!r}")
 
 
 def is_finite(value: float) -> bool:

@@ -50,7 +50,7 @@ class Move:
         ...         loss, norm = 2.0 if i < 199 else float("nan"), 0.5 * 1.5 ** max(0, i - 180)
         ...         recorder.scalars(i, {"loss": loss, "grad_norm": norm})
         >>> move = timeline("runs/mine").moves[0]
-        >>> move.name, move.before, move.usual
+        >>> move.name, move.lead, move.usual
         ('grad_norm', 18, 0.5)
     """
 

@@ -20,4 +20,6 @@ def check_arguments(model: Any, optimizers: Sequence[Any], **whole: Any) -> None
             raise SettingError(f"Guard expects a torch.optim optimizer, not {one!r:.80}")
     for name, value in whole.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise SettingError(f"{name} of a guard must be at least 1, not {value!r}")
+            raise SettingError(
+                f"{name} of Guard must be a whole number of at least 1, not {value!r}"
+            )

@@ -54,5 +54,7 @@ class Disk:
             return None
         found = self._checkpoints.load()
         if not isinstance(found.state.get("guard"), dict):
-            raise RunError(f"{found.path} is no guard's: backsight train --resume goes on with it")
+            raise RunError(
+                f"{found.path} is not a guard's checkpoint: resume it with backsight train --resume"
+            )
         return found

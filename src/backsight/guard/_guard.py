@@ -352,8 +352,8 @@ class Guard:
         if step.inside and not self._told_of_closure and is_first_process():
             self._told_of_closure = True
             _log.warning(
-                "backsight: guard: the optimizer makes its gradients inside its step (it was given "
-                "a closure), so none can be clipped or left out; rollback, rate and weights can"
+                "backsight: guard: step(closure) computes the gradients, so no policy can clip, "
+                "skip, or add a penalty; policies for rollback, learning rate and weights still act"
             )
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)

@@ -23,7 +23,7 @@ class Intervention:
         >>> guard = Guard(model, torch.optim.SGD(model.parameters(), lr=0.1), ClipNorm(norm=1.0))
         >>> model(torch.tensor([[3.0, 4.0]])).sum().backward()
         >>> (act,) = guard.step()
-        >>> act.iteration, act.policy, act.before, act.after, act.often
+        >>> act.iteration, act.policy, act.before, act.after, act.frequent
         (0, 'clip', 5.0, 1.0, True)
     """
 
@@ -69,7 +69,7 @@ def announce_intervention(intervention: Intervention, often: int) -> None:
     Example:
         >>> from unittest import TestCase
         >>> from backsight.guard import Intervention, announce_intervention
-        >>> act = Intervention(7, "clip", "norm above 1", 212.0, 1.0, "gradient norm", often=True)
+        >>> act = Intervention(7, "clip", "norm > 1", 212.0, 1.0, "gradient norm", frequent=True)
         >>> with TestCase().assertLogs("backsight") as log:
         ...     for times in range(1, 11):
         ...         announce_intervention(act, often=times)

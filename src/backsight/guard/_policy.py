@@ -107,7 +107,7 @@ class Policy:
         >>> import torch
         >>> from backsight.guard import Guard, Policy, Stage
         >>> class Halve(Policy):
-        ...     name, stage, what = "halve", Stage.CLIP, "gradient norm"
+        ...     name, stage, quantity = "halve", Stage.CLIP, "gradient norm"
         ...     def on_gradients_ready(self, step, guard):
         ...         guard.scale_gradients(0.5)
         ...         guard.record(self, "always", step.norm, step.norm / 2)
@@ -169,7 +169,7 @@ class Policy:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number and math.isfinite(value) and value > least):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must be a number above {least:g}, "
+                    f"guard policy {self.name}: {name} must be a number above {least:g}, "
                     f"not {value!r}"
                 )
 
@@ -180,7 +180,7 @@ class Policy:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number and 0 < value < 1):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must lie between 0 and 1, not {value!r}"
+                    f"guard policy {self.name}: {name} must lie between 0 and 1, not {value!r}"
                 )
 
     def _one_of(self, known: Collection[str], name: str) -> None:
@@ -188,8 +188,7 @@ class Policy:
         value = getattr(self, name)
         if value not in known:
             raise SettingError(
-                f"{name} of the guard's {self.name} must be one of {', '.join(known)}, "
-                f"not {value!r}"
+                f"guard policy {self.name}: {name} must be one of {', '.join(known)}, not {value!r}"
             )
 
     def _count(self, least: int, *names: str) -> None:
@@ -199,7 +198,7 @@ class Policy:
             whole = isinstance(value, int) and not isinstance(value, bool)
             if not (whole and value >= least):
                 raise SettingError(
-                    f"{name} of the guard's {self.name} must be a whole number of at least "
+                    f"guard policy {self.name}: {name} must be a whole number of at least "
                     f"{least}, not {value!r}"
                 )
 

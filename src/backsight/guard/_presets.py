@@ -41,7 +41,7 @@ def policies_from(words: str) -> list[Policy]:
         found += safe() if word == "safe" else [_policy(word)]
     if not found:
         names = ", ".join(["safe", *(kind.name for kind in POLICIES)])
-        raise SettingError(f"a guard needs policies: some of {names}")
+        raise SettingError(f"a guard needs at least one policy: choose from {names}")
     return found
 
 
@@ -62,15 +62,15 @@ def check_together(policies: Iterable[Policy]) -> None:
     clips = []
     for policy in policies:
         if not isinstance(policy, Policy):
-            raise SettingError(f"a guard takes policies of backsight.guard, not {policy!r:.80}")
+            raise SettingError(f"Guard expects policies of backsight.guard, not {policy!r:.80}")
         if policy.name in names:
-            raise SettingError(f"the guard is given {policy.name} twice: once is enough")
+            raise SettingError(f"guard policy {policy.name} is given twice: give it once")
         names.add(policy.name)
         if policy.stage is Stage.CLIP:
             clips.append(policy.name)
     if len(clips) > 1:
         raise SettingError(
-            f"{clips[0]} and {clips[1]} both clip, each what the other has left: choose one"
+            f"guard policies {clips[0]} and {clips[1]} both clip the gradient: choose one of them"
         )
 
 
@@ -79,28 +79,35 @@ def check_saved(policies: Iterable[Policy], state: Mapping[str, Any]) -> None:
     names = [policy.name for policy in policies]
     if list(state.get("policies", names)) != names:
         there = ", ".join(state["policies"])
-        raise SettingError(f"the guard was saved with {there}, and has {', '.join(names)}")
+        raise SettingError(
+            f"the guard was saved with the policies {there}, but it has {', '.join(names)}: give "
+            "it the saved policies"
+        )
 
 
 def _policy(word: str) -> Policy:
     head, *settings = word.split(":")
     name, equals, value = head.partition("=")
+    if name == "safe":
+        raise SettingError("the guard preset safe takes no settings: write safe")
     kind = next((kind for kind in POLICIES if kind.name == name), None)
     if kind is None:
         names = ", ".join(["safe", *(kind.name for kind in POLICIES)])
-        raise SettingError(f"there is no policy {name!r} for a guard: choose from {names}")
+        raise SettingError(f"unknown guard policy {name!r}: choose from {names}")
     if equals:
         if not kind.main:
-            raise SettingError(f"the guard's {name} takes no number: write {name}")
+            raise SettingError(f"guard policy {name} takes no number: write {name}")
         settings.insert(0, f"{kind.main}={value}")
     known = {f.name: f.type for f in fields(kind) if f.init}
     given: dict[str, Any] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
         if key in given:
-            raise SettingError(f"{key} of the guard's {name} is given twice: once is enough")
+            raise SettingError(f"guard policy {name}: {key} is given twice: give it once")
         if key not in known:
-            raise SettingError(f"the guard's {name} has no setting {key!r}: it has {_list(known)}")
+            raise SettingError(
+                f"guard policy {name} has no setting {key!r}: its settings are {_list(known)}"
+            )
         if known[key] in (str, "str"):
             given[key] = text
         else:
@@ -113,9 +120,7 @@ def _number(name: str, key: str, text: str, *, whole: bool) -> float:
         return int(text) if whole else float(text)
     except ValueError:
         expected = "a whole number" if whole else "a number"
-        raise SettingError(
-            f"{key} of the guard's {name} must be {expected}, not {text!r}"
-        ) from None
+        raise SettingError(f"guard policy {name}: {key} must be {expected}, not {text!r}") from None
 
 
 def _list(names: dict[str, object]) -> str:

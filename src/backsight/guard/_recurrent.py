@@ -61,6 +61,6 @@ def refuse_closures(optimizers: Iterable[Optimizer], name: str) -> None:
     """Raise a SettingError where gradients are made inside the step: what is added is lost."""
     if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
         raise SettingError(
-            f"the guard's {name} adds to the gradients before a step, and LBFGS computes its own "
-            "in the step: add the penalty to the loss instead"
+            f"guard policy {name} adds a penalty to the gradients before the step, but LBFGS "
+            "computes its gradients inside the step: add the penalty to the loss instead"
         )

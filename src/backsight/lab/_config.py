@@ -31,7 +31,7 @@ class Training:
         >>> from backsight.lab import Chars, MemoryAdding, Training
         >>> [issubclass(settings, Training) for settings in (Chars, MemoryAdding)]
         [True, True]
-        >>> Chars(safe=True).guard_words, MemoryAdding(optimizer="momentum").inertia
+        >>> Chars(safe=True).guard_in_force, MemoryAdding(optimizer="momentum").momentum_in_force
         ('safe', 0.9)
     """
 
@@ -220,7 +220,7 @@ class Chars(Training):
     Example:
         >>> from backsight import Chars
         >>> config = Chars(cell="gru", hidden=64, iterations=500, optimizer="sgd")
-        >>> config.rate, config.validation_interval, config.text
+        >>> config.lr_in_force, config.validation_interval, config.text
         (0.5, 100, None)
     """
 

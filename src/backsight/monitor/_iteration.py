@@ -36,7 +36,7 @@ def number_of(value: float | Tensor) -> float | Tensor:
 
 def _check_real(value: Tensor) -> None:
     if value.is_complex():
-        raise ValueError("a complex number was recorded: take its real part, or its abs()")
+        raise ValueError("cannot record a complex number: take its real part or its abs()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,9 @@ class Iteration:
         """
         self._check(name)
         if isinstance(value, Tensor) and value.numel() != 1:
-            raise ValueError(f"record({name!r}, …) takes one number, not {tuple(value.shape)}")
+            raise ValueError(
+                f"record({name!r}, …) takes one number, not a tensor of shape {tuple(value.shape)}"
+            )
         self.numbers[name] = number_of(value)
 
     def record_each(self, names: Iterable[str], values: Tensor) -> None:
@@ -253,7 +255,8 @@ class Iteration:
             self._check(name)
         if values.shape != (len(names),):
             raise ValueError(
-                f"record_each takes a value a name: {len(names)} names, and {tuple(values.shape)}"
+                f"record_each takes one value per name, not {len(names)} names and values of "
+                f"shape {tuple(values.shape)}"
             )
         _check_real(values)
         self._outbox.scalars(names, self.number, values)
@@ -270,7 +273,10 @@ class Iteration:
         else:
             row = np.array(row)  # its owner may write into it
         if row.ndim != 1:
-            raise ValueError(f"record_profile({name!r}, …) takes one row, not {tuple(row.shape)}")
+            raise ValueError(
+                f"record_profile({name!r}, …) takes one row (n,), not an array of shape "
+                f"{tuple(row.shape)}"
+            )
         self._outbox.profile(name, self.number, row)
 
     def first_broken(self, value: Tensor) -> bool:
@@ -280,4 +286,4 @@ class Iteration:
     def _check(self, name: str) -> None:
         if family(name) not in self.declared:
             known = ", ".join(self.declared)
-            raise ValueError(f"{name!r} is recorded, and the declared signals are {known}")
+            raise ValueError(f"cannot record {name!r}: the measurement declares only {known}")

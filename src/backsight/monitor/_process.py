@@ -130,7 +130,7 @@ class ProcessMonitor:
             action(thing)
         except Exception as error:  # noqa: BLE001 - see above
             self._failed = True
-            _log.warning("backsight: looking for models failed and is switched off: %r", error)
+            _log.warning("backsight: the search for models failed and is switched off: %r", error)
 
     def _called(self, module: nn.Module, _inputs: Any) -> None:
         if module not in self._known:

@@ -1,4 +1,4 @@
-"""Whether what a user asks for makes sense, before anything is made of it."""
+"""Checks of a monitor's settings, before a run folder is made."""
 
 from torch import nn
 
@@ -12,9 +12,9 @@ __all__ = ["check_settings"]
 def check_settings(
     model: nn.Module | None, every: Every, budget: float, sequences: int | None, inputs: str | None
 ) -> None:
-    """Raise a SettingError for the first setting that makes no sense."""
+    """Raise a SettingError for the first invalid setting."""
     Sampler(every, budget)
     if sequences is not None and not (isinstance(sequences, int) and sequences >= 1):
-        raise SettingError(f"sequences must be at least 1, not {sequences!r}")
+        raise SettingError(f"sequences must be a whole number of at least 1, not {sequences!r}")
     if model is not None:
         check_input(model, inputs)

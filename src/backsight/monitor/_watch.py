@@ -62,7 +62,7 @@ class Watching(Monitor):
             self._told = True
             counted = ", ".join(f"{f.code} {f.title} ×{f.count}" for f in found)
             place = self.recorder.path
-            _log.warning("backsight: found: %s (backsight diagnose %s)", counted, place)
+            _log.warning("backsight: findings: %s (backsight diagnose %s)", counted, place)
         self.recorder.close_after(error)
 
     def __enter__(self) -> Self:
@@ -142,10 +142,12 @@ def watch(
         (3, [20, 20, 20], True)
     """
     if not isinstance(model, nn.Module):
-        raise SettingError(f"watch expects the model first, an nn.Module, not {model!r:.80}")
+        raise SettingError(f"watch expects an nn.Module as first argument, not {model!r:.80}")
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else optimizer
     if not isinstance(optimizers, Iterable) or not (optimizers := list(optimizers)):
-        raise SettingError(f"watch expects an optimizer, or several, not {optimizer!r:.80}")
+        raise SettingError(
+            f"watch expects an optimizer or a list of optimizers, not {optimizer!r:.80}"
+        )
     for one in optimizers:
         if not isinstance(one, Optimizer):
             raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")

@@ -107,7 +107,7 @@ class ManyAdam:
         self._rate = _column("lr", lr, parameters)
         self._first, self._second = (_column("betas", beta, parameters) for beta in betas)
         if max(float(self._first.max()), float(self._second.max())) >= 1:
-            raise SettingError("betas must be below 1: at 1 a running mean never moves")
+            raise SettingError("betas must be below 1: at 1 the running means never change")
         self._eps = _column("eps", eps, parameters).to(parameters)
         self._decay = _if_any("weight_decay", weight_decay, parameters)
         self._decoupled = decoupled
@@ -175,11 +175,11 @@ def _column(name: str, given: Settings, like: Tensor, *, infinite: bool = False)
     if values.shape not in ((), (networks,)):
         raise SettingError(
             f"{name} must be one number for all networks or one for each of the {networks}, not "
-            f"of shape {tuple(values.shape)}"
+            f"an array of shape {tuple(values.shape)}"
         )
     wrong = ~(values >= 0) | (values.isinf() & (not infinite))
     if wrong.any():
-        bound = "of at least 0" if infinite else "finite and of at least 0"
+        bound = "at least 0" if infinite else "finite and at least 0"
         raise SettingError(f"{name} must be {bound}, not {float(values[wrong].flatten()[0])}")
     return values.expand(networks)[:, None]
 

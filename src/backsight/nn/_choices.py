@@ -50,7 +50,7 @@ CELLS = {
         normalised=True, least_hidden=2,
     ),
     "mingru": CellChoice(
-        "minGRU", "a GRU whose gate sees the input alone", "_mingru:build",
+        "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build",
         has_gates=True, has_matrix=False,
     ),
 }  # fmt: skip

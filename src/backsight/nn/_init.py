@@ -110,14 +110,14 @@ def _check_matrices(
         if layer.recurrent is not None
     ]
     if not blocks and INIT_NEEDS[name] == "matrix":
-        raise SettingError(f"{name} draws the recurrent matrix, and {kind} has none")
+        raise SettingError(f"{name} initialises the recurrent matrix, but {kind} has none")
     if not blocks and gain != 1:
-        raise SettingError(f"a gain of {gain:g} scales the recurrent matrix, and {kind} has none")
+        raise SettingError(f"a gain of {gain:g} scales the recurrent matrix, but {kind} has none")
     for rows, columns in blocks if name == "smart-tanh" else ():
         if rows != columns:
             raise SettingError(
-                f"smart-tanh scales a spectral radius, and the recurrent matrix of {kind}, {rows}×"
-                f"{columns}, is not square"
+                f"smart-tanh scales a spectral radius, which needs a square recurrent matrix, but "
+                f"that of {kind} is {rows}×{columns}"
             )
 
 
@@ -155,12 +155,13 @@ def _chrono(
     if not gated or not all(layer.biases for _, layer in layers):
         what = f"an {kind} without biases" if gated else kind
         raise SettingError(
-            f"chrono sets the biases of gates, and {what} has none: it is for a GRU or an LSTM"
+            f"chrono sets the biases of gates, but {what} has none: use a gated cell, such as a "
+            "GRU or an LSTM"
         )
     if t_max is None or t_max < 2:
         raise SettingError(
-            "chrono needs t_max, the longest dependency there may be: a whole number of steps from "
-            f"2, not {t_max}"
+            "chrono needs t_max, the longest dependency in steps: a whole number of at least 2, "
+            f"not {t_max}"
         )
     for adapter, layer in layers:
         first, *others = (bias.view(len(adapter.gates), -1) for bias in layer.biases)

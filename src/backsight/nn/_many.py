@@ -168,8 +168,9 @@ class ManyModels:
             answer += f", {self.shapes['head.bias'][0]}" if kind == "value" else ""
             raise SettingError(
                 f"{networks} models got inputs {tuple(inputs.shape)} and targets "
-                f"{tuple(targets.shape)}: they need inputs (B, T, {features}) and, of {kind}, "
-                f"targets ({answer}), or {networks} of either in front"
+                f"{tuple(targets.shape)}: expected inputs (B, T, {features}) and targets "
+                f"({answer}) for the kind {kind}, each with an optional dimension of {networks} "
+                "in front"
             )
 
     def _blocks(self, inputs: Tensor) -> list[slice]:
@@ -235,13 +236,16 @@ def _check(models: Sequence[SequenceModel]) -> None:
     for number, model in enumerate(models):
         if CELLS[model.cell].plain is None:
             plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
-            raise SettingError(f"ManyModels has a scan for the cells {plain}, not for {model.cell}")
+            raise SettingError(f"ManyModels supports the cells {plain}, but not {model.cell}")
         if model.dropout:
-            raise SettingError("ManyModels has no dropout: networks would share their masks")
+            raise SettingError(
+                "ManyModels does not support dropout, since all networks would share one mask: "
+                "use dropout=0"
+            )
         if type(model) is not SequenceModel or _form(model) != _form(first):
             raise SettingError(
-                f"ManyModels needs SequenceModels of one form, and number {number} is "
-                f"{_form(model)} beside {_form(first)}"
+                f"ManyModels needs SequenceModels of one form, but number {number} is "
+                f"{_form(model)} and number 0 is {_form(first)}"
             )
 
 

@@ -182,8 +182,8 @@ class _Scan(Function):
             # Let through, a second derivative would be wrong without a word: nothing here is
             # on a graph.
             raise SettingError(
-                "the scan of K networks is differentiable once: leave create_graph=True out, or "
-                "use nn.RNN"
+                "the scan of K networks supports first derivatives only: omit create_graph=True, "
+                "or use nn.RNN"
             )
         fed, w_in, w_hh, h0, h = ctx.saved_tensors
         (_, slope), every_step, through, workspace = ctx.settings
@@ -263,8 +263,8 @@ def _check(x: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, h0: Tensor | Non
         shapes = {"x": x, "w_ih": w_ih, "w_hh": w_hh, "bias": bias, "h0": h0}
         told = ", ".join(f"{n} {tuple(t.shape)}" for n, t in shapes.items() if t is not None)
         raise SettingError(
-            f"the scan of K networks got {told}: it needs x (T, B, I) or (K, T, B, I), "
+            f"the scan of K networks got {told}: expected x (T, B, I) or (K, T, B, I), "
             "w_ih (K, H, I), w_hh (K, H, H), bias (K, H) and h0 (K, B, H)"
         )
     if x.shape[-3] == 0:
-        raise SettingError("the scan of K networks needs at least one step, x has none")
+        raise SettingError("the scan of K networks needs at least one step, but x has none")

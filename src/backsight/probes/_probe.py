@@ -83,7 +83,9 @@ def probe(
         raise error
     if not found.profiles and not silent:
         if any(adapter_of(module) is not None for module in model.modules()):
-            raise SettingError("no recurrent layer of the model ran in compute_loss")
+            raise SettingError(
+                "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
+            )
         raise SettingError(what_was_found(model))
     return dict(sorted((silent | found.profiles).items()))
 
@@ -106,7 +108,9 @@ def check_input(model: nn.Module, inputs: str | None) -> None:
     paths = dict(model.named_modules())
     if inputs is not None and inputs not in paths:
         known = ", ".join(path for path in paths if path) or "none"
-        raise SettingError(f"there is no module {inputs!r} in {type(model).__name__}: {known}")
+        raise SettingError(
+            f"{type(model).__name__} has no module {inputs!r}: its modules are {known}"
+        )
 
 
 def what_was_found(model: nn.Module) -> str:
@@ -121,9 +125,9 @@ def what_was_found(model: nn.Module) -> str:
     """
     kinds = sorted({type(m).__name__ for m in model.modules() if not list(m.children())})
     return (
-        f"no recurrent layer found in {type(model).__name__} (it holds {', '.join(kinds)}): "
-        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once a step; for "
-        "any other sequence model name the module that embeds its input, inputs='embedding'"
+        f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}): "
+        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once per step; for "
+        "any other sequence model, name the module that embeds its input: inputs='embedding'"
     )
 
 

@@ -276,7 +276,7 @@ def register_reader(reading: str, reader: type[LayerReader]) -> None:
     known = _registered.setdefault(reading, reader)
     if known is not reader:
         raise SettingError(
-            f"the reading {reading!r} is registered already, by {known.__qualname__}: give yours "
+            f"the reading {reading!r} is already registered by {known.__qualname__}: choose "
             "another name"
         )
 

@@ -92,8 +92,8 @@ class Readers:
         if reading not in self.by_reading:
             kind = "" if adapter is None else adapter.kind
             raise SettingError(
-                f"the layer kind {kind!r} is read as {reading!r}, and no reader is registered for "
-                f"that: there are {', '.join(self.by_reading)}"
+                f"the layer kind {kind!r} has the reading {reading!r}, for which no reader is "
+                f"registered: the registered ones are {', '.join(self.by_reading)}"
             )
         reader = self.by_reading[reading]
         self._add(path, reader, adapter)

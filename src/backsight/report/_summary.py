@@ -73,7 +73,7 @@ def reach_sentences(run: Run) -> list[str]:
         began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
         if began is not None and now is not None and began != now and len(row) > 1:
             sentence += (
-                f"; at the start of training it was below 1 % after {_steps(began.steps)}"
+                f"; at the start of training it stayed below 1 % beyond {_steps(began.steps)}"
                 if not began.censored
                 else "; at the start of training it reached every step"
             )

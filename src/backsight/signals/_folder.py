@@ -74,7 +74,7 @@ def create_folder(
         RunError: the folder exists already and is not empty, or cannot be made.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path} exists already: choose another name for the run, or remove it")
+        raise RunError(f"{path} already exists: choose another name for the run, or remove it")
     try:
         path.mkdir(parents=True, exist_ok=True)
         write_json(
@@ -129,7 +129,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
             writer=_process.identity(),
         )
     except OSError as error:
-        raise RunError(f"cannot go on with {path}: {error.strerror or error}") from error
+        raise RunError(f"cannot resume {path}: {error.strerror or error}") from error
 
 
 def read_run_json(path: Path) -> dict[str, Any]:
@@ -147,18 +147,20 @@ def read_run_json(path: Path) -> dict[str, Any]:
         content = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(
-            f"{path} is not a run folder: it holds no {RUN_JSON} (backsight runs lists runs)"
+            f"{path} is not a run folder: it contains no {RUN_JSON} (backsight runs lists runs)"
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{path / RUN_JSON} cannot be read ({error}): it is damaged, or was copied half way"
+            f"{path / RUN_JSON} cannot be read ({error}): it is damaged or only partly copied"
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-        raise RunError(f"{path / RUN_JSON} is not Backsight's: it has no format number")
+        raise RunError(
+            f"{path / RUN_JSON} was not written by Backsight: it contains no format number"
+        )
     if content["format"] > FORMAT:
         raise RunError(
-            f"{path} was written by a newer Backsight (format {content['format']}, this one "
-            f"reads up to {FORMAT}): upgrade with pip install -U backsight"
+            f"{path} was written by a newer Backsight (format {content['format']}; this version "
+            f"reads formats up to {FORMAT}): upgrade with pip install -U backsight"
         )
     content.setdefault("end_reason", former_end_reason(content))
     return content

@@ -69,4 +69,4 @@ def to_xarray(
 
 
 def _missing(package: str) -> SettingError:
-    return SettingError(f"this needs {package}: type pip install 'backsight[data]'")
+    return SettingError(f"this conversion needs {package}: type pip install 'backsight[data]'")

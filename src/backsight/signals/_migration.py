@@ -85,19 +85,37 @@ def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_tried(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What a study of remedies left with a run, as this version writes it."""
+    """What a study of remedies left with a run, as this version writes it.
+
+    Example:
+        >>> from backsight.signals import current_tried
+        >>> current_tried({"remedy": "rate-third", "words": "A lower learning rate helps."})
+        {'remedy': 'lr-third', 'message': 'A lower learning rate helps.'}
+    """
     now: dict[str, Any] = _renamed(dict(content), TRIED_FIELDS)
     return {**now, "remedy": current_remedy(now["remedy"])}
 
 
 def current_remedy(name: str) -> str:
-    """A remedy, or a trial that is named after one, as this version names it."""
+    """A remedy, or a trial that is named after one, as this version names it.
+
+    Example:
+        >>> from backsight.signals import current_remedy
+        >>> current_remedy("rate-tenth"), current_remedy("rate-tenth-seed3"), current_remedy("clip")
+        ('lr-tenth', 'lr-tenth-seed3', 'clip')
+    """
     remedy, seed, number = str(name).partition("-seed")
     return REMEDIES.get(remedy, remedy) + seed + number
 
 
 def former_remedy(name: str) -> str:
-    """The same as format 1 named it."""
+    """The same as format 1 named it.
+
+    Example:
+        >>> from backsight.signals import former_remedy
+        >>> former_remedy("lr-tenth-seed3"), former_remedy("clip")
+        ('rate-tenth-seed3', 'clip')
+    """
     remedy, seed, number = name.partition("-seed")
     return {now: then for then, now in REMEDIES.items()}.get(remedy, remedy) + seed + number
 

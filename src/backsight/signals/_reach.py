@@ -148,24 +148,26 @@ def reach_words(reach: NDArray[np.floating]) -> str:
     if half is None or far is None:
         return {
             "not finite": "the gradient through time is not finite",
-            "not enough data": "no gradient of this loss arrives at this layer",
+            "not enough data": "no gradient of this loss reaches this layer",
         }[reach_outcome(reach)]
     window = len(reach)
     if window == 1:
-        return "the window is a single step: the gradient was followed to no state before it"
+        return "the window is a single step, so there is no earlier state to follow the gradient to"
     told = (
-        f"the gradient is not halved within {_steps(window - 1)}"
+        f"the gradient does not fall to half within {_steps(window - 1)}"
         if half.censored
-        else f"the gradient is halved after {_steps(half.steps)}"
+        else f"the gradient falls to half after {_steps(half.steps)}"
     )
+    if cut == 0:
+        return "the gradient reaches no step before the last: the steps are detached or independent"
     if cut is not None:
-        return f"{told} and is exactly zero past {_steps(cut)}, as it is where a state was detached"
+        return f"{told} and is exactly zero beyond {_steps(cut)}, as after a detached state"
     if far.censored:
-        return f"{told}, and every one of the {_steps(window)} back from the loss is reached"
+        return f"{told}, and the oldest of the {_steps(window)} still receives at least 1 % of it"
     wasted = window - 1 - far.steps
     return (
-        f"{told} and is below 1 % after {_steps(far.steps)}; {wasted} of the {_steps(window)} "
-        "back from the loss teach next to nothing"
+        f"{told} and stays below 1 % beyond {_steps(far.steps)}; {wasted} of the {_steps(window)} "
+        "receive almost none of it"
     )
 
 

@@ -41,12 +41,12 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             with closing(connection):
                 yield connection
     except sqlite3.Error as error:
-        raise RunError(f"{path} is damaged, or was copied half way ({error})") from error
+        raise RunError(f"{path} is damaged or only partly copied ({error})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
     except (TypeError, ValueError, OverflowError) as error:
         # A damaged record that SQLite itself cannot tell from a sound one.
-        raise RunError(f"{path} is damaged: it holds what no Backsight wrote ({error})") from error
+        raise RunError(f"{path} is damaged: it contains an invalid record ({error})") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -61,8 +61,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     if application_id != APPLICATION_ID or version > FORMAT:
         connection.close()
         raise RunError(
-            f"{path} is not a store that this Backsight can read (SQLite application id "
-            f"{application_id:#x}, format {version}; expected {APPLICATION_ID:#x}, up to {FORMAT})"
+            f"{path} is not a store that this version of Backsight can read (SQLite application "
+            f"id {application_id:#x}, format {version}; expected id {APPLICATION_ID:#x} and a "
+            f"format up to {FORMAT})"
         )
     return connection
 
@@ -76,7 +77,7 @@ def _check_length(path: Path) -> None:
     page = 65536 if page == 1 else page  # SQLite's spelling of a size that needs 17 bits
     if header[:16] != b"SQLite format 3\0" or page < 512 or length % page:
         raise RunError(
-            f"{path} is damaged, or was copied half way: {length:,} bytes are not a whole "
+            f"{path} is damaged or only partly copied: its {length:,} bytes are not a complete "
             "SQLite database"
         )
 
@@ -118,5 +119,5 @@ def read_blocks(
         blocks.append(SampleBlock(at, values.reshape(at.size, width) if profile else values))
         previous, expected = last, start + at.size
     if not blocks:  # a signal is written together with its first chunk
-        raise RunError(f"signal {name!r} is damaged: none of its values are there")
+        raise RunError(f"signal {name!r} is damaged: all of its values are missing")
     return blocks

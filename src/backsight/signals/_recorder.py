@@ -110,11 +110,11 @@ class Recorder:
         """
         run = Run(path)
         if run.status == "running":
-            raise RunError(f"{path} is being written by a process that lives: stop that first")
+            raise RunError(f"another process is still writing {path}: stop that process first")
         if run.iterations < before:
             raise RunError(
-                f"{path} is incomplete: it is to go on from iteration {before}, and {STORE} holds "
-                f"{run.iterations}; copy the folder again"
+                f"{path} is incomplete: it should resume at iteration {before}, but {STORE} holds "
+                f"only {run.iterations} iterations; copy the folder again"
             )
         store = Store(run.path / STORE, new=False)
         try:
@@ -123,7 +123,7 @@ class Recorder:
             store.cut(before, events=events, sooner=sooner)
         except (RunError, sqlite3.Error) as error:
             store.close()
-            raise RunError(f"cannot go on with {run.path}: {error}") from error
+            raise RunError(f"cannot resume {run.path}: {error}") from error
         recorder = cls.__new__(cls)
         recorder.path = run.path
         recorder._begin(store)
@@ -233,7 +233,7 @@ class Recorder:
             try:
                 finish()
             except (OSError, sqlite3.Error, BacksightError) as error:
-                self._warn("close", f"the end of {self.path} could not be written: {error}")
+                self._warn("close", f"cannot write the end of the run {self.path}: {error}")
 
     def close_after(self, error: BaseException | None) -> None:
         """Close the run as ``finished``, or as ``failed`` by what ended the training."""
@@ -273,15 +273,15 @@ class Recorder:
                 self._pause = RETRY_EVERY
                 self._warn(
                     "write",
-                    f"{self.path / STORE} takes no values ({error}): they wait in memory, and "
-                    "training goes on",
+                    f"cannot write to {self.path / STORE} ({error}): new values stay in memory for "
+                    "now, and training continues",
                 )
                 self._bound_memory()
                 return
             except Exception as error:  # noqa: BLE001 - an observer's error must not end the run
                 # Nothing that could be written later: let it not stand in the way of the rest.
                 self._lost += self._waiting()
-                self._warn("poison", f"{self.path / STORE}: values could not be kept: {error!r}")
+                self._warn("poison", f"some values for {self.path / STORE} are lost: {error!r}")
             else:
                 for blocks in self._pending.values():
                     self._written = max(self._written, int(blocks[-1].iterations[-1]) + 1)
@@ -316,7 +316,7 @@ class Recorder:
             if numbers.dtype != np.float32:
                 numbers = numbers.astype(np.float64)
         except (TypeError, ValueError) as error:
-            self._warn(name, f"signal {name!r} was left out: not numbers ({error})")
+            self._warn(name, f"signal {name!r} was dropped: its values are not numbers ({error})")
             return
         if at.size == 0:
             return
@@ -325,13 +325,13 @@ class Recorder:
         if not fits or numbers.size == 0:
             expected = "one number" if ndim == 1 else "one row of numbers"
             self._warn(
-                name, f"signal {name!r} was left out at iteration {at[0]}: expected {expected}"
+                name, f"signal {name!r} was dropped at iteration {at[0]}: expected {expected}"
             )
         elif np.any(np.diff(at, prepend=last) <= 0):
             self._warn(
                 name,
-                f"signal {name!r} was left out at iteration {at[0]}: iterations must increase, "
-                f"and the last one was {last}",
+                f"signal {name!r} was dropped at iteration {at[0]}: iterations must increase, "
+                f"but the last one was {last}",
             )
         else:
             self._last[name] = int(at[-1]), ndim
@@ -354,7 +354,9 @@ class Recorder:
     def _report_losses(self) -> None:
         lost = self._lost + self._waiting()
         if lost:
-            self._warn("lost", f"{lost:,} values of {self.path} never reached the disk")
+            self._warn(
+                "lost", f"{lost:,} values of {self.path} were not written to disk and are lost"
+            )
 
     def _warn(self, key: str, message: str) -> None:
         """Say it once a key."""

@@ -56,12 +56,12 @@ class Run:
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
         if not (self.path / STORE).is_file():
-            raise RunError(f"{self.path} is incomplete: it holds {RUN_JSON} but no {STORE}")
+            raise RunError(f"{self.path} is incomplete: it contains {RUN_JSON} but no {STORE}")
         expected = self.info.get("iterations")
         if isinstance(expected, int) and self.iterations < expected:
             raise RunError(
-                f"{self.path} is incomplete: {RUN_JSON} speaks of {expected} iterations and "
-                f"{STORE} holds {self.iterations}; copy the folder again"
+                f"{self.path} is incomplete: {RUN_JSON} reports {expected} iterations, but "
+                f"{STORE} holds only {self.iterations}; copy the folder again"
             )
 
     def __repr__(self) -> str:
@@ -222,12 +222,15 @@ class Run:
         kinds = self._kinds()
         found = _matching(name, kinds)
         if len(found) != 1:
-            problem = f"has several members ({', '.join(found)})" if found else "was not recorded"
-            known = "" if found else f"; there is {', '.join(sorted(kinds)) or 'nothing yet'}"
-            raise RunError(f"{self.path}: signal {name!r} {problem}{known}")
+            problem = (
+                f"has several members: name one of {', '.join(found)}"
+                if found
+                else f"was not recorded; recorded signals: {', '.join(sorted(kinds)) or 'none yet'}"
+            )
+            raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
             use = "profile" if kinds[found[0]] else "series"
-            raise RunError(f"{self.path}: signal {name!r} is read with run.{use}({name!r})")
+            raise RunError(f"{self.path}: read signal {name!r} with run.{use}({name!r})")
         return found[0]
 
 
@@ -252,7 +255,7 @@ def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise RunError(f"{root} is not a folder: expected one that holds runs, such as runs")
+        raise RunError(f"{root} is not a folder: expected a folder of runs, such as runs")
     runs: list[Run] = []
     broken: list[RunError] = []
     for path in sorted(root.iterdir()):

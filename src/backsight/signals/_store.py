@@ -109,7 +109,7 @@ class Store:
                 self._connection.close()
             if isinstance(error, RunError):
                 raise
-            what = "create" if new else "go on with"
+            what = "create" if new else "open"
             raise RunError(f"cannot {what} {path}: {error}") from error
 
     @property

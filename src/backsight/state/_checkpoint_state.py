@@ -63,13 +63,16 @@ class CheckpointState:
         """
         state, path = checkpoint.state, checkpoint.path
         if not {"shared", "processes"} <= state.keys():
-            raise RunError(f"{path} holds {', '.join(state) or 'nothing'}, and no whole training")
+            raise RunError(
+                f"{path} is not a checkpoint of a whole training: it contains only "
+                f"{', '.join(state) or 'nothing'}"
+            )
         here, there = world_size() if has_group() else 1, len(state["processes"])
         if here != there:
             raise RunError(
-                f"{path} was made by {there} process{'es' * (there != 1)}, and this is {here}: go "
-                f"on with as many (torchrun --nproc-per-node {there} -m -- backsight train "
-                "--resume …)"
+                f"{path} was written by {there} process{'es' * (there != 1)}, but this training "
+                f"has {here}: resume with torchrun --nproc-per-node {there} -m -- backsight train "
+                "--resume …"
             )
         for parts, states in (
             (self._shared, state["shared"]),
@@ -81,13 +84,13 @@ class CheckpointState:
 
 def _give(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
     for what, odd in (
-        ("lacks the state of", parts.keys() - states.keys()),
-        ("holds the state of", states.keys() - parts.keys()),
+        ("contains no state of", parts.keys() - states.keys()),
+        ("contains a state of", states.keys() - parts.keys()),
     ):
         if odd:
             raise RunError(
-                f"{path} {what} {', '.join(sorted(odd))}, unlike this training: was it made by "
-                "another version of Backsight, or with other settings?"
+                f"{path} {what} {', '.join(sorted(odd))}, unlike this training: use the settings "
+                "and the version of Backsight that wrote it"
             )
     for name, part in parts.items():
         if isinstance(part, nn.Module):

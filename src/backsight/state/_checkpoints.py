@@ -96,7 +96,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | str, *, keep: int = 3) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise SettingError(f"keep must be a whole number of checkpoints of at least 1: {keep}")
+            raise SettingError(f"keep must be a whole number of at least 1, not {keep!r}")
         self.folder = Path(folder)
         self.keep = keep
         self._complained = False
@@ -153,8 +153,8 @@ class Checkpoints:
             if not self._complained:
                 self._complained = True
                 _log.warning(
-                    "backsight: no checkpoint at iteration %d (%s): training goes on, and the "
-                    "checkpoints before stay",
+                    "backsight: cannot write the checkpoint of iteration %d (%s): training "
+                    "continues, and earlier checkpoints are kept",
                     iteration,
                     error.strerror or error,
                 )
@@ -176,9 +176,9 @@ class Checkpoints:
             try:
                 return _read(path)
             except _DamagedError as error:
-                _log.warning("backsight: %s is passed over: %s", path, error)
+                _log.warning("backsight: skipped %s: %s", path, error)
         if not paths:
-            raise RunError(f"{self.folder} holds no checkpoint")
+            raise RunError(f"{self.folder} contains no checkpoint")
         raise RunError(f"{self.folder}: all checkpoints ({len(paths)}) are damaged")
 
     def drop_after(self, iteration: int) -> None:
@@ -208,7 +208,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         return _read(path)
     except _DamagedError as error:
-        raise RunError(f"{path} cannot be begun from: {error}") from error
+        raise RunError(f"cannot start from {path}: {error}") from error
 
 
 def _read(path: Path) -> Checkpoint:
@@ -218,16 +218,16 @@ def _read(path: Path) -> Checkpoint:
         raise _DamagedError(f"it cannot be read ({error.strerror or error})") from error
     first, _, rest = data.partition(b"\n")
     if not first.startswith(MAGIC):
-        raise _DamagedError("it is no checkpoint of Backsight's, or its beginning is damaged")
+        raise _DamagedError("it is not a Backsight checkpoint, or its header is damaged")
     if hashlib.sha256(rest).hexdigest().encode() != first[len(MAGIC) :]:
-        raise _DamagedError("it is damaged or cut short (its checksum differs)")
+        raise _DamagedError("it is damaged or truncated (its checksum differs)")
     line, _, content = rest.partition(b"\n")
     try:
         head = json.loads(line)
         if head["format"] > FORMAT:
             raise RunError(
-                f"{path} was written by a newer Backsight (format {head['format']}, this one "
-                f"reads up to {FORMAT}): upgrade with pip install -U backsight"
+                f"{path} was written by a newer Backsight (format {head['format']}; this version "
+                f"reads formats up to {FORMAT}): upgrade with pip install -U backsight"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a forged file: it is refused, or it is not
@@ -235,14 +235,15 @@ def _read(path: Path) -> Checkpoint:
         return Checkpoint(path, head["iteration"], head["score"], dict(state))
     except pickle.UnpicklingError as error:
         raise RunError(
-            f"{path} is refused: it holds more than numbers, and loading that could execute "
-            "code, which no Backsight writes; nothing was executed, and where the file came from "
-            "is not to be trusted"
+            f"{path} was not loaded: it contains objects that could execute code, which Backsight "
+            "never writes; nothing was executed, but do not trust the source of this file"
         ) from error
     except RunError:
         raise
     except Exception as error:  # whatever a forged file makes of torch's reader
-        raise RunError(f"{path} is whole, but no Backsight wrote it ({error!r})") from error
+        raise RunError(
+            f"{path} has a valid checksum, but Backsight did not write its content ({error!r})"
+        ) from error
 
 
 def _score(path: Path) -> float | None:
@@ -268,6 +269,6 @@ def _check_plain(value: Any, where: str) -> None:
             _check_plain(part, where)
     elif kind not in (int, float, bool, str, type(None), Tensor, nn.Parameter):
         raise SettingError(
-            f"a checkpoint holds numbers, strings, tensors, and lists and dicts of them: "
-            f"{where or 'the state'} is a {kind.__module__}.{kind.__name__}"
+            f"a checkpoint can hold only numbers, strings, tensors, and lists and dicts of them, "
+            f"but {where or 'the state'} is a {kind.__module__}.{kind.__name__}"
         )

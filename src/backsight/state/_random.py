@@ -61,7 +61,8 @@ class Generators:
         # Where all are kept, a kind that was not in use then is as random as it was.
         if there - here or (self._device is not None and here - there):
             _log.warning(
-                "backsight: trained on %s before and on %s now: it goes on, but not bit for bit",
+                "backsight: this training ran on %s before and runs on %s now, so it does not "
+                "continue bit for bit",
                 ", ".join(sorted(there)) or "cpu",
                 ", ".join(sorted(here)) or "cpu",
             )

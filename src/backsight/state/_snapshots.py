@@ -72,8 +72,8 @@ class Snapshots:
         for name, part in extra_state.items():
             if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
                 raise SettingError(
-                    f"extra_state of a guard takes objects with state_dict and load_state_dict: "
-                    f"{name!r} is {part!r:.80}"
+                    f"extra_state of Guard expects objects with state_dict and load_state_dict, "
+                    f"but {name!r} is {part!r:.80}"
                 )
         self.taken: list[Snapshot] = []
         """Oldest first."""
@@ -169,7 +169,7 @@ class Snapshots:
         """
         wrong = self._differences(snapshot)
         if wrong:
-            raise RunError(f"{source} is of another model: {'; '.join(wrong[:TOLD])}")
+            raise RunError(f"{source} belongs to another model: {'; '.join(wrong[:TOLD])}")
 
     def _differences(self, snapshot: Mapping[str, Any]) -> list[str]:
         """In words, which shapes of a snapshot are not this model's; empty where all are."""
@@ -178,10 +178,10 @@ class Snapshots:
         }
         here, there = self._tensors(), snapshot["weights"]
         if len(here) != len(there):
-            return [f"it holds {len(there)} tensors, and this model has {len(here)}"]
+            return [f"it holds {len(there)} tensors, but this model has {len(here)}"]
         return [
-            f"{names.get(id(own), 'a parameter')} has shape {tuple(kept.shape)} there and "
-            f"{tuple(own.shape)} here"
+            f"{names.get(id(own), 'a parameter')} has shape {tuple(kept.shape)} in the "
+            f"snapshot and {tuple(own.shape)} in this model"
             for own, kept in zip(here, there, strict=True)
             if own.shape != kept.shape
         ]

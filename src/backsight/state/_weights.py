@@ -40,10 +40,14 @@ def load_model(model: nn.Module, saved: Mapping[str, Tensor], source: Path) -> N
             wrong.append(f"{name} is only in the model")
         elif saved[name].shape != own.shape:
             there = tuple(saved[name].shape)
-            wrong.append(f"{name} has shape {there} in the checkpoint and {tuple(own.shape)} here")
+            wrong.append(
+                f"{name} has shape {there} in the checkpoint and {tuple(own.shape)} in the model"
+            )
         elif saved[name].dtype != own.dtype:
-            wrong.append(f"{name} is {saved[name].dtype} in the checkpoint and {own.dtype} here")
+            wrong.append(
+                f"{name} is {saved[name].dtype} in the checkpoint and {own.dtype} in the model"
+            )
     if wrong:
         more = f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
-        raise RunError(f"{source} is of another model: {'; '.join(wrong[:TOLD])}{more}")
+        raise RunError(f"{source} belongs to another model: {'; '.join(wrong[:TOLD])}{more}")
     model.load_state_dict(saved)

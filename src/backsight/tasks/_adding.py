@@ -50,11 +50,11 @@ class Adding:
     near_baseline: ClassVar[float] = 1 / 12
     """The second number is known; the first one's variance is left."""
     criterion: ClassVar[Criterion] = Criterion(
-        0, 2000, "none of 2,000 sequences in a row off by 0.08 or more",
+        0, 2000, "no error of 0.08 or more in 2,000 consecutive sequences",
         "Hochreiter and Schmidhuber 1997, section 5.4",
         tolerance=0.08,
-        note="0.04 there, of a target from 0 to 1, half of this sum; and the average training "
-        "error is below 0.01",
+        note="the paper asks for errors below 0.04, with targets from 0 to 1, half of this sum, "
+        "and for an average training error below 0.01",
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ class Criterion:
     Example:
         >>> from backsight.tasks import Adding
         >>> criterion = Adding().criterion
-        >>> criterion.wrong, criterion.of, criterion.tolerance
+        >>> criterion.wrong, criterion.sequences, criterion.tolerance
         (0, 2000, 0.08)
         >>> criterion.met(0.0), criterion.met(0.01)
         (True, False)
@@ -44,20 +44,21 @@ class Criterion:
 
 
 PASCANU = Criterion(
-    99, 10_000, "under 1 % of 10,000 fresh sequences wrong",
+    99, 10_000, "wrong answers in under 1 % of 10,000 fresh sequences",
     "Pascanu, Mikolov and Bengio 2013, section 4.1.1",
 )  # fmt: skip
 """Of their temporal order, by which they tell solved from unsolved."""
 
 LENIENT = Criterion(
     PASCANU.wrong, PASCANU.sequences, PASCANU.statement,
-    "none published for this task: that of Pascanu, Mikolov and Bengio 2013 for temporal order",
+    "none is published for this task; this is the criterion of Pascanu, Mikolov and Bengio 2013 "
+    "for temporal order",
 )  # fmt: skip
 
 STRICT = Criterion(
-    0, 2000, "none of 2,000 sequences in a row wrong",
+    0, 2000, "no wrong answer in 2,000 consecutive sequences",
     "Hochreiter and Schmidhuber 1997, section 5.6",
-    note="there, every output unit is a sigmoid that must be within 0.3 of its target, and the "
-    "average training error is below 0.1",
+    note="in the paper, every output unit is a sigmoid that must be within 0.3 of its target, and "
+    "the average training error must be below 0.1",
 )  # fmt: skip
 """Of their task 6."""

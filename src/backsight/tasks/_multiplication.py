@@ -49,11 +49,11 @@ class Multiplication:
     near_baseline: ClassVar[float] = 1 / 36
     """The second number y is known, and y/2 answered: the mean of y²/12."""
     criterion: ClassVar[Criterion] = Criterion(
-        12, 2000, "fewer than 13 of 2,000 sequences in a row off by 0.04 or more",
+        12, 2000, "errors of 0.04 or more in fewer than 13 of 2,000 consecutive sequences",
         "Hochreiter and Schmidhuber 1997, section 5.5",
         tolerance=0.04,
-        note="the finer of two there; Pascanu, Mikolov and Bengio 2013 ask for a squared error "
-        "below 0.04 in all but 1 % of sequences",
+        note="the stricter of two criteria in the paper; Pascanu, Mikolov and Bengio 2013 ask for "
+        "a squared error below 0.04 in all but 1 % of sequences",
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -52,9 +52,9 @@ class RandomPermutation:
     near_baseline: ClassVar[float] = math.log(MARKED)
     """The same: what lies between tells nothing."""
     criterion: ClassVar[Criterion] = Criterion(
-        0, 10_000, "none of 10,000 sequences in a row wrong",
+        0, 10_000, "no wrong answer in 10,000 consecutive sequences",
         "Hochreiter and Schmidhuber 1997, section 5.2",
-        note="there, every output unit is a sigmoid that must be within 0.25 of its target",
+        note="in the paper, every output unit is a sigmoid that must be within 0.25 of its target",
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -77,7 +77,7 @@ def read_corpus(path: Path | str | None = None) -> Corpus:
         return _folder(path)
     text = _decode(path)
     if not text.strip():
-        raise DataError(f"{path} is empty: expected some text to learn from")
+        raise DataError(f"{path} is empty: expected text to train on")
     return Corpus(text, str(path))
 
 
@@ -93,7 +93,7 @@ def _decode(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if "\0" in text:
-        raise DataError(f"{path} is a binary file (it holds NUL bytes): expected UTF-8 text")
+        raise DataError(f"{path} is a binary file (it contains NUL bytes): expected UTF-8 text")
     return text.replace("\r\n", "\n")
 
 
@@ -107,10 +107,14 @@ def _folder(path: Path) -> Corpus:
             passed_over += 1
     if not any(text.strip() for text in texts):
         raise DataError(
-            f"{path} holds no UTF-8 text ({len(files)} files, {passed_over} of them not text)"
+            f"{path} contains no UTF-8 text ({_files(len(files))}, {passed_over} of them not text)"
         )
-    note = f", {passed_over} that are not text passed over" if passed_over else ""
-    return Corpus("\n".join(texts), f"{len(texts)} files of {path}{note}")
+    note = f", without {_files(passed_over)} that are not text" if passed_over else ""
+    return Corpus("\n".join(texts), f"{_files(len(texts))} of {path}{note}")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def _standard_library() -> Corpus:
@@ -132,7 +136,7 @@ def _standard_library() -> Corpus:
             except DataError:
                 continue  # a few modules declare another encoding
     if not texts:
-        raise DataError(f"no Python sources under {root}: name a text file with --text")
+        raise DataError(f"found no Python sources under {root}: name a text file with --text")
     version = sysconfig.get_python_version()
     return Corpus("\n".join(texts), f"{len(texts)} files of Python {version}'s standard library")
 
@@ -238,12 +242,13 @@ def split_text(corpus: Corpus, *, validation: float = 0.1, min_count: int | None
         (300, 100)
     """
     if not 0 < validation < 1:
-        raise SettingError(f"validation share must lie between 0 and 1, not {validation}")
+        raise SettingError(f"the validation share must lie between 0 and 1, not {validation}")
     cut = len(corpus.text) - round(len(corpus.text) * validation)
     train, held_out = corpus.text[:cut], corpus.text[cut:]
     if not train or not held_out:
         raise DataError(
-            f"{corpus.origin}: {len(corpus.text)} characters are too few to split in two"
+            f"{corpus.origin}: {len(corpus.text)} characters are too few to split into training "
+            "and validation text"
         )
     if min_count is None:
         min_count = max(2, len(train) // 1_000_000)
@@ -290,9 +295,9 @@ class Streams:
         """Raise the DataError of :meth:`window` now rather than then."""
         if self.length < steps + 1:
             raise DataError(
-                f"the text is too short: {self.batch} parallel streams of {self.length:,} "
-                f"characters, and a window needs {steps + 1:,}; give a longer text, or a smaller "
-                "--batch or --seq-len"
+                f"the text is too short: each of {self.batch} parallel streams has "
+                f"{self.length:,} characters, but a window needs {steps + 1:,}; give a longer "
+                "text, or a smaller --batch or --seq-len"
             )
 
     def window(self, steps: int) -> tuple[Codes, Codes, bool]:

@@ -37,7 +37,7 @@ class AGC(Policy):
     name: ClassVar[str] = "agc"
     stage: ClassVar[Stage] = Stage.CLIP
     frequent: ClassVar[bool] = True
-    quantity: ClassVar[str] = "largest gradient norm of a unit relative to its weights"
+    quantity: ClassVar[str] = "largest ratio of a unit's gradient norm to its weight norm"
     main: ClassVar[str] = "ratio"
 
     ratio: float = 0.1
@@ -61,7 +61,7 @@ class AGC(Policy):
             worst = torch.maximum(worst, relative.max().cpu())
             gradient.mul_((self.ratio / relative.clamp(min=self.ratio)).to(gradient.dtype))
         if worst > self.ratio:
-            guard.record(self, f"a unit beyond {self.ratio:g}", float(worst), self.ratio)
+            guard.record(self, f"ratio above {self.ratio:g}", float(worst), self.ratio)
 
 
 def _unit_norms(tensor: Tensor) -> Tensor:

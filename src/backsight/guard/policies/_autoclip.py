@@ -49,4 +49,4 @@ class AutoClip(NormClip):
     def limit(self, step: Step, guard: GuardContext) -> tuple[float, str]:
         """The quantile."""
         self._norms.add(step.norm)
-        return self._norms.quantile(self.share), f"norm above {self.share:g} of those so far"
+        return self._norms.quantile(self.share), f"norm above the {self.share:g} quantile"

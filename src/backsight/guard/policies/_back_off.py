@@ -42,7 +42,7 @@ class BackOff(Policy):
 
     name: ClassVar[str] = "backoff"
     stage: ClassVar[Stage] = Stage.PACE
-    quantity: ClassVar[str] = "factor on the learning rate"
+    quantity: ClassVar[str] = "learning-rate factor"
     main: ClassVar[str] = "factor"
 
     factor: float = 0.5

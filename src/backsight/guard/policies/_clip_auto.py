@@ -101,9 +101,9 @@ class ClipAuto(NormClip):
             self._tight = min(1.0, self._tight * 1.002)
         if usual <= far:
             self._left = LEFT * math.exp(middle)
-            return usual, f"norm above {usual:.3g}, and usually {math.exp(middle):.3g}"
+            return usual, f"norm above {usual:.3g}; its median is {math.exp(middle):.3g}"
         self._left = far / LEFT if self._often < 0.25 else far  # what is usual is no outlier
-        return far, f"a step of more than {share:.2g} of the weights"
+        return far, f"the step would exceed {share:.2g} of the weight norm"
 
     def goal(self, limit: float) -> float:
         """Twice the usual norm, or half of the longest step."""

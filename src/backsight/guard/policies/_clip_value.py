@@ -32,7 +32,7 @@ class ClipValue(Policy):
     name: ClassVar[str] = "value"
     stage: ClassVar[Stage] = Stage.CLIP
     frequent: ClassVar[bool] = True
-    quantity: ClassVar[str] = "largest element of the gradient"
+    quantity: ClassVar[str] = "largest gradient element"
     main: ClassVar[str] = "value"
 
     value: float = 1.0
@@ -58,6 +58,4 @@ class ClipValue(Policy):
         if largest > limit:
             for gradient in there:
                 gradient.clamp_(-limit, limit)
-            guard.record(
-                self, f"an element beyond {self.value:g}", largest / step.scale, self.value
-            )
+            guard.record(self, f"magnitude above {self.value:g}", largest / step.scale, self.value)

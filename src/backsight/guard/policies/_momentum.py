@@ -38,7 +38,7 @@ class LateMomentum(Policy):
 
     name: ClassVar[str] = "momentum"
     stage: ClassVar[Stage] = Stage.PACE
-    quantity: ClassVar[str] = "share of the momentum in force"
+    quantity: ClassVar[str] = "momentum factor"
     main: ClassVar[str] = "steps"
 
     steps: int = 50
@@ -53,7 +53,7 @@ class LateMomentum(Policy):
         groups = [group for optimizer in guard.optimizers for group in optimizer.param_groups]
         if not any(group.get("momentum") or group.get("betas", (0,))[0] for group in groups):
             raise SettingError(
-                "the guard's momentum has nothing to switch off: the optimizer has none"
+                "guard policy momentum has nothing to switch off: the optimizer has no momentum"
             )
 
     def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
@@ -62,18 +62,18 @@ class LateMomentum(Policy):
         if first:
             self._until = self.steps
             if self.steps:
-                self._switch(guard, True, "the first steps")
+                self._switch(guard, True, f"the first {self.steps} steps")
         if step.anomalies and not first:
             self._off(step, guard, step.anomalies[0].message)
         elif guard.learning_rate.momentum_off and step.iteration >= self._until:
-            self._switch(guard, False, "all is calm")
+            self._switch(guard, False, "the pause is over")
 
     def on_rollback(self, guard: GuardContext) -> None:
         """Buffers that led there are emptied."""
         guard.forget_momentum()
         self._until = guard.iteration + self.pause
         if self.pause and not guard.learning_rate.momentum_off:
-            self._switch(guard, True, "rolled back")
+            self._switch(guard, True, "after a rollback")
 
     def _off(self, step: Step, guard: GuardContext, cause: str) -> None:
         self._until = max(self._until, step.iteration + self.pause)

@@ -89,8 +89,8 @@ class Omega(Policy):
                 self._watch(path, cast(nn.RNNBase, module))
         if not self._trained:
             raise SettingError(
-                "the guard's omega needs an nn.RNN whose W_hh is trained: there is none in the "
-                "model (it has no form for gates, nor for cells in a loop of their own)"
+                "guard policy omega needs an nn.RNN whose W_hh is trained, and the model has none "
+                "(omega supports neither gated layers nor cells that a loop calls)"
             )
 
     def close(self) -> None:

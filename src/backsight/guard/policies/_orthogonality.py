@@ -57,7 +57,8 @@ class Orthogonality(Policy):
         self._blocks = recurrent_blocks(guard.model, guard.parameters)
         if not self._blocks:
             raise SettingError(
-                "the guard's orthogonality finds no W_hh of a recurrent layer to train"
+                "guard policy orthogonality needs a recurrent layer whose W_hh is trained, and "
+                "the model has none"
             )
 
     @torch.no_grad()

@@ -72,9 +72,9 @@ class Rollback(Policy):
         if tried >= self.attempts:
             guard.roll_back(since)
             raise GuardError(
-                f"the guard has gone back {tried} times and training fails again "
-                f"({anomaly.message}): the weights are those of the last good iteration; lower the "
-                "learning rate, or run backsight diagnose on the run"
+                f"the guard rolled back {tried} times, and training failed again "
+                f"({anomaly.message}): the model has the weights of the last good iteration; lower "
+                "the learning rate, or run backsight diagnose on the run"
             )
         further = tried // 2 if soon else 0
         to = guard.roll_back(since, further)

@@ -35,7 +35,7 @@ class Skip(Policy):
 
     name: ClassVar[str] = "skip"
     stage: ClassVar[Stage] = Stage.SKIP
-    quantity: ClassVar[str] = "share of the update that is taken"
+    quantity: ClassVar[str] = "share of the update applied"
     main: ClassVar[str] = "row"
 
     row: int = 20
@@ -58,6 +58,7 @@ class Skip(Policy):
         guard.record(self, anomaly.message, 1.0, 0.0)
         if self._row >= self.row:
             raise GuardError(
-                f"the guard has left out {self._row} updates in a row, and {anomaly.message}: the "
-                "weights are as they were before; look at the data, or lower the learning rate"
+                f"the guard skipped {self._row} updates in a row, the last one because "
+                f"{anomaly.message}: these updates did not change the weights; check the data, or "
+                "lower the learning rate"
             )

@@ -57,7 +57,7 @@ class SpectralCap(Policy):
     name: ClassVar[str] = "spectral"
     stage: ClassVar[Stage] = Stage.WEIGHTS
     frequent: ClassVar[bool] = True
-    quantity: ClassVar[str] = "largest spectral radius"
+    quantity: ClassVar[str] = "spectral radius or σ_max"
     main: ClassVar[str] = "radius"
 
     radius: float = 1.2
@@ -74,14 +74,17 @@ class SpectralCap(Policy):
         """Find the matrices."""
         self._blocks = recurrent_blocks(guard.model, guard.parameters)
         if not self._blocks:
-            raise SettingError("the guard's spectral finds no W_hh of a recurrent layer to train")
+            raise SettingError(
+                "guard policy spectral needs a recurrent layer whose W_hh is trained, and the "
+                "model has none"
+            )
         for block in self._blocks:
             rows, columns = block.weights.shape
             if self.of == "radius" and not rows == columns <= WIDEST:
                 raise SettingError(
-                    f"the guard's spectral cannot take the radius of {block.name}, which is "
-                    f"{rows} by {columns}: it must be square, and no wider than {WIDEST}; "
-                    "spectral:of=sigma takes its largest singular value"
+                    f"guard policy spectral cannot compute the spectral radius of {block.name}, "
+                    f"which is {rows} by {columns}: the matrix must be square, with at most "
+                    f"{WIDEST} columns; use spectral:of=sigma to limit its largest singular value"
                 )
 
     @torch.no_grad()

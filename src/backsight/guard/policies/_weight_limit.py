@@ -64,4 +64,4 @@ class WeightLimit(Policy):
                 parameter.mul_((self.norm / norms.clamp(min=self.norm)).to(parameter.dtype))
                 worst = max(worst, largest)
         if worst:
-            guard.record(self, f"a unit beyond {self.norm:g}", worst, self.norm)
+            guard.record(self, f"norm above {self.norm:g}", worst, self.norm)

@@ -43,9 +43,14 @@ class Sampler:
     def __init__(self, every: Every, budget: float) -> None:
         whole = isinstance(every, int) and not isinstance(every, bool)
         if every != "auto" and not (whole and every >= 1):
-            raise SettingError(f'every must be "auto" or at least 1 iteration, not {every!r}')
+            raise SettingError(
+                f'every must be "auto" or a whole number of at least 1, not {every!r}'
+            )
         if not 0 < budget <= 1:
-            raise SettingError(f"budget must be a share of the time, such as 0.01, not {budget!r}")
+            raise SettingError(
+                f"budget must be a share of the training time above 0 and at most 1, such as 0.01, "
+                f"not {budget!r}"
+            )
         self.cost = math.nan
         """Seconds that a sample is expected to take."""
         self._every = every

@@ -58,7 +58,7 @@ def every_nth_sample(n: int) -> Schedule:
         [0, 4, 8]
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise SettingError(f"every_nth_sample needs a whole number of samples from 1, not {n!r}")
+        raise SettingError(f"every_nth_sample needs a whole number of at least 1, not {n!r}")
     return Schedule(n)
 
 

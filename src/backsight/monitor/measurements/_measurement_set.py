@@ -49,15 +49,18 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
     taken: dict[str, Measurement] = {}
     found = list(ours)
     if isinstance(theirs, (str, Measurement)) or not isinstance(theirs, Iterable):
-        raise SettingError(f"measurements takes a list of them, not {theirs!r:.80}")
+        raise SettingError(
+            f"measurements expects a list of Measurement objects, not {theirs!r:.80}"
+        )
     for one in theirs:
         if isinstance(one, type) and issubclass(one, Measurement):
             raise SettingError(
-                f"measurements takes objects, and {one.__name__} is a class: {one.__name__}()"
+                f"measurements expects objects, but {one.__name__} is a class: write "
+                f"{one.__name__}()"
             )
         if not isinstance(one, Measurement):
             raise SettingError(
-                "measurements takes objects of subclasses of backsight.Measurement, "
+                "measurements expects objects of subclasses of backsight.Measurement, "
                 f"not {one!r:.80}"
             )
         name = name_of(one)
@@ -66,11 +69,12 @@ def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measure
             if signal in CATALOGUE or signal in taken:
                 owner = "Backsight itself" if signal in CATALOGUE else name_of(taken[signal])
                 raise SettingError(
-                    f"{name} records {signal!r}, and so does {owner}: give it another name"
+                    f"{name} records {signal!r}, which {owner} records already: give the signal "
+                    "another name"
                 )
             taken[signal] = one
         if any(one is other for other in found):
-            raise SettingError(f"the same {name} is given twice")
+            raise SettingError(f"measurements contains the same {name} twice: give it once")
         found.append(one)
     return found
 
@@ -86,11 +90,13 @@ def _signals_of(one: Measurement, name: str) -> Collection[str]:
         )
     for signal in signals:
         if not isinstance(signal, str) or not signal.isprintable() or not family(signal):
-            raise SettingError(f"{name}.signals has {signal!r}, which is no name of a signal")
+            raise SettingError(
+                f"{name}.signals contains {signal!r}, which is not a valid signal name"
+            )
         if signal != family(signal):
             raise SettingError(
-                f"{name}.signals names families: {family(signal)!r} is what it records as "
-                f"{signal!r}"
+                f"{name}.signals must name families of signals: write {family(signal)!r} instead "
+                f"of {signal!r}"
             )
     return signals
 
@@ -105,9 +111,9 @@ def _check_events(one: Measurement, name: str) -> None:
     defined = [event for event in dir(one) if event.startswith("on_")]
     wrong = [event for event in defined if event not in EVENTS]
     if wrong:
-        raise SettingError(f"{name}.{wrong[0]} is no event: {', '.join(EVENTS)}")
+        raise SettingError(f"{name}.{wrong[0]} is not an event: the events are {', '.join(EVENTS)}")
     if not any(_defines(one, event) for event in EVENTS):
-        raise SettingError(f"{name} defines no event to be measured at: {', '.join(EVENTS)}")
+        raise SettingError(f"{name} handles no event: define one of {', '.join(EVENTS)}")
     if not isinstance(one.schedule, Schedule):
         raise SettingError(
             f"{name}.schedule must be EVERY_ITERATION, SAMPLED or every_nth_sample(n) of "

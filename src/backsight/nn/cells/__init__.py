@@ -38,7 +38,7 @@ def build_cell(
         ((5, 7, 4), (2, 5, 4))
     """
     if cell not in CELLS:
-        raise SettingError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")
+        raise SettingError(f"unknown cell {cell!r}: choose one of {', '.join(CELLS)}")
     module, _, function = CELLS[cell].builder.partition(":")
     built: nn.Module = getattr(import_module(f"{__name__}.{module}"), function)(
         inputs, hidden, layers, dropout

@@ -43,8 +43,8 @@ class NormCell(nn.RNNCell):
     def __init__(self, inputs: int, hidden: int) -> None:
         if hidden < 2:
             raise SettingError(
-                f"a layer-normalised RNN needs at least 2 hidden units, not {hidden}: one alone "
-                "has no spread"
+                f"a layer-normalised RNN needs at least 2 hidden units, not {hidden}: the "
+                "variance over a single unit is zero"
             )
         super().__init__(inputs, hidden, bias=False)  # the norm has one
         self.norm = nn.LayerNorm(hidden)

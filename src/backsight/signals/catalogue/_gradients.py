@@ -11,16 +11,16 @@ SIGNALS = (
         formula="‖∂L/∂θ‖ after backward, before any clipping",
         axes=("iteration",),
         unit="loss per unit of parameter",
-        reduction="L2 over all parameters that have a gradient; a member is one of them",
-        cost="one pass over the gradients; members in sampled iterations",
+        reduction="L2 over all parameters that have a gradient; a member covers one parameter",
+        cost="one pass over the gradients; members only in sampled iterations",
         source="Pascanu, Mikolov, Bengio 2013, §3.2",
         per="parameter",
     ),
     Signal(
         name="grad_norm_applied",
         title="gradient norm as applied",
-        formula="‖∂L/∂θ‖ at the moment the optimizer reads it; divided by grad_norm it is the "
-        "clip factor",
+        formula="‖∂L/∂θ‖ when the optimizer reads it; divided by grad_norm, it gives the clip "
+        "factor",
         axes=("iteration",),
         unit="loss per unit of parameter",
         reduction="L2 over all parameters that have a gradient",
@@ -30,20 +30,20 @@ SIGNALS = (
     Signal(
         name="grad_time",
         title="gradient over time",
-        formula="mean over b of ‖∂L/∂h_{t,b}‖: from the step's own output and from every later "
-        "step",
+        formula="mean over b of ‖∂L/∂h_{t,b}‖, through the output of step t and through every "
+        "later step",
         axes=("iteration", "time"),
         unit="loss per hidden-state unit",
         reduction="L2 over units, mean over the sampled sequences",
         cost="a replay of the layer, in sampled iterations",
-        source="Backsight; Bengio, Simard, Frasconi 1994. With a loss at every step it does not "
-        "show vanishing: reach does",
+        source="Backsight; Bengio, Simard, Frasconi 1994. With a loss at every step, this "
+        "signal cannot show that the gradient vanishes; reach can",
         per="layer",
     ),
     Signal(
         name="grad_time_cell",
-        title="gradient over time on the cell state",
-        formula="mean over b of ‖∂L/∂c_{t,b}‖, the path through h_t included",
+        title="cell-state gradient over time",
+        formula="mean over b of ‖∂L/∂c_{t,b}‖, including the path through h_t",
         axes=("iteration", "time"),
         unit="loss per cell-state unit",
         reduction="L2 over units, mean over the sampled sequences",
@@ -54,47 +54,48 @@ SIGNALS = (
     Signal(
         name="reach",
         title="reach of the gradient",
-        formula="R(k) = E_b‖∂ℓ_b/∂h_{t-k}‖ / E_b‖∂ℓ_b/∂h_t‖, where t is the last step, in the "
-        "layer's own processing order, with a direct gradient, and ℓ_b the loss through that "
+        formula="R(k) = E_b‖∂ℓ_b/∂h_{t-k}‖ / E_b‖∂ℓ_b/∂h_t‖, where t is the last step with a "
+        "direct gradient, in the layer's own processing order, and ℓ_b is the loss through that "
         "step alone",
         axes=("iteration", "lag"),
         unit="1",
         reduction="L2 over units, mean over the sampled sequences that have the lag",
-        cost="shared with grad_time; of cells and embedded inputs two backward passes",
+        cost="shared with grad_time; for cells and embedded inputs, two backward passes",
         source="Backsight; Pascanu, Mikolov, Bengio 2013, §2.1",
         per="layer",
     ),
     Signal(
         name="half_life",
         title="half-life of the gradient",
-        formula="smallest k with R(k) ≤ 1/2; the last lag where there is none: then it is at "
-        "least that",
+        formula="smallest k with R(k) ≤ 1/2; if there is none, the last lag, which is then a lower "
+        "bound",
         axes=("iteration",),
         unit="steps",
         reduction="none",
-        cost="none: from reach",
+        cost="none: computed from reach",
         source="Backsight",
         per="layer",
     ),
     Signal(
         name="horizon",
         title="horizon of the gradient",
-        formula="largest k with R(k) ≥ 0.01; where that is the last lag, it is at least that",
+        formula="largest k with R(k) ≥ 0.01; if that is the last lag, it is a lower bound",
         axes=("iteration",),
         unit="steps",
         reduction="none",
-        cost="none: from reach",
+        cost="none: computed from reach",
         source="Backsight",
         per="layer",
     ),
     Signal(
         name="growth_rate",
         title="growth rate of the gradient",
-        formula="least-squares slope of ln R(k) over k, where R > 1e-30; negative decays",
+        formula="least-squares slope of ln R(k) over the leading lags with R(k) > 1e-30; a "
+        "negative slope means decay",
         axes=("iteration",),
         unit="1/step",
         reduction="none",
-        cost="none: from reach",
+        cost="none: computed from reach",
         source="Backsight; the largest Lyapunov exponent is its limit (Vogt et al. 2022)",
         per="layer",
     ),

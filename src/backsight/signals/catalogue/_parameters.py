@@ -19,10 +19,12 @@ SIGNALS = (
     Signal(
         name="update_ratio",
         title="update ratio",
-        formula="‖θ_p after the step - before‖ / ‖θ_p before‖; 1 for a step away from zero",
+        formula="‖θ_p after the step - θ_p before it‖ / ‖θ_p before it‖; 1 if θ_p was zero and "
+        "the step moved it",
         axes=("iteration",),
         unit="1",
-        reduction="L2 over a parameter's elements; of more than 2^17, over evenly spaced ones",
+        reduction="L2 over a parameter's elements; if there are more than 2^17, over evenly spaced "
+        "ones",
         cost="a copy of the parameters, in sampled iterations",
         source="Karpathy 2015 (CS231n)",
         per="parameter",
@@ -30,19 +32,19 @@ SIGNALS = (
     Signal(
         name="spectral_radius",
         title="spectral radius",
-        formula="max |λ| of W_hh; of a GRU or an LSTM, of the rows that make the new state or the "
-        "candidate",
+        formula="max |λ| of W_hh; for a GRU or an LSTM, of the rows of W_hh that compute the new "
+        "state or the candidate",
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="eigenvalues of an H×H matrix, so seldom that they take 0.25 % of the time",
+        cost="eigenvalues of an H×H matrix, computed so rarely that they take 0.25 % of the time",
         source="Pascanu, Mikolov, Bengio 2013, §2.1",
         per="layer",
     ),
     Signal(
         name="sigma_max",
         title="largest singular value",
-        formula="σ_max of the same matrix: above 1 the gradient may explode",
+        formula="σ_max of the same matrix; if it is above 1, the gradient may explode",
         axes=("iteration",),
         unit="1",
         reduction="none",

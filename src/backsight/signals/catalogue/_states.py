@@ -34,7 +34,7 @@ SIGNALS = (
         axes=("iteration", "time"),
         unit="hidden-state units",
         reduction="L2 over units, mean over sequences",
-        cost="shared with hidden_norm_mean, plus one row a sampled iteration",
+        cost="shared with hidden_norm_mean, plus one row per sampled iteration",
         source="Backsight",
         per="layer",
     ),
@@ -45,20 +45,20 @@ SIGNALS = (
         "of its bounds",
         axes=("iteration",),
         unit="1",
-        reduction="over units, steps and the sampled sequences",
+        reduction="mean over units, time steps and the sampled sequences",
         cost="shared with grad_time",
         source="Karpathy, Johnson, Fei-Fei 2016",
         per="layer, or layer and gate",
     ),
     Signal(
         name="input_spread",
-        title="spread of the input",
+        title="input spread",
         formula="max over features of (max over t and b of x − min over t and b of x)",
         axes=("iteration",),
-        unit="as the layer's input",
-        reduction="largest feature; 0 where every step of every sequence is the same, NaN where "
-        "the input holds a NaN",
-        cost="two passes over the layer's input, in sampled iterations and where states are not "
+        unit="that of the layer's input",
+        reduction="maximum over features; 0 if all steps of all sequences are equal, NaN if the "
+        "input contains a NaN",
+        cost="two passes over the layer's input, in sampled iterations and when states are not "
         "finite",
         source="Backsight",
         per="layer",

@@ -1,4 +1,4 @@
-"""What training goes by: the loss, the rate, the length of the sequences, interventions."""
+"""The training itself: loss, learning rate, sequence length, throughput, interventions."""
 
 from backsight.signals.catalogue._signal import Signal
 
@@ -8,11 +8,12 @@ SIGNALS = (
     Signal(
         name="loss",
         title="training loss",
-        formula="L, the scalar that backward was called on, without any loss scaling",
+        formula="L, the scalar on which backward is called, without any loss scaling",
         axes=("iteration",),
-        unit="nats per character (text) or per answer (memory tasks), or a squared error (values)",
-        reduction="as the loss itself; mean over data-parallel processes",
-        cost="none: the value is already there",
+        unit="nats per character (text), nats per answer (memory tasks) or squared error (tasks "
+        "that ask for a value)",
+        reduction="that of the loss function; mean over data-parallel processes",
+        cost="none: training computes the loss anyway",
         source="the training loop",
     ),
     Signal(
@@ -37,23 +38,23 @@ SIGNALS = (
     ),
     Signal(
         name="act_before",
-        title="before an act of the guard",
-        formula="what a policy changed, as it was: a gradient norm, a factor on the rate, an "
-        "iteration; why is told by the run's events",
+        title="before an intervention",
+        formula="the quantity that the policy changed, before the change: a gradient norm, a "
+        "factor on the learning rate, an iteration; the run's events give the cause",
         axes=("iteration",),
-        unit="as the policy says",
-        reduction="none; only iterations in which the policy acted",
+        unit="that of the quantity",
+        reduction="none; recorded only in iterations in which the policy acts",
         cost="none",
         source="the guard",
         per="policy",
     ),
     Signal(
         name="act_after",
-        title="after an act of the guard",
-        formula="the same, as the policy left it",
+        title="after an intervention",
+        formula="the same quantity, after the change",
         axes=("iteration",),
-        unit="as the policy says",
-        reduction="none; only iterations in which the policy acted",
+        unit="that of the quantity",
+        reduction="none; recorded only in iterations in which the policy acts",
         cost="none",
         source="the guard",
         per="policy",
@@ -71,12 +72,12 @@ SIGNALS = (
     Signal(
         name="tokens_per_second",
         title="throughput",
-        formula="B·T of this iteration over all processes, divided by the wall time since the "
-        "previous one ended (time spent in validation left out)",
+        formula="B·T of this iteration, summed over all processes, divided by the wall time since "
+        "the end of the previous iteration, not counting validation",
         axes=("iteration",),
         unit="1/s",
         reduction="none",
-        cost="one clock reading",
+        cost="one clock reading per iteration",
         source="the training loop",
     ),
 )

@@ -24,7 +24,7 @@ class LengthTrial:
 
     Example:
         >>> from backsight.studies import LengthTrial
-        >>> trial = LengthTrial("rnn", length=40, seed=0, outcome="learned", loss=0.5, guess=2.0)
+        >>> trial = LengthTrial("rnn", length=40, seed=0, outcome="learned", loss=0.5, baseline=2.0)
         >>> trial.gain
         1.5
     """

@@ -89,8 +89,10 @@ def length_study(
         ...             yield Ended(trial.name, 0, seconds=1.0)
         >>> plan = LengthPlan("echo", "--length=", (10, 40), seeds=1, cells=("rnn",))
         >>> study = length_study(plan, "runs/study", Dry())
-        >>> [(trial.length, trial.loss) for trial in study.trials], study.verdicts[0].since
-        ([(10, 0.1), (40, 2.0)], 40)
+        >>> [(trial.length, trial.loss) for trial in study.trials]
+        [(10, 0.1), (40, 2.0)]
+        >>> study.verdicts[0].collapses_at
+        40
     """
     place = StudyFolder(Path(folder))
     with place.open(plan.as_dict()):

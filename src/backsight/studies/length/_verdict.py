@@ -58,11 +58,11 @@ class LengthVerdict:
     Example:
         >>> from backsight.studies import LengthTrial, judge_lengths
         >>> trials = [
-        ...     LengthTrial("rnn", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     LengthTrial("rnn", length, seed=0, outcome="learned", loss=loss, baseline=2.0)
         ...     for length, loss in {10: 0.1, 20: 0.2, 40: 2.0}.items()
         ... ]
         >>> verdict = judge_lengths("rnn", trials)
-        >>> verdict.outcome, verdict.since
+        >>> verdict.outcome, verdict.collapses_at
         ('collapses', 40)
     """
 
@@ -94,7 +94,7 @@ def judge_lengths(cell: str, trials: Sequence[LengthTrial]) -> LengthVerdict:
     Example:
         >>> from backsight.studies import LengthTrial, judge_lengths
         >>> trials = [
-        ...     LengthTrial("lstm", length, seed=0, outcome="learned", loss=loss, guess=2.0)
+        ...     LengthTrial("lstm", length, seed=0, outcome="learned", loss=loss, baseline=2.0)
         ...     for length, loss in {10: 0.1, 20: 0.2, 40: 0.2}.items()
         ... ]
         >>> judge_lengths("lstm", trials).outcome

@@ -27,7 +27,7 @@ class MapOutcome(IntEnum):
 
     Example:
         >>> from backsight.studies import MapOutcome
-        >>> [outcome.words for outcome in MapOutcome]
+        >>> [outcome.label for outcome in MapOutcome]
         ['learned', 'stuck', 'vanished', 'exploded', 'not finite']
         >>> MapOutcome.LEARNED < MapOutcome.EXPLODED
         True

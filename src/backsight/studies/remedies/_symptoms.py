@@ -24,7 +24,7 @@ class Symptoms:
         >>> from backsight.studies import Symptoms, remedies_for_task
         >>> plan, symptoms = remedies_for_task(MemoryEcho()), Symptoms(codes=("BKS203",), norm=0.7)
         >>> [remedy.name for remedy in plan.remedies(symptoms)][:3]
-        ['rate-tenth', 'clip', 'momentum-off']
+        ['lr-tenth', 'clip', 'momentum-off']
     """
 
     codes: tuple[str, ...] = ()

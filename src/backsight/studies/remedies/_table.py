@@ -32,7 +32,7 @@ class Remedy:
     Example:
         >>> from backsight.lab import MemoryEcho
         >>> from backsight.studies import REMEDIES, Symptoms
-        >>> third = next(remedy for remedy in REMEDIES if remedy.name == "rate-third")
+        >>> third = next(remedy for remedy in REMEDIES if remedy.name == "lr-third")
         >>> third.change(MemoryEcho(lr=0.3), Symptoms()).lr
         0.1
     """

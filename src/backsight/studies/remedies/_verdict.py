@@ -20,7 +20,7 @@ class RemedyVerdict:
 
     Example:
         >>> from backsight.studies import RemedyVerdict
-        >>> verdict = RemedyVerdict("proven", "gru", words="A GRU saves 1.5 nats.")
+        >>> verdict = RemedyVerdict("proven", "gru", message="A GRU saves 1.5 nats.")
         >>> verdict.outcome, verdict.remedy, verdict.as_dict()["doubt"]
         ('proven', 'gru', '')
     """
