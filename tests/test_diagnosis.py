@@ -455,7 +455,7 @@ def test_the_status_says_whether_it_is_sick(
         json.loads(out)
     else:
         code = (
-            "BKS201" if series is SICK else "BKS202" if series is WARNED else "Nothing was found."
+            "BKS201" if series is SICK else "BKS202" if series is WARNED else "no lasting finding"
         )
         assert code in out
 
@@ -609,9 +609,9 @@ def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("code", "hint"),
-    [("BKS20", "did you mean BKS20"), ("bks999", "BKS"), ("hello", "there are BKS101"),
+    [("BKS20", "did you mean BKS20"), ("bks999", "BKS"), ("hello", "the codes are BKS101"),
      (" ", "BKS101"), ("BS101", "did you mean BKS101"), ("BKS101BKS102", "BKS10"),
-     ("{code}", "there are")],
+     ("{code}", "the codes are")],
 )  # fmt: skip
 def test_explain_an_unknown_code_helps(
     code: str, hint: str, capsys: pytest.CaptureFixture[str]
@@ -651,9 +651,9 @@ def test_the_timeline_tells_what_moved_first(run_path: Path) -> None:
     assert [m.extreme for m in chain.moves[:3]] == [0.2, 9.0, 200.0]
     assert math.isnan(chain.moves[3].extreme)
     assert chain.moves[2].usual == pytest.approx(0.5, rel=0.02)
-    assert "60 iterations before" in chain.message
+    assert "60 iterations before the failure" in chain.message
     assert "fell from 1.1 to 0.2" in chain.message
-    assert "was not finite" in chain.message
+    assert "was no longer finite" in chain.message
 
 
 def test_a_timeline_where_nothing_moved(run_path: Path) -> None:
@@ -892,7 +892,7 @@ def test_links_of_findings_lead_somewhere(run_path: Path) -> None:
 
 def test_a_page_without_findings_says_so(run_path: Path) -> None:
     text, ids = page(write(run_path, healthy()))
-    assert "Nothing was found." in text
+    assert "The run has no lasting finding." in text
     assert "findings" in ids.ids
     assert "article" not in ids.tags
 

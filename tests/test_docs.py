@@ -84,7 +84,7 @@ def check_loop(names: dict[str, Any], said: str) -> None:
 def check_watched(names: dict[str, Any], said: str) -> None:
     check_loop(names, said)
     assert "gru.l0 the gradient falls to half " in said
-    assert "100 every one of the 100 steps of context is used" in said
+    assert "100 the model uses all 100 steps of context" in said
 
 
 def check_readme(names: dict[str, Any], said: str) -> None:

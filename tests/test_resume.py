@@ -571,7 +571,7 @@ def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -
     assert Run(settings["run"]).status == "killed"
     done = processes.run(backsight("train", "--resume", settings["run"]))
     assert done.returncode == 0, done.stderr
-    assert "goes on after " in done.stdout
+    assert "resumes after " in done.stdout
     assert "to continue:" not in done.stdout
     run = Run(settings["run"])
     assert run.info["resumed"][0]["before"] == "running"

@@ -44,7 +44,7 @@ def test_a_tiny_map_from_end_to_end(
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("map-temporal-order-")
     html = (folder / "map.html").read_text()
-    for words in ("Stability map: temporal-order", "What the words mean", "fragility", "exploded"):
+    for words in ("Stability map: temporal-order", "Definitions", "fragility", "exploded"):
         assert words in html
     assert "<script src" not in html  # nothing is fetched
     assert '<link rel="stylesheet' not in html
@@ -254,7 +254,7 @@ def test_the_cells_under_the_pointer_tell_a_nan() -> None:
     texts = map_growth(view()).data[0].text
     assert texts[0][2] == (
         "lr = 10<br>length = 10<br><b>not finite</b><br>loss NaN (chance 1.4)<br>"
-        "gradient NaN nats a step back"
+        "gradient growth NaN nats per step back"
     )
     assert texts[1][2].endswith("not trained")
 

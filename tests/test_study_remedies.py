@@ -123,7 +123,7 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("curriculum", Chars(seq_len=64), "up to 64 steps"),
         ("curriculum", tiny(curriculum="linear"), "the run already has a curriculum"),
         ("omega", tiny(cell="gru"), "only to the cells rnn and rnn-relu, not to gru"),
-        ("omega", tiny(guard="omega"), "given omega twice"),
+        ("omega", tiny(guard="omega"), "omega is given twice"),
         ("guard", tiny(safe=True), "the run already has a guard"),
         ("gru", tiny(cell="gru"), "the run already has it"),
         ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training starts"),
@@ -513,7 +513,7 @@ def test_a_damaged_file_of_it_is_one_sentence(
     with pytest.raises(RunError, match=r"remedies\.json cannot be read"):
         read_tried(small_run.path)
     assert main(["diagnose", str(small_run.path)]) == 1  # as without it: it holds a NaN
-    assert "or make the study of remedies again" in capsys.readouterr().out
+    assert "or run the study of remedies again" in capsys.readouterr().out
     main(["diagnose", str(small_run.path), "--json"])
     assert "cannot be read" in json.loads(capsys.readouterr().out)["remedies"]["error"]
 

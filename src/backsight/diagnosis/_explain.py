@@ -57,7 +57,7 @@ def explain(code: str) -> Explanation:
     rule = known.get(code.strip().upper())
     if rule is None:
         near = difflib.get_close_matches(code.upper(), known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean {near[0]}?" if near else f"the codes are {', '.join(known)}"
         raise SettingError(f"there is no finding {code!r}: {hint}")
     return explanation_of(rule)
 
@@ -84,9 +84,10 @@ def findings_page() -> str:
     lines = [
         "# Findings",
         "",
-        "Written by `backsight explain --markdown`. Codes are stable. An *error* learns nothing,",
-        "or not what it should; a *warning* suffers; an *info* costs time. Thresholds are",
-        "arguments of the rules in `backsight.diagnosis`.",
+        "`backsight explain --markdown` writes this page. Codes are stable. An *error* means that",
+        "the run learns nothing, or not what it should; a *warning*, that it learns less well than",
+        "it could; an *info*, that it wastes time. Thresholds are arguments of the rules in",
+        "`backsight.diagnosis`.",
         "",
         "| code | finding | severity |",
         "|---|---|---|",

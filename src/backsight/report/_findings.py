@@ -30,9 +30,9 @@ def tally_words(finding: Finding) -> str:
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
         words += f", seen {finding.count:,} times"
-    words += "".join(f", {name} {_plain(value)}" for name, value in finding.outcome.items())
+    words += "".join(f", {name}: {_plain(value)}" for name, value in finding.outcome.items())
     if finding.resolved_at is not None and not finding.outcome:
-        words += f", over since {finding.resolved_at:,}"
+        words += f", resolved at iteration {finding.resolved_at:,}"
     return words
 
 
@@ -79,7 +79,7 @@ def print_diagnosis(
         say(line)
         say(f"        {_sentence(finding.message)}")
     if not lasting:
-        say("\nNothing was found.")
+        say("\nThe run has no lasting finding.")
     if chain is not None:
         say(f"\n{chain.message}")
     if isinstance(tried, Tried):
@@ -92,13 +92,13 @@ def print_diagnosis(
     past = [f for f in found.findings if f not in lasting]
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
-        say(f"\nfor a while: {told}")
+        say(f"\nresolved: {told}")
     for outcome in ("healthy", "not finite", "not enough data"):
         codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
         if codes:
             say(Text(f"\n{outcome}: {', '.join(v.code for v in codes)}", "dim"))
     if lasting:
-        say(f"\nbacksight explain {lasting[0].code} tells causes and remedies.")
+        say(f"\nRun `backsight explain {lasting[0].code}` for causes and remedies.")
 
 
 def print_explanation(code: str, console: Console | None = None) -> None:
@@ -212,7 +212,7 @@ def _remedy_words(run: Run, tried: Tried) -> str:
     words = f"{tried.message} (study: {tried.study})"
     if run.iterations != tried.iterations:
         words += (
-            f" The run had {tried.iterations:,} iterations then and has {run.iterations:,} now."
+            f" The run had {tried.iterations:,} iterations then, and has {run.iterations:,} now."
         )
     return words
 
@@ -222,4 +222,4 @@ def _sentence(words: str) -> str:
 
 
 def _plain(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:,.0f} iterations"
