@@ -139,6 +139,9 @@ class _Outbox(Protocol):
 
 
 class _Parameters(Protocol):
+    @property
+    def by_hand(self) -> bool: ...
+
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]: ...
 
 
@@ -215,6 +218,11 @@ class Iteration:
     def parameters(self) -> dict[str, nn.Parameter]:
         """What the optimizers move, by name."""
         return self._parameters.of()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no optimizer of PyTorch's has been seen: the user's own code moves them."""
+        return self._parameters.by_hand
 
     @property
     def training(self) -> bool:

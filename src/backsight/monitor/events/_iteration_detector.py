@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
+from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
@@ -133,7 +133,8 @@ class IterationDetector:
         """Whether a closure's step is under way."""
         self._before: list[tuple[int, int]] = []
         """Which gradients there were when the newest pass began."""
-        self._handles: list[RemovableHandle] = []
+        self._handles: Any = WeakIdKeyDictionary()
+        """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
         """Steps under way, by the optimizer's identity."""
         self.begin()
@@ -161,13 +162,16 @@ class IterationDetector:
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
         begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)
-        self._handles.append(optimizer.register_step_pre_hook(begins))
-        self._handles.append(optimizer.register_step_post_hook(ended))
+        self._handles[optimizer] = (
+            optimizer.register_step_pre_hook(begins),
+            optimizer.register_step_post_hook(ended),
+        )
 
     def unhook(self) -> None:
         """Watch no steps any longer."""
-        for handle in self._handles:
-            handle.remove()
+        for handles in list(self._handles.values()):
+            for handle in handles:
+                handle.remove()
         self._handles.clear()
 
     def close(self) -> None:

@@ -68,6 +68,10 @@ class JudgingSink:
         """What lasts of it so far."""
         return self._judge.diagnosis().lasting
 
+    def redirect(self, sink: Sink) -> None:
+        """Pass everything on to that one from now on."""
+        self._sink = sink
+
     def know(self, facts: Facts) -> None:
         """Facts about the task, before anything is recorded."""
         self._judge.facts = facts
