@@ -35,7 +35,7 @@ from backsight.state import Checkpoints, Generators
 from tests import processes
 from tests.crossed import crossed
 from tests.guarded import same
-from tests.memory_settings import EACH
+from tests.memory_settings import ONE_OF_A_KIND
 
 TIMED = {"tokens_per_second"}
 """Signals that depend on the clock."""
@@ -146,7 +146,7 @@ def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path)
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
-@EACH
+@ONE_OF_A_KIND
 def test_every_memory_task(
     kind: type[Memory], own: dict[str, Any], small_memory: dict[str, Any], tmp_path: Path
 ) -> None:
