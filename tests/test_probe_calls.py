@@ -272,9 +272,7 @@ def test_windows_that_hand_their_state_on_are_one_sequence(
     linked(module, WINDOWS, loss, given=loss == "several")
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("form", ["time first", "batch first", "unbatched"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form,loss", KINDS, ["time first", "batch first", "unbatched"], LOSSES)
 def test_a_loop_of_single_steps(kind: str, form: str, loss: str) -> None:
     module = made(kind, batch_first=form == "batch first")
     linked(module, [[1] * (1 if form == "unbatched" else 2)] * 8, loss, form=form)

@@ -339,7 +339,7 @@ def test_a_model_whose_parts_alone_are_called(tmp_path: Path) -> None:
     [
         ("word_lm.py", ["--windows", "6", "--epochs", "1", "--nhid", "16"], ["rnn.l0", "rnn.l1"]),
         ("classify_packed.py", ["6"], ["gru.l0", "gru.l0_reverse"]),
-        ("forecast_lbfgs.py", ["2"], ["lstm1", "lstm2"]),
+        pytest.param("forecast_lbfgs.py", ["2"], ["lstm1", "lstm2"], marks=pytest.mark.long),
     ],
 )
 def test_scripts_of_outsiders_run_unchanged(
