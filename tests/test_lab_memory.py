@@ -43,7 +43,7 @@ from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
 from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.crossed import crossed
-from tests.memory_settings import EACH, EVERY
+from tests.memory_settings import EACH, EVERY, ONE_OF_A_KIND
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_a_short_run_records(
     assert facts["parameters"] > 0
 
 
-@EACH
+@ONE_OF_A_KIND
 def test_two_runs_with_one_seed_are_bit_identical(
     kind: type[Memory], own: dict[str, Any], small: dict[str, Any], tmp_path: Path
 ) -> None:

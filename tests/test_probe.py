@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 from backsight.errors import SettingError
 from backsight.probes import GradientProfile, Lag, probe
+from tests.crossed import crossed
 from tests.reference import unroll
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {
@@ -230,9 +231,7 @@ def compare(module: nn.RNNBase, form: str, loss: str, *, given: bool, rtol: floa
     check(profiles, expected(copy.deepcopy(module).double(), sequences, h0, c0, loss), rtol)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form,loss", KINDS, FORMS, LOSSES)
 def test_exact_in_every_form_and_for_every_loss(kind: str, form: str, loss: str) -> None:
     """Two layers, both directions, given initial states: the hardest case of each."""
     torch.manual_seed(0)

@@ -341,7 +341,7 @@ def test_a_model_whose_parts_alone_are_called(tmp_path: Path) -> None:
     [
         ("word_lm.py", ["--windows", "6", "--epochs", "1", "--nhid", "16"], ["rnn.l0", "rnn.l1"]),
         ("classify_packed.py", ["6"], ["gru.l0", "gru.l0_reverse"]),
-        ("forecast_lbfgs.py", ["2"], ["lstm1", "lstm2"]),
+        pytest.param("forecast_lbfgs.py", ["2"], ["lstm1", "lstm2"], marks=pytest.mark.long),
     ],
 )
 def test_scripts_of_outsiders_run_unchanged(
@@ -392,9 +392,9 @@ def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
         (["-m"], "-m expects the name of a module"),
         (["-m", "no.such"], "cannot find the module 'no.such' in this folder"),
         (["--run", "taken", "train.py"], "taken already exists"),
-        (["--every", "0", "train.py"], 'every must be "auto" or at least 1 iteration, not 0'),
-        (["--budget", "nan", "train.py"], "budget must be a share of the time"),
-        (["--sequences", "0", "train.py"], "sequences must be at least 1, not 0"),
+        (["--every", "0", "train.py"], 'every must be "auto" or a whole number of at least 1, not 0'),
+        (["--budget", "nan", "train.py"], "budget must be a share of the training time"),
+        (["--sequences", "0", "train.py"], "sequences must be a whole number of at least 1, not 0"),
         (["--evry", "3", "train.py"], "--evry"),
     ],
 )

@@ -10,6 +10,7 @@
         report.html   what was seen
 """
 
+import functools
 import json
 import os
 import platform
@@ -33,6 +34,7 @@ __all__ = [
     "STORE",
     "create_folder",
     "free_name",
+    "git_revision",
     "read_run_json",
     "resume_folder",
     "update",
@@ -93,7 +95,7 @@ def create_folder(
                 "config": dict(config),
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
-                "git": _git(),
+                "git": git_revision(),
                 "writer": _process.identity(),
             },
         )
@@ -175,6 +177,7 @@ def _command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     """Versions by package, read from metadata so that nothing heavy is imported."""
     versions = {"python": platform.python_version()}
@@ -186,18 +189,20 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _git() -> dict[str, Any] | None:
+def git_revision() -> dict[str, Any] | None:
     """The revision of the working directory, or None outside a repository."""
-
-    def ask(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=5, check=True
-        ).stdout.strip()
-
     try:
-        return {
-            "revision": ask("rev-parse", "HEAD"),
-            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
-        }
+        # With --branch, the first line is "# branch.oid <revision>"; "(initial)" before any.
+        said = subprocess.run(
+            ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return None
+    revision = said[0].split()[-1] if said else "(initial)"
+    if revision == "(initial)":
+        return None
+    return {"revision": revision, "dirty": not all(line.startswith("#") for line in said)}
