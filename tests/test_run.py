@@ -392,7 +392,7 @@ def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
         (["-m"], "-m expects the name of a module"),
         (["-m", "no.such"], "cannot find the module 'no.such' in this folder"),
         (["--run", "taken", "train.py"], "taken already exists"),
-        (["--every", "0", "train.py"], 'every must be "auto" or a whole number of at least 1, not 0'),
+        (["--every", "0", "train.py"], 'every must be "auto" or a whole number of at least 1'),
         (["--budget", "nan", "train.py"], "budget must be a share of the training time"),
         (["--sequences", "0", "train.py"], "sequences must be a whole number of at least 1, not 0"),
         (["--evry", "3", "train.py"], "--evry"),
