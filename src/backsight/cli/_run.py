@@ -77,20 +77,36 @@ def main(arguments: Sequence[str]) -> int:
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     config["run"] = str(options.run or free_name(Path("runs"), name))
     command = shlex.join(["backsight", "run", *arguments])
-    recorder = LateRecorder(Path(config["run"]), kind="run", config=config, command=command)
+    first = Path(config["run"])
+    recorders = [LateRecorder(first, kind="run", config=config, command=command)]
+
+    def further(number: int) -> LateRecorder:
+        """The recorder of the script's second training, its third and so on."""
+        named = first.with_name(f"{first.name}-{number}")
+        path = free_name(Path("runs"), name) if options.run is None else named
+        more = {**config, "run": str(path), "group": str(first)}
+        recorders.append(LateRecorder(path, kind="run", config=more, command=command))
+        return recorders[-1]
+
     monitor = ProcessMonitor(
-        recorder,
+        recorders[0],
         every=options.every,
         budget=options.budget,
         sequences=options.sequences,
         inputs=options.inputs,
         guard=options.guard,
+        further=further,
     )
 
     def end(error: BaseException | None) -> None:
         monitor.close()
-        recorder.close(error)
-        _say(recorder.path if recorder.began else None, monitor.found_time, monitor.kinds)
+        for recorder in recorders:  # what failed is the training that stepped last
+            recorder.close(error if recorder is monitor.newest else None)
+        paths = [recorder.path for recorder in recorders if recorder.began]
+        if len(paths) > 1:
+            _say_several(paths)
+        else:
+            _say(paths[0] if paths else None, monitor.found_time, monitor.kinds)
         if options.guard is not None:
             _say_acts(monitor.tally)
 
@@ -228,6 +244,21 @@ def _say_acts(tally: Mapping[str, int]) -> None:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
     print(f"backsight: guard interventions: {acts or 'none'}", file=sys.stderr, flush=True)
+
+
+def _say_several(paths: Sequence[Path]) -> None:
+    """Where the runs of a script are that trained several times."""
+    from backsight.diagnosis import diagnose
+    from backsight.signals import Run
+
+    sys.stdout.flush()
+    worst = sum(any(f.severity == "error" for f in diagnose(Run(p)).lasting) for p in paths)
+    found = f"{worst} of them with a lasting error, " if worst else ""
+    print(
+        f"backsight: {len(paths)} trainings, {found}in {paths[0]} to {paths[-1]} "
+        f"(backsight runs {paths[0].parent})",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
 
 
 def _say(path: Path | None, found_time: bool, kinds: set[str]) -> None:

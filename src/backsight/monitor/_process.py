@@ -104,6 +104,11 @@ class ProcessMonitor:
         """Whether anything with a time axis has run."""
         return self._found_time or any(group.monitor.found_time for group in self._groups)
 
+    @property
+    def newest(self) -> Sink:
+        """Where the training is recorded that stepped last."""
+        return self._trainings.newest or self._recorder
+
     def close(self) -> None:
         """Leave PyTorch as it was."""
         self._calls.close()

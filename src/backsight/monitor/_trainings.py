@@ -62,6 +62,11 @@ class Trainings:
         self.over = 0
         """Trainings whose models are gone, and whose runs are closed."""
 
+    @property
+    def newest(self) -> Sink | None:
+        """The run of the group that stepped last."""
+        return max(self._groups, key=lambda group: group.last).run if self._groups else None
+
     def add(self, group: Group) -> None:
         """One more, which has not stepped yet."""
         with self._lock:

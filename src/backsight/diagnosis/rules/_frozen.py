@@ -23,16 +23,17 @@ class Frozen(Rule):
     )
     criterion: ClassVar[str] = (
         "The update is exactly zero in each of the first {samples:.0f} samples with a learning "
-        "rate above zero, while another parameter of the model moves."
+        "rate above zero, while another parameter of the model moves. A parameter whose "
+        "requires_grad is False is frozen on purpose, and not judged."
     )
     causes: ClassVar = (
-        "requires_grad is False, or the output of the layer is detached",
+        "the output of the layer is detached",
         "a layer that the loss does not use",
         "units that are all dead (ReLU) or saturated",
         "an update below the precision of the parameter (bf16 weights)",
     )
     remedies: ClassVar = (
-        "remove the parameter from the optimizer if it is meant to be frozen",
+        "set requires_grad to False if the parameter is meant to be frozen",
         "trace where the output of its layer goes",
         "keep the weights in float32",
     )
