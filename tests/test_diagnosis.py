@@ -239,7 +239,7 @@ def test_live_as_afterwards_of_several_models(tmp_path: Path) -> None:
         recorder.close()
     found = check_agreement(tmp_path / "run")
     assert {(f["code"], f["module"]) for f in found} >= {
-        ("BKS201", "Net"), ("BKS402", "Judging.head.weight"), ("BKS402", "Judging.head.bias")
+        ("BKS201", ""), ("BKS402", "Judging.head.weight"), ("BKS402", "Judging.head.bias")
     }  # fmt: skip
     assert {v.code for v in diagnose(tmp_path / "run").verdicts} == set(CODES)
 
