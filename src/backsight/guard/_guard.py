@@ -4,6 +4,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +36,7 @@ from backsight.guard._policy import Policy, Stage
 from backsight.guard._presets import check_saved, check_together, safe
 from backsight.guard._step import Step
 from backsight.guard._step_length import StepLength
+from backsight.probes import Closures, closure_of
 from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
@@ -53,9 +55,13 @@ class Guard:
     what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
     one without a guard. Every intervention is told once in the log, kept in :attr:`interventions`
     and, where a monitor is at work, recorded. Under data-parallel training every process has a
-    guard, and all decide alike. On an accelerator a guard waits for two numbers at each step. Of an
-    optimizer that is given a closure (LBFGS) the gradients are made inside the step: none can be
-    clipped or left out then, and ``step`` has no closure to give.
+    guard, and all decide alike. On an accelerator a guard waits for two numbers at each step.
+
+    A loop that calls ``optimizer.step(closure)`` is guarded as well: the policies act when the
+    closure has computed the gradients, and the loss is what it returns unless :attr:`loss_of`
+    tells it. Where the optimizer evaluates the closure many times (LBFGS, sharpness-aware ones),
+    no gradient can be clipped or left out. How often a class of another library evaluates it, its
+    first step shows, in which nothing is done.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -127,6 +133,7 @@ class Guard:
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._length = StepLength()
+        self._closures = Closures()
         self._every = snapshot_every
         self._told_of_closure = False
         extra_state = extra_state or {}
@@ -315,20 +322,57 @@ class Guard:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _before(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+    def _before(
+        self, optimizer: Optimizer, args: Any, named: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self._restore()
+        closure, once = closure_of(args, named), self._closures.once(optimizer)
+        if closure is not None and once:
+            self._step = None  # there is none before the closure has computed the gradients
+            evaluated = partial(self._evaluated, optimizer)
+            return self._closures.watched(optimizer, args, named, evaluated)
         if overflowed(optimizer):
-            return
-        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
+            return None
         if self._step is None or id(optimizer) in self._stepped:
             self._stepped.clear()
-            self._begin(scale_of(optimizer), known=closure is None)
+            if closure is None:
+                self._begin(scale_of(optimizer))
+            elif once is None:
+                self._pass_over()
+            else:
+                self._tell_of_closure()
+                self._begin(known=False)
         self._stepped.add(id(optimizer))
+        assert self._step is not None
+        self.learning_rate.put_on(optimizer)
+        if closure is None:
+            self._hold(optimizer, self._step)
+        return self._closures.watched(optimizer, args, named)
+
+    def _evaluated(self, optimizer: Optimizer, returned: Any) -> None:
+        """A closure that is evaluated once has computed the gradients; the weights have not moved.
+
+        Args:
+            optimizer: whose step this is.
+            returned: what the closure returned: the loss, where nobody else tells it.
+        """
+        if not self._handles:
+            return  # the guard has been closed meanwhile
+        again = self._step is not None
+        if self._step is None:
+            self._stepped.clear()
+            told = self.loss_of()
+            self._loss = _number(returned) if told is None else told
+            self._begin(scale_of(optimizer))
+            self._stepped.add(id(optimizer))
+            self.learning_rate.put_on(optimizer)
         step = self._step
         assert step is not None
-        self.learning_rate.put_on(optimizer)
-        if closure is not None:
-            return  # it computes gradients of its own, from the weights as they are now
+        if not again or step.vetoed or step.rolled_back:
+            self._hold(optimizer, step)
+
+    def _hold(self, optimizer: Optimizer, step: Step) -> None:
+        """Keep the optimizer from moving anything, where that is decided; else measure how far."""
         if step.vetoed or step.rolled_back:
             # Optimizers pass over what has no gradient: nothing moves, nothing ages.
             self._taken = taken_away(moved([optimizer]))
@@ -337,8 +381,8 @@ class Guard:
 
     def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
         self._restore()
-        if overflowed(optimizer) or self._step is None:  # None: it was made inside this very step
-            return
+        if overflowed(optimizer) or self._step is None:
+            return  # None: the guard was made inside this very step, or no closure was evaluated
         length = self._length.end()
         if length is not None:
             self.stability.stepped(*length)
@@ -349,19 +393,10 @@ class Guard:
         """Look at a new step, and let the policies act."""
         loss, norm = self._numbers(scale, known)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
-        if step.inside and not self._told_of_closure and is_first_process():
-            self._told_of_closure = True
-            _log.warning(
-                "backsight: guard: step(closure) computes the gradients, so no policy can clip, "
-                "skip, or add a penalty; policies for rollback, learning rate and weights still act"
-            )
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)
-        first = not self.snapshots.taken
-        if first or (self.iteration % self._every == 0 and self.stability.well):
-            self.snapshots.take(self.iteration, self._memory())
-            if self._disk is not None:
-                self._disk.took(self.iteration, self.state_dict)
+        if not self.snapshots.taken or (self.iteration % self._every == 0 and self.stability.well):
+            self._take_snapshot()
         self.iteration += 1
         for stage, policies in groupby(self.policies, key=lambda p: p.stage):
             for policy in policies:
@@ -370,6 +405,27 @@ class Guard:
                     return
             if stage is Stage.PENALTY and step.interventions:
                 _, step.norm = self._numbers(scale, known)
+
+    def _pass_over(self) -> None:
+        """A step that shows how often its optimizer evaluates a closure: act from the next one."""
+        if not self.snapshots.taken:
+            self._take_snapshot()
+        self._step = Step(self.iteration, None, 0.0, inside=True)
+        self.iteration += 1
+
+    def _take_snapshot(self) -> None:
+        self.snapshots.take(self.iteration, self._memory())
+        if self._disk is not None:
+            self._disk.took(self.iteration, self.state_dict)
+
+    def _tell_of_closure(self) -> None:
+        if not self._told_of_closure and is_first_process():
+            self._told_of_closure = True
+            _log.warning(
+                "backsight: guard: the optimizer evaluates its closure many times in a step, so no "
+                "policy can clip, skip, or add a penalty; policies for rollback, learning rate and "
+                "weights still act"
+            )
 
     def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
@@ -409,3 +465,11 @@ class Guard:
         self.stability.load_state_dict(memory["vitals"])
         for policy in self.policies:
             policy.load_state_dict(memory["policies"][policy.name])
+
+
+def _number(returned: Any) -> float | Tensor | None:
+    """The loss, if that is what a closure has returned."""
+    if isinstance(returned, Tensor):
+        single = returned.numel() == 1 and not returned.is_complex()
+        return returned.detach() if single else None
+    return float(returned) if isinstance(returned, (int, float)) else None
