@@ -1,6 +1,5 @@
 """``Guard``: acts on training where every loop must pass, at the optimizer's step."""
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +15,10 @@ from torch.utils.hooks import RemovableHandle
 
 from backsight.curriculum import Length
 from backsight.diagnosis import StabilityTracker
-from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard._arguments import check_arguments
 from backsight.guard._batches import SuspectBatches
+from backsight.guard._closures import loss_of_closure, tell_of_many_evaluations
 from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
     agree,
@@ -40,8 +39,6 @@ from backsight.probes import Closures, closure_of
 from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
-
-_log = logging.getLogger("backsight")
 
 KEPT = 10_000
 """Interventions that are remembered."""
@@ -340,7 +337,9 @@ class Guard:
             elif once is None:
                 self._pass_over()
             else:
-                self._tell_of_closure()
+                if not self._told_of_closure:
+                    tell_of_many_evaluations()
+                self._told_of_closure = True
                 self._begin(known=False)
         self._stepped.add(id(optimizer))
         assert self._step is not None
@@ -362,7 +361,7 @@ class Guard:
         if self._step is None:
             self._stepped.clear()
             told = self.loss_of()
-            self._loss = _number(returned) if told is None else told
+            self._loss = loss_of_closure(returned) if told is None else told
             self._begin(scale_of(optimizer))
             self._stepped.add(id(optimizer))
             self.learning_rate.put_on(optimizer)
@@ -418,15 +417,6 @@ class Guard:
         if self._disk is not None:
             self._disk.took(self.iteration, self.state_dict)
 
-    def _tell_of_closure(self) -> None:
-        if not self._told_of_closure and is_first_process():
-            self._told_of_closure = True
-            _log.warning(
-                "backsight: guard: the optimizer evaluates its closure many times in a step, so no "
-                "policy can clip, skip, or add a penalty; policies for rollback, learning rate and "
-                "weights still act"
-            )
-
     def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
         told = self._loss if self._loss is not None else self.loss_of()
@@ -465,11 +455,3 @@ class Guard:
         self.stability.load_state_dict(memory["vitals"])
         for policy in self.policies:
             policy.load_state_dict(memory["policies"][policy.name])
-
-
-def _number(returned: Any) -> float | Tensor | None:
-    """The loss, if that is what a closure has returned."""
-    if isinstance(returned, Tensor):
-        single = returned.numel() == 1 and not returned.is_complex()
-        return returned.detach() if single else None
-    return float(returned) if isinstance(returned, (int, float)) else None
