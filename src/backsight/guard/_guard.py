@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -11,20 +10,17 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from backsight.curriculum import Length
 from backsight.diagnosis import StabilityTracker
 from backsight.errors import SettingError
 from backsight.guard._arguments import check_arguments
 from backsight.guard._batches import SuspectBatches
-from backsight.guard._closures import loss_of_closure, tell_of_many_evaluations
 from backsight.guard._disk import Disk
 from backsight.guard._gradients import (
     agree,
     moved,
     numbers_of,
-    overflowed,
     rescale,
     scale_of,
     taken_away,
@@ -34,8 +30,8 @@ from backsight.guard._learning_rate import LearningRate, forget_momentum
 from backsight.guard._policy import Policy, Stage
 from backsight.guard._presets import check_saved, check_together, safe
 from backsight.guard._step import Step
+from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
-from backsight.probes import Closures, closure_of
 from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
@@ -54,11 +50,10 @@ class Guard:
     and, where a monitor is at work, recorded. Under data-parallel training every process has a
     guard, and all decide alike. On an accelerator a guard waits for two numbers at each step.
 
-    A loop that calls ``optimizer.step(closure)`` is guarded as well: the policies act when the
-    closure has computed the gradients, and the loss is what it returns unless :attr:`loss_of`
-    tells it. Where the optimizer evaluates the closure many times (LBFGS, sharpness-aware ones),
-    no gradient can be clipped or left out. How often a class of another library evaluates it, its
-    first step shows, in which nothing is done.
+    ``optimizer.step(closure)`` is guarded as well, when the closure has computed the gradients; the
+    loss may be what it returns. Where it is evaluated many times (LBFGS, sharpness-aware ones), no
+    gradient can be clipped or left out. Whether a class that is not PyTorch's does so, its first
+    step shows, about which nothing is done.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -125,14 +120,12 @@ class Guard:
         """Interventions so far, by policy."""
         self._batches = SuspectBatches()
         self._scaler = scaler
-        self._loss: float | Tensor | None = None
+        self._loss: Told = None
         self._step: Step | None = None
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._length = StepLength()
-        self._closures = Closures()
         self._every = snapshot_every
-        self._told_of_closure = False
         extra_state = extra_state or {}
         self._has_data = "data" in extra_state
         self._curriculum = next((p for p in extra_state.values() if isinstance(p, Length)), None)
@@ -140,16 +133,15 @@ class Guard:
             model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
         self._disk = None if folder is None else Disk(folder)
-        self._handles: list[RemovableHandle] = []
+        self._hooks = StepHooks(
+            optimizers, begins=self._restore, ready=self._ready, again=self._hold, ended=self._after
+        )
         try:
             for policy in self.policies:
                 policy.start(self)
         except SettingError:
             self.close()
             raise
-        for one in optimizers:
-            self._handles.append(one.register_step_pre_hook(self._before))
-            self._handles.append(one.register_step_post_hook(self._after))
 
     # -- for a loop ------------------------------------------------------------------------
 
@@ -213,9 +205,7 @@ class Guard:
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
         self._restore()
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        self._hooks.close()
         for policy in self.policies:
             policy.close()
 
@@ -319,78 +309,40 @@ class Guard:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _before(
-        self, optimizer: Optimizer, args: Any, named: Any
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        self._restore()
-        closure, once = closure_of(args, named), self._closures.once(optimizer)
-        if closure is not None and once:
-            self._step = None  # there is none before the closure has computed the gradients
-            evaluated = partial(self._evaluated, optimizer)
-            return self._closures.watched(optimizer, args, named, evaluated)
-        if overflowed(optimizer):
-            return None
-        if self._step is None or id(optimizer) in self._stepped:
+    def _ready(self, optimizer: Optimizer, source: Source, loss: Told) -> None:
+        """The optimizer is about to move the weights; a closure may have returned the loss."""
+        if source == "closure" or self._step is None or id(optimizer) in self._stepped:
             self._stepped.clear()
-            if closure is None:
-                self._begin(scale_of(optimizer))
-            elif once is None:
+            if source == "unknown":
                 self._pass_over()
             else:
-                if not self._told_of_closure:
-                    tell_of_many_evaluations()
-                self._told_of_closure = True
-                self._begin(known=False)
+                self._begin(scale_of(optimizer), known=source != "closures", returned=loss)
         self._stepped.add(id(optimizer))
         assert self._step is not None
         self.learning_rate.put_on(optimizer)
-        if closure is None:
-            self._hold(optimizer, self._step)
-        return self._closures.watched(optimizer, args, named)
+        if source in ("loop", "closure"):
+            self._hold(optimizer)
+            if not self._taken:
+                self._length.begin(optimizer, self._step.iteration)
 
-    def _evaluated(self, optimizer: Optimizer, returned: Any) -> None:
-        """A closure that is evaluated once has computed the gradients; the weights have not moved.
-
-        Args:
-            optimizer: whose step this is.
-            returned: what the closure returned: the loss, where nobody else tells it.
-        """
-        if not self._handles:
-            return  # the guard has been closed meanwhile
-        again = self._step is not None
-        if self._step is None:
-            self._stepped.clear()
-            told = self.loss_of()
-            self._loss = loss_of_closure(returned) if told is None else told
-            self._begin(scale_of(optimizer))
-            self._stepped.add(id(optimizer))
-            self.learning_rate.put_on(optimizer)
-        step = self._step
-        assert step is not None
-        if not again or step.vetoed or step.rolled_back:
-            self._hold(optimizer, step)
-
-    def _hold(self, optimizer: Optimizer, step: Step) -> None:
-        """Keep the optimizer from moving anything, where that is decided; else measure how far."""
-        if step.vetoed or step.rolled_back:
-            # Optimizers pass over what has no gradient: nothing moves, nothing ages.
+    def _hold(self, optimizer: Optimizer) -> None:
+        """If the step is not taken: nothing without a gradient is moved by an optimizer, or ages."""
+        if self._step is not None and (self._step.vetoed or self._step.rolled_back):
             self._taken = taken_away(moved([optimizer]))
-        else:
-            self._length.begin(optimizer, step.iteration)
 
-    def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
+    def _after(self, _optimizer: Optimizer) -> None:
         self._restore()
-        if overflowed(optimizer) or self._step is None:
-            return  # None: the guard was made inside this very step, or no closure was evaluated
+        if self._step is None:  # the guard was made inside this very step
+            return
         length = self._length.end()
         if length is not None:
             self.stability.stepped(*length)
         for policy in self.policies:
             policy.on_step_end(self._step, self)
 
-    def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
+    def _begin(self, scale: float = 1.0, *, known: bool = True, returned: Told = None) -> None:
         """Look at a new step, and let the policies act."""
-        loss, norm = self._numbers(scale, known)
+        loss, norm = self._numbers(scale, known, returned)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)
@@ -403,7 +355,7 @@ class Guard:
                 if step.rolled_back:
                     return
             if stage is Stage.PENALTY and step.interventions:
-                _, step.norm = self._numbers(scale, known)
+                _, step.norm = self._numbers(scale, known, returned)
 
     def _pass_over(self) -> None:
         """A step that shows how often its optimizer evaluates a closure: act from the next one."""
@@ -417,9 +369,10 @@ class Guard:
         if self._disk is not None:
             self._disk.took(self.iteration, self.state_dict)
 
-    def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
+    def _numbers(self, scale: float, known: bool, returned: Told) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
         told = self._loss if self._loss is not None else self.loss_of()
+        told = returned if told is None else told
         self._loss = None
         loss, size = numbers_of(told, self.parameters if known else None, self.parameters[0])
         return (None if told is None else loss), size / scale
