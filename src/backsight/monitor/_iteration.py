@@ -160,7 +160,8 @@ class OptimizerStep:
     parameters: Mapping[str, nn.Parameter]
     """What it moves, by name."""
     closure: bool
-    """Whether the gradients are computed inside the step: not known when it begins."""
+    """Whether a closure computes the gradients many times inside the step (LBFGS): they are not
+    known when it begins. A closure that is evaluated once has computed them by then."""
 
 
 class _Outbox(Protocol):

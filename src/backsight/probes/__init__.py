@@ -1,6 +1,7 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
+from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
 from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
@@ -50,6 +51,7 @@ __all__ = [
     "WIDEST",
     "Arithmetic",
     "Catcher",
+    "Closures",
     "FusedReader",
     "GradientProfile",
     "HiddenNorms",
@@ -68,6 +70,7 @@ __all__ = [
     "by_recurrence_seeds",
     "check_input",
     "children_of",
+    "closure_of",
     "gradient_norm",
     "hidden_norms",
     "inspection",
