@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Literal
@@ -78,15 +79,37 @@ def main(arguments: Sequence[str]) -> int:
     config["run"] = str(options.run or free_name(Path("runs"), name))
     command = shlex.join(["backsight", "run", *arguments])
     first = Path(config["run"])
-    recorders = [LateRecorder(first, kind="run", config=config, command=command)]
 
-    def further(number: int) -> LateRecorder:
+    def another() -> Path:
+        """A name that is free now, for one more training of the script."""
+        if options.run is None:
+            return free_name(Path("runs"), name)
+        numbers = (first.with_name(f"{first.name}-{number}") for number in count(2))
+        return next(path for path in numbers if not path.exists())
+
+    recorders = [
+        LateRecorder(
+            first,
+            kind="run",
+            config=config,
+            command=command,
+            another=another if options.run is None else None,
+        )
+    ]
+
+    def further() -> LateRecorder:
         """The recorder of the script's second training, its third and so on."""
-        named = first.with_name(f"{first.name}-{number}")
-        path = free_name(Path("runs"), name) if options.run is None else named
-        more = {**config, "run": str(path), "group": str(first)}
-        recorders.append(LateRecorder(path, kind="run", config=more, command=command))
+        path = another()
+        more = {**config, "run": str(path), "group": str(recorders[0].path)}
+        recorders.append(
+            LateRecorder(path, kind="run", config=more, command=command, another=another)
+        )
         return recorders[-1]
+
+    def close(error: BaseException | None) -> None:
+        monitor.close()
+        for recorder in recorders:  # what failed is the training that stepped last
+            recorder.close(error if recorder is monitor.newest else None)
 
     monitor = ProcessMonitor(
         recorders[0],
@@ -96,12 +119,14 @@ def main(arguments: Sequence[str]) -> int:
         inputs=options.inputs,
         guard=options.guard,
         further=further,
+        child_ends=lambda: close(sys.exc_info()[1]),
     )
+    process = os.getpid()
 
     def end(error: BaseException | None) -> None:
-        monitor.close()
-        for recorder in recorders:  # what failed is the training that stepped last
-            recorder.close(error if recorder is monitor.newest else None)
+        close(error)
+        if os.getpid() != process:
+            return  # a child that was forked: its parent says it
         paths = [recorder.path for recorder in recorders if recorder.began]
         if len(paths) > 1:
             _say_several(paths)

@@ -224,6 +224,12 @@ class Monitor:
         """Whether what is recorded waits in memory."""
         return self._gate.shut
 
+    def hold(self) -> None:
+        """Forget what has been recorded of it, and let what comes wait for :meth:`settle`."""
+        self._gate.close()
+        self._outbox.clear()
+        self._judging.forget()
+
     def settle(self, label: str, recorder: Sink) -> None:
         """Record what has waited, and what comes, there and under that label."""
         self._gate.label = label

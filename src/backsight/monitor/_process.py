@@ -11,11 +11,13 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
+from multiprocessing.util import Finalize
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
@@ -23,7 +25,7 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor._trainings import Group, Trainings
 from backsight.monitor._watch import describe_models
 from backsight.monitor.events import Every, Owners
-from backsight.monitor.sinks import Sink
+from backsight.monitor.sinks import NullRecorder, Sink
 from backsight.probes import ModuleCalls, children_of, named_modules, parameters_of, unwrapped
 
 __all__ = ["ProcessMonitor"]
@@ -45,6 +47,7 @@ class ProcessMonitor:
             nothing.
         further: makes the recorder of the process's second training, its third and so on; None
             records all in the first one's run.
+        child_ends: called at the end of a child process that was forked and has trained.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -73,7 +76,8 @@ class ProcessMonitor:
         sequences: int | None = None,
         inputs: str | None = None,
         guard: str | None = None,
-        further: Callable[[int], Sink] | None = None,
+        further: Callable[[], Sink] | None = None,
+        child_ends: Callable[[], None] = lambda: None,
     ) -> None:
         check_settings(None, every, budget, sequences, None)
         if guard is not None:
@@ -87,9 +91,9 @@ class ProcessMonitor:
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
-        self._recorder, self._further = recorder, further
+        self._recorder, self._further, self._child_ends = recorder, further, child_ends
         self._begun = 0
-        self._trainings = Trainings(self._next_recorder)
+        self._trainings = Trainings(self._next_recorder, self._forked)
         self._groups: list[Group] = []
         self._models: dict[Group, list[weakref.ref[nn.Module]]] = {}
         self._found_time = False
@@ -262,9 +266,17 @@ class ProcessMonitor:
     def _next_recorder(self) -> Sink:
         """Where one more training is recorded: in the first one's run, if there is no other."""
         self._begun += 1
+        if not is_first_process():  # of several that train together, the first records
+            return NullRecorder()
         if self._begun == 1 or self._further is None:
             return self._recorder
-        return self._further(self._begun)
+        return self._further()
+
+    def _forked(self) -> None:
+        """A child process trains: it has runs of its own, and ends in its own way."""
+        self._begun = max(self._begun, 1)
+        # Of multiprocessing: it leaves by os._exit, and nothing of ours on its stack is told.
+        Finalize(None, self._child_ends, exitpriority=0)
 
     def _protect(self, group: Group) -> None:
         """Guard what ``group`` observes; the optimizers' hooks alone keep the guard alive.

@@ -7,6 +7,7 @@ that is known, what is measured waits in memory.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Group:
     """Whether there is still a model of it."""
     events: list[tuple[str, int, Any]] = field(default_factory=list)
     """What is to be told of it in its run, once there is one."""
+    told: int = 0
+    """How many of them were."""
     run: "Sink | None" = None
     """Where it is recorded; None until that is decided."""
     thread: int = 0
@@ -51,10 +54,12 @@ class Trainings:
 
     Args:
         begin: makes the recorder of one more training.
+        forked: called in a child process that was forked from this one, when it trains.
     """
 
-    def __init__(self, begin: Callable[[], Sink]) -> None:
-        self._begin = begin
+    def __init__(self, begin: Callable[[], Sink], forked: Callable[[], None]) -> None:
+        self._begin, self._forked = begin, forked
+        self._pid = os.getpid()
         self._groups: list[Group] = []
         self._ticks = 0
         self._closing = False
@@ -87,6 +92,8 @@ class Trainings:
 
     def stepped(self, group: Group) -> None:
         """It has stepped, in this thread."""
+        if os.getpid() != self._pid:
+            self._begin_anew()
         with self._lock:
             if self._closing:
                 return
@@ -110,6 +117,14 @@ class Trainings:
                     self._alone(group)
 
     # -- inside ----------------------------------------------------------------------------
+
+    def _begin_anew(self) -> None:
+        """A child process trains: what its parent has recorded is its parent's."""
+        self._pid, self._lock = os.getpid(), threading.RLock()
+        for group in self._groups:
+            group.run, group.told, group.steps, group.last = None, 0, 0, 0
+            group.monitor.hold()
+        self._forked()
 
     def _others(self, group: Group) -> list[Group]:
         """Those of the same thread that have stepped."""
@@ -155,11 +170,11 @@ class Trainings:
         if group.run is None:
             return
         label = group.monitor.label
-        for kind, iteration, body in group.events:
+        for kind, iteration, body in group.events[group.told :]:
             if kind == "models" and label and "model" in body:
                 body = {label: body["model"]}
             group.run.event(kind, iteration, body)
-        group.events.clear()
+        group.told = len(group.events)
 
     def _end(self, group: Group) -> None:
         """Its models are gone, or it has been idle for longest: its run is closed."""

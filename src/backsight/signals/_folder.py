@@ -76,9 +76,13 @@ def create_folder(
         RunError: the folder exists already and is not empty, or cannot be made.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path} already exists: choose another name for the run, or remove it")
+        raise RunError(_taken(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
+        try:
+            (path / RUN_JSON).open("x").close()  # of several that begin at once, one has it
+        except FileExistsError:
+            raise RunError(_taken(path)) from None
         write_json(
             path / RUN_JSON,
             {
@@ -101,6 +105,10 @@ def create_folder(
         )
     except OSError as error:
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
+
+
+def _taken(path: Path) -> str:
+    return f"{path} already exists: choose another name for the run, or remove it"
 
 
 def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> None:

@@ -48,6 +48,11 @@ class Gate:
         for action in waiting:
             action()
 
+    def close(self) -> None:
+        """Let nothing through until :meth:`open`, and forget what waits."""
+        self.shut = True
+        self._waiting.clear()
+
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """As the recorder's."""
         held = dict(values)

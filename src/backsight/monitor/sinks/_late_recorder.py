@@ -1,10 +1,12 @@
 """A recorder that makes its folder with the first signal: no training, no run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from backsight.errors import RunError
 from backsight.signals import Recorder
 
 __all__ = ["LateRecorder"]
@@ -18,6 +20,8 @@ class LateRecorder:
         kind: what kind of run this is.
         config: settings for ``run.json``.
         command: the command line; a script finds its own in ``sys.argv``.
+        another: gives another path where that one is taken by then, by another process that
+            began at the same time; None where it has to be that one.
 
     Example:
         >>> from pathlib import Path
@@ -32,9 +36,16 @@ class LateRecorder:
     """
 
     def __init__(
-        self, path: Path, *, kind: str, config: dict[str, Any], command: str | None = None
+        self,
+        path: Path,
+        *,
+        kind: str,
+        config: dict[str, Any],
+        command: str | None = None,
+        another: Callable[[], Path] | None = None,
     ) -> None:
         self.path = path
+        self._another = another
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
@@ -69,11 +80,20 @@ class LateRecorder:
         if self._recorder is not None:
             self._recorder.close_after(error)
 
+    def _made(self) -> Recorder:
+        while True:
+            try:
+                return Recorder(
+                    self.path, kind=self._kind, config=self._config, command=self._command
+                )
+            except RunError:
+                if self._another is None or not self.path.exists():
+                    raise
+                self.path = self._another()
+
     def _real(self) -> Recorder:
         if self._recorder is None:
-            self._recorder = Recorder(
-                self.path, kind=self._kind, config=self._config, command=self._command
-            )
+            self._recorder = self._made()
             for kind, iteration, body in self._events:
                 self._recorder.event(kind, iteration, body)
         return self._recorder

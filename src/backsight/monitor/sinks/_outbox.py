@@ -112,6 +112,10 @@ class Outbox:
         self._sink.scalars(iteration, named)
         self.latest.update(named)
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
     @property
     def due(self) -> bool:
         """Whether it is time to collect."""
