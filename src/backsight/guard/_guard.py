@@ -326,7 +326,7 @@ class Guard:
                 self._length.begin(optimizer, self._step.iteration)
 
     def _hold(self, optimizer: Optimizer) -> None:
-        """If the step is not taken: what has no gradient is neither moved by an optimizer nor aged."""
+        """If the step is not taken: an optimizer passes over what has no gradient."""
         if self._step is not None and (self._step.vetoed or self._step.rolled_back):
             self._taken = taken_away(moved([optimizer]))
 

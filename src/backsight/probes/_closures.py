@@ -60,11 +60,11 @@ class Closures:
         ...     return loss
         >>> closures, seen = Closures(), []
         >>> def hook(optimizer, args, named):
-        ...     look = lambda loss: seen.append((float(loss), float(weight.grad), float(weight)))
+        ...     look = lambda loss: seen.append((loss.item(), weight.grad.item(), weight.item()))
         ...     return closures.watched(optimizer, args, named, look)
         >>> handle = optimizer.register_step_pre_hook(hook)
         >>> _ = optimizer.step(closure)
-        >>> seen, float(weight), closures.once(optimizer)
+        >>> seen, weight.item(), closures.once(optimizer)
         ([(1.0, 2.0, 1.0)], 0.0, True)
     """
 
