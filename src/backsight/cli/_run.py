@@ -7,6 +7,7 @@ folder first on the path, its exit status and its own traceback.
 import builtins
 import io
 import os
+import resource
 import runpy
 import shlex
 import sys
@@ -19,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Literal
+from uuid import uuid4
 
 import backsight
 from backsight.cli._options import parse
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     name, execute = _prepare(words)
 
     from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor
-    from backsight.signals import free_name
+    from backsight.signals import free_name, natural_order
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         return _finish(execute, lambda error: other.close())
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     config["run"] = str(options.run or free_name(Path("runs"), name))
+    config["group"] = uuid4().hex[:12]  # shared by all that this script trains
     command = shlex.join(["backsight", "run", *arguments])
     first = Path(config["run"])
 
@@ -100,9 +103,14 @@ def main(arguments: Sequence[str]) -> int:
     def further() -> LateRecorder:
         """The recorder of the script's second training, its third and so on."""
         path = another()
-        more = {**config, "run": str(path), "group": str(recorders[0].path)}
         recorders.append(
-            LateRecorder(path, kind="run", config=more, command=command, another=another)
+            LateRecorder(
+                path,
+                kind="run",
+                config={**config, "run": str(path)},
+                command=command,
+                another=another,
+            )
         )
         return recorders[-1]
 
@@ -128,6 +136,9 @@ def main(arguments: Sequence[str]) -> int:
         if os.getpid() != process:
             return  # a child that was forked: its parent says it
         paths = [recorder.path for recorder in recorders if recorder.began]
+        paths = sorted(
+            [*paths, *_of_children(first.parent, config["group"], paths)], key=natural_order
+        )
         if len(paths) > 1:
             _say_several(paths)
         else:
@@ -269,6 +280,17 @@ def _say_acts(tally: Mapping[str, int]) -> None:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
     print(f"backsight: guard interventions: {acts or 'none'}", file=sys.stderr, flush=True)
+
+
+def _of_children(folder: Path, group: str, known: Sequence[Path]) -> list[Path]:
+    """Runs in ``folder`` of child processes that were forked from the script."""
+    if not resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime or not folder.is_dir():
+        return []
+    from backsight.signals import list_runs
+
+    runs, _ = list_runs(folder)
+    theirs = [run.path for run in runs if run.info.get("config", {}).get("group") == group]
+    return [path for path in theirs if path not in known]
 
 
 def _say_several(paths: Sequence[Path]) -> None:

@@ -32,6 +32,7 @@ from backsight.guard._presets import check_saved, check_together, safe
 from backsight.guard._step import Step
 from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
+from backsight.probes import listed_optimizers, unwrapped, unwrapped_optimizer
 from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
@@ -97,11 +98,12 @@ class Guard:
         max_snapshot_bytes: int = 1 << 30,
         folder: Path | str | None = None,
     ) -> None:
-        optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self._given = listed_optimizers(optimizer)
+        optimizers: list[Any] = [unwrapped_optimizer(one) for one in self._given]
+        model = unwrapped(model) if isinstance(model, nn.Module) else model
         counts = {"snapshots": snapshots, "snapshot_every": snapshot_every}
         check_arguments(model, optimizers, **counts, max_snapshot_bytes=max_snapshot_bytes)
-        self.model = model
-        self.optimizers = optimizers
+        self.model, self.optimizers = model, optimizers
         check_together(policies)
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.stage))
         self.iteration = 0
@@ -160,7 +162,7 @@ class Guard:
         self._loss, self._step = loss, None
         self._stepped.clear()
         try:
-            for optimizer in self.optimizers:
+            for optimizer in self._given:
                 if self._scaler is None:
                     optimizer.step()
                 else:

@@ -7,10 +7,12 @@ from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
+    listed_optimizers,
     named_modules,
     named_parameters,
     parameters_of,
     unwrapped,
+    unwrapped_optimizer,
 )
 from backsight.probes._parameters import (
     WIDEST,
@@ -75,6 +77,7 @@ __all__ = [
     "hidden_norms",
     "inspection",
     "left_by_compilers",
+    "listed_optimizers",
     "may_be_stepped",
     "named_modules",
     "named_parameters",
@@ -91,6 +94,7 @@ __all__ = [
     "total_norm",
     "undisturbed",
     "unwrapped",
+    "unwrapped_optimizer",
     "walk",
     "what_was_found",
 ]

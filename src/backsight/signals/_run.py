@@ -17,6 +17,7 @@ from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
+from backsight.signals._order import natural_order
 from backsight.signals._reading import read_blocks, reading
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
@@ -121,7 +122,7 @@ class Run:
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
         with self._reading() as connection:
-            return tuple(sorted(self._kinds(connection)))
+            return tuple(sorted(self._kinds(connection), key=natural_order))
 
     def __contains__(self, name: str) -> bool:
         """True where ``run[name]`` would work."""
@@ -205,7 +206,9 @@ class Run:
         """
         with self._reading() as connection:
             kinds = self._kinds(connection)
-        return to_pandas({n: self.series(n) for n in sorted(kinds) if not kinds[n]})
+        return to_pandas(
+            {n: self.series(n) for n in sorted(kinds, key=natural_order) if not kinds[n]}
+        )
 
     def to_xarray(self) -> "xarray.Dataset":
         """All signals as an xarray Dataset; needs ``backsight[data]``.
@@ -216,7 +219,10 @@ class Run:
         with self._reading() as connection:
             kinds = self._kinds(connection)
         return to_xarray(
-            {n: self.profile(n) if kinds[n] else self.series(n) for n in sorted(kinds)},
+            {
+                n: self.profile(n) if kinds[n] else self.series(n)
+                for n in sorted(kinds, key=natural_order)
+            },
             {"run": self.name, "status": self.status},
         )
 
@@ -239,7 +245,7 @@ class Run:
             problem = (
                 f"has several members: name one of {', '.join(found)}"
                 if found
-                else f"was not recorded; recorded signals: {', '.join(sorted(kinds)) or 'none yet'}"
+                else f"was not recorded; recorded signals: {', '.join(sorted(kinds, key=natural_order)) or 'none yet'}"
             )
             raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
@@ -256,7 +262,11 @@ def _profile(blocks: list[SampleBlock]) -> Profile:
 
 
 def _matching(name: str, kinds: dict[str, bool]) -> tuple[str, ...]:
-    return (name,) if name in kinds else tuple(sorted(n for n in kinds if family(n) == name))
+    return (
+        (name,)
+        if name in kinds
+        else tuple(sorted((n for n in kinds if family(n) == name), key=natural_order))
+    )
 
 
 def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:

@@ -90,6 +90,7 @@ class LateRecorder:
                 if self._another is None or not self.path.exists():
                     raise
                 self.path = self._another()
+                self._config = {**self._config, "run": str(self.path)}
 
     def _real(self) -> Recorder:
         if self._recorder is None:
