@@ -173,6 +173,12 @@ class Monitor:
         return self._observed.iteration
 
     @property
+    def next_iteration(self) -> int:
+        """The number of the one that the next forward belongs to: an iteration whose optimizer has
+        stepped ends when the next one shows itself."""
+        return self.iteration + self._observed.detector.stepped
+
+    @property
     def latest(self) -> dict[str, float]:
         """The newest value of each scalar that has reached the host."""
         return self._outbox.latest

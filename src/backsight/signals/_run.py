@@ -237,11 +237,10 @@ class Run:
         kinds = self._kinds(connection)
         found = _matching(name, kinds)
         if len(found) != 1:
-            problem = (
-                f"has several members: name one of {', '.join(found)}"
-                if found
-                else f"was not recorded; recorded signals: {', '.join(_listed(kinds)) or 'none yet'}"
-            )
+            known = ", ".join(_listed(kinds)) or "none yet"
+            problem = f"was not recorded; recorded signals: {known}"
+            if found:
+                problem = f"has several members: name one of {', '.join(found)}"
             raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
             use = "profile" if kinds[found[0]] else "series"
