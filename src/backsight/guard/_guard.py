@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from backsight._switch import is_off
 from backsight.curriculum import Length
 from backsight.diagnosis import StabilityTracker
 from backsight.distributed import is_first_process
@@ -135,8 +136,11 @@ class Guard:
         self.snapshots = Snapshots(
             model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
-        self._disk = None if folder is None else Disk(folder)
+        self._off = is_off()
+        self._disk = None if folder is None or self._off else Disk(folder)
         self._handles: list[RemovableHandle] = []
+        if self._off:
+            return
         try:
             for policy in self.policies:
                 policy.start(self)
@@ -171,9 +175,10 @@ class Guard:
                     self._scaler.step(optimizer)
         finally:
             self._restore()
+        self.iteration += self._off
         if self._scaler is not None:
             self._scaler.update()
-            if self._step is None:
+            if self._step is None and not self._off:
                 self.declined()
         return tuple(self._step.interventions) if self._step else ()
 

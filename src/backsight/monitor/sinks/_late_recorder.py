@@ -34,7 +34,7 @@ class LateRecorder:
     def __init__(
         self, path: Path, *, kind: str, config: dict[str, Any], command: str | None = None
     ) -> None:
-        self.path = path
+        self.path = path.absolute()  # the program may go elsewhere before its first signal
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
@@ -43,6 +43,11 @@ class LateRecorder:
     def began(self) -> bool:
         """Whether there is a run."""
         return self._recorder is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the run is on the disk."""
+        return self._recorder is not None and self._recorder.ended
 
     def scalars(self, iteration: int, values: Any) -> None:
         """As the recorder's."""
