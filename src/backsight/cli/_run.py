@@ -112,7 +112,7 @@ def _observe(
             monitor.close()
         finally:
             recorder.close(error)
-        if not recorder.began:
+        if not recorder.began and not recorder.failed:
             nothing = "the script took no optimizer step and ran no backward pass"
             say(f"recorded nothing: {nothing}", stderr)
         elif recorder.ended:  # or a sentence has told why not

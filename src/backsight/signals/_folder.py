@@ -38,6 +38,7 @@ __all__ = [
     "create_folder",
     "free_name",
     "read_run_json",
+    "remove_folder",
     "resume_folder",
     "shown",
     "update",
@@ -144,7 +145,15 @@ def create_folder(
             },
         )
     except OSError as error:
+        remove_folder(path)
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
+
+
+def remove_folder(path: Path) -> None:
+    """Take away the folder of a run that could not begin."""
+    with suppress(OSError):  # it was not even made, or holds what is not ours
+        (path / RUN_JSON).unlink(missing_ok=True)
+        path.rmdir()
 
 
 def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> None:

@@ -23,7 +23,14 @@ from numpy.typing import ArrayLike
 
 from backsight.errors import BacksightError, RunError
 from backsight.signals._ending import EndReason, end_reason_of, words_of
-from backsight.signals._folder import STORE, create_folder, resume_folder, shown, update
+from backsight.signals._folder import (
+    STORE,
+    create_folder,
+    remove_folder,
+    resume_folder,
+    shown,
+    update,
+)
 from backsight.signals._json import dumps
 from backsight.signals._run import Run
 from backsight.signals._samples import SampleBlock
@@ -83,7 +90,12 @@ class Recorder:
         create_folder(Path(path), kind=kind, config=config or {}, seed=seed, command=command)
         self.path = Path(path).absolute()
         """Where the run is, wherever the program goes."""
-        self._begin(Store(self.path / STORE))
+        try:
+            store = Store(self.path / STORE)
+        except RunError:
+            remove_folder(self.path)
+            raise
+        self._begin(store)
 
     @classmethod
     def resume(
@@ -287,8 +299,8 @@ class Recorder:
                 self._pause = RETRY_EVERY
                 self._warn(
                     "write",
-                    f"cannot write to {shown(self.path / STORE)} ({error}): new values stay in memory for "
-                    "now, and training continues",
+                    f"cannot write to {shown(self.path / STORE)} ({error}): new values stay in "
+                    "memory for now, and training continues",
                 )
                 self._bound_memory()
                 return

@@ -41,8 +41,9 @@ _FORMS = re.compile(
 """As OpenAI and Anthropic, Hugging Face, GitHub, GitLab, Slack, AWS and Google form theirs; a JSON
 web token; a name and password before the host of a URL."""
 
-_NAMED = re.compile(r"""([\w.-]+)(["']?\s*[=:]\s*["']?)([^\s"',;}]+)""")
-"""A name with its value, in a text."""
+_NAME = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*["']?""")
+_VALUE = re.compile(r"""[^\s"',;}]*""")
+"""A name in a text, up to its value, and the value."""
 
 
 def hide_words(words: Sequence[str]) -> list[str]:
@@ -89,11 +90,15 @@ def hide_in_text(text: str) -> str:
         "ValueError: no access with api_key='(hidden)' to this"
     """
 
-    def without(found: re.Match[str]) -> str:
-        name, between, value = found.groups()
-        return name + between + (HIDDEN if _is_secret(name) else value)
-
-    return _NAMED.sub(without, _FORMS.sub(HIDDEN, text))
+    text = _FORMS.sub(HIDDEN, text)
+    at = 0
+    while named := _NAME.search(text, at):
+        at = named.end()
+        value = _VALUE.match(text, at)
+        if value and value.group() and _is_secret(named.group(1)):
+            text = text[:at] + HIDDEN + text[value.end() :]
+            at += len(HIDDEN)
+    return text
 
 
 def _hidden(name: object, value: Any) -> Any:

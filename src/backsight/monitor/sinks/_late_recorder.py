@@ -1,17 +1,24 @@
 """A recorder that makes its folder with the first signal: no training, no run."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from backsight.errors import RunError
+from backsight.monitor.sinks._null_recorder import NullRecorder
 from backsight.signals import Recorder
 
 __all__ = ["LateRecorder"]
 
+_log = logging.getLogger("backsight")
+
 
 class LateRecorder:
     """A recorder that makes its folder with the first signal: no training, no run.
+
+    Where the folder cannot be made then, one warning says so, and nothing is recorded.
 
     Args:
         path: the folder to create.
@@ -38,6 +45,8 @@ class LateRecorder:
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
+        self.failed = False
+        """Whether the folder could not be made."""
 
     @property
     def began(self) -> bool:
@@ -74,11 +83,18 @@ class LateRecorder:
         if self._recorder is not None:
             self._recorder.close_after(error)
 
-    def _real(self) -> Recorder:
+    def _real(self) -> Recorder | NullRecorder:
+        if self.failed:
+            return NullRecorder()
         if self._recorder is None:
-            self._recorder = Recorder(
-                self.path, kind=self._kind, config=self._config, command=self._command
-            )
+            try:
+                self._recorder = Recorder(
+                    self.path, kind=self._kind, config=self._config, command=self._command
+                )
+            except RunError as error:
+                self.failed = True
+                _log.warning("backsight: nothing is recorded: %s", error)
+                return NullRecorder()
             for kind, iteration, body in self._events:
                 self._recorder.event(kind, iteration, body)
         return self._recorder
