@@ -147,9 +147,8 @@ class Guard:
         except SettingError:
             self.close()
             raise
-        for one in optimizers:
-            self._handles.append(one.register_step_pre_hook(self._before))
-            self._handles.append(one.register_step_post_hook(self._after))
+        self._handles += [one.register_step_pre_hook(self._before) for one in optimizers]
+        self._handles += [one.register_step_post_hook(self._after) for one in optimizers]
 
     # -- for a loop ------------------------------------------------------------------------
 
@@ -214,9 +213,8 @@ class Guard:
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
         self._restore()
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        while self._handles:
+            self._handles.pop().remove()
         for policy in self.policies:
             policy.close()
 
@@ -299,15 +297,13 @@ class Guard:
         """
         assert self._step is not None
         self._step.rolled_back = True
-        place = max(0, self.snapshots.before(since) - further)
-        memory = self.snapshots.go_back(place)
+        memory = self.snapshots.go_back(max(0, self.snapshots.before(since) - further))
         self._remember(memory)
         if self._has_data:
             self._batches.go_back(memory["position"], self.iteration - since, blame=blame)
         for policy in self.policies:
             policy.on_rollback(self)
-        iteration: int = memory["iteration"]
-        return iteration
+        return int(memory["iteration"])
 
     def mend_buffers(self) -> None:
         """Give back buffers that are not finite, as they were at the newest snapshot."""
