@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "backsight"
 
-HELP = ("cli", "_config.py", "_options.py", "_settings.py")
+HELP = ("cli", "_config.py", "_options.py", "_settings.py", "examples")
 """Files and folders whose docstrings the command line shows."""
 
 PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs")

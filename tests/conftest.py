@@ -1,13 +1,15 @@
 """What several tests need."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from backsight.signals import Recorder, Run
+from backsight.signals import Recorder, Run, _folder
 from tests import processes
 
 # Tiny tensors gain nothing from threads, and spinning ones starve each other on a busy
@@ -19,6 +21,30 @@ os.environ["OMP_NUM_THREADS"] = "1"
 def no_process_outlives_the_suite() -> Iterator[None]:
     yield
     processes.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def git_is_asked_once_a_folder() -> Iterator[None]:
+    """Not for each of the thousands of runs; what it answers is tested in ``test_store.py``."""
+    answers: dict[Path, Any] = {}
+    asked = _folder.git_revision
+
+    def answered() -> Any:
+        folder = Path.cwd()
+        if folder not in answers:
+            answers[folder] = asked()
+        return answers[folder]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_folder, "git_revision", answered)
+        yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The garbage collector need not look through torch and all tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

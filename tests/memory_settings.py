@@ -38,3 +38,18 @@ EACH = pytest.mark.parametrize(
     ("kind", "own"), EVERY, ids=["-".join([k.task_name, *filter(str.isalpha, map(str, o.values()))])
                                  for k, o in EVERY],
 )  # fmt: skip
+
+OTHERS = {MemoryThreeBitOrder, MemoryMultiplication, MemoryXor, MemoryFirstSymbol}
+"""Each is trained as another of its kind is: of order, of marked numbers, of a symbol recalled."""
+
+ONE_OF_A_KIND = pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        pytest.param(
+            kind, own, marks=pytest.mark.long if kind in OTHERS or "form" in own else (),
+            id="-".join([kind.task_name, *filter(str.isalpha, map(str, own.values()))]),
+        )
+        for kind, own in EVERY
+    ],
+)  # fmt: skip
+"""As ``EACH``; those that train as others do at length only."""

@@ -170,14 +170,15 @@ class Forked:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """What it said on its standard output and error, once it has ended."""
+        """What it said on its standard output and error, where they are kept, once it has ended."""
         self.wait(timeout)
         said = []
         for file in self._kept:
             file.seek(0)
             said.append(file.read().decode().replace("\r\n", "\n"))
             file.close()
-        return said[0], said[1]
+        out, *err = said
+        return out, "".join(err)
 
     def send_signal(self, number: int) -> None:
         """Unless it has ended."""

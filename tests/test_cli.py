@@ -64,10 +64,10 @@ def test_train_then_runs_then_report(text_file: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert "to beat, in bits a character" in done.stdout
+    assert "to beat, in bits per character" in done.stdout
     assert "30/30  loss " in done.stdout
     assert "\x1b" not in done.stdout
-    assert "from pairs of characters" in done.stdout
+    assert "counting pairs of characters" in done.stdout
     assert "chars-gru-1/report.html" in done.stdout
 
     done = backsight("runs", cwd=tmp_path)

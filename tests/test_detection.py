@@ -338,15 +338,15 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
 @pytest.mark.parametrize(
     ("start", "seed"),
     [
-        ("2-healthy-near-drift:-tanh", 103),
+        pytest.param("2-healthy-near-drift:-tanh", 103, marks=pytest.mark.long),
         ("2-healthy-near-exploding:-momentum", 103),
-        ("2-vanishing-order-100,-LSTM", 103),
-        ("2-saturation-input", 103),
+        pytest.param("2-vanishing-order-100,-LSTM", 103, marks=pytest.mark.long),
+        pytest.param("2-saturation-input", 103, marks=pytest.mark.long),
         ("2-exploding-rate-2", 103),
         ("4-spike-a-batch", 103),
         ("2-detached-cells", 103),
         ("4-frozen-recurrent", 103),
-        ("2-clip-too-tight-waves", 103),
+        pytest.param("2-clip-too-tight-waves", 103, marks=pytest.mark.long),
         ("5-data-constant-threes", 103),
     ],
 )

@@ -84,7 +84,7 @@ def check_loop(names: dict[str, Any], said: str) -> None:
 def check_watched(names: dict[str, Any], said: str) -> None:
     check_loop(names, said)
     assert "gru.l0 the gradient falls to half " in said
-    assert "100 every one of the 100 steps of context is used" in said
+    assert "100 the model uses all 100 steps of context" in said
 
 
 def check_readme(names: dict[str, Any], said: str) -> None:
@@ -206,7 +206,10 @@ EXAMPLES = {
 
 
 def test_every_page_with_python_has_its_example() -> None:
-    assert [name_of(page) for page in DOCS if blocks(page, "python")] == list(EXAMPLES)
+    """The scripts on the page of findings are run by ``test_rule_examples.py``."""
+    with_python = [name_of(page) for page in DOCS if blocks(page, "python")]
+    with_python.remove("docs/findings.md")
+    assert with_python == list(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

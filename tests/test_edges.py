@@ -204,7 +204,7 @@ def test_the_recorders_thread_is_not_traced(run_path: Path) -> None:
         with Recorder(run_path) as recorder:
             recorder.flush()
     finally:
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     assert "_commit" not in seen
 
 

@@ -94,10 +94,10 @@ def test_a_worker_that_is_killed_costs_one_row_and_the_same_command_trains_it(
     assert process.returncode == 1, err
     trials = json.loads(out)["trials"]
     assert [row["outcome"] == "failed" for row in trials] == [False, True]
-    assert trials[1]["reason"].startswith(f"ended by signal {-DIED}: its worker died")
+    assert trials[1]["reason"].startswith(f"ended by signal {-DIED}: its Ray worker died")
     out, err = (process := start("--kill-at", 6)).communicate(timeout=300)
     assert process.returncode == 0, err
-    assert "1 of 2 trials were done before" in err
+    assert "1 of 2 trials were already done" in err
     assert all(row["iterations"] == 30 for row in json.loads(out)["trials"])
 
 

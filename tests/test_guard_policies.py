@@ -18,6 +18,7 @@ from torch import nn
 import backsight.guard
 from backsight.errors import SettingError
 from backsight.guard import POLICIES, Guard, Policy, Skip, policies_from, safe
+from tests.crossed import crossed
 from tests.guarded import Data, drive, everything, nan_at, net, same, train
 
 Kind = type[Policy]
@@ -257,8 +258,7 @@ def whole(name: str) -> tuple[nn.Module, Any, Data, Guard]:
     return model, optimizer, data, guard
 
 
-@pytest.mark.parametrize("name", [*BY_NAME, "safe"])
-@pytest.mark.parametrize("at", [32, 41])
+@crossed("name,at", [*BY_NAME, "safe"], [32, 41], together=1)
 def test_what_was_saved_goes_on_bit_identically(name: str, at: int) -> None:
     """In the middle of trouble: between two bad batches, and soon after a rollback."""
     model, optimizer, data, guard = whole(name)

@@ -1,6 +1,7 @@
 """``backsight run --guard`` and ``watch(…, guard=)``: the guard in loops that are not ours."""
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,31 @@ def test_a_model_that_first_runs_inside_a_step_is_guarded(process: Any) -> None:
     assert losses[-1] < losses[0]
     assert hooks(optimizer) > 2
     assert running.close().iterations == 4
+    assert hooks(optimizer) == 0
+
+
+def test_a_closure_that_is_evaluated_once_is_guarded(process: Any) -> None:
+    """From the second step on, as the model first runs inside the first one."""
+    running = process("skip,clip=0.1")
+    model = Net()
+    optimizer = sgd(model)
+    for number in range(5):
+        x = torch.randn(16, 5, 2) * (math.nan if number == 3 else 1)
+
+        def closure(x: torch.Tensor = x) -> Any:
+            optimizer.zero_grad()
+            loss = (model(x) - x[:, -1, 0]).pow(2).mean()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+    assert all(p.isfinite().all() for p in model.parameters())
+    run = running.close()
+    assert run.iterations == 5
+    assert run.series("act_before/skip").iterations.tolist() == [3]
+    applied = run.series("grad_norm_applied")
+    assert applied.iterations[-2:].tolist() == [2, 4]
+    assert applied.values[-2:].tolist() == pytest.approx([0.1, 0.1])
     assert hooks(optimizer) == 0
 
 

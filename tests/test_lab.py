@@ -253,15 +253,16 @@ def flags(settings: dict[str, Any]) -> list[str]:
     return ["--no-report", *(word for name, value in named for word in (name, str(value)))]
 
 
-def test_two_processes_train_as_one(small: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_two_processes_train_as_one(fresh: bool, small: dict[str, Any], tmp_path: Path) -> None:
     """torchrun with gloo: the same run as a single process with the same global batch."""
     alone = train(Chars(**small))
     both = tmp_path / "both"
-    done = subprocess.run(
-        launch("train", "chars", *flags(small | {"run": both}), processes=2),
-        capture_output=True,
-        text=True,
-        timeout=300,
+    command = launch("train", "chars", *flags(small | {"run": both}), processes=2)
+    done = (
+        subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if fresh
+        else processes.run(command)
     )
     assert done.returncode == 0, done.stderr
     run = Run(both)
@@ -272,16 +273,12 @@ def test_two_processes_train_as_one(small: dict[str, Any], tmp_path: Path) -> No
 
 
 def test_kill_9_during_training(small: dict[str, Any]) -> None:
-    process = subprocess.Popen(
-        launch("train", "chars", *flags(small | {"iterations": 1_000_000})),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_iterations(small["run"], 50)
-    finally:
-        process.kill()
-        process.wait()
+    command = launch("train", "chars", *flags(small | {"iterations": 1_000_000}))
+    with processes.Forked(command) as process:
+        try:
+            wait_for_iterations(small["run"], 50)
+        finally:
+            process.kill()
     run = Run(small["run"])
     assert run.status == "killed"
     loss = run.series("loss")
@@ -308,7 +305,7 @@ def test_ctrl_c_ends_cleanly(how: signal.Signals, small: dict[str, Any]) -> None
         process.wait()
     assert process.returncode == 130
     assert "Traceback" not in complaints
-    assert "It was stopped by the user after" in said
+    assert "The run was stopped by the user after" in said
     run = Run(small["run"])
     assert run.status == "finished"
     assert "stopped by the user" in run.info["reason"]

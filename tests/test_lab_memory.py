@@ -43,7 +43,7 @@ from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
 from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.crossed import crossed
-from tests.memory_settings import EACH, EVERY
+from tests.memory_settings import EACH, EVERY, ONE_OF_A_KIND
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_a_short_run_records(
     assert facts["parameters"] > 0
 
 
-@EACH
+@ONE_OF_A_KIND
 def test_two_runs_with_one_seed_are_bit_identical(
     kind: type[Memory], own: dict[str, Any], small: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -266,14 +266,14 @@ def recorded(tmp_path: Path) -> Callable[..., Run]:
 @pytest.mark.parametrize(
     ("facts", "loss", "words"),
     [
-        (ORDER, 2.0, "it is worse than that"),
+        (ORDER, 2.0, "the model is worse than that"),
         (ORDER, 1.39, "no better than that: it has not learned to remember"),
         (ORDER, 1.36, "no better than that: it has not learned to remember"),
         (ORDER, 0.9, "better than that, but no better than a memory of fewer than 23 steps"),
-        (ORDER, 0.69, "but no better than a memory of fewer than 23 steps can be (0.6931)"),
+        (ORDER, 0.69, "but no better than a memory of fewer than 23 steps (0.6931)"),
         (ORDER, 0.3, "better than that: it remembers what lies at least 23 steps back"),
         (ADDING, 0.166, "it has not learned to remember"),
-        (ADDING, 0.1, "but no better than a memory of fewer than 15 steps can be (0.08333)"),
+        (ADDING, 0.1, "but no better than a memory of fewer than 15 steps (0.08333)"),
         (ADDING, 0.01, "it remembers what lies at least 15 steps back"),
         (ORDER | {"lag": 1, "baselines": {"memoryless": 2.0}}, 0.5, "at least 1 step back"),
     ],
@@ -288,11 +288,12 @@ def test_the_summary_says_whether_the_baseline_was_beaten(
 
 def test_the_summary_names_task_memory_units_and_errors(recorded: Callable[..., Run]) -> None:
     first, learning, *_ = summary(recorded(ORDER, val_loss=1.2, val_error=0.6172))
-    assert first.startswith("Vanilla RNN (tanh), 1 layer of 8 units, 1,234 parameters, on the ")
+    who = "The Vanilla RNN (tanh) with 1 layer of 8 units (1,234 parameters) trained on the "
+    assert first.startswith(who)
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in first
-    assert "4 sequences each, 1,000 steps a second" in first
-    assert "is 1.2 nats an answer, with 61.7 % of the answers wrong. " in learning
-    assert "Guessing without memory costs 1.386; " in learning
+    assert "with 4 sequences per iteration, at 1,000 steps per second" in first
+    assert "is 1.2 nats per answer, with 61.7 % of the answers wrong. " in learning
+    assert "Guessing without memory gives 1.386; " in learning
 
 
 def test_adding_is_told_as_a_squared_error(recorded: Callable[..., Run]) -> None:
@@ -356,14 +357,14 @@ def test_the_page_of_a_memory_task_never_speaks_of_text(
     run = recorded(ORDER, val_loss=loss, val_error=1.0)
     page = write_report(run).read_text(encoding="utf-8")
     own = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
-    assert "What it writes" not in own
-    assert "bits a character" not in own
-    assert "characters each" not in own
+    assert "Text samples" not in own
+    assert "bits per character" not in own
+    assert "training characters" not in own
 
 
 def test_the_loss_figure_has_the_unit_and_both_baselines(recorded: Callable[..., Run]) -> None:
     figure = draw_loss(recorded(ORDER, val_loss=1.2))
-    assert figure.layout.yaxis.title.text == "loss, nats an answer"
+    assert figure.layout.yaxis.title.text == "loss, nats per answer"
     notes = [note.text for note in figure.layout.annotations]
     assert notes == ["memoryless 1.386", "short memory 0.6931"]
 
@@ -388,10 +389,10 @@ def test_the_terminal_speaks_of_answers_and_steps() -> None:
     assert isinstance(console.file, StringIO)
     text = console.file.getvalue()
     assert "the order task in sequences of 30 steps, which needs a memory of at least 23" in text
-    assert "to beat: 1.386 nats an answer by guessing without memory, 0.6931 by a memory" in text
+    assert "to beat: 1.386 nats per answer by guessing without memory, 0.6931 by a memory" in text
     assert "a memory of fewer than 23 steps; solved means wrong answers in under 1 % of" in text
-    assert "after 1 iterations: validation 1.2 nats an answer, 61.0 % wrong\n" in text
-    assert "after 2 iterations: validation 0.1 nats an answer, 0.5 % wrong: solved\n" in text
+    assert "after 1 iterations: validation 1.2 nats per answer, 61.0 % wrong\n" in text
+    assert "after 2 iterations: validation 0.1 nats per answer, 0.5 % wrong: solved\n" in text
     assert "loss 1  steps/s 12,346" in text
     assert not NO_TEXT.search(text)
 
@@ -452,7 +453,7 @@ def test_train_from_a_shell(run_path: Path) -> None:
     words = ["order", "--length", "12", "--iterations", "4", "--hidden", "8", "--device", "cpu"]
     done = processes.run([*processes.COMMAND, "train", *words, "--run", run_path])
     assert done.returncode == 0, done.stderr
-    assert "Guessing without memory costs 1.386" in done.stdout
+    assert "Guessing without memory gives 1.386" in done.stdout
     assert (run_path / "report.html").is_file()
     assert Run(run_path).info["config"]["length"] == 12
 

@@ -249,7 +249,8 @@ def test_chrono_units_forget_in_times_spread_evenly_up_to_the_longest(
 ) -> None:
     """The mean and the spread of U(2, 100), and nothing outside; every layer and direction."""
     module = nn.LSTM if kind == "lstm" else nn.GRU
-    rnn = module(3, 4000, 1, bidirectional=True, dtype=dtype)
+    torch.manual_seed(0)
+    rnn = module(3, 2000, 1, bidirectional=True, dtype=dtype)
     initialise(rnn, "chrono", t_max=100)
     for end in ("l0", "l0_reverse"):
         gates = gate_biases(rnn, end)
@@ -259,7 +260,7 @@ def test_chrono_units_forget_in_times_spread_evenly_up_to_the_longest(
         assert float(times.max()) <= 100 + 1e-3
         assert float(times.mean()) == pytest.approx(51, abs=2)
         assert float(times.std()) == pytest.approx(98 / math.sqrt(12), rel=0.03)
-        assert len(set(times.tolist())) > 3900
+        assert len(set(times.tolist())) > 1950
         if kind == "lstm":
             torch.testing.assert_close(gates[0], -gates[1], rtol=0, atol=0)
 

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 from backsight.errors import SettingError
 from backsight.probes import GradientProfile, Lag, probe
+from tests.crossed import crossed
 from tests.reference import unroll
 
 KINDS: dict[str, Callable[..., nn.RNNBase]] = {
@@ -230,9 +231,7 @@ def compare(module: nn.RNNBase, form: str, loss: str, *, given: bool, rtol: floa
     check(profiles, expected(copy.deepcopy(module).double(), sequences, h0, c0, loss), rtol)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form,loss", KINDS, FORMS, LOSSES)
 def test_exact_in_every_form_and_for_every_loss(kind: str, form: str, loss: str) -> None:
     """Two layers, both directions, given initial states: the hardest case of each."""
     torch.manual_seed(0)
@@ -442,6 +441,13 @@ def test_nan_is_not_finite_and_no_gradient_is_not_enough_data() -> None:
         return result
 
     assert probe(module, loss)["l0"].outcome == "not enough data"
+
+
+def test_a_gradient_that_overflows_is_not_finite_and_no_warning() -> None:
+    module = nn.RNN(3, 4)
+    x = torch.randn(6, 2, 3)
+    profile = probe(module, lambda: module(x)[0][-1].sum() * math.inf)["l0"]
+    assert profile.outcome == "not finite"
 
 
 def test_a_detached_state_is_a_cut_and_fading_to_zero_is_not() -> None:

@@ -263,19 +263,16 @@ def linked(
     return profiles
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (2, False), (2, True)])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,stack,loss", KINDS, [(1, False), (2, False), (2, True)], LOSSES)
 def test_windows_that_hand_their_state_on_are_one_sequence(
-    kind: str, layers: int, bidirectional: bool, loss: str
+    kind: str, stack: tuple[int, bool], loss: str
 ) -> None:
+    layers, bidirectional = stack
     module = made(kind, num_layers=layers, bidirectional=bidirectional)
     linked(module, WINDOWS, loss, given=loss == "several")
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("form", ["time first", "batch first", "unbatched"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form,loss", KINDS, ["time first", "batch first", "unbatched"], LOSSES)
 def test_a_loop_of_single_steps(kind: str, form: str, loss: str) -> None:
     module = made(kind, batch_first=form == "batch first")
     linked(module, [[1] * (1 if form == "unbatched" else 2)] * 8, loss, form=form)
@@ -908,8 +905,7 @@ def test_both_readings_agree(kind: str, bidirectional: bool, layers: int, form: 
                     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-16, err_msg=key)
 
 
-@pytest.mark.parametrize("form", ["time first", "batch first", "packed", "packed unsorted"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form", KINDS, ["time first", "batch first", "packed", "packed unsorted"], together=1)
 def test_a_subset_of_the_sequences(kind: str, form: str) -> None:
     """Evenly spaced ones of the caller's batch, through two windows and two directions."""
     module = made(kind, num_layers=2, bidirectional=True, batch_first=form == "batch first")

@@ -73,7 +73,7 @@ def test_a_non_finite_reach_is_never_called_far(record: Callable[..., Run]) -> N
     run = record({"reach/l0": [HALVES, [1.0, math.nan, math.nan]]})
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
     assert sentence == "l0: the gradient through time is not finite (iteration 10)."
-    assert "Not finite: reach/l0 from iteration 10 (NaN, 1 of 2)." in summary(run)
+    assert "These signals are not finite: reach/l0 from iteration 10 (NaN, 1 of 2)." in summary(run)
 
 
 def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> None:
@@ -81,8 +81,8 @@ def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> 
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
     assert sentence == (
         "l0: the gradient falls to half after 7 steps and stays below 1 % beyond 43 steps; 16 of "
-        "the 60 steps receive almost none of it; at the beginning it was below 1 % after 6 "
-        "(iteration 10)."
+        "the 60 steps receive almost none of it (iteration 10); at the start of training it stayed "
+        "below 1 % beyond 6 steps."
     )
 
 

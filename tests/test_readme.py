@@ -1,10 +1,8 @@
 """What the README shows works as it stands, and generated pages are up to date."""
 
-import os
 import re
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from backsight.cli._main import COMMANDS
 from backsight.cli._study import KINDS
 from backsight.diagnosis import findings_page
 from backsight.signals import CATALOGUE
+from tests import processes
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -36,15 +35,17 @@ def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> 
         r"```sh\nbacksight (run [^\n]+)\n```\n\n```text\n(.*?)```", README, re.DOTALL
     )[0]
     run, script = command.split()
-    ended = subprocess.run(
-        [sys.executable, "-m", "backsight", run, ROOT / script],
-        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True,
-    )  # fmt: skip
-    printed = " ".join(ended.stdout.split())
+    words = [*processes.COMMAND, run, ROOT / script]
+    with processes.Forked(words, cwd=tmp_path, stderr=subprocess.STDOUT) as command:
+        try:
+            printed = " ".join(command.communicate(300)[0].split())
+        finally:
+            command.kill()
+    assert command.returncode == 0, printed
     for part in re.split(r"\n(?=iteration |backsight: )|…", shown):
-        words = re.escape(" ".join(part.split()))
-        assert re.search(re.sub(r"after\\ \d+\\ of", r"after\\ \\d+\\ of", words), printed), part
+        shown_part = re.escape(" ".join(part.split()))
+        pattern = re.sub(r"after\\ \d+\\ of", r"after\\ \\d+\\ of", shown_part)
+        assert re.search(pattern, printed), part
 
 
 def test_every_command_is_on_the_page_of_commands() -> None:

@@ -332,11 +332,11 @@ def test_signals_named_otherwise_than_the_catalogue_does_cost_nobody_the_page(
 
 def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
     text = " ".join(summary(small_run))
-    assert "Not finite: loss from iteration 60 (NaN, 1 of 100)." in text
+    assert "These signals are not finite: loss from iteration 60 (NaN, 1 of 100)." in text
     assert "100 iterations" in text
     assert "median of 0.5 and its largest finite value, 1e+06, at iteration 40" in text
-    assert "clipping at 1 acted on 1.0% of the iterations" in text
-    assert "norm of rnn.l0 is 0 at the first of 8 steps, 4 half way and 7 at the last" in text
+    assert "clipping at 1 acted in 1.0 % of the iterations" in text
+    assert "norm of rnn.l0 is 0 at the first of 8 steps, 4 halfway and 7 at the last" in text
     assert "null" not in text
     assert "None" not in text
 
@@ -345,8 +345,8 @@ def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
     ("value", "verdict"),
     [
         (1.5, "better than both"),
-        (2.5, "no better than pairs"),
-        (3.5, "not learned even which characters are frequent"),
+        (2.5, "no better than counting pairs"),
+        (3.5, "not even learned which characters are frequent"),
     ],
 )
 def test_summary_compares_with_the_baselines(
@@ -357,10 +357,12 @@ def test_summary_compares_with_the_baselines(
         recorder.scalars(9, {"val_loss": value, "tokens_per_second": 1000.0})
 
     first, *rest = summary(record(write, CONFIG))
-    assert first.startswith("GRU, 2 layers of 8 units, 1,234 parameters, on a text (9,000 ")
-    assert "1,000 characters a second" in first
+    assert first.startswith(
+        "The GRU with 2 layers of 8 units (1,234 parameters) trained on a text (9,000 "
+    )
+    assert "1,000 characters per second" in first
     assert verdict in rest[0]
-    assert f"{value:.3f} nats, or {value / math.log(2):.3f} bits" in rest[0]
+    assert f"{value:.3f} nats ({value / math.log(2):.3f} bits) per character" in rest[0]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +373,7 @@ def test_summary_names_the_kind_of_a_validation_loss_that_is_not_finite(
 ) -> None:
     text = summary(record(lambda recorder: recorder.scalars(4, {"val_loss": bad})))
     assert f"The validation loss is {word}: the model's predictions are not finite." in text
-    assert f"Not finite: val_loss from iteration 4 ({word}, 1 of 1)." in text
+    assert f"These signals are not finite: val_loss from iteration 4 ({word}, 1 of 1)." in text
 
 
 def test_summary_lists_the_first_signals_that_broke(record: Callable[..., Run]) -> None:
@@ -380,7 +382,7 @@ def test_summary_lists_the_first_signals_that_broke(record: Callable[..., Run]) 
             recorder.scalars(i, {f"s{k}": math.nan if i >= 7 - k else 0.0 for k in range(8)})
 
     last = summary(record(write))[-1]
-    assert last.startswith("Not finite: s7 from iteration 0 (NaN, 8 of 8); s6 from iteration 1 (")
+    assert last.startswith("These signals are not finite: s7 from iteration 0 (NaN, 8 of 8); s6 ")
     assert "s2" in last
     assert "s1" not in last
     assert last.endswith("; and others.")
@@ -412,7 +414,7 @@ def test_summary_names_a_kind_that_is_in_the_row_that_is_not_finite(
         recorder.profile("hidden_norm/l0", 0, [1.0, 1.0, 1.0])
         recorder.profile("hidden_norm/l0", 5, row)
 
-    expected = f"Not finite: hidden_norm/l0 from iteration 5 ({word}, 1 of 2)."
+    expected = f"These signals are not finite: hidden_norm/l0 from iteration 5 ({word}, 1 of 2)."
     assert summary(record(write))[-1] == expected
 
 

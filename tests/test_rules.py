@@ -1183,7 +1183,14 @@ def alarms(kind: str, seeds: Sequence[int], length: int = LENGTH) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # Both are tamer than "heavy".
+        pytest.param(kind, marks=pytest.mark.long if kind in ("gauss", "lognormal") else ())
+        for kind in NOISES
+    ],
+)
 def test_healthy_noise_alarms_once_in_ten_thousand_iterations_at_most(kind: str) -> None:
     seeds = range(3)
     found = alarms(kind, seeds)

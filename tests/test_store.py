@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from backsight.errors import GuardError, RunError
 from backsight.signals import END_REASONS, Recorder, Run, list_runs
+from backsight.signals._folder import git_revision
 from backsight.signals._samples import SampleBlock
 from backsight.signals._store import CHUNK_BYTES, Store
 
@@ -696,3 +697,35 @@ def test_a_failed_commit_can_be_repeated(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "signals.db")
     assert connection.execute("SELECT COUNT(*) FROM chunk").fetchone() == (2,)
     connection.close()
+
+
+def test_a_run_names_the_revision_that_it_was_made_with(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None outside a repository and before the first commit; dirty where a known file changed."""
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert git_revision() is None
+    git("init")
+    assert git_revision() is None
+    Path("train.py").write_text("x = 1\n")
+    git("add", "train.py")
+    git("commit", "-m", "first")
+    revision = git("rev-parse", "HEAD")
+    assert git_revision() == {"revision": revision, "dirty": False}
+    with Recorder(run_path):
+        pass
+    assert Run(run_path).info["git"] == {"revision": revision, "dirty": False}
+    Path("notes.txt").write_text("untracked\n")
+    assert git_revision() == {"revision": revision, "dirty": False}
+    Path("train.py").write_text("x = 2\n")
+    assert git_revision() == {"revision": revision, "dirty": True}

@@ -93,7 +93,7 @@ def test_a_length_study_that_is_done_trains_nothing(
     assert engine.asked == []
     assert main([*LENGTH, str(length_folder)]) == 0
     out, err = capsys.readouterr()
-    assert "2 of 2 trials were done before" in err
+    assert "2 of 2 trials were already done" in err
     assert json.loads(out)["verdicts"][0]["outcome"] == "collapses"
     assert (length_folder / "study.json").read_bytes() == before
 

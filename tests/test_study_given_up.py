@@ -72,7 +72,7 @@ def test_in_a_length_study_of_a_script(tmp_path: Path) -> None:
     assert (run.status, run.end_reason) == ("failed", "guard_gave_up")
     before = created(tmp_path / "it")
     again, said = study(*words, cwd=tmp_path)
-    assert "2 of 2 trials were done before" in said
+    assert "2 of 2 trials were already done" in said
     assert again["trials"] == told["trials"]
     assert created(tmp_path / "it") == before
 
@@ -95,6 +95,6 @@ def test_in_a_study_of_remedies_on_a_script_s_run(tmp_path: Path) -> None:
     assert Run(tmp_path / "it" / "runs" / "guard-seed0").end_reason == "guard_gave_up"
     before = created(tmp_path / "it")
     again, said = study(*words, cwd=tmp_path)
-    assert f"{len(before)} of {len(before)} trials were done before" in said
+    assert f"{len(before)} of {len(before)} trials were already done" in said
     assert again["remedies"] == told["remedies"]
     assert created(tmp_path / "it") == before

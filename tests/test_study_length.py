@@ -331,7 +331,7 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
     assert sorted(before) == ["gru-10-seed0", "gru-16-seed0", "rnn-10-seed0", "rnn-16-seed0"]
 
     again = study(*words, "--json", cwd=tmp_path)
-    assert "4 of 4 trials were done before" in again.stderr
+    assert "4 of 4 trials were already done" in again.stderr
     told = json.loads(again.stdout)
     assert [row["iterations"] for row in told["trials"]] == [20] * 4
     assert {v["cell"] for v in told["verdicts"]} == {"rnn", "gru"}
@@ -362,7 +362,7 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
 
     done = study(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 of 2 trials were done before" in done.stdout
+    assert "1 of 2 trials were already done" in done.stdout
     assert Run(first.path).info["created"] == first.info["created"]
     finished = Run(second)
     assert finished.iterations == 400
@@ -390,7 +390,7 @@ def test_a_script_by_one_of_its_arguments_with_a_trial_that_dies(tmp_path: Path)
     assert by_length[6][0]["reason"] == "exit status 1: no room for so many steps"
     assert "no room for so many steps" in Path(tmp_path, told["page"]).read_text()
     again = study(*words, cwd=tmp_path)  # what has failed is tried again, the rest is not
-    assert "4 of 6 trials were done before" in again.stderr
+    assert "4 of 6 trials were already done" in again.stderr
 
 
 def test_a_script_that_takes_no_notice_is_found_out(tmp_path: Path) -> None:
@@ -572,4 +572,4 @@ def test_ray_gives_what_processes_give(tmp_path: Path) -> None:
         assert np.array_equal(one["loss"], other["loss"])
     assert theirs[1]["reason"] == "exit status 1: no room for so many steps"
     again = study(*words, "--out", "there", "--engine", "ray", *given, cwd=tmp_path)
-    assert "2 of 3 trials were done before" in again.stderr
+    assert "2 of 3 trials were already done" in again.stderr

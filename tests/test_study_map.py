@@ -44,7 +44,7 @@ def test_a_tiny_map_from_end_to_end(
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("map-temporal-order-")
     html = (folder / "map.html").read_text()
-    for words in ("Stability map: temporal-order", "What the words mean", "fragility", "exploded"):
+    for words in ("Stability map: temporal-order", "Definitions", "fragility", "exploded"):
         assert words in html
     assert "<script src" not in html  # nothing is fetched
     assert '<link rel="stylesheet' not in html
@@ -119,17 +119,24 @@ def test_the_group_tells_its_studies(capsys: pytest.CaptureFixture[str]) -> None
     assert "there is no study 'mpa': did you mean map?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("engine", [(), ("--engine", "local:1")], ids=["here", "engine"])
-def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], tmp_path: Path) -> None:
+ENGINE = ("--engine", "local:1")
+
+
+@pytest.mark.parametrize(
+    ("engine", "fresh"),
+    [((), False), (ENGINE, False), pytest.param(ENGINE, True, marks=pytest.mark.long)],
+    ids=["here", "engine", "engine of its own"],
+)
+def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], fresh: bool, tmp_path: Path) -> None:
     words = ["study", "map", "order", "--x", "lr=log:0.01:1:4", "--y", "length=10,11,12,13,14"]
-    words += ["--hidden", "4", "--batch", "2", "--iterations", "2000", *engine]
+    words += ["--hidden", "4", "--batch", "2", "--iterations", "1000", *engine]
     words += ["--out", str(tmp_path / "map")]
     command = [*processes.COMMAND, *words]
     process: processes.Forked | subprocess.Popen[str] = (
         subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=processes.plain,
-        ) if engine
+        ) if fresh
         else processes.Forked(command, cwd=tmp_path)
     )  # fmt: skip
     with process:
@@ -254,7 +261,7 @@ def test_the_cells_under_the_pointer_tell_a_nan() -> None:
     texts = map_growth(view()).data[0].text
     assert texts[0][2] == (
         "lr = 10<br>length = 10<br><b>not finite</b><br>loss NaN (chance 1.4)<br>"
-        "gradient NaN nats a step back"
+        "gradient growth NaN nats per step back"
     )
     assert texts[1][2].endswith("not trained")
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
@@ -62,33 +63,47 @@ def test_every_finding_is_mapped_to_remedies_that_there_are() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "options"),
-    [
-        ("clip", tiny(), "--clip 0.7"),
-        ("clip", tiny(plain=True), "--clip 0.7"),
-        ("lr-third", tiny(lr=0.3), "--lr 0.1"),
-        ("lr-tenth", tiny(), "--lr 0.0002"),
-        ("lr-tenfold", tiny(optimizer="sgd"), "--lr 5.0"),
-        ("momentum-off", tiny(), "--momentum 0.0"),
-        ("curriculum", tiny(), "--curriculum adaptive"),
-        ("curriculum", Chars(seq_len=100), "--curriculum adaptive"),
-        ("omega", tiny(), "--guard omega"),
-        ("spectral", tiny(cell="lstm"), "--guard spectral"),
-        ("spectral", tiny(guard="omega"), "--guard omega,spectral"),
-        ("guard", tiny(), "--guard safe"),
-        ("backoff", tiny(), "--guard backoff"),
-        ("orthogonal", tiny(gain=4.0), "--init orthogonal --gain 1.0"),
-        ("identity", tiny(), "--init identity"),
-        ("gru", tiny(), "--cell gru"),
-        ("lstm", tiny(), "--cell lstm"),
-        ("chrono", tiny(gain=2.0), "--cell lstm --init chrono --gain 1.0"),
-        ("chrono", tiny(cell="gru"), "--init chrono"),
-        ("layer-norm", tiny(), "--cell rnn-norm"),
-        ("default", tiny(optimizer="sgd", gain=3.0), "--gain 1.0 --optimizer adam --lr 0.001 "
-         "--momentum 0.9"),
-    ],
-)  # fmt: skip
+CHANGES: list[tuple[str, Training, str]] = [
+    ("clip", tiny(), "--clip 0.7"),
+    ("clip", tiny(plain=True), "--clip 0.7"),
+    ("lr-third", tiny(lr=0.3), "--lr 0.1"),
+    ("lr-tenth", tiny(), "--lr 0.0002"),
+    ("lr-tenfold", tiny(optimizer="sgd"), "--lr 5.0"),
+    ("momentum-off", tiny(), "--momentum 0.0"),
+    ("curriculum", tiny(), "--curriculum adaptive"),
+    ("curriculum", Chars(seq_len=100), "--curriculum adaptive"),
+    ("omega", tiny(), "--guard omega"),
+    ("spectral", tiny(cell="lstm"), "--guard spectral"),
+    ("spectral", tiny(guard="omega"), "--guard omega,spectral"),
+    ("guard", tiny(), "--guard safe"),
+    ("backoff", tiny(), "--guard backoff"),
+    ("orthogonal", tiny(gain=4.0), "--init orthogonal --gain 1.0"),
+    ("identity", tiny(), "--init identity"),
+    ("gru", tiny(), "--cell gru"),
+    ("lstm", tiny(), "--cell lstm"),
+    ("chrono", tiny(gain=2.0), "--cell lstm --init chrono --gain 1.0"),
+    ("chrono", tiny(cell="gru"), "--init chrono"),
+    ("layer-norm", tiny(), "--cell rnn-norm"),
+    ("default", tiny(optimizer="sgd", gain=3.0), "--gain 1.0 --optimizer adam --lr 0.001 "
+     "--momentum 0.9"),
+]  # fmt: skip
+
+
+def test_every_remedy_has_a_case() -> None:
+    assert {name for name, _, _ in CHANGES} == {*NAMES, "default"}
+
+
+def test_every_remedy_has_a_row_on_its_page() -> None:
+    """Which also says whether a guard does it in a script."""
+    page = (Path(__file__).parent.parent / "docs/studies-remedies.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?) \|.*\| (.+?) \|$", page, re.MULTILINE)
+    shown = {name: last for names, last in rows for name in re.findall(r"`([\w-]+)`", names)}
+    assert shown.keys() == {*NAMES}
+    for name, last in shown.items():
+        assert (last == "–") == (BY_NAME[name].guard is None), name
+
+
+@pytest.mark.parametrize(("name", "settings", "options"), CHANGES)
 def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> None:
     remedy = DEFAULT if name == "default" else BY_NAME[name]
     after = changed(remedy, settings, SEEN)
@@ -108,7 +123,7 @@ def test_what_a_remedy_changes(name: str, settings: Training, options: str) -> N
         ("curriculum", Chars(seq_len=64), "up to 64 steps"),
         ("curriculum", tiny(curriculum="linear"), "the run already has a curriculum"),
         ("omega", tiny(cell="gru"), "only to the cells rnn and rnn-relu, not to gru"),
-        ("omega", tiny(guard="omega"), "given omega twice"),
+        ("omega", tiny(guard="omega"), "omega is given twice"),
         ("guard", tiny(safe=True), "the run already has a guard"),
         ("gru", tiny(cell="gru"), "the run already has it"),
         ("gru", tiny(cell="lstm", init="chrono", fork=Path("a.ckpt")), "how training starts"),
@@ -498,7 +513,7 @@ def test_a_damaged_file_of_it_is_one_sentence(
     with pytest.raises(RunError, match=r"remedies\.json cannot be read"):
         read_tried(small_run.path)
     assert main(["diagnose", str(small_run.path)]) == 1  # as without it: it holds a NaN
-    assert "or make the study of remedies again" in capsys.readouterr().out
+    assert "or run the study of remedies again" in capsys.readouterr().out
     main(["diagnose", str(small_run.path), "--json"])
     assert "cannot be read" in json.loads(capsys.readouterr().out)["remedies"]["error"]
 

@@ -73,11 +73,12 @@ def test_every_module_lists_its_names() -> None:
 
 
 def test_implementation_modules_are_private() -> None:
+    """Scripts that are shown, and never imported, stand in a folder that is no package."""
     source = Path(backsight.__file__).parent
     public = {
         path.relative_to(source).as_posix()
         for path in source.rglob("*.py")
-        if not path.name.startswith("_")
+        if not path.name.startswith("_") and (path.parent / "__init__.py").exists()
     }
     assert public == {"distributed.py", "errors.py", "layers.py"}
 

@@ -62,8 +62,8 @@ def test_the_beginning_says_what_is_trained_on_what_and_what_to_beat(
     console = make()
     TrainingView(10, console).begin(Path("runs/one"), CONFIG, {**FACTS, "processes": 4})
     text = shown(console)
-    assert "runs/one  2-layer gru of 64 units, 12,345 parameters, on cpu × 4\n" in text
-    assert "a text: 90,000 characters to learn from, 77 different ones\n" in text
+    assert "runs/one  2-layer gru with 64 units, 12,345 parameters, on cpu × 4\n" in text
+    assert "a text: 90,000 training characters, 77 of them distinct\n" in text
     assert "3.000 by counting characters, 2.500 by counting pairs" in text
 
 
@@ -73,7 +73,7 @@ def test_brackets_in_names_are_shown_and_not_taken_for_markup(name: str) -> None
     TrainingView(10, console).begin(Path(f"runs/{name}"), CONFIG, {**FACTS, "origin": name})
     text = shown(console)
     assert f"runs/{name}  2-layer" in text
-    assert f"{name}: 90,000 characters" in text
+    assert f"{name}: 90,000 training characters" in text
 
 
 def test_without_a_terminal_values_come_as_plain_lines_with_nan_as_nan(
@@ -146,8 +146,8 @@ def test_a_validation_is_told_in_nats_and_bits(make: Callable[[], Console]) -> N
         view.validated(1000, {"val_loss": 2 * math.log(2)}, "[bold]he said\n\n  no[/x]")
         view.validated(2000, {"val_loss": math.nan}, "")
     text = shown(console)
-    assert "after 1,000 iterations: validation 1.386 nats, 2 bits a character" in text
-    assert "after 2,000 iterations: validation NaN nats, NaN bits a character" in text
+    assert "after 1,000 iterations: validation 1.386 nats (2 bits) per character" in text
+    assert "after 2,000 iterations: validation NaN nats (NaN bits) per character" in text
     assert ("“[bold]he said no[/x]”" in text) == console.is_terminal
 
 

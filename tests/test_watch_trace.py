@@ -10,7 +10,7 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from shutil import which
@@ -31,6 +31,7 @@ from backsight.monitor.events import RARELY, Sampler
 from backsight.probes import FusedReader, SteppedReader, probe
 from backsight.signals import Run
 from tests import processes
+from tests.crossed import crossed
 from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
 
 __all__ = ["clock", "train_in_threads"]  # a fixture, and for a process of its own
@@ -75,11 +76,20 @@ def untouched(kind: str, count: int) -> list[bytes]:
     return everything(kind, count, lambda *_: nullcontext())
 
 
-@pytest.mark.parametrize("every", [1, 7, "auto"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,every", KINDS, [1, 7, "auto"], together=1)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    count, inputs = 40, inputs_of(kind)
+    check_bit_identical(kind, every, 40, run_path)
+
+
+@pytest.mark.long
+@crossed("kind,every", KINDS, [1, 7, "auto"])
+def test_a_long_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
+    check_bit_identical(kind, every, 200, run_path)
+
+
+def check_bit_identical(kind: str, every: Any, count: int, run_path: Path) -> None:
+    inputs = inputs_of(kind)
     watched = everything(
         kind, count, lambda m, o: watch(m, o, run_path, every=every, inputs=inputs)
     )
@@ -345,15 +355,6 @@ class Marked(nn.Module):
         return self.inner(Mark.apply(x * self.scale))  # type: ignore[no-untyped-call]
 
 
-@pytest.fixture
-def little_garbage() -> Iterator[None]:
-    """A collection looks only at what is made from here on."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 GRAPHS = (
     "gru",
     "by step",
@@ -368,7 +369,6 @@ GRAPHS = (
 
 @pytest.mark.parametrize("every", [1, 1000])
 @pytest.mark.parametrize("kind", GRAPHS)
-@pytest.mark.usefixtures("little_garbage")
 def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     """When the loop lets go of it, after a step, sampled or not, the graph is gone."""
     model = Marked(kind)
@@ -388,7 +388,6 @@ def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
-@pytest.mark.usefixtures("little_garbage")
 def test_no_graph_is_held_without_a_backward(kind: str, run_path: Path) -> None:
     """Forward passes with gradients that nobody asks for: a validation without ``no_grad``.
 
@@ -468,7 +467,7 @@ def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: P
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
 def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
-    x = torch.randn(64, 100, 2)
+    x = torch.randn(64, 50, 2)
     plain = peak(lambda: WideLoop(kind), x, None, 1)
     assert peak(lambda: WideLoop(kind), x, run_path, 1) <= 1.1 * plain
 
@@ -551,12 +550,58 @@ def test_what_gathering_costs_is_counted(
 # -- in company -----------------------------------------------------------------------------
 
 
+def train_compiled(kind: str, backend: str, path: Path | None = None, when: str = "") -> list[Any]:
+    """Losses and parameters of a compiled model, or of a compiled step, that is watched or not."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = make("gru cell" if kind == "step" else kind)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    data = [torch.randn(4, 3, 3) for _ in range(5)]
+    before = watch(model, optimizer, path) if path and when == "before" else None
+    compiled: Any = torch.compile(model, backend=backend)
+
+    def step(x: Tensor) -> Any:
+        optimizer.zero_grad()
+        loss = (model if kind == "step" else compiled)(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    if kind == "step":
+        step = torch.compile(step, backend=backend)
+    losses = [step(data[0])] if when == "late" else []
+    after = watch(compiled, optimizer, path) if path and when != "before" else None
+    losses += [step(x) for x in data[len(losses) :]]
+    for monitor in (before, after):
+        if monitor:
+            monitor.close()
+    return [[loss.item() for loss in losses], [p.tolist() for p in model.parameters()]]
+
+
+CELLS_COMPILED = {
+    ("gru cell", "before"), ("gru cell", "late"), ("gru cell", "before inductor"), ("own", "after"),
+}  # fmt: skip
+"""Of modules that are called once a step, what each run tries; the others at length."""
+
+
+@functools.cache
+def unwatched(kind: str, backend: str) -> list[Any]:
+    return train_compiled(kind, backend)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("kind", "when"),
     [
-        *itertools.product(["lstm", "gru cell", "own", "step"], ["before", "after", "late"]),
-        *itertools.product(["lstm", "gru cell", "own"], ["before inductor"]),
+        *itertools.product(["lstm", "step"], ["before", "after", "late"]),
+        *(
+            pytest.param(
+                kind, when, marks=() if (kind, when) in CELLS_COMPILED else pytest.mark.long
+            )
+            for kind in ("gru cell", "own")
+            for when in ("before", "after", "late", "before inductor")
+        ),
+        ("lstm", "before inductor"),
     ],
 )
 def test_a_compiled_model(
@@ -571,35 +616,8 @@ def test_a_compiled_model(
     if backend == "inductor" and not which("g++"):
         pytest.skip("inductor needs a C++ compiler, and there is none")
     when = when.split()[0]
-
-    def train(path: Path | None) -> list[Any]:
-        torch._dynamo.reset()
-        torch.manual_seed(0)
-        model = make("gru cell" if kind == "step" else kind)
-        optimizer = SGD(model.parameters(), lr=0.1)
-        data = [torch.randn(4, 3, 3) for _ in range(5)]
-        before = watch(model, optimizer, path) if path and when == "before" else None
-        compiled: Any = torch.compile(model, backend=backend)
-
-        def step(x: Tensor) -> Any:
-            optimizer.zero_grad()
-            loss = (model if kind == "step" else compiled)(x).square().mean()
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
-
-        if kind == "step":
-            step = torch.compile(step, backend=backend)
-        losses = [step(data[0])] if when == "late" else []
-        after = watch(compiled, optimizer, path) if path and when != "before" else None
-        losses += [step(x) for x in data[len(losses) :]]
-        for monitor in (before, after):
-            if monitor:
-                monitor.close()
-        return [[loss.item() for loss in losses], [p.tolist() for p in model.parameters()]]
-
-    watched, plain = train(tmp_path / "run"), train(None)
-    assert watched == plain
+    watched = train_compiled(kind, backend, tmp_path / "run", when)
+    assert watched == unwatched(kind, backend)
     assert not [record for record in caplog.records if record.name == "backsight"]
     run = Run(tmp_path / "run")
     losses = watched[0][1:] if when == "late" else watched[0]
@@ -680,7 +698,7 @@ def train_in_threads(folder: str, count: int) -> None:
         thread.join()
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_threads(count: int, tmp_path: Path) -> None:
     """In a process of its own, which may die of it."""
     code = f"from tests.test_watch_trace import *; train_in_threads({str(tmp_path)!r}, {count})"

@@ -5,6 +5,7 @@ folder first on the path, its exit status and its own traceback.
 """
 
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ def _observe(
     if is_first_process():
         check_place(path)  # before seconds go by with imports
 
-    from backsight.monitor import LateRecorder, NullRecorder, ProcessMonitor
+    from backsight.monitor import NullRecorder, ProcessMonitor
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
@@ -95,28 +96,32 @@ def _observe(
         other = ProcessMonitor(NullRecorder(), guard=options.guard)
         return lambda error: other.close()
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
-    config["run"] = str(path)
     command = shlex.join(["backsight", "run", *hide_words(arguments)])
-    recorder = LateRecorder(path, kind="run", config=config, command=command)
+    runs = ScriptRuns(path, config, command, named=options.run is not None)
     monitor = ProcessMonitor(
-        recorder,
+        runs.first,
         every=options.every,
         budget=options.budget,
         sequences=options.sequences,
         inputs=options.inputs,
         guard=options.guard,
+        further=runs.further,
+        child_ends=lambda: runs.close(monitor, sys.exc_info()[1]),
     )
+    process = os.getpid()
 
     def close(error: BaseException | None) -> None:
-        try:
-            monitor.close()
-        finally:
-            recorder.close(error)
-        if not recorder.began and not recorder.failed:
+        runs.close(monitor, error)
+        if os.getpid() != process:
+            return  # a child that was forked: its parent tells of it
+        paths = runs.paths()
+        if not paths and not runs.first.failed:
             nothing = "the script took no optimizer step and ran no backward pass"
             say(f"recorded nothing: {nothing}", stderr)
-        elif recorder.ended:  # or a sentence has told why not
-            for line in _closing_lines(recorder.path, monitor.found_time, monitor.kinds):
+        elif len(paths) > 1:
+            say(_several(paths), stderr)
+        elif paths and runs.ended:  # or a sentence has told why not
+            for line in _closing_lines(paths[0], monitor.found_time, monitor.kinds):
                 say(line, stderr)
         if options.guard is not None:
             say(_acts(monitor.tally), stderr)
@@ -174,6 +179,22 @@ def _acts(tally: Mapping[str, int]) -> str:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
     return f"guard interventions: {acts or 'none'}"
+
+
+def _several(paths: Sequence[Path]) -> str:
+    """Where the runs of a script are that trains several times."""
+    from backsight.diagnosis import diagnose
+    from backsight.signals import Run, shown
+
+    failing = 0
+    for path in paths:
+        with suppress(RunError):  # gone or damaged since
+            failing += any(f.severity == "error" for f in diagnose(Run(path)).lasting)
+    found = f", {failing} with a lasting error" if failing else ""
+    return (
+        f"{len(paths)} trainings{found}: {shown(paths[0])} to {shown(paths[-1])} "
+        f"(backsight runs {shown(paths[0].parent)})"
+    )
 
 
 def _closing_lines(path: Path, found_time: bool, kinds: set[str]) -> Iterator[str]:

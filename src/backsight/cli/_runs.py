@@ -20,6 +20,8 @@ class Runs:
 
     folder: tyro.conf.Positional[Path] = Path("runs")
     """The folder that contains the runs."""
+    all: bool = False
+    """List each training of a script that trains several times; by default they share one line."""
     json: bool = False
     """Print the runs as a JSON list of objects; a NaN is the string "NaN"."""
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(dumps(rows, indent=2))
     elif rows:
-        _table(rows)
+        _table(rows if options.all else _folded(rows))
     else:
         print(f"no runs in {options.folder}: make one with backsight train chars")
     return 2 if broken else 0
@@ -57,7 +59,35 @@ def _row(run: Any) -> dict[str, Any]:
         "val_loss": run.last("val_loss")[1] if "val_loss" in run else None,
         "age": run.age,
         "path": run.path,
+        "group": _group(run),
     }
+
+
+def _group(run: Any) -> str | None:
+    """What the trainings of one call of a script share; None for any other run."""
+    config = run.info.get("config")
+    group = config.get("group") if isinstance(config, dict) else None
+    return group if isinstance(group, str) else None
+
+
+def _folded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trainings of one call of a script as one row: how many there are, and the newest."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["group"] or str(row["path"]), []).append(row)
+    folded = []
+    for members in groups.values():
+        row, count = members[-1], len(members)
+        if count > 1:
+            failed = sum(one["status"] not in ("finished", "running") for one in members)
+            row = {
+                **row,
+                "name": f"{members[0]['name']} … {row['name']} ({count} trainings)",
+                "status": f"{failed} of {count} failed" if failed else row["status"],
+                "iterations": sum(one["iterations"] for one in members),
+            }
+        folded.append(row)
+    return folded
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

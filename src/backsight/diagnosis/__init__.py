@@ -8,6 +8,7 @@ from backsight.diagnosis._context import (
     usable_context,
 )
 from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of, recorded
+from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
@@ -24,6 +25,7 @@ __all__ = [
     "AnomalyKind",
     "Context",
     "Diagnosis",
+    "Example",
     "Explanation",
     "Facts",
     "Finding",
@@ -43,6 +45,7 @@ __all__ = [
     "context_ladder",
     "context_probe",
     "diagnose",
+    "example_of",
     "explain",
     "facts_from",
     "facts_of",

@@ -72,12 +72,15 @@ class Context:
         """In a sentence without its full stop."""
         usable, longest = self.usable, int(self.lengths[-1])
         if not np.isfinite(self.losses).all():
-            return "the loss by context is not finite"
+            return "the loss is not finite at some context length"
         if not self.helps:
-            return f"none of {longest} steps of context makes a difference"
+            return f"more context, up to {longest} steps, does not lower the loss"
         if usable.steps == longest:
-            return f"every one of the {longest} steps of context is used"
-        return f"{usable.steps} of {longest} steps of context are enough for 1 % of the loss"
+            return f"the model uses all {longest} steps of context"
+        return (
+            f"with {usable.steps} of {longest} steps of context the loss is within 1 % of the "
+            "loss with all of them"
+        )
 
 
 def context_ladder(longest: int) -> list[int]:
@@ -92,7 +95,9 @@ def context_ladder(longest: int) -> list[int]:
         [1, 2, 4, 8, 16, 20]
     """
     if not isinstance(longest, (int, np.integer)) or longest < 1:
-        raise SettingError(f"a context has at least 1 step, not {longest!r}")
+        raise SettingError(
+            f"the longest context must be a whole number of at least 1, not {longest!r}"
+        )
     powers = [1 << n for n in range(int(longest).bit_length())]
     return sorted({*powers, int(longest)})
 
@@ -164,7 +169,7 @@ def _ladder(lengths: Any) -> list[int]:
     whole = [isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given]
     if not given or not all(whole) or given[0] < 1 or any(b <= a for a, b in pairwise(given)):
         raise SettingError(
-            f"context lengths are whole numbers that increase from 1, not {lengths!r}"
+            f"context lengths must be increasing whole numbers of at least 1, not {lengths!r}"
         )
     return [int(n) for n in given]
 
@@ -176,8 +181,11 @@ def _losses(given: Any, length: int) -> NDArray[np.float64]:
         losses = np.atleast_1d(np.asarray(given, np.float64)).ravel()
     except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor with a graph
         raise SettingError(
-            f"evaluate({length}) gave {given!r:.80}: expected a loss, or one a sequence"
+            f"evaluate({length}) returned {given!r:.80}; it must return one loss, or one per "
+            "sequence"
         ) from error
     if not losses.size:
-        raise SettingError(f"evaluate({length}) gave no loss at all")
+        raise SettingError(
+            f"evaluate({length}) returned no loss; it must return one, or one per sequence"
+        )
     return losses

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass
 
+from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules import RULES
 from backsight.errors import SettingError
@@ -34,6 +35,10 @@ class Explanation:
     remedies: tuple[str, ...]
     """In the order to try."""
     source: str
+    bad: Example
+    """A script that gives the finding."""
+    good: Example
+    """The same with the smallest change that cures it."""
 
 
 def explain(code: str) -> Explanation:
@@ -52,7 +57,7 @@ def explain(code: str) -> Explanation:
     rule = known.get(code.strip().upper())
     if rule is None:
         near = difflib.get_close_matches(code.upper(), known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean {near[0]}?" if near else f"the codes are {', '.join(known)}"
         raise SettingError(f"there is no finding {code!r}: {hint}")
     return explanation_of(rule)
 
@@ -63,6 +68,7 @@ def explanation_of(rule: type[Rule]) -> Explanation:
     return Explanation(
         rule.code, rule.title, rule.severity, rule.explanation, rule.criterion.format(**thresholds),
         thresholds, rule.reads, tuple(rule.causes), tuple(rule.remedies), rule.source,
+        example_of(rule.code, "bad"), example_of(rule.code, "good"),
     )  # fmt: skip
 
 
@@ -78,9 +84,10 @@ def findings_page() -> str:
     lines = [
         "# Findings",
         "",
-        "Written by `backsight explain --markdown`. Codes are stable. An *error* learns nothing,",
-        "or not what it should; a *warning* suffers; an *info* costs time. Thresholds are",
-        "arguments of the rules in `backsight.diagnosis`.",
+        "`backsight explain --markdown` writes this page. Codes are stable. An *error* means that",
+        "the run learns nothing, or not what it should; a *warning*, that it learns less well than",
+        "it could; an *info*, that it wastes time. Thresholds are arguments of the rules in",
+        "`backsight.diagnosis`.",
         "",
         "| code | finding | severity |",
         "|---|---|---|",
@@ -95,5 +102,9 @@ def findings_page() -> str:
         lines += ["", "**Typical causes**", "", *(f"* {cause}" for cause in known.causes)]
         lines += ["", "**What to try, in order**", ""]
         lines += [f"{number}. {remedy}" for number, remedy in enumerate(known.remedies, 1)]
+        lines += ["", f"**A run that gives it** (`{known.bad.command}`). {known.bad.about}", ""]
+        lines += ["```python", *known.bad.code.splitlines(), "```"]
+        lines += ["", f"**The same run without it.** {known.good.about}", ""]
+        lines += ["```python", *known.good.code.splitlines(), "```"]
         lines += ["", f"*Source: {known.source}*"]
     return "\n".join(lines) + "\n"

@@ -7,8 +7,8 @@ from typing import Any, Literal
 __all__ = ["Evidence", "Finding", "Outcome", "Severity", "Verdict"]
 
 Severity = Literal["error", "warning", "info"]
-"""``error``: the run learns nothing, or not what it should. ``warning``: it suffers. ``info``: it
-costs time."""
+"""``error``: the run learns nothing, or not what it should. ``warning``: it learns less well than
+it could. ``info``: it wastes time."""
 
 Outcome = Literal["healthy", "finding", "not enough data", "not finite"]
 

@@ -133,7 +133,7 @@ class Judge:
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:
                 verdict = replace(
-                    verdict, outcome="not enough data", reason=f"it failed: {error!r}"
+                    verdict, outcome="not enough data", reason=f"the rule failed: {error!r}"
                 )
             verdicts.append(verdict)
         return Diagnosis(tuple(verdicts))

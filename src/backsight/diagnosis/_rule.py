@@ -218,7 +218,7 @@ class Rule(ABC):
         if lasts:
             outcome, why = "finding", lasts[0].message
         elif self.broken:
-            outcome, why = "not finite", "what it reads was not finite at the end"
+            outcome, why = "not finite", "its signals were not finite at the end of the run"
         elif self.ready:
             outcome, why = "healthy", ""
         else:

@@ -1,4 +1,4 @@
-"""A run that came to grief: what moved first, in iterations before the end."""
+"""A run that failed: which signal changed first, in iterations before the failure."""
 
 import math
 from collections.abc import Sequence
@@ -66,13 +66,12 @@ class Move:
     def message(self) -> str:
         """``the gradient norm before clipping rose from 0.4 to 212``."""
         where = f" of {member(self.name)}" if member(self.name) else ""
-        how = "left" if not math.isfinite(self.extreme) else "rose from"
-        if how == "rose from" and self.extreme < self.usual:
-            how = "fell from"
-        to = f" to {self.extreme:.3g}" if math.isfinite(self.extreme) else " and was not finite"
         signal = describe(self.name)
         title = signal.title if signal else self.name
-        return f"the {title}{where} {how} {self.usual:.3g}{to}"
+        if not math.isfinite(self.extreme):
+            return f"the {title}{where} was no longer finite (usually {self.usual:.3g})"
+        how = "fell" if self.extreme < self.usual else "rose"
+        return f"the {title}{where} {how} from {self.usual:.3g} to {self.extreme:.3g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +101,13 @@ class Timeline:
         """In a sentence or two, each move with its lead."""
         if not self.moves:
             return (
-                f"At iteration {self.end:,} the loss was lost ({self.code}), and nothing recorded "
-                "had moved before."
+                f"Training failed at iteration {self.end:,} ({self.code}). No recorded signal had "
+                "changed before."
             )
         told = "; ".join(f"{_lead(move.lead)} {move.message}" for move in self.moves)
-        return f"The end was at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
+        return (
+            f"Training failed at iteration {self.end:,} ({self.code}). {told[0].upper()}{told[1:]}."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
@@ -211,5 +212,5 @@ def _one_a_family(moves: Sequence[Move]) -> list[Move]:
 
 def _lead(before: int) -> str:
     if not before:
-        return "in that iteration"
-    return f"{before:,} iteration{'s' * (before != 1)} before"
+        return "at the failure"
+    return f"{before:,} iteration{'s' * (before != 1)} before the failure"

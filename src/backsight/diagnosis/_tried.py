@@ -1,4 +1,4 @@
-"""What remedies came to on a run, as a study has left it there: ``remedies.json`` in its folder."""
+"""The outcome of a study of remedies, stored with the run: ``remedies.json`` in its folder."""
 
 import json
 import time
@@ -85,18 +85,20 @@ def read_tried(run: Path) -> Tried | None:
         content = json.loads(file.read_text(encoding="utf-8"))
         version = content.pop("format")
         if version > FORMAT:
-            raise ValueError(f"it is of format {version}, and this Backsight reads {FORMAT}")
+            raise ValueError(
+                f"its format is {version}, and this version of Backsight reads format {FORMAT}"
+            )
         content = current_tried(content)
         kinds: dict[str, Any] = {"proven": bool, "iterations": int, "made": (int, float)}
         known = {f.name for f in fields(Tried)}
         if content.keys() != known or not all(
             isinstance(content[name], kinds.get(name, str)) for name in known
         ):
-            raise ValueError("it holds something else")
+            raise ValueError("it does not hold the outcome of a study of remedies")
         return Tried(**content)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
-            f"{file} cannot be read ({error}): remove it, or make the study of remedies again"
+            f"{file} cannot be read ({error}): remove it, or run the study of remedies again"
         ) from error

@@ -1,6 +1,5 @@
 """``Guard``: acts on training where every loop must pass, at the optimizer's step."""
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +10,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from backsight._switch import is_off
 from backsight.curriculum import Length
 from backsight.diagnosis import StabilityTracker
-from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard._arguments import check_arguments
 from backsight.guard._batches import SuspectBatches
@@ -25,7 +22,6 @@ from backsight.guard._gradients import (
     agree,
     moved,
     numbers_of,
-    overflowed,
     rescale,
     scale_of,
     taken_away,
@@ -35,12 +31,12 @@ from backsight.guard._learning_rate import LearningRate, forget_momentum
 from backsight.guard._policy import Policy, Stage
 from backsight.guard._presets import check_saved, check_together, safe
 from backsight.guard._step import Step
+from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
+from backsight.probes import listed_optimizers, unwrapped, unwrapped_optimizer
 from backsight.state import Snapshots, Stateful, fitting
 
 __all__ = ["Guard"]
-
-_log = logging.getLogger("backsight")
 
 KEPT = 10_000
 """Interventions that are remembered."""
@@ -54,9 +50,12 @@ class Guard:
     what :attr:`loss_of` tells, or unknown. Where no policy acts, the training is bit-identical to
     one without a guard. Every intervention is told once in the log, kept in :attr:`interventions`
     and, where a monitor is at work, recorded. Under data-parallel training every process has a
-    guard, and all decide alike. On an accelerator a guard waits for two numbers at each step. Of an
-    optimizer that is given a closure (LBFGS) the gradients are made inside the step: none can be
-    clipped or left out then, and ``step`` has no closure to give.
+    guard, and all decide alike. On an accelerator a guard waits for two numbers at each step.
+
+    ``optimizer.step(closure)`` is guarded as well, when the closure has computed the gradients; the
+    loss may be what it returns. Where it is evaluated many times (LBFGS, sharpness-aware ones), no
+    gradient can be clipped or left out. Whether a class that is not PyTorch's does so, its first
+    step shows, about which nothing is done.
 
     Args:
         model: what is trained; its parameters and buffers go into snapshots.
@@ -100,11 +99,12 @@ class Guard:
         max_snapshot_bytes: int = 1 << 30,
         folder: Path | str | None = None,
     ) -> None:
-        optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self._given = listed_optimizers(optimizer)
+        optimizers: list[Any] = [unwrapped_optimizer(one) for one in self._given]
+        model = unwrapped(model) if isinstance(model, nn.Module) else model
         counts = {"snapshots": snapshots, "snapshot_every": snapshot_every}
         check_arguments(model, optimizers, **counts, max_snapshot_bytes=max_snapshot_bytes)
-        self.model = model
-        self.optimizers = optimizers
+        self.model, self.optimizers = model, optimizers
         check_together(policies)
         self.policies = tuple(sorted(policies or safe(), key=lambda p: p.stage))
         self.iteration = 0
@@ -123,13 +123,12 @@ class Guard:
         """Interventions so far, by policy."""
         self._batches = SuspectBatches()
         self._scaler = scaler
-        self._loss: float | Tensor | None = None
+        self._loss: Told = None
         self._step: Step | None = None
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._length = StepLength()
         self._every = snapshot_every
-        self._told_of_closure = False
         extra_state = extra_state or {}
         self._has_data = "data" in extra_state
         self._curriculum = next((p for p in extra_state.values() if isinstance(p, Length)), None)
@@ -138,7 +137,10 @@ class Guard:
         )
         self._off = is_off()
         self._disk = None if folder is None or self._off else Disk(folder)
-        self._handles: list[RemovableHandle] = []
+        self._hooks = StepHooks(
+            [] if self._off else optimizers,
+            begins=self._restore, ready=self._ready, again=self._hold, ended=self._after,
+        )  # fmt: skip
         if self._off:
             return
         try:
@@ -147,8 +149,6 @@ class Guard:
         except SettingError:
             self.close()
             raise
-        self._handles += [one.register_step_pre_hook(self._before) for one in optimizers]
-        self._handles += [one.register_step_post_hook(self._after) for one in optimizers]
 
     # -- for a loop ------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ class Guard:
         self._loss, self._step = loss, None
         self._stepped.clear()
         try:
-            for optimizer in self.optimizers:
+            for optimizer in self._given:
                 if self._scaler is None:
                     optimizer.step()
                 else:
@@ -213,8 +213,7 @@ class Guard:
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
         self._restore()
-        while self._handles:
-            self._handles.pop().remove()
+        self._hooks.close()
         for policy in self.policies:
             policy.close()
 
@@ -297,13 +296,15 @@ class Guard:
         """
         assert self._step is not None
         self._step.rolled_back = True
-        memory = self.snapshots.go_back(max(0, self.snapshots.before(since) - further))
+        place = max(0, self.snapshots.before(since) - further)
+        memory = self.snapshots.go_back(place)
         self._remember(memory)
         if self._has_data:
             self._batches.go_back(memory["position"], self.iteration - since, blame=blame)
         for policy in self.policies:
             policy.on_rollback(self)
-        return int(memory["iteration"])
+        iteration: int = memory["iteration"]
+        return iteration
 
     def mend_buffers(self) -> None:
         """Give back buffers that are not finite, as they were at the newest snapshot."""
@@ -316,29 +317,30 @@ class Guard:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _before(self, optimizer: Optimizer, args: Any, named: Any) -> None:
-        self._restore()
-        if overflowed(optimizer):
-            return
-        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
-        if self._step is None or id(optimizer) in self._stepped:
+    def _ready(self, optimizer: Optimizer, source: Source, loss: Told) -> None:
+        """The optimizer is about to move the weights; a closure may have returned the loss."""
+        if source == "closure" or self._step is None or id(optimizer) in self._stepped:
             self._stepped.clear()
-            self._begin(scale_of(optimizer), known=closure is None)
+            if source == "unknown":
+                self._pass_over()
+            else:
+                self._begin(scale_of(optimizer), known=source != "closures", returned=loss)
         self._stepped.add(id(optimizer))
-        step = self._step
-        assert step is not None
+        assert self._step is not None
         self.learning_rate.put_on(optimizer)
-        if closure is not None:
-            return  # it computes gradients of its own, from the weights as they are now
-        if step.vetoed or step.rolled_back:
-            # Optimizers pass over what has no gradient: nothing moves, nothing ages.
-            self._taken = taken_away(moved([optimizer]))
-        else:
-            self._length.begin(optimizer, step.iteration)
+        if source in ("loop", "closure"):
+            self._hold(optimizer)
+            if not self._taken:
+                self._length.begin(optimizer, self._step.iteration)
 
-    def _after(self, optimizer: Optimizer, _args: Any, _named: Any) -> None:
+    def _hold(self, optimizer: Optimizer) -> None:
+        """If the step is not taken: an optimizer passes over what has no gradient."""
+        if self._step is not None and (self._step.vetoed or self._step.rolled_back):
+            self._taken = taken_away(moved([optimizer]))
+
+    def _after(self, _optimizer: Optimizer) -> None:
         self._restore()
-        if overflowed(optimizer) or self._step is None:  # None: it was made inside this very step
+        if self._step is None:  # the guard was made inside this very step
             return
         length = self._length.end()
         if length is not None:
@@ -346,23 +348,14 @@ class Guard:
         for policy in self.policies:
             policy.on_step_end(self._step, self)
 
-    def _begin(self, scale: float = 1.0, *, known: bool = True) -> None:
+    def _begin(self, scale: float = 1.0, *, known: bool = True, returned: Told = None) -> None:
         """Look at a new step, and let the policies act."""
-        loss, norm = self._numbers(scale, known)
+        loss, norm = self._numbers(scale, known, returned)
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
-        if step.inside and not self._told_of_closure and is_first_process():
-            self._told_of_closure = True
-            _log.warning(
-                "backsight: guard: step(closure) computes the gradients, so no policy can clip, "
-                "skip, or add a penalty; policies for rollback, learning rate and weights still act"
-            )
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)
-        first = not self.snapshots.taken
-        if first or (self.iteration % self._every == 0 and self.stability.well):
-            self.snapshots.take(self.iteration, self._memory())
-            if self._disk is not None:
-                self._disk.took(self.iteration, self.state_dict)
+        if not self.snapshots.taken or (self.iteration % self._every == 0 and self.stability.well):
+            self._take_snapshot()
         self.iteration += 1
         for stage, policies in groupby(self.policies, key=lambda p: p.stage):
             for policy in policies:
@@ -370,11 +363,24 @@ class Guard:
                 if step.rolled_back:
                     return
             if stage is Stage.PENALTY and step.interventions:
-                _, step.norm = self._numbers(scale, known)
+                _, step.norm = self._numbers(scale, known, returned)
 
-    def _numbers(self, scale: float, known: bool) -> tuple[float | None, float]:
+    def _pass_over(self) -> None:
+        """A step that shows how often its optimizer evaluates a closure: act from the next one."""
+        if not self.snapshots.taken:
+            self._take_snapshot()
+        self._step = Step(self.iteration, None, 0.0, inside=True)
+        self.iteration += 1
+
+    def _take_snapshot(self) -> None:
+        self.snapshots.take(self.iteration, self._memory())
+        if self._disk is not None:
+            self._disk.took(self.iteration, self.state_dict)
+
+    def _numbers(self, scale: float, known: bool, returned: Told) -> tuple[float | None, float]:
         """Loss and gradient norm, in one copy from the device, the same in every process."""
         told = self._loss if self._loss is not None else self.loss_of()
+        told = returned if told is None else told
         self._loss = None
         loss, size = numbers_of(told, self.parameters if known else None, self.parameters[0])
         return (None if told is None else loss), size / scale

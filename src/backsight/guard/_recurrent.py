@@ -59,9 +59,9 @@ def recurrent_blocks(model: nn.Module, moved: Iterable[nn.Parameter]) -> list[Tr
 
 
 def refuse_closures(optimizers: Iterable[Optimizer], name: str) -> None:
-    """Raise a SettingError where gradients are made inside the step: what is added is lost."""
+    """Raise a SettingError where a closure is evaluated many times: what is added is lost."""
     if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
         raise SettingError(
             f"guard policy {name} adds a penalty to the gradients before the step, but LBFGS "
-            "computes its gradients inside the step: add the penalty to the loss instead"
+            "computes its gradients many times inside a step: add the penalty to the loss instead"
         )

@@ -30,8 +30,8 @@ class Step:
     scale: float = 1.0
     """What a loss scaler has left in the gradients, for a fused optimizer to divide by."""
     inside: bool = False
-    """Whether a closure makes the gradients, inside the optimizer's step: they are not known
-    (``norm`` is 0), and nothing that is done to them lasts."""
+    """Whether the optimizer evaluates a closure many times inside its step (LBFGS): the gradients
+    are not known (``norm`` is 0), and nothing that is done to them lasts."""
     anomalies: tuple[Anomaly, ...] = ()
     vetoed: str = ""
     """Why the update is not taken; empty where it is."""

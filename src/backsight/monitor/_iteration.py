@@ -1,6 +1,6 @@
 """The iteration under way, and what the events of a training step carry."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -13,7 +13,16 @@ from backsight.layers import LayerAdapter
 from backsight.probes import GradientProfile, Readers, on_host
 from backsight.signals import family
 
-__all__ = ["BackwardPass", "Gradients", "Iteration", "LayerCall", "OptimizerStep", "number_of"]
+__all__ = [
+    "BackwardPass",
+    "Followed",
+    "Gradients",
+    "Iteration",
+    "LayerCall",
+    "OptimizerStep",
+    "number_of",
+    "those_followed",
+]
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -37,6 +46,28 @@ def number_of(value: float | Tensor) -> float | Tensor:
 def _check_real(value: Tensor) -> None:
     if value.is_complex():
         raise ValueError("cannot record a complex number: take its real part or its abs()")
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """Whether a backward pass has come through what a call returned.
+
+    A forward that led to none was no part of the training: text that was sampled between two
+    steps, a validation without ``no_grad``.
+    """
+
+    by_backward: bool = False
+
+
+def those_followed(calls: Sequence[Any], followed: Callable[[Any], Followed | None]) -> list[Any]:
+    """Those that a backward pass has come through, or that are not known; all where there is none.
+
+    Args:
+        calls: any kind of records of calls.
+        followed: gives what is known of one.
+    """
+    found = [one for one in calls if (known := followed(one)) is None or known.by_backward]
+    return found or list(calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +102,8 @@ class LayerCall:
     once a step; ``input``: gives the embedded input; ``model``: the whole."""
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
+    followed: Followed | None = None
+    """None where that is not known: of what is called once a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +160,8 @@ class OptimizerStep:
     parameters: Mapping[str, nn.Parameter]
     """What it moves, by name."""
     closure: bool
-    """Whether the gradients are computed inside the step: not known when it begins."""
+    """Whether a closure computes the gradients many times inside the step (LBFGS): they are not
+    known when it begins. A closure that is evaluated once has computed them by then."""
 
 
 class _Outbox(Protocol):
@@ -139,6 +173,9 @@ class _Outbox(Protocol):
 
 
 class _Parameters(Protocol):
+    @property
+    def by_hand(self) -> bool: ...
+
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]: ...
 
 
@@ -215,6 +252,11 @@ class Iteration:
     def parameters(self) -> dict[str, nn.Parameter]:
         """What the optimizers move, by name."""
         return self._parameters.of()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no optimizer of PyTorch's has been seen: the user's own code moves them."""
+        return self._parameters.by_hand
 
     @property
     def training(self) -> bool:

@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ from backsight.monitor._observation import Observation
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
-from backsight.monitor.sinks import JudgingSink, Outbox, Sink, Tell, announce
+from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
 from backsight.probes import Readers, ReaderSettings, parameters_of, what_was_found
 from backsight.signals import Run
 
@@ -75,6 +75,9 @@ class Monitor:
         measurements: the caller's own, beside Backsight's.
         tell: hears of each finding once; the log by default.
         clock: seconds, for the budget and for tokens a second; ``time.perf_counter`` by default.
+        held: whether what is recorded waits in memory until :meth:`settle`.
+        stepped: called when an optimizer has stepped, or, where there is none, when backward has
+            ended.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -118,6 +121,8 @@ class Monitor:
         measurements: Iterable[Measurement] = (),
         tell: Tell = announce,
         clock: Callable[[], float] | None = None,
+        held: bool = False,
+        stepped: Callable[[], None] | None = None,
     ) -> None:
         check_settings(model, every, budget, sequences, inputs)
         measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
@@ -125,7 +130,8 @@ class Monitor:
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell)
         self._judging.know(facts or Facts())
-        self._outbox = Outbox(self._judging, label, self._clock)
+        self._gate = Gate(self._judging, label, shut=held)
+        self._outbox = Outbox(self._gate, self._clock)
         self._observed = Observation(
             measured,
             self._outbox,
@@ -137,6 +143,7 @@ class Monitor:
             clock=self._clock,
             declined=self._step_declined,
             recorded=self._iteration_recorded,
+            stepped=stepped or (lambda: None),
         )
         self._first = iteration
         self._link: GuardLink | None = None
@@ -164,6 +171,12 @@ class Monitor:
     def iteration(self) -> int:
         """The number of the iteration under way."""
         return self._observed.iteration
+
+    @property
+    def next_iteration(self) -> int:
+        """The number of the one that the next forward belongs to: an iteration whose optimizer has
+        stepped ends when the next one shows itself."""
+        return self.iteration + self._observed.detector.stepped
 
     @property
     def latest(self) -> dict[str, float]:
@@ -205,12 +218,29 @@ class Monitor:
     @property
     def label(self) -> str:
         """What is put into the names of the signals."""
-        return self._outbox.label
+        return self._gate.label
 
     @label.setter
     def label(self, label: str) -> None:
         """To be told before anything is recorded."""
-        self._outbox.label = label
+        self._gate.label = label
+
+    @property
+    def held(self) -> bool:
+        """Whether what is recorded waits in memory."""
+        return self._gate.shut
+
+    def hold(self) -> None:
+        """Forget what has been recorded of it, and let what comes wait for :meth:`settle`."""
+        self._gate.close()
+        self._outbox.clear()
+        self._judging.forget()
+
+    def settle(self, label: str, recorder: Sink) -> None:
+        """Record what has waited, and what comes, there and under that label."""
+        self._gate.label = label
+        self._judging.redirect(recorder)
+        self._gate.open()
 
     # -- what it observes ------------------------------------------------------------------
 
@@ -218,9 +248,14 @@ class Monitor:
         """Observe the steps of one more optimizer."""
         self._observed.add(optimizer)
 
+    @property
+    def parameters(self) -> set[int]:
+        """Identities of those that are observed."""
+        return {id(parameter) for parameter in self._observed.parameters.of().values()}
+
     def moves(self, model: nn.Module) -> bool:
         """Whether any parameter of ``model`` is one that is observed."""
-        mine = {id(parameter) for parameter in self._observed.parameters.of().values()}
+        mine = self.parameters
         return any(id(parameter) in mine for parameter in parameters_of(model))
 
     def adopt(self, name: str, model: nn.Module) -> None:
@@ -339,6 +374,8 @@ class Monitor:
     def collect(self) -> None:
         """Bring measured values to the host, in one copy a dtype and device, record and judge
         them."""
+        if self._gate.shut:
+            return
         self._faults.isolate("collect", self._outbox.collect)
         self._faults.isolate("findings", self._judging.settle, self.iteration)
 
@@ -351,8 +388,9 @@ class Monitor:
             if self._link is not None:
                 self._link.close()
                 self._link = None
-            self._faults.isolate("findings", self._judging.settle, self.iteration + 1)
-            self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
+            if not self._gate.shut:
+                self._faults.isolate("findings", self._judging.settle, self.iteration + 1)
+                self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:
         return self
@@ -381,5 +419,4 @@ class Monitor:
         numbers[f"act_before/{act.policy}"] = act.before
         numbers[f"act_after/{act.policy}"] = act.after
         if self._streaks.is_event(act, self.iteration):
-            body: dict[str, Any] = act.as_dict() | {"model": self._outbox.label}
-            self._faults.isolate("acts", self._judging.event, "act", self.iteration, body)
+            self._faults.isolate("acts", self._gate.event, "act", self.iteration, act.as_dict())

@@ -34,6 +34,8 @@ class Observation:
         declined: called with an optimizer that a gradient scaler kept from stepping; what it
             raises ends the training.
         recorded: called when an iteration has been handed over.
+        stepped: called when an optimizer has stepped, or, where there is none, when backward has
+            ended.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Observation:
         clock: Callable[[], float],
         declined: Callable[[Optimizer], None],
         recorded: Callable[[], None],
+        stepped: Callable[[], None],
     ) -> None:
         self.iteration = iteration
         """The number of the one under way."""
@@ -59,7 +62,7 @@ class Observation:
         self._sampler = sampler
         self._faults = faults
         self._clock = clock
-        self._declined, self._recorded = declined, recorded
+        self._declined, self._recorded, self._stepped = declined, recorded, stepped
         self.detector = IterationDetector(self, self.parameters, automatic=automatic, clock=clock)
         self.forwards = Forwards(
             self.detector.forward_begins,
@@ -84,7 +87,7 @@ class Observation:
         self.parameters.name(name, model)
 
     def add(self, optimizer: Optimizer) -> None:
-        """Observe the steps of one more optimizer."""
+        """Observe the steps of one more optimizer; those that are gone are forgotten."""
         self.parameters.add(optimizer)
         self.detector.hook(optimizer)
 
@@ -121,6 +124,8 @@ class Observation:
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed)
+        if self.parameters.by_hand:
+            self._stepped()
 
     def gradients_discarded(self) -> None:
         """The backward passes so far belong to another model's training; what ran, does not."""
@@ -138,6 +143,7 @@ class Observation:
         """It has stepped: nothing of its graph is kept."""
         self.measurements.feed("on_step_end", self.now, step)
         self.readers.forget()
+        self._stepped()
 
     def step_declined(self, optimizer: Optimizer) -> None:
         """A gradient scaler has kept it from stepping."""

@@ -2,27 +2,30 @@
 
 A module that is called from outside any other known one is a *root*: the script's model, or a part
 of one that is never called itself. An optimizer is seen as it is made. Those that share parameters
-belong together and get one monitor; several monitors of a process share its run and put the class
-of their model into the names of their signals.
+belong together and get one monitor; an optimizer that is made later for the same parameters goes on
+with it. Which monitors are one training, ``_trainings`` decides.
 """
 
 import logging
 import weakref
 from collections import Counter
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from multiprocessing.util import Finalize
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdKeyDictionary
 
+from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._settings import check_settings
+from backsight.monitor._trainings import Group, Trainings
 from backsight.monitor._watch import describe_models
 from backsight.monitor.events import Every, Owners
-from backsight.monitor.sinks import Sink
+from backsight.monitor.sinks import NullRecorder, Sink
 from backsight.probes import ModuleCalls, children_of, named_modules, parameters_of, unwrapped
 
 __all__ = ["ProcessMonitor"]
@@ -42,6 +45,9 @@ class ProcessMonitor:
         inputs: the path, in the script's model, of the module that embeds its input.
         guard: policies by their names, for every optimizer whose model is known; None acts on
             nothing.
+        further: makes the recorder of the process's second training, its third and so on; None
+            records all in the first one's run.
+        child_ends: called at the end of a child process that was forked and has trained.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -70,13 +76,14 @@ class ProcessMonitor:
         sequences: int | None = None,
         inputs: str | None = None,
         guard: str | None = None,
+        further: Callable[[], Sink] | None = None,
+        child_ends: Callable[[], None] = lambda: None,
     ) -> None:
         check_settings(None, every, budget, sequences, None)
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self.kinds: set[str] = set()
         """Classes of the innermost modules that have run in it."""
-        self._recorder = recorder
         self._settings: dict[str, Any] = {
             "every": every, "budget": budget, "sequences": sequences,
         }  # fmt: skip
@@ -84,11 +91,12 @@ class ProcessMonitor:
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
-        self._monitors: list[Monitor] = []
-        self._roots: dict[Monitor, int] = {}
-        self._models: dict[Monitor, list[weakref.ref[nn.Module]]] = {}
-        self._waiting: Any = WeakIdKeyDictionary()
-        """Models that no optimizer moves yet."""
+        self._recorder, self._further, self._child_ends = recorder, further, child_ends
+        self._begun = 0
+        self._trainings = Trainings(self._next_recorder, self._forked)
+        self._groups: list[Group] = []
+        self._models: dict[Group, list[weakref.ref[nn.Module]]] = {}
+        self._found_time = False
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
@@ -98,7 +106,12 @@ class ProcessMonitor:
     @property
     def found_time(self) -> bool:
         """Whether anything with a time axis has run."""
-        return any(monitor.found_time for monitor in self._monitors)
+        return self._found_time or any(group.monitor.found_time for group in self._groups)
+
+    @property
+    def newest(self) -> Sink:
+        """Where the training is recorded that stepped last."""
+        return self._trainings.newest or self._recorder
 
     def close(self) -> None:
         """Leave PyTorch as it was."""
@@ -106,9 +119,10 @@ class ProcessMonitor:
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
             Optimizer.__init__ = self._init  # type: ignore[method-assign]
-        for monitor in self._monitors:
-            guard = monitor.guard
-            monitor.close()
+        self._trainings.close()
+        for group in self._groups:
+            guard = group.monitor.guard
+            group.monitor.close()
             if guard is not None:
                 guard.close()
 
@@ -150,55 +164,127 @@ class ProcessMonitor:
         self._assign(model)
 
     def _made(self, optimizer: Optimizer) -> None:
-        """An optimizer has its parameters."""
-        monitor = Monitor(None, [optimizer], self._recorder, automatic=True, **self._settings)
-        self._monitors.append(monitor)
-        for model in list(self._waiting):
-            if monitor.moves(model):
+        """An optimizer has its parameters: those of a model already seen, or of one to come."""
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for group in self._groups:
+            models = _alive(self._models[group])
+            held = {id(p) for model in models for p in parameters_of(model)}
+            if group.monitor.optimizers or group.steps:
+                held |= group.monitor.parameters  # also of no model that has been called
+                if held & moved:  # it goes on counting, whatever moves the parameters now
+                    group.monitor.add(optimizer)
+                    self._trainings.tell(group, "optimizer", _described(optimizer))
+                    self._protect(group)
+                    return
+        group = self._group([optimizer])
+        for model in self._waiting():
+            if any(id(p) in moved for p in parameters_of(model)):
                 self._assign(model)
-        if monitor not in self._roots:  # a second optimizer for a model that has one
-            known = [model for models in self._models.values() for model in _alive(models)]
-            self._models[monitor] = [weakref.ref(model) for model in known if monitor.moves(model)]
-            self._protect(monitor)
+
+    def _group(self, optimizers: Sequence[Optimizer]) -> Group:
+        """A monitor for what those optimizers move."""
+        group = Group()
+        group.monitor = Monitor(
+            None,
+            optimizers,
+            self._recorder,
+            automatic=True,
+            held=True,
+            stepped=partial(self._trainings.stepped, group),
+            **self._settings,
+        )
+        self._groups.append(group)
+        self._models[group] = []
+        group.alive = lambda: bool(_alive(self._models.get(group, []))) or not self._models[group]
+        self._trainings.add(group)
+        return group
+
+    def _waiting(self) -> list[nn.Module]:
+        """Models that have run and that nothing has moved yet."""
+        return [
+            model
+            for group in self._groups
+            if not group.monitor.optimizers and not group.steps
+            for model in _alive(self._models[group])
+        ]
 
     def _assign(self, model: nn.Module) -> None:
-        """Give a root to the monitor whose optimizers move it; several of them become one."""
-        owners = self._movers(model)
-        if not owners:
-            if next(parameters_of(model), None) is not None:
-                self._waiting[model] = True
-            return
-        self._waiting.pop(model, None)
-        owner, *others = owners
+        """Give a model to the monitor whose optimizers move it; several of them become one.
+
+        A model that no optimizer moves has a monitor of its own: its code may move it by hand.
+        """
+        owners = [group for group in self._groups if group.monitor.moves(model)]
+        movers = [group for group in owners if group.monitor.optimizers]
+        for group in owners:
+            if movers and group not in movers:
+                self._drop(group)
+        if not movers:
+            if next(parameters_of(model), None) is None:
+                return
+            movers = [self._group([])]
+        owner, *others = movers
         for other in others:
-            if other.guard is not None:
-                other.guard.close()
-            owner.join(other)
-            self._monitors.remove(other)
-            self._models.pop(other, None)
-        kind = type(model).__name__
-        if owner not in self._roots and self._roots:
-            owner.label = self._free({monitor.label for monitor in self._roots}, kind)
-        known = self._roots.get(owner, 0)
-        self._roots[owner] = known + 1
-        name = f"{kind}{known + 1}" if known else ""
-        owner.adopt(name, model)
-        if self._inputs is not None and self._inputs in dict(named_modules(model)):
-            owner.adopt_input(self._inputs, model)
-        self._recorder.event("models", 0, describe_models({owner.label or name: model}))
-        self._models.setdefault(owner, []).append(weakref.ref(model))
+            models = _alive(self._models[other])
+            owner.monitor.join(other.monitor)
+            self._drop(other)
+            for one in models:
+                self._adopt(owner, one)
+        self._adopt(owner, model)
         self._protect(owner)
 
-    def _movers(self, model: nn.Module) -> list[Monitor]:
-        return [monitor for monitor in self._monitors if monitor.moves(model)]
+    def _adopt(self, owner: Group, model: nn.Module) -> None:
+        models = self._models[owner]
+        if any(reference() is model for reference in models):
+            return
+        kind = type(model).__name__
+        owner.kind = owner.kind or kind
+        name = f"{kind}{len(models) + 1}" if models else ""
+        owner.monitor.adopt(name, model)
+        if self._inputs is not None and self._inputs in dict(named_modules(model)):
+            owner.monitor.adopt_input(self._inputs, model)
+        models.append(weakref.ref(model))
+        self._trainings.tell(owner, "models", describe_models({name: model}))
 
-    def _protect(self, monitor: Monitor) -> None:
-        """Guard what ``monitor`` observes; the optimizers' hooks alone keep the guard alive.
+    def _drop(self, group: Group) -> None:
+        """It has become part of another one."""
+        guard = group.monitor.guard
+        if guard is not None:
+            guard.close()
+        group.monitor.close()
+        self._found_time = self._found_time or group.monitor.found_time
+        self._groups.remove(group)
+        self._models.pop(group, None)
+        self._trainings.remove(group)
+
+    def _movers(self, model: nn.Module) -> list[Group]:
+        return [
+            group
+            for group in self._groups
+            if group.monitor.optimizers and group.monitor.moves(model)
+        ]
+
+    def _next_recorder(self) -> Sink:
+        """Where one more training is recorded: in the first one's run, if there is no other."""
+        self._begun += 1
+        if not is_first_process():  # of several that train together, the first records
+            return NullRecorder()
+        if self._begun == 1 or self._further is None:
+            return self._recorder
+        return self._further()
+
+    def _forked(self) -> None:
+        """A child process trains: it has runs of its own, and ends in its own way."""
+        self._begun = max(self._begun, 1)
+        # Of multiprocessing: it leaves by os._exit, and nothing of ours on its stack is told.
+        Finalize(None, self._child_ends, exitpriority=0)
+
+    def _protect(self, group: Group) -> None:
+        """Guard what ``group`` observes; the optimizers' hooks alone keep the guard alive.
 
         A model that shows itself later is guarded with the others, by a guard that begins anew.
         """
-        models = _alive(self._models[monitor])
-        if self._policies is None or not models:
+        monitor, models = group.monitor, _alive(self._models[group])
+        if self._policies is None or not models or not monitor.optimizers:
             return
         if monitor.guard is not None:
             monitor.guard.close()
@@ -212,12 +298,10 @@ class ProcessMonitor:
         guard.tally = self.tally
         monitor.protect(guard)
 
-    @staticmethod
-    def _free(taken: set[str], kind: str) -> str:
-        number = 1
-        while (label := kind if number == 1 else f"{kind}-{number}") in taken:
-            number += 1
-        return label
+
+def _described(optimizer: Optimizer) -> dict[str, Any]:
+    """A new optimizer, for the run."""
+    return {"class": type(optimizer).__name__, "lr": float(optimizer.param_groups[0]["lr"])}
 
 
 def _alive(models: list[weakref.ref[nn.Module]]) -> list[nn.Module]:

@@ -20,7 +20,13 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import NullRecorder
-from backsight.probes import named_modules, parameters_of, unwrapped
+from backsight.probes import (
+    listed_optimizers,
+    named_modules,
+    parameters_of,
+    unwrapped,
+    unwrapped_optimizer,
+)
 from backsight.signals import Recorder, Run, free_name, shown
 
 __all__ = [
@@ -76,7 +82,7 @@ class Watching(Monitor):
 
 def watch(
     model: nn.Module,
-    optimizer: Optimizer | Iterable[Optimizer],
+    optimizer: Optimizer | Iterable[Optimizer] | None,
     run: Path | str | None = None,
     *,
     every: Every = "auto",
@@ -101,7 +107,9 @@ def watch(
     Args:
         model: its recurrent layers (``nn.RNN``, ``nn.GRU``, ``nn.LSTM``), cells and modules that
             are called once a step are measured.
-        optimizer: an iteration is one step of it; a list of optimizers that step together.
+        optimizer: an iteration is one step of it; a list of optimizers that step together; None
+            where your own code moves the parameters: an iteration is then a backward pass whose
+            gradients are next thrown away.
         run: the folder to create; ``runs/<model>-<number>`` by default.
         every: iterations between samples, or ``"auto"``: as often as ``budget`` allows.
         budget: share of the training time that sampling may add, such as 0.01.
@@ -147,14 +155,17 @@ def watch(
         return _seeing_nothing()
     if not isinstance(model, nn.Module):
         raise SettingError(f"watch expects an nn.Module as first argument, not {model!r:.80}")
-    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else optimizer
-    if not isinstance(optimizers, Iterable) or not (optimizers := list(optimizers)):
+    optimizers: list[Any] = list(map(unwrapped_optimizer, listed_optimizers(optimizer)))
+    if not optimizers and optimizer is not None:
         raise SettingError(
             f"watch expects an optimizer or a list of optimizers, not {optimizer!r:.80}"
         )
     for one in optimizers:
         if not isinstance(one, Optimizer):
-            raise SettingError(f"watch expects a torch.optim optimizer, not {one!r:.80}")
+            raise SettingError(
+                f"watch expects a torch.optim optimizer, not {one!r:.80}; pass None if your own "
+                "code updates the parameters"
+            )
     plain = unwrapped(model)
     check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
     ours = [kind() for kind in MEASUREMENTS]

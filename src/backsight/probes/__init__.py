@@ -1,15 +1,18 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
+from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
 from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
+    listed_optimizers,
     named_modules,
     named_parameters,
     parameters_of,
     unwrapped,
+    unwrapped_optimizer,
 )
 from backsight.probes._parameters import (
     WIDEST,
@@ -50,6 +53,7 @@ __all__ = [
     "WIDEST",
     "Arithmetic",
     "Catcher",
+    "Closures",
     "FusedReader",
     "GradientProfile",
     "HiddenNorms",
@@ -68,10 +72,12 @@ __all__ = [
     "by_recurrence_seeds",
     "check_input",
     "children_of",
+    "closure_of",
     "gradient_norm",
     "hidden_norms",
     "inspection",
     "left_by_compilers",
+    "listed_optimizers",
     "may_be_stepped",
     "named_modules",
     "named_parameters",
@@ -88,6 +94,7 @@ __all__ = [
     "total_norm",
     "undisturbed",
     "unwrapped",
+    "unwrapped_optimizer",
     "walk",
     "what_was_found",
 ]

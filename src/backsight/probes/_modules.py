@@ -4,12 +4,25 @@ A user's module may define ``==``, ``hash``, ``len`` or ``parameters`` as it lik
 and must not be asked: PyTorch's own dictionaries are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
-__all__ = ["children_of", "named_modules", "named_parameters", "parameters_of", "unwrapped"]
+__all__ = [
+    "children_of",
+    "listed_optimizers",
+    "named_modules",
+    "named_parameters",
+    "parameters_of",
+    "unwrapped",
+    "unwrapped_optimizer",
+]
+
+
+WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_original_module")
+"""Under which name a wrapper holds the model: of torch.compile, of FSDP, of Lightning Fabric."""
 
 
 def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -77,7 +90,7 @@ def parameters_of(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside data-parallel and compiling wrappers: its paths are the user's own.
+    """The model inside wrappers that shard, compile or cast it: its paths are the user's own.
 
     Example:
         >>> from torch import nn
@@ -90,13 +103,55 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while id(model) not in seen:
         seen.add(id(model))
         held = dict(children_of(model))
-        inner = held.get("_orig_mod")  # torch.compile
         if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = held.get("module")
+        else:
+            inner = next((held[name] for name in WRAPPED if name in held), None)
         if inner is None:
             break
         model = inner
     return model
+
+
+def listed_optimizers(optimizer: Any) -> list[Any]:
+    """What a user gives as one optimizer, as several or as None, in a list.
+
+    Example:
+        >>> from backsight.probes import listed_optimizers
+        >>> listed_optimizers(None), listed_optimizers(["one", "other"])
+        ([], ['one', 'other'])
+    """
+    if optimizer is None:
+        return []
+    single = isinstance(optimizer, Optimizer) or not isinstance(optimizer, Iterable)
+    return [optimizer] if single else list(optimizer)
+
+
+def unwrapped_optimizer(optimizer: object) -> object:
+    """The optimizer of PyTorch's inside a wrapper that only looks like one; else ``optimizer``.
+
+    A wrapper (Accelerate's, Fabric's) hands each step on: what is hooked is the one inside, and
+    what is stepped, the wrapper.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import unwrapped_optimizer
+        >>> class Wrapper:
+        ...     def __init__(self, optimizer):
+        ...         self.optimizer = optimizer
+        >>> optimizer = torch.optim.SGD(torch.nn.Linear(3, 4).parameters(), lr=0.1)
+        >>> unwrapped_optimizer(Wrapper(optimizer)) is optimizer
+        True
+    """
+    seen: set[int] = set()
+    inner: object = optimizer
+    while id(inner) not in seen:
+        seen.add(id(inner))
+        held = getattr(inner, "__dict__", {})
+        if isinstance(inner, Optimizer) and "_optimizer_step_pre_hooks" in held:
+            return inner
+        inner = held.get("optimizer", held.get("_optimizer", inner))
+    return optimizer
 
 
 def _held(module: nn.Module, kind: str) -> Any:

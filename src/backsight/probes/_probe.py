@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
 from backsight.probes._module_calls import ModuleCalls
-from backsight.probes._modules import children_of, named_modules
+from backsight.probes._modules import children_of, named_modules, unwrapped
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._readers import Readers, reading_of
@@ -56,6 +56,7 @@ def probe(
         >>> profiles["l1"].half_life.steps < 10
         True
     """
+    model = unwrapped(model)
     check_input(model, inputs)
     if inputs is None and not any(reading_of(part) for _, part in named_modules(model)):
         raise SettingError(what_was_found(model))

@@ -126,7 +126,11 @@ def relative(lags: Tally) -> NDArray[np.float64]:
     """
     back = lags.mean()
     alive = np.flatnonzero(back)
-    return back / back[alive[0]] if alive.size else np.empty(0)
+    if not alive.size:
+        return np.empty(0)
+    with np.errstate(invalid="ignore"):  # a gradient that overflowed: inf / inf is NaN
+        ratios: NDArray[np.float64] = back / back[alive[0]]
+    return ratios
 
 
 def profile_of(

@@ -1,5 +1,6 @@
 """A diagnosis on the terminal, and what the page says of it."""
 
+import textwrap
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from backsight.signals import Run, family
 
 __all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
 
+PROSE = 79
+"""The longest line of an explanation, however wide the terminal is."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -27,9 +30,9 @@ def tally_words(finding: Finding) -> str:
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
         words += f", seen {finding.count:,} times"
-    words += "".join(f", {name} {_plain(value)}" for name, value in finding.outcome.items())
+    words += "".join(f", {name}: {_plain(value)}" for name, value in finding.outcome.items())
     if finding.resolved_at is not None and not finding.outcome:
-        words += f", over since {finding.resolved_at:,}"
+        words += f", resolved at iteration {finding.resolved_at:,}"
     return words
 
 
@@ -76,7 +79,7 @@ def print_diagnosis(
         say(line)
         say(f"        {_sentence(finding.message)}")
     if not lasting:
-        say("\nNothing was found.")
+        say("\nThe run has no lasting finding.")
     if chain is not None:
         say(f"\n{chain.message}")
     if isinstance(tried, Tried):
@@ -89,13 +92,13 @@ def print_diagnosis(
     past = [f for f in found.findings if f not in lasting]
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
-        say(f"\nfor a while: {told}")
+        say(f"\nresolved: {told}")
     for outcome in ("healthy", "not finite", "not enough data"):
         codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
         if codes:
             say(Text(f"\n{outcome}: {', '.join(v.code for v in codes)}", "dim"))
     if lasting:
-        say(f"\nbacksight explain {lasting[0].code} tells causes and remedies.")
+        say(f"\nRun `backsight explain {lasting[0].code}` for causes and remedies.")
 
 
 def print_explanation(code: str, console: Console | None = None) -> None:
@@ -116,23 +119,51 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     """
     console = console or Console(highlight=False)
     known = explain(code)
+    width = min(console.width, PROSE)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text)
+        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+
+    def prose(text: str, mark: str = "") -> None:
+        say(_wrapped(text, mark, width))
 
     head = Text(f"{known.code} {known.title}", "bold")
     head.append(f"  {known.severity}", STYLES[known.severity])
     say(head)
-    say(f"\n{known.explanation}")
+    say()
+    prose(known.explanation)
     say(Text("\nHow it is decided", "bold"))
-    say(known.criterion)
+    prose(known.criterion)
     say(Text("\nTypical causes", "bold"))
     for line in known.causes:
-        say(f"  * {line}")
+        prose(line, "  * ")
     say(Text("\nWhat to try, in order", "bold"))
     for number, line in enumerate(known.remedies, 1):
-        say(f"  {number}. {line}")
-    say(Text(f"\nSource: {known.source}", "dim"))
+        prose(line, f"  {number}. ")
+    say(Text("\nA run that gives it", "bold").append(f"  {known.bad.command}", "not bold dim"))
+    prose(known.bad.about)
+    say(_code(known.bad.code, known.good.code, "red"))
+    say(Text("The same run without it", "bold"))
+    prose(known.good.about)
+    say(_code(known.good.code, known.bad.code, "green"))
+    say(Text(_wrapped(f"Source: {known.source}", "", width), "dim"))
+
+
+def _wrapped(text: str, mark: str, width: int) -> str:
+    """With lines after the first one indented as the text of the first."""
+    return textwrap.fill(
+        text, width, initial_indent=mark, subsequent_indent=" " * len(mark),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _code(code: str, other: str, style: str) -> Text:
+    """A script between empty lines, with the lines that the other one lacks in that style."""
+    theirs = set(other.splitlines())
+    text = Text("\n")
+    for line in code.splitlines():
+        text.append(f"    {line}\n" if line else "\n", "" if line in theirs else style)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +212,7 @@ def _remedy_words(run: Run, tried: Tried) -> str:
     words = f"{tried.message} (study: {tried.study})"
     if run.iterations != tried.iterations:
         words += (
-            f" The run had {tried.iterations:,} iterations then and has {run.iterations:,} now."
+            f" The run had {tried.iterations:,} iterations then, and has {run.iterations:,} now."
         )
     return words
 
@@ -191,4 +222,4 @@ def _sentence(words: str) -> str:
 
 
 def _plain(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:,.0f} iterations"

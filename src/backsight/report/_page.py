@@ -106,10 +106,10 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
     if is_memory(facts):
         error, failed = (last_score(run, name) for name in ("val_error", "val_sequence_error"))
         return memory_tiles(facts, loss, error, failed)
-    tiles = [(number(loss / math.log(2)), "bits a character", "validation")]
+    tiles = [(number(loss / math.log(2)), "bits per character", "validation")]
     bigram = facts.get("baselines", {}).get("bigram")
     if bigram:
-        note = "bits, for comparison: counting pairs"
+        note = "bits per character by counting pairs"
         tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
     return tiles
 

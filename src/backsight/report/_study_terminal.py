@@ -88,7 +88,7 @@ class StudyProgress(_Bar):
         """So many trials there are, and so many were done before."""
         super().begin(total, done)
         if done:
-            self.say(f"{done} of {total} trials were done before")
+            self.say(f"{done} of {total} trials were already done")
 
     def ended(self, words: str, left: float | None) -> None:
         """A trial has ended; ``left`` is how many seconds the rest may take."""

@@ -69,15 +69,15 @@ def reach_sentences(run: Run) -> list[str]:
     for name in run.members("reach", profile=True):
         profile = run.profile(name)
         iteration, row = profile.iterations[-1], profile.rows[-1]
-        sentence = f"{member(name)}: {reach_words(row)}"
+        sentence = f"{member(name)}: {reach_words(row)} (iteration {iteration:,})"
         began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
         if began is not None and now is not None and began != now and len(row) > 1:
             sentence += (
-                f"; at the beginning it was below 1 % after {began}"
+                f"; at the start of training it stayed below 1 % beyond {_steps(began.steps)}"
                 if not began.censored
-                else "; at the beginning every step was reached"
+                else "; at the start of training it reached every step"
             )
-        sentences.append(f"{sentence} (iteration {iteration:,}).")
+        sentences.append(f"{sentence}.")
     return sentences
 
 
@@ -85,22 +85,22 @@ def _what(run: Run) -> str:
     facts, config = setup(run), run.info.get("config", {})
     done = f"{run.iterations:,} iterations in {duration(run.duration)}"
     if not facts:
-        return f"{done}."
+        return f"The run recorded {done}."
     layers = config["layers"]
     size = f"{layers} layer{'s' * (layers > 1)} of {config['hidden']} units"
     if is_memory(facts):
-        data, each, unit = memory_task(facts), "sequences each", "steps"
+        data, batch, unit = memory_task(facts), "sequences", "steps"
     else:
-        data = f"{facts['origin']} ({facts['train_characters']:,} characters to learn from)"
-        each, unit = f"sequences of {config['seq_len']} characters each", "characters"
+        data = f"{facts['origin']} ({facts['train_characters']:,} training characters)"
+        batch, unit = f"sequences of {config['seq_len']} characters", "characters"
     speed = ""
     if run.members("tokens_per_second", profile=False):
         pace = np.median(run["tokens_per_second"])
-        speed = f", {pace:,.0f} {unit} a second"
+        speed = f", at {pace:,.0f} {unit} per second"
     cell = CELLS[config["cell"]].title if config["cell"] in CELLS else config["cell"]
     return (
-        f"{cell}, {size}, {facts['parameters']:,} parameters, "
-        f"on {data}: {done}, {config['batch']} {each}{speed}."
+        f"The {cell} with {size} ({facts['parameters']:,} parameters) trained on {data}: "
+        f"{done} with {config['batch']} {batch} per iteration{speed}."
     )
 
 
@@ -108,12 +108,12 @@ def _ending(run: Run) -> str:
     reason = run.info.get("reason")
     match run.status:
         case "killed":
-            return "The process was gone before the run ended: this is what it had recorded."
+            return "The process died before the run ended: these are its records up to then."
         case "running":
-            return "The run is still going: this is what it has recorded so far."
+            return "The run is still in progress: these are its records so far."
         case "failed":
             return f"The run failed: {reason}."
-    return f"It was {reason}; what there is was kept." if reason else ""
+    return f"The run was {reason}; its records up to then are kept." if reason else ""
 
 
 def _learning(run: Run) -> str:
@@ -153,8 +153,8 @@ def _length(run: Run) -> str:
     if not last < end:
         return ""
     return (
-        f" Sequences had grown to {last:.0f} of {end} steps by then, and what is validated has "
-        f"{end}: it has yet to be trained on those."
+        f" The curriculum had reached {last:.0f} of {end} steps by then, and validation sequences "
+        f"have {end}: the model has not been trained on that length yet."
     )
 
 
@@ -174,7 +174,7 @@ def _gradient(run: Run) -> str:
     if not isinstance(clip, (int, float)) or run.members("act_before"):
         return f"{text}."
     share = np.mean(before.values > clip)
-    return f"{text}; clipping at {clip:g} acted on {share:.1%} of the iterations."
+    return f"{text}; clipping at {clip:g} acted in {100 * share:.1f} % of the iterations."
 
 
 def _hidden(run: Run) -> str:
@@ -187,7 +187,7 @@ def _hidden(run: Run) -> str:
         steps = len(row)
         sentences.append(
             f"In the last sample the hidden-state norm of {member(name) or 'the layer'} is "
-            f"{number(row[0])} at the first of {steps} steps, {number(row[steps // 2])} half way "
+            f"{number(row[0])} at the first of {steps} steps, {number(row[steps // 2])} halfway "
             f"and {number(row[-1])} at the last."
         )
     return " ".join(sentences)
@@ -210,7 +210,7 @@ def _non_finite(run: Run) -> str:
     if not found:
         return "Every recorded value is finite."
     listed = "; ".join(text for _, text in sorted(found)[:6])
-    return f"Not finite: {listed}{'; and others' if len(found) > 6 else ''}."
+    return f"These signals are not finite: {listed}{'; and others' if len(found) > 6 else ''}."
 
 
 def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
@@ -220,6 +220,10 @@ def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[A
         return profile.iterations, np.array([_worst(row) for row in profile.rows])
     series: Series = run.series(name)
     return series.iterations, series.values
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
 
 
 def _worst(row: NDArray[np.floating[Any]]) -> float:

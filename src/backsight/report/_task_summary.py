@@ -28,29 +28,30 @@ def is_memory(facts: SetupFacts) -> bool:
 
 
 def loss_unit(facts: SetupFacts) -> str:
-    """``nats a character``, ``nats an answer``, ``mean squared error``; empty for other runs."""
+    """``nats per character``, ``nats per answer``, ``mean squared error``; else empty."""
     if is_memory(facts):
-        return "mean squared error" if facts["kind"] == "value" else "nats an answer"
-    return "nats a character" if facts else ""
+        return "mean squared error" if facts["kind"] == "value" else "nats per answer"
+    return "nats per character" if facts else ""
 
 
 def text_learning(loss: float, baselines: Mapping[str, float] | None) -> str:
-    """How a loss in nats a character compares with counting, without a full stop."""
-    text = f"{loss:.3f} nats, or {loss / math.log(2):.3f} bits, a character"
+    """How a loss in nats per character compares with counting, without a full stop."""
+    text = f"{loss:.3f} nats ({loss / math.log(2):.3f} bits) per character"
     if not baselines:
         return text
     unigram, bigram = baselines["unigram"], baselines["bigram"]
     if loss < bigram:
-        verdict = "it is better than both: it uses more context than the previous character"
+        verdict = "the model is better than both: it uses more context than the previous character"
     elif loss < unigram:
         verdict = (
-            "it is no better than pairs: it has learned less than the previous character tells"
+            "the model is no better than counting pairs: it has learned less than the previous "
+            "character tells"
         )
     else:
-        verdict = "it has not learned even which characters are frequent"
+        verdict = "the model has not even learned which characters are frequent"
     return (
-        f"{text}. On the same text, guessing from how often each character occurs costs "
-        f"{unigram:.3f} nats, from pairs of characters {bigram:.3f}; {verdict}"
+        f"{text}. On the same text, counting characters gives {unigram:.3f} nats per character and "
+        f"counting pairs of characters {bigram:.3f}; {verdict}"
     )
 
 
@@ -80,17 +81,19 @@ def memory_learning(facts: SetupFacts, loss: float, error: float | None) -> str:
     text = _amount(facts, loss)
     if error is not None:
         text += f", with {wrong(error)} of the answers {_fault(facts)}"
-    text += f". Guessing without memory costs {number(guess)}; "
+    text += f". Guessing without memory gives {number(guess)}; "
     if loss > (1 + MARGIN) * guess:
-        return f"{text}it is worse than that"
+        return f"{text}the model is worse than that"
     if loss > (1 - MARGIN) * guess:
-        return f"{text}it is no better than that: it has not learned to remember"
+        return f"{text}the model is no better than that: it has not learned to remember"
     if near is not None and loss > (1 - MARGIN) * near:
         return (
-            f"{text}it is better than that, but no better than a memory of fewer than "
-            f"{_steps(lag)} can be ({number(near)}): it has not learned what lies further back"
+            f"{text}the model is better than that, but no better than a memory of fewer than "
+            f"{_steps(lag)} ({number(near)}): it has not learned to use what lies further back"
         )
-    return f"{text}it is better than that: it remembers what lies at least {_steps(lag)} back"
+    return (
+        f"{text}the model is better than that: it remembers what lies at least {_steps(lag)} back"
+    )
 
 
 def memory_validation(facts: SetupFacts, scores: Mapping[str, float]) -> str:
@@ -154,7 +157,7 @@ def wrong(error: float) -> str:
 def _amount(facts: SetupFacts, loss: float) -> str:
     if facts["kind"] == "value":
         return f"a mean squared error of {number(loss)}"
-    return f"{number(loss)} nats an answer"
+    return f"{number(loss)} nats per answer"
 
 
 def _criterion(facts: SetupFacts) -> Criterion | None:

@@ -25,7 +25,7 @@ LINE_EVERY = 5.0
 """Seconds between plain lines."""
 
 REFRESH = 4
-"""Refreshes a second of the live view."""
+"""Refreshes of the live view per second."""
 
 
 class TrainingView:
@@ -85,7 +85,7 @@ class TrainingView:
     def begin(self, run: Path, config: Any, facts: Mapping[str, Any]) -> None:
         """Say what is about to be trained, on what, and what is to beat."""
         self._say(
-            f"{run}  {config.layers}-layer {config.cell} of {config.hidden} units, "
+            f"{run}  {config.layers}-layer {config.cell} with {config.hidden} units, "
             f"{facts['parameters']:,} parameters, on {facts['device']}"
             + (f" × {facts['processes']}" if facts["processes"] > 1 else "")
         )
@@ -97,16 +97,16 @@ class TrainingView:
         else:
             base = facts["baselines"]
             self._say(
-                f"{facts['origin']}: {facts['train_characters']:,} characters to learn from, "
-                f"{facts['vocabulary']} different ones"
+                f"{facts['origin']}: {facts['train_characters']:,} training characters, "
+                f"{facts['vocabulary']} of them distinct"
             )
             self._say(
-                f"to beat, in bits a character: {base['unigram'] / math.log(2):.3f} by counting "
+                f"to beat, in bits per character: {base['unigram'] / math.log(2):.3f} by counting "
                 f"characters, {base['bigram'] / math.log(2):.3f} by counting pairs"
             )
         self._done = self._resumed = facts.get("resumed", 0)
         if self._resumed:
-            self._say(f"goes on after {self._resumed:,} of {self._total:,} iterations")
+            self._say(f"resumes after {self._resumed:,} of {self._total:,} iterations")
         self._began = self._line = time.monotonic()
         self._progress.reset(self._task, completed=self._done)
 
@@ -127,10 +127,10 @@ class TrainingView:
             line.append(memory_validation(self._memory, scores), _style(loss))
         else:
             bits = number(loss / math.log(2))
-            line.append(f"{number(loss)} nats, {bits} bits a character", _style(loss))
+            line.append(f"{number(loss)} nats ({bits} bits) per character", _style(loss))
         if "usable_context" in scores:
             steps = f"{scores['usable_context']:.0f} step{'s' * (scores['usable_context'] != 1)}"
-            line.append(f"; {steps} of context used")
+            line.append(f"; usable context {steps}")
         self._console.print(line, soft_wrap=True)
         if sample and self._lively:
             first = " ".join(sample.split())

@@ -12,6 +12,7 @@ from backsight.signals._migration import (
     current_tried,
     former_remedy,
 )
+from backsight.signals._order import natural_order
 from backsight.signals._reach import (
     Lag,
     growth_rate,
@@ -53,6 +54,7 @@ __all__ = [
     "hide_words",
     "list_runs",
     "member",
+    "natural_order",
     "reach_cut",
     "reach_half_life",
     "reach_horizon",

@@ -10,6 +10,7 @@
         report.html   what was seen
 """
 
+import functools
 import json
 import os
 import platform
@@ -37,6 +38,7 @@ __all__ = [
     "check_place",
     "create_folder",
     "free_name",
+    "git_revision",
     "read_run_json",
     "remove_folder",
     "resume_folder",
@@ -128,9 +130,13 @@ def create_folder(
         RunError: the folder exists already and is not empty, or cannot be made.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path} already exists: choose another name for the run, or remove it")
+        raise RunError(_taken(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
+        try:
+            (path / RUN_JSON).open("x").close()  # of several that begin at once, one has it
+        except FileExistsError:
+            raise RunError(_taken(path)) from None
         write_json(
             path / RUN_JSON,
             {
@@ -147,13 +153,17 @@ def create_folder(
                 "config": hide_settings(config),
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
-                "git": _git(),
+                "git": git_revision(),
                 "writer": _process.identity(),
             },
         )
     except OSError as error:
         remove_folder(path)
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
+
+
+def _taken(path: Path) -> str:
+    return f"{path} already exists: choose another name for the run, or remove it"
 
 
 def remove_folder(path: Path) -> None:
@@ -238,6 +248,7 @@ def _command() -> str:
     return shlex.join([Path(name).name, *hide_words(words)])
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     """Versions by package, read from metadata so that nothing heavy is imported."""
     versions = {"python": platform.python_version()}
@@ -249,18 +260,20 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _git() -> dict[str, Any] | None:
+def git_revision() -> dict[str, Any] | None:
     """The revision of the working directory, or None outside a repository."""
-
-    def ask(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=5, check=True
-        ).stdout.strip()
-
     try:
-        return {
-            "revision": ask("rev-parse", "HEAD"),
-            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
-        }
+        # With --branch, the first line is "# branch.oid <revision>"; "(initial)" before any.
+        said = subprocess.run(
+            ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return None
+    revision = said[0].split()[-1] if said else "(initial)"
+    if revision == "(initial)":
+        return None
+    return {"revision": revision, "dirty": not all(line.startswith("#") for line in said)}

@@ -1,8 +1,10 @@
 """Reading a run back: NumPy arrays by signal name."""
 
 import json
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,9 @@ from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
+from backsight.signals._order import natural_order
 from backsight.signals._reading import read_blocks, reading
-from backsight.signals._samples import Event, Profile, Series, join
+from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
 
 if TYPE_CHECKING:
@@ -93,7 +96,7 @@ class Run:
     @property
     def heartbeat(self) -> float | None:
         """When the writer last committed, in seconds since the epoch."""
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
             row = connection.execute("SELECT time FROM heartbeat").fetchone()
         return float(row[0]) if row else None
 
@@ -111,14 +114,15 @@ class Run:
     @property
     def iterations(self) -> int:
         """How many iterations are recorded: the newest one's number plus one."""
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
             (last,) = connection.execute("SELECT MAX(last) FROM chunk").fetchone()
         return 0 if last is None else int(last) + 1
 
     @property
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
-        return tuple(sorted(self._kinds()))
+        with self._reading() as connection:
+            return tuple(_listed(self._kinds(connection)))
 
     def __contains__(self, name: str) -> bool:
         """True where ``run[name]`` would work."""
@@ -132,17 +136,22 @@ class Run:
 
         ``profile`` keeps only those with (True) or without (False) a row a sample.
         """
-        kinds = self._kinds()
+        with self._reading() as connection:
+            kinds = self._kinds(connection)
         found = _matching(name, kinds)
         return found if profile is None else tuple(n for n in found if kinds[n] == profile)
 
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
         """The values of a signal: ``(n,)``, or for a profile the masked ``(n, width)`` table."""
-        return self.profile(name).table() if self.is_profile(name) else self.series(name).values
+        with self._reading() as connection:
+            found, profile = self._resolve(connection, name)
+            blocks = read_blocks(connection, found)
+        return _profile(blocks).table() if profile else join(blocks).values
 
     def is_profile(self, name: str) -> bool:
         """True where ``name`` has a row a sample."""
-        return self._kinds()[self._resolve(name)]
+        with self._reading() as connection:
+            return self._resolve(connection, name)[1]
 
     def series(self, name: str) -> Series:
         """A scalar signal with its iterations.
@@ -150,16 +159,16 @@ class Run:
         Raises:
             RunError: no such signal, a profile, or a damaged store.
         """
-        name = self._resolve(name, profile=False)
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
+            name, _ = self._resolve(connection, name, profile=False)
             blocks = read_blocks(connection, name)
         block = join(blocks)
         return Series(block.iterations, block.values)
 
     def last(self, name: str) -> tuple[int, float]:
         """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
-        name = self._resolve(name, profile=False)
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
+            name, _ = self._resolve(connection, name, profile=False)
             block = read_blocks(connection, name, newest_only=True)[-1]
         return int(block.iterations[-1]), float(block.values[-1])
 
@@ -169,17 +178,14 @@ class Run:
         Raises:
             RunError: no such signal, a scalar, or a damaged store.
         """
-        name = self._resolve(name, profile=True)
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
+            name, _ = self._resolve(connection, name, profile=True)
             blocks = read_blocks(connection, name)
-        return Profile(
-            np.concatenate([b.iterations for b in blocks]),
-            tuple(row for block in blocks for row in block.values),
-        )
+        return _profile(blocks)
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
-        with reading(self.path / STORE) as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 "SELECT iteration, time, kind, body FROM event"
                 " WHERE ?1 IS NULL OR kind = ?1 ORDER BY iteration, id",
@@ -198,7 +204,9 @@ class Run:
 
         A cell that was never recorded is ``<NA>``; a recorded NaN stays a NaN.
         """
-        return to_pandas({n: self.series(n) for n in self.names if not self.is_profile(n)})
+        with self._reading() as connection:
+            kinds = self._kinds(connection)
+        return to_pandas({n: self.series(n) for n in _listed(kinds) if not kinds[n]})
 
     def to_xarray(self) -> "xarray.Dataset":
         """All signals as an xarray Dataset; needs ``backsight[data]``.
@@ -206,36 +214,57 @@ class Run:
         Signals sampled at the same iterations share a dimension. A profile has a second one,
         ``<name>_step``, and a variable ``<name>_width`` with the length of each row.
         """
+        with self._reading() as connection:
+            kinds = self._kinds(connection)
         return to_xarray(
-            {n: self.profile(n) if self.is_profile(n) else self.series(n) for n in self.names},
+            {n: self.profile(n) if kinds[n] else self.series(n) for n in _listed(kinds)},
             {"run": self.name, "status": self.status},
         )
 
-    def _kinds(self) -> dict[str, bool]:
-        with reading(self.path / STORE) as connection:
-            rows = connection.execute("SELECT name, profile FROM signal").fetchall()
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return reading(self.path / STORE)
+
+    def _kinds(self, connection: sqlite3.Connection) -> dict[str, bool]:
+        rows = connection.execute("SELECT name, profile FROM signal").fetchall()
         if not all(isinstance(name, str) for name, _ in rows):  # SQLite checks no types
             raise RunError(f"{self.path / STORE} is damaged: a signal has no name")
         return {name: bool(profile) for name, profile in rows}
 
-    def _resolve(self, name: str, *, profile: bool | None = None) -> str:
-        kinds = self._kinds()
+    def _resolve(
+        self, connection: sqlite3.Connection, name: str, *, profile: bool | None = None
+    ) -> tuple[str, bool]:
+        """The one recorded signal that ``name`` means, and True where it is a profile."""
+        kinds = self._kinds(connection)
         found = _matching(name, kinds)
         if len(found) != 1:
-            problem = (
-                f"has several members: name one of {', '.join(found)}"
-                if found
-                else f"was not recorded; recorded signals: {', '.join(sorted(kinds)) or 'none yet'}"
-            )
+            known = ", ".join(_listed(kinds)) or "none yet"
+            problem = f"was not recorded; recorded signals: {known}"
+            if found:
+                problem = f"has several members: name one of {', '.join(found)}"
             raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
             use = "profile" if kinds[found[0]] else "series"
             raise RunError(f"{self.path}: read signal {name!r} with run.{use}({name!r})")
-        return found[0]
+        return found[0], kinds[found[0]]
+
+
+def _profile(blocks: list[SampleBlock]) -> Profile:
+    return Profile(
+        np.concatenate([b.iterations for b in blocks]),
+        tuple(row for block in blocks for row in block.values),
+    )
 
 
 def _matching(name: str, kinds: dict[str, bool]) -> tuple[str, ...]:
-    return (name,) if name in kinds else tuple(sorted(n for n in kinds if family(n) == name))
+    return (
+        (name,)
+        if name in kinds
+        else tuple(sorted((n for n in kinds if family(n) == name), key=natural_order))
+    )
+
+
+def _listed(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=natural_order)
 
 
 def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:

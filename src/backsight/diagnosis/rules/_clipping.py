@@ -20,21 +20,22 @@ class Clipping(Rule):
     reads: ClassVar = ("grad_norm_applied",)
     optional_signals: ClassVar = ("grad_norm",)
     explanation: ClassVar[str] = (
-        "Clipping is for rare steps. Here it shortens nearly every one, and by a lot: every "
-        "gradient has the same length, and with SGD the threshold is the learning rate."
+        "Clipping is meant for rare steps. Here it shortens nearly every gradient, and by a large "
+        "factor, so that all gradients have the same norm. With SGD the threshold then acts as the "
+        "learning rate."
     )
     criterion: ClassVar[str] = (
-        "Of the last {window:.0f} steps at least {share:g} were shortened, half of them to less "
-        "than {factor:g} of their length."
+        "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
+        "less than {factor:g} of their norm."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
-        "a loss that is a sum rather than a mean",
+        "a loss that is a sum instead of a mean",
         "gradients that have grown (see BKS102)",
     )
     remedies: ClassVar = (
-        "set the threshold at about the median of the gradient norm, or up to 10 times it",
-        "clip by a quantile of the history",
+        "set the threshold to 1 to 10 times the median of the gradient norm",
+        "clip at a quantile of the past gradient norms",
     )
     studied_remedies: ClassVar = ("clip",)
     source: ClassVar[str] = (
@@ -70,8 +71,8 @@ class Clipping(Rule):
             self.found(
                 member,
                 now.iteration,
-                f"at least {percent(self.share)} of the last {self.window:.0f} steps were clipped, "
-                f"half of them to less than {short(factors.median)} of their length",
+                f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
+                f"gradients, half of them to less than {short(factors.median)} of their norm",
                 {"median factor": factors.median, "gradient norm": before, "applied": applied},
                 signals=(named("grad_norm", member), named("grad_norm_applied", member)),
             )

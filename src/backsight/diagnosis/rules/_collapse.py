@@ -19,25 +19,28 @@ class Collapse(Rule):
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
     explanation: ClassVar[str] = (
-        "The model had learned and has lost most of it for good: it looked fine, then it "
-        "collapsed. Its state is usually saturated or silent by then, so that no gradient leads "
-        "back."
+        "The model had learned, then lost most of what it had learned, and does not recover. Its "
+        "state is usually saturated or silent by then, so no gradient passes back through it."
     )
     criterion: ClassVar[str] = (
-        "The loss had come down by more than {least:g} of where it began; now the median of the "
-        "last 20 has lost {share:g} of that, {patience:.0f} iterations in a row."
+        "The loss had fallen by more than {least:g} of its initial level. The median of the last "
+        "20 losses has since risen by {share:g} of that fall or more, in {patience:.0f} iterations "
+        "in a row."
     )
     causes: ClassVar = (
         "one or a few steps that were too large: an unclipped gradient, momentum, Adam after calm",
-        "sequences that became longer than the gradient is stable for",
-        "a learning rate that rises, or does not fall",
+        "sequences that became longer than the length over which the gradient is stable",
+        "a learning rate that rises, or does not decay",
     )
     remedies: ClassVar = (
         "go back to the last good snapshot, with a lower learning rate",
-        "clip the gradient's norm at about its median while it was healthy",
-        "lengthen the sequences more slowly, and only once the gradient reaches their end",
-        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
-        "less momentum; Adam's beta2 at 0.99",
+        "clip the gradient norm at about the median of the healthy part of the run",
+        "lengthen the sequences more slowly, and only once the reach spans their length",
+        (
+            "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "
+            "safe,omega)"
+        ),
+        "reduce momentum, or set Adam's beta2 to 0.99",
     )
     studied_remedies: ClassVar = ("guard", "clip", "curriculum", "omega", "momentum-off")
     source: ClassVar[str] = (
@@ -73,9 +76,9 @@ class Collapse(Rule):
                 self.found(
                     member,
                     now.iteration,
-                    f"the loss had come down from {short(course.start)} to {short(course.best)} "
-                    f"(iteration {course.best_at:,}) and is back at {short(course.level)}: "
-                    f"{percent(min(lost, 1))} of what was learned is lost",
+                    f"the loss fell from {short(course.start)} to {short(course.best)} (iteration "
+                    f"{course.best_at:,}) and is back at {short(course.level)}: "
+                    f"{percent(min(lost, 1))} of the improvement is lost",
                     {
                         "since": since,
                         "start": course.start,

@@ -31,20 +31,20 @@ class BadInput(Rule):
     optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max")
     lasting: ClassVar[bool] = False
     explanation: ClassVar[str] = (
-        "The input of a layer held NaN or infinity while its weights were still finite: no setting "
-        "of the training helps. Several exploding gradients in the wild were this."
+        "The input of a layer contained NaN or infinity while the weights were still finite, so no "
+        "setting of the training helps. Several reported cases of exploding gradients were this."
     )
     criterion: ClassVar[str] = (
-        "The input's spread is not finite, and neither loss nor gradient was so in an earlier "
-        "iteration."
+        "The spread of the input is not finite, and in all earlier iterations the loss and the "
+        "gradients were finite."
     )
     causes: ClassVar = (
         "missing values in the data",
-        "a division by a standard deviation of zero when normalising",
-        "log of zero in a feature; an overflow in half precision",
+        "a division by a standard deviation of zero in the normalisation",
+        "a log of zero in a feature, or an overflow in half precision",
     )
     remedies: ClassVar = (
-        "look at the batch of that iteration: torch.isfinite(x).all()",
+        "inspect the batch of that iteration with torch.isfinite(x).all()",
         "fill or drop missing values; add a small number to the standard deviation",
     )
     source: ClassVar[str] = "arithmetic"
@@ -59,8 +59,8 @@ class BadInput(Rule):
                     self.found(
                         layer,
                         now.iteration,
-                        f"the input{of_module(layer)} holds {spell(spread)} from iteration "
-                        f"{now.iteration:,} on, before anything else was not finite",
+                        f"the input{of_module(layer)} contains {spell(spread)} from iteration "
+                        f"{now.iteration:,} on; the loss and the gradients were finite before",
                         {"value": spell(spread)},
                         signals=(f"input_spread/{layer}",),
                     )
@@ -80,19 +80,19 @@ class ConstantInput(Rule):
     severity: ClassVar = "error"
     reads: ClassVar = ("input_spread",)
     explanation: ClassVar[str] = (
-        "Every step of every sequence is the same: there is nothing to learn from. A silent input, "
-        "a normalisation that has wiped it out, or an index that stands still."
+        "Every step of every sequence is the same, so there is nothing to learn from. The input is "
+        "silent, a normalisation has removed it, or an index does not advance."
     )
     criterion: ClassVar[str] = (
-        "The largest difference between any two steps, of every layer's input, is exactly zero in "
-        "{samples:.0f} samples in a row."
+        "The largest difference between any two steps is exactly zero for the input of every "
+        "layer, in {samples:.0f} samples in a row."
     )
     causes: ClassVar = (
         "a data loader that returns zeros, or the same item again and again",
         "features that were scaled to zero",
         "an embedding that is all zeros (padding index everywhere)",
     )
-    remedies: ClassVar = ("look at a batch", "check the normalisation and the index into the data")
+    remedies: ClassVar = ("inspect a batch", "check the normalisation and the index into the data")
     source: ClassVar[str] = "arithmetic"
 
     samples: float = 3

@@ -21,23 +21,23 @@ class DetachedState(Rule):
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("saturation", "hidden_norm")
     explanation: ClassVar[str] = (
-        "Past a certain lag the gradient is zero to the last bit, while the steps before it are "
-        "part of the same backward pass: the graph was cut there."
+        "Beyond a certain lag the gradient is exactly zero, although the steps before it belong to "
+        "the same backward pass: the graph is cut there."
     )
     criterion: ClassVar[str] = (
-        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or the same "
-        "step of the window in {samples:.0f} samples in a row, in which not nearly all units are "
-        "saturated (a slope of exactly 0) or silent. (ReLUs that happen to be silent stop the "
-        "gradient as well, now here and now there.)"
+        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or at the same "
+        "step of the window, in {samples:.0f} samples in a row. Samples in which nearly all units "
+        "are saturated (their slope is exactly 0) or silent do not count. (Silent ReLU units stop "
+        "the gradient as well, but at a different lag each time.)"
     )
     causes: ClassVar = (
         "state.detach(), .data or torch.no_grad() inside the loop over a sequence",
-        "a state that went through NumPy, .item() or a new tensor",
-        "truncated backpropagation on purpose, with one backward for several windows",
+        "a state that passes through NumPy, .item() or a new tensor",
+        "deliberate truncated backpropagation with one backward call for several windows",
     )
     remedies: ClassVar = (
-        "find where the state leaves the graph: detach only between windows, after backward",
-        "with truncation on purpose, call backward once a window",
+        "find where the state leaves the graph; detach only between windows, after backward",
+        "if the truncation is deliberate, call backward once per window",
     )
     source: ClassVar[str] = "Backsight; a frequent question about truncated backpropagation"
 
@@ -70,8 +70,8 @@ class DetachedState(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} is exactly zero past {cut} of {len(row) - 1} "
-                "steps: the state is cut off there",
+                f"the gradient{of_module(layer)} is exactly zero beyond {cut} of {len(row) - 1} "
+                "steps back: the state is detached there",
                 {"last lag with a gradient": cut, "lags": len(row)},
                 signals=(f"reach/{layer}",),
             )

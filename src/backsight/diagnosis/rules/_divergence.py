@@ -20,22 +20,22 @@ class Divergence(Rule):
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
     explanation: ClassVar[str] = (
-        "The loss is above where it began and stays there: the steps make the model worse."
+        "The loss is above its initial level and stays there: the steps make the model worse."
     )
     criterion: ClassVar[str] = (
-        "The median of the last 20 losses is above that of the first 20 by {rise:g} of it and by "
-        "{sigmas:g} robust standard deviations, or twice the median of the first three; "
-        "{patience:.0f} iterations in a row."
+        "The median of the last 20 losses exceeds the median of the first 20 by {rise:g} of it and "
+        "by {sigmas:g} robust standard deviations, or exceeds twice the median of the first three, "
+        "in {patience:.0f} iterations in a row."
     )
     causes: ClassVar = (
-        "a learning rate that is too high, for the optimizer or with that momentum",
+        "a learning rate that is too high for the optimizer or its momentum",
         "gradients that explode through time without clipping",
-        "a sign or a reduction in the loss (sum instead of mean)",
+        "a wrong sign or reduction in the loss (sum instead of mean)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by 10",
-        "clip the gradient's norm at about its median",
-        "momentum 0 until the loss comes down",
+        "lower the learning rate by a factor of 10",
+        "clip the gradient norm at about its median",
+        "set the momentum to 0 until the loss falls",
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
     studied_remedies: ClassVar = ("lr-tenth", "clip", "momentum-off", "orthogonal")
@@ -68,8 +68,8 @@ class Divergence(Rule):
                 self.found(
                     member,
                     now.iteration,
-                    f"the loss is at {short(course.level)}, above the {short(course.start)} it "
-                    f"began with, since iteration {since:,}",
+                    f"the loss has been above its initial {short(course.start)} since iteration "
+                    f"{since:,}, and is now {short(course.level)}",
                     {
                         "since": since,
                         "level": course.level,

@@ -18,25 +18,29 @@ class HiddenDrift(Rule):
     reads: ClassVar = ("hidden_norm",)
     explanation: ClassVar[str] = (
         "The norm of the hidden state grows from step to step and has not levelled off at the end "
-        "of the window: on longer sequences it goes on growing, saturates, or overflows."
+        "of the window. On longer sequences it keeps growing, saturates or overflows."
     )
     criterion: ClassVar[str] = (
-        "The mean norm over the last quarter of the window is {times:g} times that over the "
-        "second quarter (the first is the way in from the initial state), and from the "
-        "third to the last it grows by {onward:g} of the way from the second to the third, or "
-        "more: it does not level off. {samples:.0f} samples in a row. (In proportion to time is a "
-        "factor of 2.33, a random walk 1.53.)"
+        "The mean norm over the last quarter of the window is more than {times:g} times the mean "
+        "norm over the second quarter (the first quarter is the transient from the initial state). "
+        "From the third quarter to the last the norm grows by at least {onward:g} of its growth "
+        "from the second to the third, so it does not level off. Both hold in {samples:.0f} "
+        "samples in a row. (Growth in proportion to time gives a factor of 2.33, a random walk "
+        "1.53.)"
     )
     causes: ClassVar = (
-        "a recurrent matrix whose spectral radius is above 1, with ReLU or small states",
-        "a state that sums up its input, an identity initialisation",
-        "a state that is carried from window to window without end",
+        "a recurrent matrix with a spectral radius above 1, together with ReLU or small states",
+        "a state that accumulates its input, as with an identity initialisation",
+        "a state that is carried from window to window and never reset",
     )
     remedies: ClassVar = (
-        "orthogonal initialisation with a gain below 1; weight decay on the recurrent matrix",
-        "tanh instead of ReLU; a GRU or an LSTM",
-        "layer normalisation of the state",
-        "reset the state now and then",
+        (
+            "initialise the recurrent matrix orthogonally with a gain below 1; apply weight decay "
+            "to it"
+        ),
+        "use tanh instead of ReLU, or a GRU or an LSTM",
+        "apply layer normalisation to the state",
+        "reset the state at intervals",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm", "layer-norm")
     source: ClassVar[str] = "Backsight"

@@ -21,26 +21,33 @@ class Exploding(Rule):
     reads: ClassVar = ("reach",)
     explodes: ClassVar[bool] = True
     explanation: ClassVar[str] = (
-        "On its way back the gradient is multiplied by the recurrent matrix at every step, and "
-        "grows. The far past then dominates the update, by chance and with a huge norm: one such "
-        "step can undo thousands."
+        "On its way back through time the gradient is multiplied by the recurrent matrix at every "
+        "step, and grows. The distant past then dominates the update with a huge norm and in an "
+        "arbitrary direction: one such step can undo thousands."
     )
     criterion: ClassVar[str] = (
-        "The largest finite R(k) over lags is above {times:g} in {samples:.0f} samples in a row. "
-        "Alone, a gradient that is not finite is BKS201: NaN in the data gives it, too."
+        "The largest finite R(k) over all lags is above {times:g} in {samples:.0f} samples in a "
+        "row. A gradient that is merely not finite is reported as BKS201, because NaN in the data "
+        "causes it too."
     )
     causes: ClassVar = (
-        "a recurrent matrix whose spectral radius is above 1: at the start, or grown in training",
-        "ReLU states, which nothing bounds",
-        "a long window: growth by 2 % a step is ×50 in 200 steps",
+        (
+            "a recurrent matrix with a spectral radius above 1, from the start or after growth in "
+            "training"
+        ),
+        "ReLU states, which are unbounded",
+        "a long window: growth by 2 % per step is ×50 over 200 steps",
     )
     remedies: ClassVar = (
-        "clip the gradient's norm at about its median",
-        "orthogonal initialisation, or a smaller gain",
-        "tanh instead of ReLU; a GRU or an LSTM",
-        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
-        "a penalty on, or a cap of, the recurrent matrix's spectral radius",
-        "a shorter window until training is stable",
+        "clip the gradient norm at about its median",
+        "initialise the recurrent matrix orthogonally, or with a smaller gain",
+        "use tanh instead of ReLU, or a GRU or an LSTM",
+        (
+            "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "
+            "safe,omega)"
+        ),
+        "penalise or cap the spectral radius of the recurrent matrix",
+        "shorten the window until training is stable",
     )
     studied_remedies: ClassVar = (
         "clip",
@@ -51,7 +58,9 @@ class Exploding(Rule):
         "spectral",
         "curriculum",
     )
-    source: ClassVar[str] = "Bengio et al. 1994; Pascanu et al. 2013 §2. R and its bound: Backsight"
+    source: ClassVar[str] = (
+        "Bengio et al. 1994; Pascanu et al. 2013 §2. R and its threshold: Backsight"
+    )
 
     times: float = 100.0
     """Relative to the gradient at the loss: networks that learn to remember pass 50 for a while."""
@@ -78,7 +87,7 @@ class Exploding(Rule):
                 continue
             self.ready = True
             at = int(np.where(finite, row, -1).argmax())
-            told = f"grows to {short(largest)} times its size {at} steps back" + (
+            told = f"grows by a factor of {short(largest)} over {at} steps back from the loss" + (
                 "" if finite.all() else ", and is not finite further back"
             )
             self.found(

@@ -18,23 +18,24 @@ class Frozen(Rule):
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("lr",)
     explanation: ClassVar[str] = (
-        "The optimizer was given a parameter and no step changes it: it gets no gradient, or one "
-        "that is exactly zero."
+        "No step changes a parameter that the optimizer holds. Its gradient is usually missing or "
+        "exactly zero."
     )
     criterion: ClassVar[str] = (
-        "The update is exactly zero in each of the first {samples:.0f} samples in which the "
-        "learning rate is not, while another parameter of the model moves."
+        "The update is exactly zero in each of the first {samples:.0f} samples with a learning "
+        "rate above zero, while another parameter of the model moves. A parameter whose "
+        "requires_grad is False is frozen on purpose, and not judged."
     )
     causes: ClassVar = (
-        "requires_grad is False, or the layer's output is detached",
-        "the layer is not used in the loss",
+        "the output of the layer is detached",
+        "a layer that the loss does not use",
         "units that are all dead (ReLU) or saturated",
         "an update below the precision of the parameter (bf16 weights)",
     )
     remedies: ClassVar = (
-        "if it is meant to be frozen, leave it out of the optimizer",
-        "look at where its output goes",
-        "keep weights in float32",
+        "set requires_grad to False if the parameter is meant to be frozen",
+        "trace where the output of its layer goes",
+        "keep the weights in float32",
     )
     source: ClassVar[str] = "Backsight; SageMaker Debugger's WeightUpdateRatio: 1e-8"
 

@@ -22,31 +22,32 @@ class GrowingUpdates(Rule):
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "Steps become smaller against the weights as training goes on: weights grow, gradients "
-        "shrink. Here they have become larger again, and are large: training is on its way to "
-        "the edge where a step undoes what the last ones learned. The loss often still falls."
+        "In healthy training the updates become smaller relative to the weights, because weights "
+        "grow and gradients shrink. Here they have become larger again, and are large: training "
+        "approaches the point where one step undoes what the last ones learned. The loss often "
+        "still falls."
     )
     criterion: ClassVar[str] = (
-        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, is above "
-        "{ratio:g} and {times:g} times the lowest that this median has been in the run, and over "
-        "those samples the loss has not come down by {pays:g} of where it began: while it does, "
-        "as in a warm-up or where learning takes off, large steps pay."
+        "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
+        "{ratio:g} and above {times:g} times its lowest value in the run, and over those samples "
+        "the loss has not fallen by {pays:g} of its initial level. (While the loss falls that "
+        "fast, as in a warm-up or where learning takes off, large steps are useful.)"
     )
     causes: ClassVar = (
-        "a learning rate that rises: a warm-up to too high a rate, a schedule with a wrong sign",
-        "gradients that grow: a recurrent matrix on its way to exploding",
+        "a learning rate that rises: a warm-up that ends too high, or a schedule with a wrong sign",
+        "gradients that grow, as when a recurrent matrix comes close to exploding",
         "momentum that builds up",
-        "weight decay that eats the weights",
+        "weight decay that shrinks the weights too much",
     )
     remedies: ClassVar = (
-        "look at the learning rate's curve; end its rise where the ratio passes 0.01",
-        "lower the learning rate by 2 to 3 now",
-        "clip the gradient's norm at about its median while it was healthy",
+        "plot the learning rate, and end its rise where the update ratio passes 0.01",
+        "lower the learning rate by a factor of 2 to 3 now",
+        "clip the gradient norm at about the median of the healthy part of the run",
     )
     studied_remedies: ClassVar = ("lr-third", "clip")
     source: ClassVar[str] = (
         "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
-        "(benchmarks/diagnosis/detection.py); a common aim is 1e-3"
+        "(benchmarks/diagnosis/detection.py); a common target is 1e-3"
     )
 
     times: float = 3.0
@@ -83,7 +84,7 @@ class GrowingUpdates(Rule):
             now.label,
             now.iteration,
             f"a step moves {MIDDLE} by more than {short(level)} of their norm, "
-            f"{short(level / self._lowest)} times the least it has been",
+            f"{short(level / self._lowest)} times the lowest value in the run",
             {"update ratio": level, "lowest": self._lowest, "times": level / self._lowest},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )

@@ -20,25 +20,27 @@ class NoLearning(Rule):
     reads: ClassVar = ("loss",)
     optional_signals: ClassVar = ("reach",)
     explanation: ClassVar[str] = (
-        "After hundreds of iterations the loss is where it began, or where the best guess without "
-        "any input would be."
+        "After hundreds of iterations the loss is still at its initial level, or at that of the "
+        "best guess without memory."
     )
     criterion: ClassVar[str] = (
-        "After {patience:.0f} losses no median of 100 of them has ever been {share:g} below the "
-        "memoryless baseline, where one is known, else below where the loss began; and by no more "
-        "than 3 standard errors."
+        "After {patience:.0f} losses, the lowest median of 100 consecutive losses is at most a "
+        "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
+        "baseline is known. A larger fall does not count as learning either if it is within the "
+        "noise: 3 standard errors of the initial loss or, where a baseline is known, 5 of a median "
+        "of 100 losses."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
-        "the information lies further back than the gradient reaches (see BKS101)",
-        "targets that do not belong to their inputs (a shuffle, an offset)",
+        "information that lies further back than the gradient reaches (see BKS101)",
+        "targets that do not belong to their inputs (after a shuffle, or by an offset)",
         "a parameter or a layer that gets no gradient (see BKS402)",
     )
     remedies: ClassVar = (
-        "try to learn a single batch by heart: if that fails it is the code",
-        "raise the learning rate by 10",
-        "look at how far the gradient reaches, and shorten the sequences",
-        "orthogonal initialisation; a GRU or an LSTM",
+        "overfit a single batch first: if that fails, the code is wrong",
+        "raise the learning rate by a factor of 10",
+        "measure how far the gradient reaches, and shorten the sequences",
+        "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"
@@ -82,11 +84,12 @@ class NoLearning(Rule):
                 if steps < window / 2
             ]
             told = "".join(
-                f"; the gradient{of_module(layer)} is below 1 % after {steps} of {window} steps"
+                f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} "
+                "steps back"
                 for layer, steps, window in short_of
             )
             from_ = (
-                f"it began at {short(against)}"
+                f"it started at {short(against)}"
                 if baseline is None
                 else f"guessing without memory gives {short(against)}"
             )

@@ -38,28 +38,29 @@ class NonFinite(Rule):
     lasting: ClassVar[bool] = False
     explanation: ClassVar[str] = (
         "A NaN or an infinity appeared in the input, a hidden state, the loss, a gradient or a "
-        "weight. Whatever is computed from it is not finite either, so that within a step or two "
-        "everything is."
+        "weight. Every value computed from it is not finite either, so within a step or two no "
+        "value is."
     )
     criterion: ClassVar[str] = (
-        "The first iteration in which any recorded value is not finite, and in it the first in "
-        "the order input, state, loss, gradient, weight. A gradient alone, in a step that the "
-        "optimizer did not take (loss scaling in half precision looks for its scale like that), "
-        "counts only after {skipped:.0f} in a row."
+        "The rule reports the first iteration in which a recorded value is not finite, and names "
+        "the first such value in the order input, state, loss, gradient, weight. Where only the "
+        "gradient is not finite and the optimizer skipped the step, the rule reports it only after "
+        "{skipped:.0f} such iterations in a row, because loss scaling in half precision skips "
+        "steps while it searches for its scale."
     )
     causes: ClassVar = (
-        "gradients that explode through time, and a step that follows them",
+        "a gradient that exploded through time, and a step along it",
         "a learning rate that is too high for the recurrent matrix",
-        "NaN or infinity in the data; a division by a standard deviation of zero",
-        "log or sqrt of zero, exp of a large number in the loss",
+        "NaN or infinity in the data, or a division by a standard deviation of zero",
+        "a log or sqrt of zero, or an exp of a large number, in the loss",
         "half precision without loss scaling",
     )
     remedies: ClassVar = (
         "if the input came first, clean the data: no setting helps",
-        "if the loss came first, look at the targets and at the loss function",
-        "clip the gradient's norm at about its median, and skip steps that are not finite",
-        "lower the learning rate by 3 to 10",
-        "orthogonal or smaller initialisation of the recurrent matrix; a GRU or an LSTM",
+        "if the loss came first, check the targets and the loss function",
+        "clip the gradient norm at about its median, and skip steps that are not finite",
+        "lower the learning rate by a factor of 3 to 10",
+        "initialise the recurrent matrix orthogonally or with smaller values; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = (
         "clip",
@@ -99,7 +100,8 @@ class NonFinite(Rule):
         self.found(
             "",
             now.iteration,
-            f"{first}{place} came first: {spell(example)} at iteration {now.iteration:,}",
+            f"the first value that is not finite is {spell(example)} in {first}{place}, at "
+            f"iteration {now.iteration:,}",
             {"came first": first, "value": spell(example), "iteration": now.iteration},
             signals=names,
         )

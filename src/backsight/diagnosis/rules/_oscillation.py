@@ -20,23 +20,24 @@ class Oscillation(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "The loss goes up and down with a fixed period: the steps jump across a valley instead of "
-        "going down in it."
+        "The loss rises and falls with a fixed period: the steps jump across a valley instead of "
+        "descending into it."
     )
     criterion: ClassVar[str] = (
-        "Of the last {window:.0f} losses, their straight line taken off, one frequency and its "
-        "neighbours hold {share:g} of the variance, and the swing is {amplitude:g} of the level; "
-        "asked every quarter of that, and true {times:.0f} times in a row."
+        "In the last {window:.0f} losses, after their linear trend is removed, one frequency and "
+        "its neighbours hold at least {share:g} of the variance, and the root mean square of the "
+        "swing is at least {amplitude:g} of the level. The rule checks this every quarter of a "
+        "window; it must hold {times:.0f} times in a row."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
-        "momentum: a ball that rolls through the valley",
-        "batches that come in the same short order again and again (then it is no fault)",
+        "momentum that carries the weights past the minimum",
+        "batches that repeat in the same short order (then it is not a fault)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by 2 to 3",
-        "lower the momentum (0.99 to 0.9, 0.9 to 0.5)",
-        "shuffle the batches, to see whether it is their order",
+        "lower the learning rate by a factor of 2 to 3",
+        "lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)",
+        "shuffle the batches, to see whether their order is the cause",
     )
     studied_remedies: ClassVar = ("lr-third", "momentum-off")
     source: ClassVar[str] = "Backsight: share of the largest peak of the periodogram (Fisher's g)"
@@ -75,8 +76,8 @@ class Oscillation(Rule):
                 self.found(
                     member,
                     now.iteration,
-                    f"the loss swings by ±{short(swing * 2**0.5)} around {short(seen.median)} "
-                    f"every {period:.1f} iterations ({percent(share)} of its movement)",
+                    f"the loss oscillates by ±{short(swing * 2**0.5)} around {short(seen.median)} "
+                    f"with a period of {period:.1f} iterations ({percent(share)} of its variance)",
                     {"share of the variance": share, "swing": swing, "period": period},
                     signals=(named("loss", member),),
                 )

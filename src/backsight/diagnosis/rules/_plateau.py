@@ -17,22 +17,22 @@ class Plateau(Rule):
     severity: ClassVar = "info"
     reads: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "The loss came down and has not improved for a long time: it has converged, or waits for a "
+        "The loss fell, and has not improved for a long time: training has converged, or needs a "
         "smaller learning rate."
     )
     criterion: ClassVar[str] = (
-        "The best level (median of 20 losses) is older than {share:g} of the run and than "
-        "{patience:.0f} losses."
+        "The loss has fallen, and since its best level (a median of 20 losses) at least "
+        "{patience:.0f} losses and {share:g} of the run have passed."
     )
     causes: ClassVar = (
-        "the task is learned as far as this model can",
-        "a learning rate that is too high for the bottom of the valley",
-        "what is left lies further back than the gradient reaches",
+        "a model that has learned as much of the task as it can",
+        "a learning rate that is too high to settle in the minimum",
+        "structure in the data that lies further back than the gradient reaches",
     )
     remedies: ClassVar = (
-        "lower the learning rate by 3 to 10",
-        "stop, if the validation loss has stopped too",
-        "look at the usable context and at the reach",
+        "lower the learning rate by a factor of 3 to 10",
+        "stop, if the validation loss no longer falls either",
+        "check the usable context and the reach",
     )
     studied_remedies: ClassVar = ("lr-third", "lr-tenth")
     source: ClassVar[str] = "Backsight"
@@ -57,8 +57,8 @@ class Plateau(Rule):
             self.found(
                 member,
                 now.iteration,
-                f"the loss was at its best, {short(course.best)}, at iteration {course.best_at:,}, "
-                f"{waited:,} losses ago",
+                f"the loss reached its best level, {short(course.best)}, at iteration "
+                f"{course.best_at:,} and has not improved in {waited:,} losses since",
                 {"best": course.best, "best at": course.best_at, "level": course.level},
                 signals=(named("loss", member),),
             )

@@ -58,30 +58,31 @@ class Precursor(Rule):
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
     optional_signals: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "The norm of the hidden states has grown, the norm of the gradient after it, and the loss "
-        "has not moved yet: the chain that ends in a spike or in NaN."
+        "The norm of the hidden states has grown, and after it the norm of the gradient, while the "
+        "loss has not moved yet. This usually precedes a spike or NaN."
     )
     criterion: ClassVar[str] = (
-        "The median of the last 5 gradient norms is {gradient:g} times the median of the {past:.0f}"
-        " before, and {sigmas:g} robust standard deviations of its logarithm above it; the same "
-        "of a layer's hidden norm with {hidden:g} times, within {together:.0f} iterations; the "
-        "loss within {calm:g} deviations of usual, and the median of its last 20 less than "
-        "{pays:g} of where it began below that of 50: where learning takes off, states and "
-        "gradients grow as well. Without hidden norms (a loop over cells), the gradient alone by "
-        "{alone:g} times."
+        "The median of the last 5 gradient norms is more than {gradient:g} times the median of the "
+        "{past:.0f} before them, and its logarithm lies more than {sigmas:g} robust standard "
+        "deviations above theirs. The same holds for the hidden-state norm of a layer with a "
+        "factor of {hidden:g}, at most {together:.0f} iterations earlier. The loss is within "
+        "{calm:g} robust standard deviations of its usual level, and the median of the last 20 "
+        "losses lies less than {pays:g} of the initial loss below the median of the last 50, "
+        "because states and gradients also grow where learning takes off. Without hidden-state "
+        "norms (a loop over cells), the gradient alone must grow by a factor of {alone:g}."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius has grown past 1",
-        "a learning rate that is too high for where training has come to",
-        "an activation without bound (ReLU) with an identity initialisation",
+        "a learning rate that is too high for this phase of training",
+        "an unbounded activation (ReLU) with an identity initialisation",
     )
     remedies: ClassVar = (
-        "lower the learning rate by 2 to 3 now",
-        "clip the gradient's norm at about its median while it was healthy",
-        "a penalty on, or a cap of, the recurrent matrix's spectral radius",
+        "lower the learning rate by a factor of 2 to 3 now",
+        "clip the gradient norm at about the median of the healthy part of the run",
+        "penalise or cap the spectral radius of the recurrent matrix",
     )
     studied_remedies: ClassVar = ("lr-third", "clip", "omega", "spectral")
-    source: ClassVar[str] = "Backsight; no published early warning is about recurrent networks"
+    source: ClassVar[str] = "Backsight; no published early warning covers recurrent networks"
 
     gradient: float = 4.0
     """Times the usual norm: healthy training moves by less within 100 iterations."""
@@ -152,8 +153,8 @@ class Precursor(Rule):
         self.found(
             member,
             iteration,
-            f"the gradient norm is {short(times)} times its usual one ({short(level)})"
-            + (f" after the hidden states grew ({states})" if states else "")
+            f"the gradient norm is {short(level)}, {short(times)} times its usual value"
+            + (f", after the hidden-state norm grew ({states})" if states else "")
             + "; the loss has not moved yet",
             {"gradient times usual": times, "gradient norm": level}
             | {f"hidden norm times usual, {layer or 'layer'}": x for layer, x in layers.items()},

@@ -20,28 +20,28 @@ class SaturatedUnits(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("saturation",)
     explanation: ClassVar[str] = (
-        "Most units are at the flat end of their nonlinearity. The slope there is about zero, and "
-        "so is every gradient that passes through."
+        "Most units are in the flat part of their nonlinearity. The slope there is almost zero, "
+        "and so is every gradient that passes through them."
     )
     criterion: ClassVar[str] = (
-        "The share of states with |h| > 0.99 is above {nearly:g}, or above {state:g} in "
-        "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end "
-        "above {gate:g} (open or shut gates are how an LSTM remembers, so that takes nearly all "
-        "of them); median of {samples:.0f} samples."
+        "The share of states with |h| > 0.99 is above {nearly:g}, or is above {state:g} in "
+        "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end of "
+        "their range is above {gate:g} (that limit is high because an LSTM remembers through open "
+        "and shut gates). Each share is a median of {samples:.0f} samples."
     )
     causes: ClassVar = (
-        "a recurrent matrix, or an input, that is too large",
-        "steps that were too large: weights have grown",
+        "a recurrent matrix or an input that is too large",
+        "steps that were too large, after which the weights are large",
         "input that is not normalised",
     )
     remedies: ClassVar = (
         "normalise the input to a standard deviation of 1",
-        "smaller initialisation of the recurrent and the input matrix",
-        "lower the learning rate; clip gradients; weight decay",
-        "layer normalisation",
+        "initialise the recurrent and the input matrix with smaller values",
+        "lower the learning rate, clip gradients, or add weight decay",
+        "add layer normalisation",
     )
     studied_remedies: ClassVar = ("orthogonal", "lr-third", "clip", "layer-norm")
-    source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis has half of the units"
+    source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis uses half of the units"
 
     nearly: float = 0.85
     """So many units that hardly any is left to learn with."""

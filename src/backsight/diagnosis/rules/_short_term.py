@@ -20,25 +20,25 @@ class ShortTerm(Rule):
     reads: ClassVar = ("context_loss", "reach")
     optional_signals: ClassVar = ("context_length",)
     explanation: ClassVar[str] = (
-        "Given more of the past the model does no better: it has learned what the last few steps "
-        "tell. What lies further back is ignored, though the loss asks for it."
+        "Beyond a few steps, more context does not lower the loss: the model has learned what the "
+        "last few steps tell, and ignores what lies further back although the task needs it."
     )
     criterion: ClassVar[str] = (
         "The usable context (the smallest context within 1 % of the loss at full context) is below "
-        "{share:g} of the lag that is known to be needed, and a loss better than memoryless shows "
-        "that something was learned; where no lag is known, below {window:g} of the longest "
-        "context asked, while the gradient's horizon is no longer than it; {times:.0f} times in a "
-        "row."
+        "{share:g} of the known memory demand; where that is unknown, it is below {window:g} of "
+        "the longest context measured, and the horizon of the gradient is no longer than it. The "
+        "loss at full context is at least 2 % below the loss at the shortest one, which shows that "
+        "the model has learned something. All this holds {times:.0f} times in a row."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
-        "windows, or a detached state, shorter than what is to be remembered",
-        "short patterns pay first: the model has not been trained for long enough",
-        "the data hold nothing further back (then it is no fault)",
+        "windows that are shorter than the memory demand, or a detached state",
+        "too little training: a model learns short patterns first",
+        "data in which nothing further back matters (then it is not a fault)",
     )
     remedies: ClassVar = (
-        "see how far the gradient reaches, and make it reach: orthogonal initialisation, GRU, LSTM",
-        "a window of at least twice the needed lag; carry the state",
+        "measure the reach, and extend it with orthogonal initialisation, a GRU or an LSTM",
+        "use a window of at least twice the memory demand, or carry the state",
         "train for longer",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
@@ -56,8 +56,8 @@ class ShortTerm(Rule):
 
     @property
     def needs(self) -> str:
-        """The loss by context has to be asked for."""
-        return "it needs context_loss (monitor.context asks for it)"
+        """The loss by context is measured only on request."""
+        return "it needs context_loss (monitor.context measures it)"
 
     def _update(self, now: Sample) -> None:
         for layer, reach in now.rows("reach").items():
@@ -91,10 +91,10 @@ class ShortTerm(Rule):
             self.found(
                 member,
                 now.iteration,
-                f"the loss{of_module(member)} improves from {short(float(row[0]))} to "
-                f"{short(float(row[-1]))} with context, and is within 1 % of that after "
-                f"{usable.steps} steps"
-                + (f"; the task asks for {lag}" if lag else f" of {lengths[-1]:.0f}"),
+                f"the loss{of_module(member)} falls from {short(float(row[0]))} to "
+                f"{short(float(row[-1]))} with more context, and is within 1 % of that with "
+                f"{usable.steps} of {lengths[-1]:.0f} steps"
+                + (f"; the task needs {lag}" if lag else ""),
                 {"usable context": usable.steps, "at least": usable.low, "at most": usable.high}
                 | ({"needed lag": float(lag)} if lag else {}),
                 signals=(named("context_loss", member),),

@@ -32,33 +32,37 @@ class LossSpike(Rule):
     reads: ClassVar = ("loss",)
     lasting: ClassVar[bool] = False
     explanation: ClassVar[str] = (
-        "The loss of an iteration was far above those before it: a step, or a batch, that undid "
-        "some of what was learned."
+        "The loss of one iteration was far above the losses before it: a step, or a batch, undid "
+        "some of what the model had learned."
     )
     criterion: ClassVar[str] = (
-        "Loss above the median of the 20 before it by {sigmas:g} robust standard deviations "
-        "(1.4826 times the median absolute deviation) and {tail:g} times as far as a tenth of the "
-        "50 before it are, or three in a row above the 20 before them by {row:g} "
-        "deviations; and by "
-        "{share:g} of what had been learned so far (at least {least:g} of where the loss began). "
-        "Recovered when the median of five is back, within {patience:.0f} iterations."
+        "Either one loss exceeds the median of the 20 losses before it by {sigmas:g} robust "
+        "standard deviations (1.4826 times the median absolute deviation), and also by {tail:g} "
+        "times the distance from the median to the 0.9 quantile of the 50 losses before it; or "
+        "three losses in a row exceed the median of the 20 before them by {row:g} deviations. In "
+        "both cases the rise is more than {share:g} of what the model had learned so far, which "
+        "counts as at least {least:g} of the initial loss. The run has recovered if the median of "
+        "five losses is back within {patience:.0f} iterations."
     )
     causes: ClassVar = (
-        "one large gradient that was not clipped, or was clipped in too many steps",
-        "a learning rate at the edge, momentum that carries on in the old direction",
-        "a bad batch: outliers, wrong labels, a wrong scale",
-        "Adam's second moment that under-estimates a gradient which has grown",
+        "one large gradient without clipping, or clipping that acts on too many steps",
+        (
+            "a learning rate at the edge of stability, or momentum that carries on in the old "
+            "direction"
+        ),
+        "a bad batch: outliers, wrong labels or a wrong scale",
+        "Adam's second moment, which underestimates a gradient that has grown",
     )
     remedies: ClassVar = (
-        "look at the batch of that iteration",
-        "clip the gradient's norm at about its median",
-        "lower the learning rate by 2 to 3, or Adam's beta2 to 0.99 or 0.95",
-        "less momentum until training is stable",
+        "inspect the batch of that iteration",
+        "clip the gradient norm at about its median",
+        "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95",
+        "reduce momentum until training is stable",
     )
     studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
     source: ClassVar[str] = (
-        "robust z-score; Wortsman et al. 2023 for Adam's part (spikes come 1-8 iterations after "
-        "its second moment falls behind)"
+        "robust z-score; Wortsman et al. 2023 for Adam (a spike follows 1-8 iterations after the "
+        "second moment falls behind the gradient)"
     )
 
     sigmas: float = SLOW.spike_sigmas
@@ -104,7 +108,7 @@ class LossSpike(Rule):
                 member,
                 now.iteration,
                 f"the loss rose from {short(middle)} to {short(value)} at iteration "
-                f"{now.iteration:,}, {height / spread:.0f} robust standard deviations",
+                f"{now.iteration:,}, by {height / spread:.0f} robust standard deviations",
                 {"loss": value, "usual": middle, "robust sigmas": height / spread},
                 signals=(named("loss", member),),
             )

@@ -9,7 +9,7 @@ from backsight.diagnosis._rule import Rule, Sample, short
 
 __all__ = ["LargeUpdates", "SmallUpdates"]
 
-MIDDLE = "half of the matrices"
+MIDDLE = "half of the weight matrices"
 
 
 def matrices(now: Sample) -> dict[str, float]:
@@ -35,20 +35,24 @@ class LargeUpdates(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
     explanation: ClassVar[str] = (
-        "Every step moves the weights by a good part of their own size: what was learned before is "
-        "overwritten."
+        "Every step moves the weights by a large fraction of their norm, and overwrites what the "
+        "model has learned."
     )
     criterion: ClassVar[str] = (
-        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, above {ratio:g}."
+        "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
+        "{ratio:g}."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
         "weights that were initialised far too small",
-        "weight decay that eats the weights",
+        "weight decay that shrinks the weights too much",
     )
-    remedies: ClassVar = ("lower the learning rate by 10", "warm the learning rate up from zero")
+    remedies: ClassVar = (
+        "lower the learning rate by a factor of 10",
+        "warm the learning rate up from zero",
+    )
     studied_remedies: ClassVar = ("lr-tenth",)
-    source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common aim is 1e-3"
+    source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common target is 1e-3"
 
     ratio: float = 0.1
     """A tenth of the weights a step."""
@@ -86,21 +90,21 @@ class SmallUpdates(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
     explanation: ClassVar[str] = (
-        "The steps are so small beside the weights that nothing can be learned in any number of "
-        "iterations one would wait."
+        "The steps are so small relative to the weights that the model cannot learn in any "
+        "practical number of iterations."
     )
     criterion: ClassVar[str] = (
-        "‖Δθ‖/‖θ‖, its median over weight matrices and over {samples:.0f} samples, below {ratio:g} "
-        "while the loss has not come down, after {patience:.0f} iterations."
+        "After {patience:.0f} iterations, the median of ‖Δθ‖/‖θ‖ over weight matrices and over "
+        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or a schedule that has ended",
-        "clipping far below the usual gradient norm",
-        "gradients that are tiny: a loss in the wrong unit, saturated units",
+        "a clipping threshold far below the usual gradient norm",
+        "tiny gradients, from a loss in the wrong unit or from saturated units",
     )
     remedies: ClassVar = (
-        "raise the learning rate by 10 to 100",
-        "use Adam, which scales by itself",
+        "raise the learning rate by a factor of 10 to 100",
+        "use Adam, which adapts its step size",
     )
     studied_remedies: ClassVar = ("lr-tenfold",)
     source: ClassVar[str] = "DeepDiagnosis: 1e-5; SageMaker Debugger: 1e-8"
@@ -130,7 +134,7 @@ class SmallUpdates(Rule):
             now.label,
             now.iteration,
             f"a step moves {MIDDLE} by less than {short(self._recent.median)} of their norm, and "
-            f"the loss has not come down in {course.count:,} iterations",
+            f"the loss has not fallen in {course.count:,} iterations",
             {"update ratio": self._recent.median, "loss level": course.level},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )

@@ -20,35 +20,39 @@ class Vanishing(Rule):
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
-        "The gradient of the loss falls below 1 % within a few steps on its way back, and what the "
-        "loss needs lies further back: the weights never hear of it. Parameter gradients look "
-        "fine meanwhile, since they are sums that the last few steps dominate."
+        "Going back from the loss, the gradient falls below 1 % within a few steps, but the loss "
+        "depends on inputs from further back. The weights therefore get no signal to use those "
+        "inputs. The norms of the parameter gradients still look normal, because they are sums "
+        "that the last few steps dominate."
     )
     criterion: ClassVar[str] = (
         "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
-        "below {share:g} of the lag that the task is known to ask for (watch(…, lag=40); the lab "
-        "knows its own), and after {patience:.0f} losses their level is not {better:g} below what "
-        "a shorter memory achieves, nor the median of the last 20 that much below that of the last "
-        "50, of a loss that still comes down. A gradient that fades where nothing further back is "
-        "needed is no fault, so that without a known lag nothing is said; BKS302 then names the "
-        "horizon."
+        "below {share:g} of the known memory demand of the task, which watch(…, lag=40) states and "
+        "the lab knows for its own tasks. After {patience:.0f} losses, the loss is less than a "
+        "fraction of {better:g} below the loss that a shorter memory achieves, and it no longer "
+        "falls: the median of the last 20 losses is less than the same fraction below the median "
+        "of the last 50. A gradient that vanishes where nothing further back is needed is not a "
+        "fault, so the rule reports nothing where the memory demand is unknown; BKS302 then states "
+        "the horizon."
     )
     causes: ClassVar = (
-        "a recurrent matrix whose spectral radius is too small (default initialisation)",
+        "a recurrent matrix with a spectral radius that is too small (default initialisation)",
         "tanh or sigmoid states that saturate",
-        "a window that is longer than the cell can bridge",
+        "a window that is longer than the lag that the cell can bridge",
     )
     remedies: ClassVar = (
-        "orthogonal initialisation of the recurrent matrix",
-        "an LSTM with a forget-gate bias of 1 or a chrono initialisation, or a GRU",
+        "initialise the recurrent matrix orthogonally",
+        "use a GRU, or an LSTM with a forget-gate bias of 1 or a chrono initialisation",
         "start with short sequences and lengthen them as the reach grows",
-        "Pascanu's penalty on gradients that fade or grow from step to step (--guard safe,omega)",
+        (
+            "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "
+            "safe,omega)"
+        ),
         "clip gradients and raise the learning rate a little",
     )
     studied_remedies: ClassVar = ("orthogonal", "lstm", "chrono", "gru", "curriculum", "omega")
     source: ClassVar[str] = (
-        "Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013. The reach and its horizon: "
-        "Backsight"
+        "Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013. Reach and horizon: Backsight"
     )
 
     share: float = 0.3
@@ -64,8 +68,8 @@ class Vanishing(Rule):
 
     @property
     def needs(self) -> str:
-        """The lag has to be told."""
-        return "it needs reach, loss, and the lag that the task asks for (watch(…, lag=…))"
+        """The memory demand has to be stated."""
+        return "it needs reach, loss and the memory demand of the task (watch(…, lag=…))"
 
     def _update(self, now: Sample) -> None:
         lag, baseline = now.facts.lag, now.facts.baseline
@@ -99,8 +103,8 @@ class Vanishing(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} is below 1 % after {horizon:.0f} of {window} "
-                f"steps; the loss asks for what lies {lag} steps back, and stays at "
+                f"the gradient{of_module(layer)} falls below 1 % after {horizon:.0f} of {window} "
+                f"steps back; the task needs inputs from {lag} steps back, and the loss stays at "
                 f"{short(course.level)}",
                 {"horizon": horizon, "window": window, "needed lag": float(lag)}
                 | {"loss level": course.level}

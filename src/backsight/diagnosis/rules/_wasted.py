@@ -19,16 +19,18 @@ class WastedWindow(Rule):
     severity: ClassVar = "info"
     reads: ClassVar = ("reach",)
     explanation: ClassVar[str] = (
-        "Time and memory go into steps whose states get less than 1 % of the gradient. With a loss "
-        "at every step a shorter window would teach the same; it is no fault of the training."
+        "The run spends time and memory on steps whose states get less than 1 % of the gradient. "
+        "With a loss at every step, a model learns the same from a shorter window. This is not a "
+        "fault of the training."
     )
     criterion: ClassVar[str] = (
-        "One minus the horizon over the window is above {share:g}, median of {samples:.0f} samples."
+        "The share of the window beyond the horizon (1 − horizon / window) is above {share:g}, as "
+        "a median of {samples:.0f} samples."
     )
-    causes: ClassVar = ("the window was chosen longer than this cell remembers",)
+    causes: ClassVar = ("a window that is longer than this cell remembers",)
     remedies: ClassVar = (
         "shorten the window to about twice the horizon",
-        "or make the cell remember further: orthogonal initialisation, a GRU, an LSTM",
+        "or extend the reach with orthogonal initialisation, a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight"
@@ -57,8 +59,8 @@ class WastedWindow(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"{percent(recent.median)} of the {len(row) - 1} steps back from the loss get less "
-                f"than 1 % of the gradient{of_module(layer)}",
+                f"the gradient{of_module(layer)} is below 1 % over {percent(recent.median)} of "
+                f"the {len(row) - 1} steps back from the loss",
                 {"share wasted": recent.median, "window": len(row) - 1},
                 signals=(f"reach/{layer}",),
             )

@@ -139,7 +139,7 @@ class StabilityTracker:
             what, value = broken
             anomalies.append(Anomaly("not finite", iteration, f"the {what} is {value}"))
         elif loss is not None and not self._grace and self._wild(loss):
-            words = f"the loss is {loss:.3g}, and usually {self._usual:.3g}"
+            words = f"the loss is {loss:.3g}, and its usual value is {self._usual:.3g}"
             anomalies.append(Anomaly("out of line", iteration, words))
         self.row = self.row + 1 if anomalies else 0
         if loss is not None and self._grace:
@@ -203,7 +203,7 @@ class StabilityTracker:
         self._lost = self._lost + 1 if self._gone > FAST.collapse_share else 0
         if self._lost >= FAST.collapse_patience:
             best, level = history.best, history.level
-            words = f"the loss had come down to {best:.3g} and is back at {level:.3g}"
+            words = f"the loss fell to {best:.3g} and is back at {level:.3g}"
             anomalies.append(Anomaly("collapsed", max(0, iteration - self._lost - LAG), words))
         began = history.three
         limit = divergence_limit(
@@ -214,7 +214,7 @@ class StabilityTracker:
         )
         self._high = self._high + 1 if self._now.full and self._now.median > limit else 0
         if self._high >= FAST.divergence_patience:
-            words = f"the loss is at {self._now.median:.3g}, and began at {began:.3g}"
+            words = f"the loss is {self._now.median:.3g}, and was {began:.3g} at the start"
             anomalies.append(Anomaly("diverged", max(0, iteration - self._high - ROW), words))
         return anomalies
 
@@ -257,7 +257,7 @@ class StabilityTracker:
         """Whether the first steps of all made the gradient grow, and not the loss fall."""
         first, history = self._first, self.history
         if self._leap > LEAP:
-            words = f"its first step moved the weights by {self._leap:.2g} of their norm"
+            words = f"the first step moved the weights by {self._leap:.2g} of their norm"
             self._leap = 0.0
             return [Anomaly("overshot", 0, words)]
         usual, largest, spread = first.median, first.quantile(1.0), math.inf
@@ -269,8 +269,8 @@ class StabilityTracker:
             return []
         if loss is not None and history.three - loss > 0.1 * abs(history.three):
             return []
-        return [Anomaly("overshot", 0, f"its first steps let the gradient grow from {usual:.3g} "
-                                       f"to {norm:.3g}")]  # fmt: skip
+        return [Anomaly("overshot", 0, f"the first steps raised the gradient norm from "
+                                       f"{usual:.3g} to {norm:.3g}")]  # fmt: skip
 
     def _of_steps(self, iteration: int, norm: float) -> list[Anomaly]:
         history = self.history
@@ -284,10 +284,13 @@ class StabilityTracker:
         since = max(0, iteration - 2 * history.LEVEL)
         then, now = self._norm_then.median, self._norm_now.median
         if now < DEAD * then:
-            words = f"nothing is learned, and the gradient has fallen from {then:.2g} to {now:.2g}"
+            words = (
+                f"the gradient norm fell from {then:.2g} to {now:.2g}, but the loss did not fall"
+            )
             return [Anomaly("dead", since, words)]
         if self._ratios.full and self._ratios.median > LARGE:
-            words = f"a step moves half of the matrices by {self._ratios.median:.2g} of their norm"
+            ratio = self._ratios.median
+            words = f"a step moves half of the weight matrices by {ratio:.2g} of their norm"
             return [Anomaly("steps too large", since, words)]
         return []
 

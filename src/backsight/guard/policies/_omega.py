@@ -128,6 +128,11 @@ class Omega(Policy):
         after = float(tensor_norms(own).norm())
         guard.record(self, f"Ω is {omega:.3g}", before / step.scale, after / step.scale)
 
+    def on_step_end(self, step: Step, guard: GuardContext) -> None:
+        """Let go of what a closure ran inside the step: the penalty is not about that."""
+        if step.inside:
+            self._catcher.forget()
+
     def _watch(self, watching: ModuleCalls, path: str, module: nn.RNNBase) -> None:
         def before(_module: nn.Module, _inputs: Any, _named: Any) -> None:
             self._catcher.before(path, module)

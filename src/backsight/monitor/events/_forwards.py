@@ -7,13 +7,13 @@ from typing import Any
 from torch import nn
 
 from backsight.layers import LayerAdapter, adapter_of
-from backsight.monitor._iteration import LayerCall, Role
-from backsight.probes import ModuleCalls, Readers
+from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
+from backsight.probes import ModuleCalls, Readers, tensors_in
 
 __all__ = ["Forwards"]
 
-Extents = dict[bool, dict[str, list[tuple[int, int]]]]
-"""By training mode and by path, steps and elements of each call."""
+Extents = dict[bool, dict[str, list[tuple[int, int, Followed | None]]]]
+"""By training mode and by path, steps and elements of each call, and whether backward followed."""
 
 
 class Forwards:
@@ -103,9 +103,14 @@ class Forwards:
 
         Calls of a single step are a loop over time; longer ones are windows or branches. Those in
         eval mode count only where there is none in training mode: else they were a validation's.
+        Those that no backward pass followed count only where there is none that it did.
         """
         ran = self._extents[self.training]
-        calls = [each for path, each in ran.items() if self._readers.has_time(path)]
+        calls = [
+            [(steps, elements) for steps, elements, _ in those_followed(each, lambda one: one[2])]
+            for path, each in ran.items()
+            if self._readers.has_time(path)
+        ]
         steps = (max(max(t for t, _ in each), sum(t == 1 for t, _ in each)) for each in calls)
         elements = (sum(count for _, count in each) for each in calls)
         return max(steps, default=0), max(elements, default=0)
@@ -129,20 +134,39 @@ class Forwards:
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
-            self._count(path, module, inputs, named, result)
-            self._ended(LayerCall(path, module, inputs, named, result, role, adapter))
+            fused = adapter is not None and adapter.reading == "fused"
+            followed = _follow(result) if fused else None
+            call = LayerCall(path, module, inputs, named, result, role, adapter, followed)
+            self._count(call)
+            self._ended(call)
             self.seen = self.seen or self._readers.has_time(path)
 
         return ended
 
-    def _count(self, path: str, module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+    def _count(self, call: LayerCall) -> None:
+        path = call.path
         if path in self._uncounted:
             return
         try:
-            extent = self._readers[path].extent(module, inputs, named, result)
+            extent = self._readers[path].extent(call.module, call.inputs, call.named, call.result)
         except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
             self._uncounted.add(path)
             self._failed(path, error)
         else:
             if extent is not None:
-                self._extents[module.training].setdefault(path, []).append(extent)
+                ran = self._extents[call.module.training].setdefault(path, [])
+                ran.append((*extent, call.followed))
+
+
+def _follow(result: Any) -> Followed:
+    """To be told when a backward pass comes through ``result``: by its graph, which nothing that
+    is saved or copied holds."""
+    followed = Followed()
+
+    def passed(_: Any) -> None:
+        followed.by_backward = True
+
+    nodes = (tensor.grad_fn for tensor in tensors_in(result))
+    for node in {node for node in nodes if node is not None}:
+        node.register_prehook(passed)
+    return followed

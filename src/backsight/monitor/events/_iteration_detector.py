@@ -2,7 +2,8 @@
 
 An iteration ends when the next one shows itself, by a forward or a backward after a step.
 Gradient accumulation, several optimizers that step one after the other, and a closure that is
-evaluated many times inside a step are each one iteration. One whose gradients are thrown away
+evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
+step begins when that is done. One whose gradients are thrown away
 without a step is an iteration, too, unless they were left there by a loss that another model
 stepped on (a GAN's judge, when the maker learns).
 """
@@ -16,12 +17,19 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
+from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._parameters import ObservedParameters
-from backsight.probes import inspection, left_by_compilers, on_host, undisturbed
+from backsight.probes import (
+    Closures,
+    closure_of,
+    inspection,
+    left_by_compilers,
+    on_host,
+    undisturbed,
+)
 
 __all__ = ["IterationDetector"]
 
@@ -133,9 +141,11 @@ class IterationDetector:
         """Whether a closure's step is under way."""
         self._before: list[tuple[int, int]] = []
         """Which gradients there were when the newest pass began."""
-        self._handles: list[RemovableHandle] = []
+        self._handles: Any = WeakIdKeyDictionary()
+        """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
         """Steps under way, by the optimizer's identity."""
+        self._closures = Closures()
         self.begin()
         self._leave = listen(self)
 
@@ -158,16 +168,24 @@ class IterationDetector:
         self._ended: float | None = None
         """When the newest step ended: the iteration is over unless another optimizer steps."""
 
+    @property
+    def stepped(self) -> bool:
+        """Whether an optimizer has stepped in the iteration under way."""
+        return self._ended is not None
+
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
         begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)
-        self._handles.append(optimizer.register_step_pre_hook(begins))
-        self._handles.append(optimizer.register_step_post_hook(ended))
+        self._handles[optimizer] = (
+            optimizer.register_step_pre_hook(begins),
+            optimizer.register_step_post_hook(ended),
+        )
 
     def unhook(self) -> None:
         """Watch no steps any longer."""
-        for handle in self._handles:
-            handle.remove()
+        for handles in list(self._handles.values()):
+            for handle in handles:
+                handle.remove()
         self._handles.clear()
 
     def close(self) -> None:
@@ -239,23 +257,44 @@ class IterationDetector:
     # -- told by hooks ---------------------------------------------------------------------
 
     @_harmless
-    def _step_begins(self, optimizer: Optimizer, args: Any, named: Any) -> None:
+    def _step_begins(
+        self, optimizer: Optimizer, args: Any, named: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
-        closure = args[1] if len(args) > 1 else named.get("closure")  # the first is the optimizer
+        closure, once = closure_of(args, named), self._closures.once(optimizer)
         again = id(optimizer) in self._steppers or closure is not None
         if self._automatic and self._ended is not None and again:
             self._observer.iteration_ended(at=self._ended)
         self._steppers.add(id(optimizer))
-        self._in_step, self._passes_before = closure is not None, self._passes
+        self._open.pop(id(optimizer), None)  # of a step that raised
+        many = closure is not None and not once
+        self._in_step, self._passes_before = many, self._passes
         number, moved = self._parameters.number(optimizer), self._parameters.of(optimizer)
-        step = OptimizerStep(optimizer, number, moved, closure is not None)
-        self._open[id(optimizer)] = step
+        step = OptimizerStep(optimizer, number, moved, many)
+        if closure is None or many:
+            self._begin_step(step)
+            return self._closures.watched(optimizer, args, named)
+        evaluated = left_by_compilers(lambda _: self._evaluated(step))
+        return self._closures.watched(optimizer, args, named, evaluated)
+
+    @_harmless
+    def _evaluated(self, step: OptimizerStep) -> None:
+        """A closure that is evaluated once has computed the gradients: now the step begins."""
+        if self._handles and id(step.optimizer) not in self._open:  # else it is evaluated again
+            self._in_step, self._passes_before = True, -1  # and whatever follows in it
+            self._begin_step(step)
+
+    def _begin_step(self, step: OptimizerStep) -> None:
+        self._open[id(step.optimizer)] = step
         self._observer.step_begins(step)
 
     @_harmless
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
-        self._observer.step_ended(self._open.pop(id(optimizer)))
+        step = self._open.pop(id(optimizer), None)
+        if step is None:
+            return  # it has not evaluated its closure
+        self._observer.step_ended(step)
         tell_step(self)
         self._ended = self._clock()
 

@@ -2,9 +2,11 @@
 
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.probes import named_parameters
 
@@ -15,39 +17,58 @@ class ObservedParameters:
     """The parameters of some optimizers, by name; neither is kept alive.
 
     A group may be added later. A parameter that no observed module holds
-    is called after its place: ``group0.3``.
+    is called after its place: ``group0.3``. Where no optimizer has been seen yet, they are those of
+    the models, which the user's own code moves.
 
     Example:
         >>> import torch
         >>> from backsight.monitor.events import ObservedParameters
-        >>> model, parameters = torch.nn.Linear(3, 1, bias=False), ObservedParameters()
-        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        >>> parameters.add(optimizer)
-        >>> list(parameters.of())
-        ['group0.0']
-        >>> parameters.name("head", model)
-        >>> list(parameters.of()), parameters.number(optimizer)
-        (['head.weight'], 0)
+        >>> head = torch.nn.Linear(4, 1)
+        >>> optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+        >>> observed = ObservedParameters()
+        >>> observed.add(optimizer)
+        >>> list(observed.of())
+        ['group0.0', 'group0.1']
+        >>> observed.name("head", head)
+        >>> list(observed.of())
+        ['head.weight', 'head.bias']
     """
 
     def __init__(self) -> None:
         self._optimizers: list[tuple[weakref.ref[Optimizer], int]] = []
+        self._numbers: Any = WeakIdKeyDictionary()
+        """By parameter, the number of the optimizer that moves it: a later one of the same
+        parameters has the same."""
+        self._models: list[weakref.ref[nn.Module]] = []
         self._names: dict[int, str] = {}
         self._known: tuple[tuple[int, int], ...] = ()
         self._found: dict[int, dict[str, nn.Parameter]] = {}
+        self._by_hand = True
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no optimizer has been seen: the user's own code moves the parameters."""
+        return self._by_hand
 
     def name(self, prefix: str, model: nn.Module) -> None:
         """Learn the names of a model's parameters."""
         for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
+        self._models.append(weakref.ref(model))
         self._found = {}
 
     def add(self, optimizer: Optimizer) -> None:
-        """The parameters of one more optimizer; it is not kept alive."""
-        shared = [number for other, number in self._live() if self._share(other, optimizer)]
-        numbers = [number for _, number in self._optimizers]
-        number = shared[0] if shared else max(numbers, default=-1) + 1
+        """The parameters of one more optimizer; it is not kept alive, and one that is gone is
+        forgotten."""
+        self._by_hand = False
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        known = [self._numbers[p] for p in parameters if p in self._numbers]
+        number = known[0] if known else max(self._numbers.values(), default=-1) + 1
+        for parameter in parameters:
+            self._numbers.setdefault(parameter, number)
+        self._optimizers = [(weakref.ref(o), n) for o, n in self._live() if o is not optimizer]
         self._optimizers.append((weakref.ref(optimizer), number))
+        self._found = {}
 
     def number(self, optimizer: Optimizer) -> int:
         """Tells optimizers of different parameters apart; -1 for a stranger."""
@@ -63,13 +84,10 @@ class ObservedParameters:
             if optimizer is not None:
                 yield optimizer, number
 
-    @staticmethod
-    def _share(one: Optimizer, other: Optimizer) -> bool:
-        mine = {id(p) for group in one.param_groups for p in group["params"]}
-        return any(id(p) in mine for group in other.param_groups for p in group["params"])
-
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]:
         """Every parameter that one, or any, of the optimizers moves."""
+        if self.by_hand:
+            return self._of_models()
         lists = tuple(
             (id(group["params"]), len(group["params"]))
             for optimizer, _ in self._live()
@@ -81,6 +99,16 @@ class ObservedParameters:
         if key not in self._found:
             self._found[key] = self._look(only)
         return self._found[key]
+
+    def _of_models(self) -> dict[str, nn.Parameter]:
+        models = (reference() for reference in self._models)
+        return {
+            self._names.get(id(parameter), path): parameter
+            for model in models
+            if model is not None
+            for path, parameter in named_parameters(model)
+            if parameter.requires_grad
+        }
 
     def _look(self, only: Optimizer | None) -> dict[str, nn.Parameter]:
         found = {}

@@ -38,7 +38,7 @@ class AppliedGradient(Measurement):
         self._norms = []
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
-        """Several optimizers share the gradients of one iteration; a closure has none yet."""
+        """Several optimizers share the gradients of one iteration; LBFGS has none yet."""
         gradients = [p.grad for p in step.parameters.values() if p.grad is not None]
         if gradients and not step.closure:
             norms = tensor_norms(gradients)

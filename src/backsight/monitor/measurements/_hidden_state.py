@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.monitor._iteration import Iteration, LayerCall
+from backsight.monitor._iteration import Followed, Iteration, LayerCall, those_followed
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.probes import HiddenNorms, on_host
 
@@ -35,8 +35,8 @@ class HiddenState(Measurement):
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
 
     def __init__(self) -> None:
-        self._norms: dict[bool, dict[str, list[HiddenNorms]]] = {}
-        """By training mode and by layer, of each call."""
+        self._norms: dict[bool, dict[str, list[tuple[HiddenNorms, Followed | None]]]] = {}
+        """By training mode and by layer, of each call, and whether backward followed."""
         self._shown: set[str] = set()
         """Layers whose whole output has ever been measured."""
 
@@ -58,7 +58,7 @@ class HiddenState(Measurement):
             profile=now.sampled,
         )
         for name, one in norms.items():
-            self._norms[call.module.training].setdefault(name, []).append(one)
+            self._norms[call.module.training].setdefault(name, []).append((one, call.followed))
             if on_host(one.maximum) and not math.isfinite(one.maximum.item()):
                 now.states_broken = True
 
@@ -73,7 +73,8 @@ class HiddenState(Measurement):
         norms = self._norms[now.training]
         self._shown |= norms.keys()
 
-        def record(name: str, calls: list[HiddenNorms]) -> None:
+        def record(name: str, ran: list[tuple[HiddenNorms, Followed | None]]) -> None:
+            calls = [norms for norms, _ in those_followed(ran, lambda one: one[1])]
             mean, maximum = calls[0].mean, calls[0].maximum
             if len(calls) > 1:
                 states = sum(call.states for call in calls)

@@ -1,10 +1,18 @@
 """How large the parameters are, and how far a step moves them."""
 
-from backsight.monitor._iteration import Iteration, OptimizerStep
+from collections.abc import Mapping
+
+from torch import nn
+
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
 from backsight.probes import ParameterUpdates
 
 __all__ = ["Updates"]
+
+
+BY_HAND = 0
+"""The key of updates without an optimizer: no identity of one."""
 
 
 class Updates(Measurement):
@@ -37,18 +45,31 @@ class Updates(Measurement):
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember where the parameters are."""
-        self._before[id(step.optimizer)] = ParameterUpdates(
-            {name: p for name, p in step.parameters.items() if p.numel()}
-        )
+        self._before[id(step.optimizer)] = _updates_of(step.parameters)
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Record where they went."""
-        moved = self._before.pop(id(step.optimizer), None)
+        self._record(self._before.pop(id(step.optimizer), None), now)
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """The user's own code, in place of an optimizer, is about to move them."""
+        if now.by_hand and BY_HAND not in self._before:
+            self._before[BY_HAND] = _updates_of(now.parameters)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """A step that never ended leaves nothing behind."""
+        self._record(self._before.pop(BY_HAND, None), now)
+        self._before = {}
+
+    def _record(self, moved: ParameterUpdates | None, now: Iteration) -> None:
         if moved is not None and moved.names:
             norms, ratios = moved.measure()
             now.record_each([f"weight_norm/{name}" for name in moved.names], norms)
             now.record_each([f"update_ratio/{name}" for name in moved.names], ratios)
 
-    def on_iteration_end(self, now: Iteration) -> None:
-        """A step that never ended leaves nothing behind."""
-        self._before = {}
+
+def _updates_of(parameters: Mapping[str, nn.Parameter]) -> ParameterUpdates:
+    """Of those that are to be trained: what is frozen on purpose stays where it is."""
+    return ParameterUpdates(
+        {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
+    )

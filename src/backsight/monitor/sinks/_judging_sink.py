@@ -68,6 +68,16 @@ class JudgingSink:
         """What lasts of it so far."""
         return self._judge.diagnosis().lasting
 
+    def redirect(self, sink: Sink) -> None:
+        """Pass everything on to that one from now on."""
+        self._sink = sink
+
+    def forget(self) -> None:
+        """Judge from the beginning."""
+        facts = self._judge.facts
+        self._judge, self._seen = Judge(), {}
+        self._judge.facts = facts
+
     def know(self, facts: Facts) -> None:
         """Facts about the task, before anything is recorded."""
         self._judge.facts = facts

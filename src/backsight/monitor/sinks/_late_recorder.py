@@ -1,6 +1,7 @@
 """A recorder that makes its folder with the first signal: no training, no run."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class LateRecorder:
         kind: what kind of run this is.
         config: settings for ``run.json``.
         command: the command line; a script finds its own in ``sys.argv``.
+        another: gives another path where that one is taken by then, by another process that
+            began at the same time; None where it has to be that one.
 
     Example:
         >>> from pathlib import Path
@@ -39,9 +42,16 @@ class LateRecorder:
     """
 
     def __init__(
-        self, path: Path, *, kind: str, config: dict[str, Any], command: str | None = None
+        self,
+        path: Path,
+        *,
+        kind: str,
+        config: dict[str, Any],
+        command: str | None = None,
+        another: Callable[[], Path] | None = None,
     ) -> None:
         self.path = path.absolute()  # the program may go elsewhere before its first signal
+        self._another = another
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
@@ -83,14 +93,24 @@ class LateRecorder:
         if self._recorder is not None:
             self._recorder.close_after(error)
 
+    def _made(self) -> Recorder:
+        while True:
+            try:
+                return Recorder(
+                    self.path, kind=self._kind, config=self._config, command=self._command
+                )
+            except RunError:
+                if self._another is None or not self.path.exists():
+                    raise
+                self.path = self._another().absolute()
+                self._config = {**self._config, "run": str(self.path)}
+
     def _real(self) -> Recorder | NullRecorder:
         if self.failed:
             return NullRecorder()
         if self._recorder is None:
             try:
-                self._recorder = Recorder(
-                    self.path, kind=self._kind, config=self._config, command=self._command
-                )
+                self._recorder = self._made()
             except RunError as error:
                 self.failed = True
                 _log.warning("backsight: nothing is recorded: %s", error)

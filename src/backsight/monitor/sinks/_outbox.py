@@ -15,8 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from backsight.probes import on_host
-from backsight.signals import family
-from backsight.signals import member as member_of
 
 __all__ = ["Outbox", "Sink"]
 
@@ -57,8 +55,6 @@ class Outbox:
 
     Args:
         sink: where they go.
-        label: put into every name, where several monitors share a run: ``loss/label``,
-            ``reach/label.rnn.l0``.
         clock: seconds, for the pace of the copies.
 
     Example:
@@ -67,19 +63,18 @@ class Outbox:
         >>> from backsight.monitor.sinks import Outbox
         >>> from backsight.signals import Recorder, Run
         >>> with Recorder("runs/mine") as recorder:
-        ...     outbox = Outbox(recorder, label="", clock=time.perf_counter)
+        ...     outbox = Outbox(recorder, clock=time.perf_counter)
         ...     outbox.scalar("loss", 0, torch.tensor(2.5))
         ...     outbox.collect()
         >>> Run("runs/mine")["loss"].tolist(), outbox.latest
         ([2.5], {'loss': 2.5})
     """
 
-    def __init__(self, sink: Sink, label: str, clock: Callable[[], float]) -> None:
+    def __init__(self, sink: Sink, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.latest: dict[str, float] = {}
         """The newest value of each scalar that has reached the host."""
         self._sink = sink
-        self.label = label
         self._waiting: list[_Waiting] = []
         self._broke = False
         self._collected = self._clock()
@@ -87,7 +82,7 @@ class Outbox:
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
         """Keep a value where it is; nobody writes into it any longer."""
         one = _wide(value.reshape(1))
-        self._waiting.append(_Waiting((self._full(name),), iteration, one, False))
+        self._waiting.append(_Waiting((name,), iteration, one, False))
 
     def first_broken(self, value: Tensor) -> bool:
         """Whether ``value`` is the first to be not finite, as far as that is at hand."""
@@ -98,13 +93,10 @@ class Outbox:
 
     def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
         """``(n,)`` values, a signal each, free of their graph and safe from being overwritten."""
-        self._waiting.append(
-            _Waiting(tuple(map(self._full, names)), iteration, _kept(values), False)
-        )
+        self._waiting.append(_Waiting(tuple(names), iteration, _kept(values), False))
 
     def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None:
         """The same for a row ``(width,)``; one on the host needs not wait."""
-        name = self._full(name)
         if isinstance(row, Tensor):
             self._waiting.append(_Waiting((name,), iteration, _kept(row), True))
         else:
@@ -112,7 +104,7 @@ class Outbox:
 
     def here(self, iteration: int, values: dict[str, float]) -> None:
         """Numbers that are on the host already."""
-        named = {self._full(name): value for name, value in values.items()}
+        named = dict(values)
         elsewhere = {name for item in self._waiting for name in item.names} if named else set()
         for name in elsewhere & named.keys():  # behind what waits of the same signal
             late = torch.tensor([named.pop(name)], dtype=torch.float64)
@@ -120,11 +112,9 @@ class Outbox:
         self._sink.scalars(iteration, named)
         self.latest.update(named)
 
-    def _full(self, name: str) -> str:
-        if not self.label:
-            return name
-        of, member = family(name), member_of(name)
-        return f"{of}/{self.label}.{member}" if member else f"{of}/{self.label}"
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
 
     @property
     def due(self) -> bool:

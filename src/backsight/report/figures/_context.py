@@ -44,8 +44,8 @@ def context(run: Run) -> go.Figure:
 FIGURE = Entry(
     "context",
     "Loss by context",
-    "What the model makes of more of the past. Where the line levels off, what lies further "
-    "back is not used.",
+    "The loss by the number of steps of context that the model sees. Where the line levels off, "
+    "the model does not use what lies further back.",
     context,
     signals=("context_loss", "context_length"),
     only_if=lambda run: bool(run.members("context_loss")),

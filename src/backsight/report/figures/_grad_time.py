@@ -23,8 +23,9 @@ def grad_time(run: Run) -> go.Figure:
 FIGURE = Entry(
     "grad-time",
     "Gradient over the steps of a window",
-    "All of the loss that arrives at each step, from its own output and from later ones. With "
-    "a loss at every step it is level even where nothing reaches far: judge that by the reach.",
+    "The gradient of the whole loss with respect to the hidden state at each step: it comes from "
+    "the output of that step and from all later outputs. With a loss at every step the curve is "
+    "level even if no gradient reaches far back; the reach shows that.",
     grad_time,
     signals=("grad_time",),
 )

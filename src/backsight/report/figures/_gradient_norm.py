@@ -24,8 +24,8 @@ def gradient_norm(run: Run) -> go.Figure:
 FIGURE = Entry(
     "gradient-norm",
     "Gradient norm",
-    "Where the two curves part, clipping acted. A norm that climbs for many iterations, or "
-    "jumps by orders of magnitude, comes before a loss that does.",
+    "Clipping acted where the two curves differ. A gradient norm that climbs for many iterations, "
+    "or jumps by orders of magnitude, precedes a loss that does.",
     gradient_norm,
     signals=("grad_norm", "grad_norm_applied"),
 )

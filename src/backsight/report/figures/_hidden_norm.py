@@ -31,8 +31,9 @@ def hidden_norm(run: Run) -> go.Figure:
 FIGURE = Entry(
     "hidden-norm",
     "Hidden-state norm",
-    "A tanh state of H units cannot exceed √H; near that bound the units are saturated and "
-    "pass hardly any gradient. An unbounded cell (relu) that climbs here is about to explode.",
+    "The norm of a tanh state of H units cannot exceed √H; near that bound the units are saturated "
+    "and pass hardly any gradient. If the norm of an unbounded cell (ReLU) climbs here, the cell "
+    "is about to explode.",
     hidden_norm,
     signals=("hidden_norm_max", "hidden_norm_mean"),
 )

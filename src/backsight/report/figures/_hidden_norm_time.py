@@ -21,9 +21,9 @@ def hidden_norm_time(run: Run) -> go.Figure:
 FIGURE = Entry(
     "hidden-norm-time",
     "Hidden-state norm over the steps of a window",
-    "Each column is one sampled iteration, from the first step (bottom) to the last (top). "
-    "Colour that changes upwards is drift along the sequence. Long runs show the largest of "
-    "the samples in a column; red is not finite.",
+    "Each column is one sampled iteration, from the first step (bottom) to the last (top). A "
+    "colour that changes upwards shows drift along the sequence. In a long run a column shows the "
+    "largest of several samples; red means not finite.",
     hidden_norm_time,
     signals=("hidden_norm",),
 )

@@ -32,8 +32,8 @@ def _varies(run: Run) -> bool:
 FIGURE = Entry(
     "length",
     "Sequence length",
-    "How long the sequences were, and how far back the gradient reached in them. A curriculum "
-    "that waits for the reach keeps the two together.",
+    "The length of the sequences, and how far back the gradient reached in them. A curriculum that "
+    "waits for the reach keeps the two together.",
     length,
     signals=("seq_len", "horizon"),
     only_if=_varies,

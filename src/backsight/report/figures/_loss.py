@@ -50,10 +50,10 @@ def loss(run: Run) -> go.Figure:
 FIGURE = Entry(
     "loss",
     "Loss",
-    "What the training minimises. In a run on text, below the bigram line the network uses "
-    "more than the previous character; at the unigram line it has only learned which are "
-    "frequent. In a memory task, at the memoryless line it guesses; only below the lowest line "
-    "does it use the oldest input that it needs.",
+    "The loss that the training minimises. In a run on text, a network below the bigram line uses "
+    "more than the previous character; one at the unigram line has only learned which characters "
+    "are frequent. In a memory task, a network at the memoryless line guesses; only below the "
+    "lowest line does it use the oldest input that it needs.",
     loss,
     signals=("loss", "val_loss"),
 )

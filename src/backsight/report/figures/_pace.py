@@ -30,7 +30,7 @@ def pace(run: Run) -> go.Figure:
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
     for number, name in enumerate(names):
-        label = f"rate {member(name)}".rstrip()
+        label = f"learning rate {member(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
     if wide_range(drawn, ratio=10):
         log_axis(fig, drawn)
@@ -59,9 +59,9 @@ def pace(run: Run) -> go.Figure:
 
 FIGURE = Entry(
     "pace",
-    "Learning rate and acts of the guard",
-    "The rate as the optimizer used it. A dotted line is a rollback: the weights went back to "
-    "a good snapshot. Dots tell when each policy acted.",
+    "Learning rate and interventions of the guard",
+    "The learning rate that the optimizer used. A dotted line marks a rollback to a good snapshot. "
+    "Dots mark the iterations in which each policy acted.",
     pace,
     signals=("lr", "act_before"),
     only_if=lambda run: bool(run.members("act_before")),

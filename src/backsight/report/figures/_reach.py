@@ -40,9 +40,10 @@ def reach(run: Run) -> go.Figure:
 FIGURE = Entry(
     "reach",
     "Reach of the gradient",
-    "The gradient of the last loss on the state k steps before it, relative to lag 0. What is "
-    "below 1 % teaches next to nothing; a straight line is exponential decay (down) or "
-    "explosion (up). A line that stops before the window does was cut, as by a detached state.",
+    "The gradient of the last loss with respect to the state k steps earlier, relative to lag 0. A "
+    "state below 1 % hardly affects what the network learns. A straight line is exponential decay "
+    "(down) or explosion (up). A line that stops before the window does was cut, for example by a "
+    "detached state.",
     reach,
     signals=("reach",),
 )

@@ -24,8 +24,9 @@ def reach_time(run: Run) -> go.Figure:
 FIGURE = Entry(
     "reach-time",
     "Reach during training",
-    "Each column is one sampled iteration: bright is reached, dark is forgotten. A bright "
-    "region that climbs is a network that learns to look further back.",
+    "Each column is one sampled iteration. Lags that the gradient reaches are bright, and those "
+    "that it does not reach are dark. A bright region that climbs shows a network that learns to "
+    "look further back.",
     reach_time,
     signals=("reach",),
 )

@@ -105,7 +105,7 @@ def spreads(
             hovertemplate="%{text}: not finite in some trial<extra></extra>",
         )  # fmt: skip
     if not shown.size:
-        note(fig, "nothing finite was recorded")
+        note(fig, "no finite value was recorded")
     return fig
 
 

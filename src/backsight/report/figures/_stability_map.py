@@ -28,7 +28,7 @@ MISSING = "#d8dee4"
 WORST = 2.0
 """Times chance: losses beyond look alike."""
 STEEP = 1.0
-"""Growth rates beyond one nat a step look alike: at e a step nothing is left after ten."""
+"""Growth rates beyond one nat per step look alike: at 1/e per step, 5e-5 is left after ten."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def map_growth(view: MapView) -> go.Figure:
         zmin=-STEEP,
         zmax=STEEP,
         colorbar={
-            "title": {"text": "nats a step"},
+            "title": {"text": "nats per step"},
             "thickness": 14,
             "tickvals": [-1, -0.5, 0, 0.5, 1],
             "ticktext": ["≤ −1", "−0.5", "0", "0.5", "≥ 1"],
@@ -251,7 +251,7 @@ def _hover(view: MapView) -> list[list[str]]:
             else:
                 told.append(f"<b>{view.kinds[kind]}</b>")
                 told.append(f"loss {number(float(view.loss[at]))} (chance {number(view.chance)})")
-                told.append(f"gradient {number(float(view.growth[at]))} nats a step back")
+                told.append(f"gradient growth {number(float(view.growth[at]))} nats per step back")
             texts[-1].append("<br>".join(told))
     return texts
 

@@ -89,5 +89,5 @@ def strips(rows: Sequence[Strip], *, x: str, reference: float | None = None) -> 
     )  # fmt: skip
     fig.update_layout(hovermode="closest")
     if not finite:
-        note(fig, "nothing finite was recorded")
+        note(fig, "no finite value was recorded")
     return fig

@@ -1,4 +1,4 @@
-"""A run that came to grief: its signals aligned on the end."""
+"""A run that failed: its signals, aligned on the failure."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -33,7 +33,7 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
         >>> len(figure.data) > 0
         True
     """
-    fig = figure("times the usual value", x_title="iterations from the end", height=380)
+    fig = figure("times the usual value", x_title="iterations relative to the failure", height=380)
     drawn = []
     for number, move in enumerate(chain.moves):
         series = run.series(move.name)
@@ -63,7 +63,7 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
                 y=[values[onset[0]]],
                 mode="markers",
                 marker={"size": 10, "color": colour, "line": {"color": "#fff", "width": 1.5}},
-                hovertemplate=f"{label} leaves the usual<extra></extra>",
+                hovertemplate=f"{label} leaves its usual range<extra></extra>",
                 showlegend=False,
             )
         mark(fig, thinned, label)

@@ -30,8 +30,9 @@ def update_ratio(run: Run) -> go.Figure:
 FIGURE = Entry(
     "update-ratio",
     "Update ratio of every parameter",
-    "How far a step moves a parameter, relative to its size. Around 0.001 (dotted) is usual; "
-    "near 1 the step is far too large, and a parameter far below the others hardly learns.",
+    "The size of an update relative to the parameter that it changes. About 0.001 (dotted) is "
+    "usual. Near 1 the update is far too large, and a parameter far below the others hardly "
+    "learns.",
     update_ratio,
     signals=("update_ratio",),
 )

@@ -281,7 +281,7 @@ def _holds(name: str, judged: Sequence[LengthSummary], down: Sequence[int]) -> s
 
 def _reasons(judged: Sequence[LengthSummary]) -> str:
     count = sum(one.trials for one in judged)
-    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("fades", "explodes"))
+    fades, explodes = (sum(getattr(one, n) for one in judged) for n in ("vanishing", "exploding"))
     return (
         f"of {count} trials, the gradient vanishes in {fades}, and training explodes in {explodes}"
     )

@@ -1,0 +1,16 @@
+"""The learning rate is far too small."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+rnn, head = nn.RNN(1, 16), nn.Linear(16, 1)
+parameters = [*rnn.parameters(), *head.parameters()]
+optimizer = torch.optim.Adam(parameters, lr=1e-7)
+for _ in range(120):
+    x = torch.randn(10, 8, 1)
+    states, _ = rnn(x)
+    loss = nn.functional.mse_loss(head(states[-1]), x[-1])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
