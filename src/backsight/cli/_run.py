@@ -88,6 +88,7 @@ def _observe(
     if is_first_process():
         check_place(path)  # before seconds go by with imports
 
+    from backsight.cli._script_runs import ScriptRuns
     from backsight.monitor import NullRecorder, ProcessMonitor
 
     if not is_first_process():  # of several that train together, the first records
