@@ -100,18 +100,17 @@ def execute_and_close(
 
     Args:
         execute: the script, from :func:`prepare`.
-        close: is told what ended the script. Its own failure is one sentence.
+        close: is told what ended the script, also in a child that was forked from it. Its own
+            failure is one sentence.
         ours: errors that we raise in the script, which are a sentence and no traceback.
 
     Raises:
         SystemExit: the script's own.
         KeyboardInterrupt: nothing has caught it; it has been shown.
     """
-    stderr, process = sys.stderr, os.getpid()
+    stderr = sys.stderr
 
     def end(error: BaseException | None) -> None:
-        if os.getpid() != process:
-            return  # a forked child that came to the script's end: what we record is its parent's
         try:
             close(error)
         except BaseException as failure:  # noqa: BLE001 - the script's own end is what counts

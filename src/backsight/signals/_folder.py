@@ -101,7 +101,14 @@ def check_place(path: Path) -> None:
 
 
 def shown(path: Path) -> Path:
-    """``path`` as a message names it: from the working directory, where it lies in that."""
+    """``path`` as a message names it: from the working directory, where it lies in that.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import shown
+        >>> shown(Path.cwd() / "runs/mine").as_posix()
+        'runs/mine'
+    """
     with suppress(OSError, ValueError):
         return path.relative_to(Path.cwd())
     return path
