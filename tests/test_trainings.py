@@ -214,7 +214,7 @@ def test_a_child_that_trains_has_a_run_of_its_own(tmp_path: Path) -> None:
     done = execute("run", "--every", "4", "train.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[0, 3]"]
-    assert "3 trainings, in runs/train-1 to runs/train-3" in done.stderr
+    assert "3 trainings: runs/train-1 to runs/train-3" in done.stderr
     runs = [Run(tmp_path / f"runs/train-{number}") for number in (1, 2, 3)]
     assert sorted(run.iterations for run in runs) == [8, 9, 10]
     assert sorted(str(run.end_reason) for run in runs) == ["completed", "completed", "error"]
