@@ -34,7 +34,7 @@ from backsight.guard._step import Step
 from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
 from backsight.probes import listed_optimizers, unwrapped, unwrapped_optimizer
-from backsight.state import Snapshots, Stateful, fitting
+from backsight.state import Snapshots, Stateful
 
 __all__ = ["Guard"]
 
@@ -198,17 +198,8 @@ class Guard:
                 does not fit.
             SettingError: the policies are not the same.
         """
-        found = None if self._disk is None else self._disk.newest()
-        if found is None:
-            return None
-        state = found.state["guard"]
-        with fitting(found.path, "guard"):
-            self.snapshots.check(state["snapshots"][-1], found.path)
-        check_saved(self.policies, state)
-        with fitting(found.path, "guard"):
-            self.load_state_dict(state)
-            self.snapshots.go_back(len(self.snapshots.taken) - 1)
-        return self.iteration
+        found = self._disk is not None and self._disk.load_into(self, self.snapshots)
+        return self.iteration if found else None
 
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""

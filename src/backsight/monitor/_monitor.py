@@ -251,12 +251,11 @@ class Monitor:
     @property
     def parameters(self) -> set[int]:
         """Identities of those that are observed."""
-        return {id(parameter) for parameter in self._observed.parameters.of().values()}
+        return set(map(id, self._observed.parameters.of().values()))
 
     def moves(self, model: nn.Module) -> bool:
         """Whether any parameter of ``model`` is one that is observed."""
-        mine = self.parameters
-        return any(id(parameter) in mine for parameter in parameters_of(model))
+        return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
