@@ -131,6 +131,8 @@ class IterationDetector:
         """Where it trains: backward passes of other threads are not its own."""
         self.paused = False
         """While it is, nothing is seen."""
+        self.passes = 0
+        """Backward passes that brought gradients to the parameters, of all iterations."""
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
         self._observer = observer
@@ -229,6 +231,7 @@ class IterationDetector:
         if self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
         self._passes += 1
+        self.passes += 1
         self._marks, self._passed = marks, self._clock()
         self._shared, self._lent = [], False
         self._observer.backward_ended(BackwardPass(roots, gradients, scale))
