@@ -18,10 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from backsight.probes._compilers import (
-    inspection,
-    skipped,
-)
+from backsight.probes._compilers import compilers_take, inspection, skipped
 
 __all__ = ["ModuleCalls"]
 
@@ -104,7 +101,8 @@ class ModuleCalls:
     def isolate(self, action: Callable[..., None], *arguments: Any) -> bool:
         """Whether it went well."""
         try:
-            action(*arguments)
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                action(*arguments)
         except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
             self._failed(error)
             return False
@@ -142,7 +140,7 @@ class _Watched:
         number = id(module)
         self.alive = weakref.ref(module, lambda _: _modules.pop(number, None))
         self.watchers: tuple[_Watcher, ...] = ()
-        self.by_forward = isinstance(module, RECURRENT)
+        self.by_forward = issubclass(type(module), RECURRENT)
 
 
 _modules: dict[int, _Watched] = {}
@@ -297,6 +295,7 @@ def _close(calls: ModuleCalls) -> None:
         for kind, name, original, told in _patched:
             if getattr(kind, name) is told:  # else somebody has wrapped ours: it goes on unheard
                 setattr(kind, name, original)
+            compilers_take(told, original)
         _patched.clear()
 
 
@@ -307,3 +306,4 @@ def _patch(
     told = skipped(tell(original), inside=False)
     _patched.append((kind, name, original, told))
     setattr(kind, name, told)
+    compilers_take(original, told)

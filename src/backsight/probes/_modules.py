@@ -22,7 +22,7 @@ def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         ['0', '1']
     """
     for name, child in list(_held(module, "_modules")):
-        if isinstance(child, nn.Module):
+        if issubclass(type(child), nn.Module):
             yield name, child
 
 
@@ -59,7 +59,7 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     seen: set[int] = set()
     for path, module in named_modules(model):
         for name, parameter in list(_held(module, "_parameters")):
-            if isinstance(parameter, nn.Parameter) and id(parameter) not in seen:
+            if issubclass(type(parameter), nn.Parameter) and id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield f"{path}.{name}" if path else name, parameter
 
@@ -91,7 +91,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
         seen.add(id(model))
         held = dict(children_of(model))
         inner = held.get("_orig_mod")  # torch.compile
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if issubclass(type(model), (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = held.get("module")
         if inner is None:
             break

@@ -9,7 +9,6 @@ stepped on (a GAN's judge, when the maker learns).
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -73,7 +72,7 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            with undisturbed() if inspection() else nullcontext():
+            with undisturbed() if inspection() else torch._C.DisableTorchFunctionSubclass():
                 return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
             self.failed = True
@@ -255,7 +254,10 @@ class IterationDetector:
     @_harmless
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
-        self._observer.step_ended(self._open.pop(id(optimizer)))
+        step = self._open.pop(id(optimizer), None)
+        if step is None:  # of a subclass, whose step has called its parent's: hooks run twice
+            return
+        self._observer.step_ended(step)
         tell_step(self)
         self._ended = self._clock()
 

@@ -38,7 +38,11 @@ class Updates(Measurement):
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember where the parameters are."""
         self._before[id(step.optimizer)] = ParameterUpdates(
-            {name: p for name, p in step.parameters.items() if p.numel()}
+            {
+                name: p
+                for name, p in step.parameters.items()
+                if p.numel() and (p.is_floating_point() or p.is_complex())
+            }
         )
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
