@@ -339,8 +339,9 @@ class _Cell(LayerAdapter):
     reading = "stepped"
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
-        """Itself."""
-        return (_weights(lambda name: getattr(module, name, None), ""),)
+        """Itself; without a weight that a parametrization computes, as that may change buffers."""
+        held = {**vars(module), **module._parameters}
+        return (_weights(held.get, ""),)
 
 
 def _weights(weight: Any, suffix: str) -> LayerWeights:
