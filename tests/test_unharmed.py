@@ -18,7 +18,7 @@ import pytest
 import torch
 import torch.utils.checkpoint
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrizations
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -131,6 +131,7 @@ def exported(model: Any) -> Iterator[Any]:
     made = torch.export.export(model, (batch(),), strict=False)
     yield str(made.graph), made.module()(batch())
     yield saved(lambda file: torch.export.save(made, file))
+    yield str(torch.export.export(model, (batch(),), strict=True).graph)
 
 
 @aside
@@ -355,7 +356,9 @@ def test_iterations_that_are_looked_at_count(counted: Any, how: str, tmp_path: P
     run = Run(tmp_path / "run")
     assert looks[0].endswith(counted.__name__)
     assert looks[1] == [1, 2]
-    assert run.series("loss").iterations.tolist() == [0, 3]
+    # In a backward pass, PyTorch itself takes a function mode off.
+    seen = [0, 1, 2, 3] if counted is EveryFunction else [0, 3]
+    assert run.series("loss").iterations.tolist() == seen
     assert run.profile("reach").iterations.tolist() == [0, 3]
     assert run.iterations == 4
 
@@ -421,7 +424,7 @@ def test_watched_again_and_again_compiles_once(tmp_path: Path) -> None:
         with backsight.watch(model, optimizer, tmp_path / str(number)):
             learn(model, optimizer)
         learn(model, optimizer)
-    assert dict(torch._dynamo.utils.counters["frames"]) == {"total": 1, "ok": 1}
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
 # -- what a user's class defines ----------------------------------------------------------------
@@ -435,12 +438,38 @@ def hostile(*_: Any, **__: Any) -> Any:
     raise HostileError
 
 
-NEVER = (
-    "__eq__ __hash__ __bool__ __len__ __contains__ __iter__ __getitem__ __repr__ __str__ __del__ "
-    "__dir__ __reduce__ __reduce_ex__ __getstate__ __format__ parameters named_parameters modules "
-    "named_modules children named_children buffers state_dict extra_repr _get_name apply "
-    "register_forward_hook register_forward_pre_hook get_submodule get_parameter"
-).split()
+NEVER = [
+    "__eq__",
+    "__hash__",
+    "__bool__",
+    "__len__",
+    "__contains__",
+    "__iter__",
+    "__getitem__",
+    "__repr__",
+    "__str__",
+    "__del__",
+    "__dir__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__getstate__",
+    "__format__",
+    "parameters",
+    "named_parameters",
+    "modules",
+    "named_modules",
+    "children",
+    "named_children",
+    "buffers",
+    "state_dict",
+    "extra_repr",
+    "_get_name",
+    "apply",
+    "register_forward_hook",
+    "register_forward_pre_hook",
+    "get_submodule",
+    "get_parameter",
+]
 
 
 @pytest.mark.parametrize("name", NEVER)
@@ -451,11 +480,10 @@ def test_a_method_that_must_not_be_called(name: str, tmp_path: Path, caplog: Log
         return type("Harmful", (kind,), {name: hostile})
 
     def scene(watching: Watching) -> Iterator[Any]:
-        model = harmful(Loop)()
-        model.cell, model.head = harmful(nn.GRUCell)(3, 4), harmful(nn.Linear)(4, 1)
-        parameters = [
-            p for part in (model.cell, model.head) for p in vars(part)["_parameters"].values()
-        ]
+        model = Loop()
+        parameters = list(model.parameters())
+        for part in (model.cell, model.head, model):
+            part.__class__ = harmful(type(part))
         optimizer = torch.optim.SGD
         if name not in ("__hash__", "__eq__", "__getstate__", "state_dict"):
             optimizer = harmful(optimizer)  # PyTorch itself asks it for those
@@ -517,7 +545,8 @@ def test_a_class_that_lies(tmp_path: Path, caplog: Log) -> None:
 
     def scene(watching: Watching) -> Iterator[Any]:
         model = Net()
-        model.liar = type("Liar", (nn.Linear,), {"__class__": property(hostile)})(3, 3)
+        liar = type("Liar", (nn.Linear,), {"__class__": property(hostile)})
+        model._modules["liar"] = liar(3, 3)
         yield from train(model, lambda: loss_of(model), watching)
 
     assert has_reach(same_everywhere(scene, tmp_path, caplog))
@@ -548,7 +577,7 @@ class Data:
     more: Any = None
 
 
-Named = namedtuple("Named", "h more")  # noqa: PYI024 - as many write it
+Named = namedtuple("Named", "h more")
 
 
 def itself(h: Tensor) -> list[Any]:
@@ -847,8 +876,10 @@ class Calls(torch.optim.SGD):
         return super().step(closure)
 
 
-class Asked(torch.optim.SGD):
-    """Raises something else than an AttributeError."""
+class Asked(Calls):
+    """Raises something else than an AttributeError for what it is not meant to have."""
+
+    grad_scale = found_inf = None
 
     def __getattr__(self, name: str) -> Any:
         raise HostileError
@@ -1042,6 +1073,7 @@ def test_another_thread_that_trains(tmp_path: Path, caplog: Log) -> None:
 # -- what is saved --------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # of an LSTM's
 def test_what_was_saved_loads_without_us(tmp_path: Path) -> None:
     """While watched; read where Backsight cannot be imported, weights as weights only."""
     model = nn.Sequential(nn.LSTM(3, 4))
@@ -1052,9 +1084,9 @@ def test_what_was_saved_loads_without_us(tmp_path: Path) -> None:
         torch.save(model, tmp_path / "model")
         torch.save([model.state_dict(), optimizer.state_dict()], tmp_path / "weights")
         (tmp_path / "optimizer").write_bytes(pickle.dumps(optimizer))
-        torch.export.save(
-            torch.export.export(model, (batch(),), strict=False), tmp_path / "exported.pt2"
-        )
+        for strict in (False, True):
+            exported = torch.export.export(model, (batch(),), strict=strict)
+            torch.export.save(exported, tmp_path / f"exported {strict}.pt2")
     assert not [f for f in tmp_path.iterdir() if f.is_file() and b"backsight" in f.read_bytes()]
     code = """
 import pickle, sys, torch
@@ -1064,7 +1096,8 @@ weights, _ = torch.load("weights", weights_only=True)
 model.load_state_dict(weights)
 with open("optimizer", "rb") as file:
     pickle.load(file).step()
-torch.export.load("exported.pt2").module()(torch.zeros(6, 2, 3))
+for strict in (False, True):
+    torch.export.load(f"exported {strict}.pt2").module()(torch.zeros(6, 2, 3))
 print(model)
 """
     done = subprocess.run(

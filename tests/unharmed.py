@@ -97,7 +97,7 @@ def play(scene: Scene, watching: Watching) -> list[Any]:
         warnings.simplefilter("always")
         try:
             for thing in scene(watching):
-                found.append(plainly(thing))  # noqa: PERF401 - kept where it raises
+                found.append(plainly(thing))
         except Exception as error:  # noqa: BLE001 - compared
             found.append(plainly(error))
     # The first line: an anomaly's goes on with the stack of the forward, ours in it.

@@ -257,21 +257,25 @@ def _call_of_forward(
 
 
 def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """``forward`` of a recurrent class, told."""
+    """``forward`` of a recurrent class, told.
+
+    With the same defaults: compilers, which look through it, guard them.
+    """
 
     @wraps(forward)
-    def told(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def told(self: nn.Module, input: Any, hx: Any = None) -> Any:  # noqa: A002 - PyTorch's name
         if torch.compiler.is_compiling():
-            return forward(self, *args, **kwargs)
+            return forward(self, input, hx)
         if not _reach(self):
             for owner in _curious:
                 if id(self) not in owner.known:
                     _meet(owner, self)
         entry = _modules.get(id(self))
-        if entry is None or not entry.by_forward or not _begin(entry, self, args, kwargs):
-            return forward(self, *args, **kwargs)
-        result = forward(self, *args, **kwargs)
-        _end(entry, self, args, kwargs, result)
+        given = (input,) if hx is None else (input, hx)
+        if entry is None or not entry.by_forward or not _begin(entry, self, given, {}):
+            return forward(self, *given)
+        result = forward(self, *given)
+        _end(entry, self, given, {}, result)
         return result
 
     return told
@@ -304,6 +308,8 @@ def _patch(
 ) -> None:
     original = getattr(kind, name)
     told = skipped(tell(original), inside=False)
+    # Compilers look through it: nothing of ours is in their graphs, frames and guards.
+    told._torchdynamo_inline = original  # type: ignore[attr-defined]
     _patched.append((kind, name, original, told))
     setattr(kind, name, told)
     compilers_take(original, told)

@@ -1,6 +1,5 @@
 """Tensors in whatever a module takes and returns, and knowing one again."""
 
-import inspect
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -84,8 +83,10 @@ def _parts(content: Any) -> list[Any]:
     if issubclass(kind, dict):
         return [*dict.values(content)]
     if issubclass(kind, Mapping) or is_dataclass(kind):
-        attributes = inspect.getattr_static(content, "__dict__", None)
-        return [*dict.values(attributes)] if type(attributes) is dict else []
+        try:
+            return [*dict.values(object.__getattribute__(content, "__dict__"))]
+        except (AttributeError, TypeError):  # it has slots
+            return []
     return []
 
 
