@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import backsight
 from backsight.monitor import ProcessMonitor
 from backsight.signals import Recorder, Run
+from tests import processes
 from tests.unharmed import HOWS, Scene, Watching, has_reach, same_everywhere, train
 
 pytestmark = pytest.mark.filterwarnings(
@@ -1070,6 +1071,23 @@ def test_another_thread_that_trains(tmp_path: Path, caplog: Log) -> None:
     assert has_reach(same_everywhere(scene, tmp_path, caplog))
 
 
+def test_roots_that_come_one_by_one(tmp_path: Path, caplog: Log) -> None:
+    """``backward`` takes an iterator, which gives its tensors once."""
+
+    def scene(watching: Watching) -> Iterator[Any]:
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with watching(model, optimizer):
+            for _ in range(2):
+                optimizer.zero_grad()
+                roots: Any = (one.sum() for one in model(batch()))
+                torch.autograd.backward(roots, iter([torch.ones(())] * 6))
+                yield [p.grad for p in model.parameters()]
+                optimizer.step()
+
+    assert has_reach(same_everywhere(scene, tmp_path, caplog))
+
+
 # -- what is saved --------------------------------------------------------------------------------
 
 
@@ -1105,3 +1123,40 @@ print(model)
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, str(model)), done.stderr
+
+
+SCRIPTS = """
+import io, warnings
+import torch
+from torch import nn
+
+warnings.simplefilter("ignore")
+
+torch.manual_seed(0)
+for each in (nn.Sequential(nn.GRU(3, 4)), nn.LSTMCell(3, 4), nn.RNN(3, 4)):
+    each = torch.jit.script(each)
+    file = io.BytesIO()
+    torch.jit.save(each, file)
+    print(b"backsight" in file.getvalue(), each.code)
+layer = torch.jit.script(nn.LSTM(3, 4))
+optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+for _ in range(3):  # and it learns
+    loss = layer(torch.ones(6, 2, 3))[0].square().mean()
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    print(loss.item())
+"""
+
+
+def test_what_is_scripted_for_the_first_time(tmp_path: Path) -> None:
+    """Its source is read then, and is kept with it: in a process of its own."""
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPTS)
+    plain, ours = (
+        processes.run([sys.executable, *words, path], cwd=tmp_path)
+        for words in ([], ["-m", "backsight", "run"])
+    )
+    assert (plain.returncode, ours.returncode) == (0, 0), ours.stderr
+    assert ours.stdout == plain.stdout
+    assert "True" not in [line.split()[0] for line in ours.stdout.splitlines() if line.split()]

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -148,7 +149,8 @@ _modules: dict[int, _Watched] = {}
 _opened: list[ModuleCalls] = []
 _curious: list[ModuleCalls] = []
 """Those that are told of strangers."""
-_patched: list[tuple[type[nn.Module], str, Callable[..., Any], Callable[..., Any]]] = []
+_patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
+"""Of which class or module, its name, what PyTorch has there, and what is there now."""
 _here = threading.local()
 """``calls``: those of recurrent modules that are under way in this thread."""
 
@@ -281,11 +283,29 @@ def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
+def _untold(create: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes TorchScript of a module's source, which is read as PyTorch has it."""
+
+    @wraps(create)
+    def untold(*args: Any, **kwargs: Any) -> Any:
+        told = [each for each in _patched if isinstance(each[0], type) and _in_place(*each)]
+        for kind, name, original, _ in told:
+            setattr(kind, name, original)
+        try:
+            return create(*args, **kwargs)
+        finally:
+            for kind, name, _, mine in told:
+                setattr(kind, name, mine)
+
+    return untold
+
+
 def _open(calls: ModuleCalls) -> None:
     if not _opened:
         _patch(nn.Module, "__call__", _told_call)
         for kind in RECURRENT:
             _patch(kind, "forward", _told_forward)
+        _patch(torch.jit._recursive, "create_script_module", _untold)
     _opened.append(calls)
     if calls.curious:
         _curious.append(calls)
@@ -297,14 +317,20 @@ def _close(calls: ModuleCalls) -> None:
             group.remove(calls)
     if not _opened:
         for kind, name, original, told in _patched:
-            if getattr(kind, name) is told:  # else somebody has wrapped ours: it goes on unheard
+            if _in_place(kind, name, original, told):  # else somebody has wrapped ours, unheard
                 setattr(kind, name, original)
             compilers_take(told, original)
         _patched.clear()
 
 
+def _in_place(kind: Any, name: str, _: Any, told: Any) -> bool:
+    return getattr(kind, name) is told
+
+
 def _patch(
-    kind: type[nn.Module], name: str, tell: Callable[[Callable[..., Any]], Callable[..., Any]]
+    kind: type[nn.Module] | ModuleType,
+    name: str,
+    tell: Callable[[Callable[..., Any]], Callable[..., Any]],
 ) -> None:
     original = getattr(kind, name)
     told = skipped(tell(original), inside=False)
