@@ -10,7 +10,6 @@ stepped on (a GAN's judge, when the maker learns).
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -81,7 +80,7 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            with undisturbed() if inspection() else nullcontext():
+            with undisturbed() if inspection() else torch._C.DisableTorchFunctionSubclass():
                 return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
             self.failed = True
@@ -295,8 +294,8 @@ class IterationDetector:
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
         step = self._open.pop(id(optimizer), None)
-        if step is None:
-            return  # it has not evaluated its closure
+        if step is None:  # its closure was not evaluated; or a step that called its parent's
+            return
         self._observer.step_ended(step)
         tell_step(self)
         self._ended = self._clock()
