@@ -1196,3 +1196,30 @@ def test_what_is_scripted_for_the_first_time(tmp_path: Path) -> None:
     assert (plain.returncode, ours.returncode) == (0, 0), ours.stderr
     assert ours.stdout == plain.stdout
     assert "True" not in [line.split()[0] for line in ours.stdout.splitlines() if line.split()]
+
+
+class Nested(nn.Module):
+    """Calls itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor, depth: int) -> Any:
+        return self(x, depth - 1) if depth else self.inner(x)
+
+
+def test_calls_fit_as_deep_into_each_other_as_without_us(tmp_path: Path) -> None:
+    def deepest(model: Nested) -> int:
+        for depth in range(100, 1000):
+            try:
+                model(torch.ones(1, 2), depth)
+            except RecursionError:
+                return depth
+        raise AssertionError("there is no limit")
+
+    model, limit = Nested(), sys.getrecursionlimit()
+    plain = deepest(model)
+    with backsight.watch(model, torch.optim.SGD(model.parameters(), lr=0.1), tmp_path / "run"):
+        assert deepest(model) >= plain
+    assert sys.getrecursionlimit() == limit

@@ -8,6 +8,7 @@ own recurrent classes, in ``forward``, which ``layer.forward(x)`` and a subclass
 Modules are told apart by identity alone. Where PyTorch itself looks at the model, nobody is told.
 """
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -151,6 +152,8 @@ _curious: list[ModuleCalls] = []
 """Those that are told of strangers."""
 _patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
 """Of which class or module, its name, what PyTorch has there, and what is there now."""
+_limits = 0, 0
+"""The recursion limit as it was, and as it is while somebody watches."""
 _here = threading.local()
 """``calls``: those of recurrent modules that are under way in this thread."""
 
@@ -306,6 +309,7 @@ def _open(calls: ModuleCalls) -> None:
         for kind in RECURRENT:
             _patch(kind, "forward", _told_forward)
         _patch(torch.jit._recursive, "create_script_module", _untold)
+        _deepen()
     _opened.append(calls)
     if calls.curious:
         _curious.append(calls)
@@ -321,6 +325,21 @@ def _close(calls: ModuleCalls) -> None:
                 setattr(kind, name, original)
             compilers_take(told, original)
         _patched.clear()
+        _flatten()
+
+
+def _deepen() -> None:
+    """A module's call takes three frames of PyTorch's, and one of ours: as many calls as before
+    have to fit into each other."""
+    global _limits
+    before = sys.getrecursionlimit()
+    _limits = before, before + before // 3 + 1
+    sys.setrecursionlimit(_limits[1])
+
+
+def _flatten() -> None:
+    if sys.getrecursionlimit() == _limits[1]:  # else it is somebody else's
+        sys.setrecursionlimit(_limits[0])
 
 
 def _in_place(kind: Any, name: str, _: Any, told: Any) -> bool:
