@@ -89,7 +89,7 @@ def test_a_new_optimizer_over_the_same_model_goes_on_counting(each: int, tmp_pat
                 optimizer = SGD(model.parameters(), lr=0.1 / (1 + number))
             step(model, optimizer)
         (group,) = process.monitor._groups  # the work of a step does not grow
-        assert len(list(group.monitor._observed.detector._handles)) <= 2
+        assert len(group.monitor._observed.detector._handles) <= 2
     (run,) = process.runs
     assert numbered(run) == numbered(run, "grad_norm_applied") == list(range(20))
     rates = [0.1 / (1 + number - number % each) for number in range(20)]
