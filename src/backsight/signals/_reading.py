@@ -4,43 +4,305 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from backsight.errors import RunError
-from backsight.signals._migration import FORMAT
+from backsight.signals import _schema
 from backsight.signals._samples import SampleBlock
-from backsight.signals._store import APPLICATION_ID, checksum
+from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
+from backsight.signals._seal import Length, checksum, link, seal
 
-__all__ = ["read_blocks", "reading"]
+__all__ = ["ChunkPlace", "Reader", "reading"]
+
+_COPIES = 20
+"""Times to copy a store that is being written, until one copy is of one moment."""
+
+
+_COLUMNS = "id, start, first, last, width, dtype, iterations, numbers, checksum"
+_TYPES = (int, int, int, int, int, str, bytes, bytes, int)
+"""Of a chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlace:
+    """Where a chunk stands in its signal."""
+
+    rowid: int
+    number: int
+    """How many chunks come before it."""
+    start: int
+    before: int
+    """The chain of those before it."""
+    first: int
+    end: int
+    """Samples of the signal up to and with it."""
+    last: int
+    chain: int
+
+
+class Reader:
+    """Reads one state of a store, however it goes on being written.
+
+    Args:
+        connection: in a transaction, with a schema that was checked.
+        path: the store, for messages.
+        deadline: the connection's.
+        sealed: whether lengths and events can be verified.
+
+    Raises:
+        RunError: the store differs from its seal.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, deadline: Deadline, *, sealed: bool
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._deadline = deadline
+        self._sealed = sealed
+        self._bytes = _content_bytes(connection)
+        self.signals: dict[str, tuple[int, bool]] = {}
+        """By name, the signal's row and whether it is a profile."""
+        self.lengths: dict[str, Length] = {}
+        """By name; empty for a store without seals."""
+        self.heartbeat: float | None = None
+        """When the writer last committed, in seconds since the epoch."""
+        self._event_end = 0, 0
+        for (time,) in self._rows("SELECT time FROM heartbeat WHERE id = 1", (), (float,)):
+            self.heartbeat = time
+        previous = 0
+        for signal, name, profile in self._rows(
+            "SELECT id, name, profile FROM signal ORDER BY id", (), (int, str, int)
+        ):
+            if name in self.signals or profile not in (0, 1) or signal <= previous:
+                raise self.damaged(f"signal {name!r} has an invalid record")
+            self.signals[name] = signal, bool(profile)
+            previous = signal
+        if self._sealed:
+            self._verify_seal()
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations are recorded: the newest one's number plus one."""
+        if self._sealed:
+            return max((one.last for one in self.lengths.values()), default=-1) + 1
+        rows = self._connection.execute("SELECT MAX(last) FROM chunk").fetchall()
+        return 0 if rows[0][0] is None else int(rows[0][0]) + 1
+
+    @property
+    def profiles(self) -> dict[str, bool]:
+        """By name, whether a signal is a profile."""
+        return {name: profile for name, (_, profile) in self.signals.items()}
+
+    def damaged(self, what: str) -> RunError:
+        """The error that says so."""
+        return RunError(f"{self._path} is damaged: {what}")
+
+    def blocks(self, name: str, *, newest_only: bool = False) -> list[SampleBlock]:
+        """The chunks of a signal in order of iteration, verified.
+
+        Args:
+            name: the signal as recorded.
+            newest_only: read the last chunk alone.
+
+        Raises:
+            RunError: a chunk is damaged, missing or misplaced.
+        """
+        length = self.lengths.get(name)
+        found = list(self._chunks(name, newest_only))
+        if not found:  # a signal is written together with its first chunk
+            raise self.damaged(f"all values of signal {name!r} are missing")
+        if length:
+            self._check_end(
+                length, found[-1][0], chunks=length.chunks if newest_only else len(found)
+            )
+        return [block for _, block in found]
+
+    def places(self, name: str) -> list[ChunkPlace]:
+        """Where the chunks of a signal stand, in order, without their numbers.
+
+        Raises:
+            RunError: a chunk is missing or misplaced.
+        """
+        signal, _ = self.signals[name]
+        places: list[ChunkPlace] = []
+        chain = samples = 0
+        previous = -1
+        for rowid, start, first, last, size, expected in self._rows(
+            "SELECT id, start, first, last, LENGTH(iterations), checksum FROM chunk"
+            " WHERE signal = ? ORDER BY start",
+            (signal,),
+            (int, int, int, int, int, int),
+        ):
+            if start != samples or not previous < first <= last or size < 8 or size % 8:
+                raise self.damaged(f"signal {name!r} lacks samples before iteration {first}")
+            before, chain = chain, link(chain, start, first, last, expected)
+            samples, previous = start + size // 8, last
+            places.append(
+                ChunkPlace(rowid, len(places), start, before, first, samples, last, chain)
+            )
+        if not places:
+            raise self.damaged(f"all values of signal {name!r} are missing")
+        if name in self.lengths:
+            self._check_end(self.lengths[name], places[-1], chunks=len(places))
+        return places
+
+    def block_at(self, name: str, place: ChunkPlace) -> SampleBlock:
+        """The numbers of one chunk.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        _, profile = self.signals[name]
+        (row,) = self._rows(f"SELECT {_COLUMNS} FROM chunk WHERE id = ?", (place.rowid,), _TYPES)
+        return self._verified(name, profile, row)
+
+    def events(self) -> list[tuple[int, int, float, str, str]]:
+        """All events, ``(id, iteration, time, kind, JSON body)``, as they were recorded.
+
+        Raises:
+            RunError: an event is damaged, missing or misplaced.
+        """
+        rows: list[tuple[int, int, float, str, str]] = []
+        size = chain = newest = 0
+        for row in self._rows(
+            "SELECT id, iteration, time, kind, body FROM event ORDER BY id",
+            (),
+            (int, int, float, str, str),
+        ):
+            size += len(row[3]) + len(row[4])
+            if row[0] <= newest or size > self._bytes:
+                raise self.damaged(f"event {row[0]} has an invalid record")
+            newest, chain = row[0], link(chain, *row)
+            rows.append(row)
+        if self._sealed and (newest, chain) != self._event_end:
+            raise self.damaged("an event is missing or altered")
+        return rows
+
+    def _verify_seal(self) -> None:
+        names = {signal: (name, profile) for name, (signal, profile) in self.signals.items()}
+        for row in self._rows(
+            "SELECT signal, chunks, samples, last, before, chain FROM length ORDER BY signal",
+            (),
+            (int,) * 6,
+        ):
+            if row[0] not in names:
+                raise self.damaged(f"it has a length of an unknown signal {row[0]}")
+            name, profile = names.pop(row[0])
+            self.lengths[name] = Length(row[0], name, profile, *row[1:])
+        if names:
+            raise self.damaged(f"the length of signal {names.popitem()[1][0]!r} is missing")
+        expected = None
+        for events, chain, total in self._rows(
+            "SELECT events, chain, checksum FROM seal WHERE id = 1", (), (int,) * 3
+        ):
+            self._event_end, expected = (events, chain), total
+        found = seal(self.lengths.values(), *self._event_end, self.heartbeat)
+        if found != expected:
+            raise self.damaged("its list of signals differs from its checksum")
+
+    def _chunks(self, name: str, newest_only: bool) -> Iterator[tuple[ChunkPlace, SampleBlock]]:
+        signal, profile = self.signals[name]
+        order = "DESC LIMIT 1" if newest_only else "ASC"
+        size = chain = samples = 0
+        previous = -1
+        length = self.lengths.get(name)
+        if newest_only and length:
+            chain = length.before
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM chunk WHERE signal = ? ORDER BY start {order}",
+            (signal,),
+            _TYPES,
+        )
+        for number, row in enumerate(rows):
+            rowid, start, first, last, *_, expected = row
+            block = self._verified(name, profile, row)
+            size += block.nbytes
+            if newest_only:
+                samples = start
+            if first <= previous or start != samples or size > self._bytes:
+                raise self.damaged(f"signal {name!r} lacks samples before iteration {first}")
+            before, chain = chain, link(chain, start, first, last, expected)
+            samples, previous = start + len(block.iterations), last
+            yield ChunkPlace(rowid, number, start, before, first, samples, last, chain), block
+
+    def _verified(self, name: str, profile: bool, row: tuple[Any, ...]) -> SampleBlock:
+        """The block of a chunk, ``_COLUMNS``."""
+        _, _, first, last, width, dtype, iterations, numbers, expected = row
+        block = None
+        if checksum(name, width, dtype, iterations, numbers) == expected:
+            block = _block(iterations, numbers, width, dtype, profile)
+        if block is None or (block.iterations[0], block.iterations[-1]) != (first, last):
+            raise self.damaged(f"signal {name!r} differs from its checksum at iteration {first}")
+        return block
+
+    def _check_end(self, length: Length, place: ChunkPlace, *, chunks: int) -> None:
+        found = (chunks, place.end, place.last, place.before, place.chain)
+        if found != (length.chunks, length.samples, length.last, length.before, length.chain):
+            raise self.damaged(
+                f"signal {length.name!r} should have {length.samples:,} samples up to iteration "
+                f"{length.last}, but some of them are missing or altered"
+            )
+
+    def _rows(
+        self, sql: str, values: tuple[Any, ...], types: tuple[type, ...]
+    ) -> Iterator[tuple[Any, ...]]:
+        """SQLite checks no types: a column may hold anything."""
+        for row in self._connection.execute(sql, values):
+            self._deadline.renew()
+            if tuple(map(type, row)) != types:
+                raise self.damaged("it contains an invalid record")
+            yield row
+
+
+def _block(
+    iterations: bytes, numbers: bytes, width: int, dtype: str, profile: bool
+) -> SampleBlock | None:
+    """A chunk's arrays, or None where they do not fit together."""
+    if len(iterations) % 8 or not iterations or dtype not in ("<f4", "<f8"):
+        return None
+    at = np.frombuffer(iterations, "<i8")
+    values = np.frombuffer(numbers, dtype) if len(numbers) % int(dtype[2]) == 0 else None
+    fits = values is not None and width >= 1 and at.size * width == values.size
+    if values is None or not fits or (width != 1 and not profile) or np.any(at[1:] <= at[:-1]):
+        return None
+    return SampleBlock(at, values.reshape(at.size, width) if profile else values)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection to ``signals.db``.
+def reading(path: Path) -> Iterator[Reader]:
+    """A reader of ``signals.db``.
 
     Raises:
         RunError: whatever SQLite or the file system complains of, here or while reading.
     """
+    deadlines: list[Deadline] = []
     try:
         _check_length(path)
         try:
-            connection = _connect(path)
+            connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
+            if deadlines[-1].passed:
+                raise
             # An unfinished run in a folder we may not write to: SQLite needs to rebuild the
             # journal's index beside the file. It may do so beside a copy.
             with TemporaryDirectory(prefix="backsight-") as copy:
-                for file in (path, path.with_name(path.name + "-wal")):
-                    if file.exists():
-                        shutil.copyfile(file, Path(copy) / file.name)
-                with closing(_connect(Path(copy) / path.name)) as connection:
-                    yield connection
+                _copy(path, Path(copy))
+                with closing(_connect(Path(copy) / path.name, deadlines)) as connection:
+                    yield _reader(connection, path, deadlines[-1])
         else:
             with closing(connection):
-                yield connection
+                yield _reader(connection, path, deadlines[-1])
     except sqlite3.Error as error:
+        if deadlines and deadlines[-1].passed:
+            raise RunError(
+                f"{path} is damaged: SQLite found nothing in it for {_schema.PATIENCE:g} seconds"
+            ) from error
         raise RunError(f"{path} is damaged or only partly copied ({error})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -49,23 +311,35 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise RunError(f"{path} is damaged: it contains an invalid record ({error})") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
+    """A connection in a transaction of its own: all queries see one moment of the run."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
+    )
     try:
+        deadlines.append(Deadline(connection))
+        restrict(connection)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the file for real
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
     except BaseException:
         connection.close()
         raise
-    if application_id != APPLICATION_ID or version > FORMAT:
-        connection.close()
-        raise RunError(
-            f"{path} is not a store that this version of Backsight can read (SQLite application "
-            f"id {application_id:#x}, format {version}; expected id {APPLICATION_ID:#x} and a "
-            f"format up to {FORMAT})"
-        )
     return connection
+
+
+def _reader(connection: sqlite3.Connection, path: Path, deadline: Deadline) -> Reader:
+    sealed = format_of(connection, path) >= SEALED_FORMAT
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(_content_bytes(connection), LARGEST_VALUE))
+    return Reader(connection, path, deadline, sealed=sealed)
+
+
+def _content_bytes(connection: sqlite3.Connection) -> int:
+    """Bytes of all pages: the file cannot contain more, whatever its records claim."""
+    (pages,), (page,) = (
+        connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size")
+    )
+    return int(pages) * int(page)
 
 
 def _check_length(path: Path) -> None:
@@ -82,42 +356,14 @@ def _check_length(path: Path) -> None:
         )
 
 
-def read_blocks(
-    connection: sqlite3.Connection, name: str, *, newest_only: bool = False
-) -> list[SampleBlock]:
-    """The chunks of a signal in order of iteration, verified; empty where it is unknown.
-
-    Args:
-        connection: from :func:`reading`.
-        name: the signal as recorded.
-        newest_only: read the last chunk alone.
-
-    Raises:
-        RunError: a chunk does not match its checksum or its length.
-    """
-    order = "DESC LIMIT 1" if newest_only else "ASC"
-    rows = connection.execute(
-        "SELECT profile, start, first, last, width, dtype, iterations, numbers, checksum FROM chunk"
-        f" JOIN signal ON signal.id = chunk.signal WHERE name = ? ORDER BY start {order}",
-        (name,),
-    )
-    blocks: list[SampleBlock] = []
-    expected: int | None = None if newest_only else 0
-    previous = -1
-    for profile, start, first, last, width, dtype, iterations, numbers, expected_sum in rows:
-        at = np.frombuffer(iterations, "<i8") if len(iterations) % 8 == 0 else np.empty(0, "<i8")
-        sound = (
-            checksum(name, width, dtype, iterations, numbers) == expected_sum
-            and at.size > 0
-            and (at[0], at[-1]) == (first, last)
-            and first > previous
-            and expected in (None, start)
-        )
-        if not sound:
-            raise RunError(f"signal {name!r} is damaged at iteration {first}: checksums differ")
-        values = np.frombuffer(numbers, dtype)
-        blocks.append(SampleBlock(at, values.reshape(at.size, width) if profile else values))
-        previous, expected = last, start + at.size
-    if not blocks:  # a signal is written together with its first chunk
-        raise RunError(f"signal {name!r} is damaged: all of its values are missing")
-    return blocks
+def _copy(path: Path, folder: Path) -> None:
+    """Copy the database and its journal as they were at one moment, as far as that can be told."""
+    files = [path, path.with_name(path.name + "-wal")]
+    for _ in range(_COPIES):
+        before = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+        for file in files:
+            (folder / file.name).unlink(missing_ok=True)
+            if file.exists():
+                shutil.copyfile(file, folder / file.name)
+        if before == [(f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]:
+            break
