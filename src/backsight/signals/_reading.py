@@ -17,7 +17,7 @@ from backsight.signals._samples import SampleBlock
 from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 from backsight.signals._seal import Length, checksum, link, seal
 
-__all__ = ["ChunkPlace", "Reader", "reading"]
+__all__ = ["ChunkPlace", "Directory", "Reader", "reading"]
 
 _COPIES = 20
 """Times to copy a store that is being written, until one copy is of one moment."""
@@ -45,6 +45,19 @@ class ChunkPlace:
     chain: int
 
 
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All signals of a store at one moment, verified."""
+
+    seal: tuple[int, int, int] | None
+    """Newest event, chain of the events, checksum; None for a store without seals."""
+    heartbeat: float | None
+    signals: dict[str, tuple[int, bool]]
+    """By name, the signal's row and whether it is a profile."""
+    lengths: dict[str, Length]
+    """By name; empty for a store without seals."""
+
+
 class Reader:
     """Reads one state of a store, however it goes on being written.
 
@@ -53,43 +66,52 @@ class Reader:
         path: the store, for messages.
         deadline: the connection's.
         sealed: whether lengths and events can be verified.
+        known: what an earlier reader verified; what has the same seal is the same.
 
     Raises:
         RunError: the store differs from its seal.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, deadline: Deadline, *, sealed: bool
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        deadline: Deadline,
+        *,
+        sealed: bool,
+        known: Directory | None = None,
     ) -> None:
         self._connection = connection
         self._path = path
         self._deadline = deadline
-        self._sealed = sealed
         self._bytes = _content_bytes(connection)
-        self.signals: dict[str, tuple[int, bool]] = {}
-        """By name, the signal's row and whether it is a profile."""
-        self.lengths: dict[str, Length] = {}
-        """By name; empty for a store without seals."""
-        self.heartbeat: float | None = None
-        """When the writer last committed, in seconds since the epoch."""
-        self._event_end = 0, 0
+        heartbeat: float | None = None
         for (time,) in self._rows("SELECT time FROM heartbeat WHERE id = 1", (), (float,)):
-            self.heartbeat = time
-        previous = 0
-        for signal, name, profile in self._rows(
-            "SELECT id, name, profile FROM signal ORDER BY id", (), (int, str, int)
-        ):
-            if name in self.signals or profile not in (0, 1) or signal <= previous:
-                raise self.damaged(f"signal {name!r} has an invalid record")
-            self.signals[name] = signal, bool(profile)
-            previous = signal
-        if self._sealed:
-            self._verify_seal()
+            heartbeat = time
+        found = None
+        if sealed:
+            for events, chain, total in self._rows(
+                "SELECT events, chain, checksum FROM seal WHERE id = 1", (), (int,) * 3
+            ):
+                found = events, chain, total
+            if found is None:
+                raise self.damaged("its seal is missing")
+        if known is None or found is None or (known.seal, known.heartbeat) != (found, heartbeat):
+            signals = self._signals()
+            lengths = self._lengths(signals) if found else {}
+            known = Directory(found, heartbeat, signals, lengths)
+            if found and seal(lengths.values(), found[0], found[1], heartbeat) != found[2]:
+                raise self.damaged("its list of signals differs from its checksum")
+        self.directory = known
+        """What was verified."""
+        self.signals, self.lengths = known.signals, known.lengths
+        self.heartbeat = heartbeat
+        """When the writer last committed, in seconds since the epoch."""
 
     @property
     def iterations(self) -> int:
         """How many iterations are recorded: the newest one's number plus one."""
-        if self._sealed:
+        if self.directory.seal:
             return max((one.last for one in self.lengths.values()), default=-1) + 1
         rows = self._connection.execute("SELECT MAX(last) FROM chunk").fetchall()
         return 0 if rows[0][0] is None else int(rows[0][0]) + 1
@@ -180,12 +202,25 @@ class Reader:
                 raise self.damaged(f"event {row[0]} has an invalid record")
             newest, chain = row[0], link(chain, *row)
             rows.append(row)
-        if self._sealed and (newest, chain) != self._event_end:
+        if self.directory.seal and (newest, chain) != self.directory.seal[:2]:
             raise self.damaged("an event is missing or altered")
         return rows
 
-    def _verify_seal(self) -> None:
-        names = {signal: (name, profile) for name, (signal, profile) in self.signals.items()}
+    def _signals(self) -> dict[str, tuple[int, bool]]:
+        signals: dict[str, tuple[int, bool]] = {}
+        previous = 0
+        for signal, name, profile in self._rows(
+            "SELECT id, name, profile FROM signal ORDER BY id", (), (int, str, int)
+        ):
+            if name in signals or profile not in (0, 1) or signal <= previous:
+                raise self.damaged(f"signal {name!r} has an invalid record")
+            signals[name] = signal, bool(profile)
+            previous = signal
+        return signals
+
+    def _lengths(self, signals: dict[str, tuple[int, bool]]) -> dict[str, Length]:
+        names = {signal: (name, profile) for name, (signal, profile) in signals.items()}
+        lengths: dict[str, Length] = {}
         for row in self._rows(
             "SELECT signal, chunks, samples, last, before, chain FROM length ORDER BY signal",
             (),
@@ -194,17 +229,10 @@ class Reader:
             if row[0] not in names:
                 raise self.damaged(f"it has a length of an unknown signal {row[0]}")
             name, profile = names.pop(row[0])
-            self.lengths[name] = Length(row[0], name, profile, *row[1:])
+            lengths[name] = Length(row[0], name, profile, *row[1:])
         if names:
             raise self.damaged(f"the length of signal {names.popitem()[1][0]!r} is missing")
-        expected = None
-        for events, chain, total in self._rows(
-            "SELECT events, chain, checksum FROM seal WHERE id = 1", (), (int,) * 3
-        ):
-            self._event_end, expected = (events, chain), total
-        found = seal(self.lengths.values(), *self._event_end, self.heartbeat)
-        if found != expected:
-            raise self.damaged("its list of signals differs from its checksum")
+        return lengths
 
     def _chunks(self, name: str, newest_only: bool) -> Iterator[tuple[ChunkPlace, SampleBlock]]:
         signal, profile = self.signals[name]
@@ -275,8 +303,12 @@ def _block(
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Reader]:
+def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     """A reader of ``signals.db``.
+
+    Args:
+        path: the file.
+        known: what an earlier reader of this file verified.
 
     Raises:
         RunError: whatever SQLite or the file system complains of, here or while reading.
@@ -294,10 +326,10 @@ def reading(path: Path) -> Iterator[Reader]:
             with TemporaryDirectory(prefix="backsight-") as copy:
                 _copy(path, Path(copy))
                 with closing(_connect(Path(copy) / path.name, deadlines)) as connection:
-                    yield _reader(connection, path, deadlines[-1])
+                    yield _reader(connection, path, deadlines[-1], known)
         else:
             with closing(connection):
-                yield _reader(connection, path, deadlines[-1])
+                yield _reader(connection, path, deadlines[-1], known)
     except sqlite3.Error as error:
         if deadlines and deadlines[-1].passed:
             raise RunError(
@@ -328,10 +360,12 @@ def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
     return connection
 
 
-def _reader(connection: sqlite3.Connection, path: Path, deadline: Deadline) -> Reader:
+def _reader(
+    connection: sqlite3.Connection, path: Path, deadline: Deadline, known: Directory | None
+) -> Reader:
     sealed = format_of(connection, path) >= SEALED_FORMAT
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(_content_bytes(connection), LARGEST_VALUE))
-    return Reader(connection, path, deadline, sealed=sealed)
+    return Reader(connection, path, deadline, sealed=sealed, known=known)
 
 
 def _content_bytes(connection: sqlite3.Connection) -> int:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
-from backsight.signals._reading import Reader, reading
+from backsight.signals._reading import Directory, Reader, reading
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
 
@@ -55,6 +55,7 @@ class Run:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._known: Directory | None = None
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
         if not (self.path / STORE).is_file():
@@ -224,8 +225,12 @@ class Run:
         """
         return to_xarray(self.read(self.names), {"run": self.name, "status": self.status})
 
-    def _reading(self) -> AbstractContextManager[Reader]:
-        return reading(self.path / STORE)
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        with reading(self.path / STORE, self._known) as reader:
+            # Verified once, it need not be verified again until the writer's next commit.
+            self._known = reader.directory
+            yield reader
 
     def _resolve(
         self, reader: Reader, name: str, *, profile: bool | None = None
