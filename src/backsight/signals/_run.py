@@ -17,7 +17,8 @@ from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
-from backsight.signals._reading import Directory, Reader, reading
+from backsight.signals._reader import Directory, Reader
+from backsight.signals._reading import reading
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
 

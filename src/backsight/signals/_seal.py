@@ -2,7 +2,7 @@
 
 A chunk's own checksum tells that its numbers are sound; it cannot tell that the chunk is the
 newest one there ever was. So the transaction that writes a chunk also writes its signal's
-:class:`Length`, with a checksum chained over all chunks in order, and the one seal of the
+:class:`SignalLength`, with a checksum chained over all chunks in order, and the one seal of the
 store: a checksum over every signal's name and length, the chain of the events, and the
 heartbeat. What was deleted, cut, swapped, doubled or renamed differs from them.
 
@@ -14,11 +14,11 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Length", "checksum", "link", "seal"]
+__all__ = ["SignalLength", "checksum", "link", "seal"]
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class SignalLength:
     """A signal and how much of it there is."""
 
     signal: int
@@ -52,7 +52,7 @@ def link(chain: int, *values: object) -> int:
     return zlib.crc32(json.dumps(values).encode(), chain)
 
 
-def seal(lengths: Iterable[Length], events: int, chain: int, heartbeat: float | None) -> int:
+def seal(lengths: Iterable[SignalLength], events: int, chain: int, heartbeat: float | None) -> int:
     """The store's one checksum over all the others."""
     rows = [(*one.row, one.name, int(one.profile)) for one in lengths]
     return link(0, sorted(rows), events, chain, heartbeat)

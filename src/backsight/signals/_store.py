@@ -25,7 +25,7 @@ import numpy as np
 from backsight.errors import RunError
 from backsight.signals._atomic import replacing
 from backsight.signals._migration import FORMAT
-from backsight.signals._reading import Reader
+from backsight.signals._reader import Reader
 from backsight.signals._samples import SampleBlock, join
 from backsight.signals._schema import (
     APPLICATION_ID,
@@ -36,7 +36,7 @@ from backsight.signals._schema import (
     format_of,
     restrict,
 )
-from backsight.signals._seal import Length, checksum, link, seal
+from backsight.signals._seal import SignalLength, checksum, link, seal
 
 __all__ = ["CHUNK_BYTES", "Store"]
 
@@ -67,7 +67,7 @@ class Store:
         Raises:
             RunError: the file cannot be created or opened, or is damaged.
         """
-        self._lengths: dict[str, Length] = {}
+        self._lengths: dict[str, SignalLength] = {}
         self._events, self._event_chain = 0, 0
         self._sealed = new
         # Newest last. Tuples, so that a shallow copy is enough to undo a failed commit.
@@ -181,7 +181,7 @@ class Store:
                     break  # what lies below will not be absorbed any more
             end = places[-1]
             self._open[name] = tuple(newest)
-            self._lengths[name] = Length(
+            self._lengths[name] = SignalLength(
                 signal, name, profile, len(places), end.end, end.last, end.before, end.chain
             )
 
@@ -249,7 +249,7 @@ class Store:
         self._write_lengths(self._lengths.values())
         self._sealed = True
 
-    def _write_lengths(self, lengths: Iterable[Length]) -> None:
+    def _write_lengths(self, lengths: Iterable[SignalLength]) -> None:
         self._connection.executemany(
             "INSERT OR REPLACE INTO length VALUES (?, ?, ?, ?, ?, ?)", (one.row for one in lengths)
         )
@@ -279,7 +279,7 @@ class Store:
                 "INSERT INTO signal (name, profile) VALUES (?, ?)", (name, int(profile))
             ).lastrowid
             assert signal is not None
-            length = Length(signal, name, profile, 0, 0, -1, 0, 0)
+            length = SignalLength(signal, name, profile, 0, 0, -1, 0, 0)
         number, start, before = length.chunks, length.samples, length.chain
         older = self._open.get(name, ())
         parts = [block]
