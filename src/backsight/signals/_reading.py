@@ -1,7 +1,9 @@
 """Opens ``signals.db`` to read it: read-only, restricted, in one transaction."""
 
+import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,9 @@ from backsight.signals._reader import Directory, Reader, content_bytes
 from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 
 __all__ = ["reading"]
+
+_TRIES = 5
+"""Times to open a store beside its writer, before a copy is thought of."""
 
 _COPIES = 20
 """Times to copy a store that is being written, until one copy is of one moment."""
@@ -31,7 +36,6 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     """
     deadlines: list[Deadline] = []
     try:
-        _check_length(path)
         try:
             connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
@@ -41,10 +45,13 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
             # journal's index beside the file. It may do so beside a copy.
             with TemporaryDirectory(prefix="backsight-") as copy:
                 _copy(path, Path(copy))
-                with closing(_connect(Path(copy) / path.name, deadlines)) as connection:
+                copied = Path(copy) / path.name
+                with closing(_connect(copied, deadlines)) as connection:
+                    _check_length(connection, copied)
                     yield _reader(connection, path, deadlines[-1], known)
         else:
             with closing(connection):
+                _check_length(connection, path)
                 yield _reader(connection, path, deadlines[-1], known)
     except sqlite3.Error as error:
         if deadlines and deadlines[-1].passed:
@@ -67,6 +74,18 @@ def _line(error: Exception) -> str:
 
 
 def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
+    """A connection; tried again where the writer is just beginning or ending the journal."""
+    for _ in range(_TRIES if os.access(path.parent, os.W_OK) else 0):
+        try:
+            return _connect_once(path, deadlines)
+        except sqlite3.OperationalError:
+            if deadlines[-1].passed:
+                raise
+            time.sleep(0.01)
+    return _connect_once(path, deadlines)
+
+
+def _connect_once(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
     """A connection in a transaction of its own: all queries see one moment of the run."""
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
@@ -91,14 +110,16 @@ def _reader(
     return Reader(connection, path, deadline, sealed=sealed, known=known)
 
 
-def _check_length(path: Path) -> None:
-    """Refuse a file cut inside a page: SQLite would read the missing end as zeros."""
-    with path.open("rb") as file:
-        header = file.read(18)
-        length = file.seek(0, 2)
-    page = int.from_bytes(header[16:18], "big")
-    page = 65536 if page == 1 else page  # SQLite's spelling of a size that needs 17 bits
-    if header[:16] != b"SQLite format 3\0" or page < 512 or length % page:
+def _check_length(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file cut inside a page: SQLite would read the missing end as zeros.
+
+    We never open the file ourselves while SQLite may have it open: to close it again would
+    drop all locks that this process holds on it, and a writer could change what another
+    thread is reading.
+    """
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    length = path.stat().st_size
+    if length == 0 or length % page:
         raise RunError(
             f"{path} is damaged or only partly copied: its {length:,} bytes are not a complete "
             "SQLite database"
