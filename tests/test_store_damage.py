@@ -418,6 +418,20 @@ def test_what_is_cut_and_gone_on_with_reads_as_if_never_ended(
     assert [e.body for e in Run(copy).events()] == [e.body for e in Run(whole).events()]
 
 
+def test_a_second_reader_leaves_the_locks_of_the_first(copy: Path) -> None:
+    """A file that a process closes loses all of the process's locks, whoever took them."""
+    lock = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], timeout=0)\n"
+        "try: connection.execute('BEGIN EXCLUSIVE')\n"
+        "except sqlite3.OperationalError as error: print(error)"
+    )
+    with _reading.reading(copy / "signals.db"):
+        assert Run(copy).names == SIGNALS
+        command = [sys.executable, "-c", lock, str(copy / "signals.db")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "database is locked\n"
+
+
 def test_a_copy_beside_a_writer_is_of_one_moment(
     run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
