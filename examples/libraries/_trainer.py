@@ -5,7 +5,7 @@ import tempfile
 import torch
 from _digest import digest
 from _first import data
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -22,6 +22,7 @@ def fit(build, dataset, **options):
             **options,
         )  # fmt: skip
         trainer = Trainer(model, arguments, train_dataset=dataset, eval_dataset=dataset)
+        trainer.remove_callback(PrinterCallback)  # it prints how long it took
         trainer.train()
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     print(trainer.state.global_step, losses, digest(model))

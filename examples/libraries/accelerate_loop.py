@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 ITERATIONS = [6]
+LAYERS = 1
 
 if __name__ == "__main__":
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from darts.models import RNNModel
 warnings.filterwarnings("ignore")
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 ITERATIONS = [6]
+LAYERS = 1
 
 if __name__ == "__main__":
     series = TimeSeries.from_values(np.sin(np.arange(80) / 3).astype(np.float32))

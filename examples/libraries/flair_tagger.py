@@ -13,6 +13,7 @@ from flair.trainers import ModelTrainer
 
 flair.logger.setLevel(logging.ERROR)
 ITERATIONS = [12]
+LAYERS = 1
 
 
 def sentences():

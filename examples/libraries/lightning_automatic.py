@@ -5,6 +5,7 @@ from _digest import digest
 from _lightning import Module, loader, trainer
 
 ITERATIONS = [12]
+LAYERS = 1
 
 if __name__ == "__main__":
     lightning.seed_everything(0, verbose=False)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 ITERATIONS = [12]
+LAYERS = 1
 
 
 class Manual(Module):

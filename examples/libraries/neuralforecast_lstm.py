@@ -16,6 +16,7 @@ from neuralforecast.models import GRU, LSTM
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
 ITERATIONS = [10, 10]
+LAYERS = 1
 
 if __name__ == "__main__":
     steps = np.arange(60)

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 ITERATIONS = [12, 12, 8]
+LAYERS = 1
 models = []
 
 

@@ -11,6 +11,7 @@ from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 ITERATIONS = [12]
+LAYERS = 1
 
 
 def loop(config):

@@ -8,6 +8,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import GradientNormClipping
 
 ITERATIONS = [4, 4, 4, 4, 8]
+LAYERS = 1
 
 if __name__ == "__main__":
     torch.manual_seed(0)

@@ -9,6 +9,7 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 ITERATIONS = [12]
+LAYERS = 1
 
 if __name__ == "__main__":
     torch.manual_seed(0)

@@ -7,6 +7,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 ITERATIONS = [8]
+LAYERS = 1
 
 
 class Wrapped(PreTrainedModel):

@@ -5,6 +5,7 @@ from _trainer import fit, signs
 from torch.nn.functional import cross_entropy
 
 ITERATIONS = [4]
+LAYERS = 1
 
 
 class Model(Classifier):

@@ -4,6 +4,7 @@ from _trainer import fit, sequences
 from transformers import RwkvConfig, RwkvForCausalLM
 
 ITERATIONS = [8]
+LAYERS = 0
 
 if __name__ == "__main__":
     config = RwkvConfig(
