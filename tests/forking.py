@@ -159,7 +159,7 @@ def _end(status: int) -> None:
     vars(threading)["_shutdown"]()  # waits for those that are no daemons
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or None
             stream.flush()
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from backsight.cli._messages import say
 from backsight.errors import BacksightError, SettingError
 
 __all__ = ["main"]
@@ -52,13 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BacksightError as error:
         if debug:
             raise
-        print(f"backsight: {error}", file=sys.stderr)
+        say(str(error), sys.stderr)
         return 2
     except BrokenPipeError:
         # Whoever read our output has closed it (head, less): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        if words[:1] == ["run"]:  # ends as the script would, by the signal, and has been shown
+            sys.excepthook = lambda *_: None
+            raise
         return 130
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from backsight._switch import is_off
 from backsight.curriculum import Length
 from backsight.diagnosis import StabilityTracker
 from backsight.errors import SettingError
@@ -134,10 +135,14 @@ class Guard:
         self.snapshots = Snapshots(
             model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
-        self._disk = None if folder is None else Disk(folder)
+        self._off = is_off()
+        self._disk = None if folder is None or self._off else Disk(folder)
         self._hooks = StepHooks(
-            optimizers, begins=self._restore, ready=self._ready, again=self._hold, ended=self._after
-        )
+            [] if self._off else optimizers,
+            begins=self._restore, ready=self._ready, again=self._hold, ended=self._after,
+        )  # fmt: skip
+        if self._off:
+            return
         try:
             for policy in self.policies:
                 policy.start(self)
@@ -169,9 +174,10 @@ class Guard:
                     self._scaler.step(optimizer)
         finally:
             self._restore()
+        self.iteration += self._off
         if self._scaler is not None:
             self._scaler.update()
-            if self._step is None:
+            if self._step is None and not self._off:
                 self.declined()
         return tuple(self._step.interventions) if self._step else ()
 

@@ -272,6 +272,15 @@ class Iteration:
             elements if self.elements is None else self.elements,
         )
 
+    def tell(self, name: str, value: float | Tensor) -> None:
+        """A number of the caller's own; of a tensor, the sum.
+
+        Raises:
+            TypeError: it is no number.
+            ValueError: it is complex, or no number.
+        """
+        self.told[name] = number_of(value.detach().sum() if isinstance(value, Tensor) else value)
+
     def record(self, name: str, value: float | Tensor) -> None:
         """One number, as it is now; of an accelerator, it stays there until it is collected.
 

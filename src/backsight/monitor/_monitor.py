@@ -35,7 +35,7 @@ from backsight.diagnosis import Context, Facts, Finding, context_probe
 from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
-from backsight.monitor._iteration import BackwardPass, number_of
+from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
@@ -171,6 +171,12 @@ class Monitor:
     def iteration(self) -> int:
         """The number of the iteration under way."""
         return self._observed.iteration
+
+    @property
+    def next_iteration(self) -> int:
+        """The number of the one that the next forward belongs to: an iteration whose optimizer has
+        stepped ends when the next one shows itself."""
+        return self.iteration + self._observed.detector.stepped
 
     @property
     def latest(self) -> dict[str, float]:
@@ -323,11 +329,9 @@ class Monitor:
         """
         for name, value in values.items():
             try:
-                told = number_of(value.detach().sum() if isinstance(value, Tensor) else value)
+                self._observed.now.tell(name, value)
             except (TypeError, ValueError, RuntimeError) as error:
                 self._faults.tell(name, error)
-            else:
-                self._observed.now.told[name] = told
 
     def context(
         self, evaluate: Callable[[int], ArrayLike], lengths: int | Sequence[int]

@@ -84,9 +84,9 @@ class Trainings:
                 self._groups.remove(group)
 
     def tell(self, group: Group, kind: str, body: Any) -> None:
-        """An event of that group's run, at the iteration under way."""
+        """An event of that group's run, before the iteration to come."""
         with self._lock:
-            event = kind, group.monitor.iteration, body
+            event = kind, group.monitor.next_iteration, body
             group.events.append(event)
             self._tell(group)
 

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from backsight._switch import is_off
 from backsight.diagnosis import facts_from
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
@@ -26,7 +27,7 @@ from backsight.probes import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.signals import Recorder, Run, free_name
+from backsight.signals import Recorder, Run, free_name, shown
 
 __all__ = [
     "NEVER",
@@ -67,7 +68,7 @@ class Watching(Monitor):
         if found and not self._told:
             self._told = True
             counted = ", ".join(f"{f.code} {f.title} ×{f.count}" for f in found)
-            place = self.recorder.path
+            place = shown(self.recorder.path)
             _log.warning("backsight: findings: %s (backsight diagnose %s)", counted, place)
         self.recorder.close_after(error)
 
@@ -100,7 +101,8 @@ def watch(
     Losses, gradient norms and hidden-state norms are recorded in every iteration; how far back
     the gradient reaches in sampled ones. Parameters, optimizer state, random numbers and outputs
     stay bit-identical. To be used around the loop (``with backsight.watch(…):``), or closed at
-    its end. Under ``torchrun`` the first process records.
+    its end. Under ``torchrun`` the first process records; with ``BACKSIGHT=off`` in the environment
+    none does, and nothing is observed.
 
     Args:
         model: its recurrent layers (``nn.RNN``, ``nn.GRU``, ``nn.LSTM``), cells and modules that
@@ -149,6 +151,8 @@ def watch(
         >>> run.iterations, run.profile("reach").widths.tolist(), "grad_norm" in run.names
         (3, [20, 20, 20], True)
     """
+    if is_off():
+        return _seeing_nothing()
     if not isinstance(model, nn.Module):
         raise SettingError(f"watch expects an nn.Module as first argument, not {model!r:.80}")
     optimizers: list[Any] = list(map(unwrapped_optimizer, listed_optimizers(optimizer)))
@@ -206,6 +210,10 @@ def watch(
     except BaseException as error:
         recorder.close_after(error)
         raise
+
+
+def _seeing_nothing() -> Watching:
+    return Watching(None, None, [], NullRecorder(), every=NEVER, tell=lambda finding: None)
 
 
 def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def write_whole(out: Path, page: str) -> Path:
         RunError: it cannot be written.
     """
     try:
-        write_atomically(out, page.encode())
+        write_atomically(out, page.encode(errors="backslashreplace"))  # no UTF-8: in a path
     except OSError as error:
         raise RunError(f"cannot write {out}: {error.strerror or error}") from error
     return out

@@ -1,8 +1,9 @@
 """What a signal is, and how a run's signals get to disk and back. Never imports torch."""
 
+from backsight.signals import _log as _log
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._ending import END_REASONS, EndReason
-from backsight.signals._folder import free_name
+from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._migration import (
     FORMAT,
@@ -24,6 +25,7 @@ from backsight.signals._reach import (
 from backsight.signals._recorder import Recorder
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, Series
+from backsight.signals._secrets import hide_words
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Run",
     "Series",
     "Signal",
+    "check_place",
     "clear_halves",
     "current_plan",
     "current_remedy",
@@ -48,6 +51,7 @@ __all__ = [
     "former_remedy",
     "free_name",
     "growth_rate",
+    "hide_words",
     "list_runs",
     "member",
     "natural_order",
@@ -57,6 +61,7 @@ __all__ = [
     "reach_outcome",
     "reach_words",
     "replacing",
+    "shown",
     "spell",
     "write_atomically",
     "write_json",

@@ -17,8 +17,10 @@ import platform
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,15 +30,19 @@ from backsight.signals import _process
 from backsight.signals._ending import former_end_reason
 from backsight.signals._json import write_json
 from backsight.signals._migration import FORMAT
+from backsight.signals._secrets import hide_settings, hide_words
 
 __all__ = [
     "RUN_JSON",
     "STORE",
+    "check_place",
     "create_folder",
     "free_name",
     "git_revision",
     "read_run_json",
+    "remove_folder",
     "resume_folder",
+    "shown",
     "update",
 ]
 
@@ -60,6 +66,54 @@ def free_name(root: Path, stem: str) -> Path:
     return root / f"{stem}-{number}"
 
 
+def check_place(path: Path) -> None:
+    """See that a run can be created at ``path``, by writing there; nothing of it is left.
+
+    Raises:
+        RunError: something is there already, or the folder cannot be made or written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import check_place
+        >>> check_place(Path("runs/mine"))
+        >>> Path("runs").exists()
+        False
+    """
+    made: list[Path] = []
+    try:
+        if os.path.lexists(path):
+            raise RunError(f"{path} already exists: choose another name for the run")
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
+                folder.mkdir()
+                made.append(folder)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"{}")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(
+            f"cannot write a run to {path}: {reason}; choose another place for the run"
+        ) from error
+    finally:
+        for folder in reversed(made):
+            with suppress(OSError):  # a run that began beside this one needs it
+                folder.rmdir()
+
+
+def shown(path: Path) -> Path:
+    """``path`` as a message names it: from the working directory, where it lies in that.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import shown
+        >>> shown(Path.cwd() / "runs/mine").as_posix()
+        'runs/mine'
+    """
+    with suppress(OSError, ValueError):
+        return path.relative_to(Path.cwd())
+    return path
+
+
 def create_folder(
     path: Path,
     *,
@@ -68,7 +122,7 @@ def create_folder(
     seed: int | None,
     command: str | None = None,
 ) -> None:
-    """Make the folder of a new run and write its first ``run.json``.
+    """Make the folder of a new run and write its first ``run.json``, without secrets.
 
     ``command`` is the command line where ``sys.argv`` no longer holds it.
 
@@ -96,7 +150,7 @@ def create_folder(
                 "iterations": None,
                 "seed": seed,
                 "command": command or _command(),
-                "config": dict(config),
+                "config": hide_settings(config),
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
                 "git": git_revision(),
@@ -104,11 +158,19 @@ def create_folder(
             },
         )
     except OSError as error:
+        remove_folder(path)
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from error
 
 
 def _taken(path: Path) -> str:
     return f"{path} already exists: choose another name for the run, or remove it"
+
+
+def remove_folder(path: Path) -> None:
+    """Take away the folder of a run that could not begin."""
+    with suppress(OSError):  # it was not even made, or holds what is not ours
+        (path / RUN_JSON).unlink(missing_ok=True)
+        path.rmdir()
 
 
 def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> None:
@@ -134,7 +196,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
             reason=None,
             ended=None,
             iterations=None,
-            config=dict(config),
+            config=hide_settings(config),
             resumed=[*content.get("resumed", []), resumed],
             writer=_process.identity(),
         )
@@ -182,7 +244,8 @@ def update(path: Path, **changes: Any) -> None:
 
 
 def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name, *words = map(str, sys.argv or [""])  # a script may have put anything there
+    return shlex.join([Path(name).name, *hide_words(words)])
 
 
 @functools.cache

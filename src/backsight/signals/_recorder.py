@@ -9,10 +9,12 @@ import atexit
 import logging
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,8 +22,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backsight.errors import BacksightError, RunError
-from backsight.signals._ending import EndReason, end_reason_of
-from backsight.signals._folder import STORE, create_folder, resume_folder, update
+from backsight.signals._ending import EndReason, end_reason_of, words_of
+from backsight.signals._folder import (
+    STORE,
+    create_folder,
+    remove_folder,
+    resume_folder,
+    shown,
+    update,
+)
 from backsight.signals._json import dumps
 from backsight.signals._run import Run
 from backsight.signals._samples import SampleBlock
@@ -78,9 +87,15 @@ class Recorder:
         seed: int | None = None,
         command: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        create_folder(self.path, kind=kind, config=config or {}, seed=seed, command=command)
-        self._begin(Store(self.path / STORE))
+        create_folder(Path(path), kind=kind, config=config or {}, seed=seed, command=command)
+        self.path = Path(path).absolute()
+        """Where the run is, wherever the program goes."""
+        try:
+            store = Store(self.path / STORE)
+        except RunError:
+            remove_folder(self.path)
+            raise
+        self._begin(store)
 
     @classmethod
     def resume(
@@ -125,7 +140,7 @@ class Recorder:
             store.close()
             raise RunError(f"cannot resume {run.path}: {error}") from error
         recorder = cls.__new__(cls)
-        recorder.path = run.path
+        recorder.path = run.path.absolute()
         recorder._begin(store)
         return recorder
 
@@ -143,6 +158,8 @@ class Recorder:
         self._commit_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
+        self.ended = False
+        """Whether the run's end is on the disk."""
         self._pause = COMMIT_EVERY
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name="backsight-recorder", daemon=True)
@@ -226,6 +243,7 @@ class Recorder:
             "reason": reason,
             "ended": time.time(),
         }
+        self.ended = True
         for finish in (
             self._store.close,
             lambda: update(self.path, **ending, iterations=self._written),
@@ -233,15 +251,19 @@ class Recorder:
             try:
                 finish()
             except (OSError, sqlite3.Error, BacksightError) as error:
-                self._warn("close", f"cannot write the end of the run {self.path}: {error}")
+                self.ended = False
+                self._warn("close", f"cannot write the end of the run {shown(self.path)}: {error}")
 
     def close_after(self, error: BaseException | None) -> None:
-        """Close the run as ``finished``, or as ``failed`` by what ended the training."""
-        if error is None:
+        """Close the run as ``finished``, or as ``failed`` by what ended the training.
+
+        An exit with status 0 has finished it.
+        """
+        reason = end_reason_of(error)
+        if error is None or reason == "completed":
             self.close()
         else:
-            words = f"{type(error).__name__}: {error}".rstrip(": ")
-            self.close("failed", words, end_reason_of(error))
+            self.close("failed", words_of(error), reason)
 
     def __enter__(self) -> Self:
         return self
@@ -252,11 +274,15 @@ class Recorder:
         self.close_after(error)
 
     def _abandon(self) -> None:
-        self.close("failed", "the process ended without closing the run", "abandoned")
+        with suppress(Exception):  # it would be shown as the script's
+            self.close("failed", "the process ended without closing the run", "abandoned")
 
     # -- from the recorder's own thread ----------------------------------------------------
 
     def _work(self) -> None:
+        # ``threading.settrace`` of the script's is for its own threads.
+        sys.settrace(None)
+        sys.setprofile(None)
         while not self._closed:
             self._wake.wait(self._pause)
             self._wake.clear()
@@ -273,15 +299,17 @@ class Recorder:
                 self._pause = RETRY_EVERY
                 self._warn(
                     "write",
-                    f"cannot write to {self.path / STORE} ({error}): new values stay in memory for "
-                    "now, and training continues",
+                    f"cannot write to {shown(self.path / STORE)} ({error}): new values stay in "
+                    "memory for now, and training continues",
                 )
                 self._bound_memory()
                 return
             except Exception as error:  # noqa: BLE001 - an observer's error must not end the run
                 # Nothing that could be written later: let it not stand in the way of the rest.
                 self._lost += self._waiting()
-                self._warn("poison", f"some values for {self.path / STORE} are lost: {error!r}")
+                self._warn(
+                    "poison", f"some values for {shown(self.path / STORE)} are lost: {error!r}"
+                )
             else:
                 for blocks in self._pending.values():
                     self._written = max(self._written, int(blocks[-1].iterations[-1]) + 1)
@@ -355,7 +383,8 @@ class Recorder:
         lost = self._lost + self._waiting()
         if lost:
             self._warn(
-                "lost", f"{lost:,} values of {self.path} were not written to disk and are lost"
+                "lost",
+                f"{lost:,} values of {shown(self.path)} were not written to disk and are lost",
             )
 
     def _warn(self, key: str, message: str) -> None:

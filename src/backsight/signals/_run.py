@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +122,7 @@ class Run:
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
         with self._reading() as connection:
-            return tuple(sorted(self._kinds(connection), key=natural_order))
+            return tuple(_listed(self._kinds(connection)))
 
     def __contains__(self, name: str) -> bool:
         """True where ``run[name]`` would work."""
@@ -206,9 +206,7 @@ class Run:
         """
         with self._reading() as connection:
             kinds = self._kinds(connection)
-        return to_pandas(
-            {n: self.series(n) for n in sorted(kinds, key=natural_order) if not kinds[n]}
-        )
+        return to_pandas({n: self.series(n) for n in _listed(kinds) if not kinds[n]})
 
     def to_xarray(self) -> "xarray.Dataset":
         """All signals as an xarray Dataset; needs ``backsight[data]``.
@@ -219,10 +217,7 @@ class Run:
         with self._reading() as connection:
             kinds = self._kinds(connection)
         return to_xarray(
-            {
-                n: self.profile(n) if kinds[n] else self.series(n)
-                for n in sorted(kinds, key=natural_order)
-            },
+            {n: self.profile(n) if kinds[n] else self.series(n) for n in _listed(kinds)},
             {"run": self.name, "status": self.status},
         )
 
@@ -242,11 +237,10 @@ class Run:
         kinds = self._kinds(connection)
         found = _matching(name, kinds)
         if len(found) != 1:
-            problem = (
-                f"has several members: name one of {', '.join(found)}"
-                if found
-                else f"was not recorded; recorded signals: {', '.join(sorted(kinds, key=natural_order)) or 'none yet'}"
-            )
+            known = ", ".join(_listed(kinds)) or "none yet"
+            problem = f"was not recorded; recorded signals: {known}"
+            if found:
+                problem = f"has several members: name one of {', '.join(found)}"
             raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:
             use = "profile" if kinds[found[0]] else "series"
@@ -267,6 +261,10 @@ def _matching(name: str, kinds: dict[str, bool]) -> tuple[str, ...]:
         if name in kinds
         else tuple(sorted((n for n in kinds if family(n) == name), key=natural_order))
     )
+
+
+def _listed(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=natural_order)
 
 
 def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:

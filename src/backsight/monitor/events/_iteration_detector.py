@@ -168,6 +168,11 @@ class IterationDetector:
         self._ended: float | None = None
         """When the newest step ended: the iteration is over unless another optimizer steps."""
 
+    @property
+    def stepped(self) -> bool:
+        """Whether an optimizer has stepped in the iteration under way."""
+        return self._ended is not None
+
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
         begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)

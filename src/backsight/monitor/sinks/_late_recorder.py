@@ -1,5 +1,6 @@
 """A recorder that makes its folder with the first signal: no training, no run."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,18 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from backsight.errors import RunError
+from backsight.monitor.sinks._null_recorder import NullRecorder
 from backsight.signals import Recorder
 
 __all__ = ["LateRecorder"]
 
+_log = logging.getLogger("backsight")
+
 
 class LateRecorder:
     """A recorder that makes its folder with the first signal: no training, no run.
+
+    Where the folder cannot be made then, one warning says so, and nothing is recorded.
 
     Args:
         path: the folder to create.
@@ -44,16 +50,23 @@ class LateRecorder:
         command: str | None = None,
         another: Callable[[], Path] | None = None,
     ) -> None:
-        self.path = path
+        self.path = path.absolute()  # the program may go elsewhere before its first signal
         self._another = another
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
         self._recorder: Recorder | None = None
+        self.failed = False
+        """Whether the folder could not be made."""
 
     @property
     def began(self) -> bool:
         """Whether there is a run."""
         return self._recorder is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the run is on the disk."""
+        return self._recorder is not None and self._recorder.ended
 
     def scalars(self, iteration: int, values: Any) -> None:
         """As the recorder's."""
@@ -89,12 +102,19 @@ class LateRecorder:
             except RunError:
                 if self._another is None or not self.path.exists():
                     raise
-                self.path = self._another()
+                self.path = self._another().absolute()
                 self._config = {**self._config, "run": str(self.path)}
 
-    def _real(self) -> Recorder:
+    def _real(self) -> Recorder | NullRecorder:
+        if self.failed:
+            return NullRecorder()
         if self._recorder is None:
-            self._recorder = self._made()
+            try:
+                self._recorder = self._made()
+            except RunError as error:
+                self.failed = True
+                _log.warning("backsight: nothing is recorded: %s", error)
+                return NullRecorder()
             for kind, iteration, body in self._events:
                 self._recorder.event(kind, iteration, body)
         return self._recorder

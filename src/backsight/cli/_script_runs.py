@@ -1,0 +1,73 @@
+"""The runs of one call of ``backsight run``: one for each training of the script."""
+
+import resource
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from backsight.monitor import LateRecorder, ProcessMonitor
+from backsight.signals import free_name, list_runs, natural_order
+
+__all__ = ["ScriptRuns"]
+
+
+class ScriptRuns:
+    """Recorders of what a script trains, one after the other or side by side.
+
+    Args:
+        path: the run folder of the first training.
+        config: settings for each ``run.json``.
+        command: the command line.
+        named: whether the user has named that folder, so that it has to be that one.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], command: str, *, named: bool) -> None:
+        self._path, self._named, self._command = path.absolute(), named, command
+        self._config = {**config, "group": uuid4().hex[:12]}
+        self.recorders = [self._recorder(path, None if named else self._another)]
+
+    @property
+    def first(self) -> LateRecorder:
+        """The recorder of the script's first training."""
+        return self.recorders[0]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the ends of all runs that have begun are on the disk."""
+        return all(recorder.ended for recorder in self.recorders if recorder.began)
+
+    def further(self) -> LateRecorder:
+        """The recorder of its second training, its third and so on."""
+        self.recorders.append(self._recorder(self._another(), self._another))
+        return self.recorders[-1]
+
+    def close(self, monitor: ProcessMonitor, error: BaseException | None) -> None:
+        """End what this process has recorded; what failed is the training that stepped last."""
+        try:
+            monitor.close()
+        finally:
+            for recorder in self.recorders:
+                recorder.close(error if recorder is monitor.newest else None)
+
+    def paths(self) -> list[Path]:
+        """Where the runs are, those of forked child processes included."""
+        own = [recorder.path for recorder in self.recorders if recorder.began]
+        folder = self._path.parent
+        if resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime and folder.is_dir():
+            group = self._config["group"]
+            runs, _ = list_runs(folder)
+            theirs = (run for run in runs if run.info.get("config", {}).get("group") == group)
+            own += [run.path for run in theirs if run.path not in own]
+        return sorted(own, key=natural_order)
+
+    def _recorder(self, path: Path, another: Any) -> LateRecorder:
+        config = {**self._config, "run": str(path)}
+        return LateRecorder(path, kind="run", config=config, command=self._command, another=another)
+
+    def _another(self) -> Path:
+        """A path that is free now."""
+        if not self._named:
+            return free_name(self._path.parent, self._path.name.rpartition("-")[0])
+        numbers = (self._path.with_name(f"{self._path.name}-{number}") for number in count(2))
+        return next(path for path in numbers if not path.exists())
