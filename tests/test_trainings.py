@@ -193,8 +193,8 @@ def work(seed):
         sys.exit(3)
 
 if __name__ == "__main__":
-    fork = multiprocessing.get_context("fork")
-    children = [fork.Process(target=work, args=(seed,)) for seed in range(2)]
+    how = multiprocessing.get_context(sys.argv[1])
+    children = [how.Process(target=work, args=(seed,)) for seed in range(2)]
     for child in children:
         child.start()
     for child in children:
@@ -208,9 +208,10 @@ def execute(*words: str, cwd: Path) -> Any:
     return processes.run([sys.executable, "-m", "backsight", *words], cwd=cwd)
 
 
-def test_a_child_that_trains_has_a_run_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_a_child_that_trains_has_a_run_of_its_own(how: str, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CHILDREN)
-    done = execute("run", "--every", "4", "train.py", cwd=tmp_path)
+    done = execute("run", "--every", "4", "train.py", how, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[0, 3]"]
     assert "3 trainings: runs/train-1 to runs/train-3" in done.stderr

@@ -28,7 +28,9 @@ class Example:
     """Optimizer steps of each training in it, those of several optimizers that take turns as one.
     """
     layers: int
-    """Recurrent layers of PyTorch's in its first model."""
+    """Recurrent layers of its first model: states whose reach there is to record, or the input."""
+    inputs: str | None
+    """The module that embeds the input, for a model without layers that are known."""
 
     @classmethod
     def read(cls, path: Path) -> "Example":
@@ -36,9 +38,9 @@ class Example:
         told: dict[str, Any] = {}
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                if line.targets[0].id in ("ITERATIONS", "LAYERS"):
+                if line.targets[0].id in ("ITERATIONS", "LAYERS", "INPUTS"):
                     told[line.targets[0].id] = ast.literal_eval(line.value)
-        return cls(path, told["ITERATIONS"], told["LAYERS"])
+        return cls(path, told["ITERATIONS"], told["LAYERS"], told.get("INPUTS"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def compare(example: Example, python: Path, folder: Path) -> dict[str, Any]:
     """
     plain = _execute(example, [python], folder / "plain")
     ours = [python, "-m", "backsight", "run", "--every", "3", "--run", "../run"]
+    ours += ["--inputs", example.inputs] if example.inputs else []
     observed = _execute(example, ours, folder / "observed")
     runs = [Run(path) for path in sorted(folder.glob("run*"), key=natural_order)]
     counts = [run.iterations for run in runs]
@@ -71,7 +74,7 @@ def compare(example: Example, python: Path, folder: Path) -> dict[str, Any]:
         "stdout": _verdict(bool(plain.stdout), plain.stdout == observed.stdout),
         "iterations": f"{_words(counts)} of {_words(example.iterations)}",
         "right": "yes" if counts == example.iterations else "NO",
-        "applied": _verdict(bool(runs), all(_applied(run) == run.iterations for run in runs)),
+        "applied": "yes" if runs and all(map(_all_applied, runs)) else "NO",
         "reach": f"{_reaches(runs[0]) if runs else 0} of {example.layers}",
         "said": said,
         "failed": plain.stderr[-2000:] if plain.status else "",
@@ -105,14 +108,14 @@ def _words(counts: list[int]) -> str:
     return "+".join(map(str, counts)) or "none"
 
 
-def _applied(run: Run) -> int:
-    """Iterations with an applied gradient, of any model."""
+def _all_applied(run: Run) -> bool:
+    """Whether each iteration has an applied gradient, of any model."""
     seen: set[int] = set()
     for name in run.names:
         if name.split("/")[0] == "grad_norm_applied":
             series = run.series(name)
             seen.update(series.iterations[np.isfinite(series.values)].tolist())
-    return len(seen)
+    return len(seen) == run.iterations
 
 
 def _reaches(run: Run) -> int:

@@ -23,7 +23,8 @@ METHOD = (
     "'status' and 'stdout' (losses, digest of the weights): whether both are the same. "
     "'iterations': those that the runs hold, of the optimizer steps of each training of the "
     "script. 'applied': whether each iteration holds the gradient that the optimizer read. "
-    "'reach': recurrent layers whose reach is recorded, of PyTorch's own in the (first) model."
+    "'reach': recurrent layers of the (first) model whose reach is recorded, of those it has; "
+    "Mamba, RWKV and RecurrentGemma count as one, by --inputs."
 )
 FOLDER = ROOT / "examples" / "libraries"
 PACKAGES = {
@@ -70,7 +71,7 @@ def install(venv: Path) -> None:
     # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
     for package in (torch, str(ROOT), *sorted(set(PACKAGES.values()))):
         began = time.perf_counter()
-        pip = [venv / "bin" / "pip", "install", "-q", "-c", venv / "constraints.txt", package]
+        pip = [f"{venv}/bin/pip", "install", "-q", "-c", f"{venv}/constraints.txt", package]
         done = subprocess.run(pip, capture_output=True, text=True, check=False)
         seconds, size = time.perf_counter() - began, _megabytes(venv)
         print(f"{package}: {seconds:.0f} s, {size:,} MB in all", flush=True)
@@ -110,7 +111,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             row = compare(Example.read(script), python, Path(folder))
         rows.append({"what": row.pop("what"), "version": version, **row})
-        show(rows[-1])
+        show({key: value for key, value in rows[-1].items() if key != "said"})
     if not rows:
         print("no library is installed here: python -m benchmarks.wild.libraries --install VENV")
         return

@@ -13,7 +13,7 @@ from flair.trainers import ModelTrainer
 
 flair.logger.setLevel(logging.ERROR)
 ITERATIONS = [12]
-LAYERS = 1
+LAYERS = 2
 
 
 def sentences():

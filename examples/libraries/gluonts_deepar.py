@@ -14,7 +14,7 @@ from gluonts.torch import DeepAREstimator
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 ITERATIONS = [10]
-LAYERS = 1
+LAYERS = 2
 
 if __name__ == "__main__":
     pl.seed_everything(0, verbose=False)

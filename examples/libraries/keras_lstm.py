@@ -8,7 +8,7 @@ import keras
 from _first import data
 
 ITERATIONS = [12]
-LAYERS = 0
+LAYERS = 1
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)

@@ -16,13 +16,17 @@ from neuralforecast.models import GRU, LSTM
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
 ITERATIONS = [10, 10]
-LAYERS = 1
+LAYERS = 2
 
 if __name__ == "__main__":
     steps = np.arange(60)
     frame = pd.concat(
         pd.DataFrame(
-            {"unique_id": name, "ds": pd.date_range("2024-01-01", periods=60), "y": np.sin(steps / k)}
+            {
+                "unique_id": name,
+                "ds": pd.date_range("2024-01-01", periods=60),
+                "y": np.sin(steps / k),
+            }
         )
         for name, k in (("a", 3), ("b", 5))
     )

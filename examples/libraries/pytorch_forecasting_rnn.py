@@ -14,7 +14,7 @@ from pytorch_forecasting import RecurrentNetwork, TimeSeriesDataSet
 for name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(name).setLevel(logging.ERROR)
 ITERATIONS = [10]
-LAYERS = 1
+LAYERS = 2
 
 if __name__ == "__main__":
     pl.seed_everything(0, verbose=False)

@@ -4,7 +4,7 @@ from _digest import digest
 from sb3_contrib import RecurrentPPO
 
 ITERATIONS = [16]
-LAYERS = 1
+LAYERS = 2
 
 if __name__ == "__main__":
     model = RecurrentPPO(

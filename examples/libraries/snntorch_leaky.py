@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 ITERATIONS = [8]
-LAYERS = 0
+LAYERS = 3
 
 
 class Net(nn.Module):

@@ -4,7 +4,8 @@ from _trainer import fit, sequences
 from transformers import RecurrentGemmaConfig, RecurrentGemmaForCausalLM
 
 ITERATIONS = [8]
-LAYERS = 0
+LAYERS = 1
+INPUTS = "model.embed_tokens"
 
 
 class Anew(RecurrentGemmaForCausalLM):

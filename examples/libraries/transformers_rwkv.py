@@ -4,7 +4,8 @@ from _trainer import fit, sequences
 from transformers import RwkvConfig, RwkvForCausalLM
 
 ITERATIONS = [8]
-LAYERS = 0
+LAYERS = 1
+INPUTS = "rwkv.embeddings"
 
 if __name__ == "__main__":
     config = RwkvConfig(

@@ -89,6 +89,7 @@ def _observe(
         check_place(path)  # before seconds go by with imports
 
     from backsight.cli._script_runs import ScriptRuns
+    from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
 
     if not is_first_process():  # of several that train together, the first records
@@ -99,30 +100,42 @@ def _observe(
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     command = shlex.join(["backsight", "run", *hide_words(arguments)])
     runs = ScriptRuns(path, config, command, named=options.run is not None)
+    settings = {
+        name: getattr(options, name) for name in ("every", "budget", "sequences", "inputs", "guard")
+    }
     monitor = ProcessMonitor(
         runs.first,
-        every=options.every,
-        budget=options.budget,
-        sequences=options.sequences,
-        inputs=options.inputs,
-        guard=options.guard,
+        **settings,
         further=runs.further,
         child_ends=lambda: runs.close(monitor, sys.exc_info()[1]),
+    )
+    stop = spawned_observed(
+        {
+            "path": path.absolute(),
+            "named": options.run is not None,
+            "config": runs.config,
+            "command": command,
+            "options": settings,
+        }
     )
     process = os.getpid()
 
     def close(error: BaseException | None) -> None:
+        stop()
         runs.close(monitor, error)
         if os.getpid() != process:
             return  # a child that was forked: its parent tells of it
         paths = runs.paths()
         if not paths and not runs.first.failed:
             nothing = "the script took no optimizer step and ran no backward pass"
+            if "ray" in sys.modules:  # its workers are no children of this process
+                nothing += " in its own process; workers of Ray are not observed"
             say(f"recorded nothing: {nothing}", stderr)
         elif len(paths) > 1:
             say(_several(paths), stderr)
         elif paths and runs.ended:  # or a sentence has told why not
-            for line in _closing_lines(paths[0], monitor.found_time, monitor.kinds):
+            found_time = monitor.found_time or not runs.first.began  # a child trained
+            for line in _closing_lines(paths[0], found_time, monitor.kinds):
                 say(line, stderr)
         if options.guard is not None:
             say(_acts(monitor.tally), stderr)
