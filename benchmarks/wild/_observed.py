@@ -37,9 +37,10 @@ class Example:
         """Its constants, without running it."""
         told: dict[str, Any] = {}
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                if line.targets[0].id in ("ITERATIONS", "LAYERS", "INPUTS"):
-                    told[line.targets[0].id] = ast.literal_eval(line.value)
+            if isinstance(line, ast.Assign):
+                name = ast.unparse(line.targets[0])
+                if name in ("ITERATIONS", "LAYERS", "INPUTS"):
+                    told[name] = ast.literal_eval(line.value)
         return cls(path, told["ITERATIONS"], told["LAYERS"], told.get("INPUTS"))
 
 
