@@ -189,6 +189,56 @@ def test_a_script_that_trains_nothing_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_nothing_recorded_says_what_was_seen(tmp_path: Path) -> None:
+    text = """
+        import torch
+        model = torch.nn.LSTM(3, 4)
+        for _ in range(3):
+            model(torch.randn(5, 2, 3))
+    """
+    done = both(tmp_path, script(tmp_path, text))
+    assert "saw 3 forwards of LSTM, no backward pass and no optimizer step" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_closing_lines_say_what_was_not_measured_and_why(tmp_path: Path) -> None:
+    text = """
+        import torch
+        from torch import nn
+        from torch.utils.flop_counter import FlopCounterMode
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.aside, self.unused = nn.LSTM(3, 4), nn.GRU(3, 4), nn.RNN(3, 4)
+
+            def forward(self, x):
+                self.aside(x)
+                return self.rnn(x)[0]
+
+        def train():
+            optimizer.zero_grad()
+            model(torch.randn(5, 2, 3)).square().mean().backward()
+            optimizer.step()
+
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with FlopCounterMode(display=False) as counter:
+            train()
+        print(counter.get_total_flops())
+        for _ in range(11):
+            train()
+    """
+    script(tmp_path, text)
+    plain = execute("train.py", cwd=tmp_path, observed=False)
+    done = execute("--every", 5, "train.py", cwd=tmp_path)
+    assert done.stdout == plain.stdout
+    said = done.stderr
+    assert "runs/train-1: 12 iterations" in said
+    assert "aside (no gradient arrived in 3 sampled iterations), unused (it did not run)" in said
+    assert "1 iteration not fully measured, under the dispatch mode FlopCounterMode" in said
+
+
 def test_a_model_without_time_is_said_with_what_to_type(tmp_path: Path) -> None:
     text = TRAINING.replace("self.gru(x)[0]", "self.gru(x)").replace(
         "nn.GRU(3, 4, batch_first=True)", "nn.Linear(3, 4)"

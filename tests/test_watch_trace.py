@@ -835,7 +835,7 @@ def test_steps_and_elements_of_whatever_has_a_time_axis(kind: str, run_path: Pat
             loop.optimizer.zero_grad()
             square(loop.model, batch(4, steps)).backward()
             loop.optimizer.step()
-    assert monitor.found_time
+    assert monitor.seen.recurrent
     run = Run(run_path)
     assert run["seq_len"].tolist() == [5, 7, 6]
     assert np.isfinite(run["tokens_per_second"]).all()

@@ -15,7 +15,7 @@ A kind of your own::
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -133,7 +133,7 @@ class LayerAdapter:
 
     def recognises(self, module: nn.Module) -> bool:
         """Whether ``module`` is of this kind."""
-        return isinstance(module, self.module_type)
+        return issubclass(type(module), self.module_type)
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
         """Every layer and direction in the module's own order; nothing where that is not known."""
@@ -312,11 +312,11 @@ class _Fused(LayerAdapter):
 
     def recognises(self, module: nn.Module) -> bool:
         """By its mode: whoever derives from ``nn.RNNBase`` itself names one."""
-        return isinstance(module, nn.RNNBase) and module.mode in self.modes
+        return issubclass(type(module), nn.RNNBase) and vars(module).get("mode") in self.modes
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
         """The lowest layer first, forward before reverse."""
-        assert isinstance(module, nn.RNNBase)
+        module = cast(nn.RNNBase, module)
         # Where a parametrization computes a weight, to get the attribute would compute it again
         # and might change its buffers: what the kernel was given last lies among the flat ones.
         flat = dict(zip(module._flat_weights_names, module._flat_weights, strict=True))
@@ -339,8 +339,9 @@ class _Cell(LayerAdapter):
     reading = "stepped"
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
-        """Itself."""
-        return (_weights(lambda name: getattr(module, name, None), ""),)
+        """Itself; without a weight that a parametrization computes, as that may change buffers."""
+        held = {**vars(module), **module._parameters}
+        return (_weights(held.get, ""),)
 
 
 def _weights(weight: Any, suffix: str) -> LayerWeights:

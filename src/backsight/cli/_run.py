@@ -19,7 +19,7 @@ from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.cli._script import execute_and_close, prepare
 from backsight.distributed import is_first_process
-from backsight.errors import GuardError, RunError
+from backsight.errors import GuardError
 
 __all__ = ["main", "split"]
 
@@ -88,6 +88,7 @@ def _observe(
     if is_first_process():
         check_place(path)  # before seconds go by with imports
 
+    from backsight.cli._closing import nothing_recorded, one_training, several_trainings
     from backsight.cli._script_runs import ScriptRuns
     from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
@@ -127,15 +128,11 @@ def _observe(
             return  # a child that was forked: its parent tells of it
         paths = runs.paths()
         if not paths and not runs.first.failed:
-            nothing = "the script took no optimizer step and ran no backward pass"
-            if "ray" in sys.modules:  # its workers are no children of this process
-                nothing += " in its own process; workers of Ray are not observed"
-            say(f"recorded nothing: {nothing}", stderr)
+            say(nothing_recorded(monitor.seen), stderr)
         elif len(paths) > 1:
-            say(_several(paths), stderr)
+            say(several_trainings(paths), stderr)
         elif paths and runs.ended:  # or a sentence has told why not
-            found_time = monitor.found_time or not runs.first.began  # a child trained
-            for line in _closing_lines(paths[0], found_time, monitor.kinds):
+            for line in one_training(paths[0], monitor.seen):
                 say(line, stderr)
         if options.guard is not None:
             say(_acts(monitor.tally), stderr)
@@ -193,44 +190,3 @@ def _acts(tally: Mapping[str, int]) -> str:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
     return f"guard interventions: {acts or 'none'}"
-
-
-def _several(paths: Sequence[Path]) -> str:
-    """Where the runs of a script are that trains several times."""
-    from backsight.diagnosis import diagnose
-    from backsight.signals import Run, shown
-
-    failing = 0
-    for path in paths:
-        with suppress(RunError):  # gone or damaged since
-            failing += any(f.severity == "error" for f in diagnose(Run(path)).lasting)
-    found = f", {failing} with a lasting error" if failing else ""
-    return (
-        f"{len(paths)} trainings{found}: {shown(paths[0])} to {shown(paths[-1])} "
-        f"(backsight runs {shown(paths[0].parent)})"
-    )
-
-
-def _closing_lines(path: Path, found_time: bool, kinds: set[str]) -> Iterator[str]:
-    """Where the run is, how far back each layer's gradient reached, and what lasts."""
-    from backsight.diagnosis import diagnose
-    from backsight.report import reach_sentences, tally_words
-    from backsight.signals import Run, shown
-
-    try:
-        run = Run(path)
-    except RunError as error:  # gone or damaged since
-        yield str(error)
-        return
-    yield f"{shown(path)}: {run.iterations:,} iterations (backsight report {shown(path)})"
-    yield from reach_sentences(run)
-    for finding in diagnose(run).lasting:
-        if finding.severity != "info":
-            yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
-    if not found_time:
-        held = ", ".join(sorted(kinds)) or "no module"
-        yield (
-            f"no recurrent layer ran (the script's model contains {held}): for another kind of "
-            "sequence model, name the module that embeds its input, as in "
-            "backsight run --inputs PATH SCRIPT"
-        )

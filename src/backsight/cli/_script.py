@@ -201,15 +201,27 @@ def _write(text: str) -> None:
         sys.stderr.write(text)
 
 
+LEAVES = str(Path("torch", "_dynamo", "eval_frame.py"))
+
+
+def _file(trace: TracebackType) -> str:
+    return trace.tb_frame.f_code.co_filename
+
+
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:
     """A traceback without the frames of Backsight, and of runpy before the script's."""
     ours = str(Path(backsight.__file__).parent)
     frames: list[TracebackType] = []
     while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(ours) and (frames or "runpy" not in file):
+        file = _file(trace)
+        following = trace.tb_next
+        # A compiler's, around one of ours that it leaves alone.
+        around = (
+            file.endswith(LEAVES) and following is not None and _file(following).startswith(ours)
+        )
+        if not file.startswith(ours) and not around and (frames or "runpy" not in file):
             frames.append(trace)
-        trace = trace.tb_next
+        trace = following
     kept: TracebackType | None = None
     for one in reversed(frames):
         kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)

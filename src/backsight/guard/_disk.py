@@ -6,16 +6,25 @@ back what the guard knows: weights, optimizer, whatever goes along, and the guar
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backsight.distributed import is_first_process
 from backsight.errors import RunError
-from backsight.state import Checkpoint, Checkpoints
+from backsight.guard._policy import Policy
+from backsight.guard._presets import check_saved
+from backsight.state import Checkpoint, Checkpoints, Snapshots, fitting
 
 __all__ = ["Disk"]
 
 EVERY = 10
 """Snapshots in memory for one on disk."""
+
+
+class _Guard(Protocol):
+    @property
+    def policies(self) -> tuple[Policy, ...]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Disk:
@@ -44,12 +53,31 @@ class Disk:
         if due and is_first_process():
             self._checkpoints.save(iteration, {"guard": state()})
 
-    def newest(self) -> Checkpoint | None:
-        """The newest good state on disk; None where there is none.
+    def load_into(self, guard: _Guard, snapshots: Snapshots) -> bool:
+        """Make the guard and the training what they were at the newest good state.
+
+        Returns:
+            whether there is one.
 
         Raises:
-            RunError: it is damaged, from a newer version, no guard's, or would execute code.
+            RunError: it is damaged, from a newer version, no guard's, of another model, would
+                execute code, or has a state that does not fit.
+            SettingError: the policies are not the same.
         """
+        found = self._newest()
+        if found is None:
+            return False
+        state = found.state["guard"]
+        with fitting(found.path, "guard"):
+            snapshots.check(state["snapshots"][-1], found.path)
+        check_saved(guard.policies, state)
+        with fitting(found.path, "guard"):
+            guard.load_state_dict(state)
+            snapshots.go_back(len(snapshots.taken) - 1)
+        return True
+
+    def _newest(self) -> Checkpoint | None:
+        """The newest good state on disk; None where there is none."""
         if not self._checkpoints.paths:
             return None
         found = self._checkpoints.load()

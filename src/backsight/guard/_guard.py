@@ -34,7 +34,7 @@ from backsight.guard._step import Step
 from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
 from backsight.probes import listed_optimizers, unwrapped, unwrapped_optimizer
-from backsight.state import Snapshots, Stateful, fitting
+from backsight.state import Snapshots, Stateful
 
 __all__ = ["Guard"]
 
@@ -122,7 +122,7 @@ class Guard:
         self.tally: Counter[str] = Counter()
         """Interventions so far, by policy."""
         self._batches = SuspectBatches()
-        self._scaler = scaler
+        self._scaler, self._off = scaler, is_off()
         self._loss: Told = None
         self._step: Step | None = None
         self._stepped: set[int] = set()
@@ -135,16 +135,13 @@ class Guard:
         self.snapshots = Snapshots(
             model, optimizers, extra_state, snapshots, max_snapshot_bytes, rng=self._has_data
         )
-        self._off = is_off()
         self._disk = None if folder is None or self._off else Disk(folder)
         self._hooks = StepHooks(
             [] if self._off else optimizers,
             begins=self._restore, ready=self._ready, again=self._hold, ended=self._after,
         )  # fmt: skip
-        if self._off:
-            return
         try:
-            for policy in self.policies:
+            for policy in [] if self._off else self.policies:
                 policy.start(self)
         except SettingError:
             self.close()
@@ -198,17 +195,8 @@ class Guard:
                 does not fit.
             SettingError: the policies are not the same.
         """
-        found = None if self._disk is None else self._disk.newest()
-        if found is None:
-            return None
-        state = found.state["guard"]
-        with fitting(found.path, "guard"):
-            self.snapshots.check(state["snapshots"][-1], found.path)
-        check_saved(self.policies, state)
-        with fitting(found.path, "guard"):
-            self.load_state_dict(state)
-            self.snapshots.go_back(len(self.snapshots.taken) - 1)
-        return self.iteration
+        found = self._disk is not None and self._disk.load_into(self, self.snapshots)
+        return self.iteration if found else None
 
     def close(self) -> None:
         """Take every hook off. A second call does nothing."""
@@ -296,15 +284,13 @@ class Guard:
         """
         assert self._step is not None
         self._step.rolled_back = True
-        place = max(0, self.snapshots.before(since) - further)
-        memory = self.snapshots.go_back(place)
+        memory = self.snapshots.go_back(max(0, self.snapshots.before(since) - further))
         self._remember(memory)
         if self._has_data:
             self._batches.go_back(memory["position"], self.iteration - since, blame=blame)
         for policy in self.policies:
             policy.on_rollback(self)
-        iteration: int = memory["iteration"]
-        return iteration
+        return int(memory["iteration"])
 
     def mend_buffers(self) -> None:
         """Give back buffers that are not finite, as they were at the newest snapshot."""
@@ -342,8 +328,7 @@ class Guard:
         self._restore()
         if self._step is None:  # the guard was made inside this very step
             return
-        length = self._length.end()
-        if length is not None:
+        if length := self._length.end():
             self.stability.stepped(*length)
         for policy in self.policies:
             policy.on_step_end(self._step, self)

@@ -3,6 +3,7 @@
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import ProcessMonitor
+from backsight.monitor._seen import Seen
 from backsight.monitor._watch import watch
 from backsight.monitor.measurements import (
     EVERY_ITERATION,
@@ -28,6 +29,7 @@ __all__ = [
     "NullRecorder",
     "OptimizerStep",
     "ProcessMonitor",
+    "Seen",
     "Sink",
     "announce",
     "every_nth_sample",

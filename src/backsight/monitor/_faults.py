@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Faults"]
 
 _log = logging.getLogger("backsight")
@@ -20,7 +22,8 @@ class Faults:
         if what in self._off:
             return
         try:
-            action(*arguments)
+            with np.errstate(all="ignore"):  # NumPy warns, or raises, as the user has set it
+                action(*arguments)
         except Exception as error:  # noqa: BLE001 - see above
             self.tell(what, error)
 

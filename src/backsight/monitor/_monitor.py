@@ -37,6 +37,7 @@ from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
+from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
@@ -174,8 +175,7 @@ class Monitor:
 
     @property
     def next_iteration(self) -> int:
-        """The number of the one that the next forward belongs to: an iteration whose optimizer has
-        stepped ends when the next one shows itself."""
+        """The number of the one that the next forward belongs to."""
         return self.iteration + self._observed.detector.stepped
 
     @property
@@ -189,11 +189,6 @@ class Monitor:
         furthest; None where that is not measured."""
         far = [profile.horizon for profile in self._observed.now.profiles.values()]
         return max((float(lag.steps) for lag in far if lag is not None), default=None)
-
-    @property
-    def found_time(self) -> bool:
-        """Whether anything with a time axis has run."""
-        return self._observed.forwards.seen
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -226,6 +221,11 @@ class Monitor:
         self._gate.label = label
 
     @property
+    def seen(self) -> Seen:
+        """What was seen of its models."""
+        return self._observed.seen()
+
+    @property
     def held(self) -> bool:
         """Whether what is recorded waits in memory."""
         return self._gate.shut
@@ -251,12 +251,11 @@ class Monitor:
     @property
     def parameters(self) -> set[int]:
         """Identities of those that are observed."""
-        return {id(parameter) for parameter in self._observed.parameters.of().values()}
+        return set(map(id, self._observed.parameters.of().values()))
 
     def moves(self, model: nn.Module) -> bool:
         """Whether any parameter of ``model`` is one that is observed."""
-        mine = self.parameters
-        return any(id(parameter) in mine for parameter in parameters_of(model))
+        return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
@@ -402,7 +401,7 @@ class Monitor:
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED
-        if looked and not self.found_time and self._model is not None:
+        if looked and not self._observed.forwards.seen and self._model is not None:
             model = self._model()
             if model is not None:
                 _log.warning("backsight: %s", what_was_found(model))

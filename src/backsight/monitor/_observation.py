@@ -4,13 +4,16 @@ Events come from PyTorch (``events``) or from a trainer that tells them. What th
 record in an iteration is handed over when it ends, and the next one begins.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from backsight.layers import adapter_of
 from backsight.monitor._faults import Faults
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
@@ -71,6 +74,9 @@ class Observation:
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
         )
+        self._sampled = 0
+        self._measured: set[str] = set()
+        """Layers whose reach has been measured."""
         self._began = clock()
         self.detector.paused = True
         self._begin()
@@ -100,6 +106,33 @@ class Observation:
     def stand_still(self, seconds: float) -> None:
         """That much of the time since the iteration began was not training."""
         self._began += seconds
+
+    def unmeasured(self) -> Iterator[tuple[str, str]]:
+        """Recurrent layers whose reach has not been measured, each with the reason."""
+        off = {layer for name, layer in self.measurements.switched_off if name == "reach"}
+        for path, module in self.forwards.layers.items():
+            adapter = adapter_of(module)
+            names = () if adapter is None else adapter.layer_names(path, module)
+            if not self._measured.isdisjoint(names):
+                continue
+            if path not in self.forwards.ran:
+                reason = "it did not run"
+            elif path in off or "" in off:
+                reason = "measuring it failed"
+            elif not self._sampled:
+                reason = "no sampled iteration was complete"
+            else:
+                reason = f"no gradient arrived in {self._sampled:,} sampled iterations"
+            yield path or type(module).__name__, reason
+
+    def seen(self) -> Seen:
+        """What was seen of the models."""
+        return Seen(
+            passes=self.detector.passes,
+            recurrent=self.forwards.seen,
+            unmeasured=dict(self.unmeasured()),
+            passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),
+        )
 
     def close(self) -> None:
         """Take every hook off; an iteration that is complete, or nearly, is ended first."""
@@ -175,6 +208,10 @@ class Observation:
         finally:  # Ctrl-C in a measurement: what is known by then is kept
             self._faults.isolate("scalars", self._hand_over, now)
             if now.sampled:
+                self._sampled += 1
+                self._measured |= {
+                    name for name, p in now.profiles.items() if p.outcome != "not enough data"
+                }
                 self._sampler.sampled(self.iteration, now.spent)
             self._sampler.passed(trained)
             self.iteration += 1

@@ -22,6 +22,7 @@ from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._monitor import Monitor
+from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor._trainings import Group, Trainings
 from backsight.monitor._watch import describe_models
@@ -86,8 +87,8 @@ class ProcessMonitor:
         check_settings(None, every, budget, sequences, None)
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
-        self.kinds: set[str] = set()
-        """Classes of the innermost modules that have run in it."""
+        self._seen = Seen()
+        """What was seen, but for the groups that are still observed."""
         self._settings: dict[str, Any] = {
             "every": every, "budget": budget, "sequences": sequences,
         }  # fmt: skip
@@ -97,10 +98,11 @@ class ProcessMonitor:
         """Acts of guards so far, by policy."""
         self._recorder, self._further, self._child_ends = recorder, further, child_ends
         self._begun = 0
-        self._trainings = Trainings(self._next_recorder, self._forked)
+        self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
         self._groups: list[Group] = []
         self._models: dict[Group, list[weakref.ref[nn.Module]]] = {}
-        self._found_time = False
+        self._counted: dict[int, weakref.ref[nn.Module]] = {}
+        """Models whose forwards are counted, by identity."""
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
@@ -110,9 +112,13 @@ class ProcessMonitor:
         self._wrap_optimizers()
 
     @property
-    def found_time(self) -> bool:
-        """Whether anything with a time axis has run."""
-        return self._found_time or any(group.monitor.found_time for group in self._groups)
+    def seen(self) -> Seen:
+        """What was seen of the process so far."""
+        seen = Seen()
+        seen.add(self._seen)
+        for group in self._groups:
+            seen.add(_seen_of(group))
+        return seen
 
     @property
     def newest(self) -> Sink:
@@ -169,7 +175,7 @@ class ProcessMonitor:
             self._ask_again(module)
             return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
-        self.kinds.update(type(part).__name__ for part in inner)
+        self._seen.inner.update(type(part).__name__ for part in inner)
         self._assign(model)
 
     def _ask_again(self, module: nn.Module) -> None:
@@ -178,6 +184,9 @@ class ProcessMonitor:
         self._bare[module] = asked
         if asked < BARE:
             self._calls.forget(module)
+
+    def _count_forward(self, *_: Any) -> None:
+        self._seen.forwards += 1
 
     def _made(self, optimizer: Optimizer) -> None:
         """An optimizer has its parameters: those of a model already seen, or of one to come."""
@@ -257,6 +266,11 @@ class ProcessMonitor:
         if self._inputs is not None and self._inputs in dict(named_modules(model)):
             owner.monitor.adopt_input(self._inputs, model)
         models.append(weakref.ref(model))
+        number = id(model)
+        if number not in self._counted:  # else it comes from another group
+            self._counted[number] = weakref.ref(model, lambda _: self._counted.pop(number, None))
+            self._seen.models[kind] += 1
+            self._calls.watch(model, after=self._count_forward)
         self._trainings.tell(owner, "models", describe_models({name: model}))
 
     def _drop(self, group: Group) -> None:
@@ -265,10 +279,14 @@ class ProcessMonitor:
         if guard is not None:
             guard.close()
         group.monitor.close()
-        self._found_time = self._found_time or group.monitor.found_time
+        self._trainings.remove(group)
+        self._leave(group)
+
+    def _leave(self, group: Group) -> None:
+        """It is observed no longer."""
+        self._seen.add(_seen_of(group))
         self._groups.remove(group)
         self._models.pop(group, None)
-        self._trainings.remove(group)
 
     def _movers(self, model: nn.Module) -> list[Group]:
         return [
@@ -311,6 +329,12 @@ class ProcessMonitor:
             return
         guard.tally = self.tally
         monitor.protect(guard)
+
+
+def _seen_of(group: Group) -> Seen:
+    seen = group.monitor.seen
+    seen.steps = group.steps
+    return seen
 
 
 def _described(optimizer: Optimizer) -> dict[str, Any]:

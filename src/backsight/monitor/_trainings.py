@@ -55,10 +55,16 @@ class Trainings:
     Args:
         begin: makes the recorder of one more training.
         forked: called in a child process that was forked from this one, when it trains.
+        ended: told of a group whose run is closed.
     """
 
-    def __init__(self, begin: Callable[[], Sink], forked: Callable[[], None]) -> None:
-        self._begin, self._forked = begin, forked
+    def __init__(
+        self,
+        begin: Callable[[], Sink],
+        forked: Callable[[], None],
+        ended: Callable[[Group], None],
+    ) -> None:
+        self._begin, self._forked, self._ended = begin, forked, ended
         self._pid = os.getpid()
         self._groups: list[Group] = []
         self._ticks = 0
@@ -183,6 +189,7 @@ class Trainings:
         """Its models are gone, or it has been idle for longest: its run is closed."""
         self._groups.remove(group)
         group.monitor.close()
+        self._ended(group)
         shared = any(other.run is group.run for other in self._groups)
         close = getattr(group.run, "close", None)
         if close is not None and not shared:

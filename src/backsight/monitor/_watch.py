@@ -223,10 +223,18 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict[str, Any]:
             "class": type(model).__name__,
             "parameters": sum(p.numel() for p in parameters_of(model) if not is_lazy(p)),
             "recurrent": {
-                path or type(module).__name__: repr(module)
+                path or type(module).__name__: _described(module)
                 for path, module in named_modules(model)
                 if adapter_of(module) is not None
             },
         }
         for name, model in models.items()
     }
+
+
+def _described(module: nn.Module) -> str:
+    """A ``repr`` of the user's own may fail, and one of PyTorch's never ends in a cycle."""
+    try:
+        return repr(module)
+    except Exception:  # noqa: BLE001 - must not reach the script
+        return f"{type(module).__name__}(…)"

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -84,13 +85,16 @@ def _grad(
     gradients: Sequence[Tensor | None],
 ) -> tuple[Tensor | None, ...]:
     kept = [(tensor, tensor.grad) for tensor in list(retained.values())]
-    found = torch.autograd.grad(
-        outputs,
-        inputs,  # type: ignore[arg-type]  # which has no mixture of tensors and edges
-        gradients,
-        retain_graph=True,
-        allow_unused=True,
-    )
+    # A NaN is a value here, and the anomaly is the caller's own pass's to tell.
+    looking = torch.is_anomaly_enabled()
+    with torch.autograd.set_detect_anomaly(False) if looking else nullcontext():
+        found = torch.autograd.grad(
+            outputs,
+            inputs,  # type: ignore[arg-type]  # which has no mixture of tensors and edges
+            gradients,
+            retain_graph=True,
+            allow_unused=True,
+        )
     for tensor, gradient in kept:
         tensor.grad = gradient
     return found

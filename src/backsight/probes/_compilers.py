@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch.utils._device import DeviceContext
 
-__all__ = ["inspection", "left_by_compilers", "skipped", "undisturbed"]
+__all__ = ["compilers_take", "inspection", "left_by_compilers", "skipped", "undisturbed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -82,6 +82,18 @@ def skipped(function: Function, *, inside: bool = True) -> Function:
     else:
         return cast(Function, left_by_compilers(function))
     return function
+
+
+def compilers_take(known: Callable[..., Any], instead: Callable[..., Any]) -> None:
+    """Let compilers take ``instead`` for ``nn.Module.__call__`` as PyTorch has it, not ``known``.
+
+    They go straight to ``forward`` then, as they do where nothing is observed: the graph, and the
+    frames that it remembers, are the same. Whichever is in place when they are imported, they keep.
+    """
+    for place in ("utils", "variables.nn_module"):
+        module = sys.modules.get(f"torch._dynamo.{place}")
+        if getattr(module, "unpatched_nn_module_call", None) is known:
+            module.unpatched_nn_module_call = instead  # type: ignore[union-attr]
 
 
 def left_by_compilers(function: Callable[..., Any]) -> Callable[..., Any]:

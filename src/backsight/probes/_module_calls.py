@@ -8,20 +8,19 @@ own recurrent classes, in ``forward``, which ``layer.forward(x)`` and a subclass
 Modules are told apart by identity alone. Where PyTorch itself looks at the model, nobody is told.
 """
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from backsight.probes._compilers import (
-    inspection,
-    skipped,
-)
+from backsight.probes._compilers import compilers_take, inspection, skipped
 
 __all__ = ["ModuleCalls"]
 
@@ -108,7 +107,8 @@ class ModuleCalls:
     def isolate(self, action: Callable[..., None], *arguments: Any) -> bool:
         """Whether it went well."""
         try:
-            action(*arguments)
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                action(*arguments)
         except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
             self._failed(error)
             return False
@@ -146,7 +146,7 @@ class _Watched:
         number = id(module)
         self.alive = weakref.ref(module, lambda _: _modules.pop(number, None))
         self.watchers: tuple[_Watcher, ...] = ()
-        self.by_forward = isinstance(module, RECURRENT)
+        self.by_forward = issubclass(type(module), RECURRENT)
 
 
 _modules: dict[int, _Watched] = {}
@@ -154,7 +154,10 @@ _modules: dict[int, _Watched] = {}
 _opened: list[ModuleCalls] = []
 _curious: list[ModuleCalls] = []
 """Those that are told of strangers."""
-_patched: list[tuple[type[nn.Module], str, Callable[..., Any], Callable[..., Any]]] = []
+_patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
+"""Of which class or module, its name, what PyTorch has there, and what is there now."""
+_limits = 0, 0
+"""The recursion limit as it was, and as it is while somebody watches."""
 _here = threading.local()
 """``calls``: those of recurrent modules that are under way in this thread."""
 
@@ -263,24 +266,45 @@ def _call_of_forward(
 
 
 def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """``forward`` of a recurrent class, told."""
+    """``forward`` of a recurrent class, told.
+
+    With the same defaults: compilers, which look through it, guard them.
+    """
 
     @wraps(forward)
-    def told(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def told(self: nn.Module, input: Any, hx: Any = None) -> Any:  # noqa: A002 - PyTorch's name
         if torch.compiler.is_compiling():
-            return forward(self, *args, **kwargs)
+            return forward(self, input, hx)
         if not _reach(self):
             for owner in _curious:
                 if id(self) not in owner.known:
                     _meet(owner, self)
         entry = _modules.get(id(self))
-        if entry is None or not entry.by_forward or not _begin(entry, self, args, kwargs):
-            return forward(self, *args, **kwargs)
-        result = forward(self, *args, **kwargs)
-        _end(entry, self, args, kwargs, result)
+        given = (input,) if hx is None else (input, hx)
+        if entry is None or not entry.by_forward or not _begin(entry, self, given, {}):
+            return forward(self, *given)
+        result = forward(self, *given)
+        _end(entry, self, given, {}, result)
         return result
 
     return told
+
+
+def _untold(create: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes TorchScript of a module's source, which is read as PyTorch has it."""
+
+    @wraps(create)
+    def untold(*args: Any, **kwargs: Any) -> Any:
+        told = [each for each in _patched if isinstance(each[0], type) and _in_place(*each)]
+        for kind, name, original, _ in told:
+            setattr(kind, name, original)
+        try:
+            return create(*args, **kwargs)
+        finally:
+            for kind, name, _, mine in told:
+                setattr(kind, name, mine)
+
+    return untold
 
 
 def _open(calls: ModuleCalls) -> None:
@@ -288,6 +312,8 @@ def _open(calls: ModuleCalls) -> None:
         _patch(nn.Module, "__call__", _told_call)
         for kind in RECURRENT:
             _patch(kind, "forward", _told_forward)
+        _patch(torch.jit._recursive, "create_script_module", _untold)
+        _deepen()
     _opened.append(calls)
     if calls.curious:
         _curious.append(calls)
@@ -299,15 +325,40 @@ def _close(calls: ModuleCalls) -> None:
             group.remove(calls)
     if not _opened:
         for kind, name, original, told in _patched:
-            if getattr(kind, name) is told:  # else somebody has wrapped ours: it goes on unheard
+            if _in_place(kind, name, original, told):  # else somebody has wrapped ours, unheard
                 setattr(kind, name, original)
+            compilers_take(told, original)
         _patched.clear()
+        _flatten()
+
+
+def _deepen() -> None:
+    """A module's call takes three frames of PyTorch's, and one of ours: as many calls as before
+    have to fit into each other."""
+    global _limits
+    before = sys.getrecursionlimit()
+    _limits = before, before + before // 3 + 1
+    sys.setrecursionlimit(_limits[1])
+
+
+def _flatten() -> None:
+    if sys.getrecursionlimit() == _limits[1]:  # else it is somebody else's
+        sys.setrecursionlimit(_limits[0])
+
+
+def _in_place(kind: Any, name: str, _: Any, told: Any) -> bool:
+    return getattr(kind, name) is told
 
 
 def _patch(
-    kind: type[nn.Module], name: str, tell: Callable[[Callable[..., Any]], Callable[..., Any]]
+    kind: type[nn.Module] | ModuleType,
+    name: str,
+    tell: Callable[[Callable[..., Any]], Callable[..., Any]],
 ) -> None:
     original = getattr(kind, name)
     told = skipped(tell(original), inside=False)
+    # Compilers look through it: nothing of ours is in their graphs, frames and guards.
+    told._torchdynamo_inline = original  # type: ignore[attr-defined]
     _patched.append((kind, name, original, told))
     setattr(kind, name, told)
+    compilers_take(original, told)

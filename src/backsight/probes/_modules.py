@@ -35,7 +35,7 @@ def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         ['0', '1']
     """
     for name, child in list(_held(module, "_modules")):
-        if isinstance(child, nn.Module):
+        if issubclass(type(child), nn.Module):
             yield name, child
 
 
@@ -72,7 +72,7 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     seen: set[int] = set()
     for path, module in named_modules(model):
         for name, parameter in list(_held(module, "_parameters")):
-            if isinstance(parameter, nn.Parameter) and id(parameter) not in seen:
+            if issubclass(type(parameter), nn.Parameter) and id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield f"{path}.{name}" if path else name, parameter
 
@@ -103,7 +103,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while id(model) not in seen:
         seen.add(id(model))
         held = dict(children_of(model))
-        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if issubclass(type(model), (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner = held.get("module")
         else:
             inner = next((held[name] for name in WRAPPED if name in held), None)

@@ -54,7 +54,7 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
         >>> tensor_norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
         tensor([5., 2.])
     """
-    dense = [t.coalesce().values() if t.is_sparse else t for t in tensors]
+    dense = [_dense(tensor) for tensor in tensors]
     first = dense[0]
     wide = all(g.dtype == first.dtype and g.device == first.device for g in dense)
     if wide and first.dtype in (torch.float32, torch.float64) and _precision.on_host(first):
@@ -64,6 +64,13 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
             return quick
     norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)).to(first.device) for g in dense]
     return torch.stack(norms)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """Of real numbers that have the same norm."""
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def total_norm(norms: Tensor) -> Tensor:

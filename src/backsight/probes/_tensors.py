@@ -3,6 +3,7 @@
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -22,7 +23,8 @@ class SameTensor:
     """
 
     def __init__(self, tensor: Tensor) -> None:
-        self._storage = weakref.ref(tensor.untyped_storage())
+        storage = _storage_of(tensor)
+        self._storage = _no_storage if storage is None else weakref.ref(storage)
         self._version, self._shape = tensor._version, tensor.shape
 
     @property
@@ -32,12 +34,25 @@ class SameTensor:
 
     def is_in(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` is that one."""
-        same = tensor.untyped_storage() is self._storage() and tensor.shape == self._shape
+        storage = _storage_of(tensor)
+        same = storage is not None and storage is self._storage() and tensor.shape == self._shape
         return same and tensor._version == self._version
 
 
+def _storage_of(tensor: Tensor) -> torch.UntypedStorage | None:
+    """None of a sparse or nested tensor, which has several."""
+    return tensor.untyped_storage() if tensor.layout == torch.strided else None
+
+
+def _no_storage() -> None:
+    """In the place of a reference to one."""
+
+
 def tensors_in(content: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and mappings, in order.
+    """Every tensor in nested tuples, lists, mappings and dataclasses, in order, once each.
+
+    A user's containers are not asked, whose ``__iter__`` or ``__getitem__`` may do anything: their
+    items are read where Python itself keeps them.
 
     Example:
         >>> import torch
@@ -46,14 +61,33 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
         >>> [len(tensor) for tensor in tensors_in(state)]
         [2, 3]
     """
-    if isinstance(content, Tensor):
-        yield content
-    elif isinstance(content, Mapping):
-        for part in content.values():
-            yield from tensors_in(part)
-    elif isinstance(content, (tuple, list)):
-        for part in content:
-            yield from tensors_in(part)
+    seen: set[int] = set()
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if issubclass(type(part), Tensor):
+            yield part
+        else:
+            waiting.extend(reversed(_parts(part)))
+
+
+def _parts(content: Any) -> list[Any]:
+    """What a container holds; nothing of whatever else there is."""
+    kind = type(content)
+    if issubclass(kind, (tuple, list)):
+        base = tuple if issubclass(kind, tuple) else list
+        return [*base.__iter__(content)]
+    if issubclass(kind, dict):
+        return [*dict.values(content)]
+    if issubclass(kind, Mapping) or is_dataclass(kind):
+        try:
+            return [*dict.values(object.__getattribute__(content, "__dict__"))]
+        except (AttributeError, TypeError):  # it has slots
+            return []
+    return []
 
 
 def uneven(tensor: Tensor) -> Tensor:

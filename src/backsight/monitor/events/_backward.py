@@ -10,7 +10,7 @@ The last listener to leave puts the originals back.
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -108,7 +108,13 @@ def _wrap() -> None:
         if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
             backward(*args, **named)
             return
-        roots, gradients = _roots(*args, **named)
+        args = tuple(tuple(one) if isinstance(one, Iterator) else one for one in args)
+        named = {n: tuple(one) if isinstance(one, Iterator) else one for n, one in named.items()}
+        try:
+            roots, gradients = _roots(*args, **named)
+        except TypeError:  # a wrong call: PyTorch says what is wrong with it
+            backward(*args, **named)
+            return
         scale = _scale_of(roots)
         _here.depth = 1
         try:

@@ -51,6 +51,8 @@ class Forwards:
         """Recurrent layers and cells by path; the caller's to keep alive."""
         self.seen = False
         """Whether anything with a time axis has ever run."""
+        self.ran: set[str] = set()
+        """Paths of what has run."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -145,6 +147,7 @@ class Forwards:
 
     def _count(self, call: LayerCall) -> None:
         path = call.path
+        self.ran.add(path)
         if path in self._uncounted:
             return
         try:

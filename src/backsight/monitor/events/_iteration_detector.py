@@ -10,7 +10,6 @@ stepped on (a GAN's judge, when the maker learns).
 
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -81,7 +80,7 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            with undisturbed() if inspection() else nullcontext():
+            with undisturbed() if inspection() else torch._C.DisableTorchFunctionSubclass():
                 return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
             self.failed = True
@@ -131,6 +130,8 @@ class IterationDetector:
         """Where it trains: backward passes of other threads are not its own."""
         self.paused = False
         """While it is, nothing is seen."""
+        self.passes = 0
+        """Backward passes that brought gradients to the parameters, of all iterations."""
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
         self._observer = observer
@@ -229,6 +230,7 @@ class IterationDetector:
         if self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
         self._passes += 1
+        self.passes += 1
         self._marks, self._passed = marks, self._clock()
         self._shared, self._lent = [], False
         self._observer.backward_ended(BackwardPass(roots, gradients, scale))
@@ -294,8 +296,8 @@ class IterationDetector:
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
         step = self._open.pop(id(optimizer), None)
-        if step is None:
-            return  # it has not evaluated its closure
+        if step is None:  # its closure was not evaluated; or a step that called its parent's
+            return
         self._observer.step_ended(step)
         tell_step(self)
         self._ended = self._clock()

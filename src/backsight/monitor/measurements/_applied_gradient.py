@@ -43,7 +43,7 @@ class AppliedGradient(Measurement):
         if gradients and not step.closure:
             norms = tensor_norms(gradients)
             # A fused optimizer divides the loss scale out by itself.
-            scale = getattr(step.optimizer, "grad_scale", None)
+            scale = vars(step.optimizer).get("grad_scale")
             self._norms.append(norms if scale is None else norms / scale)
 
     def on_iteration_end(self, now: Iteration) -> None:

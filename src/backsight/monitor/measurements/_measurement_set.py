@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from backsight.errors import SettingError
@@ -228,7 +229,8 @@ class MeasurementSet:
         own = type(one).__module__.startswith("backsight.")
         try:
             # Ours are known to draw nothing; a user's may, as an estimate of a trace does.
-            with nullcontext() if own else _untouched():
+            # An infinite gradient makes NumPy warn, or raise, as the user has set it.
+            with np.errstate(all="ignore") if own else _untouched():
                 told(*event)
         except LayerFaults as faults:
             for path, error in faults.errors.items():

@@ -33,6 +33,8 @@ class OptimizerSettings(Measurement):
         group = step.optimizer.param_groups[0]
         which = f"/{step.number + 1}" if step.number else ""
         momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
-        for name, value in ((f"lr{which}", group["lr"]), (f"momentum{which}", momentum)):
+        for name, value in ((f"lr{which}", group.get("lr")), (f"momentum{which}", momentum)):
+            if value is None:  # an optimizer of the user's own, which calls it otherwise
+                continue
             # A schedule writes the next rate into the same tensor.
             now.record(name, value.clone() if isinstance(value, Tensor) else value)

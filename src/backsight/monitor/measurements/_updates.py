@@ -72,4 +72,4 @@ def _updates_of(parameters: Mapping[str, nn.Parameter]) -> ParameterUpdates:
     """Of those that are to be trained: what is frozen on purpose stays where it is."""
     return ParameterUpdates(
         {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
-    )
+    )  # an integer requires none

@@ -284,7 +284,7 @@ class _Watched:
             if not self._catcher.armed:
                 return
             try:
-                with torch.no_grad():
+                with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
                     self._arrived(index, gradient, by_time)
             except Exception as error:  # noqa: BLE001 - must not end the caller's backward
                 self._catcher._errors.setdefault(self._path, error)
@@ -360,7 +360,7 @@ class _Watched:
         if self._batch_sizes is not None:
             return len(self._batch_sizes), int(self._batch_sizes[0])
         if self._x.dim() == 2:
-            return len(self._x), 1
+            return self._x.shape[0], 1
         steps, batch = self._x.shape[:2]
         return (batch, steps) if self._module.batch_first else (steps, batch)
 

@@ -152,7 +152,7 @@ class FusedReader(LayerReader):
         if not data.numel():
             return None
         if isinstance(output, PackedSequence):
-            return len(output.batch_sizes), len(data)
+            return output.batch_sizes.shape[0], data.shape[0]
         time = 1 if _fused(module).batch_first and data.dim() == 3 else 0
         return data.shape[time], data.numel() // data.shape[-1]
 

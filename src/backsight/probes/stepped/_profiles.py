@@ -103,7 +103,7 @@ class _Totals:
 
     def __init__(self, states: list[tuple[int, int, Tensor]]) -> None:
         self.norms: _ByState = {}
-        count = max(len(lead_of(state)) for _, _, state in states)
+        count = max(lead_of(state).shape[0] for _, _, state in states)
         self.position = torch.full((count,), -1, device=states[0][2].device)
         """``(B,)``: each sequence's last step with a gradient: nothing comes after it, so that
         it is a direct one. -1 where there is none."""

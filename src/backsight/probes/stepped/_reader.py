@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from backsight.layers import adapter_of
@@ -89,11 +90,13 @@ class SteppedReader(LayerReader):
         """Keep its states, and see which call they come from."""
         if not self.armed or path in self._hopeless or path in self._ignored:
             return
-        # Once each: a state may be the output as well. An index or a mask has no gradient.
+        # An index or a mask has no gradient; a loss of its own, or a sparse matrix, is no state.
         outputs = [
             tensor
-            for tensor in dict.fromkeys(tensors_in(result))
-            if tensor.is_floating_point() or tensor.is_complex()
+            for tensor in tensors_in(result)
+            if (tensor.is_floating_point() or tensor.is_complex())
+            and tensor.layout == torch.strided
+            and tensor.dim()
         ]
         for tensor in outputs if self.settings.force else ():
             if not tensor.requires_grad and tensor.is_floating_point():
@@ -130,7 +133,7 @@ class SteppedReader(LayerReader):
                 break
         anew = None
         if previous is None and adapter is not None:
-            previous, anew = source_of(calls[-TRIES:], given[1:], len(lead_of(outputs[0])))
+            previous, anew = source_of(calls[-TRIES:], given[1:], lead_of(outputs[0]).shape[0])
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = anew = None
         marks = [SameTensor(t) for t in outputs]
@@ -212,4 +215,4 @@ def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
     A batch that shrinks keeps its first rows, as where sorted sequences end; a batch that grows
     is another one.
     """
-    return len(lead_of(after[0])) <= len(lead_of(before[0]))
+    return lead_of(after[0]).shape[0] <= lead_of(before[0]).shape[0]

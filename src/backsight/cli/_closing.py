@@ -1,0 +1,76 @@
+"""What ``backsight run`` says at the end: where the runs are, and what was seen."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from backsight.diagnosis import diagnose
+from backsight.errors import RunError
+from backsight.monitor import Seen
+from backsight.report import reach_sentences, tally_words
+from backsight.signals import Run, shown
+
+__all__ = ["nothing_recorded", "one_training", "several_trainings"]
+
+
+def nothing_recorded(seen: Seen) -> str:
+    """Why there is no run: what was seen, and what is missing."""
+    if not seen.models:
+        return (
+            "recorded nothing: this process called no torch.nn.Module; a process that it starts as "
+            "a program, as Ray starts its workers, is not observed"
+        )
+    kinds = ", ".join(f"{kind} ×{n}" if n > 1 else kind for kind, n in seen.models.items())
+    return (
+        f"recorded nothing: saw {_counted(seen.forwards, 'forward')} of {kinds}, "
+        f"{_counted(seen.passes, 'backward pass', 'backward passes')} and "
+        f"{_counted(seen.steps, 'optimizer step')}; a run begins with the first "
+        "backward pass that brings gradients to the parameters of a model"
+    )
+
+
+def one_training(path: Path, seen: Seen) -> Iterator[str]:
+    """Where the run is, how far back each layer's gradient reached, and what lasts."""
+    try:
+        run = Run(path)
+    except RunError as error:  # gone or damaged since
+        yield str(error)
+        return
+    yield (
+        f"{shown(path)}: {_counted(run.iterations, 'iteration')} (backsight report {shown(path)})"
+    )
+    yield from reach_sentences(run)
+    if seen.unmeasured:
+        layers = (f"{layer} ({reason})" for layer, reason in seen.unmeasured.items())
+        yield f"reach not measured: {', '.join(layers)}"
+    for looker, count in seen.passed_over.items():
+        yield f"{_counted(count, 'iteration')} not fully measured, under {looker}"
+    for finding in diagnose(run).lasting:
+        if finding.severity != "info":
+            yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
+    if seen.passes and not seen.recurrent:  # without any, a child process has trained
+        held = ", ".join(sorted(seen.inner)) or "no module"
+        yield (
+            f"no recurrent layer ran (the script's model contains {held}): for another kind of "
+            "sequence model, name the module that embeds its input, as in "
+            "backsight run --inputs PATH SCRIPT"
+        )
+
+
+def several_trainings(paths: Sequence[Path]) -> str:
+    """Where the runs of a script are that trains several times."""
+    failing = 0
+    for path in paths:
+        with suppress(RunError):  # gone or damaged since
+            failing += any(f.severity == "error" for f in diagnose(Run(path)).lasting)
+    found = f", {failing} with a lasting error" if failing else ""
+    return (
+        f"{len(paths)} trainings{found}: {shown(paths[0])} to {shown(paths[-1])} "
+        f"(backsight runs {shown(paths[0].parent)})"
+    )
+
+
+def _counted(count: int, one: str, several: str | None = None) -> str:
+    if count == 0:
+        return f"no {one}"
+    return f"1 {one}" if count == 1 else f"{count:,} {several or one + 's'}"

@@ -1,0 +1,47 @@
+"""What was seen of a process, in numbers: why there is a record, or none."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+__all__ = ["Seen"]
+
+
+@dataclass
+class Seen:
+    """Counts of a process that was observed.
+
+    Example:
+        >>> from backsight.monitor import Seen
+        >>> seen = Seen(forwards=3)
+        >>> seen.add(Seen(forwards=2, passes=1))
+        >>> seen.forwards, seen.passes, seen.steps
+        (5, 1, 0)
+    """
+
+    models: Counter[str] = field(default_factory=Counter)
+    """How many models of each class were called."""
+    forwards: int = 0
+    """Calls of these models."""
+    passes: int = 0
+    """Backward passes that brought gradients to their parameters."""
+    steps: int = 0
+    """Steps of optimizers, or, where there is none, backward passes."""
+    recurrent: bool = False
+    """Whether anything with a time axis has run."""
+    inner: set[str] = field(default_factory=set)
+    """Classes of the innermost modules that have run."""
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    """Recurrent layers whose reach was not measured, each with the reason."""
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Iterations of which something was not measured, by what of PyTorch's looked on."""
+
+    def add(self, other: "Seen") -> None:
+        """Those of another group of models."""
+        self.models += other.models
+        self.forwards += other.forwards
+        self.passes += other.passes
+        self.steps += other.steps
+        self.recurrent = self.recurrent or other.recurrent
+        self.inner |= other.inner
+        self.unmeasured |= other.unmeasured
+        self.passed_over += other.passed_over
