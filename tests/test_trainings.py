@@ -143,6 +143,21 @@ def test_models_whose_steps_alternate_are_one_training_under_their_names(tmp_pat
     assert {name for event in run.events("models") for name in event.body} == {"Net", "Judge"}
 
 
+def test_a_parameter_that_no_model_holds_has_a_name_beside_models(tmp_path: Path) -> None:
+    """The temperature of SAC is learned first, then its critic."""
+    with observed(tmp_path) as process:
+        model, temperature = Net(), nn.Parameter(torch.zeros(1))
+        optimizers = [SGD([temperature], lr=0.1), SGD(model.parameters(), lr=0.1)]
+        for _ in range(7):
+            optimizers[0].zero_grad()
+            (temperature - 1).square().sum().backward()
+            optimizers[0].step()
+            step(model, optimizers[1])
+    (run,) = process.runs
+    assert numbered(run, "loss/parameters") == numbered(run, "loss/Net") == list(range(7))
+    assert "loss" not in run.names
+
+
 def test_a_model_that_takes_turns_later_joins_the_run(tmp_path: Path) -> None:
     """It began while the first one paused, and was taken for a training of its own at most then."""
     with observed(tmp_path) as process:

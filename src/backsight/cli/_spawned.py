@@ -21,10 +21,8 @@ from backsight.cli._messages import say
 
 __all__ = ["observe_here", "spawned_observed"]
 
-Settings = dict[str, Any]
 
-
-def spawned_observed(settings: Settings) -> Callable[[], None]:
+def spawned_observed(settings: dict[str, Any]) -> Callable[[], None]:
     """Observe children that are spawned from now on; what ends that.
 
     Args:
@@ -42,7 +40,7 @@ def spawned_observed(settings: Settings) -> Callable[[], None]:
             words[at] = (
                 # An environment without Backsight, too, has to run the child's own program.
                 f"exec('try: from backsight.cli._spawned import observe_here\\n'"
-                f"'except ImportError: observe_here = len'); {line}; {words[at]}"
+                f"'except Exception: observe_here = len'); {line}; {words[at]}"
             )
         return words
 
@@ -84,7 +82,7 @@ def _loads_data() -> bool:
     return getattr(target, "__module__", "").startswith("torch.utils.data.")
 
 
-def _observe(settings: Settings) -> None:
+def _observe(settings: dict[str, Any]) -> None:
     from backsight.cli._script_runs import ScriptRuns
     from backsight.monitor import ProcessMonitor
 

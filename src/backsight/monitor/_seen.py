@@ -30,6 +30,8 @@ class Seen:
     """Whether anything with a time axis has run."""
     inner: set[str] = field(default_factory=set)
     """Classes of the innermost modules that have run."""
+    embeddings: list[str] = field(default_factory=list)
+    """Paths of the modules that embed tokens."""
     unmeasured: dict[str, str] = field(default_factory=dict)
     """Recurrent layers whose reach was not measured, each with the reason."""
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -43,5 +45,6 @@ class Seen:
         self.steps += other.steps
         self.recurrent = self.recurrent or other.recurrent
         self.inner |= other.inner
+        self.embeddings += other.embeddings
         self.unmeasured |= other.unmeasured
         self.passed_over += other.passed_over
