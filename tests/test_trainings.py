@@ -146,7 +146,8 @@ def test_models_whose_steps_alternate_are_one_training_under_their_names(tmp_pat
 def test_a_parameter_that_no_model_holds_has_a_name_beside_models(tmp_path: Path) -> None:
     """The temperature of SAC is learned first, then its critic."""
     with observed(tmp_path) as process:
-        model, temperature = Net(), nn.Parameter(torch.zeros(1))
+        model = Net()
+        temperature: Any = nn.Parameter(torch.zeros(1))
         optimizers = [SGD([temperature], lr=0.1), SGD(model.parameters(), lr=0.1)]
         for _ in range(7):
             optimizers[0].zero_grad()

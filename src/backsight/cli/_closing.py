@@ -50,11 +50,11 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
             yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
     if seen.passes and not seen.recurrent:  # without any, a child process has trained
         held = ", ".join(sorted(seen.inner)) or "no module"
-        path = next(iter(seen.embeddings), "PATH")
+        embedding = next(iter(seen.embeddings), "PATH")
         yield (
             f"no recurrent layer ran (the script's model contains {held}): for another kind of "
             "sequence model, name the module that embeds its input, as in "
-            f"backsight run --inputs {path} SCRIPT"
+            f"backsight run --inputs {embedding} SCRIPT"
         )
 
 
