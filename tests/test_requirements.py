@@ -24,7 +24,7 @@ PATIENCE = ("samples", "patience", "window", "past")
 
 
 class Said(NamedTuple):
-    count: int
+    enough: int
     sooner: int | None
     seen: int
 
@@ -68,7 +68,7 @@ def walk(rule: Rule, series: Series, facts: Facts | None) -> Said:
         before, said = said, read(now.reason)
         assert said.seen == fed
         assert said[:2] == before[:2]  # the same is needed all the time
-        assert fed < said.count
+        assert fed < said.enough
     raise AssertionError(f"never ready, and says: {now.reason}")
 
 
@@ -80,14 +80,14 @@ def walked(case: Case, which: str, **thresholds: float) -> Said:
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_exactly_what_the_sentence_names_is_enough(case: Case) -> None:
     said = walked(case, "sick")
-    assert said.seen == said.count
+    assert said.seen == said.enough
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_less_is_enough_where_it_says_so(case: Case) -> None:
     said = walked(case, "healthy")
-    assert said.seen == (said.sooner or said.count)
-    assert (said.sooner or said.count) <= walked(case, "near").seen <= said.count
+    assert said.seen == (said.sooner or said.enough)
+    assert (said.sooner or said.enough) <= walked(case, "near").seen <= said.enough
 
 
 LATER = [
@@ -104,7 +104,7 @@ def test_the_numbers_follow_the_thresholds(case: Case, name: str, change: int) -
     (rule,) = (rule for rule in RULES if rule.code == case.code)
     value = rule().thresholds[name] + change
     said = walked(case, "sick", **{name: value})
-    assert said.seen == said.count
+    assert said.seen == said.enough
 
 
 def test_a_threshold_changes_the_number() -> None:

@@ -7,7 +7,7 @@ the same order, so that both come to the same verdict.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -124,7 +124,7 @@ class Rule(ABC):
     title: ClassVar[str]
     severity: ClassVar[Severity]
     reads: ClassVar[tuple[str, ...]]
-    """Families without any of which there is nothing to see."""
+    """Families without any of which there is nothing to see; samples of the first are counted."""
     optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
     lasting: ClassVar[bool] = True
@@ -149,24 +149,31 @@ class Rule(ABC):
     """Whether enough was seen to call the run healthy in this respect."""
     _off: set[str] = field(default_factory=set, init=False, repr=False)
     """Where what it read last was not finite."""
-    _recorded: int = field(default=0, init=False, repr=False)
-    """Iterations with the first family of ``reads``, until it is ready."""
+    _recorded: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Iterations with each family of ``reads``, until it is ready."""
     _usable: dict[str, int] = field(default_factory=dict, init=False, repr=False)
-    """The same, by member, of those that count towards being ready."""
+    """By member, the iterations that count towards being ready."""
     _losses: int = field(default=0, init=False, repr=False)
-    """Finite losses at the last of them."""
+    """Finite losses up to the last iteration with the first family of ``reads``."""
 
     def update(self, now: Sample) -> None:
         """Look at one more iteration; they come in order."""
-        if not self.ready and now.holds(self.reads[0]):
-            self._recorded += 1
-            course = now.courses.get(now.label)
-            self._losses = 0 if course is None else course.count
+        if not self.ready:
+            self._tally(now)
         self._update(now)
 
     @abstractmethod
     def _update(self, now: Sample) -> None:
         """The same, by each rule."""
+
+    def _tally(self, now: Sample) -> None:
+        """What a rule that stays unready has to say of it."""
+        for name in self.reads:
+            if now.holds(name):
+                self._recorded[name] = self._recorded.get(name, 0) + 1
+        if now.holds(self.reads[0]):
+            course = now.courses.get(now.label)
+            self._losses = 0 if course is None else course.count
 
     def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
@@ -193,7 +200,8 @@ class Rule(ABC):
     def requirement(self) -> Requirement:
         """What it takes to judge, and what there was of it while the rule was not ready."""
         *most, last = self.reads
-        return self.require(1, "sample", f"of {', '.join(most)}{' or ' if most else ''}{last}")
+        one = self.require(1, "sample", f"of {', '.join(most)}{' or ' if most else ''}{last}")
+        return replace(one, recorded=max(self._recorded.values(), default=0))
 
     def require(
         self,
@@ -218,7 +226,7 @@ class Rule(ABC):
         return Requirement(
             math.ceil(count), unit, of, sooner, math.ceil(losses), also,
             seen=max(self._usable.values(), default=0),
-            recorded=self._recorded,
+            recorded=self._recorded.get(self.reads[0], 0),
             losses_seen=self._losses,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from backsight.diagnosis import Diagnosis, Finding, Timeline, Tried, explain
+from backsight.diagnosis import RULES, Diagnosis, Finding, Timeline, Tried, explain
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
@@ -216,8 +216,9 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
 
 def lacking(found: Diagnosis) -> list[tuple[str, str]]:
     """Each rule that could not judge, by code and title, and what it needs, in words."""
+    titles = {rule.code: rule.title for rule in RULES}
     return [
-        (f"{verdict.code} {explain(verdict.code).title}", verdict.reason)
+        (f"{verdict.code} {titles.get(verdict.code, '')}".strip(), verdict.reason)
         for verdict in found.verdicts
         if verdict.outcome == "not enough data"
     ]
