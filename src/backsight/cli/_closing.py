@@ -17,8 +17,8 @@ def nothing_recorded(seen: Seen) -> str:
     """Why there is no run: what was seen, and what is missing."""
     if not seen.models:
         return (
-            "recorded nothing: this process called no torch.nn.Module; a child process that it "
-            "starts with spawn or as a program is not observed"
+            "recorded nothing: this process called no torch.nn.Module; a process that it starts as "
+            "a program, as Ray starts its workers, is not observed"
         )
     kinds = ", ".join(f"{kind} ×{n}" if n > 1 else kind for kind, n in seen.models.items())
     return (
@@ -48,7 +48,7 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
             yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
-    if not seen.recurrent:
+    if seen.passes and not seen.recurrent:  # without any, a child process has trained
         held = ", ".join(sorted(seen.inner)) or "no module"
         yield (
             f"no recurrent layer ran (the script's model contains {held}): for another kind of "

@@ -118,7 +118,7 @@ class Trainings:
         """Decide what is left."""
         with self._lock:
             self._closing = True
-            for group in self._groups:
+            for group in list(self._groups):  # each one that is begun may end others
                 if group.run is None and group.steps:
                     self._alone(group)
 
@@ -150,8 +150,11 @@ class Trainings:
 
     def _alone(self, group: Group) -> None:
         """A training of its own; earlier ones whose models are gone are over."""
-        for other in [g for g in self._groups if g.run is not None and not g.alive()]:
-            self._end(other)
+        for other in [g for g in self._groups if g is not group and not g.alive()]:
+            if other.run is None and other.steps:  # too short to have been decided
+                self._settle(other, "", self._begin())
+            if other.run is not None:
+                self._end(other)
         open_runs = [g for g in self._groups if g.run is not None]
         if len({id(g.run) for g in open_runs}) >= OPEN:
             idle = min(open_runs, key=lambda one: one.last)

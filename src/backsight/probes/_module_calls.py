@@ -83,6 +83,10 @@ class ModuleCalls:
         if number not in self.known:
             self.known[number] = weakref.ref(module, lambda _: self.known.pop(number, None))
 
+    def forget(self, module: nn.Module) -> None:
+        """Tell again when ``module`` is called."""
+        self.known.pop(id(module), None)
+
     def close(self) -> None:
         """Tell of nothing any longer; the last one leaves PyTorch as it was."""
         if self._closed:

@@ -265,12 +265,13 @@ class IterationDetector:
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
         closure, once = closure_of(args, named), self._closures.once(optimizer)
-        again = id(optimizer) in self._steppers or closure is not None
+        many = closure is not None and not once
+        # A closure that is evaluated once shows by itself whether it begins anything: a trainer's
+        # manual optimization hands on one that does nothing.
+        again = id(optimizer) in self._steppers or many
         if self._automatic and self._ended is not None and again:
             self._observer.iteration_ended(at=self._ended)
-        self._steppers.add(id(optimizer))
         self._open.pop(id(optimizer), None)  # of a step that raised
-        many = closure is not None and not once
         self._in_step, self._passes_before = many, self._passes
         number, moved = self._parameters.number(optimizer), self._parameters.of(optimizer)
         step = OptimizerStep(optimizer, number, moved, many)
@@ -288,6 +289,7 @@ class IterationDetector:
             self._begin_step(step)
 
     def _begin_step(self, step: OptimizerStep) -> None:
+        self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
         self._observer.step_begins(step)
 
