@@ -1,5 +1,6 @@
 """A verdict is the same live and afterwards; commands, page and timeline say it as it is."""
 
+import io
 import json
 import math
 import random
@@ -7,13 +8,15 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.optim import SGD, Adam
@@ -24,6 +27,8 @@ from backsight.diagnosis import (
     RULES,
     Facts,
     Judge,
+    Rule,
+    Sample,
     context_ladder,
     context_probe,
     diagnose,
@@ -36,7 +41,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.errors import RunError, SettingError
 from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
 from backsight.probes import InputRange
-from backsight.report import write_report
+from backsight.report import print_diagnosis, write_report
 from backsight.signals import Recorder, Run
 from tests.crossed import crossed
 
@@ -902,6 +907,49 @@ def test_a_page_without_findings_says_so(run_path: Path) -> None:
     assert "The run has no lasting finding." in text
     assert "findings" in ids.ids
     assert "article" not in ids.tags
+
+
+def test_what_lacks_data_says_how_much_apart_from_what_is_not_finite(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = {"loss": learning(30), "update_ratio/w": [1e-3] * 2, "saturation/a": [NAN] * 5}
+    text, _ = page(write(run_path, series))
+    before, _, rest = text.partition("<details")
+    listed = rest.partition("</details>")[0]
+    said = "BKS404 updates too large: it needs 5 samples of update_ratio of a weight matrix"
+    assert f"<li>{said}; there were 2.</li>" in listed
+    assert "<li>BKS202 loss spike: it needs 40 losses; there were 30.</li>" in listed
+    verdicts = diagnose(run_path).verdicts
+    lacks = {v.code for v in verdicts if v.outcome == "not enough data"}
+    assert f"<summary>{len(lacks)} rules lack data</summary>" in listed
+    assert {code for code in CODES if f"<li>{code} " in listed} == lacks
+    assert "not finite at the end of the run: BKS104." in before
+
+    assert main(["diagnose", str(run_path)]) == 0
+    out = capsys.readouterr().out
+    assert f"\n  {said}; there were 2\n" in out
+    assert "\nnot finite: BKS104\n" in out
+    assert main(["diagnose", str(run_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["verdicts"]
+    (spike,) = [v["reason"] for v in told if v["code"] == "BKS202"]
+    assert spike == "it needs 40 losses; there were 30"
+
+
+def test_a_rule_of_your_own_may_lack_data_too(run_path: Path) -> None:
+    """Its code is in no list."""
+
+    @dataclass
+    class Own(Rule):
+        code: ClassVar[str] = "MINE1"
+        reads: ClassVar = ("loss", "pulse")
+
+        def _update(self, now: Sample) -> None:
+            self.ready = len(now.numbers("pulse")) > 1
+
+    run, said = write(run_path, {"pulse": [1.0] * 3}), io.StringIO()
+    print_diagnosis(run, diagnose(run, lambda: [Own()]), None, None, Console(file=said, width=200))
+    reason = "it needs 1 sample of loss or pulse; none of the 3 recorded ones is usable"
+    assert f"  MINE1: {reason}\n" in said.getvalue()
 
 
 def test_hostile_layer_names_are_escaped(run_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_new_optimizer_over_the_same_model_goes_on_counting(each: int, tmp_pat
                 optimizer = SGD(model.parameters(), lr=0.1 / (1 + number))
             step(model, optimizer)
         (group,) = process.monitor._groups  # the work of a step does not grow
-        assert len(list(group.monitor._observed.detector._handles)) <= 2
+        assert len(group.monitor._observed.detector._handles) <= 2
     (run,) = process.runs
     assert numbered(run) == numbered(run, "grad_norm_applied") == list(range(20))
     rates = [0.1 / (1 + number - number % each) for number in range(20)]
@@ -303,6 +303,20 @@ def test_a_model_that_builds_itself_when_called_is_observed(tmp_path: Path) -> N
     assert numbered(run) == numbered(run, "grad_norm") == list(range(9))
     np.testing.assert_allclose(run["loss"], losses, 1e-6)
     assert "reach/rnn.l0" in run.names
+
+
+def test_a_guard_of_updates_by_hand_says_why_it_does_nothing(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import torch\n"
+        "model = torch.nn.LSTM(3, 4)\n"
+        "for _ in range(3):\n"
+        "    model.zero_grad()\n"
+        "    model(torch.randn(5, 2, 3))[0].square().mean().backward()\n"
+    )
+    done = execute("run", "--guard", "safe", "train.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "guard interventions: none, because no optimizer of PyTorch moves a model" in done.stderr
+    assert "runs/train-1: 3 iterations" in done.stderr
 
 
 def test_watch_takes_no_optimizer_where_there_is_none(run_path: Path) -> None:

@@ -371,7 +371,7 @@ def test_iterations_that_are_looked_at_count(counted: Any, how: str, tmp_path: P
             for _ in range(2):
                 learn(model, optimizer)
         learn(model, optimizer)
-        (one,) = monitor._monitors if how == "process" else [monitor]
+        (one,) = [g.monitor for g in monitor._groups] if how == "process" else [monitor]
         (looks,) = one._observed.measurements.passed_over.items()
     run = Run(tmp_path / "run")
     assert looks[0].endswith(counted.__name__)

@@ -772,13 +772,13 @@ def test_a_setting_that_makes_no_sense(settings: dict[str, Any], run_path: Path)
 
 
 def test_arguments_that_are_something_else(run_path: Path) -> None:
-    """Swapped, none, a model, its parameters, a mixture, a name; and a folder that exists."""
+    """Swapped, an empty list, a model, its parameters, a mixture, a name; a folder that exists."""
     loop = Loop("gru")
     model: Any = loop.model
     optimizer: Any = loop.optimizer
     before = traces(loop)
     for first, second in [
-        (optimizer, model), (model, []), (model, None), (model, model),
+        (optimizer, model), (model, []), (model, model),
         (model, model.parameters()), (model, [optimizer, 1]), (model, "adam"),
     ]:  # fmt: skip
         with pytest.raises(SettingError):

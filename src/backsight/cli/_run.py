@@ -135,7 +135,7 @@ def _observe(
             for line in one_training(paths[0], monitor.seen):
                 say(line, stderr)
         if options.guard is not None:
-            say(_acts(monitor.tally), stderr)
+            say(_acts(monitor.tally, guarded=monitor.guarded), stderr)
 
     return close
 
@@ -186,7 +186,9 @@ def _help(own: Sequence[str]) -> bool:
     return asked
 
 
-def _acts(tally: Mapping[str, int]) -> str:
+def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
+    if not guarded:
+        return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"

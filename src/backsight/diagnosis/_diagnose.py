@@ -11,7 +11,7 @@ from backsight.diagnosis._finding import Outcome, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._rule import Facts, Rule, Value
 from backsight.diagnosis.rules import RULES
-from backsight.signals import Run, family, member
+from backsight.signals import Profile, Run, family, member
 
 __all__ = ["diagnose", "facts_from", "facts_of", "recorded"]
 
@@ -135,15 +135,11 @@ def recorded(
         [(0, {'loss': 2.0}), (1, {'loss': 1.5})]
     """
     columns: list[tuple[str, Any, Any]] = []
-    for name in names:
-        if family(name) not in families:
-            continue
-        if run.is_profile(name):
-            profile = run.profile(name)
-            columns.append((name, profile.iterations, profile.rows))
+    for name, signal in run.read([name for name in names if family(name) in families]).items():
+        if isinstance(signal, Profile):
+            columns.append((name, signal.iterations, signal.rows))
         else:
-            series = run.series(name)
-            columns.append((name, series.iterations, series.values.astype(np.float64).tolist()))
+            columns.append((name, signal.iterations, signal.values.astype(np.float64).tolist()))
     if not columns:
         return
     # Every signal has iterations of its own: all of them in order, and within one by name.

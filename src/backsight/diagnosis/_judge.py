@@ -42,13 +42,16 @@ class Diagnosis:
     @property
     def lasting(self) -> tuple[Finding, ...]:
         """Findings of rules whose outcome is ``finding``, without states that are over."""
+        found = {
+            id(finding)  # to compare them all would be quadratic
+            for verdict in self.verdicts
+            if verdict.outcome == "finding"
+            for finding in verdict.findings
+        }
         return tuple(
             finding
             for finding in self.findings
-            if any(
-                finding in verdict.findings and verdict.outcome == "finding"
-                for verdict in self.verdicts
-            )
+            if id(finding) in found
             and (finding.resolved_at is None or not _rule(finding.code).lasting)
         )
 

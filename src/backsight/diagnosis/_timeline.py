@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backsight.diagnosis._diagnose import diagnose
 from backsight.diagnosis._judge import Diagnosis
 from backsight.diagnosis._robust import SIGMA
-from backsight.signals import Run, describe, family, member
+from backsight.signals import Run, Series, describe, family, member
 
 __all__ = ["Move", "Timeline", "timeline"]
 
@@ -152,12 +152,15 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
         return None
     end, code = min(ends)
     moves = []
-    for name in run.names:
-        wanted = family(name) in FAMILIES and not run.is_profile(name)
-        if not wanted or (family(name) == "grad_norm" and member(name)):
+    wanted = [
+        name
+        for name in run.names
+        if family(name) in FAMILIES and not (family(name) == "grad_norm" and member(name))
+    ]
+    for name, signal in run.read(wanted).items():
+        if not isinstance(signal, Series):
             continue
-        series = run.series(name)
-        move = _move(name, series.iterations, series.values.astype(np.float64), end)
+        move = _move(name, signal.iterations, signal.values.astype(np.float64), end)
         if move is not None:
             moves.append(move)
     moves.sort(key=lambda move: (-move.lead, FAMILIES.index(family(move.name)), move.name))

@@ -96,6 +96,8 @@ class ProcessMonitor:
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
+        self.guarded = False
+        """Whether any model has had a guard."""
         self._recorder, self._further, self._child_ends = recorder, further, child_ends
         self._begun = 0
         self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
@@ -331,6 +333,7 @@ class ProcessMonitor:
             _log.warning("backsight: %s is not guarded: %s", kinds, error)
             return
         guard.tally = self.tally
+        self.guarded = True
         monitor.protect(guard)
 
 

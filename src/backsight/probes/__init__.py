@@ -3,6 +3,7 @@
 from backsight.probes._autograd import retained
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
+from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -57,6 +58,7 @@ __all__ = [
     "FusedReader",
     "GradientProfile",
     "HiddenNorms",
+    "IdentityMap",
     "InputRange",
     "InputReader",
     "Lag",

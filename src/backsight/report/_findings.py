@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from backsight.diagnosis import Diagnosis, Finding, Timeline, Tried, explain
+from backsight.diagnosis import RULES, Diagnosis, Finding, Timeline, Tried, explain
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
-__all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
+__all__ = [
+    "STYLES",
+    "Card",
+    "cards",
+    "lacking",
+    "print_diagnosis",
+    "print_explanation",
+    "tally_words",
+]
 
 PROSE = 79
 """The longest line of an explanation, however wide the terminal is."""
@@ -93,10 +101,14 @@ def print_diagnosis(
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
         say(f"\nresolved: {told}")
-    for outcome in ("healthy", "not finite", "not enough data"):
-        codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
+    for outcome in ("healthy", "not finite"):
+        codes = [v.code for v in found.verdicts if v.outcome == outcome]
         if codes:
-            say(Text(f"\n{outcome}: {', '.join(v.code for v in codes)}", "dim"))
+            say(Text(f"\n{outcome}: {', '.join(codes)}", "dim"))
+    if lacks := lacking(found):
+        say(Text("\nnot enough data:", "dim"))
+    for rule, reason in lacks:
+        say(Text(f"  {rule}: {reason}", "dim"))
     if lasting:
         say(f"\nRun `backsight explain {lasting[0].code}` for causes and remedies.")
 
@@ -200,6 +212,16 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
             )
         )
     return shown
+
+
+def lacking(found: Diagnosis) -> list[tuple[str, str]]:
+    """Each rule that could not judge, by code and title, and what it needs, in words."""
+    titles = {rule.code: rule.title for rule in RULES}
+    return [
+        (f"{verdict.code} {titles.get(verdict.code, '')}".strip(), verdict.reason)
+        for verdict in found.verdicts
+        if verdict.outcome == "not enough data"
+    ]
 
 
 def _picture_of(signals: str) -> str | None:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,8 +162,7 @@ class Run:
         with self._reading() as connection:
             name, _ = self._resolve(connection, name, profile=False)
             blocks = read_blocks(connection, name)
-        block = join(blocks)
-        return Series(block.iterations, block.values)
+        return _series(blocks)
 
     def last(self, name: str) -> tuple[int, float]:
         """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
@@ -182,6 +181,20 @@ class Run:
             name, _ = self._resolve(connection, name, profile=True)
             blocks = read_blocks(connection, name)
         return _profile(blocks)
+
+    def read(self, names: Collection[str]) -> dict[str, Series | Profile]:
+        """Several signals, by the names they were recorded under, in one reading of the file.
+
+        Raises:
+            RunError: no such signal, or a damaged store.
+        """
+        with self._reading() as connection:
+            kinds = self._kinds(connection)
+            missing = next((name for name in names if name not in kinds), None)
+            if missing is not None:
+                self._resolve(connection, missing)  # which says what there is
+            blocks = {name: read_blocks(connection, name) for name in names}
+        return {n: _profile(some) if kinds[n] else _series(some) for n, some in blocks.items()}
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
@@ -206,7 +219,8 @@ class Run:
         """
         with self._reading() as connection:
             kinds = self._kinds(connection)
-        return to_pandas({n: self.series(n) for n in _listed(kinds) if not kinds[n]})
+        scalars = [n for n in _listed(kinds) if not kinds[n]]
+        return to_pandas({n: s for n, s in self.read(scalars).items() if isinstance(s, Series)})
 
     def to_xarray(self) -> "xarray.Dataset":
         """All signals as an xarray Dataset; needs ``backsight[data]``.
@@ -214,18 +228,17 @@ class Run:
         Signals sampled at the same iterations share a dimension. A profile has a second one,
         ``<name>_step``, and a variable ``<name>_width`` with the length of each row.
         """
-        with self._reading() as connection:
-            kinds = self._kinds(connection)
-        return to_xarray(
-            {n: self.profile(n) if kinds[n] else self.series(n) for n in _listed(kinds)},
-            {"run": self.name, "status": self.status},
-        )
+        return to_xarray(self.read(self.names), {"run": self.name, "status": self.status})
 
     def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
         return reading(self.path / STORE)
 
-    def _kinds(self, connection: sqlite3.Connection) -> dict[str, bool]:
-        rows = connection.execute("SELECT name, profile FROM signal").fetchall()
+    def _kinds(self, connection: sqlite3.Connection, only: str | None = None) -> dict[str, bool]:
+        """Which signals are profiles: of all, or of that one if there is one of just that name."""
+        rows = connection.execute(
+            "SELECT name, profile FROM signal" + ("" if only is None else " WHERE name = ?"),
+            () if only is None else (only,),
+        ).fetchall()
         if not all(isinstance(name, str) for name, _ in rows):  # SQLite checks no types
             raise RunError(f"{self.path / STORE} is damaged: a signal has no name")
         return {name: bool(profile) for name, profile in rows}
@@ -234,7 +247,7 @@ class Run:
         self, connection: sqlite3.Connection, name: str, *, profile: bool | None = None
     ) -> tuple[str, bool]:
         """The one recorded signal that ``name`` means, and True where it is a profile."""
-        kinds = self._kinds(connection)
+        kinds = self._kinds(connection, name) or self._kinds(connection)
         found = _matching(name, kinds)
         if len(found) != 1:
             known = ", ".join(_listed(kinds)) or "none yet"
@@ -246,6 +259,11 @@ class Run:
             use = "profile" if kinds[found[0]] else "series"
             raise RunError(f"{self.path}: read signal {name!r} with run.{use}({name!r})")
         return found[0], kinds[found[0]]
+
+
+def _series(blocks: list[SampleBlock]) -> Series:
+    block = join(blocks)
+    return Series(block.iterations, block.values)
 
 
 def _profile(blocks: list[SampleBlock]) -> Profile:

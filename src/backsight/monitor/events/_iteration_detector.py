@@ -16,13 +16,14 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdKeyDictionary
+from torch.utils.hooks import RemovableHandle
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
     Closures,
+    IdentityMap,
     closure_of,
     inspection,
     left_by_compilers,
@@ -142,7 +143,7 @@ class IterationDetector:
         """Whether a closure's step is under way."""
         self._before: list[tuple[int, int]] = []
         """Which gradients there were when the newest pass began."""
-        self._handles: Any = WeakIdKeyDictionary()
+        self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
         """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
         """Steps under way, by the optimizer's identity."""

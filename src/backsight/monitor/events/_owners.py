@@ -6,13 +6,11 @@ such a script is never called itself, and its parts would pass for models of the
 
 import weakref
 from collections.abc import Callable
-from typing import Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
-from torch.utils.weak import WeakIdKeyDictionary
 
-from backsight.probes import children_of, parameters_of
+from backsight.probes import IdentityMap, children_of, parameters_of
 
 __all__ = ["Owners"]
 
@@ -32,7 +30,7 @@ class Owners:
     """
 
     def __init__(self) -> None:
-        self._of: Any = WeakIdKeyDictionary()
+        self._of: IdentityMap[weakref.ref[nn.Module]] = IdentityMap()
         self._handle = register_module_module_registration_hook(self._registered)
 
     def whole(self, module: nn.Module, movers: Callable[[nn.Module], object]) -> nn.Module:
@@ -56,8 +54,8 @@ class Owners:
         self._handle.remove()
 
     def _registered(self, owner: nn.Module, _name: str, module: nn.Module | None) -> None:
-        if module is not None:
-            self._of.setdefault(module, weakref.ref(owner))
+        if module is not None and module not in self._of:
+            self._of[module] = weakref.ref(owner)
 
     def _holder(self, module: nn.Module) -> nn.Module | None:
         reference = self._of.get(module)
