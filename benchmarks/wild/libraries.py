@@ -52,7 +52,7 @@ CONSTRAINTS = ["lightning!=2.6.2,!=2.6.3", "pytorch-lightning!=2.6.2,!=2.6.3",
                "lightning-fabric!=2.6.2,!=2.6.3"]  # fmt: skip
 LIST = (
     "import json; from importlib.metadata import distributions as d; "
-    "print(json.dumps({x.name.lower(): x.version for x in d()}))"
+    "print(json.dumps({x.name.lower().replace('_', '-'): x.version for x in d()}))"
 )
 
 
