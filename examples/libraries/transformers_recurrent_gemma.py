@@ -11,12 +11,12 @@ INPUTS = "model.embed_tokens"
 class Anew(RecurrentGemmaForCausalLM):
     """It keeps its states with their graph, so that a second backward pass would fail."""
 
-    def forward(self, *args, **named):
+    def forward(self, input_ids, labels):
         """As always, without the last batch's states."""
         for module in self.modules():
             if hasattr(module, "recurrent_states"):
                 module.recurrent_states = None
-        return super().forward(*args, **named)
+        return super().forward(input_ids, labels=labels)
 
 
 if __name__ == "__main__":
