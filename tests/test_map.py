@@ -508,7 +508,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     part.unlink()
     assert run_map(plan, tmp_path / "map").complete
     told = tmp_path / "map" / "map.json"
-    told.write_text(told.read_text().replace('"format": 2', '"format": 9'))
+    told.write_text(told.read_text().replace('"format": 3', '"format": 9'))
     with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")

@@ -526,7 +526,7 @@ def test_a_damaged_record_is_not_gone_on_with(broken: Run) -> None:
     with sqlite3.connect(broken.path / "signals.db") as connection:
         connection.execute("UPDATE chunk SET checksum = checksum + 1")
     connection.close()
-    with pytest.raises(RunError, match=r"signal '.*' is damaged at its sample 0"):
+    with pytest.raises(RunError, match=r"signals.db is damaged: signal '.*' should have"):
         resume(broken.path)
     assert json.loads((broken.path / "run.json").read_text())["status"] == "failed"
 

@@ -10,6 +10,8 @@ format    what it changed
           ``statement`` (``words``), ``sequences`` (``of``); ``message`` in ``remedies.json``;
           ``end_reason`` in ``run.json`` (see ``_ending``); remedies ``lr-third``, ``lr-tenth`` and
           ``lr-tenfold`` (``rate-third``, …), in a study's plan and in the names of its trials
+3         ``signals.db`` has a checksum over the length of each signal, and one over all events
+          (see ``_seal``)
 ========  =========================================================================================
 
 A folder is read by any later version and never rewritten for that. A run that goes on holds events
@@ -29,7 +31,7 @@ __all__ = [
     "former_remedy",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Version of what ``run.json``, ``signals.db`` and a study's file hold; a reader refuses a newer
 one."""
 

@@ -1,4 +1,4 @@
-"""The reading end of ``signals.db``: verified chunks, or a RunError; never a wrong number."""
+"""Opens ``signals.db`` to read it: read-only, restricted, in one transaction."""
 
 import shutil
 import sqlite3
@@ -7,40 +7,50 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from backsight.errors import RunError
-from backsight.signals._migration import FORMAT
-from backsight.signals._samples import SampleBlock
-from backsight.signals._store import APPLICATION_ID, checksum
+from backsight.signals import _schema
+from backsight.signals._reader import Directory, Reader, content_bytes
+from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 
-__all__ = ["read_blocks", "reading"]
+__all__ = ["reading"]
+
+_COPIES = 20
+"""Times to copy a store that is being written, until one copy is of one moment."""
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection to ``signals.db``.
+def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
+    """A reader of ``signals.db``.
+
+    Args:
+        path: the file.
+        known: what an earlier reader of this file verified.
 
     Raises:
         RunError: whatever SQLite or the file system complains of, here or while reading.
     """
+    deadlines: list[Deadline] = []
     try:
         _check_length(path)
         try:
-            connection = _connect(path)
+            connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
+            if deadlines[-1].passed:
+                raise
             # An unfinished run in a folder we may not write to: SQLite needs to rebuild the
             # journal's index beside the file. It may do so beside a copy.
             with TemporaryDirectory(prefix="backsight-") as copy:
-                for file in (path, path.with_name(path.name + "-wal")):
-                    if file.exists():
-                        shutil.copyfile(file, Path(copy) / file.name)
-                with closing(_connect(Path(copy) / path.name)) as connection:
-                    yield connection
+                _copy(path, Path(copy))
+                with closing(_connect(Path(copy) / path.name, deadlines)) as connection:
+                    yield _reader(connection, path, deadlines[-1], known)
         else:
             with closing(connection):
-                yield connection
+                yield _reader(connection, path, deadlines[-1], known)
     except sqlite3.Error as error:
+        if deadlines and deadlines[-1].passed:
+            raise RunError(
+                f"{path} is damaged: SQLite found nothing in it for {_schema.PATIENCE:g} seconds"
+            ) from error
         raise RunError(f"{path} is damaged or only partly copied ({error})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -49,23 +59,29 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise RunError(f"{path} is damaged: it contains an invalid record ({error})") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
+    """A connection in a transaction of its own: all queries see one moment of the run."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
+    )
     try:
+        deadlines.append(Deadline(connection))
+        restrict(connection)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the file for real
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
     except BaseException:
         connection.close()
         raise
-    if application_id != APPLICATION_ID or version > FORMAT:
-        connection.close()
-        raise RunError(
-            f"{path} is not a store that this version of Backsight can read (SQLite application "
-            f"id {application_id:#x}, format {version}; expected id {APPLICATION_ID:#x} and a "
-            f"format up to {FORMAT})"
-        )
     return connection
+
+
+def _reader(
+    connection: sqlite3.Connection, path: Path, deadline: Deadline, known: Directory | None
+) -> Reader:
+    sealed = format_of(connection, path) >= SEALED_FORMAT
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(content_bytes(connection), LARGEST_VALUE))
+    return Reader(connection, path, deadline, sealed=sealed, known=known)
 
 
 def _check_length(path: Path) -> None:
@@ -82,42 +98,14 @@ def _check_length(path: Path) -> None:
         )
 
 
-def read_blocks(
-    connection: sqlite3.Connection, name: str, *, newest_only: bool = False
-) -> list[SampleBlock]:
-    """The chunks of a signal in order of iteration, verified; empty where it is unknown.
-
-    Args:
-        connection: from :func:`reading`.
-        name: the signal as recorded.
-        newest_only: read the last chunk alone.
-
-    Raises:
-        RunError: a chunk does not match its checksum or its length.
-    """
-    order = "DESC LIMIT 1" if newest_only else "ASC"
-    rows = connection.execute(
-        "SELECT profile, start, first, last, width, dtype, iterations, numbers, checksum FROM chunk"
-        f" JOIN signal ON signal.id = chunk.signal WHERE name = ? ORDER BY start {order}",
-        (name,),
-    )
-    blocks: list[SampleBlock] = []
-    expected: int | None = None if newest_only else 0
-    previous = -1
-    for profile, start, first, last, width, dtype, iterations, numbers, expected_sum in rows:
-        at = np.frombuffer(iterations, "<i8") if len(iterations) % 8 == 0 else np.empty(0, "<i8")
-        sound = (
-            checksum(name, width, dtype, iterations, numbers) == expected_sum
-            and at.size > 0
-            and (at[0], at[-1]) == (first, last)
-            and first > previous
-            and expected in (None, start)
-        )
-        if not sound:
-            raise RunError(f"signal {name!r} is damaged at iteration {first}: checksums differ")
-        values = np.frombuffer(numbers, dtype)
-        blocks.append(SampleBlock(at, values.reshape(at.size, width) if profile else values))
-        previous, expected = last, start + at.size
-    if not blocks:  # a signal is written together with its first chunk
-        raise RunError(f"signal {name!r} is damaged: all of its values are missing")
-    return blocks
+def _copy(path: Path, folder: Path) -> None:
+    """Copy the database and its journal as they were at one moment, as far as that can be told."""
+    files = [path, path.with_name(path.name + "-wal")]
+    for _ in range(_COPIES):
+        before = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+        for file in files:
+            (folder / file.name).unlink(missing_ok=True)
+            if file.exists():
+                shutil.copyfile(file, folder / file.name)
+        if before == [(f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]:
+            break

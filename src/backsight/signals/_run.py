@@ -1,10 +1,9 @@
 """Reading a run back: NumPy arrays by signal name."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,8 @@ from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
-from backsight.signals._reading import read_blocks, reading
+from backsight.signals._reader import Directory, Reader
+from backsight.signals._reading import reading
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
 
@@ -56,6 +56,7 @@ class Run:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._known: Directory | None = None
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
         if not (self.path / STORE).is_file():
@@ -96,9 +97,8 @@ class Run:
     @property
     def heartbeat(self) -> float | None:
         """When the writer last committed, in seconds since the epoch."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT time FROM heartbeat").fetchone()
-        return float(row[0]) if row else None
+        with self._reading() as reader:
+            return reader.heartbeat
 
     @property
     def age(self) -> float:
@@ -114,15 +114,14 @@ class Run:
     @property
     def iterations(self) -> int:
         """How many iterations are recorded: the newest one's number plus one."""
-        with self._reading() as connection:
-            (last,) = connection.execute("SELECT MAX(last) FROM chunk").fetchone()
-        return 0 if last is None else int(last) + 1
+        with self._reading() as reader:
+            return reader.iterations
 
     @property
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
-        with self._reading() as connection:
-            return tuple(_listed(self._kinds(connection)))
+        with self._reading() as reader:
+            return tuple(_listed(reader.signals))
 
     def __contains__(self, name: str) -> bool:
         """True where ``run[name]`` would work."""
@@ -136,22 +135,22 @@ class Run:
 
         ``profile`` keeps only those with (True) or without (False) a row a sample.
         """
-        with self._reading() as connection:
-            kinds = self._kinds(connection)
+        with self._reading() as reader:
+            kinds = reader.profiles
         found = _matching(name, kinds)
         return found if profile is None else tuple(n for n in found if kinds[n] == profile)
 
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
         """The values of a signal: ``(n,)``, or for a profile the masked ``(n, width)`` table."""
-        with self._reading() as connection:
-            found, profile = self._resolve(connection, name)
-            blocks = read_blocks(connection, found)
+        with self._reading() as reader:
+            found, profile = self._resolve(reader, name)
+            blocks = reader.blocks(found)
         return _profile(blocks).table() if profile else join(blocks).values
 
     def is_profile(self, name: str) -> bool:
         """True where ``name`` has a row a sample."""
-        with self._reading() as connection:
-            return self._resolve(connection, name)[1]
+        with self._reading() as reader:
+            return self._resolve(reader, name)[1]
 
     def series(self, name: str) -> Series:
         """A scalar signal with its iterations.
@@ -159,16 +158,16 @@ class Run:
         Raises:
             RunError: no such signal, a profile, or a damaged store.
         """
-        with self._reading() as connection:
-            name, _ = self._resolve(connection, name, profile=False)
-            blocks = read_blocks(connection, name)
+        with self._reading() as reader:
+            name, _ = self._resolve(reader, name, profile=False)
+            blocks = reader.blocks(name)
         return _series(blocks)
 
     def last(self, name: str) -> tuple[int, float]:
         """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
-        with self._reading() as connection:
-            name, _ = self._resolve(connection, name, profile=False)
-            block = read_blocks(connection, name, newest_only=True)[-1]
+        with self._reading() as reader:
+            name, _ = self._resolve(reader, name, profile=False)
+            block = reader.blocks(name, newest_only=True)[-1]
         return int(block.iterations[-1]), float(block.values[-1])
 
     def profile(self, name: str) -> Profile:
@@ -177,9 +176,9 @@ class Run:
         Raises:
             RunError: no such signal, a scalar, or a damaged store.
         """
-        with self._reading() as connection:
-            name, _ = self._resolve(connection, name, profile=True)
-            blocks = read_blocks(connection, name)
+        with self._reading() as reader:
+            name, _ = self._resolve(reader, name, profile=True)
+            blocks = reader.blocks(name)
         return _profile(blocks)
 
     def read(self, names: Collection[str]) -> dict[str, Series | Profile]:
@@ -188,26 +187,23 @@ class Run:
         Raises:
             RunError: no such signal, or a damaged store.
         """
-        with self._reading() as connection:
-            kinds = self._kinds(connection)
+        with self._reading() as reader:
+            kinds = reader.profiles
             missing = next((name for name in names if name not in kinds), None)
             if missing is not None:
-                self._resolve(connection, missing)  # which says what there is
-            blocks = {name: read_blocks(connection, name) for name in names}
+                self._resolve(reader, missing)  # which says what there is
+            blocks = {name: reader.blocks(name) for name in names}
         return {n: _profile(some) if kinds[n] else _series(some) for n, some in blocks.items()}
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT iteration, time, kind, body FROM event"
-                " WHERE ?1 IS NULL OR kind = ?1 ORDER BY iteration, id",
-                (kind,),
-            ).fetchall()
+        with self._reading() as reader:
+            rows = reader.events()  # all of them: only together they can be verified
         try:
             return [
                 Event(at, when, what, current_event(what, json.loads(body)))
-                for at, when, what, body in rows
+                for at, _, when, what, body in sorted((row[1], row[0], *row[2:]) for row in rows)
+                if kind in (None, what)
             ]
         except ValueError as error:
             raise RunError(f"{self.path / STORE}: an event is damaged ({error})") from error
@@ -217,8 +213,8 @@ class Run:
 
         A cell that was never recorded is ``<NA>``; a recorded NaN stays a NaN.
         """
-        with self._reading() as connection:
-            kinds = self._kinds(connection)
+        with self._reading() as reader:
+            kinds = reader.profiles
         scalars = [n for n in _listed(kinds) if not kinds[n]]
         return to_pandas({n: s for n, s in self.read(scalars).items() if isinstance(s, Series)})
 
@@ -230,24 +226,18 @@ class Run:
         """
         return to_xarray(self.read(self.names), {"run": self.name, "status": self.status})
 
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        return reading(self.path / STORE)
-
-    def _kinds(self, connection: sqlite3.Connection, only: str | None = None) -> dict[str, bool]:
-        """Which signals are profiles: of all, or of that one if there is one of just that name."""
-        rows = connection.execute(
-            "SELECT name, profile FROM signal" + ("" if only is None else " WHERE name = ?"),
-            () if only is None else (only,),
-        ).fetchall()
-        if not all(isinstance(name, str) for name, _ in rows):  # SQLite checks no types
-            raise RunError(f"{self.path / STORE} is damaged: a signal has no name")
-        return {name: bool(profile) for name, profile in rows}
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        with reading(self.path / STORE, self._known) as reader:
+            # Verified once, it need not be verified again until the writer's next commit.
+            self._known = reader.directory
+            yield reader
 
     def _resolve(
-        self, connection: sqlite3.Connection, name: str, *, profile: bool | None = None
+        self, reader: Reader, name: str, *, profile: bool | None = None
     ) -> tuple[str, bool]:
         """The one recorded signal that ``name`` means, and True where it is a profile."""
-        kinds = self._kinds(connection, name) or self._kinds(connection)
+        kinds = reader.profiles
         found = _matching(name, kinds)
         if len(found) != 1:
             known = ", ".join(_listed(kinds)) or "none yet"

@@ -3,7 +3,8 @@
 Numbers live in little-endian BLOB chunks, never in SQL number columns: SQLite stores a NaN
 as NULL, and a NaN is the thing we are here for. A chunk holds consecutive samples of one
 signal: ``int64`` iterations beside ``float32`` or ``float64`` values, with a checksum over
-both, so that a damaged file is an error and never a wrong curve. A profile's chunk holds
+both, so that a damaged file is an error and never a wrong curve; ``_seal`` tells how a lost
+chunk is noticed. A profile's chunk holds
 rows of one width; when the width changes, a new chunk begins.
 
 Small commits would leave a slow run with a chunk a second, so a new chunk absorbs its
@@ -13,57 +14,34 @@ long run ends with few, large chunks.
 """
 
 import sqlite3
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals._atomic import replacing
 from backsight.signals._migration import FORMAT
+from backsight.signals._reader import Reader
 from backsight.signals._samples import SampleBlock, join
+from backsight.signals._schema import (
+    APPLICATION_ID,
+    SCHEMA,
+    SEALED_FORMAT,
+    SEALS,
+    Deadline,
+    format_of,
+    restrict,
+)
+from backsight.signals._seal import SignalLength, checksum, link, seal
 
-__all__ = ["APPLICATION_ID", "CHUNK_BYTES", "Store", "checksum"]
-
-APPLICATION_ID = 0x42535447
-"""Marks the SQLite file as ours ("BSTG")."""
+__all__ = ["CHUNK_BYTES", "Store"]
 
 CHUNK_BYTES = 1 << 16
 """Chunks stop growing here. 64 KiB is about 4,000 scalars: 10⁶ iterations are 250 reads."""
-
-_SCHEMA = """
-CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, profile INTEGER NOT NULL);
-CREATE TABLE chunk (
-    id INTEGER PRIMARY KEY,
-    signal INTEGER NOT NULL REFERENCES signal,
-    start INTEGER NOT NULL,   -- samples of this signal before this chunk
-    first INTEGER NOT NULL,   -- iteration of the first sample
-    last INTEGER NOT NULL,    -- iteration of the last sample
-    width INTEGER NOT NULL,   -- numbers a sample; 1 for a scalar
-    dtype TEXT NOT NULL,      -- '<f4' or '<f8'
-    iterations BLOB NOT NULL, -- '<i8'
-    numbers BLOB NOT NULL,
-    checksum INTEGER NOT NULL -- CRC-32 of name, width and dtype; iterations; numbers
-);
-CREATE INDEX chunk_order ON chunk (signal, start);
-CREATE TABLE event (
-    id INTEGER PRIMARY KEY,
-    iteration INTEGER NOT NULL,
-    time REAL NOT NULL,       -- seconds since the epoch
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL        -- JSON
-);
-CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), time REAL NOT NULL);
-"""
-
-_CHUNKS = (
-    "SELECT profile, chunk.id, start, width, dtype, iterations, numbers, checksum"
-    " FROM chunk JOIN signal ON signal.id = chunk.signal WHERE signal.id = ?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +49,13 @@ class _Stored:
     """A chunk that a later one may still absorb."""
 
     rowid: int
+    number: int
+    """How many chunks come before it."""
     start: int
+    """How many samples."""
+    before: int
+    """Their chain (see ``_seal``)."""
     block: SampleBlock
-
-    @property
-    def end(self) -> int:
-        """Samples of the signal up to and with this chunk."""
-        return self.start + len(self.block.iterations)
 
 
 class Store:
@@ -89,21 +67,24 @@ class Store:
         Raises:
             RunError: the file cannot be created or opened, or is damaged.
         """
-        self._ids: dict[str, int] = {}
-        self._events = 0
+        self._lengths: dict[str, SignalLength] = {}
+        self._events, self._event_chain = 0, 0
+        self._sealed = new
         # Newest last. Tuples, so that a shallow copy is enough to undo a failed commit.
         self._open: dict[str, tuple[_Stored, ...]] = {}
+        self._path = path
         try:
             if new:
                 _create(path)
             # autocommit: transactions are begun and ended here, by name.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            restrict(self._connection)
+            if not new:
+                self._sealed = self._trusted()
             self._connection.execute("PRAGMA journal_mode = WAL")
             # In WAL mode NORMAL keeps the file consistent whatever happens and leaves the
             # fsync to checkpoints: a killed process loses nothing that was committed.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            if not new:
-                self._know()
         except (RunError, OSError, sqlite3.Error) as error:
             with suppress(AttributeError):  # it was not even opened
                 self._connection.close()
@@ -138,48 +119,71 @@ class Store:
             sqlite3.Error: nothing was changed.
         """
         execute = self._connection.execute
-        try:
-            execute("BEGIN IMMEDIATE")
-            for name, signal in self._ids.items():
-                self._cut(name, signal, before - (name in sooner))
+        with self._transaction():
+            reader = self._reader(sealed=False)  # its lengths change below
+            for name in self._lengths:
+                self._cut(reader, name, before - (name in sooner))
             execute("DELETE FROM event WHERE id > ?", (events,))
             execute("DELETE FROM signal WHERE id NOT IN (SELECT signal FROM chunk)")
-            execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                execute("ROLLBACK")
-            raise
-        self._know()
+            execute("DELETE FROM length")
+            self._learn(self._reader(sealed=False))
+            self._write_lengths(self._lengths.values())
+            (row,) = execute("SELECT MAX(time) FROM heartbeat").fetchall()
+            self._write_seal(row[0])
 
     def sync(self) -> None:
         """Make what was committed survive a power cut, as far as the disk keeps its word."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _cut(self, name: str, signal: int, before: int) -> None:
-        execute = self._connection.execute
-        straddling = execute(
-            f"{_CHUNKS} AND first < ? AND last >= ?", (signal, before, before)
-        ).fetchall()
-        execute("DELETE FROM chunk WHERE signal = ? AND last >= ?", (signal, before))
-        for row in straddling:
-            stored = _verified(name, row)
-            kept = int(np.searchsorted(stored.block.iterations, before))
-            block = SampleBlock(stored.block.iterations[:kept], stored.block.values[:kept])
-            self._insert(name, signal, stored.start, block)
+    def _cut(self, reader: Reader, name: str, before: int) -> None:
+        signal = self._lengths[name].signal
+        places = reader.places(name)
+        for place in places:
+            if place.last < before:
+                continue
+            block = reader.block_at(name, place) if place.first < before else None
+            self._connection.execute("DELETE FROM chunk WHERE id = ?", (place.rowid,))
+            if block is not None:
+                kept = int(np.searchsorted(block.iterations, before))
+                part = SampleBlock(block.iterations[:kept], block.values[:kept])
+                self._insert(name, signal, place.start, part)
 
-    def _know(self) -> None:
-        """Learn from the file what there is, with each signal's newest chunks."""
-        execute = self._connection.execute
-        self._open = {}
-        (self._events,) = execute("SELECT IFNULL(MAX(id), 0) FROM event").fetchone()
-        self._ids = dict(execute("SELECT name, id FROM signal").fetchall())
-        for name, signal in self._ids.items():
+    def _reader(self, *, sealed: bool) -> Reader:
+        return Reader(self._connection, self._path, self._deadline, sealed=sealed)
+
+    def _trusted(self) -> bool:
+        """Learn what the file contains, if all of it is as it was written.
+
+        Returns:
+            whether the store has seals.
+        """
+        self._deadline = Deadline(self._connection)
+        sealed = format_of(self._connection, self._path) >= SEALED_FORMAT
+        self._learn(self._reader(sealed=sealed))
+        self._connection.set_progress_handler(None, 0)
+        return sealed
+
+    def _learn(self, reader: Reader) -> None:
+        """Learn what there is, with each signal's newest chunks."""
+        events = reader.events()
+        self._events = events[-1][0] if events else 0
+        self._event_chain = reduce(lambda chain, event: link(chain, *event), events, 0)
+        self._lengths, self._open = {}, {}
+        for name, (signal, profile) in reader.signals.items():
+            places = reader.places(name)
             newest: list[_Stored] = []
-            for row in execute(f"{_CHUNKS} ORDER BY start DESC", (signal,)):
-                newest.insert(0, _verified(name, row))
-                if 2 * newest[0].block.nbytes > CHUNK_BYTES:
+            for place in reversed(places):
+                block = reader.block_at(name, place)
+                newest.insert(
+                    0, _Stored(place.rowid, place.number, place.start, place.before, block)
+                )
+                if 2 * block.nbytes > CHUNK_BYTES:
                     break  # what lies below will not be absorbed any more
+            end = places[-1]
             self._open[name] = tuple(newest)
+            self._lengths[name] = SignalLength(
+                signal, name, profile, len(places), end.end, end.last, end.before, end.chain
+            )
 
     def write(
         self,
@@ -197,27 +201,65 @@ class Store:
         Raises:
             sqlite3.Error: nothing was committed (a full disk, say); the call can be repeated.
         """
-        before = dict(self._ids), dict(self._open), self._events
         execute = self._connection.execute
-        try:
-            execute("BEGIN IMMEDIATE")
+        with self._transaction():
+            before = dict(self._lengths)
             for name, parts in blocks.items():
                 for block in _gather(parts):
                     self._append(name, block)
-            for event in events:
+            for iteration, when, kind, body in events:
+                event = int(iteration), float(when), kind, body
                 self._events = (
                     execute(
                         "INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", event
                     ).lastrowid
                     or self._events
                 )
+                self._event_chain = link(self._event_chain, self._events, *event)
+            heartbeat = float(heartbeat)
             execute("INSERT OR REPLACE INTO heartbeat VALUES (1, ?)", (heartbeat,))
+            self._write_lengths(one for n, one in self._lengths.items() if before.get(n) != one)
+            self._write_seal(heartbeat)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit everything within, or nothing, neither in the file nor in our bookkeeping."""
+        before = dict(self._lengths), dict(self._open), self._events, self._event_chain
+        sealed = self._sealed
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            if not sealed:
+                self._add_seals()
+            yield
             execute("COMMIT")
         except BaseException:
-            self._ids, self._open, self._events = before
+            self._lengths, self._open, self._events, self._event_chain = before
+            self._sealed = sealed
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+    def _add_seals(self) -> None:
+        """A run of an earlier format goes on: from now on its lengths are protected, too."""
+        for statement in SEALS.split(");"):
+            if statement.strip():
+                self._connection.execute(statement + ")")
+        self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        self._write_lengths(self._lengths.values())
+        self._sealed = True
+
+    def _write_lengths(self, lengths: Iterable[SignalLength]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO length VALUES (?, ?, ?, ?, ?, ?)", (one.row for one in lengths)
+        )
+
+    def _write_seal(self, heartbeat: float | None) -> None:
+        found = seal(self._lengths.values(), self._events, self._event_chain, heartbeat)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO seal VALUES (1, ?, ?, ?)",
+            (self._events, self._event_chain, found),
+        )
 
     def close(self) -> None:
         """Fold the journal back, so that a finished run is one plain file."""
@@ -230,15 +272,16 @@ class Store:
             self._connection.close()
 
     def _append(self, name: str, block: SampleBlock) -> None:
-        signal = self._ids.get(name)
-        if signal is None:
+        length = self._lengths.get(name)
+        if length is None:
+            profile = block.values.ndim == 2
             signal = self._connection.execute(
-                "INSERT INTO signal (name, profile) VALUES (?, ?)", (name, block.values.ndim - 1)
+                "INSERT INTO signal (name, profile) VALUES (?, ?)", (name, int(profile))
             ).lastrowid
             assert signal is not None
-            self._ids[name] = signal
+            length = SignalLength(signal, name, profile, 0, 0, -1, 0, 0)
+        number, start, before = length.chunks, length.samples, length.chain
         older = self._open.get(name, ())
-        start = older[-1].end if older else 0
         parts = [block]
         size = block.nbytes
         closed = False
@@ -254,36 +297,46 @@ class Store:
                 self._connection.execute("DELETE FROM chunk WHERE id = ?", (older[-1].rowid,))
                 parts.insert(0, older[-1].block)
                 size += older[-1].block.nbytes
-                start = older[-1].start
+                number, start, before = older[-1].number, older[-1].start, older[-1].before
                 older = older[:-1]
         merged = join(parts)
-        rowid = self._insert(name, signal, start, merged)
+        rowid, chain = self._insert(name, length.signal, start, merged, before)
         # What lies below a closed chunk can never be absorbed either.
-        self._open[name] = (*(() if closed else older), _Stored(rowid, start, merged))
+        self._open[name] = (
+            *(() if closed else older),
+            _Stored(rowid, number, start, before, merged),
+        )
+        self._lengths[name] = replace(
+            length,
+            chunks=number + 1,
+            samples=start + len(merged.iterations),
+            last=int(merged.iterations[-1]),
+            before=before,
+            chain=chain,
+        )
 
-    def _insert(self, name: str, signal: int, start: int, block: SampleBlock) -> int:
+    def _insert(
+        self, name: str, signal: int, start: int, block: SampleBlock, before: int = 0
+    ) -> tuple[int, int]:
+        """Write a chunk.
+
+        Returns:
+            its row and its chain.
+        """
         iterations = block.iterations.astype("<i8").tobytes()
         dtype = block.values.dtype.newbyteorder("<").str
         numbers = block.values.astype(dtype).tobytes()
         width = block.values.shape[1] if block.values.ndim == 2 else 1
+        first, last = int(block.iterations[0]), int(block.iterations[-1])
+        crc = checksum(name, width, dtype, iterations, numbers)
         rowid = self._connection.execute(
             "INSERT INTO chunk"
             " (signal, start, first, last, width, dtype, iterations, numbers, checksum)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                signal,
-                start,
-                int(block.iterations[0]),
-                int(block.iterations[-1]),
-                width,
-                dtype,
-                iterations,
-                numbers,
-                checksum(name, width, dtype, iterations, numbers),
-            ),
+            (signal, start, first, last, width, dtype, iterations, numbers, crc),
         ).lastrowid
         assert rowid is not None
-        return rowid
+        return rowid, link(before, start, first, last, crc)
 
 
 def _create(path: Path) -> None:
@@ -294,29 +347,8 @@ def _create(path: Path) -> None:
     ):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
-        connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-
-
-def checksum(name: str, width: int, dtype: str, iterations: bytes, numbers: bytes) -> int:
-    """CRC-32 over everything that tells what a chunk's numbers mean, and the numbers."""
-    label = f"{name}\0{width}\0{dtype}".encode()
-    return zlib.crc32(numbers, zlib.crc32(iterations, zlib.crc32(label)))
-
-
-def _verified(name: str, row: tuple[Any, ...]) -> _Stored:
-    """A chunk of ``_CHUNKS``.
-
-    Raises:
-        RunError: it does not match its checksum.
-    """
-    profile, rowid, start, width, dtype, iterations, numbers, expected = row
-    if checksum(name, width, dtype, iterations, numbers) != expected:
-        raise RunError(f"signal {name!r} is damaged at its sample {start:,}: checksums differ")
-    at = np.frombuffer(iterations, "<i8")
-    values = np.frombuffer(numbers, dtype)
-    return _Stored(
-        rowid, start, SampleBlock(at, values.reshape(at.size, width) if profile else values)
-    )
+        connection.executescript(f"BEGIN; {SCHEMA} {SEALS} COMMIT;")
+        connection.execute("INSERT INTO seal VALUES (1, 0, 0, ?)", (seal((), 0, 0, None),))
 
 
 def _gather(blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock]:
