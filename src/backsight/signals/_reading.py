@@ -11,10 +11,14 @@ import numpy as np
 
 from backsight.errors import RunError
 from backsight.signals._migration import FORMAT
+from backsight.signals._regular_file import check_regular, exists, open_regular
 from backsight.signals._samples import SampleBlock
 from backsight.signals._store import APPLICATION_ID, checksum
 
 __all__ = ["read_blocks", "reading"]
+
+JOURNALS = ("-wal", "-shm", "-journal")
+"""What SQLite opens beside the file."""
 
 
 @contextmanager
@@ -26,6 +30,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """
     try:
         _check_length(path)
+        for ending in JOURNALS:
+            if exists(beside := path.with_name(path.name + ending)):
+                check_regular(beside)
         try:
             connection = _connect(path)
         except sqlite3.OperationalError:
@@ -70,7 +77,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _check_length(path: Path) -> None:
     """Refuse a file cut inside a page: SQLite would read the missing end as zeros."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = file.read(18)
         length = file.seek(0, 2)
     page = int.from_bytes(header[16:18], "big")
