@@ -120,8 +120,8 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("end_reason", 3, "end_reason is 3, expected a string or null"),
     ("reason", ["a"], "reason is a list, expected a string or null"),
     ("ended", "later", "ended is 'later', expected a number or null"),
-    ("ended", 1e12, "ended is 1000000000000.0, expected a number or null <= "),
-    ("iterations", -1, "iterations is -1, expected a whole number or null >= 0"),
+    ("ended", 1e12, "ended is 1000000000000.0, expected a number <= "),
+    ("iterations", -1, "iterations is -1, expected a whole number >= 0"),
     ("iterations", 1.5, "iterations is 1.5, expected a whole number or null"),
     ("iterations", 1 << 64, "iterations is 18446744073709551616, expected"),
     ("iterations", True, "iterations is true, expected a whole number or null"),
@@ -138,7 +138,7 @@ FIELDS: list[tuple[str, Any, str]] = [
     ("git", {"revision": 1}, "git.revision is 1, expected a string"),
     ("git", {"revision": "a", "dirty": "no"}, "git.dirty is 'no', expected true or false"),
     ("writer", [1], "writer is a list, expected an object or null"),
-    ("writer", {"pid": 0}, "writer.pid is 0, expected a whole number or null >= 1"),
+    ("writer", {"pid": 0}, "writer.pid is 0, expected a whole number >= 1"),
     ("writer", {"pid": -1}, "writer.pid is -1, expected"),
     ("writer", {"pid": 1 << 70}, "writer.pid is 1180591620717411303424, expected"),
     ("writer", {"host": 3}, "writer.host is 3, expected a string or null"),
@@ -172,6 +172,29 @@ def outside(path: Path) -> None:
     path.symlink_to(beyond)
 
 
+def linked_fifo(path: Path) -> None:
+    os.mkfifo(path.with_name("fifo"))
+    path.symlink_to("fifo")
+
+
+def instead(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Puts what ``make`` makes in the file's place."""
+
+    def spoil(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return spoil
+
+
+def writes(content: bytes) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(content)
+
+
+def changes(**fields: Any) -> Callable[[Path], object]:
+    return lambda file: change(file, **fields)
+
+
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "FIFO": (fifo, "run.json is a FIFO, and was not opened"),
     "folder": (Path.mkdir, "run.json is a folder, and was not opened"),
@@ -181,7 +204,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "link outside": (outside, "is a link that leaves its folder"),
     "link to a device": (lambda p: p.symlink_to("/dev/zero"), "is a link that leaves its folder"),
     "link to a FIFO": (
-        lambda p: (fifo(p.with_name("fifo")), p.symlink_to("fifo")),
+        linked_fifo,
         "run.json is a FIFO, and was not opened",
     ),
     "link to itself": (lambda p: p.symlink_to("run.json"), "run.json"),
@@ -191,11 +214,11 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 def spoilers() -> Iterator[tuple[str, Callable[[Path], object], str]]:
     """Name, what makes a bad ``run.json`` of a good one, and words of the complaint."""
     for name, (content, words) in TEXTS.items():
-        yield name, lambda file, content=content: file.write_bytes(content), words
+        yield name, writes(content), words
     for number, (field, value, words) in enumerate(FIELDS):
-        yield f"{field} {number}", lambda file, f=field, v=value: change(file, **{f: v}), words
+        yield f"{field} {number}", changes(**{field: value}), words
     for name, (make, words) in FILES.items():
-        yield name, lambda file, make=make: (file.unlink(), make(file)), words
+        yield name, instead(make), words
 
 
 def change(file: Path, **fields: Any) -> None:
@@ -287,7 +310,7 @@ def test_a_store_that_is_no_regular_file_is_not_opened(
         ('{"text": "a", "temperature": "hot"}', "temperature is 'hot', expected a number or null"),
         ("[]", "its content is a list, expected an object"),
         (b"{}", "of another type than was written"),
-        (3.5, "is not JSON"),
+        (3.5, "its content is 3.5, expected an object"),
         ('"' + "a" * (17 << 20) + '"', "too big"),
     ],
 )
@@ -300,15 +323,14 @@ def test_a_damaged_event_is_one_sentence(
         store.execute("INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", row)
     status, _, err = shell("report", path)
     assert status == 2
-    if body != 3.5:  # SQLite makes a text of it, which is JSON
-        assert words in sentence(err)
+    assert words in sentence(err)
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         ({"lag": 3}, "kind is missing"),
-        ({"lag": "x", "kind": "class"}, "origin is missing"),
+        ({"lag": "x"}, "lag is 'x', expected a whole number"),
         ({"origin": "a", "train_characters": -1, "parameters": 1}, "train_characters is -1"),
         (
             {"origin": "a", "train_characters": 1, "parameters": 1, "baselines": {"unigram": "x"}},
@@ -342,8 +364,8 @@ PLANS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no plan": (lambda f: change(f, plan=None), "plan is null, expected an object"),
     "deep": (lambda f: f.write_text('{"a":' * 9999 + "1" + "}" * 9999), "within each other"),
     "sparse": (sparse, "larger than 16 MiB"),
-    "FIFO": (lambda f: (f.unlink(), fifo(f)), "is a FIFO"),
-    "link": (lambda f: (f.unlink(), f.symlink_to("/etc/passwd")), "leaves its folder"),
+    "FIFO": (instead(fifo), "is a FIFO"),
+    "link": (instead(lambda f: f.symlink_to("/etc/passwd")), "leaves its folder"),
 }
 STUDIES = {
     **PLANS,
@@ -427,7 +449,7 @@ def test_a_bad_run_is_no_subject_of_a_study(good: Path, tmp_path: Path, shell: S
 # -- names and texts ---------------------------------------------------------------------------
 
 NAMES = [
-    "a b", "a#b", "a?b=1", "a%20b", "file:a", "a'b\"c", "-rf", "[red]a[/red]", "a\nb", "a\tb",
+    "a b", "a#b", "a?b=1", "a%20b", "file:a", "a'b\"c", "-rf", "[red]a[b]", "a\nb", "a\tb",
     "\x1b[2Ja", "a\u202eb", "🙂", "a&b<c>",
 ]  # fmt: skip
 
@@ -437,11 +459,11 @@ def test_a_run_of_an_odd_name_is_read_and_shown_harmlessly(
     name: str, good: Path, tmp_path: Path, shell: Shell
 ) -> None:
     path = copy(good, tmp_path / "runs" / name)
-    for words in (("diagnose", path), ("report", path), ("runs", path.parent)):
-        status, out, err = shell(*words)
+    for command, given in (("diagnose", path), ("report", path), ("runs", path.parent)):
+        status, out, err = shell(command, given)
         assert (status, err) == (0, "")
         assert not set(out) & set("\x1b\u202e\t")
-        if words[0] != "report":  # rich breaks no name of a run
+        if command != "report":  # rich breaks no name of a run
             assert printable(name) in out
     (row,) = json.loads(shell("runs", path.parent, "--json")[1])
     assert row["name"] == name
