@@ -20,6 +20,7 @@ twentieth of that."""
 KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link to itself",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
