@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from backsight._printable import printable
 from backsight.diagnosis import RULES, Diagnosis, Finding, Timeline, Tried, explain
+from backsight.report._terminal_text import terminal_text
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
@@ -28,12 +30,13 @@ STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 def tally_words(finding: Finding) -> str:
     """When it was seen, how often, and what came of it.
 
-    Example:
-        >>> from backsight.diagnosis import Judge
-        >>> from backsight.report import tally_words
-        >>> (finding,) = Judge().update(7, {"loss": float("nan")})
-        >>> "7" in tally_words(finding)
-        True
+        Example:
+            >>> from backsight._printable import printable
+    from backsight.diagnosis import Judge
+            >>> from backsight.report import tally_words
+            >>> (finding,) = Judge().update(7, {"loss": float("nan")})
+            >>> "7" in tally_words(finding)
+            True
     """
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
@@ -75,9 +78,9 @@ def print_diagnosis(
     console = console or Console(highlight=False)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+        console.print(terminal_text(text), soft_wrap=True)
 
-    say(f"{run.path}: {run.iterations:,} iterations, {run.status}")
+    say(f"{printable(run.path)}: {run.iterations:,} iterations, {run.status}")
     lasting = found.lasting
     for finding in lasting:
         line = Text("\n")
@@ -94,7 +97,7 @@ def print_diagnosis(
         line = Text("\nremedies  ", "bold green" if tried.proven else "yellow")
         say(line.append(_remedy_words(run, tried), "not bold default"))
         if tried.command:
-            say(f"  {tried.command}")
+            say(f"  {printable(tried.command)}")
     elif tried is not None:
         say(f"\n{tried}")
     past = [f for f in found.findings if f not in lasting]
@@ -116,25 +119,26 @@ def print_diagnosis(
 def print_explanation(code: str, console: Console | None = None) -> None:
     """Meaning, how it is decided, causes, remedies, source.
 
-    Raises:
-        SettingError: there is no such code.
+        Raises:
+            SettingError: there is no such code.
 
-    Example:
-        >>> import io
-        >>> from rich.console import Console
-        >>> from backsight.diagnosis import explain
-        >>> from backsight.report import print_explanation
-        >>> said = io.StringIO()
-        >>> print_explanation("BKS101", Console(file=said))
-        >>> explain("BKS101").title in said.getvalue()
-        True
+        Example:
+            >>> import io
+            >>> from rich.console import Console
+            >>> from backsight._printable import printable
+    from backsight.diagnosis import explain
+            >>> from backsight.report import print_explanation
+            >>> said = io.StringIO()
+            >>> print_explanation("BKS101", Console(file=said))
+            >>> explain("BKS101").title in said.getvalue()
+            True
     """
     console = console or Console(highlight=False)
     known = explain(code)
     width = min(console.width, PROSE)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+        console.print(terminal_text(text), soft_wrap=True)
 
     def prose(text: str, mark: str = "") -> None:
         say(_wrapped(text, mark, width))
@@ -231,7 +235,7 @@ def _picture_of(signals: str) -> str | None:
 
 def _remedy_words(run: Run, tried: Tried) -> str:
     """The verdict of the study, and whether the run has gone on since."""
-    words = f"{tried.message} (study: {tried.study})"
+    words = printable(f"{tried.message} (study: {tried.study})")
     if run.iterations != tried.iterations:
         words += (
             f" The run had {tried.iterations:,} iterations then, and has {run.iterations:,} now."

@@ -115,7 +115,7 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _chosen_samples(run: Run) -> list[tuple[int, str, float]]:
+def _chosen_samples(run: Run) -> list[tuple[int, str, float | None]]:
     """The first, a middle and the last text: enough to see it learn."""
     written = samples(run)
     return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []

@@ -10,12 +10,16 @@ from tempfile import TemporaryDirectory
 from backsight.errors import RunError
 from backsight.signals import _schema
 from backsight.signals._reader import Directory, Reader, content_bytes
+from backsight.signals._regular_file import check_regular, exists, open_regular
 from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 
 __all__ = ["reading"]
 
 _COPIES = 20
 """Times to copy a store that is being written, until one copy is of one moment."""
+
+JOURNALS = ("-wal", "-shm", "-journal")
+"""What SQLite opens beside the file."""
 
 
 @contextmanager
@@ -32,6 +36,9 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     deadlines: list[Deadline] = []
     try:
         _check_length(path)
+        for ending in JOURNALS:
+            if exists(beside := path.with_name(path.name + ending)):
+                check_regular(beside)
         try:
             connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
@@ -86,7 +93,7 @@ def _reader(
 
 def _check_length(path: Path) -> None:
     """Refuse a file cut inside a page: SQLite would read the missing end as zeros."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = file.read(18)
         length = file.seek(0, 2)
     page = int.from_bytes(header[16:18], "big")

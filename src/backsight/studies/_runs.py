@@ -58,9 +58,9 @@ def is_done(place: StudyFolder, name: str, *, script: bool) -> bool:
     path = place.run(name)
     run = run_at(path)
     if run is not None and run.status == "running":
+        writer = run.info.get("writer") or {}
         raise RunError(
-            f"process {run.info['writer'].get('pid')} is still training {path}: wait until it "
-            "ends, or stop it"
+            f"process {writer.get('pid')} is still training {path}: wait until it ends, or stop it"
         )
     if _has_result(run, place.ended.get(name), script=script):
         return True
