@@ -30,13 +30,12 @@ STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 def tally_words(finding: Finding) -> str:
     """When it was seen, how often, and what came of it.
 
-        Example:
-            >>> from backsight._printable import printable
-    from backsight.diagnosis import Judge
-            >>> from backsight.report import tally_words
-            >>> (finding,) = Judge().update(7, {"loss": float("nan")})
-            >>> "7" in tally_words(finding)
-            True
+    Example:
+        >>> from backsight.diagnosis import Judge
+        >>> from backsight.report import tally_words
+        >>> (finding,) = Judge().update(7, {"loss": float("nan")})
+        >>> "7" in tally_words(finding)
+        True
     """
     words = f"from iteration {finding.iteration:,}"
     if finding.count > 1:
@@ -88,7 +87,7 @@ def print_diagnosis(
         line.append(f"{finding.code} {finding.title}", "bold")
         line.append(f"  {tally_words(finding)}", "dim")
         say(line)
-        say(f"        {_sentence(finding.message)}")
+        say(f"        {printable(_sentence(finding.message))}")
     if not lasting:
         say("\nThe run has no lasting finding.")
     if chain is not None:
@@ -99,7 +98,7 @@ def print_diagnosis(
         if tried.command:
             say(f"  {printable(tried.command)}")
     elif tried is not None:
-        say(f"\n{tried}")
+        say(f"\n{printable(tried)}")
     past = [f for f in found.findings if f not in lasting]
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
@@ -119,19 +118,18 @@ def print_diagnosis(
 def print_explanation(code: str, console: Console | None = None) -> None:
     """Meaning, how it is decided, causes, remedies, source.
 
-        Raises:
-            SettingError: there is no such code.
+    Raises:
+        SettingError: there is no such code.
 
-        Example:
-            >>> import io
-            >>> from rich.console import Console
-            >>> from backsight._printable import printable
-    from backsight.diagnosis import explain
-            >>> from backsight.report import print_explanation
-            >>> said = io.StringIO()
-            >>> print_explanation("BKS101", Console(file=said))
-            >>> explain("BKS101").title in said.getvalue()
-            True
+    Example:
+        >>> import io
+        >>> from rich.console import Console
+        >>> from backsight.diagnosis import explain
+        >>> from backsight.report import print_explanation
+        >>> said = io.StringIO()
+        >>> print_explanation("BKS101", Console(file=said))
+        >>> explain("BKS101").title in said.getvalue()
+        True
     """
     console = console or Console(highlight=False)
     known = explain(code)

@@ -30,7 +30,7 @@ from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import former_end_reason
 from backsight.signals._json import write_json
 from backsight.signals._migration import FORMAT
-from backsight.signals._schemas import LabConfig, RunFile
+from backsight.signals._schemas import RunFile
 from backsight.signals._secrets import hide_settings, hide_words
 
 __all__ = [
@@ -227,8 +227,6 @@ def read_run_json(path: Path) -> dict[str, Any]:
     check_format(content, path / RUN_JSON)
     content.setdefault("end_reason", former_end_reason(content))
     check(content, RunFile, str(path / RUN_JSON))
-    if content.get("kind", "").startswith("train "):
-        check(content.get("config", {}), LabConfig, f"config in {path / RUN_JSON}")
     return content
 
 

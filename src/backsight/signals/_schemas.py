@@ -6,7 +6,7 @@ import msgspec
 
 from backsight.signals._ending import EndReason
 
-__all__ = ["Count", "LabConfig", "RunFile", "Time"]
+__all__ = ["Count", "RunFile", "Time"]
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 """As many as SQLite can count."""
@@ -47,16 +47,3 @@ class RunFile(msgspec.Struct):
     git: Git | None = None
     writer: Writer | None = None
     resumed: list[dict[str, Any]] = []
-
-
-class LabConfig(msgspec.Struct):
-    """The settings of a run of the lab that a reader uses; a script's may be anything."""
-
-    layers: Count = 1
-    hidden: Count = 1
-    batch: Count = 1
-    cell: str = ""
-    iterations: Count = 0
-    length: Count | None = None
-    seq_len: Count | None = None
-    clip: float | None = None

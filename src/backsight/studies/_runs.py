@@ -83,8 +83,8 @@ def _has_result(run: Run | None, ended: Ended | None, *, script: bool) -> bool:
         return False
     if script:
         return ended is not None and ended.status == 0
-    wanted: int = run.info.get("config", {}).get("iterations", 0)
-    return run.iterations >= wanted
+    wanted = run.info.get("config", {}).get("iterations", 0)  # a run may hold any settings
+    return isinstance(wanted, int) and run.iterations >= wanted
 
 
 class TrialRow(Protocol):
