@@ -22,6 +22,7 @@ from backsight.errors import RunError
 from backsight.report import terminal_text
 from backsight.report.figures._loss import loss
 from backsight.signals import Recorder, Run, list_runs, open_regular
+from backsight.signals._schema import SEALED_FORMAT
 from tests.test_study_folders import FIXTURES, LENGTH, MAP
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="makes FIFOs, links and sockets")
@@ -320,6 +321,9 @@ def test_a_damaged_event_is_one_sentence(
 ) -> None:
     path = copy(good, tmp_path / "bad")
     with closing(sqlite3.connect(path / "signals.db")) as store, store:
+        store.executescript(  # as a store of the version before: it has no seals to be broken
+            f"DROP TABLE length; DROP TABLE seal; PRAGMA user_version = {SEALED_FORMAT - 1}"
+        )
         row = (1, 1.0, "sample", body)
         store.execute("INSERT INTO event (iteration, time, kind, body) VALUES (?, ?, ?, ?)", row)
     status, _, err = shell("report", path)

@@ -100,6 +100,7 @@ class ModuleCalls:
 
     def meet(self, module: nn.Module) -> None:
         """A module is called that is not known."""
+        _deepen()
         if self._strangers is not None:
             self.know(module)
             self.isolate(self._strangers, module)
@@ -157,7 +158,7 @@ _curious: list[ModuleCalls] = []
 _patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
 """Of which class or module, its name, what PyTorch has there, and what is there now."""
 _limits = 0, 0
-"""The recursion limit as it was, and as it is while somebody watches."""
+"""The recursion limit as it was, and as it is while modules are watched; zeros before the first."""
 _here = threading.local()
 """``calls``: those of recurrent modules that are under way in this thread."""
 
@@ -171,6 +172,7 @@ class _Call:
 
 
 def _watched(module: nn.Module) -> _Watched:
+    _deepen()
     entry = _modules.get(id(module))
     if entry is None:
         entry = _modules[id(module)] = _Watched(module)
@@ -313,7 +315,6 @@ def _open(calls: ModuleCalls) -> None:
         for kind in RECURRENT:
             _patch(kind, "forward", _told_forward)
         _patch(torch.jit._recursive, "create_script_module", _untold)
-        _deepen()
     _opened.append(calls)
     if calls.curious:
         _curious.append(calls)
@@ -336,14 +337,18 @@ def _deepen() -> None:
     """A module's call takes three frames of PyTorch's, and one of ours: as many calls as before
     have to fit into each other."""
     global _limits
+    if _limits[1]:
+        return
     before = sys.getrecursionlimit()
     _limits = before, before + before // 3 + 1
     sys.setrecursionlimit(_limits[1])
 
 
 def _flatten() -> None:
+    global _limits
     if sys.getrecursionlimit() == _limits[1]:  # else it is somebody else's
         sys.setrecursionlimit(_limits[0])
+    _limits = 0, 0
 
 
 def _in_place(kind: Any, name: str, _: Any, told: Any) -> bool:
