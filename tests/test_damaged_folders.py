@@ -311,9 +311,9 @@ def test_a_store_that_is_no_regular_file_is_not_opened(
         ('{"text": 3}', "text is 3, expected a string"),
         ('{"text": "a", "temperature": "hot"}', "temperature is 'hot', expected a number or null"),
         ("[]", "its content is a list, expected an object"),
-        (b"{}", "of another type than was written"),
+        (b"{}", "it contains an invalid record"),
         (3.5, "its content is 3.5, expected an object"),
-        ('"' + "a" * (17 << 20) + '"', "too big"),
+        ('"' + "a" * (17 << 20) + '"', "expected an object"),
     ],
 )
 def test_a_damaged_event_is_one_sentence(
