@@ -273,6 +273,15 @@ def test_runs_lists_the_good_ones_beside_any_number_of_bad_ones(
     assert all(line.startswith(f"backsight: {tmp_path}/bad-") for line in lines)
 
 
+def test_a_run_that_tells_only_what_it_must_has_a_page(
+    good: Path, tmp_path: Path, shell: Shell
+) -> None:
+    path = copy(good, tmp_path / "run")
+    (path / "run.json").write_text('{"format": 2, "created": 1.5, "status": "finished"}')
+    for command in ("report", "diagnose"):
+        assert shell(command, path)[::2] == (0, "")
+
+
 def test_a_sound_one_with_fields_of_a_later_version_is_read(good: Path, tmp_path: Path) -> None:
     path = copy(good, tmp_path / "run")
     writer = json.loads((path / "run.json").read_text())["writer"]
