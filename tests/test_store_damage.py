@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from backsight.errors import RunError
-from backsight.signals import FORMAT, Recorder, Run, _schema
-from backsight.signals._reading import reading
+from backsight.signals import FORMAT, Recorder, Run, _reading, _schema
 from backsight.signals._store import Store
 
 OLD = Path(__file__).parent / "fixtures" / "run-with-findings"
@@ -341,7 +340,7 @@ def test_a_path_is_no_program_either(whole: Path, tmp_path: Path) -> None:
 
 def test_a_reader_can_do_nothing_but_read(copy: Path) -> None:
     content = (copy / "signals.db").read_bytes()
-    with reading(copy / "signals.db") as reader:
+    with _reading.reading(copy / "signals.db") as reader:
         connection = reader._connection
         for statement in (
             "DELETE FROM event",
@@ -417,6 +416,40 @@ def test_what_is_cut_and_gone_on_with_reads_as_if_never_ended(
     now, then = everything(copy), everything(whole)
     assert {name: now[name] for name in SIGNALS} == {name: then[name] for name in SIGNALS}
     assert [e.body for e in Run(copy).events()] == [e.body for e in Run(whole).events()]
+
+
+def test_a_copy_beside_a_writer_is_of_one_moment(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the folder is not ours to write to, a reader copies; commits may come in between."""
+    recorder = Recorder(run_path)
+    written = 0
+
+    def write() -> None:
+        nonlocal written
+        for _ in range(3):  # folds the journal back, then begins it anew
+            recorder.series("x", np.arange(written, written + 500), np.zeros(500))
+            written += 500
+            recorder.flush()
+
+    write()
+    copied: list[str] = []
+
+    def copyfile(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+        copied.append(source.name)
+        if len(copied) in (1, 3):
+            write()
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    _reading._copy(run_path / "signals.db", folder)
+    recorder.close()
+    assert copied == ["signals.db", "signals.db-wal"] * 3
+    (folder / "run.json").write_bytes((run_path / "run.json").read_bytes())
+    (signal,) = Run(folder).read(["x"]).values()
+    assert signal.iterations.tolist() == list(range(written))
 
 
 WRITER = """

@@ -58,12 +58,19 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
             raise RunError(
                 f"{path} is damaged: SQLite found nothing in it for {_schema.PATIENCE:g} seconds"
             ) from error
-        raise RunError(f"{path} is damaged or only partly copied ({error})") from error
+        raise RunError(f"{path} is damaged or only partly copied ({_line(error)})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
     except (TypeError, ValueError, OverflowError) as error:
         # A damaged record that SQLite itself cannot tell from a sound one.
-        raise RunError(f"{path} is damaged: it contains an invalid record ({error})") from error
+        raise RunError(
+            f"{path} is damaged: it contains an invalid record ({_line(error)})"
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    """Its words on one line: they may quote the file's."""
+    return ascii(str(error))[1:-1][:200]
 
 
 def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
