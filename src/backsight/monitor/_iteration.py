@@ -103,7 +103,7 @@ class LayerCall:
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None
-    """None where that is not known: of what is called once a step."""
+    """Calls that hand their state on share one; None of a named input, and of the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
