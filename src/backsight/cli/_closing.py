@@ -21,11 +21,17 @@ def nothing_recorded(seen: Seen) -> str:
             "a program, as Ray starts its workers, is not observed"
         )
     kinds = ", ".join(f"{kind} ×{n}" if n > 1 else kind for kind, n in seen.models.items())
+    asked = (
+        f"; torch.autograd.grad, called {_counted(seen.queries, 'time')}, counts as one if it is "
+        "asked for gradients of these parameters, without create_graph, and the optimizer, if "
+        "there is one, steps on what it returns"
+    )
     return (
         f"recorded nothing: saw {_counted(seen.forwards, 'forward')} of {kinds}, "
         f"{_counted(seen.passes, 'backward pass', 'backward passes')} and "
         f"{_counted(seen.steps, 'optimizer step')}; a run begins with the first "
         "backward pass that brings gradients to the parameters of a model"
+        f"{asked if seen.queries else ''}"
     )
 
 

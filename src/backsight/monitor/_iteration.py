@@ -103,7 +103,7 @@ class LayerCall:
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None
-    """None where that is not known: of what is called once a step."""
+    """Calls that hand their state on share one; None of a named input, and of the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,9 @@ class BackwardPass:
     """Those it was given, one a root; None stands for 1."""
     scale: Tensor | None = None
     """What the loss was multiplied by (AMP): to be divided out."""
+    returned: Mapping[int, Tensor] | None = None
+    """The gradients that ``torch.autograd.grad`` returned, by the identity of their parameter;
+    None where they are the parameters' ``.grad``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class Observation:
         """What was seen of the models."""
         return Seen(
             passes=self.detector.passes,
+            queries=self.detector.queries.uncounted,
             recurrent=self.forwards.seen,
             unmeasured=dict(self.unmeasured()),
             passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),

@@ -24,6 +24,8 @@ class Seen:
     """Calls of these models."""
     passes: int = 0
     """Backward passes that brought gradients to their parameters."""
+    queries: int = 0
+    """Calls of ``torch.autograd.grad`` that were taken for no backward pass."""
     steps: int = 0
     """Steps of optimizers, or, where there is none, backward passes."""
     recurrent: bool = False
@@ -42,6 +44,7 @@ class Seen:
         self.models += other.models
         self.forwards += other.forwards
         self.passes += other.passes
+        self.queries = max(self.queries, other.queries)  # each group hears of all of them
         self.steps += other.steps
         self.recurrent = self.recurrent or other.recurrent
         self.inner |= other.inner

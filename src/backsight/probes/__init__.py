@@ -2,7 +2,7 @@
 
 from backsight.probes._autograd import retained
 from backsight.probes._closures import Closures, closure_of
-from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
+from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
@@ -90,6 +90,7 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "skipped",
     "spectrum",
     "tensor_norms",
     "tensors_in",
