@@ -70,6 +70,13 @@ def skipped(function: Function, *, inside: bool = True) -> Function:
     Args:
         function: of Python.
         inside: whether what it calls is left alone, too.
+
+    Example:
+        >>> from backsight.probes import skipped
+        >>> def double(x):
+        ...     return 2 * x
+        >>> skipped(double)(3)
+        6
     """
     compiler: Any = torch._C._dynamo.eval_frame
     code = function.__code__
