@@ -21,6 +21,7 @@ from backsight.probes._parameters import (
     spectrum,
     tensor_norms,
     total_norm,
+    total_norm_value,
 )
 from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
@@ -92,6 +93,7 @@ __all__ = [
     "tensor_norms",
     "tensors_in",
     "total_norm",
+    "total_norm_value",
     "undisturbed",
     "unwrapped",
     "unwrapped_optimizer",

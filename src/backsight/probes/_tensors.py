@@ -48,11 +48,11 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
     """
     if isinstance(content, Tensor):
         yield content
-    elif isinstance(content, Mapping):
-        for part in content.values():
-            yield from tensors_in(part)
     elif isinstance(content, (tuple, list)):
         for part in content:
+            yield from tensors_in(part)
+    elif content is not None and isinstance(content, Mapping):  # an abstract class: slow to ask
+        for part in content.values():
             yield from tensors_in(part)
 
 

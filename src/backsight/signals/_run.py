@@ -250,10 +250,11 @@ class Run:
         kinds = self._kinds(connection, name) or self._kinds(connection)
         found = _matching(name, kinds)
         if len(found) != 1:
+            known = ", ".join(sorted(kinds, key=natural_order)) or "none yet"
             problem = (
                 f"has several members: name one of {', '.join(found)}"
                 if found
-                else f"was not recorded; recorded signals: {', '.join(sorted(kinds, key=natural_order)) or 'none yet'}"
+                else f"was not recorded; recorded signals: {known}"
             )
             raise RunError(f"{self.path}: signal {name!r} {problem}")
         if profile is not None and kinds[found[0]] != profile:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+from torch.autograd.graph import Node
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
@@ -51,6 +52,8 @@ class Forwards:
         """Recurrent layers and cells by path; the caller's to keep alive."""
         self.seen = False
         """Whether anything with a time axis has ever run."""
+        self.tells_begin = True
+        """Whether anybody wants to hear of a layer that is about to run."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -123,7 +126,7 @@ class Forwards:
         self, path: str, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any], None]:
         def began(module: nn.Module, inputs: Any, named: Any) -> None:
-            if self._observing():
+            if self._observing() and self.tells_begin:
                 self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
 
         return began
@@ -166,7 +169,10 @@ def _follow(result: Any) -> Followed:
     def passed(_: Any) -> None:
         followed.by_backward = True
 
-    nodes = (tensor.grad_fn for tensor in tensors_in(result))
-    for node in {node for node in nodes if node is not None}:
-        node.register_prehook(passed)
+    nodes: list[Node] = []
+    for tensor in tensors_in(result):
+        node = tensor.grad_fn
+        if node is not None and node not in nodes:
+            nodes.append(node)
+            node.register_prehook(passed)
     return followed

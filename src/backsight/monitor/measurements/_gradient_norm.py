@@ -4,7 +4,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm
+from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -41,17 +41,18 @@ class GradientNorm(Measurement):
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """Gradients add up: the last pass of an iteration leaves all of them."""
-        named = {n: p.grad for n, p in now.parameters.items() if p.grad is not None}
-        if named:
-            norms = tensor_norms(list(named.values()))
+        every = [(name, parameter.grad) for name, parameter in now.parameters.items()]
+        gradients = [gradient for _, gradient in every if gradient is not None]
+        if gradients:
+            norms = tensor_norms(gradients)
             self._norms = norms if passed.scale is None else norms / passed.scale.to(norms.device)
-            self._names = list(named)
+            self._names = [name for name, gradient in every if gradient is not None]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
         if self._norms is None:
             return
-        total = total_norm(self._norms)
+        total = total_norm_value(self._norms)
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
             now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)
