@@ -24,10 +24,10 @@ METHOD = (
     "within watch(), or under backsight run, all at the default settings. A round starts all three "
     "one after the other, in an order that turns. 'watch' and 'run': a step by a plain step of the "
     "same round, samples and the recorder's thread included, the first 20 steps left out; the "
-    "median over rounds, and its 95 % interval from 2,000 resamples of the rounds. 'cpu' is the "
-    "same of CPU time, which other processes disturb less. 'whole' is in seconds from the start "
-    "of Python to its end. 'calls', 'ops' and 'copies' are Python calls, operations of PyTorch and "
-    "copies that a step of watch() adds to those of a plain step."
+    "median over rounds, and its 95 % interval, 'from' and 'to', of 2,000 resamples of the "
+    "rounds. 'cpu' is the same of CPU time, which other processes disturb less. 'whole' is in "
+    "seconds from the start of Python to its end. 'calls', 'ops' and 'copies' are Python calls, "
+    "operations of PyTorch and copies that a step of watch() adds to those of a plain step."
 )
 STEPS = {"lstm": 300, "gru": 1500, "cells": 200, "layers": 60, "tensors": 60}
 ARMS = ("plain", "watch", "run")
@@ -81,7 +81,7 @@ def measure(model: str, rounds: int, folder: Path) -> dict[str, Any]:
         each = ratios(arm, "seconds")
         low, high = interval(each)
         row[arm] = statistics.median(each)
-        row[f"{arm} 95 %"] = f"{low:.3f} to {high:.3f}"
+        row[f"{arm} from"], row[f"{arm} to"] = low, high
         row[f"{arm} cpu"] = statistics.median(ratios(arm, "cpu"))
     for arm in ARMS:
         row[f"whole {arm}"] = statistics.median(one["whole"] for one in found[arm])
