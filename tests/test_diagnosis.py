@@ -42,7 +42,7 @@ from backsight.errors import RunError, SettingError
 from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
 from backsight.probes import InputRange
 from backsight.report import print_diagnosis, write_report
-from backsight.signals import Recorder, Run
+from backsight.signals import Recorder, Run, _reading, _run
 from tests.crossed import crossed
 
 NAN, INF = math.nan, math.inf
@@ -876,6 +876,30 @@ def page(run: Run) -> tuple[str, Ids]:
     ids = Ids()
     ids.feed(text)
     return text, ids
+
+
+@pytest.mark.parametrize("signals", [5, 200])
+def test_the_file_is_opened_as_often_whatever_the_number_of_signals(
+    signals: int, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each opening reads the table of names: one a signal would be quadratic."""
+    with Recorder(run_path) as recorder:
+        for iteration in range(40):
+            values = {f"update_ratio/{number}.weight": 1e-3 for number in range(signals)}
+            recorder.scalars(iteration, {"loss": math.nan if iteration == 39 else 2.0, **values})
+    opened = 0
+    reading = _reading.reading
+
+    def counted(path: Path) -> Any:
+        nonlocal opened
+        opened += 1
+        return reading(path)
+
+    monkeypatch.setattr(_run, "reading", counted)
+    found = timeline(run_path)
+    assert found is not None
+    assert found.code == "BKS201"
+    assert opened < 20
 
 
 def test_links_of_findings_lead_somewhere(run_path: Path) -> None:

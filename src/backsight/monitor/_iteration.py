@@ -66,6 +66,8 @@ def those_followed(calls: Sequence[Any], followed: Callable[[Any], Followed | No
         calls: any kind of records of calls.
         followed: gives what is known of one.
     """
+    if len(calls) == 1:
+        return list(calls)
     found = [one for one in calls if (known := followed(one)) is None or known.by_backward]
     return found or list(calls)
 
@@ -172,7 +174,7 @@ class _Outbox(Protocol):
 
     def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None: ...
 
-    def first_broken(self, value: Tensor) -> bool: ...
+    def first_broken(self, value: float | Tensor) -> bool: ...
 
 
 class _Parameters(Protocol):
@@ -333,7 +335,7 @@ class Iteration:
             )
         self._outbox.profile(name, self.number, row)
 
-    def first_broken(self, value: Tensor) -> bool:
+    def first_broken(self, value: float | Tensor) -> bool:
         """Whether ``value`` is the run's first that is not finite, as far as it is at hand."""
         return self._outbox.first_broken(value)
 

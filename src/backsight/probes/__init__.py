@@ -22,6 +22,7 @@ from backsight.probes._parameters import (
     spectrum,
     tensor_norms,
     total_norm,
+    total_norm_value,
 )
 from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
@@ -95,6 +96,7 @@ __all__ = [
     "tensor_norms",
     "tensors_in",
     "total_norm",
+    "total_norm_value",
     "undisturbed",
     "unwrapped",
     "unwrapped_optimizer",

@@ -103,17 +103,15 @@ class ModuleCalls:
         _deepen()
         if self._strangers is not None:
             self.know(module)
-            self.isolate(self._strangers, module)
+            try:
+                with torch._C.DisableTorchFunctionSubclass():
+                    self._strangers(module)
+            except Exception as error:  # noqa: BLE001 - must not reach the forward
+                self._failed(error)
 
-    def isolate(self, action: Callable[..., None], *arguments: Any) -> bool:
-        """Whether it went well."""
-        try:
-            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
-                action(*arguments)
-        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
-            self._failed(error)
-            return False
-        return True
+    def fail(self, error: Exception) -> None:
+        """What a watcher raised."""
+        self._failed(error)
 
 
 class _Watcher:
@@ -134,7 +132,13 @@ class _Watcher:
                 _modules.pop(id(module), None)
 
     def tell(self, action: Callable[..., None] | None, *call: Any) -> None:
-        if action is not None and not self.owner.isolate(action, *call):
+        if action is None:
+            return
+        try:
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                action(*call)
+        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
+            self.owner.fail(error)
             self.leave()
 
 
@@ -197,9 +201,9 @@ def _begin(entry: _Watched, module: nn.Module, args: Any, kwargs: Any) -> bool:
 
 @skipped
 def _end(entry: _Watched, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-    if not inspection():
-        for watcher in entry.watchers:
-            watcher.tell(watcher.after, module, args, kwargs, result)
+    """It has ended; its beginning has seen that nothing of PyTorch's looks on."""
+    for watcher in entry.watchers:
+        watcher.tell(watcher.after, module, args, kwargs, result)
 
 
 def _calls_here() -> list[_Call]:
@@ -263,6 +267,7 @@ def _call_of_forward(
         calls.pop()
     if not mine.reached:
         entry.by_forward = False
+    if not mine.reached and not inspection():
         _end(entry, module, args, kwargs, result)
     return result
 

@@ -55,6 +55,8 @@ class Forwards:
         """Whether anything with a time axis has ever run."""
         self.ran: set[str] = set()
         """Paths of what has run."""
+        self.tells_begin = True
+        """Whether anybody wants to hear of a layer that is about to run."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -132,7 +134,7 @@ class Forwards:
         self, path: str, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any], None]:
         def began(module: nn.Module, inputs: Any, named: Any) -> None:
-            if self._observing():
+            if self._observing() and self.tells_begin:
                 self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
 
         return began

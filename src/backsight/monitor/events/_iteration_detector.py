@@ -83,11 +83,13 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            with undisturbed() if inspection() else torch._C.DisableTorchFunctionSubclass():
+            if inspection():
+                with undisturbed():
+                    return event(self, *args, **named)
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
                 return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
-            self.failed = True
-            self._observer.events_failed(error)
+            self._fail(error)
             return None
 
     return safe  # type: ignore[return-value]
@@ -355,20 +357,35 @@ class IterationDetector:
         tell_step(self)
         self._ended = self._clock()
 
-    @_harmless
     def forward_begins(self) -> bool:
-        """Asked by every hook on a module: whether its forward is to be looked at.
+        """Asked at every call of a module that is watched: whether it is to be looked at.
 
-        A forward after a step belongs to the next iteration.
+        A forward after a step belongs to the next iteration. Most calls, such as those of a cell
+        in a loop, find nothing to do.
         """
-        if self.paused or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
+        if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
+            return False
+        if self._observer.measuring or self._in_step_again:
             return False
         self.thread = threading.get_ident()
-        if self._automatic and self._passes and self._ended is None and not self._in_step:
-            self._notice_discarded()
-        if self._automatic and self._ended is not None and not self._in_step:
-            self._observer.iteration_ended(at=self._ended)
+        if self._automatic and not self._in_step and (self._passes or self._ended is not None):
+            try:
+                self._notice_next()
+            except Exception as error:  # noqa: BLE001 - must not reach the forward
+                self._fail(error)
+                return False
         return True
+
+    def _notice_next(self) -> None:
+        """A forward after a step belongs to the next iteration."""
+        if self._ended is None:
+            self._notice_discarded()
+        if self._ended is not None:
+            self._observer.iteration_ended(at=self._ended)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = True
+        self._observer.events_failed(error)
 
     # -- inside ----------------------------------------------------------------------------
 

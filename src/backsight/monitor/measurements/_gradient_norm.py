@@ -7,7 +7,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm
+from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -76,7 +76,7 @@ class GradientNorm(Measurement):
         """Record them."""
         if self._norms is None:
             return
-        total = total_norm(self._norms)
+        total = total_norm_value(self._norms)
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
             now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)
