@@ -70,6 +70,15 @@ def skipped(function: Function, *, inside: bool = True) -> Function:
     Args:
         function: of Python.
         inside: whether what it calls is left alone, too.
+
+    Example:
+        >>> from backsight.probes import skipped
+        >>> looked = []
+        >>> def look(at):
+        ...     looked.append(at)
+        >>> skipped(look)(1)
+        >>> looked
+        [1]
     """
     compiler: Any = torch._C._dynamo.eval_frame
     code = function.__code__
