@@ -890,10 +890,10 @@ def test_the_file_is_opened_as_often_whatever_the_number_of_signals(
     opened = 0
     reading = _reading.reading
 
-    def counted(path: Path) -> Any:
+    def counted(*path: Any) -> Any:
         nonlocal opened
         opened += 1
-        return reading(path)
+        return reading(*path)
 
     monkeypatch.setattr(_run, "reading", counted)
     found = timeline(run_path)

@@ -222,7 +222,12 @@ def _unwrap() -> None:
 
 @skipped
 def _query_begins(
-    outputs: Any, gradients: Any, _retain: bool, inner: bool, inputs: Any, *_: Any
+    outputs: Any,
+    gradients: Any = (),
+    _: Any = None,
+    inner: bool = False,
+    inputs: Any = (),
+    *__: Any,
 ) -> tuple[GradientQuery | None, list[Listener]]:
     """What ``autograd.grad`` is asked, and who wants to be told of its end."""
     leaves = [(n, x) for n, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_leaf]

@@ -55,9 +55,9 @@ class _Chain:
         if len(inputs) < 2 or not self.newest:
             return False
         state, new = inputs[1], result
-        if type(state) is tuple and type(new) is tuple:
+        if type(state) is tuple and type(new) is tuple and state and new:
             state, new = state[0], new[0]
-        if not isinstance(state, Tensor) or not isinstance(new, Tensor) or state.is_leaf:
+        if not _is_tensor(state) or not _is_tensor(new) or state.is_leaf:
             return False
         if state is self.newest[0]():
             self.unchanged = True
@@ -85,8 +85,8 @@ class CallChains:
     """The calls of one module, which is called once a step, or may be.
 
     Args:
-        cell: whether it is one of PyTorch's: its first input is the step's, the next its state, and
-            what it returns its new state; of an LSTM's two states, the first stands for both.
+        cell: whether it is of a registered kind, called as ``module(x, state)``, which returns its
+            new state; of an LSTM's two states, the first stands for both.
         stepped: asked whether another module is known to be called once a step. Else it passes for
             followed until it hands a state on.
 
@@ -152,14 +152,19 @@ class CallChains:
 
 def _tensors(content: Any) -> Sequence[Tensor]:
     """As ``tensors_in``, in less time for what a loop hands on."""
-    if isinstance(content, Tensor):
+    if _is_tensor(content):
         return (content,)
     if type(content) is not tuple:
         return tuple(tensors_in(content))
     found: list[Tensor] = []
     for part in content:
-        if isinstance(part, Tensor):
+        if _is_tensor(part):
             found.append(part)
         elif part is not None:
             found += _tensors(part)
     return found
+
+
+def _is_tensor(thing: Any) -> bool:
+    """By its type: its class may lie about itself."""
+    return issubclass(type(thing), Tensor)

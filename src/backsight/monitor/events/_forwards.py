@@ -90,7 +90,7 @@ class Forwards:
         self._calls.watch(
             module,
             before=self._on_begin(path, adapter) if reader.needs_before else None,
-            after=self._on_end(path, role, adapter, cell=isinstance(module, nn.RNNCellBase)),
+            after=self._on_end(path, role, adapter),
         )
 
     def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
@@ -140,12 +140,12 @@ class Forwards:
         return began
 
     def _on_end(
-        self, path: str, role: Role, adapter: LayerAdapter | None, *, cell: bool = False
+        self, path: str, role: Role, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
         fused = adapter is not None and adapter.reading == "fused"
         whole = fused or role == "input"  # a call is a whole sequence
         stepped = partial(self._readers.has_time, path)
-        chains = None if whole else CallChains(cell=cell, stepped=stepped)
+        chains = None if whole else CallChains(cell=adapter is not None, stepped=stepped)
 
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():

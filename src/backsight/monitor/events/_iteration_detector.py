@@ -12,7 +12,7 @@ stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
+from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
     Closures,
@@ -37,38 +38,6 @@ __all__ = ["IterationDetector"]
 
 Returned = TypeVar("Returned")
 Arguments = ParamSpec("Arguments")
-
-
-class Observer(Protocol):
-    """Who is told of the events of one training."""
-
-    @property
-    def measuring(self) -> bool:
-        """Whether a measurement is at work: the events of the meantime are its own doing."""
-
-    def graph_whole(self, passed: BackwardPass) -> None:
-        """Backward is about to be called."""
-
-    def backward_ended(self, passed: BackwardPass) -> None:
-        """It has ended, and brought gradients to parameters that are observed."""
-
-    def step_begins(self, step: OptimizerStep) -> None:
-        """An optimizer is about to step."""
-
-    def step_ended(self, step: OptimizerStep) -> None:
-        """It has stepped."""
-
-    def step_declined(self, optimizer: Optimizer) -> None:
-        """A gradient scaler has kept it from stepping."""
-
-    def iteration_ended(self, *, at: float | None = None) -> None:
-        """The next iteration has shown itself."""
-
-    def gradients_discarded(self) -> None:
-        """The backward passes since the last one belong to another model's training."""
-
-    def events_failed(self, error: Exception) -> None:
-        """Nothing is seen from now on."""
 
 
 def _harmless(
