@@ -452,6 +452,28 @@ def test_a_copy_beside_a_writer_is_of_one_moment(
     assert signal.iterations.tolist() == list(range(written))
 
 
+def test_a_copy_of_a_run_that_ends_just_now_is_whole(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal disappears between the two files."""
+    recorder = Recorder(run_path)
+    recorder.series("x", np.arange(500), np.zeros(500))
+    recorder.flush()
+
+    def copyfile(source: Path, target: Path) -> None:
+        if source.name.endswith("-wal"):
+            recorder.close()
+        target.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    _reading._copy(run_path / "signals.db", folder)
+    assert [file.name for file in folder.iterdir()] == ["signals.db"]
+    (folder / "run.json").write_bytes((run_path / "run.json").read_bytes())
+    assert len(Run(folder)["x"]) == 500
+
+
 WRITER = """
 import sys, time
 from backsight.signals import Recorder

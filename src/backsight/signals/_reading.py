@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -116,10 +116,23 @@ def _copy(path: Path, folder: Path) -> None:
     """Copy the database and its journal as they were at one moment, as far as that can be told."""
     files = [path, path.with_name(path.name + "-wal")]
     for _ in range(_COPIES):
-        before = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+        before = _stamps(files)
         for file in files:
             (folder / file.name).unlink(missing_ok=True)
-            if file.exists():
+            with suppress(FileNotFoundError):  # the journal goes when the run ends
                 shutil.copyfile(file, folder / file.name)
-        if before == [(f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]:
+        if before == _stamps(files):
             break
+
+
+def _stamps(files: list[Path]) -> list[tuple[int, int] | None]:
+    """Size and time of change of each, or None where it does not exist."""
+    stamps: list[tuple[int, int] | None] = []
+    for file in files:
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            stamps.append(None)
+        else:
+            stamps.append((status.st_size, status.st_mtime_ns))
+    return stamps
