@@ -179,7 +179,9 @@ class ProcessMonitor:
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         self._seen.embeddings += [
-            path for path, part in named_modules(model) if path and isinstance(part, nn.Embedding)
+            path
+            for path, part in named_modules(model)
+            if path and issubclass(type(part), nn.Embedding)
         ]
         self._assign(model)
 
