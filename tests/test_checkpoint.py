@@ -103,7 +103,7 @@ def test_every_damaged_byte_is_noticed_and_the_one_before_is_taken(
     path.unlink()
     path.mkdir()
     assert checkpoints.load().iteration == 1
-    assert "it cannot be read (Is a directory)" in caplog.text
+    assert "is a folder, and was not opened" in caplog.text
     path.rmdir()
     path.write_bytes(whole)
     assert checkpoints.load().iteration == 2

@@ -250,6 +250,27 @@ def test_the_same_is_recorded_as_without_closures(how: str, make: Any, tmp_path:
     assert len(found.profile("reach").rows) == 3
 
 
+def test_a_closure_that_computes_nothing_begins_no_iteration(tmp_path: Path) -> None:
+    """As of Lightning's manual optimization, with one optimizer after the other."""
+
+    def one(path: Path, *closure: Any) -> Run:
+        model = net()
+        both = [MAKERS["SGD"](model.rnn.parameters()), MAKERS["Adam"](model.out.parameters())]
+        data = Data()
+        with backsight.watch(model, both, path, every=2):
+            for _ in range(4):
+                model.zero_grad()
+                backward(model, *data.draw()[1:])
+                for optimizer in both:
+                    optimizer.step(*closure)
+        return Run(path)
+
+    found, plain = one(tmp_path / "closure", lambda: None), one(tmp_path / "plain")
+    assert found.iterations == plain.iterations == 4
+    for name in ("loss", "grad_norm", "grad_norm_applied"):
+        assert found[name].tolist() == plain[name].tolist(), name
+
+
 def test_what_the_guard_has_left_is_recorded_as_applied(run_path: Path) -> None:
     model = net()
     optimizer = MAKERS["SGD"](model.parameters())

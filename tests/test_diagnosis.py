@@ -1,5 +1,6 @@
 """A verdict is the same live and afterwards; commands, page and timeline say it as it is."""
 
+import io
 import json
 import math
 import random
@@ -7,13 +8,15 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.optim import SGD, Adam
@@ -24,6 +27,8 @@ from backsight.diagnosis import (
     RULES,
     Facts,
     Judge,
+    Rule,
+    Sample,
     context_ladder,
     context_probe,
     diagnose,
@@ -36,8 +41,8 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.errors import RunError, SettingError
 from backsight.monitor import LateRecorder, Monitor, ProcessMonitor
 from backsight.probes import InputRange
-from backsight.report import write_report
-from backsight.signals import Recorder, Run
+from backsight.report import print_diagnosis, write_report
+from backsight.signals import Recorder, Run, _reading, _run
 from tests.crossed import crossed
 
 NAN, INF = math.nan, math.inf
@@ -873,6 +878,30 @@ def page(run: Run) -> tuple[str, Ids]:
     return text, ids
 
 
+@pytest.mark.parametrize("signals", [5, 200])
+def test_the_file_is_opened_as_often_whatever_the_number_of_signals(
+    signals: int, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each opening reads the table of names: one a signal would be quadratic."""
+    with Recorder(run_path) as recorder:
+        for iteration in range(40):
+            values = {f"update_ratio/{number}.weight": 1e-3 for number in range(signals)}
+            recorder.scalars(iteration, {"loss": math.nan if iteration == 39 else 2.0, **values})
+    opened = 0
+    reading = _reading.reading
+
+    def counted(*path: Any) -> Any:
+        nonlocal opened
+        opened += 1
+        return reading(*path)
+
+    monkeypatch.setattr(_run, "reading", counted)
+    found = timeline(run_path)
+    assert found is not None
+    assert found.code == "BKS201"
+    assert opened < 20
+
+
 def test_links_of_findings_lead_somewhere(run_path: Path) -> None:
     fades = (0.5 ** np.arange(80)).tolist()
     grows = (1.1 ** np.arange(80)).tolist()
@@ -902,6 +931,49 @@ def test_a_page_without_findings_says_so(run_path: Path) -> None:
     assert "The run has no lasting finding." in text
     assert "findings" in ids.ids
     assert "article" not in ids.tags
+
+
+def test_what_lacks_data_says_how_much_apart_from_what_is_not_finite(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = {"loss": learning(30), "update_ratio/w": [1e-3] * 2, "saturation/a": [NAN] * 5}
+    text, _ = page(write(run_path, series))
+    before, _, rest = text.partition("<details")
+    listed = rest.partition("</details>")[0]
+    said = "BKS404 updates too large: it needs 5 samples of update_ratio of a weight matrix"
+    assert f"<li>{said}; there were 2.</li>" in listed
+    assert "<li>BKS202 loss spike: it needs 40 losses; there were 30.</li>" in listed
+    verdicts = diagnose(run_path).verdicts
+    lacks = {v.code for v in verdicts if v.outcome == "not enough data"}
+    assert f"<summary>{len(lacks)} rules lack data</summary>" in listed
+    assert {code for code in CODES if f"<li>{code} " in listed} == lacks
+    assert "not finite at the end of the run: BKS104." in before
+
+    assert main(["diagnose", str(run_path)]) == 0
+    out = capsys.readouterr().out
+    assert f"\n  {said}; there were 2\n" in out
+    assert "\nnot finite: BKS104\n" in out
+    assert main(["diagnose", str(run_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["verdicts"]
+    (spike,) = [v["reason"] for v in told if v["code"] == "BKS202"]
+    assert spike == "it needs 40 losses; there were 30"
+
+
+def test_a_rule_of_your_own_may_lack_data_too(run_path: Path) -> None:
+    """Its code is in no list."""
+
+    @dataclass
+    class Own(Rule):
+        code: ClassVar[str] = "MINE1"
+        reads: ClassVar = ("loss", "pulse")
+
+        def _update(self, now: Sample) -> None:
+            self.ready = len(now.numbers("pulse")) > 1
+
+    run, said = write(run_path, {"pulse": [1.0] * 3}), io.StringIO()
+    print_diagnosis(run, diagnose(run, lambda: [Own()]), None, None, Console(file=said, width=200))
+    reason = "it needs 1 sample of loss or pulse; none of the 3 recorded ones is usable"
+    assert f"  MINE1: {reason}\n" in said.getvalue()
 
 
 def test_hostile_layer_names_are_escaped(run_path: Path) -> None:

@@ -512,7 +512,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")
-    with pytest.raises(RunError, match=r"map.json \(it has no plan\): it is damaged"):
+    with pytest.raises(RunError, match=r"map.json is damaged: it is a list"):
         read_map(tmp_path / "map")
 
 

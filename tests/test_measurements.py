@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from backsight.monitor import (
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement import EVENTS
-from backsight.probes import Catcher
+from backsight.probes import Catcher, total_norm, total_norm_value
 from backsight.probes.fused import _replay
 from backsight.signals import CATALOGUE, Recorder, Run, family
 
@@ -767,3 +768,55 @@ def test_random_numbers_and_the_gradient_mode_stay_the_trainings(
     assert drawn
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     assert torch.is_grad_enabled()
+
+
+def _in_place(parameter: nn.Parameter) -> None:
+    assert parameter.grad is not None
+    parameter.grad.mul_(0.5)
+
+
+def _in_data(parameter: nn.Parameter) -> None:
+    assert parameter.grad is not None
+    parameter.grad.data.mul_(0.5)  # the version of the gradient stays what it was
+
+
+def _another(parameter: nn.Parameter) -> None:
+    assert parameter.grad is not None
+    parameter.grad = parameter.grad * 0.5
+
+
+@pytest.mark.parametrize("halve", [_in_place, _in_data, _another])
+def test_the_applied_gradient_is_what_the_step_reads(
+    halve: Callable[[nn.Parameter], None], tmp_path: Path
+) -> None:
+    rnn = nn.RNN(3, 4)
+    optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+    with backsight.watch(rnn, optimizer, tmp_path / "run"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            rnn(torch.randn(5, 2, 3))[0].square().mean().backward()
+            for parameter in rnn.parameters():
+                halve(parameter)
+            optimizer.step()
+    run = backsight.Run(tmp_path / "run")
+    assert run["grad_norm"].min() > 0
+    assert run["grad_norm_applied"].tolist() == pytest.approx((run["grad_norm"] / 2).tolist())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3.0, 4.0], 5.0),
+        ([], 0.0),
+        ([3e200, 4e200], 5e200),
+        ([math.inf, 1.0], math.inf),
+        ([math.inf, math.nan], math.nan),
+    ],
+)
+def test_the_norm_of_norms_at_hand_is_that_of_the_tensor(
+    values: list[float], expected: float
+) -> None:
+    norms = torch.tensor(values, dtype=torch.float64)
+    assert total_norm_value(norms) == pytest.approx(expected, nan_ok=True)
+    if values != [3e200, 4e200]:  # of which the squares overflow
+        assert total_norm_value(norms) == pytest.approx(float(total_norm(norms)), nan_ok=True)

@@ -90,6 +90,11 @@ def test_one_step_has_no_past() -> None:
     assert "there is no earlier state" in reach_words(np.ones(1))
 
 
+def test_a_single_step_receives_almost_none_of_it() -> None:
+    words = reach_words(np.array([1.0, 0.4, 0.1, 0.001]))
+    assert words.endswith("beyond 2 steps; 1 of the 4 steps receives almost none of it")
+
+
 def test_the_reach_figure_draws_last_median_and_first(record: Callable[..., Run]) -> None:
     rows = [HALVES, np.ones(20), 0.9 ** np.arange(20)]
     figure = reach(record({"reach/l0": rows}))

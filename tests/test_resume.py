@@ -421,7 +421,7 @@ def test_a_missing_setting(broken: Run) -> None:
         resume(broken.path)
     content["config"] = "lost"
     (broken.path / "run.json").write_text(json.dumps(content))
-    with pytest.raises(RunError, match="has no settings"):
+    with pytest.raises(RunError, match="config is 'lost', expected an object"):
         resume(broken.path)
 
 

@@ -252,6 +252,34 @@ def test_a_model_without_time_is_said_with_what_to_type(tmp_path: Path) -> None:
     assert "input:gru: the gradient reaches no step before the last" in again.stderr
 
 
+def test_the_embedding_of_a_model_without_time_is_named(tmp_path: Path) -> None:
+    text = """
+        import torch
+        from torch import nn
+
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body = nn.ModuleDict({"tokens": nn.Embedding(5, 3)})
+                self.mix, self.head = nn.Conv1d(3, 3, 2, padding=1), nn.Linear(3, 5)
+
+            def forward(self, x):
+                return self.head(self.mix(self.body["tokens"](x).mT)[..., :-1].mT)
+
+        torch.manual_seed(0)
+        model, x = Model(), torch.randint(5, (4, 6))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x).flatten(0, 1), x.flatten()).backward()
+            optimizer.step()
+        """
+    done = both(tmp_path, script(tmp_path, text))
+    assert "backsight run --inputs body.tokens SCRIPT" in done.stderr
+    again = execute("--inputs", "body.tokens", "--every", "1", "train.py", cwd=tmp_path)
+    assert "input:body.tokens: the gradient" in again.stderr
+
+
 def test_models_and_optimizers_are_told_apart(tmp_path: Path) -> None:
     """Encoder and decoder with an optimizer each share a loss; a second model has its own."""
     path = script(

@@ -332,6 +332,9 @@ def test_a_half_copied_killed_run_reads_or_says_so(tmp_path: Path) -> None:
     recorder.close()
 
 
+SOUND = '{"format": 1, "created": 1.5, "status": "finished"}'
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -339,10 +342,12 @@ def test_a_half_copied_killed_run_reads_or_says_so(tmp_path: Path) -> None:
         (lambda p: p.write_text("x"), "is a file, not a run folder"),
         (lambda p: p.mkdir(), "contains no run.json"),
         (lambda p: (p.mkdir(), (p / "run.json").write_text("{")), "is damaged"),
-        (lambda p: (p.mkdir(), (p / "run.json").write_text("[]")), "was not written by Backsight"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text("[]")), "expected an object"),
         (lambda p: (p.mkdir(), (p / "run.json").write_bytes(b"\xff\xfe")), "is damaged"),
         (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 99}')), "newer Backsight"),
-        (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 1}')), "no signals.db"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text("{}")), "was not written by Backsight"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text('{"format": 1}')), "created is missing"),
+        (lambda p: (p.mkdir(), (p / "run.json").write_text(SOUND)), "no signals.db"),
     ],
 )
 def test_what_is_not_a_run_is_one_clear_sentence(make: object, words: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch.optim import SGD
 from backsight import Run, watch
 from backsight.diagnosis import diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
+from backsight.monitor._process import BARE
 from backsight.monitor._trainings import ALONE
 from tests import processes
 
@@ -99,16 +100,14 @@ def test_a_new_optimizer_over_the_same_model_goes_on_counting(each: int, tmp_pat
 
 
 def test_trainings_one_after_the_other_have_a_run_each(tmp_path: Path) -> None:
-    lengths = [ALONE + 3, 12, 1, 9]
+    lengths = [ALONE + 3, 12, 1, 2, ALONE - 1, 9, 1, 1]  # also many that are short: a grid search
     with observed(tmp_path) as process:
         for count in lengths:
             model = Net()
             optimizer = SGD(model.parameters(), lr=0.1)
             for _ in range(count):
                 step(model, optimizer)
-    assert [numbered(run) for run in process.runs] == [
-        list(range(count)) for count in (lengths[0], lengths[1], lengths[3], lengths[2])
-    ]
+    assert [numbered(run) for run in process.runs] == [list(range(count)) for count in lengths]
     for run in process.runs:
         assert "reach/rnn.l0" in run.names  # unlabelled: it is alone in its run
         assert run.status == "finished"
@@ -142,6 +141,22 @@ def test_models_whose_steps_alternate_are_one_training_under_their_names(tmp_pat
     assert {"reach/Net.rnn.l0", "reach/Judge.rnn.l0"} <= set(run.names)
     assert "loss" not in run.names
     assert {name for event in run.events("models") for name in event.body} == {"Net", "Judge"}
+
+
+def test_a_parameter_that_no_model_holds_has_a_name_beside_models(tmp_path: Path) -> None:
+    """The temperature of SAC is learned first, then its critic."""
+    with observed(tmp_path) as process:
+        model = Net()
+        temperature: Any = nn.Parameter(torch.zeros(1))
+        optimizers = [SGD([temperature], lr=0.1), SGD(model.parameters(), lr=0.1)]
+        for _ in range(7):
+            optimizers[0].zero_grad()
+            (temperature - 1).square().sum().backward()
+            optimizers[0].step()
+            step(model, optimizers[1])
+    (run,) = process.runs
+    assert numbered(run, "loss/parameters") == numbered(run, "loss/Net") == list(range(7))
+    assert "loss" not in run.names
 
 
 def test_a_model_that_takes_turns_later_joins_the_run(tmp_path: Path) -> None:
@@ -194,8 +209,8 @@ def work(seed):
         sys.exit(3)
 
 if __name__ == "__main__":
-    fork = multiprocessing.get_context("fork")
-    children = [fork.Process(target=work, args=(seed,)) for seed in range(2)]
+    how = multiprocessing.get_context(sys.argv[1])
+    children = [how.Process(target=work, args=(seed,)) for seed in range(2)]
     for child in children:
         child.start()
     for child in children:
@@ -209,9 +224,10 @@ def execute(*words: str, cwd: Path) -> Any:
     return processes.run([sys.executable, "-m", "backsight", *words], cwd=cwd)
 
 
-def test_a_child_that_trains_has_a_run_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_a_child_that_trains_has_a_run_of_its_own(how: str, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CHILDREN)
-    done = execute("run", "--every", "4", "train.py", cwd=tmp_path)
+    done = execute("run", "--every", "4", "train.py", how, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[0, 3]"]
     assert "3 trainings: runs/train-1 to runs/train-3" in done.stderr
@@ -257,6 +273,50 @@ def test_updates_by_hand_are_iterations(tmp_path: Path) -> None:
         losses = by_hand(Net())
     (run,) = process.runs
     check_by_hand(run, losses)
+
+
+class Built(Net):
+    """Builds itself in its second call, as Keras does: the first one only asks for shapes."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.called = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.called += 1
+        if self.called == 2:
+            self.rnn, self.head = nn.GRU(3, 4), nn.Linear(4, 1)
+        return x[-1] if self.called == 1 else super().forward(x)
+
+
+def test_a_model_that_builds_itself_when_called_is_observed(tmp_path: Path) -> None:
+    with observed(tmp_path) as process:
+        model, activation = Built(), nn.Tanh()
+        for _ in range(2):
+            model(activation(torch.randn(6, 2, 3)))
+        losses = by_hand(model)
+        asked = process.monitor._bare
+        for _ in range(30):
+            activation(torch.zeros(1))
+        assert asked[activation] == BARE
+    (run,) = process.runs
+    assert numbered(run) == numbered(run, "grad_norm") == list(range(9))
+    np.testing.assert_allclose(run["loss"], losses, 1e-6)
+    assert "reach/rnn.l0" in run.names
+
+
+def test_a_guard_of_updates_by_hand_says_why_it_does_nothing(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import torch\n"
+        "model = torch.nn.LSTM(3, 4)\n"
+        "for _ in range(3):\n"
+        "    model.zero_grad()\n"
+        "    model(torch.randn(5, 2, 3))[0].square().mean().backward()\n"
+    )
+    done = execute("run", "--guard", "safe", "train.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "guard interventions: none, because no optimizer of PyTorch moves a model" in done.stderr
+    assert "runs/train-1: 3 iterations" in done.stderr
 
 
 def test_watch_takes_no_optimizer_where_there_is_none(run_path: Path) -> None:

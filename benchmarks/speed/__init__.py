@@ -1,6 +1,7 @@
 """What does Backsight cost?
 
-* ``overhead``: what observing adds to a training step.
+* ``overhead``: what observing adds to a training at the default settings.
+* ``samples``: what a sample, and a step without one, cost beside what others add for less.
 * ``recorder``: what recording an iteration costs, and reading a long run.
 * ``map``: a training step of many networks at once, as a stability map trains them.
 """

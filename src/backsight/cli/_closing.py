@@ -17,15 +17,21 @@ def nothing_recorded(seen: Seen) -> str:
     """Why there is no run: what was seen, and what is missing."""
     if not seen.models:
         return (
-            "recorded nothing: this process called no torch.nn.Module; a child process that it "
-            "starts with spawn or as a program is not observed"
+            "recorded nothing: this process called no torch.nn.Module; a process that it starts as "
+            "a program, as Ray starts its workers, is not observed"
         )
     kinds = ", ".join(f"{kind} ×{n}" if n > 1 else kind for kind, n in seen.models.items())
+    asked = (
+        f"; torch.autograd.grad, called {_counted(seen.queries, 'time')}, counts as one if it is "
+        "asked for gradients of these parameters, without create_graph, and the optimizer, if "
+        "there is one, steps on what it returns"
+    )
     return (
         f"recorded nothing: saw {_counted(seen.forwards, 'forward')} of {kinds}, "
         f"{_counted(seen.passes, 'backward pass', 'backward passes')} and "
         f"{_counted(seen.steps, 'optimizer step')}; a run begins with the first "
         "backward pass that brings gradients to the parameters of a model"
+        f"{asked if seen.queries else ''}"
     )
 
 
@@ -48,12 +54,13 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
             yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
-    if not seen.recurrent:
+    if seen.passes and not seen.recurrent:  # without any, a child process has trained
         held = ", ".join(sorted(seen.inner)) or "no module"
+        embedding = next(iter(seen.embeddings), "PATH")
         yield (
             f"no recurrent layer ran (the script's model contains {held}): for another kind of "
             "sequence model, name the module that embeds its input, as in "
-            "backsight run --inputs PATH SCRIPT"
+            f"backsight run --inputs {embedding} SCRIPT"
         )
 
 

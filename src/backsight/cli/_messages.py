@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import TextIO
 
+from backsight._printable import printable
+
 __all__ = ["say"]
 
 
@@ -16,5 +18,5 @@ def say(text: str, stream: TextIO | None) -> None:
     if stream is None:
         return
     with suppress(Exception):  # closed, full or broken
-        stream.write(f"backsight: {text}\n")
+        stream.write(f"backsight: {printable(text)}\n")
         stream.flush()

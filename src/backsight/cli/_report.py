@@ -8,6 +8,7 @@ from typing import Optional
 
 import tyro
 
+from backsight._printable import printable
 from backsight.cli._options import parse
 
 __all__ = ["main"]
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     from backsight.report import write_report
 
     page = write_report(options.run, options.out)
-    print(page)
+    print(printable(page))
     if options.open:
         webbrowser.open(page.resolve().as_uri())
     return 0

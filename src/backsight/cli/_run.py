@@ -90,6 +90,7 @@ def _observe(
 
     from backsight.cli._closing import nothing_recorded, one_training, several_trainings
     from backsight.cli._script_runs import ScriptRuns
+    from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
 
     if not is_first_process():  # of several that train together, the first records
@@ -100,19 +101,28 @@ def _observe(
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     command = shlex.join(["backsight", "run", *hide_words(arguments)])
     runs = ScriptRuns(path, config, command, named=options.run is not None)
+    settings = {
+        name: getattr(options, name) for name in ("every", "budget", "sequences", "inputs", "guard")
+    }
     monitor = ProcessMonitor(
         runs.first,
-        every=options.every,
-        budget=options.budget,
-        sequences=options.sequences,
-        inputs=options.inputs,
-        guard=options.guard,
+        **settings,
         further=runs.further,
         child_ends=lambda: runs.close(monitor, sys.exc_info()[1]),
+    )
+    stop = spawned_observed(
+        {
+            "path": path.absolute(),
+            "named": options.run is not None,
+            "config": runs.config,
+            "command": command,
+            "options": settings,
+        }
     )
     process = os.getpid()
 
     def close(error: BaseException | None) -> None:
+        stop()
         runs.close(monitor, error)
         if os.getpid() != process:
             return  # a child that was forked: its parent tells of it
@@ -125,7 +135,7 @@ def _observe(
             for line in one_training(paths[0], monitor.seen):
                 say(line, stderr)
         if options.guard is not None:
-            say(_acts(monitor.tally), stderr)
+            say(_acts(monitor.tally, guarded=monitor.guarded), stderr)
 
     return close
 
@@ -176,7 +186,9 @@ def _help(own: Sequence[str]) -> bool:
     return asked
 
 
-def _acts(tally: Mapping[str, int]) -> str:
+def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
+    if not guarded:
+        return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"

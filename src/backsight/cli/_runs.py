@@ -8,6 +8,8 @@ from typing import Any
 
 import tyro
 
+from backsight._printable import printable
+from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.errors import RunError
 
@@ -39,13 +41,13 @@ def main(arguments: Sequence[str]) -> int:
         except RunError as error:
             broken.append(error)
     for complaint in broken:
-        print(f"backsight: {complaint}", file=sys.stderr)
+        say(str(complaint), sys.stderr)
     if options.json:
         print(dumps(rows, indent=2))
     elif rows:
         _table(rows if options.all else _folded(rows))
     else:
-        print(f"no runs in {options.folder}: make one with backsight train chars")
+        print(f"no runs in {printable(options.folder)}: make one with backsight train chars")
     return 2 if broken else 0
 
 
@@ -93,8 +95,9 @@ def _folded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from backsight.report import duration, number
+    from backsight.report import duration, number, terminal_text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("run", no_wrap=True)
@@ -104,6 +107,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
     colours = {"finished": "green", "running": "blue"}
     for row in rows:
         losses = ("–" if row[k] is None else number(row[k]) for k in ("loss", "val_loss"))
-        status = f"[{colours.get(row['status'], 'red')}]{row['status']}"
-        table.add_row(row["name"], status, f"{row['iterations']:,}", *losses, duration(row["age"]))
+        status = Text(row["status"], colours.get(row["status"], "red"))
+        name, age = terminal_text(row["name"], keep=""), duration(row["age"])
+        table.add_row(name, status, f"{row['iterations']:,}", *losses, age)
     Console().print(table)

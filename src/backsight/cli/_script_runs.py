@@ -20,12 +20,22 @@ class ScriptRuns:
         config: settings for each ``run.json``.
         command: the command line.
         named: whether the user has named that folder, so that it has to be that one.
+        child: whether this is a child process: it takes what is free by then.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any], command: str, *, named: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, Any],
+        command: str,
+        *,
+        named: bool,
+        child: bool = False,
+    ) -> None:
         self._path, self._named, self._command = path.absolute(), named, command
-        self._config = {**config, "group": uuid4().hex[:12]}
-        self.recorders = [self._recorder(path, None if named else self._another)]
+        self.config = {"group": uuid4().hex[:12], **config}
+        """With the number that the runs of all its processes share."""
+        self.recorders = [self._recorder(path, None if named and not child else self._another)]
 
     @property
     def first(self) -> LateRecorder:
@@ -51,18 +61,18 @@ class ScriptRuns:
                 recorder.close(error if recorder is monitor.newest else None)
 
     def paths(self) -> list[Path]:
-        """Where the runs are, those of forked child processes included."""
+        """Where the runs are, those of child processes included."""
         own = [recorder.path for recorder in self.recorders if recorder.began]
         folder = self._path.parent
         if resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime and folder.is_dir():
-            group = self._config["group"]
+            group = self.config["group"]
             runs, _ = list_runs(folder)
             theirs = (run for run in runs if run.info.get("config", {}).get("group") == group)
             own += [run.path for run in theirs if run.path not in own]
         return sorted(own, key=natural_order)
 
     def _recorder(self, path: Path, another: Any) -> LateRecorder:
-        config = {**self._config, "run": str(path)}
+        config = {**self.config, "run": str(path)}
         return LateRecorder(path, kind="run", config=config, command=self._command, another=another)
 
     def _another(self) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from backsight._printable import printable
 from backsight.cli._study_options import StudyOptions
 
 if TYPE_CHECKING:
@@ -131,6 +132,6 @@ def show(
         print(dumps({**told, "page": page}, indent=2))
     else:
         print_it()
-        print(f"\npage: {page.resolve()}")
+        print(f"\npage: {printable(page.resolve())}")
     if browse:
         webbrowser.open(page.resolve().as_uri())

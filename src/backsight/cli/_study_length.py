@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.cli._study_conduct import conduct, finish
 from backsight.cli._study_options import (
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     status = finish(study, write_length_page, print_length_study, options.study)
     if study.ignored:
-        print(f"backsight: {study.verdicts[0].message}", file=sys.stderr)
+        say(study.verdicts[0].message, sys.stderr)
         return 2
     return status
 

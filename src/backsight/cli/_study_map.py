@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 import tyro
 from typing_extensions import Doc
 
+from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.cli._study_conduct import show, until_interrupted
 from backsight.cli._train import ALIASES
@@ -135,7 +136,7 @@ def main(arguments: Sequence[str]) -> int:
         found.as_dict(at), page.resolve(), lambda: print_stability_map(found, at), json=options.json
     )
     for words in view.failures:
-        print(f"backsight: {words}; run the same command again to retry", file=sys.stderr)
+        say(f"{words}; run the same command again to retry", sys.stderr)
     if stopped:
         print(
             f"backsight: stopped; {found.trained:,} of {found.outcomes.size:,} points are done, "

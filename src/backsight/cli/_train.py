@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Optional
 
+from backsight._printable import printable
 from backsight.cli._options import parse
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
@@ -130,11 +131,13 @@ def _watch(begin: Callable[..., "Run"], iterations: int) -> int:
         run = begin(view=view, stop=interrupt.asked)
     print()
     for sentence in summary(run)[1:]:
-        print(sentence)
+        print(printable(sentence))
     page = run.path.resolve() / "report.html"
-    print(f"\npage: {page}" if page.exists() else f"\nto write a page: backsight report {run.path}")
+    to_write = f"to write a page: backsight report {printable(run.path)}"
+    print(f"\npage: {printable(page)}" if page.exists() else f"\n{to_write}")
     if run.iterations < iterations and (run.path / "checkpoints").exists():
-        print(f"to continue: {shlex.join(['backsight', 'train', '--resume', str(run.path)])}")
+        words = shlex.join(["backsight", "train", "--resume", str(run.path)])
+        print(f"to continue: {printable(words)}")
     if run.status == "failed":  # the guard gave up, and the summary says why
         return 1
     return 130 if interrupt.asked() else 0

@@ -93,5 +93,5 @@ class Verdict:
     code: str
     outcome: Outcome
     reason: str
-    """In words: what was found, or what was missing."""
+    """In words: what was found; or how much the rule needs, and how much there was."""
     findings: tuple[Finding, ...] = ()

@@ -7,13 +7,14 @@ the same order, so that both come to the same verdict.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, Verdict
+from backsight.diagnosis._requirement import Requirement, Unit
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
 
@@ -88,6 +89,10 @@ class Sample:
         """What there is."""
         return frozenset((*self._numbers, *self._rows))
 
+    def holds(self, name: str) -> bool:
+        """Whether anything of a family was recorded."""
+        return name in self._numbers or name in self._rows
+
     def numbers(self, name: str) -> Mapping[str, float]:
         """Scalars of a family, by member."""
         return self._numbers.get(name, _NOTHING)
@@ -119,7 +124,7 @@ class Rule(ABC):
     title: ClassVar[str]
     severity: ClassVar[Severity]
     reads: ClassVar[tuple[str, ...]]
-    """Families without any of which there is nothing to see."""
+    """Families without any of which there is nothing to see; samples of the first are counted."""
     optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
     lasting: ClassVar[bool] = True
@@ -144,14 +149,31 @@ class Rule(ABC):
     """Whether enough was seen to call the run healthy in this respect."""
     _off: set[str] = field(default_factory=set, init=False, repr=False)
     """Where what it read last was not finite."""
+    _recorded: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Iterations with each family of ``reads``, until it is ready."""
+    _usable: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """By member, the iterations that count towards being ready."""
+    _losses: int = field(default=0, init=False, repr=False)
+    """Finite losses up to the last iteration with the first family of ``reads``."""
 
     def update(self, now: Sample) -> None:
         """Look at one more iteration; they come in order."""
+        if not self.ready:
+            self._tally(now)
         self._update(now)
 
     @abstractmethod
     def _update(self, now: Sample) -> None:
         """The same, by each rule."""
+
+    def _tally(self, now: Sample) -> None:
+        """What a rule that stays unready has to say of it."""
+        for name in self.reads:
+            if now.holds(name):
+                self._recorded[name] = self._recorded.get(name, 0) + 1
+        if now.holds(self.reads[0]):
+            course = now.courses.get(now.label)
+            self._losses = 0 if course is None else course.count
 
     def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
@@ -169,10 +191,44 @@ class Rule(ABC):
         """Whether anything it read last was not finite."""
         return bool(self._off)
 
+    def usable(self, where: str, in_a_row: int | None = None) -> None:
+        """This iteration counts towards being ready; or it is that many in a row that do."""
+        if not self.ready:
+            self._usable[where] = self._usable.get(where, 0) + 1 if in_a_row is None else in_a_row
+
     @property
-    def needs(self) -> str:
-        """What it takes to judge, in words."""
-        return f"it needs {' or '.join(self.reads)}"
+    def requirement(self) -> Requirement:
+        """What it takes to judge, and what there was of it while the rule was not ready."""
+        *most, last = self.reads
+        one = self.require(1, "sample", f"of {', '.join(most)}{' or ' if most else ''}{last}")
+        return replace(one, recorded=max(self._recorded.values(), default=0))
+
+    def require(
+        self,
+        count: float,
+        unit: Unit,
+        of: str = "",
+        *,
+        sooner: tuple[int, str] | None = None,
+        losses: float = 0,
+        also: str = "",
+    ) -> Requirement:
+        """A requirement, with what there was of it.
+
+        Args:
+            count: how many iterations the rule has to call :meth:`usable` for, at one place.
+            unit: what they are called; the first family of ``reads`` is recorded in them.
+            of: what they are samples of, in words.
+            sooner: a smaller number, and the condition under which that is enough.
+            losses: how many losses have to precede the last of them.
+            also: what it needs beside them, in words.
+        """
+        return Requirement(
+            math.ceil(count), unit, of, sooner, math.ceil(losses), also,
+            seen=max(self._usable.values(), default=0),
+            recorded=self._recorded.get(self.reads[0], 0),
+            losses_seen=self._losses,
+        )  # fmt: skip
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -222,7 +278,7 @@ class Rule(ABC):
         elif self.ready:
             outcome, why = "healthy", ""
         else:
-            outcome, why = "not enough data", self.needs
+            outcome, why = "not enough data", str(self.requirement)
         return Verdict(self.code, outcome, why, found)
 
 

@@ -1,17 +1,28 @@
 """The outcome of a study of remedies, stored with the run: ``remedies.json`` in its folder."""
 
-import json
 import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from backsight.errors import RunError
-from backsight.signals import FORMAT, current_tried, write_json
+from backsight.signals import (
+    FORMAT,
+    Count,
+    Time,
+    check,
+    check_format,
+    current_tried,
+    read_object,
+    write_json,
+)
 
 __all__ = ["Tried", "read_tried", "write_tried"]
 
 NAME = "remedies.json"
+AGAIN = "remove it, or run the study of remedies again"
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,18 @@ class Tried:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
         return asdict(self)
+
+
+class _TriedFile(msgspec.Struct):
+    """``remedies.json``, as this version writes it."""
+
+    proven: bool
+    remedy: str
+    message: str
+    command: str
+    study: str
+    iterations: Count
+    made: Time
 
 
 def write_tried(run: Path, tried: Tried) -> None:
@@ -82,23 +105,14 @@ def read_tried(run: Path) -> Tried | None:
     """
     file = run / NAME
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        version = content.pop("format")
-        if version > FORMAT:
-            raise ValueError(
-                f"its format is {version}, and this version of Backsight reads format {FORMAT}"
-            )
-        content = current_tried(content)
-        kinds: dict[str, Any] = {"proven": bool, "iterations": int, "made": (int, float)}
-        known = {f.name for f in fields(Tried)}
-        if content.keys() != known or not all(
-            isinstance(content[name], kinds.get(name, str)) for name in known
-        ):
-            raise ValueError("it does not hold the outcome of a study of remedies")
-        return Tried(**content)
+        content = read_object(file)
+        check_format(content, file)
+        content = current_tried({"remedy": None, **content})
+        check(content, _TriedFile, str(file))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"{file} cannot be read ({error}): remove it, or run the study of remedies again"
-        ) from error
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror or error}): {AGAIN}") from error
+    except RunError as error:
+        raise RunError(f"{error}; {AGAIN}") from error
+    return Tried(**{one.name: content[one.name] for one in fields(Tried)})

@@ -66,6 +66,8 @@ def those_followed(calls: Sequence[Any], followed: Callable[[Any], Followed | No
         calls: any kind of records of calls.
         followed: gives what is known of one.
     """
+    if len(calls) == 1:
+        return list(calls)
     found = [one for one in calls if (known := followed(one)) is None or known.by_backward]
     return found or list(calls)
 
@@ -103,7 +105,7 @@ class LayerCall:
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None
-    """None where that is not known: of what is called once a step."""
+    """Calls that hand their state on share one; None of a named input, and of the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,9 @@ class BackwardPass:
     """Those it was given, one a root; None stands for 1."""
     scale: Tensor | None = None
     """What the loss was multiplied by (AMP): to be divided out."""
+    returned: Mapping[int, Tensor] | None = None
+    """The gradients that ``torch.autograd.grad`` returned, by the identity of their parameter;
+    None where they are the parameters' ``.grad``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,7 @@ class _Outbox(Protocol):
 
     def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None: ...
 
-    def first_broken(self, value: Tensor) -> bool: ...
+    def first_broken(self, value: float | Tensor) -> bool: ...
 
 
 class _Parameters(Protocol):
@@ -330,7 +335,7 @@ class Iteration:
             )
         self._outbox.profile(name, self.number, row)
 
-    def first_broken(self, value: Tensor) -> bool:
+    def first_broken(self, value: float | Tensor) -> bool:
         """Whether ``value`` is the run's first that is not finite, as far as it is at hand."""
         return self._outbox.first_broken(value)
 

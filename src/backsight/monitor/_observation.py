@@ -78,13 +78,15 @@ class Observation:
         self._measured: set[str] = set()
         """Layers whose reach has been measured."""
         self._began = clock()
+        self._armed = True
+        """Whether the readers may hold something of a sampled iteration."""
         self.detector.paused = True
         self._begin()
 
     def begin(self) -> None:
         """The first iteration begins: what there is to observe is known."""
         self.detector.paused = False
-        self.measurements.begin(self.now)
+        self._feed_begin()
 
     def adopt(self, name: str, model: nn.Module) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``."""
@@ -129,6 +131,7 @@ class Observation:
         """What was seen of the models."""
         return Seen(
             passes=self.detector.passes,
+            queries=self.detector.queries.uncounted,
             recurrent=self.forwards.seen,
             unmeasured=dict(self.unmeasured()),
             passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),
@@ -175,7 +178,8 @@ class Observation:
     def step_ended(self, step: OptimizerStep) -> None:
         """It has stepped: nothing of its graph is kept."""
         self.measurements.feed("on_step_end", self.now, step)
-        self.readers.forget()
+        if self.now.sampled:
+            self.readers.forget()
         self._stepped()
 
     def step_declined(self, optimizer: Optimizer) -> None:
@@ -218,7 +222,7 @@ class Observation:
             self._began = at + self._clock() - told  # what measuring took is no training
             self._recorded()
             self._begin()
-            self.measurements.begin(self.now)
+            self._feed_begin()
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -235,7 +239,13 @@ class Observation:
             _ran=self.forwards,
         )
         self.forwards.begin()
-        self.readers.begin(sampled)
+        if sampled or self._armed:  # else the readers have kept nothing
+            self.readers.begin(sampled)
+        self._armed = sampled
+
+    def _feed_begin(self) -> None:
+        self.measurements.begin(self.now)
+        self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

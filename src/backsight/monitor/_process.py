@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
@@ -32,6 +33,9 @@ from backsight.probes import ModuleCalls, children_of, named_modules, parameters
 __all__ = ["ProcessMonitor"]
 
 _log = logging.getLogger("backsight")
+
+BARE = 10
+"""Calls of a module without parameters after which none are expected of it."""
 
 
 class ProcessMonitor:
@@ -92,6 +96,8 @@ class ProcessMonitor:
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
+        self.guarded = False
+        """Whether any model has had a guard."""
         self._recorder, self._further, self._child_ends = recorder, further, child_ends
         self._begun = 0
         self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
@@ -102,6 +108,8 @@ class ProcessMonitor:
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
+        self._bare: Any = WeakIdKeyDictionary()
+        """How often each model has been called that has no parameters yet."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
         self._wrap_optimizers()
 
@@ -158,16 +166,31 @@ class ProcessMonitor:
             _log.warning("backsight: the search for models failed and is switched off: %r", error)
 
     def _found(self, module: nn.Module) -> None:
-        """A root runs for the first time."""
+        """A root runs for the first time, or again as long as it has no parameters."""
         if self._failed:
             return
         model = self._owners.whole(unwrapped(module), self._movers)
         for whole in (module, model):
             for _, part in named_modules(whole):
                 self._calls.know(part)
+        if next(parameters_of(model), None) is None:
+            self._ask_again(module)
+            return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
+        self._seen.embeddings += [
+            path
+            for path, part in named_modules(model)
+            if path and issubclass(type(part), nn.Embedding)
+        ]
         self._assign(model)
+
+    def _ask_again(self, module: nn.Module) -> None:
+        """It has no parameters: a function, or a model that builds itself in its first calls."""
+        asked = self._bare.get(module, 0) + 1
+        self._bare[module] = asked
+        if asked < BARE:
+            self._calls.forget(module)
 
     def _count_forward(self, *_: Any) -> None:
         self._seen.forwards += 1
@@ -228,8 +251,6 @@ class ProcessMonitor:
             if movers and group not in movers:
                 self._drop(group)
         if not movers:
-            if next(parameters_of(model), None) is None:
-                return
             movers = [self._group([])]
         owner, *others = movers
         for other in others:
@@ -314,6 +335,7 @@ class ProcessMonitor:
             _log.warning("backsight: %s is not guarded: %s", kinds, error)
             return
         guard.tally = self.tally
+        self.guarded = True
         monitor.protect(guard)
 
 

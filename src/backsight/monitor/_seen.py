@@ -24,12 +24,16 @@ class Seen:
     """Calls of these models."""
     passes: int = 0
     """Backward passes that brought gradients to their parameters."""
+    queries: int = 0
+    """Calls of ``torch.autograd.grad`` that were taken for no backward pass."""
     steps: int = 0
     """Steps of optimizers, or, where there is none, backward passes."""
     recurrent: bool = False
     """Whether anything with a time axis has run."""
     inner: set[str] = field(default_factory=set)
     """Classes of the innermost modules that have run."""
+    embeddings: list[str] = field(default_factory=list)
+    """Paths of the modules that embed tokens."""
     unmeasured: dict[str, str] = field(default_factory=dict)
     """Recurrent layers whose reach was not measured, each with the reason."""
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -40,8 +44,10 @@ class Seen:
         self.models += other.models
         self.forwards += other.forwards
         self.passes += other.passes
+        self.queries = max(self.queries, other.queries)  # each group hears of all of them
         self.steps += other.steps
         self.recurrent = self.recurrent or other.recurrent
         self.inner |= other.inner
+        self.embeddings += other.embeddings
         self.unmeasured |= other.unmeasured
         self.passed_over += other.passed_over

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from backsight.monitor._monitor import Monitor
@@ -22,6 +23,9 @@ _log = logging.getLogger("backsight")
 
 ALONE = 5
 """Steps without one of an earlier training's, after which a model is a training of its own."""
+
+LOOSE = "parameters"
+"""The name of what no model holds, beside models that have names."""
 
 OPEN = 8
 """Trainings whose runs are kept open at once, however many models are kept alive."""
@@ -107,6 +111,8 @@ class Trainings:
             before, group.last = group.last, self._ticks
             group.thread = threading.get_ident()
             group.steps += 1
+            if not before:
+                self._end_earlier(group)
             for other in self._others(group):
                 taking_turns = before and other.last > before
                 if taking_turns and (group.run is None or other.run is None):
@@ -118,7 +124,7 @@ class Trainings:
         """Decide what is left."""
         with self._lock:
             self._closing = True
-            for group in self._groups:
+            for group in list(self._groups):  # each one that is begun may end others
                 if group.run is None and group.steps:
                     self._alone(group)
 
@@ -149,9 +155,8 @@ class Trainings:
             self._alone(group)
 
     def _alone(self, group: Group) -> None:
-        """A training of its own; earlier ones whose models are gone are over."""
-        for other in [g for g in self._groups if g.run is not None and not g.alive()]:
-            self._end(other)
+        """A training of its own."""
+        self._end_earlier(group)
         open_runs = [g for g in self._groups if g.run is not None]
         if len({id(g.run) for g in open_runs}) >= OPEN:
             idle = min(open_runs, key=lambda one: one.last)
@@ -159,13 +164,22 @@ class Trainings:
                 self._end(other)
         self._settle(group, "", self._begin())
 
+    def _end_earlier(self, group: Group) -> None:
+        """Trainings that began before ``group`` and whose models are gone are over, also those
+        that were too short to be decided."""
+        earlier = list(takewhile(lambda one: one is not group, self._groups))
+        for other in [one for one in earlier if one.steps and not one.alive()]:
+            if other.run is None:
+                self._settle(other, "", self._begin())
+            self._end(other)
+
     def _together(self, group: Group, other: Group) -> None:
         """They take turns: one training."""
         if group.run is None and other.run is None:
-            self._settle(group, group.kind, self._begin())
+            self._settle(group, group.kind or LOOSE, self._begin())
         first, second = (group, other) if group.run is not None else (other, group)
         assert first.run is not None
-        self._settle(second, free_label(self._labels(first), second.kind), first.run)
+        self._settle(second, free_label(self._labels(first), second.kind or LOOSE), first.run)
 
     def _settle(self, group: Group, label: str, run: Sink) -> None:
         group.run = run

@@ -2,7 +2,7 @@
 
 from backsight.probes._autograd import retained
 from backsight.probes._closures import Closures, closure_of
-from backsight.probes._compilers import inspection, left_by_compilers, undisturbed
+from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._module_calls import ModuleCalls
@@ -22,6 +22,7 @@ from backsight.probes._parameters import (
     spectrum,
     tensor_norms,
     total_norm,
+    total_norm_value,
 )
 from backsight.probes._precision import on_host
 from backsight.probes._probe import check_input, probe, what_was_found
@@ -90,10 +91,12 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "skipped",
     "spectrum",
     "tensor_norms",
     "tensors_in",
     "total_norm",
+    "total_norm_value",
     "undisturbed",
     "unwrapped",
     "unwrapped_optimizer",

@@ -19,6 +19,13 @@ __all__ = ["compilers_take", "inspection", "left_by_compilers", "skipped", "undi
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+# Asked at every call of a cell: looked up once.
+_tracing_state = torch._C._get_tracing_state
+_functorch_level = torch._C._functorch.maybe_current_level
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_function_modes = torch._C._len_torch_function_stack
+
+
 def inspection() -> str:
     """What of PyTorch's looks at the operations of this thread; empty for nothing.
 
@@ -31,14 +38,14 @@ def inspection() -> str:
     """
     if torch.compiler.is_compiling():
         return "torch.compile or torch.export"
-    if torch._C._get_tracing_state() is not None:
+    if _tracing_state() is not None:
         return "torch.jit.trace"
-    if torch._C._functorch.maybe_current_level() is not None:
+    if _functorch_level() is not None:
         return "torch.func"
-    if torch._C._len_torch_dispatch_stack():
-        mode = torch._C._get_dispatch_stack_at(torch._C._len_torch_dispatch_stack() - 1)
+    if dispatched := _dispatch_modes():
+        mode = torch._C._get_dispatch_stack_at(dispatched - 1)
         return f"the dispatch mode {type(mode).__name__.lstrip('_')}"
-    for place in range(torch._C._len_torch_function_stack()):
+    for place in range(_function_modes()):
         mode = torch._C._get_function_stack_at(place)
         if not isinstance(mode, DeviceContext):  # torch.set_default_device
             return f"the function mode {type(mode).__name__.lstrip('_')}"
@@ -70,6 +77,13 @@ def skipped(function: Function, *, inside: bool = True) -> Function:
     Args:
         function: of Python.
         inside: whether what it calls is left alone, too.
+
+    Example:
+        >>> from backsight.probes import skipped
+        >>> def double(x):
+        ...     return 2 * x
+        >>> skipped(double)(3)
+        6
     """
     compiler: Any = torch._C._dynamo.eval_frame
     code = function.__code__

@@ -83,6 +83,10 @@ class ModuleCalls:
         if number not in self.known:
             self.known[number] = weakref.ref(module, lambda _: self.known.pop(number, None))
 
+    def forget(self, module: nn.Module) -> None:
+        """Tell again when ``module`` is called."""
+        self.known.pop(id(module), None)
+
     def close(self) -> None:
         """Tell of nothing any longer; the last one leaves PyTorch as it was."""
         if self._closed:
@@ -96,19 +100,18 @@ class ModuleCalls:
 
     def meet(self, module: nn.Module) -> None:
         """A module is called that is not known."""
+        _deepen()
         if self._strangers is not None:
             self.know(module)
-            self.isolate(self._strangers, module)
+            try:
+                with torch._C.DisableTorchFunctionSubclass():
+                    self._strangers(module)
+            except Exception as error:  # noqa: BLE001 - must not reach the forward
+                self._failed(error)
 
-    def isolate(self, action: Callable[..., None], *arguments: Any) -> bool:
-        """Whether it went well."""
-        try:
-            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
-                action(*arguments)
-        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
-            self._failed(error)
-            return False
-        return True
+    def fail(self, error: Exception) -> None:
+        """What a watcher raised."""
+        self._failed(error)
 
 
 class _Watcher:
@@ -129,7 +132,13 @@ class _Watcher:
                 _modules.pop(id(module), None)
 
     def tell(self, action: Callable[..., None] | None, *call: Any) -> None:
-        if action is not None and not self.owner.isolate(action, *call):
+        if action is None:
+            return
+        try:
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                action(*call)
+        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
+            self.owner.fail(error)
             self.leave()
 
 
@@ -153,7 +162,7 @@ _curious: list[ModuleCalls] = []
 _patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
 """Of which class or module, its name, what PyTorch has there, and what is there now."""
 _limits = 0, 0
-"""The recursion limit as it was, and as it is while somebody watches."""
+"""The recursion limit as it was, and as it is while modules are watched; zeros before the first."""
 _here = threading.local()
 """``calls``: those of recurrent modules that are under way in this thread."""
 
@@ -167,6 +176,7 @@ class _Call:
 
 
 def _watched(module: nn.Module) -> _Watched:
+    _deepen()
     entry = _modules.get(id(module))
     if entry is None:
         entry = _modules[id(module)] = _Watched(module)
@@ -191,9 +201,9 @@ def _begin(entry: _Watched, module: nn.Module, args: Any, kwargs: Any) -> bool:
 
 @skipped
 def _end(entry: _Watched, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-    if not inspection():
-        for watcher in entry.watchers:
-            watcher.tell(watcher.after, module, args, kwargs, result)
+    """It has ended; its beginning has seen that nothing of PyTorch's looks on."""
+    for watcher in entry.watchers:
+        watcher.tell(watcher.after, module, args, kwargs, result)
 
 
 def _calls_here() -> list[_Call]:
@@ -257,6 +267,7 @@ def _call_of_forward(
         calls.pop()
     if not mine.reached:
         entry.by_forward = False
+    if not mine.reached and not inspection():
         _end(entry, module, args, kwargs, result)
     return result
 
@@ -309,7 +320,6 @@ def _open(calls: ModuleCalls) -> None:
         for kind in RECURRENT:
             _patch(kind, "forward", _told_forward)
         _patch(torch.jit._recursive, "create_script_module", _untold)
-        _deepen()
     _opened.append(calls)
     if calls.curious:
         _curious.append(calls)
@@ -332,14 +342,18 @@ def _deepen() -> None:
     """A module's call takes three frames of PyTorch's, and one of ours: as many calls as before
     have to fit into each other."""
     global _limits
+    if _limits[1]:
+        return
     before = sys.getrecursionlimit()
     _limits = before, before + before // 3 + 1
     sys.setrecursionlimit(_limits[1])
 
 
 def _flatten() -> None:
+    global _limits
     if sys.getrecursionlimit() == _limits[1]:  # else it is somebody else's
         sys.setrecursionlimit(_limits[0])
+    _limits = 0, 0
 
 
 def _in_place(kind: Any, name: str, _: Any, told: Any) -> bool:

@@ -15,7 +15,7 @@ def on_host(tensor: Tensor) -> bool:
         >>> on_host(torch.zeros(2)), on_host(torch.zeros(2, device="meta"))
         (True, False)
     """
-    return tensor.device.type == "cpu"
+    return tensor.is_cpu
 
 
 def norm_dtype(tensor: Tensor, *, bounded: bool = False) -> torch.dtype:

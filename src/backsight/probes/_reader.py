@@ -239,7 +239,9 @@ class LayerReader(ABC):
         self, module: nn.Module, args: Any, kwargs: Any, result: Any
     ) -> tuple[int, int] | None:
         """Steps and sequence elements of a call; None of an empty one."""
-        state = next(tensors_in(result), None)
+        first = result[0] if type(result) is tuple and result else result
+        known = issubclass(type(first), Tensor)  # its class may lie about itself
+        state = first if known else next(tensors_in(result), None)
         if state is None:
             return None
         return 1, state.shape[0] if state.dim() > 1 else 1

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from backsight.report._study_terminal import MapProgress, StudyProgress
     from backsight.report._summary import duration, number, reach_sentences, summary
     from backsight.report._terminal import TrainingView
+    from backsight.report._terminal_text import terminal_text
 
 __all__ = [
     "MapProgress",
@@ -26,6 +27,7 @@ __all__ = [
     "reach_sentences",
     "summary",
     "tally_words",
+    "terminal_text",
     "write_map_page",
     "write_report",
     "write_study_page",
@@ -46,6 +48,7 @@ __getattr__ = lazy(
         "reach_sentences": "backsight.report._summary",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
+        "terminal_text": "backsight.report._terminal_text",
         "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",
         "write_study_page": "backsight.report._study_page",

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from backsight.diagnosis import Diagnosis, Finding, Timeline, Tried, explain
+from backsight._printable import printable
+from backsight.diagnosis import RULES, Diagnosis, Finding, Timeline, Tried, explain
+from backsight.report._terminal_text import terminal_text
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
 
-__all__ = ["STYLES", "Card", "cards", "print_diagnosis", "print_explanation", "tally_words"]
+__all__ = [
+    "STYLES",
+    "Card",
+    "cards",
+    "lacking",
+    "print_diagnosis",
+    "print_explanation",
+    "tally_words",
+]
 
 PROSE = 79
 """The longest line of an explanation, however wide the terminal is."""
@@ -67,9 +77,9 @@ def print_diagnosis(
     console = console or Console(highlight=False)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+        console.print(terminal_text(text), soft_wrap=True)
 
-    say(f"{run.path}: {run.iterations:,} iterations, {run.status}")
+    say(f"{printable(run.path)}: {run.iterations:,} iterations, {run.status}")
     lasting = found.lasting
     for finding in lasting:
         line = Text("\n")
@@ -77,7 +87,7 @@ def print_diagnosis(
         line.append(f"{finding.code} {finding.title}", "bold")
         line.append(f"  {tally_words(finding)}", "dim")
         say(line)
-        say(f"        {_sentence(finding.message)}")
+        say(f"        {printable(_sentence(finding.message))}")
     if not lasting:
         say("\nThe run has no lasting finding.")
     if chain is not None:
@@ -86,17 +96,21 @@ def print_diagnosis(
         line = Text("\nremedies  ", "bold green" if tried.proven else "yellow")
         say(line.append(_remedy_words(run, tried), "not bold default"))
         if tried.command:
-            say(f"  {tried.command}")
+            say(f"  {printable(tried.command)}")
     elif tried is not None:
-        say(f"\n{tried}")
+        say(f"\n{printable(tried)}")
     past = [f for f in found.findings if f not in lasting]
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
         say(f"\nresolved: {told}")
-    for outcome in ("healthy", "not finite", "not enough data"):
-        codes = [verdict for verdict in found.verdicts if verdict.outcome == outcome]
+    for outcome in ("healthy", "not finite"):
+        codes = [v.code for v in found.verdicts if v.outcome == outcome]
         if codes:
-            say(Text(f"\n{outcome}: {', '.join(v.code for v in codes)}", "dim"))
+            say(Text(f"\n{outcome}: {', '.join(codes)}", "dim"))
+    if lacks := lacking(found):
+        say(Text("\nnot enough data:", "dim"))
+    for rule, reason in lacks:
+        say(Text(f"  {rule}: {reason}", "dim"))
     if lasting:
         say(f"\nRun `backsight explain {lasting[0].code}` for causes and remedies.")
 
@@ -122,7 +136,7 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     width = min(console.width, PROSE)
 
     def say(text: str | Text = "") -> None:
-        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+        console.print(terminal_text(text), soft_wrap=True)
 
     def prose(text: str, mark: str = "") -> None:
         say(_wrapped(text, mark, width))
@@ -202,6 +216,16 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
     return shown
 
 
+def lacking(found: Diagnosis) -> list[tuple[str, str]]:
+    """Each rule that could not judge, by code and title, and what it needs, in words."""
+    titles = {rule.code: rule.title for rule in RULES}
+    return [
+        (f"{verdict.code} {titles.get(verdict.code, '')}".strip(), verdict.reason)
+        for verdict in found.verdicts
+        if verdict.outcome == "not enough data"
+    ]
+
+
 def _picture_of(signals: str) -> str | None:
     """Where on the page that family of signals is drawn: the key of the first figure that does."""
     return next((entry.key for entry in FIGURES if signals in entry.signals), None)
@@ -209,7 +233,7 @@ def _picture_of(signals: str) -> str | None:
 
 def _remedy_words(run: Run, tried: Tried) -> str:
     """The verdict of the study, and whether the run has gone on since."""
-    words = f"{tried.message} (study: {tried.study})"
+    words = printable(f"{tried.message} (study: {tried.study})")
     if run.iterations != tried.iterations:
         words += (
             f" The run had {tried.iterations:,} iterations then, and has {run.iterations:,} now."

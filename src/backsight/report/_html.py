@@ -1,6 +1,6 @@
 """What every page is made with: a template, figures in it, and a file that is whole or absent."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import plotly.graph_objects as go
@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from backsight._printable import printable
 from backsight.errors import RunError
 from backsight.signals import write_atomically
 
@@ -23,8 +24,15 @@ def render(template: str, **values: Any) -> str:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_harmless,
     )
     return environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **values)
+
+
+def _harmless(value: Any) -> Any:
+    """A text as it stands, with what would turn its direction of writing as an escape."""
+    is_text = isinstance(value, (str, PurePath)) and not isinstance(value, Markup)
+    return printable(value, keep="\n\t") if is_text else value
 
 
 def embedded(figure: go.Figure, key: str) -> Markup:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backsight.report._bodies import ActBody, body_of
 from backsight.signals import Run, member
 
 __all__ = ["counts_by_policy", "intervention_rows", "interventions_sentence"]
@@ -29,7 +30,10 @@ def interventions_sentence(run: Run) -> str:
 
 def intervention_rows(run: Run) -> list[tuple[str, str]]:
     """Iteration and words of each recorded act; in the middle, how many are left out."""
-    rows = [(f"{event.iteration:,}", _message(event.body)) for event in run.events("act")]
+    rows = [
+        (f"{event.iteration:,}", _message(body_of(run, event, ActBody)))
+        for event in run.events("act")
+    ]
     if len(rows) <= ROWS:
         return rows
     half = ROWS // 2

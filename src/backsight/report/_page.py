@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backsight.diagnosis import diagnose, timeline
-from backsight.report._findings import cards
+from backsight.report._findings import cards, lacking
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._interventions import intervention_rows
 from backsight.report._summary import (
@@ -69,7 +69,8 @@ def _render(run: Run) -> str:
         summary=summary(run),
         findings=cards(found, frozenset(entry.key for entry in entries)),
         healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
-        unknown=[v.code for v in found.verdicts if v.outcome.startswith("not")],
+        broken=[v.code for v in found.verdicts if v.outcome == "not finite"],
+        lacking=lacking(found),
         chain=chain,
         chain_figure=embedded(draw_timeline(run, chain), "timeline")
         if chain and chain.moves
@@ -114,7 +115,7 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _chosen_samples(run: Run) -> list[tuple[int, str, float]]:
+def _chosen_samples(run: Run) -> list[tuple[int, str, float | None]]:
     """The first, a middle and the last text: enough to see it learn."""
     written = samples(run)
     return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []

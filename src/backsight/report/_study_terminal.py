@@ -12,9 +12,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
 from backsight.report._numbers import duration
+from backsight.report._terminal_text import terminal_text
 
 __all__ = ["MapProgress", "StudyProgress"]
 
@@ -48,7 +48,7 @@ class _Bar:
 
     def say(self, line: str) -> None:
         """A line as it is: a path may hold what rich would take for markup."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(terminal_text(line), soft_wrap=True)
 
     def begin(self, total: int, done: int) -> None:
         """So much there is to train, and so much was done before."""

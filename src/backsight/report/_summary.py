@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.nn import CELLS
+from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, median, number
 from backsight.report._task_summary import (
@@ -16,7 +17,7 @@ from backsight.report._task_summary import (
     memory_verdict,
     text_learning,
 )
-from backsight.signals import Run, Series, member, reach_horizon, reach_words, spell
+from backsight.signals import Run, Series, check, member, reach_horizon, reach_words, spell
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
@@ -26,15 +27,13 @@ __all__ = [
 def setup(run: Run) -> dict[str, Any]:
     """What the trainer noted of model and data before it began; empty for other runs."""
     events = run.events("setup")
-    return dict(events[0].body) if events else {}
+    return setup_of(run, events[0]) if events else {}
 
 
-def samples(run: Run) -> list[tuple[int, str, float]]:
+def samples(run: Run) -> list[tuple[int, str, float | None]]:
     """Texts the model wrote: iterations done by then, the text, the temperature."""
-    return [
-        (event.iteration + 1, event.body["text"], event.body["temperature"])
-        for event in run.events("sample")
-    ]
+    bodies = [(event.iteration, body_of(run, event, SampleBody)) for event in run.events("sample")]
+    return [(at + 1, body["text"], body.get("temperature")) for at, body in bodies]
 
 
 def summary(run: Run) -> list[str]:
@@ -86,6 +85,8 @@ def _what(run: Run) -> str:
     done = f"{run.iterations:,} iterations in {duration(run.duration)}"
     if not facts:
         return f"The run recorded {done}."
+    schema = LabSettings if is_memory(facts) else TextSettings
+    check(config, schema, f"config in {run.path / 'run.json'}")
     layers = config["layers"]
     size = f"{layers} layer{'s' * (layers > 1)} of {config['hidden']} units"
     if is_memory(facts):

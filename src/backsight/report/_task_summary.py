@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from backsight.report._numbers import number
@@ -161,7 +162,11 @@ def _amount(facts: SetupFacts, loss: float) -> str:
 
 
 def _criterion(facts: SetupFacts) -> Criterion | None:
-    return Criterion(**facts["criterion"]) if "criterion" in facts else None
+    told = facts.get("criterion")
+    if told is None:
+        return None
+    known = {field.name for field in fields(Criterion)}  # a later version may tell more
+    return Criterion(**{name: value for name, value in told.items() if name in known})
 
 
 def _fault(facts: SetupFacts) -> str:

@@ -17,6 +17,7 @@ from backsight.diagnosis import Finding
 from backsight.report._findings import STYLES
 from backsight.report._numbers import number
 from backsight.report._task_summary import is_memory, memory_goal, memory_task, memory_validation
+from backsight.report._terminal_text import terminal_text
 from backsight.signals import family, member
 
 __all__ = ["TrainingView"]
@@ -131,10 +132,11 @@ class TrainingView:
         if "usable_context" in scores:
             steps = f"{scores['usable_context']:.0f} step{'s' * (scores['usable_context'] != 1)}"
             line.append(f"; usable context {steps}")
-        self._console.print(line, soft_wrap=True)
+        self._console.print(terminal_text(line), soft_wrap=True)
         if sample and self._lively:
             first = " ".join(sample.split())
-            self._console.print(Text(f"  “{first}”", "dim", overflow="ellipsis", no_wrap=True))
+            line = Text(f"  “{first}”", "dim", overflow="ellipsis", no_wrap=True)
+            self._console.print(terminal_text(line))
 
     def found(self, finding: Finding) -> None:
         """Something goes wrong, for the first time; the last line of the view counts it."""
@@ -143,7 +145,7 @@ class TrainingView:
         self._findings.append(finding)
         line = Text(f"{finding.code} {finding.title}: ", STYLES[finding.severity])
         line.append(finding.message, "not bold default")
-        self._console.print(line, soft_wrap=True)
+        self._console.print(terminal_text(line), soft_wrap=True)
 
     def acted(self, act: Any) -> None:
         """The guard has done something; what it may do at every step is only counted."""
@@ -153,7 +155,7 @@ class TrainingView:
 
     def _say(self, line: str) -> None:
         """As it is: a path may hold what rich would take for markup."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(terminal_text(line), soft_wrap=True)
 
     def _norm(self, of: str) -> str:
         return f"|{of}|" if self._console.options.ascii_only else f"‖{of}‖"

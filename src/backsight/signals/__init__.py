@@ -2,6 +2,7 @@
 
 from backsight.signals import _log as _log
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
+from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
@@ -23,8 +24,10 @@ from backsight.signals._reach import (
     reach_words,
 )
 from backsight.signals._recorder import Recorder
+from backsight.signals._regular_file import open_regular
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, Series
+from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
@@ -32,6 +35,7 @@ __all__ = [
     "CATALOGUE",
     "END_REASONS",
     "FORMAT",
+    "Count",
     "EndReason",
     "Event",
     "Lag",
@@ -40,6 +44,9 @@ __all__ = [
     "Run",
     "Series",
     "Signal",
+    "Time",
+    "check",
+    "check_format",
     "check_place",
     "clear_halves",
     "current_plan",
@@ -55,11 +62,13 @@ __all__ = [
     "list_runs",
     "member",
     "natural_order",
+    "open_regular",
     "reach_cut",
     "reach_half_life",
     "reach_horizon",
     "reach_outcome",
     "reach_words",
+    "read_object",
     "replacing",
     "shown",
     "spell",

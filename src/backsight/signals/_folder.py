@@ -11,7 +11,6 @@
 """
 
 import functools
-import json
 import os
 import platform
 import shlex
@@ -27,9 +26,11 @@ from typing import Any
 
 from backsight.errors import RunError
 from backsight.signals import _process
+from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import former_end_reason
 from backsight.signals._json import write_json
 from backsight.signals._migration import FORMAT
+from backsight.signals._schemas import RunFile
 from backsight.signals._secrets import hide_settings, hide_words
 
 __all__ = [
@@ -205,7 +206,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
 
 
 def read_run_json(path: Path) -> dict[str, Any]:
-    """Read and check ``run.json`` of the run folder ``path``.
+    """Read and check ``run.json`` of the run folder ``path``, which anybody may have made.
 
     One from before there was an ``end_reason`` is given one.
 
@@ -216,25 +217,16 @@ def read_run_json(path: Path) -> dict[str, Any]:
         if not path.is_dir():
             what = "is a file, not a run folder" if path.exists() else "does not exist"
             raise RunError(f"{path} {what}: expected a run folder such as runs/chars-rnn-1")
-        content = json.loads((path / RUN_JSON).read_text(encoding="utf-8"))
+        content = read_object(path / RUN_JSON)
     except FileNotFoundError:
         raise RunError(
             f"{path} is not a run folder: it contains no {RUN_JSON} (backsight runs lists runs)"
         ) from None
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path / RUN_JSON} cannot be read ({error}): it is damaged or only partly copied"
-        ) from error
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
-        raise RunError(
-            f"{path / RUN_JSON} was not written by Backsight: it contains no format number"
-        )
-    if content["format"] > FORMAT:
-        raise RunError(
-            f"{path} was written by a newer Backsight (format {content['format']}; this version "
-            f"reads formats up to {FORMAT}): upgrade with pip install -U backsight"
-        )
+    except OSError as error:
+        raise RunError(f"{path / RUN_JSON} cannot be read: {error.strerror or error}") from error
+    check_format(content, path / RUN_JSON)
     content.setdefault("end_reason", former_end_reason(content))
+    check(content, RunFile, str(path / RUN_JSON))
     return content
 
 

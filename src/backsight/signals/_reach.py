@@ -167,7 +167,7 @@ def reach_words(reach: NDArray[np.floating]) -> str:
     wasted = window - 1 - far.steps
     return (
         f"{told} and stays below 1 % beyond {_steps(far.steps)}; {wasted} of the {_steps(window)} "
-        "receive almost none of it"
+        f"receive{'s' * (wasted == 1)} almost none of it"
     )
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from backsight.errors import RunError
 from backsight.signals import _schema
 from backsight.signals._reader import Directory, Reader, content_bytes
+from backsight.signals._regular_file import check_regular
 from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 
 __all__ = ["reading"]
@@ -21,6 +22,9 @@ _TRIES = 5
 
 _COPIES = 20
 """Times to copy a store that is being written, until one copy is of one moment."""
+
+JOURNALS = ("-wal", "-shm", "-journal")
+"""What SQLite opens beside the file."""
 
 
 @contextmanager
@@ -36,6 +40,10 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     """
     deadlines: list[Deadline] = []
     try:
+        check_regular(path)
+        for ending in JOURNALS:
+            with suppress(FileNotFoundError):  # or it went just now
+                check_regular(path.with_name(path.name + ending))
         try:
             connection = _connect(path, deadlines)
         except sqlite3.OperationalError:

@@ -1,6 +1,5 @@
 """Reading a run back: NumPy arrays by signal name."""
 
-import json
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from backsight.errors import RunError
 from backsight.signals import _process
+from backsight.signals._checked import parse
 from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
@@ -19,6 +19,7 @@ from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
 from backsight.signals._reader import Directory, Reader
 from backsight.signals._reading import reading
+from backsight.signals._regular_file import exists
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
 from backsight.signals.catalogue import family
 
@@ -59,10 +60,10 @@ class Run:
         self._known: Directory | None = None
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
-        if not (self.path / STORE).is_file():
+        if not (self.path / STORE).exists():
             raise RunError(f"{self.path} is incomplete: it contains {RUN_JSON} but no {STORE}")
         expected = self.info.get("iterations")
-        if isinstance(expected, int) and self.iterations < expected:
+        if expected is not None and self.iterations < expected:
             raise RunError(
                 f"{self.path} is incomplete: {RUN_JSON} reports {expected} iterations, but "
                 f"{STORE} holds only {self.iterations}; copy the folder again"
@@ -199,14 +200,23 @@ class Run:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
         with self._reading() as reader:
             rows = reader.events()  # all of them: only together they can be verified
-        try:
-            return [
-                Event(at, when, what, current_event(what, json.loads(body)))
-                for at, _, when, what, body in sorted((row[1], row[0], *row[2:]) for row in rows)
-                if kind in (None, what)
-            ]
-        except ValueError as error:
-            raise RunError(f"{self.path / STORE}: an event is damaged ({error})") from error
+        return [
+            self._event(at, when, what, body)
+            for at, _, when, what, body in sorted((row[1], row[0], *row[2:]) for row in rows)
+            if kind in (None, what)
+        ]
+
+    def _event(self, at: Any, when: Any, what: Any, body: Any) -> Event:
+        """One as SQLite has it, which checks no types.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        where = f"an event in {self.path / STORE}"
+        types = ((at, int), (when, float), (what, str), (body, str))
+        if not all(isinstance(value, kind) for value, kind in types):
+            raise RunError(f"{where} is damaged: it has a value of another type than was written")
+        return Event(at, when, what, current_event(what, parse(body, where)))
 
     def to_pandas(self) -> "pandas.DataFrame":
         """All scalar signals, a column each, by iteration; needs ``backsight[data]``.
@@ -295,10 +305,16 @@ def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
         raise RunError(f"{root} is not a folder: expected a folder of runs, such as runs")
     runs: list[Run] = []
     broken: list[RunError] = []
-    for path in sorted(root.iterdir()):
-        if (path / RUN_JSON).exists() or (path / STORE).exists():
-            try:
+    try:
+        paths = sorted(root.iterdir())
+    except OSError as error:
+        raise RunError(f"{root} cannot be read: {error.strerror or error}") from error
+    for path in paths:
+        try:
+            if exists(path / RUN_JSON) or exists(path / STORE):
                 runs.append(Run(path))
-            except RunError as error:
-                broken.append(error)
+        except OSError as error:
+            broken.append(RunError(f"{path} cannot be read: {error.strerror or error}"))
+        except RunError as error:
+            broken.append(error)
     return sorted(runs, key=lambda run: float(run.info["created"])), broken

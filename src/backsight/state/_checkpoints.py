@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight.errors import RunError, SettingError
-from backsight.signals import clear_halves, replacing
+from backsight.signals import clear_halves, open_regular, replacing
 
 __all__ = ["Checkpoint", "Checkpoints", "load_checkpoint"]
 
@@ -213,7 +213,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _read(path: Path) -> Checkpoint:
     try:
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
+    except RunError as error:
+        raise _DamagedError(str(error)) from error
     except OSError as error:
         raise _DamagedError(f"it cannot be read ({error.strerror or error})") from error
     first, _, rest = data.partition(b"\n")
@@ -249,10 +252,10 @@ def _read(path: Path) -> Checkpoint:
 def _score(path: Path) -> float | None:
     """As the head has it, unverified: what is loaded is checked."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.readline(LINE)
             score = json.loads(file.readline(LINE)).get("score")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, RunError, ValueError, AttributeError, RecursionError):
         return None
     return float(score) if isinstance(score, (int, float)) else None
 

@@ -15,15 +15,20 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+import msgspec
 
 from backsight.errors import RunError
 from backsight.signals import (
     FORMAT,
+    check,
+    check_format,
     current_plan,
     current_remedy,
     dumps,
     former_remedy,
+    read_object,
     write_json,
 )
 from backsight.studies._trial import Ended
@@ -31,6 +36,20 @@ from backsight.studies._trial import Ended
 __all__ = ["PlanFolder", "StudyFolder", "alone", "find_folder"]
 
 LOCK = ".lock"
+
+ExitStatus = Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 32)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+
+DIFFERENCES = 8
+"""As many are told as fit in a sentence."""
+
+
+class StudyFile(msgspec.Struct):
+    """``study.json``; a kind of study reads its plan."""
+
+    plan: dict[str, Any]
+    ended: dict[str, tuple[ExitStatus, Seconds]]
+    """By trial, as :class:`Ended`."""
 
 
 class PlanFolder:
@@ -46,6 +65,8 @@ class PlanFolder:
     """Name of the file that holds the plan."""
     kind: ClassVar[str]
     """What it is a folder of, in a word."""
+    schema: ClassVar[type[msgspec.Struct]]
+    """What the file holds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -92,28 +113,18 @@ class PlanFolder:
         """
         file = self.path / self.file
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(content, dict) or not isinstance(content.get("plan"), dict):
-                raise ValueError("it has no plan")
-            newer = content["format"] > FORMAT
-            if not newer:
-                self._check(content)
+            content = read_object(file)
+            check_format(content, file)
+            check(content, self.schema, str(file))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
             raise RunError(
-                f"cannot read {file} ({error}): it is damaged, or not the file of a {self.kind}; "
-                "choose another --out"
+                f"{file} cannot be read ({error.strerror or error}): choose another --out"
             ) from error
-        if newer:
-            raise RunError(
-                f"{self.path} was written by a newer Backsight (format {content['format']}, this "
-                f"version reads up to {FORMAT}): upgrade with pip install -U backsight"
-            )
+        except RunError as error:
+            raise RunError(f"{error}; choose another --out") from error
         return {**content, "plan": current_plan(content["plan"])}
-
-    def _check(self, content: Mapping[str, Any]) -> None:
-        """Raise a ValueError, KeyError or TypeError where the rest of the file makes no sense."""
 
     def _take(self, content: Mapping[str, Any]) -> None:
         """Take over what a checked file holds besides the plan."""
@@ -163,6 +174,7 @@ class StudyFolder(PlanFolder):
 
     file = "study.json"
     kind = "study"
+    schema = StudyFile
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -204,10 +216,6 @@ class StudyFolder(PlanFolder):
         """As of any such folder."""
         self._plan = _as_json(plan)
         super().begin(plan)
-
-    def _check(self, content: Mapping[str, Any]) -> None:
-        if not all(len(how) == 2 for how in content["ended"].values()):
-            raise ValueError("it does not record how trials ended")
 
     def _take(self, content: Mapping[str, Any]) -> None:
         self.ended = {}
@@ -251,11 +259,10 @@ def _as_json(plan: Mapping[str, Any]) -> dict[str, Any]:
 def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by name: ``seeds 3, now 5``."""
     then, now = _flat(then), _flat(now)
-    return "; ".join(
-        f"{name} {_short(then.get(name))}, now {_short(now.get(name))}"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    )
+    names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+    told = [f"{name} {_short(then.get(name))}, now {_short(now.get(name))}" for name in names]
+    more = len(told) - DIFFERENCES
+    return "; ".join([*told[:DIFFERENCES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:

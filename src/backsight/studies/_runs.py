@@ -58,9 +58,9 @@ def is_done(place: StudyFolder, name: str, *, script: bool) -> bool:
     path = place.run(name)
     run = run_at(path)
     if run is not None and run.status == "running":
+        writer = run.info.get("writer") or {}
         raise RunError(
-            f"process {run.info['writer'].get('pid')} is still training {path}: wait until it "
-            "ends, or stop it"
+            f"process {writer.get('pid')} is still training {path}: wait until it ends, or stop it"
         )
     if _has_result(run, place.ended.get(name), script=script):
         return True
@@ -83,8 +83,8 @@ def _has_result(run: Run | None, ended: Ended | None, *, script: bool) -> bool:
         return False
     if script:
         return ended is not None and ended.status == 0
-    wanted: int = run.info.get("config", {}).get("iterations", 0)
-    return run.iterations >= wanted
+    wanted = run.info.get("config", {}).get("iterations", 0)  # a run may hold any settings
+    return isinstance(wanted, int) and run.iterations >= wanted
 
 
 class TrialRow(Protocol):

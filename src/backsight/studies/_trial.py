@@ -1,11 +1,18 @@
 """A trial, how it ends, and what an engine does: it runs command lines and says how each ended."""
 
+import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from backsight.errors import RunError
+from backsight.signals import open_regular
+
 __all__ = ["Ended", "Engine", "Trial", "last_words"]
+
+TAIL = 1 << 16
+"""Bytes at the end of a log in which the last line is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,10 @@ def last_words(log: Path, status: int) -> str:
     """How a trial ended, and the last line that it printed."""
     how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        with open_regular(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            lines = file.read(TAIL).decode(errors="replace").splitlines()
+    except (OSError, RunError):
         lines = []
     # What `backsight run` says after a script's own traceback is ours.
     said = [line.strip() for line in lines if line.strip()]

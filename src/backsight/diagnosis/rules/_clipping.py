@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
@@ -51,6 +52,12 @@ class Clipping(Rule):
     is a hundredth."""
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """Pairs of norms."""
+        of = "with grad_norm_applied and a grad_norm above zero"
+        return self.require(int(self.window), "iteration", of)
+
     def _update(self, now: Sample) -> None:
         computed = now.numbers("grad_norm")
         for member, applied in now.numbers("grad_norm_applied").items():
@@ -59,6 +66,7 @@ class Clipping(Rule):
                 continue
             factors = self._factors.setdefault(member, Recent(int(self.window)))
             factors.add(applied / before)
+            self.usable(member)
             if not factors.full:
                 continue
             self.ready = True

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
-from backsight.diagnosis.stability import SLOW, learning_bar
+from backsight.diagnosis.stability import SLOW, LossHistory, learning_bar
 
 __all__ = ["Collapse"]
 
@@ -55,10 +56,18 @@ class Collapse(Rule):
     """A spike comes back within that."""
     _lost: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """Until its level means anything."""
+        return self.require(LossHistory.SETTLED, "loss")
+
     def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            if not self.finite(member, course.value) or not course.settled:
+            if not self.finite(member, course.value):
+                continue
+            self.usable(member)
+            if not course.settled:
                 continue
             self.ready = True
             learned = course.progress

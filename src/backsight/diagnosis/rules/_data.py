@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
 from backsight.signals import spell
 
@@ -50,6 +51,12 @@ class BadInput(Rule):
     source: ClassVar[str] = "arithmetic"
 
     _late: bool = field(default=False, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """Later, nobody knows what came first."""
+        of = "of input_spread before any loss or gradient that is not finite"
+        return self.require(1, "sample", of)
 
     def _update(self, now: Sample) -> None:
         if not self._late:
@@ -99,6 +106,12 @@ class ConstantInput(Rule):
     """In a row: a batch may be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """In a row."""
+        sooner = (1, "any two steps differ") if self.samples > 1 else None
+        return self.require(self.samples, "sample", "of input_spread", sooner=sooner)
+
     def _update(self, now: Sample) -> None:
         spreads = now.numbers("input_spread")
         for layer, spread in spreads.items():
@@ -110,6 +123,7 @@ class ConstantInput(Rule):
                 self.resolve(layer, now.iteration)
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1
+            self.usable(layer)
             if self._row[layer] >= self.samples:
                 self.ready = True
                 self.found(

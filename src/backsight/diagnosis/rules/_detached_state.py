@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
 from backsight.signals import reach_cut
 
@@ -47,6 +48,14 @@ class DetachedState(Rule):
     _place: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     """Where it was cut last, in steps back and in steps from the beginning."""
 
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where there is a cut."""
+        return self.require(
+            self.samples, "sample", "of reach in a row, cut at the same place",
+            sooner=(1, "the gradient is not cut") if self.samples > 1 else None,
+        )  # fmt: skip
+
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             if not self.finite(layer, row) or len(row) < 2 or not row.any():
@@ -64,6 +73,7 @@ class DetachedState(Rule):
             self._place[layer] = place
             same = place[0] == before[0] or place[1] == before[1]
             self._row[layer] = self._row.get(layer, 0) + 1 if same else 1
+            self.usable(layer, self._row[layer])
             if self._row[layer] < self.samples:
                 continue
             self.ready = True

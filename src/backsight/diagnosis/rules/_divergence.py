@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
-from backsight.diagnosis.stability import SLOW, divergence_limit
+from backsight.diagnosis.stability import SLOW, LossHistory, divergence_limit
 
 __all__ = ["Divergence"]
 
@@ -49,10 +50,18 @@ class Divergence(Rule):
     """A spike is over by then."""
     _above: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """Until its level means anything."""
+        return self.require(LossHistory.SETTLED, "loss")
+
     def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            if not self.finite(member, course.value) or not course.settled:
+            if not self.finite(member, course.value):
+                continue
+            self.usable(member)
+            if not course.settled:
                 continue
             self.ready = True
             limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)

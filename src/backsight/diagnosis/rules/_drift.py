@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module, short
 
 __all__ = ["HiddenDrift"]
@@ -54,6 +55,11 @@ class HiddenDrift(Rule):
     least: float = 8
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """One; that it lasts is a question of its own."""
+        return self.require(1, "sample", f"of hidden_norm over {self.least:g} steps or more")
 
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("hidden_norm").items():

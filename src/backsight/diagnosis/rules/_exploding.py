@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 
 __all__ = ["Exploding"]
@@ -68,6 +69,14 @@ class Exploding(Rule):
     """In a row."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where it explodes."""
+        return self.require(
+            self.samples, "sample", "of reach in which a gradient arrives",
+            sooner=(1, f"R stays below {self.times:g}") if self.samples > 1 else None,
+        )  # fmt: skip
+
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             if len(row) < 3 or not row.any():
@@ -82,6 +91,7 @@ class Exploding(Rule):
                 self.resolve(layer, now.iteration)
                 continue
             self.finite(layer, row)
+            self.usable(layer)
             self._row[layer] = self._row.get(layer, 0) + 1
             if self._row[layer] < self.samples:
                 continue

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample
 
 __all__ = ["Frozen"]
@@ -43,6 +44,12 @@ class Frozen(Rule):
     """From the first on."""
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """Where nothing moves at all, that is about the loss or the learning rate."""
+        of = "of update_ratio in which a parameter moves, at a learning rate above zero"
+        return self.require(1, "sample", of)
 
     def _update(self, now: Sample) -> None:
         ratios = now.numbers("update_ratio")

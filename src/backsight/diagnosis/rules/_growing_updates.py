@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
 from backsight.diagnosis.rules._updates import MIDDLE, matrices, middle_of
@@ -64,12 +65,18 @@ class GrowingUpdates(Rule):
     _levels: deque[float] = field(default_factory=deque, init=False, repr=False)
     """Of the loss: at this sample, and as many samples before."""
 
+    @property
+    def requirement(self) -> Requirement:
+        """The samples of its median."""
+        return self.require(int(self.samples), "sample", "of update_ratio of a weight matrix")
+
     def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         if not ratios or not self.finite(now.label, *ratios.values()):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self.usable("")
         self._look(now)
         if not self._recent.full:
             return

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
+from backsight.diagnosis.stability import LossHistory
 from backsight.signals import reach_horizon
 
 __all__ = ["NoLearning"]
@@ -53,6 +55,13 @@ class NoLearning(Rule):
     _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     """By layer, the newest horizon and the window."""
 
+    @property
+    def requirement(self) -> Requirement:
+        """All its patience, unless the loss falls."""
+        least = LossHistory.DEEP // 2  # before that, nothing is known of a median of 100
+        sooner = (least, "the loss has fallen clearly by then") if self.patience > least else None
+        return self.require(max(self.patience, least), "loss", sooner=sooner)
+
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
@@ -60,7 +69,10 @@ class NoLearning(Rule):
                 self._far[layer] = far.steps, len(row) - 1
         for member in now.numbers("loss"):
             course = now.courses[member]
-            if not self.finite(member, course.value) or not math.isfinite(course.deep):
+            if not self.finite(member, course.value):
+                continue
+            self.usable(member)
+            if not math.isfinite(course.deep):
                 continue
             baseline = now.facts.baseline
             against = course.began if baseline is None else baseline

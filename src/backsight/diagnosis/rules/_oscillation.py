@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
@@ -54,6 +55,12 @@ class Oscillation(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """A full window, at one of the iterations at which it is asked."""
+        size, step = int(self.window), int(self.window) // 4
+        return self.require(-(-size // step) * step, "loss")
+
     def _update(self, now: Sample) -> None:
         size = int(self.window)
         for member, value in now.numbers("loss").items():
@@ -61,6 +68,7 @@ class Oscillation(Rule):
                 continue
             seen = self._seen.setdefault(member, Recent(size))
             seen.add(value)
+            self.usable(member)
             self._count[member] = self._count.get(member, 0) + 1
             if not seen.full or self._count[member] % (size // 4):
                 continue

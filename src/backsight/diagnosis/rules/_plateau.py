@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["Plateau"]
 
@@ -42,10 +44,18 @@ class Plateau(Rule):
     patience: float = 500
     """Iterations."""
 
+    @property
+    def requirement(self) -> Requirement:
+        """As long as it has to have stopped."""
+        return self.require(max(self.patience, LossHistory.SETTLED), "loss")
+
     def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            if not self.finite(member, course.value) or not course.settled:
+            if not self.finite(member, course.value):
+                continue
+            self.usable(member)
+            if not course.settled:
                 continue
             waited = course.count - course.best_count
             long = waited >= max(self.patience, self.share * course.count)

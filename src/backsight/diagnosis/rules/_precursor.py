@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, short
 
@@ -104,6 +105,12 @@ class Precursor(Rule):
     _states: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """What is usual, and the newest values."""
+        of = "with a loss and a grad_norm above zero"
+        return self.require(int(self.past) + NEWEST, "iteration", of)
+
     def _update(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
             rise = self._states.setdefault(layer, _Rise(int(self.past)))
@@ -119,6 +126,8 @@ class Precursor(Rule):
                 continue
             rise = self._gradients.setdefault(member, _Rise(int(self.past)))
             rise.add(gradient)
+            if gradient > 0:
+                self.usable(member)
             if math.isnan(rise.height):
                 continue
             self.ready = True

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, percent
 
@@ -56,11 +57,19 @@ class SaturatedUnits(Rule):
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """The samples of its median."""
+        return self.require(int(self.samples), "sample", "of saturation")
+
     def _update(self, now: Sample) -> None:
         for where, share in now.numbers("saturation").items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)
-            if not self.finite(where, share) or not recent.full:
+            if not self.finite(where, share):
+                continue
+            self.usable(where)
+            if not recent.full:
                 continue
             self.ready = True
             layer, _, last = where.rpartition(".")

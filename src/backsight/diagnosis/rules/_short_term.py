@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._context import usable_context
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import reach_horizon
 
@@ -55,9 +56,10 @@ class ShortTerm(Rule):
     _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def needs(self) -> str:
+    def requirement(self) -> Requirement:
         """The loss by context is measured only on request."""
-        return "it needs context_loss (monitor.context measures it)"
+        of = "of context_loss at 3 or more lengths, which monitor.context measures"
+        return self.require(1, "sample", of)
 
     def _update(self, now: Sample) -> None:
         for layer, reach in now.rows("reach").items():

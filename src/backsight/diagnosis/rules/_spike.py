@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Finding
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, short
-from backsight.diagnosis.stability import SLOW, rise_above_usual
+from backsight.diagnosis.stability import SLOW, LossHistory, rise_above_usual
 
 __all__ = ["LossSpike"]
 
@@ -79,12 +80,18 @@ class LossSpike(Rule):
     """Iterations to come back in."""
     _open: dict[str, _Episode] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """Until its level means anything."""
+        return self.require(LossHistory.SETTLED, "loss")
+
     def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
             value, usual = course.value, course.usual
             if not self.finite(member, value):
                 continue
+            self.usable(member)
             self.ready = self.ready or course.settled
             if len(usual) < SLOW.spike_after:
                 continue

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
 
@@ -60,12 +61,18 @@ class LargeUpdates(Rule):
     """Whose median counts."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """The samples of its median."""
+        return self.require(int(self.samples), "sample", "of update_ratio of a weight matrix")
+
     def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         if not ratios or not self.finite("", *ratios.values()):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self.usable("")
         if not self._recent.full:
             return
         self.ready = True
@@ -117,6 +124,12 @@ class SmallUpdates(Rule):
     """A warm-up is longer, but then some steps are larger."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """The samples of its median, after all its patience."""
+        of = "of update_ratio of a weight matrix"
+        return self.require(int(self.samples), "sample", of, losses=self.patience)
+
     def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         course = now.courses.get(now.label)
@@ -124,6 +137,7 @@ class SmallUpdates(Rule):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self.usable("")
         if not self._recent.full or course.count < self.patience:
             return
         self.ready = True

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
+from backsight.diagnosis.stability import LossHistory
 from backsight.signals import reach_cut, reach_horizon
 
 __all__ = ["Vanishing"]
@@ -65,11 +67,20 @@ class Vanishing(Rule):
     patience: float = 100
     """Before that no network has learned to remember."""
     _shares: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    _stated: bool = field(default=False, init=False, repr=False)
+    """Whether the memory demand is known; before the first sample, nobody has said so."""
 
     @property
-    def needs(self) -> str:
-        """The memory demand has to be stated."""
-        return "it needs reach, loss and the memory demand of the task (watch(…, lag=…))"
+    def requirement(self) -> Requirement:
+        """Samples, a loss whose level means anything, and the memory demand, which is stated."""
+        of = "of reach in which a gradient arrives uncut"
+        lag = "" if self._stated else "the memory demand of the task, which watch(…, lag=…) states"
+        return self.require(self._least, "sample", of, losses=LossHistory.SETTLED, also=lag)
+
+    @property
+    def _least(self) -> int:
+        """Samples that make a median."""
+        return min(3, int(self.samples))
 
     def _update(self, now: Sample) -> None:
         lag, baseline = now.facts.lag, now.facts.baseline
@@ -79,6 +90,8 @@ class Vanishing(Rule):
                 continue
             if far is None or len(row) < 3 or reach_cut(row) is not None:
                 continue  # a cut is a finding of its own
+            self.usable(layer)
+            self._stated = lag is not None
             if lag is None:
                 continue
             window = len(row) - 1
@@ -87,7 +100,7 @@ class Vanishing(Rule):
             seen = self._shares.setdefault(layer, Recent(int(self.samples)))
             seen.add(1.0 if far.censored else far.steps / needed)
             course = now.courses.get(now.label)
-            if len(seen) < 3 or course is None or not course.settled:
+            if len(seen) < self._least or course is None or not course.settled:
                 continue
             self.ready = True
             best = next(b for b in (now.facts.near, baseline, course.start) if b is not None)

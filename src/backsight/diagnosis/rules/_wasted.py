@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, of_module, percent
 from backsight.signals import reach_cut, reach_horizon
@@ -41,6 +42,12 @@ class WastedWindow(Rule):
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def requirement(self) -> Requirement:
+        """The samples of its median."""
+        of = "of reach in which a gradient arrives uncut"
+        return self.require(int(self.samples), "sample", of)
+
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
             far = reach_horizon(row)
@@ -50,6 +57,7 @@ class WastedWindow(Rule):
                 continue
             recent = self._recent.setdefault(layer, Recent(int(self.samples)))
             recent.add(1 - far.steps / (len(row) - 1))
+            self.usable(layer)
             if not recent.full:
                 continue
             self.ready = True

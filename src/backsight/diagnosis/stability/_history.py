@@ -28,6 +28,7 @@ class LossHistory:
     USUAL = 50
     DEEP = 100
     FIRST = 5
+    SETTLED = 2 * LEVEL
 
     def __init__(self) -> None:
         self.value = math.nan
@@ -98,7 +99,7 @@ class LossHistory:
     @property
     def settled(self) -> bool:
         """Whether the levels mean anything yet."""
-        return self.count >= 2 * self.LEVEL
+        return self.count >= self.SETTLED
 
     @property
     def progress(self) -> float:

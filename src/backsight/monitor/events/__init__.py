@@ -1,5 +1,6 @@
 """What PyTorch is seen to do: backward passes, steps, forwards, and which iteration they make."""
 
+from backsight.monitor.events._call_chains import CallChains
 from backsight.monitor.events._forwards import Forwards
 from backsight.monitor.events._iteration_detector import IterationDetector
 from backsight.monitor.events._owners import Owners
@@ -8,6 +9,7 @@ from backsight.monitor.events._sampler import RARELY, Every, Sampler
 
 __all__ = [
     "RARELY",
+    "CallChains",
     "Every",
     "Forwards",
     "IterationDetector",

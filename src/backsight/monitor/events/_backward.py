@@ -5,12 +5,14 @@ No hook of PyTorch's tells the loss, and an end-of-backward callback may come be
 ``torch.autograd.backward`` is wrapped (``Tensor.backward`` goes through it), and so are
 ``GradScaler.scale`` and ``step``, which alone know the loss scale and that a step was skipped, and
 ``Tensor.retain_grad``, to whose gradient a measurement must not add.
-The last listener to leave puts the originals back.
+``torch.autograd.grad`` itself, which compilers know and scripts import by its name, is left alone:
+what it hands its arguments to is wrapped. The last listener to leave puts the originals back.
 """
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +21,8 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import Gradients
-from backsight.probes import left_by_compilers, retained, tensors_in
+from backsight.monitor.events._gradient_queries import GradientQuery
+from backsight.probes import left_by_compilers, retained, skipped, tensors_in
 
 __all__ = ["Listener", "in_backward", "listen", "tell_step"]
 
@@ -40,6 +43,12 @@ class Listener(Protocol):
     ) -> bool | None:
         """Every gradient is in; whether any arrived there."""
 
+    def query_begins(self, query: GradientQuery) -> bool | None:
+        """``autograd.grad`` is about to be called; whether its end is to be told."""
+
+    def query_passed(self, query: GradientQuery, found: Sequence[Tensor | None]) -> None:
+        """It has returned those gradients."""
+
     def shared(self, others: "list[Listener]") -> None:
         """The pass that has just ended brought gradients to those as well."""
 
@@ -51,10 +60,25 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
-_originals: dict[str, Any] = {}
+_originals: list[tuple[Any, str, Any, Any]] = []
+"""What was wrapped: whose, its name, itself, and what is in its place."""
 _here = threading.local()
-_scaled: list[tuple[weakref.ref[Tensor], Tensor]] = []
-"""Losses that a GradScaler has scaled and backward was not called on yet, with their scales."""
+ENGINE = "_engine_run_backward"
+"""What ``torch.autograd.grad`` and ``backward`` call, after they have looked at their arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A loss that a GradScaler has scaled."""
+
+    loss: weakref.ref[Tensor]
+    scale: Tensor
+    asked: bool = False
+    """Whether ``autograd.grad`` was called on it."""
+
+
+_scaled: list[_Scaled] = []
+"""Those that backward was not called on yet."""
 
 
 def in_backward() -> bool:
@@ -74,15 +98,20 @@ def _around(listener: Listener | None) -> list[Listener]:
     return [o for o in _listeners if o is not listener and o.thread in (None, thread)]
 
 
-def _scale_of(roots: tuple[Tensor, ...]) -> Tensor | None:
-    """What the roots were scaled by; of what was made of scaled losses, what those were."""
+def _scale_of(roots: tuple[Tensor, ...], *, keep: bool = False) -> Tensor | None:
+    """What the roots were scaled by; of what was made of scaled losses, what those were.
+
+    Args:
+        roots: of a pass.
+        keep: they may be asked for again.
+    """
     global _scaled
-    found = [scale for reference, scale in _scaled if any(reference() is root for root in roots)]
-    others = [(r, s) for r, s in _scaled if all(r() is not root for root in roots)]
-    if not found and others:
-        found = [others[-1][1]]
-    _scaled = [(r, s) for r, s in others if r() is not None][-64:]
-    return found[-1] if found else None
+    mine = [one for one in _scaled if any(one.loss() is root for root in roots)]
+    others = [one for one in _scaled if all(one.loss() is not root for root in roots)]
+    found = mine or [one for one in others if not one.asked]
+    kept = [_Scaled(one.loss, one.scale, asked=True) for one in mine if keep]
+    _scaled = [one for one in others + kept if one.loss() is not None][-64:]
+    return found[-1].scale if found else None
 
 
 def listen(listener: Listener) -> Callable[[], None]:
@@ -102,7 +131,20 @@ def listen(listener: Listener) -> Callable[[], None]:
 
 def _wrap() -> None:
     backward, scale, step = torch.autograd.backward, GradScaler.scale, GradScaler.step
-    retain = Tensor.retain_grad
+    retain, engine = Tensor.retain_grad, getattr(torch.autograd, ENGINE)
+
+    def told_engine(outputs: Any, *args: Any, **named: Any) -> Any:
+        if in_backward() or named.get("accumulate_grad", True):
+            return engine(outputs, *args, **named)
+        query, listeners = _query_begins(outputs, *args)
+        _here.depth = 1  # a forward inside is a recomputation
+        try:
+            found = engine(outputs, *args, **named)
+        finally:
+            _here.depth = 0
+        if query is not None:
+            _query_passed(query, listeners, found)
+        return found
 
     def told_backward(*args: Any, **named: Any) -> None:
         if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
@@ -132,7 +174,7 @@ def _wrap() -> None:
         result = scale(self, outputs)
         if self.is_enabled() and self._scale is not None:
             factor = self._scale.detach().clone()  # updated in place after the step
-            _scaled.extend((weakref.ref(tensor), factor) for tensor in tensors_in(result))
+            _scaled.extend(_Scaled(weakref.ref(x), factor) for x in tensors_in(result))
         return result
 
     def told_step(self: GradScaler, optimizer: Optimizer, *args: Any, **named: Any) -> Any:
@@ -155,22 +197,64 @@ def _wrap() -> None:
         retain(self)
         retained[id(self)] = self
 
-    for name, owner, original, told in (
-        ("backward", torch.autograd, backward, told_backward),
-        ("scale", GradScaler, scale, told_scale),
-        ("step", GradScaler, step, told_step),
-        ("retain_grad", Tensor, retain, told_retain),
+    for owner, name, original, told in (
+        (torch.autograd, "backward", backward, told_backward),
+        (GradScaler, "scale", scale, told_scale),
+        (GradScaler, "step", step, told_step),
+        (Tensor, "retain_grad", retain, told_retain),
     ):
-        told = left_by_compilers(told)
-        _originals[name] = owner, original, told
-        setattr(owner, name, told)
+        _replace(owner, name, original, left_by_compilers(told))
+    for place in (torch.autograd, torch.autograd.graph):  # whoever wraps it, puts back the second
+        _replace(place, ENGINE, engine, skipped(told_engine, inside=False))
+
+
+def _replace(owner: Any, name: str, original: Any, told: Any) -> None:
+    _originals.append((owner, name, original, told))
+    setattr(owner, name, told)
 
 
 def _unwrap() -> None:
-    for name, (owner, original, told) in _originals.items():
+    for owner, name, original, told in _originals:
         if getattr(owner, name) is told:  # else somebody has wrapped ours: it goes on unheard
             setattr(owner, name, original)
     _originals.clear()
+
+
+@skipped
+def _query_begins(
+    outputs: Any,
+    gradients: Any = (),
+    _: Any = None,
+    inner: bool = False,
+    inputs: Any = (),
+    *__: Any,
+) -> tuple[GradientQuery | None, list[Listener]]:
+    """What ``autograd.grad`` is asked, and who wants to be told of its end."""
+    leaves = [(n, x) for n, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_leaf]
+    batched = any(map(torch._C._functorch.is_legacy_batchedtensor, filter(_is_tensor, gradients)))
+    listeners = _around(None)
+    if not listeners or batched:  # many gradients in one
+        return None, []
+    roots, given = _roots(outputs, gradients)
+    places, parameters = tuple(n for n, _ in leaves), tuple(x for _, x in leaves)
+    scale = _scale_of(roots, keep=True)
+    query = GradientQuery(roots, given, parameters, places, inner, scale)
+    _here.depth = 1  # what a listener asks of autograd is its own business
+    try:
+        told = [listener for listener in listeners if listener.query_begins(query)]
+    finally:
+        _here.depth = 0
+    return (query if told else None), told
+
+
+@skipped
+def _query_passed(query: GradientQuery, listeners: list[Listener], found: Any) -> None:
+    for listener in listeners:
+        listener.query_passed(query, found)
+
+
+def _is_tensor(thing: Any) -> bool:
+    return isinstance(thing, Tensor)
 
 
 def _roots(

@@ -2,13 +2,15 @@
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
-from backsight.probes import ModuleCalls, Readers, tensors_in
+from backsight.monitor.events._call_chains import CallChains, follow
+from backsight.probes import ModuleCalls, Readers
 
 __all__ = ["Forwards"]
 
@@ -53,17 +55,24 @@ class Forwards:
         """Whether anything with a time axis has ever run."""
         self.ran: set[str] = set()
         """Paths of what has run."""
+        self.tells_begin = True
+        """Whether anybody wants to hear of a layer that is about to run."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
         self._uncounted: set[str] = set()
         self._readers = readers
         self._calls = ModuleCalls(lambda error: failed("", error))
+        self._running: list[CallChains] = []
+        """Of modules that have run in this iteration."""
         self.begin()
 
     def begin(self) -> None:
         """A new iteration: nothing has run."""
         self._extents: Extents = {True: {}, False: {}}
+        for chains in self._running:
+            chains.begin()
+        self._running.clear()
 
     def watch(self, path: str, module: nn.Module) -> None:
         """Watch ``module`` if it is of interest and is not watched yet."""
@@ -125,7 +134,7 @@ class Forwards:
         self, path: str, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any], None]:
         def began(module: nn.Module, inputs: Any, named: Any) -> None:
-            if self._observing():
+            if self._observing() and self.tells_begin:
                 self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
 
         return began
@@ -133,11 +142,20 @@ class Forwards:
     def _on_end(
         self, path: str, role: Role, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
+        fused = adapter is not None and adapter.reading == "fused"
+        whole = fused or role == "input"  # a call is a whole sequence
+        stepped = partial(self._readers.has_time, path)
+        chains = None if whole else CallChains(cell=adapter is not None, stepped=stepped)
+
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             if not self._observing():
                 return
-            fused = adapter is not None and adapter.reading == "fused"
-            followed = _follow(result) if fused else None
+            if chains is None:
+                followed = None if adapter is None else follow(result)
+            else:
+                if not chains.begun:
+                    self._running.append(chains)
+                followed = chains.follow(inputs, named, result)
             call = LayerCall(path, module, inputs, named, result, role, adapter, followed)
             self._count(call)
             self._ended(call)
@@ -159,17 +177,3 @@ class Forwards:
             if extent is not None:
                 ran = self._extents[call.module.training].setdefault(path, [])
                 ran.append((*extent, call.followed))
-
-
-def _follow(result: Any) -> Followed:
-    """To be told when a backward pass comes through ``result``: by its graph, which nothing that
-    is saved or copied holds."""
-    followed = Followed()
-
-    def passed(_: Any) -> None:
-        followed.by_backward = True
-
-    nodes = (tensor.grad_fn for tensor in tensors_in(result))
-    for node in {node for node in nodes if node is not None}:
-        node.register_prehook(passed)
-    return followed

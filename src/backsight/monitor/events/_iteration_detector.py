@@ -5,13 +5,14 @@ Gradient accumulation, several optimizers that step one after the other, and a c
 evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
 step begins when that is done. One whose gradients are thrown away
 without a step is an iteration, too, unless they were left there by a loss that another model
-stepped on (a GAN's judge, when the maker learns).
+stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, a call of
+``autograd.grad`` that counts as a pass (``_gradient_queries``).
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from torch.utils.hooks import RemovableHandle
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
+from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
+from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
     Closures,
@@ -37,38 +40,6 @@ Returned = TypeVar("Returned")
 Arguments = ParamSpec("Arguments")
 
 
-class Observer(Protocol):
-    """Who is told of the events of one training."""
-
-    @property
-    def measuring(self) -> bool:
-        """Whether a measurement is at work: the events of the meantime are its own doing."""
-
-    def graph_whole(self, passed: BackwardPass) -> None:
-        """Backward is about to be called."""
-
-    def backward_ended(self, passed: BackwardPass) -> None:
-        """It has ended, and brought gradients to parameters that are observed."""
-
-    def step_begins(self, step: OptimizerStep) -> None:
-        """An optimizer is about to step."""
-
-    def step_ended(self, step: OptimizerStep) -> None:
-        """It has stepped."""
-
-    def step_declined(self, optimizer: Optimizer) -> None:
-        """A gradient scaler has kept it from stepping."""
-
-    def iteration_ended(self, *, at: float | None = None) -> None:
-        """The next iteration has shown itself."""
-
-    def gradients_discarded(self) -> None:
-        """The backward passes since the last one belong to another model's training."""
-
-    def events_failed(self, error: Exception) -> None:
-        """Nothing is seen from now on."""
-
-
 def _harmless(
     event: Callable[Concatenate["IterationDetector", Arguments], Returned],
 ) -> Callable[Concatenate["IterationDetector", Arguments], Returned | None]:
@@ -81,11 +52,13 @@ def _harmless(
         if self.failed or self._observer.measuring:
             return None
         try:
-            with undisturbed() if inspection() else torch._C.DisableTorchFunctionSubclass():
+            if inspection():
+                with undisturbed():
+                    return event(self, *args, **named)
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
                 return event(self, *args, **named)
         except Exception as error:  # noqa: BLE001 - see above
-            self.failed = True
-            self._observer.events_failed(error)
+            self._fail(error)
             return None
 
     return safe  # type: ignore[return-value]
@@ -148,6 +121,8 @@ class IterationDetector:
         self._open: dict[int, OptimizerStep] = {}
         """Steps under way, by the optimizer's identity."""
         self._closures = Closures()
+        self.queries = GradientQueries()
+        """Calls of ``autograd.grad`` on the parameters."""
         self.begin()
         self._leave = listen(self)
 
@@ -169,6 +144,7 @@ class IterationDetector:
         """Whether one of them has stepped on it."""
         self._ended: float | None = None
         """When the newest step ended: the iteration is over unless another optimizer steps."""
+        self.queries.begin()
 
     @property
     def stepped(self) -> bool:
@@ -211,7 +187,8 @@ class IterationDetector:
             return
         if self._automatic:
             self._before = self._marks_now()
-            if self._passes and not self._in_step and all(mark < 0 for _, mark in self._before):
+            without = not self.queries.told and all(mark < 0 for _, mark in self._before)
+            if self._passes and not self._in_step and without:
                 self._discard()
         if not self._in_step_again:
             self._observer.graph_whole(BackwardPass(roots, gradients, scale))
@@ -226,16 +203,59 @@ class IterationDetector:
         marks = self._marks_now()
         if marks == self._before:
             return False
+        self.queries.used = False
         if self._ended is not None and not self._in_step:
             self._observer.iteration_ended(at=self._ended)  # no layer has shown that it began
         if self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
+        self._count(BackwardPass(roots, gradients, scale), marks)
+        return True
+
+    def _count(self, passed: BackwardPass, marks: list[tuple[int, int]]) -> None:
         self._passes += 1
         self.passes += 1
         self._marks, self._passed = marks, self._clock()
         self._shared, self._lent = [], False
-        self._observer.backward_ended(BackwardPass(roots, gradients, scale))
+        self._observer.backward_ended(passed)
+
+    @_harmless
+    def query_begins(self, query: GradientQuery) -> bool:
+        """``autograd.grad`` is asked; whether of parameters here, and for no inner gradients."""
+        if self.paused or not self._automatic:
+            return False
+        here = map(id, self._parameters.of().values() if query.inputs else ())
+        asked = set(map(id, query.inputs)).intersection(here)
+        by_hand = self._parameters.by_hand
+        if not asked or query.inner or (by_hand and self.queries.used is False):
+            self.queries.uncounted += 1
+            return False
+        if self._ended is not None and not self._in_step:
+            self._observer.iteration_ended(at=self._ended)
+        elif by_hand and not asked.isdisjoint(self.queries.told):
+            self._discard()
+        if (by_hand or self.queries.used) and not self._in_step_again:
+            self._observer.graph_whole(BackwardPass(query.roots, query.gradients, query.scale))
         return True
+
+    @_harmless
+    def query_passed(self, query: GradientQuery, found: Sequence[Tensor | None]) -> None:
+        """It has returned those gradients."""
+        if self._in_step_again:
+            return
+        passed = self.queries.passed(query, found)
+        if self._parameters.by_hand or self.queries.used:
+            self.queries.count(passed)
+            self._count(passed, self._marks_now())
+        elif not (self._in_step and self.queries.holding):  # a closure's later evaluation
+            self.queries.hold(passed)
+
+    def _stepped_without_backward(self, moved: Mapping[str, Tensor]) -> None:
+        """An optimizer steps: if no ``backward`` gave its gradients, ``autograd.grad`` did."""
+        if self._automatic and not self._passes:
+            passed = self.queries.stepped(moved.values())
+            if passed is not None:
+                self.queries.count(passed)
+                self._count(passed, self._marks_now())
 
     @_harmless
     def shared(self, others: list[Listener]) -> None:
@@ -254,6 +274,7 @@ class IterationDetector:
 
     @_harmless
     def _declined(self, optimizer: Optimizer) -> None:
+        self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
             self._ended = self._clock()
 
@@ -265,12 +286,13 @@ class IterationDetector:
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
         closure, once = closure_of(args, named), self._closures.once(optimizer)
-        again = id(optimizer) in self._steppers or closure is not None
+        many = closure is not None and not once
+        # A closure that is evaluated once shows by itself whether it begins anything: a trainer's
+        # manual optimization hands on one that does nothing.
+        again = id(optimizer) in self._steppers or many
         if self._automatic and self._ended is not None and again:
             self._observer.iteration_ended(at=self._ended)
-        self._steppers.add(id(optimizer))
         self._open.pop(id(optimizer), None)  # of a step that raised
-        many = closure is not None and not once
         self._in_step, self._passes_before = many, self._passes
         number, moved = self._parameters.number(optimizer), self._parameters.of(optimizer)
         step = OptimizerStep(optimizer, number, moved, many)
@@ -288,7 +310,9 @@ class IterationDetector:
             self._begin_step(step)
 
     def _begin_step(self, step: OptimizerStep) -> None:
+        self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
+        self._stepped_without_backward(step.parameters)
         self._observer.step_begins(step)
 
     @_harmless
@@ -297,29 +321,49 @@ class IterationDetector:
         step = self._open.pop(id(optimizer), None)
         if step is None:  # its closure was not evaluated; or a step that called its parent's
             return
+        self._stepped_without_backward(step.parameters)
         self._observer.step_ended(step)
         tell_step(self)
         self._ended = self._clock()
 
-    @_harmless
     def forward_begins(self) -> bool:
-        """Asked by every hook on a module: whether its forward is to be looked at.
+        """Asked at every call of a module that is watched: whether it is to be looked at.
 
-        A forward after a step belongs to the next iteration.
+        A forward after a step belongs to the next iteration. Most calls, such as those of a cell
+        in a loop, find nothing to do.
         """
-        if self.paused or in_backward() or not torch.is_grad_enabled() or self._in_step_again:
+        if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
+            return False
+        if self._observer.measuring or self._in_step_again:
             return False
         self.thread = threading.get_ident()
-        if self._automatic and self._passes and self._ended is None and not self._in_step:
-            self._notice_discarded()
-        if self._automatic and self._ended is not None and not self._in_step:
-            self._observer.iteration_ended(at=self._ended)
+        if self._automatic and not self._in_step and (self._passes or self._ended is not None):
+            try:
+                self._notice_next()
+            except Exception as error:  # noqa: BLE001 - must not reach the forward
+                self._fail(error)
+                return False
         return True
+
+    def _notice_next(self) -> None:
+        """A forward after a step belongs to the next iteration."""
+        if self._ended is None:
+            self._notice_discarded()
+        if self._ended is not None:
+            self._observer.iteration_ended(at=self._ended)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = True
+        self._observer.events_failed(error)
 
     # -- inside ----------------------------------------------------------------------------
 
     def _notice_discarded(self) -> None:
         """A forward after a backward without a step: unless its gradients are gone, they add up."""
+        if self.queries.told:  # which leave none
+            if self._parameters.by_hand:
+                self._discard()
+            return
         marks = self._marks_now()
         if marks == self._marks:
             return

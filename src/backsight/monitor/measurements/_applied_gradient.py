@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm
+from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["AppliedGradient"]
 
@@ -39,8 +39,11 @@ class AppliedGradient(Measurement):
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Several optimizers share the gradients of one iteration; LBFGS has none yet."""
-        gradients = [p.grad for p in step.parameters.values() if p.grad is not None]
-        if gradients and not step.closure:
+        if step.closure:
+            return
+        every = [parameter.grad for parameter in step.parameters.values()]
+        gradients = [gradient for gradient in every if gradient is not None]
+        if gradients:
             norms = tensor_norms(gradients)
             # A fused optimizer divides the loss scale out by itself.
             scale = vars(step.optimizer).get("grad_scale")
@@ -52,5 +55,5 @@ class AppliedGradient(Measurement):
             several = len(self._norms) > 1
             now.record(
                 "grad_norm_applied",
-                total_norm(torch.cat(self._norms) if several else self._norms[0]),
+                total_norm_value(torch.cat(self._norms) if several else self._norms[0]),
             )

@@ -1,10 +1,13 @@
 """The norm of the gradient as backward has computed it, before any clipping."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
-from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm
+from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -34,24 +37,46 @@ class GradientNorm(Measurement):
     def __init__(self) -> None:
         self._names: list[str] = []
         self._norms: Tensor | None = None
+        self._summed_elsewhere = False
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing is known of it."""
-        self._norms = None
+        self._names, self._norms = [], None
+        self._summed_elsewhere = False
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
-        """Gradients add up: the last pass of an iteration leaves all of them."""
-        named = {n: p.grad for n, p in now.parameters.items() if p.grad is not None}
+        """Gradients add up: the last pass of an iteration leaves all of them.
+
+        Those that ``autograd.grad`` returns, the script adds up: each half of a model that it asks
+        is a part of the gradient; of several on one parameter, the optimizer reads the sum.
+        """
+        if passed.returned is None:
+            self._read({n: p.grad for n, p in now.parameters.items()}, passed.scale)
+            return
+        names, norms = self._names, self._norms
+        self._read({n: passed.returned.get(id(p)) for n, p in now.parameters.items()}, passed.scale)
+        self._summed_elsewhere |= not set(names).isdisjoint(self._names)
+        if norms is not None and self._norms is not None and names is not self._names:
+            self._names = names + self._names
+            self._norms = torch.cat([norms, self._norms.to(norms)])
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """The sum, where only the optimizer has it."""
+        if self._summed_elsewhere:
+            self._read({n: p.grad for n, p in now.parameters.items()}, None)
+
+    def _read(self, gradients: Mapping[str, Tensor | None], scale: Tensor | None) -> None:
+        named = {name: gradient for name, gradient in gradients.items() if gradient is not None}
         if named:
             norms = tensor_norms(list(named.values()))
-            self._norms = norms if passed.scale is None else norms / passed.scale.to(norms.device)
+            self._norms = norms if scale is None else norms / scale.to(norms.device)
             self._names = list(named)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
         if self._norms is None:
             return
-        total = total_norm(self._norms)
+        total = total_norm_value(self._norms)
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
             now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,8 +26,21 @@ _log = logging.getLogger("backsight")
 LOOKED_AT = frozenset({"on_graph_whole", "on_backward_end", "on_step_begin", "on_step_end"})
 """Events that are not fed where PyTorch itself looks at the operations of the training."""
 
-Listening = dict[str, list[tuple[Measurement, Callable[..., None], bool]]]
-"""By event: who defines it, the method, and whether its time counts towards the budget."""
+
+class _Listener(NamedTuple):
+    """A measurement that an event is fed to; what is asked of it once costs no step anything."""
+
+    one: Measurement
+    told: Callable[..., None]
+    timed: bool
+    """Whether its time counts towards the budget."""
+    own: bool
+    """Whether it is Backsight's."""
+    signals: tuple[str, ...]
+
+
+Listening = dict[str, list[_Listener]]
+"""By event."""
 
 
 def check_measurements(ours: Sequence[Measurement], theirs: Any) -> list[Measurement]:
@@ -194,6 +207,10 @@ class MeasurementSet:
         self._now = self._usual if now.sample is None else self._listening(now.sample)
         self.feed("on_iteration_begin", now)
 
+    def listens(self, event: str) -> bool:
+        """Whether anybody is due in this iteration to be told of ``event``."""
+        return bool(self._now[event])
+
     def feed(
         self, event: str, now: Iteration, subject: Any = None, layer: str | None = None
     ) -> None:
@@ -210,33 +227,33 @@ class MeasurementSet:
             if now.number not in passed[-1:]:
                 passed.append(now.number)
             return
+        listeners = self._now[event]
+        if not listeners:
+            return
+        arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
         try:
-            for one, told, timed in self._now[event]:
+            for one, told, timed, own, signals in listeners:
                 if id(one) in self._off or (layer is not None and layer in one.off):
                     continue
                 began = self._clock() if timed else 0.0
-                now.declared = self._signals[id(one)]
-                self._feed_one(one, told, (now,) if subject is None else (subject, now), layer)
+                now.declared = signals
+                try:
+                    if own:  # an infinite gradient makes NumPy warn, or raise, as the user says
+                        with np.errstate(all="ignore"):
+                            told(*arguments)
+                    else:  # ours are known to draw no random numbers; a user's may
+                        with _untouched():
+                            told(*arguments)
+                except LayerFaults as faults:
+                    for path, error in faults.errors.items():
+                        self._failed(one, path, error)
+                except Exception as error:  # noqa: BLE001 - it must not end the training
+                    self._failed(one, layer, error)
                 if timed:
                     now.spent += self._clock() - began
         finally:
             self.feeding = before
-
-    def _feed_one(
-        self, one: Measurement, told: Callable[..., None], event: tuple[Any, ...], layer: str | None
-    ) -> None:
-        own = type(one).__module__.startswith("backsight.")
-        try:
-            # Ours are known to draw nothing; a user's may, as an estimate of a trace does.
-            # An infinite gradient makes NumPy warn, or raise, as the user has set it.
-            with np.errstate(all="ignore") if own else _untouched():
-                told(*event)
-        except LayerFaults as faults:
-            for path, error in faults.errors.items():
-                self._failed(one, path, error)
-        except Exception as error:  # noqa: BLE001 - a measurement must not end the training
-            self._failed(one, layer, error)
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
@@ -260,7 +277,13 @@ class MeasurementSet:
         """Who is due, by event."""
         return {
             event: [
-                (one, getattr(one, event), self._schedules[id(one)].samples > 0)
+                _Listener(
+                    one,
+                    getattr(one, event),
+                    self._schedules[id(one)].samples > 0,
+                    type(one).__module__.startswith("backsight."),
+                    self._signals[id(one)],
+                )
                 for one in self.measurements
                 if _defines(one, event) and self._schedules[id(one)].due(sample)
             ]

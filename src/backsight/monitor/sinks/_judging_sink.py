@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
 from backsight.diagnosis import Facts, Finding, Judge, recorded
 from backsight.monitor.sinks._outbox import Sink
-from backsight.signals import Run, family
+from backsight.signals import Run, check, family
 
 __all__ = ["JudgingSink", "Tell", "announce"]
 
@@ -33,6 +34,13 @@ def announce(finding: Finding) -> None:
     """
     if finding.severity != "info":
         _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.message)
+
+
+class FindingBody(msgspec.Struct):
+    """Event ``finding``, as far as a run that goes on compares it."""
+
+    code: str
+    module: str
 
 
 class JudgingSink:
@@ -87,10 +95,10 @@ class JudgingSink:
 
         What it found and did not get to record is recorded now.
         """
-        known = {
-            (event.iteration, event.body["code"], event.body["module"])
-            for event in run.events("finding")
-        }
+        known = set()
+        for event in run.events("finding"):
+            check(event.body, FindingBody, f"a finding of {run.path}")
+            known.add((event.iteration, event.body["code"], event.body["module"]))
         for iteration, values in recorded(run, run.names, self._wanted):
             for finding in self._judge.update(iteration, values):
                 if (iteration, finding.code, finding.module) not in known:

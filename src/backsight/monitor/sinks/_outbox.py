@@ -76,45 +76,47 @@ class Outbox:
         """The newest value of each scalar that has reached the host."""
         self._sink = sink
         self._waiting: list[_Waiting] = []
+        self._elsewhere: set[str] = set()
+        """Names of what waits."""
         self._broke = False
         self._collected = self._clock()
 
     def scalar(self, name: str, iteration: int, value: Tensor) -> None:
         """Keep a value where it is; nobody writes into it any longer."""
         one = _wide(value.reshape(1))
-        self._waiting.append(_Waiting((name,), iteration, one, False))
+        self._wait((name,), iteration, one)
 
-    def first_broken(self, value: Tensor) -> bool:
+    def first_broken(self, value: float | Tensor) -> bool:
         """Whether ``value`` is the first to be not finite, as far as that is at hand."""
-        if self._broke or not on_host(value) or math.isfinite(value.item()):
+        known = not isinstance(value, Tensor) or on_host(value)
+        if self._broke or not known or math.isfinite(value):
             return False
         self._broke = True
         return True
 
     def scalars(self, names: Sequence[str], iteration: int, values: Tensor) -> None:
         """``(n,)`` values, a signal each, free of their graph and safe from being overwritten."""
-        self._waiting.append(_Waiting(tuple(names), iteration, _kept(values), False))
+        self._wait(tuple(names), iteration, _kept(values))
 
     def profile(self, name: str, iteration: int, row: Tensor | NDArray[np.float64]) -> None:
         """The same for a row ``(width,)``; one on the host needs not wait."""
         if isinstance(row, Tensor):
-            self._waiting.append(_Waiting((name,), iteration, _kept(row), True))
+            self._wait((name,), iteration, _kept(row), profile=True)
         else:
             self._sink.profile(name, iteration, row)
 
     def here(self, iteration: int, values: dict[str, float]) -> None:
         """Numbers that are on the host already."""
         named = dict(values)
-        elsewhere = {name for item in self._waiting for name in item.names} if named else set()
-        for name in elsewhere & named.keys():  # behind what waits of the same signal
-            late = torch.tensor([named.pop(name)], dtype=torch.float64)
-            self._waiting.append(_Waiting((name,), iteration, late, False))
+        for name in self._elsewhere & named.keys():  # behind what waits of the same signal
+            self._wait((name,), iteration, torch.tensor([named.pop(name)], dtype=torch.float64))
         self._sink.scalars(iteration, named)
         self.latest.update(named)
 
     def clear(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
+        self._elsewhere.clear()
 
     @property
     def due(self) -> bool:
@@ -125,7 +127,7 @@ class Outbox:
     def collect(self) -> None:
         """Bring everything to the host and record it."""
         self._collected = self._clock()
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._elsewhere = self._waiting, [], set()
         kinds: dict[tuple[torch.dtype, torch.device], list[_Waiting]] = {}
         for item in waiting:
             kinds.setdefault((item.value.dtype, item.value.device), []).append(item)
@@ -137,6 +139,12 @@ class Outbox:
             iterations, values = zip(*sorted(samples), strict=True)
             self._sink.series(name, iterations, values)
             self.latest[name] = values[-1]
+
+    def _wait(
+        self, names: tuple[str, ...], iteration: int, value: Tensor, *, profile: bool = False
+    ) -> None:
+        self._waiting.append(_Waiting(names, iteration, value, profile))
+        self._elsewhere.update(names)
 
     def _bring(self, items: list[_Waiting], series: dict[str, list[tuple[int, float]]]) -> None:
         flat = torch.cat([item.value for item in items]).cpu().numpy()

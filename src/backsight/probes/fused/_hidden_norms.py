@@ -10,7 +10,6 @@ from backsight.probes._reader import HiddenNorms
 __all__ = ["hidden_norms"]
 
 
-@torch.no_grad()
 def hidden_norms(
     path: str,
     module: nn.RNNBase,

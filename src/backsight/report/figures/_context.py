@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, empty, figure, note
-from backsight.signals import Run, member
+from backsight.report.figures._style import COLOURS, empty, figure, member_label, note
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "context"]
 
@@ -18,7 +18,7 @@ def context(run: Run) -> go.Figure:
     fig = figure("loss", x_title="steps of context")
     missing = 0
     for index, name in enumerate(names):
-        label = member(name)
+        label = member_label(name)
         losses = run.profile(name)
         lengths = run.profile(f"context_length/{label}" if label else "context_length")
         asked: list[tuple[str, int, str | None, float]] = [("last", -1, None, 2.0)]

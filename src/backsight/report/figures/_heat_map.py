@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from backsight.report._thin import thin_columns
-from backsight.report.figures._style import ALARM, figure
-from backsight.signals import Profile, Run, member
+from backsight.report.figures._style import ALARM, figure, member_label
+from backsight.signals import Profile, Run
 
 __all__ = ["heat_map"]
 
@@ -46,7 +46,7 @@ def heat_map(
         cols=1,
         shared_xaxes=True,
         vertical_spacing=0.12 / len(names),
-        subplot_titles=[member(name) for name in names] if len(names) > 1 else None,
+        subplot_titles=[member_label(name) for name in names] if len(names) > 1 else None,
         figure=figure(axis, height=120 + 240 * len(names)),
     )
     panels = [_columns(run.profile(name)) for name in names]

@@ -3,8 +3,16 @@
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
-from backsight.signals import Run, member
+from backsight.report.figures._style import (
+    COLOURS,
+    add_series,
+    empty,
+    figure,
+    log_axis,
+    member_label,
+    wide_range,
+)
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "hidden_norm"]
 
@@ -20,9 +28,9 @@ def hidden_norm(run: Run) -> go.Figure:
         colour = COLOURS[index % len(COLOURS)]
         largest = name.replace("hidden_norm_mean", "hidden_norm_max", 1)
         if largest in run.members("hidden_norm_max", profile=False):
-            label = f"{member(name)} maximum".lstrip()
+            label = f"{member_label(name)} maximum".lstrip()
             drawn.append(add_series(fig, run, largest, label, colour, dash="dot"))
-        drawn.append(add_series(fig, run, name, f"{member(name)} mean".lstrip(), colour))
+        drawn.append(add_series(fig, run, name, f"{member_label(name)} mean".lstrip(), colour))
     if wide_range(drawn):
         log_axis(fig, drawn)
     return fig

@@ -3,8 +3,8 @@
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, add_series, empty, figure
-from backsight.signals import Run, member
+from backsight.report.figures._style import COLOURS, add_series, empty, figure, member_label
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "length"]
 
@@ -16,10 +16,10 @@ def length(run: Run) -> go.Figure:
         return empty("no sequence length was recorded in this run")
     fig = figure("steps")
     for name in names:
-        add_series(fig, run, name, f"sequence length {member(name)}".rstrip(), COLOURS[0])
+        add_series(fig, run, name, f"sequence length {member_label(name)}".rstrip(), COLOURS[0])
     for number, name in enumerate(run.members("horizon", profile=False)):
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]
-        add_series(fig, run, name, f"horizon of {member(name)}", colour, dash="dot")
+        add_series(fig, run, name, f"horizon of {member_label(name)}", colour, dash="dot")
     return fig
 
 

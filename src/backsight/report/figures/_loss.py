@@ -1,6 +1,7 @@
 """Training and validation loss, against what counting alone achieves."""
 
 import math
+from html import escape
 
 import plotly.graph_objects as go
 
@@ -9,8 +10,16 @@ from backsight.report._summary import setup
 from backsight.report._task_summary import is_memory, loss_unit
 from backsight.report._thin import Thinned
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis, wide_range
-from backsight.signals import Run, member
+from backsight.report.figures._style import (
+    COLOURS,
+    add_series,
+    empty,
+    figure,
+    log_axis,
+    member_label,
+    wide_range,
+)
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "loss"]
 
@@ -29,7 +38,7 @@ def loss(run: Run) -> go.Figure:
         (validation, "validation", "lines+markers"),
     ):
         for name in names:
-            label = f"{what} {member(name)}".rstrip()
+            label = f"{what} {member_label(name)}".rstrip()
             colour = COLOURS[len(drawn) % len(COLOURS)]
             drawn.append(add_series(fig, run, name, label, colour, mode=mode))
     logarithmic = wide_range(drawn)
@@ -38,7 +47,7 @@ def loss(run: Run) -> go.Figure:
     for name, value in facts.get("baselines", {}).items():
         line = {"color": COLOURS[5], "width": 1, "dash": "dot"}
         bits = f"{value:.2f} ({value / math.log(2):.2f} bits)"
-        label = f"{name} {number(value) if is_memory(facts) else bits}"
+        label = f"{escape(name)} {number(value) if is_memory(facts) else bits}"
         if logarithmic:  # over decades they lie too close together to be labelled in place
             fig.add_hline(y=value, line=line, name=label, showlegend=True)
         else:

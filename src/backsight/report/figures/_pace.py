@@ -12,9 +12,10 @@ from backsight.report.figures._style import (
     empty,
     figure,
     log_axis,
+    member_label,
     wide_range,
 )
-from backsight.signals import Run, member
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "pace"]
 
@@ -30,7 +31,7 @@ def pace(run: Run) -> go.Figure:
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
     for number, name in enumerate(names):
-        label = f"learning rate {member(name)}".rstrip()
+        label = f"learning rate {member_label(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
     if wide_range(drawn, ratio=10):
         log_axis(fig, drawn)
@@ -38,7 +39,7 @@ def pace(run: Run) -> go.Figure:
         fig.update_yaxes(rangemode="tozero")
     for number, name in enumerate(run.members("act_before", profile=False)):
         at = run.series(name).iterations
-        label = member(name).rpartition(".")[2]
+        label = member_label(name).rpartition(".")[2]
         if label == "rollback":
             for iteration in at[:LINES].tolist():
                 fig.add_vline(x=iteration, line={"color": ALARM, "width": 1, "dash": "dot"})

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from backsight.report.figures._style import COLOURS, note, place_log_axis
-from backsight.signals import Profile, Run, member
+from backsight.report.figures._style import COLOURS, member_label, note, place_log_axis
+from backsight.signals import Profile, Run
 
 __all__ = ["sample_lines"]
 
@@ -26,7 +26,7 @@ def sample_lines(
     missing = []
     for index, name in enumerate(names):
         profile = run.profile(name)
-        layer, colour = member(name), COLOURS[index % len(COLOURS)]
+        layer, colour = member_label(name), COLOURS[index % len(COLOURS)]
         for label, row, dash, width in _rows(profile):
             finite = np.isfinite(row)
             if not finite.all():

@@ -1,5 +1,6 @@
 """One look for every figure, and the marks for what a line cannot show."""
 
+import html
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from backsight.report._thin import Thinned, thin
-from backsight.signals import Run
+from backsight.signals import Run, member
 
 __all__ = [
     "ALARM",
@@ -20,6 +21,7 @@ __all__ = [
     "log_axis",
     "log_ticks",
     "mark",
+    "member_label",
     "note",
     "place_log_axis",
     "wide_range",
@@ -64,6 +66,11 @@ def _axis() -> dict[str, object]:
         "gridcolor": "#eaeef2", "linecolor": "#8c959f", "showline": True, "zeroline": False,
         "ticks": "outside", "tickcolor": "#8c959f",
     }  # fmt: skip
+
+
+def member_label(name: str) -> str:
+    """The member of a signal as a figure shows it: Plotly takes ``<b>`` and ``<a>`` for markup."""
+    return html.escape(member(name), quote=False)
 
 
 def add_series(

@@ -1,12 +1,14 @@
 """A run that failed: its signals, aligned on the failure."""
 
+from html import escape
+
 import numpy as np
 import plotly.graph_objects as go
 
 from backsight.diagnosis import Timeline
 from backsight.report._thin import thin
-from backsight.report.figures._style import ALARM, COLOURS, figure, log_axis, mark
-from backsight.signals import Run, describe, family, member
+from backsight.report.figures._style import ALARM, COLOURS, figure, log_axis, mark, member_label
+from backsight.signals import Run, describe, family
 
 __all__ = ["timeline"]
 
@@ -46,7 +48,10 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
         colour = COLOURS[number % len(COLOURS)]
         signal = describe(move.name)
         label = " ".join(
-            filter(None, (signal.title if signal else family(move.name), member(move.name)))
+            filter(
+                None,
+                (signal.title if signal else escape(family(move.name)), member_label(move.name)),
+            )
         )
         fig.add_scatter(
             x=np.insert(thinned.iterations, thinned.breaks, thinned.iterations[thinned.breaks]),

@@ -3,8 +3,15 @@
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
-from backsight.signals import Run, member
+from backsight.report.figures._style import (
+    COLOURS,
+    add_series,
+    empty,
+    figure,
+    log_axis,
+    member_label,
+)
+from backsight.signals import Run
 
 __all__ = ["FIGURE", "update_ratio"]
 
@@ -21,7 +28,7 @@ def update_ratio(run: Run) -> go.Figure:
     for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]
         dash = DASHES[index // len(COLOURS) % len(DASHES)]
-        drawn.append(add_series(fig, run, name, member(name), colour, log=True, dash=dash))
+        drawn.append(add_series(fig, run, name, member_label(name), colour, log=True, dash=dash))
     log_axis(fig, drawn)
     fig.add_hline(y=1e-3, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
     return fig

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backsight._printable import printable
+from backsight.report import terminal_text
 from backsight.signals import Lag
 from backsight.studies.length._row import LengthTrial, Spread, spread
 from backsight.studies.length._study import LengthStudy
@@ -112,22 +114,22 @@ def print_length_study(study: LengthStudy, console: Console | None = None) -> No
     for n in shown:
         table.add_column(Text(SHORT[n]), justify="left" if n == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(row[n]) for n in shown))
+        table.add_row(*(terminal_text(row[n], keep="") for n in shown))
     console.print(table)
     styles = {"error": "bold red", "warning": "yellow", "info": "bold green"}
     for verdict in study.verdicts:
         cell, _, words = verdict.message.partition(": ")
         line = Text(f"\n{cell}: ", styles[severity(verdict.outcome)])
         line.append(f"{words}.", "not bold default")
-        console.print(line, soft_wrap=True)
+        console.print(terminal_text(line), soft_wrap=True)
     failed = [t for t in study.trials if t.outcome in ("failed", "not run", "not enough data")]
     if failed:
         first = failed[0]
         where = f"{first.cell + ', ' if first.cell else ''}length {first.length}, seed {first.seed}"
         console.print(
-            Text(
+            terminal_text(
                 f"\n{len(failed)} of {len(study.trials)} trials have no result. The first is "
-                f"{where}: {first.reason}"
+                f"{where}: {printable(first.reason)}"
             ),
             soft_wrap=True,
         )

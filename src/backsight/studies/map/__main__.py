@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from backsight._printable import printable
 from backsight.errors import BacksightError
 from backsight.studies.map._folder import MapFolder
 from backsight.studies.map._train import train_part
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         part = folder.plan().parts()[int(number)]
         folder.keep(part.number, train_part(part))
     except BacksightError as error:
-        print(f"backsight: {error}", file=sys.stderr)
+        print(f"backsight: {printable(error)}", file=sys.stderr)
         return 2
     return 0
 

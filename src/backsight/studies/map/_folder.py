@@ -10,21 +10,56 @@
 A file appears whole or not at all, so whatever is there when a map is interrupted is done.
 """
 
+import re
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from backsight.errors import RunError
-from backsight.signals import replacing
+from backsight.errors import RunError, SettingError
+from backsight.signals import open_regular, replacing
 from backsight.studies._folder import PlanFolder
 from backsight.studies.map._course import Trained
 from backsight.studies.map._plan import MapPlan, part_name
 
 __all__ = ["MapFolder"]
 
+PART = re.compile(r"part-\d{4,9}")
+
+ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What the reader of an archive raises of a damaged one."""
+
 AGAIN = "finished parts are kept, and the same command continues"
+
+
+class AxisFile(msgspec.Struct):
+    """A setting that a map varies."""
+
+    name: str
+    spacing: str
+    values: Annotated[list[float], msgspec.Meta(min_length=1, max_length=10_000)]
+
+
+class PlanFile(msgspec.Struct):
+    """The plan in ``map.json``."""
+
+    task: str
+    x: AxisFile
+    y: AxisFile
+    seeds: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    init_scale: Annotated[float, msgspec.Meta(gt=0)]
+    settings: dict[str, Any]
+
+
+class MapFile(msgspec.Struct):
+    """``map.json``."""
+
+    plan: PlanFile
 
 
 class MapFolder(PlanFolder):
@@ -32,6 +67,7 @@ class MapFolder(PlanFolder):
 
     file = "map.json"
     kind = "map"
+    schema = MapFile
 
     def plan(self) -> MapPlan:
         """What was planned.
@@ -42,11 +78,15 @@ class MapFolder(PlanFolder):
         content = self.read()
         if content is None:
             raise RunError(f"{self.path} is not a map: {self.path / self.file} does not exist")
-        return MapPlan.from_dict(content["plan"])
+        try:
+            return MapPlan.from_dict(content["plan"])
+        except (SettingError, TypeError, ValueError) as error:  # settings of another type, too
+            raise RunError(f"{self.path / self.file} is damaged: {error}") from error
 
     def done(self) -> set[int]:
         """Numbers of the parts that are done."""
-        return {int(path.stem.partition("-")[2]) for path in self.path.glob("part-*.npz")}
+        stems = (path.stem for path in self.path.glob("part-*.npz"))
+        return {int(stem.partition("-")[2]) for stem in stems if PART.fullmatch(stem)}
 
     def keep(self, number: int, trained: Trained) -> None:
         """Put what became of a part on disk.
@@ -72,11 +112,24 @@ class MapFolder(PlanFolder):
             path = self.path / f"{part_name(number)}.npz"
             try:
                 # Opened here: NumPy leaves a file open that is no archive.
-                with path.open("rb") as whole, np.load(whole, allow_pickle=False) as file:
-                    found.append(Trained(**{f.name: file[f.name] for f in fields(Trained)}))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
+                    trained = {f.name: file[f.name] for f in fields(Trained)}
+                    _check_part(trained)
+                    found.append(Trained(**trained))
+            except (OSError, ValueError, KeyError, EOFError, MemoryError, *ZIP, RunError) as error:
                 raise RunError(
                     f"cannot read {path} ({error}): remove it, and run the same command again to "
                     "train its points"
                 ) from error
         return found
+
+
+def _check_part(trained: Mapping[str, NDArray[Any]]) -> None:
+    """See that a part has one number a training, and whole ones where they are places."""
+    shapes = {values.shape for values in trained.values()}
+    kinds = {name: trained[name].dtype.kind for name in trained}
+    whole = {name for name, kind in kinds.items() if kind == "i"}
+    if len(shapes) != 1 or len(shapes.pop()) != 1 or not {"row", "column", "seed"} <= whole:
+        raise ValueError("it does not hold one number a training")
+    if not set(kinds.values()) <= {"i", "f"}:
+        raise ValueError("it holds something else than numbers")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.errors import SettingError
+from backsight.errors import RunError, SettingError
 from backsight.studies._trial import Engine
 from backsight.studies._view import StudyView
 from backsight.studies.map._course import Trained
@@ -251,6 +251,11 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
     if parts:
         trained = Trained.joined(parts)
         at = trained.seed, trained.row, trained.column
+        for places, size in zip(at, shape, strict=True):
+            if places.size and not 0 <= places.min() <= places.max() < size:
+                raise RunError(f"{folder.path} is damaged: a part of it is of another map")
+        if not np.isin(trained.outcome, [int(kind) for kind in MapOutcome]).all():
+            raise RunError(f"{folder.path} is damaged: a part has an unknown outcome")
         outcomes[at] = trained.outcome
         for name, table in numbers.items():
             table[at] = getattr(trained, name)

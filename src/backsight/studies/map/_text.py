@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 from typing import Any
 
+from backsight._printable import printable
 from backsight.report import number
 from backsight.report.figures import MapAxis, MapView
 from backsight.studies._command import train_words
@@ -122,7 +123,7 @@ def print_stability_map(found: StabilityMap, chosen: Place | None = None) -> Non
         print(f"y: {y.name} from {y.values[0]:g} to {y.values[-1]:g}, ", end="")
         print(f"x: {x.name} from {x.values[0]:g} to {x.values[-1]:g}\n")
         print("\n".join(letters(found)), end="\n\n")
-    print("\n".join(sentences(found, chosen)))
+    print("\n".join(map(printable, sentences(found, chosen))))
 
 
 def view(found: StabilityMap, chosen: Place | None) -> MapView:

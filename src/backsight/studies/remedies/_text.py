@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backsight._printable import printable
+from backsight.report import terminal_text
 from backsight.studies.remedies._arm import Arm
 from backsight.studies.remedies._effect import Effect, middle
 from backsight.studies.remedies._study import RemedyStudy
@@ -81,7 +83,7 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
     console = console or Console(highlight=False)
 
     def say(text: str | Text) -> None:
-        console.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+        console.print(terminal_text(text), soft_wrap=True)
 
     codes = ", ".join(study.symptoms.codes)
     say(f"\n{study.run}: {codes or 'no findings'}")
@@ -94,7 +96,7 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
             Text(COLUMNS[n]), justify="right" if n == 0 else "left", no_wrap=not codes_wrap
         )
     for row in rows:
-        table.add_row(*(Text(row[n]) for n in shown))
+        table.add_row(*(terminal_text(row[n], keep="") for n in shown))
     console.print(table)
     say(Text("effect: loss without the remedy minus loss with it, paired by seed; + helps", "dim"))
     for arm in (study.default, *study.remedies):
@@ -105,7 +107,7 @@ def print_remedy_study(study: RemedyStudy, console: Console | None = None) -> No
         first = failed[0]
         say(
             f"\n{len(failed)} of {len(study.trials)} trials have no result. The first is "
-            f"{first.remedy}, seed {first.seed}: {first.reason}"
+            f"{first.remedy}, seed {first.seed}: {printable(first.reason)}"
         )
     verdict = study.verdict
     head, _, rest = verdict.message.partition(":")

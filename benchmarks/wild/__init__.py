@@ -1,0 +1,4 @@
+"""Does Backsight see what other libraries train, and does it leave them alone?
+
+* ``libraries``: quickstarts of libraries that train recurrent networks, plain and observed.
+"""

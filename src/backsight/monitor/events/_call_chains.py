@@ -1,0 +1,170 @@
+"""Whether a backward pass comes through a call: told by the graph, which nothing of ours holds.
+
+A hook on each call of a cell would cost a few percent. Calls that hand their state on are one
+chain, and a gradient that arrives at one of them goes on to the first: only that one has a hook.
+"""
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.monitor._iteration import Followed
+from backsight.probes import tensors_in
+
+__all__ = ["CallChains", "follow"]
+
+OPEN = 4
+"""Chains of one module that may go on at a time: sequences may take turns."""
+
+CHANGED = 8
+"""Calls that share a hook where each state is changed on its way (a mask, dropout): it is no longer
+known for certain whose it is, so a chain that another one follows may be that much too long."""
+
+
+def follow(result: Any) -> Followed:
+    """To be told when a backward pass comes through what a call returned."""
+    followed = Followed()
+    _hook(followed, (tensor.grad_fn for tensor in tensors_in(result)))
+    return followed
+
+
+def _hook(followed: Followed, nodes: Iterable[Node | None]) -> None:
+    def passed(_: Any) -> None:
+        followed.by_backward = True
+
+    for node in {node for node in nodes if node is not None}:
+        node.register_prehook(passed)
+
+
+class _Chain:
+    """Calls that hand their state on, up to the newest one."""
+
+    __slots__ = ("calls", "followed", "hooked", "newest", "unchanged")
+
+    def __init__(
+        self, newest: list["weakref.ref[Tensor]"], followed: Followed, hooked: bool
+    ) -> None:
+        self.newest, self.followed, self.hooked = newest, followed, hooked
+        self.calls, self.unchanged = 1, False
+
+    def goes_on(self, inputs: Any, result: Any) -> bool:
+        """With most calls of a cell, which are known in no time where this is the only chain."""
+        if len(inputs) < 2 or not self.newest:
+            return False
+        state, new = inputs[1], result
+        if type(state) is tuple and type(new) is tuple and state and new:
+            state, new = state[0], new[0]
+        if not _is_tensor(state) or not _is_tensor(new) or state.is_leaf:
+            return False
+        if state is self.newest[0]():
+            self.unchanged = True
+        elif not self.may_be_changed():
+            return False
+        self.newest[0] = weakref.ref(new)
+        return True
+
+    def may_be_changed(self) -> bool:
+        """Whether one more state that is not the newest one passes for it."""
+        self.calls += 1
+        return not self.unchanged and self.calls <= CHANGED
+
+    def handed(self, given: Sequence[Tensor]) -> Tensor | None:
+        """Which of ``given`` is a state of the newest call, and still in its graph."""
+        for reference in self.newest:
+            state = reference()
+            for one in given:
+                if one is state and not one.is_leaf:
+                    return one
+        return None
+
+
+class CallChains:
+    """The calls of one module, which is called once a step, or may be.
+
+    Args:
+        cell: whether it is of a registered kind, called as ``module(x, state)``, which returns its
+            new state; of an LSTM's two states, the first stands for both.
+        stepped: asked whether another module is known to be called once a step. Else it passes for
+            followed until it hands a state on.
+
+    Example:
+        >>> import torch
+        >>> from backsight.monitor.events import CallChains
+        >>> cell, chains, state, calls = torch.nn.GRUCell(3, 4), CallChains(cell=True), None, []
+        >>> for x in torch.zeros(2, 1, 3):
+        ...     given, state = (x, state), cell(x, state)
+        ...     calls.append(chains.follow(given, {}, state))
+        >>> state.sum().backward()
+        >>> [call.by_backward for call in calls], calls[0] is calls[1]
+        ([True, True], True)
+    """
+
+    def __init__(self, *, cell: bool, stepped: Callable[[], bool] = bool) -> None:
+        self._cell, self._stepped = cell, stepped
+        self._chains: list[_Chain] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are any in this iteration."""
+        return bool(self._chains)
+
+    def begin(self) -> None:
+        """A new iteration: the backward passes that have been are not its own."""
+        self._chains = []
+
+    def follow(self, inputs: Any, named: Any, result: Any) -> Followed:
+        """One more call.
+
+        Args:
+            inputs: what the module was called with.
+            named: by name.
+            result: what it returned.
+        """
+        if self._cell and len(self._chains) == 1 and self._chains[0].goes_on(inputs, result):
+            return self._chains[0].followed
+        given = _tensors(inputs) if not named else [*_tensors(inputs), *tensors_in(named)]
+        outputs = _tensors(result)
+        if self._cell:
+            given, outputs = given[1:2], outputs[:1]
+        newest = [weakref.ref(one) for one in outputs if not one.is_leaf]
+        for chain in reversed(self._chains):
+            state = chain.handed(given)
+            if state is not None:
+                if not chain.hooked:
+                    chain.hooked, chain.followed.by_backward = True, False
+                    _hook(chain.followed, [state.grad_fn])
+                chain.newest, chain.unchanged = newest, True
+                return chain.followed
+        if self._cell and self._chains and given and not given[0].is_leaf:
+            chain = self._chains[-1]
+            if chain.may_be_changed():
+                chain.newest = newest
+                return chain.followed
+        stepped = self._cell or self._stepped()
+        followed = follow(result) if stepped else Followed(by_backward=True)
+        alive = [one for one in self._chains if any(ref() is not None for ref in one.newest)]
+        self._chains = [*alive[1 - OPEN :], _Chain(newest, followed, hooked=stepped)]
+        return followed
+
+
+def _tensors(content: Any) -> Sequence[Tensor]:
+    """As ``tensors_in``, in less time for what a loop hands on."""
+    if _is_tensor(content):
+        return (content,)
+    if type(content) is not tuple:
+        return tuple(tensors_in(content))
+    found: list[Tensor] = []
+    for part in content:
+        if _is_tensor(part):
+            found.append(part)
+        elif part is not None:
+            found += _tensors(part)
+    return found
+
+
+def _is_tensor(thing: Any) -> bool:
+    """By its type: its class may lie about itself."""
+    return issubclass(type(thing), Tensor)
