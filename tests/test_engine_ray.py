@@ -87,6 +87,7 @@ def gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_costs_one_row_and_the_same_command_trains_it(
     start: Start,
 ) -> None:

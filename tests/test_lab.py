@@ -286,7 +286,9 @@ def test_kill_9_during_training(small: dict[str, Any]) -> None:
     assert np.isfinite(loss.values).all()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_ctrl_c_ends_cleanly(how: signal.Signals, small: dict[str, Any]) -> None:
     command = launch("train", "chars", *flags(small | {"iterations": 1_000_000}))
     process: processes.Forked | subprocess.Popen[str] = (

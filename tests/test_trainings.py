@@ -224,7 +224,7 @@ def execute(*words: str, cwd: Path) -> Any:
     return processes.run([sys.executable, "-m", "backsight", *words], cwd=cwd)
 
 
-@pytest.mark.parametrize("how", ["fork", "spawn"])
+@pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
 def test_a_child_that_trains_has_a_run_of_its_own(how: str, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CHILDREN)
     done = execute("run", "--every", "4", "train.py", how, cwd=tmp_path)
