@@ -17,7 +17,16 @@ from backsight.report._task_summary import (
     memory_verdict,
     text_learning,
 )
-from backsight.signals import Run, Series, check, member, reach_horizon, reach_words, spell
+from backsight.signals import (
+    Run,
+    Series,
+    check,
+    measure_reach,
+    member,
+    reach_extent,
+    reach_words,
+    spell,
+)
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
@@ -61,7 +70,7 @@ def reach_sentences(run: Run) -> list[str]:
         >>> with Recorder("runs/mine") as recorder:
         ...     recorder.profile("reach/rnn.l0", 0, [0.5**lag for lag in range(20)])
         >>> (sentence,) = reach_sentences(Run("runs/mine"))
-        >>> "rnn.l0" in sentence, "6 steps" in sentence
+        >>> "rnn.l0" in sentence, "below 1 % from lag 8 on" in sentence
         (True, True)
     """
     sentences = []
@@ -69,13 +78,9 @@ def reach_sentences(run: Run) -> list[str]:
         profile = run.profile(name)
         iteration, row = profile.iterations[-1], profile.rows[-1]
         sentence = f"{member(name)}: {reach_words(row)} (iteration {iteration:,})"
-        began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
-        if began is not None and now is not None and began != now and len(row) > 1:
-            sentence += (
-                f"; at the start of training it stayed below 1 % beyond {_steps(began.steps)}"
-                if not began.censored
-                else "; at the start of training it reached every step"
-            )
+        began, now = measure_reach(profile.rows[0]), measure_reach(row)
+        if began.goes_back and now.outcome == "ok" and began.horizon != now.horizon:
+            sentence += f"; at the start of training it was {reach_extent(began)}"
         sentences.append(f"{sentence}.")
     return sentences
 
@@ -221,10 +226,6 @@ def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[A
         return profile.iterations, np.array([_worst(row) for row in profile.rows])
     series: Series = run.series(name)
     return series.iterations, series.values
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'s' * (count != 1)}"
 
 
 def _worst(row: NDArray[np.floating[Any]]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backsight.errors import RunError
+from backsight.signals._former_reach import computed_again, reach_of
 from backsight.signals._samples import SampleBlock
 from backsight.signals._schema import Deadline
 from backsight.signals._seal import SignalLength, checksum, link, seal
@@ -58,6 +59,8 @@ class Reader:
         path: the store, for messages.
         deadline: the connection's.
         sealed: whether lengths and events can be verified.
+        former_reach: whether the store was begun when half-life, horizon and growth rate were
+            relative to lag 0.
         known: what an earlier reader verified; what has the same seal is the same.
 
     Raises:
@@ -71,11 +74,13 @@ class Reader:
         deadline: Deadline,
         *,
         sealed: bool,
+        former_reach: bool = False,
         known: Directory | None = None,
     ) -> None:
         self._connection = connection
         self._path = path
         self._deadline = deadline
+        self._former_reach = former_reach
         self._bytes = content_bytes(connection)
         heartbeat: float | None = None
         for (time,) in self._rows("SELECT time FROM heartbeat WHERE id = 1", (), (float,)):
@@ -118,7 +123,7 @@ class Reader:
         return RunError(f"{self._path} is damaged: {what}")
 
     def blocks(self, name: str, *, newest_only: bool = False) -> list[SampleBlock]:
-        """The chunks of a signal in order of iteration, verified.
+        """The chunks of a signal in order of iteration, verified, with the meaning of today.
 
         Args:
             name: the signal as recorded.
@@ -127,6 +132,16 @@ class Reader:
         Raises:
             RunError: a chunk is damaged, missing or misplaced.
         """
+        stored = self._stored(name, newest_only)
+        reach = reach_of(name) if self._former_reach else None
+        if reach is None or not self.profiles.get(reach):
+            return stored
+        rows = self._stored(reach, newest_only)
+        if rows[0].iterations[0] > stored[0].iterations[0]:
+            rows = self._stored(reach, False)
+        return computed_again(name, stored, rows)
+
+    def _stored(self, name: str, newest_only: bool) -> list[SampleBlock]:
         length = self.lengths.get(name)
         found = list(self._chunks(name, newest_only))
         if not found:  # a signal is written together with its first chunk

@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.diagnosis.stability import LossHistory
-from backsight.signals import reach_horizon
+from backsight.signals import ReachMeasures, measure_reach, reach_extent, reach_share
 
 __all__ = ["NoLearning"]
 
@@ -52,8 +55,11 @@ class NoLearning(Rule):
     share: float = 0.03
     """Of the baseline."""
 
-    _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
-    """By layer, the newest horizon and the window."""
+    visible: float = 0.01
+    """Of the strongest earlier step, at a known lag: a gradient below it is told."""
+
+    _short: dict[str, ReachMeasures | None] = field(default_factory=dict, init=False, repr=False)
+    """By layer, the newest measures where the gradient does not reach what may be needed."""
 
     @property
     def requirement(self) -> Requirement:
@@ -64,9 +70,9 @@ class NoLearning(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
-            far = reach_horizon(row)
-            if far is not None:
-                self._far[layer] = far.steps, len(row) - 1
+            measures = measure_reach(row)
+            if measures.horizon is not None and measures.earlier:
+                self._short[layer] = measures if self._falls_short(row, measures, now) else None
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -90,15 +96,11 @@ class NoLearning(Rule):
             if course.count < self.patience:
                 continue
             self.ready = True
-            short_of = [
-                (layer, steps, window)
-                for layer, (steps, window) in self._far.items()
-                if steps < window / 2
-            ]
+            short_of = {layer: one for layer, one in self._short.items() if one is not None}
             told = "".join(
-                f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} "
-                "steps back"
-                for layer, steps, window in short_of
+                f"; the gradient{of_module(layer)} is "
+                + (reach_extent(one) if one.goes_back else "zero at every earlier step")
+                for layer, one in short_of.items()
             )
             from_ = (
                 f"it started at {short(against)}"
@@ -112,6 +114,16 @@ class NoLearning(Rule):
                 f"{told}",
                 {"level": course.level, "start": course.start}
                 | ({} if baseline is None else {"memoryless baseline": baseline})
-                | {f"horizon {layer}".rstrip(): steps for layer, steps, _ in short_of},
-                signals=(named("loss", member), *(named("reach", layer) for layer, *_ in short_of)),
+                | {
+                    f"horizon {layer}".rstrip(): one.horizon.steps
+                    for layer, one in short_of.items()
+                    if one.horizon is not None
+                },
+                signals=(named("loss", member), *(named("reach", layer) for layer in short_of)),
             )
+
+    def _falls_short(self, row: NDArray[np.floating], measures: ReachMeasures, now: Sample) -> bool:
+        """Whether it does not reach a known lag; where none is known, half of the window."""
+        if now.facts.lag is not None:
+            return reach_share(row, min(now.facts.lag, measures.earlier)) < self.visible
+        return 2 * measures.unreached > measures.earlier
