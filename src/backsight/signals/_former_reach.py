@@ -44,13 +44,13 @@ def computed_again(
         gradient arrived there, and it is NaN.
     """
     derive = DERIVED[family(name)]
-    rows = {
-        int(at): row
+    wanted = {int(at) for block in stored for at in block.iterations}
+    found = {
+        int(at): derive(measure_reach(row))
         for block in reach
         for at, row in zip(block.iterations, block.values, strict=True)
+        if int(at) in wanted
     }
-    wanted = {int(at) for block in stored for at in block.iterations}
-    found = {at: derive(measure_reach(row)) for at, row in rows.items() if at in wanted}
     return [
         SampleBlock(
             block.iterations,

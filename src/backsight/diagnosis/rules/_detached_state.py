@@ -7,7 +7,7 @@ import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
-from backsight.signals import reach_cut
+from backsight.signals import measure_reach
 
 __all__ = ["DetachedState"]
 
@@ -60,7 +60,7 @@ class DetachedState(Rule):
         for layer, row in now.rows("reach").items():
             if not self.finite(layer, row) or len(row) < 2 or not row.any():
                 continue
-            cut = reach_cut(row)
+            cut = measure_reach(row).cut
             if cut is not None and _flat(now, layer):
                 continue
             if cut is None:

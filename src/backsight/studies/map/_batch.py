@@ -77,11 +77,9 @@ def _through_time(
     """Growth rate of the last answer's gradient, and what arrives at the lag, ``(K,)`` each."""
     many.backward(inputs, asked_last(task, targets), task.kind, through=True)
     norms = many.through[0].grad_time.double().numpy()[:, ::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):  # ∞/∞ is NaN, as it should be
-        rows = [
-            through_time(back / back[0], task.lag) if back[0] else (np.nan, 0.0) for back in norms
-        ]
-    growth, reach = np.array(rows).T
+    with np.errstate(invalid="ignore"):  # ∞/∞ is NaN, as it should be
+        found = [through_time(back / (back[0] or 1.0), task.lag) for back in norms]
+    growth, reach = np.array(found).T
     return growth, reach
 
 
