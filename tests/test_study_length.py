@@ -212,7 +212,8 @@ def test_a_row_from_the_signals_of_a_run(run_path: Path) -> None:
     assert (row.loss, row.baseline, row.lag, row.steps) == (1.0, 1.4, 8, 10)
     assert (row.grad_median, row.grad_max) == (1.0, 100.0)
     assert (row.short_context, row.short_loss) == (4, 2.0)
-    assert (row.half_life, row.horizon) == (Lag(1, False), Lag(6, False))  # of the better layer
+    assert (row.half_life, row.horizon) == (Lag(2, False), Lag(7, False))  # of the better layer
+    assert row.share_at_lag == 0.5**7  # lag 8, relative to lag 1
     assert row.growth == pytest.approx(math.log(0.5))
     assert row.hidden_drift == pytest.approx(9 / 5)
     assert row.seconds == pytest.approx(4 * 10 / 4000)

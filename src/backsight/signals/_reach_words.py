@@ -35,7 +35,7 @@ def reach_words(reach: NDArray[np.floating]) -> str:
         return "the gradient is exactly zero at every earlier step"
     if not found.goes_back:
         return f"no gradient goes back in time: {_at_most(found)}"
-    told = [f"relative to the strongest earlier step, the gradient is {reach_extent(found)}"]
+    told = [f"the gradient is {reach_extent(found)}, relative to the strongest earlier step"]
     if found.cut is not None:
         told.append(f"it is exactly zero from lag {found.cut + 1} on")
     elif found.unreached:
@@ -71,7 +71,8 @@ def reach_extent(found: ReachMeasures) -> str:
     below = f"below half from lag {half.steps} on"
     if far.censored:
         return f"{below}, and still at least 1 % at the oldest of the {_steps(found)}"
-    return f"{below}, below 1 % from lag {far.steps + 1} on"
+    least = f"below 1 % from lag {far.steps + 1} on"
+    return least if half.steps > far.steps else f"{below}, {least}"
 
 
 def _at_most(found: ReachMeasures) -> str:

@@ -44,7 +44,8 @@ class NoLearning(Rule):
     remedies: ClassVar = (
         "overfit a single batch first: if that fails, the code is wrong",
         "raise the learning rate by a factor of 10",
-        "measure how far the gradient reaches, and shorten the sequences",
+        "measure how far the gradient reaches, and begin with shorter sequences that still hold "
+        "what the answer needs",
         "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
@@ -98,8 +99,9 @@ class NoLearning(Rule):
             self.ready = True
             short_of = {layer: one for layer, one in self._short.items() if one is not None}
             told = "".join(
-                f"; the gradient{of_module(layer)} is "
-                + (reach_extent(one) if one.goes_back else "zero at every earlier step")
+                f"; the gradient{of_module(layer)} is {reach_extent(one)}"
+                if one.goes_back
+                else f"; no gradient{of_module(layer)} goes back in time"
                 for layer, one in short_of.items()
             )
             from_ = (

@@ -111,13 +111,17 @@ class Vanishing(Rule):
             falls = usual - course.level > self.better * abs(usual)
             if falls and layer not in self.findings:
                 continue
-            told = reach_extent(measures) if measures.goes_back else "zero at every earlier step"
+            told = f"no gradient{of_module(layer)} goes back in time"
+            if measures.goes_back:
+                told = (
+                    f"at lag {min(lag, window)}, the gradient{of_module(layer)} is "
+                    f"{_little(seen.median)} ({reach_extent(measures)})"
+                )
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} is {told}, and {_little(seen.median)} at lag "
-                f"{min(lag, window)}; the task needs inputs from {lag} steps back, and the loss "
-                f"stays at {short(course.level)}",
+                f"{told}; the task needs inputs from {lag} steps back, and the loss stays at "
+                f"{short(course.level)}",
                 {"share at the needed lag": seen.median, "window": window}
                 | {"needed lag": float(lag), "loss level": course.level}
                 | ({} if baseline is None else {"memoryless baseline": baseline}),
@@ -126,4 +130,4 @@ class Vanishing(Rule):
 
 
 def _little(share: float) -> str:
-    return f"{share:.0e} of the strongest earlier step's" if share else "zero"
+    return f"{share:.0e} of that at the strongest earlier step" if share else "zero"
