@@ -640,7 +640,7 @@ def test_a_known_lag_is_asked_for_at_that_lag() -> None:
     finding = the(verdict("BKS101", series, facts=Facts(lag=50, baseline=1.0)))
     assert finding.message == (
         "at lag 50, the gradient of rnn is 2e-09 of that at the strongest earlier step (below 1 % "
-        "from lag 100 on); the task needs inputs from 50 steps back, and the loss stays at 1.01"
+        "from lag 100 on); the task needs inputs from 50 steps back, and the loss stays at 0.99"
     )
 
 

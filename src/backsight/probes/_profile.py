@@ -50,6 +50,9 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    graph_end: int | None = None
+    """The last lag that the graph leads to, of any sequence: less than the last one where a state
+    was detached. None where the graph cannot be asked, as of an embedded input."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
     measures: ReachMeasures = field(init=False, repr=False)
@@ -141,6 +144,7 @@ def profile_of(
     cell: Tally | None,
     saturation: Mapping[str, float],
     exact: bool,
+    graph_end: int | None = None,
 ) -> GradientProfile:
     """A profile from the means of its norms."""
     return GradientProfile(
@@ -150,4 +154,5 @@ def profile_of(
         grad_time_cell=None if cell is None else cell.mean(),
         saturation=saturation,
         exact=exact,
+        graph_end=graph_end,
     )

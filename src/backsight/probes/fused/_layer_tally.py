@@ -52,6 +52,8 @@ class Layered:
     """``(B,)``: the position whose single gradient travels as the seed of this direction."""
     begun: Tensor
     """``(B,)``: steps from the first call to where the sequence with that position began."""
+    linked: Tensor
+    """``(B,)``: whether the graph leads from that position into this call."""
     d: int
     """1 where it runs backwards."""
     exact: bool
@@ -70,6 +72,8 @@ class LayerTally:
     saturated: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By gate: saturated units, and units."""
     exact: bool = True
+    end: int = -1
+    """The last lag that the graph leads to; -1 where no sequence has a position."""
 
     def profile(self) -> GradientProfile:
         """The means."""
@@ -80,6 +84,7 @@ class LayerTally:
             cell=self.cell if self.adapter.has_cell_state else None,
             saturation={gate: a / b for gate, (a, b) in self.saturated.items() if b},
             exact=self.exact,
+            graph_end=self.end if self.end >= 0 else None,
         )
 
     def add(self, one: Layered, factor: float) -> None:
@@ -90,10 +95,10 @@ class LayerTally:
         norms = [on_h[:, 0], on_h[:, 1 + d], _norm(one.h)]
         if total.c is not None:
             norms.append(_norm(total.c[:, 0]))
-        about = torch.stack([lengths, one.before, one.place, one.begun])
+        about = torch.stack([lengths, one.before, one.place, one.begun, one.linked.long()])
         host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
         table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
-        length, start, at, begun = host[table.size :].reshape(4, -1).astype(np.int64)
+        length, start, at, begun, linked = host[table.size :].reshape(5, -1).astype(np.int64)
         t = np.arange(steps)[:, None]
         inside = t < length
         forward = np.where(inside, start + (length - 1 - t if d else t), -1)
@@ -104,6 +109,7 @@ class LayerTally:
         own = (at >= 0) & (start + t >= begun)
         lag = np.where(inside & own, at - (start + t), -1)
         self.lags.add(lag, table[1])
+        self.end = max(self.end, int(np.where(linked, lag, -1).max(initial=-1)))
         if call.prior:  # steps that were cut off: no gradient arrives there, exactly
             cut = (at >= 0) & (begun == 0)
             lag = np.where(cut, at + 1 + np.arange(call.prior)[:, None], -1)

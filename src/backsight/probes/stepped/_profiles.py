@@ -43,6 +43,7 @@ def profiles_of_steps(
         for n in range(len(chains[0][0].outputs))
     ]
     tallies = [(Tally(), Tally(), Tally()) for _ in names]
+    ends = [-1] * len(names)
     for layers in zip(*stack.values(), strict=True):
         states = [
             [state for call in calls for state in call.outputs]
@@ -60,11 +61,21 @@ def profiles_of_steps(
                 total, alone = totals.get((t, place)), back.get((t, place))
                 time.add(where, none if total is None else total.cpu().numpy() * factor)
                 lag = np.where(t >= begun, at - t, -1)[: len(norms)]
+                if alone is not None:  # a gradient passed, be it zero: the graph leads here
+                    ends[place] = max(ends[place], int(lag.max(initial=-1)))
                 lags.add(lag, none if alone is None else alone.cpu().numpy())
                 hidden.add(where, norms)
     return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
-        for name, (time, lags, hidden) in zip(names, tallies, strict=True)
+        name: profile_of(
+            time=time,
+            lags=lags,
+            hidden=hidden,
+            cell=None,
+            saturation={},
+            exact=True,
+            graph_end=end if end >= 0 else None,
+        )
+        for name, (time, lags, hidden), end in zip(names, tallies, ends, strict=True)
     }
 
 

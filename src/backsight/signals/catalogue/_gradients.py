@@ -65,6 +65,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="graph_end",
+        title="end of the graph",
+        formula="largest k to which the graph leads from ℓ_b, in any sampled sequence: below the "
+        "last lag of reach where a state was detached; -1 if the graph cannot be asked, as for an "
+        "embedded input",
+        axes=("iteration",),
+        unit="steps",
+        reduction="maximum over the sampled sequences",
+        cost="none: known from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="half_life",
         title="half-life of the gradient",
         formula="the lag from which R(k) stays ≤ P/2, where P = max R(k) over k ≥ 1; if there is "
