@@ -618,6 +618,41 @@ def test_a_lag_within_reach_is_not_vanishing() -> None:
     assert verdict("BKS101", series, facts=Facts(lag=21, baseline=1.0)).findings
 
 
+@pytest.mark.parametrize("name", ["cell", "decoder.cell"])
+def test_a_module_that_is_called_cell_is_no_gate(name: str) -> None:
+    """Of a gate 90 % may be at an end; of a layer's units not."""
+    finding = the(verdict("BKS104", {f"saturation/{name}": every(10, [0.9] * 5)}))
+    assert finding.message == f"90 % of the units of {name} are saturated"
+    gates = {f"saturation/rnn.{gate}": every(10, [0.9] * 5) for gate in ("cell", "forget")}
+    assert not verdict("BKS104", gates).findings
+
+
+CUT = [1, 0.5, 0.25, 0, 0]
+"""Of four earlier steps the last two have no gradient."""
+
+
+def test_the_graph_tells_a_detached_state_from_units_that_pass_nothing() -> None:
+    def with_end(end: float) -> Verdict:
+        series = {"reach/rnn": every(10, [CUT] * 5), "graph_end/rnn": every(10, [end] * 5)}
+        return verdict("BKS401", series)
+
+    assert the(with_end(2)).message == (
+        "the gradient of rnn is exactly zero from lag 3 on, of 4 earlier steps: the state is "
+        "detached there"
+    )
+    assert with_end(4).outcome == "healthy"  # dead or saturated units: the graph goes on
+    assert with_end(3).outcome == "healthy"  # they stop it before the graph ends
+    assert with_end(-1).outcome == NOTHING  # an embedded input: nobody knows
+
+
+def test_where_the_graph_ends_may_change_from_sample_to_sample() -> None:
+    """The place is no evidence where the graph is."""
+    rows = [[1.0] * (n + 1) + [0.0] * (9 - n) for n in (2, 5, 3, 7)]
+    series = {"reach/rnn": every(10, rows), "graph_end/rnn": every(10, [2, 5, 3, 7])}
+    assert verdict("BKS401", series).findings
+    assert not verdict("BKS401", {"reach/rnn": every(10, rows)}).findings
+
+
 UNIFORM = np.array([1.0, *[1 / 129] * 128])
 """Attention to every step alike, beside a skip path that makes lag 0 large."""
 

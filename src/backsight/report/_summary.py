@@ -10,6 +10,7 @@ from backsight.nn import CELLS
 from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, median, number
+from backsight.report._reach_cause import zero_cause
 from backsight.report._task_summary import (
     is_memory,
     memory_learning,
@@ -77,8 +78,9 @@ def reach_sentences(run: Run) -> list[str]:
     for name in run.members("reach", profile=True):
         profile = run.profile(name)
         iteration, row = profile.iterations[-1], profile.rows[-1]
-        sentence = f"{member(name)}: {reach_words(row)} (iteration {iteration:,})"
         began, now = measure_reach(profile.rows[0]), measure_reach(row)
+        cause = zero_cause(run, member(name), int(iteration), now)
+        sentence = f"{member(name)}: {reach_words(row)}{cause} (iteration {iteration:,})"
         if began.goes_back and now.outcome == "ok" and began.horizon != now.horizon:
             sentence += f"; at the start of training it was {reach_extent(began)}"
         sentences.append(f"{sentence}.")

@@ -36,9 +36,7 @@ def reach_words(reach: NDArray[np.floating]) -> str:
     if not found.goes_back:
         return f"no gradient goes back in time: {_at_most(found)}"
     told = [f"the gradient is {reach_extent(found)}, relative to the strongest earlier step"]
-    if found.cut is not None:
-        told.append(f"it is exactly zero from lag {found.cut + 1} on")
-    elif found.unreached:
+    if found.unreached and found.cut is None:
         gets = "gets" if found.unreached == 1 else "get"
         told.append(f"{found.unreached} of the {_steps(found)} {gets} almost none of it")
     if found.grows:
@@ -46,6 +44,8 @@ def reach_words(reach: NDArray[np.floating]) -> str:
         told.append(f"it grows on the way back, by a factor of {factor:.3g} per step")
     if found.strength < SMALL:
         told.append(_at_most(found))
+    if found.cut is not None:  # last: the reason may follow
+        told.append(f"it is exactly zero from lag {found.cut + 1} on")
     return "; ".join(told)
 
 

@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
-from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["LayerTally", "Layered", "inside_of"]
 
-SATURATED = 0.99
 NEAR = 0.01
 """How near to 0 or 1 a gate counts as saturated."""
 
