@@ -130,7 +130,10 @@ class Forked:
                 "session": start_new_session,
             }
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(_address())
+            try:
+                self._socket.connect(_address())
+            except ConnectionRefusedError:
+                raise AssertionError(_why_it_ended()) from None
             socket.send_fds(self._socket, [b"\n"], files)
             self._socket.sendall(json.dumps(request).encode() + b"\n")
         self._answers = self._socket.makefile("rb")
@@ -222,18 +225,28 @@ class _Server:
     process: "subprocess.Popen[bytes] | None" = None
 
 
+def _why_it_ended() -> str:
+    """Of the process that forks."""
+    if _Server.process is None or _Server.folder is None:
+        return "the process that forks has ended"
+    said = Path(_Server.folder.name, "said").read_text()
+    return f"the process that forks has ended with status {_Server.process.wait(10)}: {said}"
+
+
 def _address() -> str:
     """Where the process that forks listens."""
     if _Server.address is None:
         _Server.folder = tempfile.TemporaryDirectory(prefix="forks")
         path = f"{_Server.folder.name}/socket"
-        _Server.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forking", path],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        with Path(_Server.folder.name, "said").open("wb") as said:
+            _Server.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.forking", path],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
         assert _Server.process.stdout is not None
         assert _Server.process.stdout.readline() == b"ready\n"
         _Server.address = path
