@@ -40,15 +40,15 @@ PRELOADED = (
 def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
     """Fork for every command. In a child alone this returns, with what it is to be."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    listener.bind(f"{address}.new")
     listener.listen(64)
+    Path(f"{address}.new").rename(address)  # who finds it is heard
     waking, woken = socket.socketpair()
     for one in (waking, woken, listener):
         one.setblocking(False)
     signal.set_wakeup_fd(woken.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C on the terminal ends the suite first
-    print("ready", flush=True)
     callers: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([listener, waking, sys.stdin], [], [])

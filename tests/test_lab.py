@@ -292,7 +292,7 @@ def test_kill_9_during_training(small: dict[str, Any]) -> None:
 def test_ctrl_c_ends_cleanly(how: signal.Signals, small: dict[str, Any]) -> None:
     command = launch("train", "chars", *flags(small | {"iterations": 1_000_000}))
     process: processes.Forked | subprocess.Popen[str] = (
-        processes.Forked(command) if how == signal.SIGTERM
+        processes.Forked(command) if how == signal.SIGINT
         else subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=processes.plain,

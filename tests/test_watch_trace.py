@@ -465,7 +465,9 @@ def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: P
     assert peak(lambda: Wide(words), x, run_path, every) <= 1.1 * plain
 
 
-@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize(
+    "kind", ["LSTM", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("RNN", "GRU"))]
+)
 def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
     x = torch.randn(64, 50, 2)
     plain = peak(lambda: WideLoop(kind), x, None, 1)
