@@ -290,7 +290,7 @@ def test_pytorch_is_as_it_was(run_path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(torch._dynamo.config, "trace_autograd_ops"), reason="not compiled before"
 )
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.long)])
 def test_a_compiled_step_is_one_graph(backend: str, run_path: Path) -> None:
     def losses(model: nn.Module) -> list[float]:
         torch._dynamo.reset()

@@ -154,7 +154,9 @@ def test_every_optimizer(optimizer: Any, small: dict[str, Any], tmp_path: Path) 
     assert_alike(whole, run)
 
 
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+@pytest.mark.parametrize(
+    "precision", ["bf16-mixed", "bf16-true", pytest.param("64-true", marks=pytest.mark.long)]
+)
 def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path) -> None:
     config = Chars(**small, precision=precision, cell="gru", embedding=6)
     crash(config, after=13)
