@@ -88,7 +88,10 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("cell", get_args(Cell))
-@pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed", "bf16-true"])
+@pytest.mark.parametrize(
+    "precision",
+    ["64-true", "bf16-mixed", "bf16-true", pytest.param("32-true", marks=pytest.mark.long)],
+)
 def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[str, Any]) -> None:
     skip_where_there_is_no_bf16_lstm(cell, precision)
     settings = small | {"iterations": 3, "embedding": 8, "layers": 2}

@@ -81,7 +81,12 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
             marks=pytest.mark.long,
         ),
         (small(MemoryAdding, cell="lstm", layers=2), "lr=0.1,1e308", "clip=0.1"),
-        (small(MemoryEcho, lag=3, symbols=3, cell="rnn-norm", layers=2), "lr=0.1", "hidden=5,7"),
+        pytest.param(
+            small(MemoryEcho, lag=3, symbols=3, cell="rnn-norm", layers=2),
+            "lr=0.1",
+            "hidden=5,7",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "norm"],
 )
