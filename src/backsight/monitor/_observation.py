@@ -73,6 +73,7 @@ class Observation:
             self._forward_ended,
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
+            clock,
         )
         self._sampled = 0
         self._measured: set[str] = set()
@@ -217,7 +218,7 @@ class Observation:
                     name for name, p in now.profiles.items() if p.outcome != "not enough data"
                 }
                 self._sampler.sampled(self.iteration, now.spent)
-            self._sampler.passed(trained)
+            self._sampler.passed(trained, self._observed() - now.spent)
             self.iteration += 1
             self._began = at + self._clock() - told  # what measuring took is no training
             self._recorded()
@@ -225,6 +226,16 @@ class Observation:
             self._feed_begin()
 
     # -- inside ----------------------------------------------------------------------------
+
+    def _observed(self) -> float:
+        """Seconds that observing took since it was asked last, samples included.
+
+        The end of an iteration is part of an event of the next one, so that what a sample took
+        there counts one iteration late.
+        """
+        spent = self.detector.spent + self.forwards.spent
+        self.detector.spent = self.forwards.spent = 0.0
+        return spent
 
     def _begin(self) -> None:
         """A new iteration, of which nobody has been told yet."""
