@@ -66,7 +66,9 @@ class Observation:
         self._faults = faults
         self._clock = clock
         self._declined, self._recorded, self._stepped = declined, recorded, stepped
-        self.detector = IterationDetector(self, self.parameters, automatic=automatic, clock=clock)
+        self.detector = IterationDetector(
+            self, self.parameters, automatic=automatic, clock=clock, paused=True
+        )
         self.forwards = Forwards(
             self.detector.forward_begins,
             self._forward_begins,
@@ -81,7 +83,6 @@ class Observation:
         self._began = clock()
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
-        self.detector.paused = True
         self._begin()
 
     def begin(self) -> None:

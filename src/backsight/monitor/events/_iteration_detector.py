@@ -44,6 +44,7 @@ class IterationDetector:
         automatic: whether passes and iterations are seen; else a trainer tells its own, and only
             the graph and the steps are passed on.
         clock: seconds.
+        paused: whether nothing is seen yet: other threads may be training.
 
     Example:
         >>> import time
@@ -70,10 +71,11 @@ class IterationDetector:
         *,
         automatic: bool,
         clock: Callable[[], float],
+        paused: bool = False,
     ) -> None:
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
-        self.paused = False
+        self.paused = paused
         """While it is, nothing is seen."""
         self.passes = 0
         """Backward passes that brought gradients to the parameters, of all iterations."""
