@@ -92,9 +92,9 @@ def test_a_run_that_goes_on_keeps_the_meaning_of_its_beginning(old: Path) -> Non
 
 def test_a_derived_value_without_its_profile_stays(old: Path) -> None:
     """No gradient arrived, and there is no row."""
-    stored = [SampleBlock(np.array([0, 5, 9]), np.array([2.0, NAN, 2.0]))]
+    stored = SampleBlock(np.array([0, 5, 9]), np.array([2.0, NAN, 2.0]))
     reach = [SampleBlock(np.array([0, 9]), np.array([0.5 ** np.arange(6)] * 2))]
-    (block,) = computed_again("horizon/rnn.l0", stored, reach)
+    block = computed_again("horizon/rnn.l0", stored, reach)
     assert block.iterations.tolist() == [0, 5, 9]
     np.testing.assert_array_equal(block.values, [5.0, NAN, 5.0])
     assert reach_of("horizon/rnn.l0") == "reach/rnn.l0"

@@ -1,9 +1,7 @@
 """Half-life, horizon and growth rate of a store in which they are relative to lag 0."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping
 
 from backsight.signals._reach import Lag, ReachMeasures, measure_reach
 from backsight.signals._samples import SampleBlock
@@ -29,38 +27,24 @@ def reach_of(name: str) -> str | None:
     return "reach" + name[len(kind) :] if kind in DERIVED else None
 
 
-def computed_again(
-    name: str, stored: Sequence[SampleBlock], reach: Sequence[SampleBlock]
-) -> list[SampleBlock]:
-    """A derived signal as it would be recorded today.
+def computed_again(name: str, stored: SampleBlock, reach: Iterable[SampleBlock]) -> SampleBlock:
+    """Some of a derived signal as it would be recorded today.
 
     Args:
         name: of the signal.
-        stored: its blocks.
-        reach: blocks of the profile, which may be shorter or longer.
+        stored: what was recorded.
+        reach: blocks of the profile, one after the other; they may have fewer iterations, or more.
 
     Returns:
-        As many blocks, with the same iterations. A value without a row in ``reach`` stays: no
-        gradient arrived there, and it is NaN.
+        The same iterations. A value without a row in ``reach`` stays: no gradient arrived there,
+        and it is NaN.
     """
     derive = DERIVED[family(name)]
-    wanted = {int(at) for block in stored for at in block.iterations}
-    found = {
-        int(at): derive(measure_reach(row))
-        for block in reach
-        for at, row in zip(block.iterations, block.values, strict=True)
-        if int(at) in wanted
-    }
-    return [
-        SampleBlock(
-            block.iterations,
-            np.array(
-                [
-                    found.get(int(at), float(value))
-                    for at, value in zip(block.iterations, block.values, strict=True)
-                ],
-                block.values.dtype,
-            ),
-        )
-        for block in stored
-    ]
+    values = stored.values.copy()
+    place = {int(at): index for index, at in enumerate(stored.iterations)}
+    for block in reach:
+        for at, row in zip(block.iterations, block.values, strict=True):
+            index = place.get(int(at))
+            if index is not None:
+                values[index] = derive(measure_reach(row))
+    return SampleBlock(stored.iterations, values)

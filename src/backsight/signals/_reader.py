@@ -132,16 +132,6 @@ class Reader:
         Raises:
             RunError: a chunk is damaged, missing or misplaced.
         """
-        stored = self._stored(name, newest_only)
-        reach = reach_of(name) if self._former_reach else None
-        if reach is None or not self.profiles.get(reach):
-            return stored
-        rows = self._stored(reach, newest_only)
-        if rows[0].iterations[0] > stored[0].iterations[0]:
-            rows = self._stored(reach, False)
-        return computed_again(name, stored, rows)
-
-    def _stored(self, name: str, newest_only: bool) -> list[SampleBlock]:
         length = self.lengths.get(name)
         found = list(self._chunks(name, newest_only))
         if not found:  # a signal is written together with its first chunk
@@ -150,7 +140,20 @@ class Reader:
             self._check_end(
                 length, found[-1][0], chunks=length.chunks if newest_only else len(found)
             )
-        return [block for _, block in found]
+        return [self._today(name, block) for _, block in found]
+
+    def _today(self, name: str, block: SampleBlock) -> SampleBlock:
+        """A chunk as it would be recorded today: see ``_former_reach``."""
+        reach = reach_of(name) if self._former_reach else None
+        if reach is None or not self.profiles.get(reach):
+            return block
+        first, last = block.iterations[0], block.iterations[-1]
+        rows = (
+            self.block_at(reach, place)
+            for place in self.places(reach)
+            if place.first <= last and place.last >= first
+        )
+        return computed_again(name, block, rows)
 
     def places(self, name: str) -> list[ChunkPlace]:
         """Where the chunks of a signal stand, in order, without their numbers.
