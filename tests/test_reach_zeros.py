@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight import probe
-from backsight.probes import GradientProfile
+from backsight.probes import Catcher, GradientProfile, replay
 from backsight.report import reach_sentences
 from backsight.signals import Recorder, Run
 
@@ -52,6 +52,10 @@ CELLS: dict[str, Callable[[], nn.Module]] = {
     "LSTMCell": lambda: nn.LSTMCell(3, 4),
     "own": Own,
 }
+
+
+def total(output: Tensor) -> Tensor:
+    return output.sum()
 
 
 def one(profiles: dict[str, GradientProfile]) -> GradientProfile:
@@ -213,3 +217,40 @@ def test_the_closing_sentence_names_the_cause(
             recorder.profile("hidden_norm/l0", 0, norms)
     (sentence,) = reach_sentences(Run(run_path))
     assert sentence.endswith(words)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+@pytest.mark.parametrize("read", ["output", "final"])
+def test_a_loss_on_one_column_of_a_batch_is_followed_there(kind: str, read: str) -> None:
+    """Of 20 columns 5 are followed, evenly spaced; the loss reads another one."""
+    torch.manual_seed(0)
+    layer: nn.RNNBase = getattr(nn, kind)(3, 4)
+    x = torch.randn(STEPS, 20, 3)
+
+    def loss() -> Tensor:
+        output, final = layer(x)
+        state = final if kind == "RNN" else final[0]
+        column = output[:, -1] if read == "output" else state[:, -1]
+        return total(column)
+
+    catcher = Catcher(0)
+    catcher.before("layer", layer)
+    output = layer(x)
+    catcher.after("layer", layer, (x,), {}, output)
+    state = output[1] if kind == "RNN" else output[1][0]
+    total(output[0][:, -1] if read == "output" else state[:, -1]).backward()  # type: ignore[no-untyped-call]
+    calls = catcher.take()
+    assert calls[0].sequences.tolist() == [19]
+    followed = one(replay(calls))
+    whole = one(probe(layer, loss))
+    np.testing.assert_allclose(followed.reach, whole.reach, rtol=1e-5)
+    assert followed.outcome == "ok"
+
+
+def test_evenly_spaced_sequences_stay_so_where_any_has_a_gradient() -> None:
+    layer, x, catcher = nn.RNN(3, 4), torch.randn(STEPS, 20, 3), Catcher(0)
+    catcher.before("layer", layer)
+    output = layer(x)
+    catcher.after("layer", layer, (x,), {}, output)
+    total(output[0][:, 4:6]).backward()  # type: ignore[no-untyped-call]
+    assert catcher.take()[0].sequences.tolist() == [0, 4, 8, 12, 16]

@@ -21,6 +21,7 @@ from torch import Tensor
 from backsight.layers import adapter_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes.fused._calls import Call
+from backsight.probes.fused._chained import chained
 from backsight.probes.fused._layer_tally import Layered, LayerTally, inside_of
 from backsight.probes.fused._probe_input import by_probe_input
 from backsight.probes.fused._recurrence import (
@@ -178,7 +179,7 @@ def walk(
         return
     device = calls[0].x.device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        for number, chain in enumerate(_chains(calls)):
+        for number, chain in enumerate(chained(calls)):
             try:
                 _walk_chain(number, chain, arithmetic or arithmetic_for(device), visit)
             except Exception as error:
@@ -208,20 +209,6 @@ def with_reaches(
         reach, end = reaches[name]
         replaced[name] = dataclasses.replace(profiles[name], reach=reach, graph_end=end)
     return replaced
-
-
-def _chains(calls: Sequence[Call]) -> list[list[Call]]:
-    """Calls that hand their state on, together and in order."""
-    chains: list[list[Call]] = []
-    ending: dict[int, list[Call]] = {}
-    for call in calls:
-        chain = ending.pop(call.previous, None) if call.previous is not None else None
-        if chain is None or len(chain[-1].rows) != len(call.rows):
-            chain = []
-            chains.append(chain)
-        chain.append(call)
-        ending[call.number] = chain
-    return chains
 
 
 def _walk_chain(
