@@ -679,6 +679,18 @@ def test_a_known_lag_is_asked_for_at_that_lag() -> None:
     )
 
 
+def test_a_lag_of_ragged_sequences_is_asked_of_those_that_have_it() -> None:
+    """The mean over all hides that nothing arrives in the long ones; and the other way round."""
+    mean, alone = np.full(61, 1e-3), np.full(61, 1e-9)
+    mean[1] = alone[1] = 1.0
+    for reach, share, found in ((mean, alone, True), (alone, mean, False)):
+        series = {
+            "loss": wavy(900), "reach/rnn": every(10, [reach] * 90),
+            "reach_share/rnn": every(10, [share] * 90),
+        }  # fmt: skip
+        assert bool(verdict("BKS101", series, facts=LAG).findings) is found
+
+
 def test_no_gradient_back_is_said_so_and_not_measured() -> None:
     series = {"loss": wavy(900), "reach/rnn": every(10, [[1, *[1e-8] * 60]] * 90)}
     finding = the(verdict("BKS101", series, facts=LAG))

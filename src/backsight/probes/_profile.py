@@ -54,6 +54,8 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    share: NDArray[np.float64] | None = None
+    """``(lags,)``: ``R(k)/P`` over the sequences that have lag k; None where all have all lags."""
     graph_end: int | None = None
     """The last lag that the graph leads to, of any sequence: less than the last one where a state
     was detached. None where the graph cannot be asked, as of an embedded input."""
@@ -148,6 +150,7 @@ def profile_of(
     cell: Tally | None,
     saturation: Mapping[str, float],
     exact: bool,
+    share: NDArray[np.float64] | None = None,
     graph_end: int | None = None,
 ) -> GradientProfile:
     """A profile from the means of its norms."""
@@ -158,5 +161,6 @@ def profile_of(
         grad_time_cell=None if cell is None else cell.mean(),
         saturation=saturation,
         exact=exact,
+        share=share,
         graph_end=graph_end,
     )

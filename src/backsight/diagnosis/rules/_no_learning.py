@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
+from backsight.diagnosis.rules._arriving import arriving
 from backsight.diagnosis.stability import LossHistory
-from backsight.signals import ReachMeasures, measure_reach, reach_extent, reach_share
+from backsight.signals import ReachMeasures, measure_reach, reach_extent
 
 __all__ = ["NoLearning"]
 
@@ -23,7 +24,7 @@ class NoLearning(Rule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("reach",)
+    optional_signals: ClassVar = ("reach", "reach_share")
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
         "best guess without memory."
@@ -73,7 +74,8 @@ class NoLearning(Rule):
         for layer, row in now.rows("reach").items():
             measures = measure_reach(row)
             if measures.horizon is not None and measures.earlier:
-                self._short[layer] = measures if self._falls_short(row, measures, now) else None
+                falls_short = self._falls_short(layer, row, measures, now)
+                self._short[layer] = measures if falls_short else None
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -124,8 +126,10 @@ class NoLearning(Rule):
                 signals=(named("loss", member), *(named("reach", layer) for layer in short_of)),
             )
 
-    def _falls_short(self, row: NDArray[np.floating], measures: ReachMeasures, now: Sample) -> bool:
+    def _falls_short(
+        self, layer: str, row: NDArray[np.floating], measures: ReachMeasures, now: Sample
+    ) -> bool:
         """Whether it does not reach a known lag; where none is known, half of the window."""
         if now.facts.lag is not None:
-            return reach_share(row, min(now.facts.lag, measures.earlier)) < self.visible
+            return arriving(now, layer, row, min(now.facts.lag, measures.earlier)) < self.visible
         return 2 * measures.unreached > measures.earlier

@@ -6,8 +6,9 @@ from typing import ClassVar
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
+from backsight.diagnosis.rules._arriving import arriving
 from backsight.diagnosis.stability import LossHistory
-from backsight.signals import measure_reach, reach_extent, reach_share
+from backsight.signals import measure_reach, reach_extent
 
 __all__ = ["Vanishing"]
 
@@ -20,7 +21,7 @@ class Vanishing(Rule):
     title: ClassVar[str] = "gradient vanishes through time"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
-    optional_signals: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("loss", "reach_share")
     explanation: ClassVar[str] = (
         "Going back from the loss, the gradient fades within a few steps, but the loss depends on "
         "inputs from further back. The weights therefore get no signal to use those inputs. The "
@@ -31,9 +32,10 @@ class Vanishing(Rule):
         "At the lag that the task needs, which watch(…, lag=40) states and the lab knows for its "
         "own tasks, the gradient is below {share:g} of what the strongest earlier step gets (the "
         "median of the last {samples:.0f} samples; at the oldest step where the window is "
-        "shorter). After {patience:.0f} losses, the loss is less than a fraction of {better:g} "
-        "below the loss that a shorter memory achieves, and it no longer falls: the median of the "
-        "last 20 losses is less than the same fraction below the median of the last 50. A gradient "
+        "shorter; over the sequences that have the lag where their lengths differ). After "
+        "{patience:.0f} losses, the loss is less than a fraction of {better:g} below the loss "
+        "that a shorter memory achieves, and it no longer falls: the median of the last 20 losses "
+        "is less than the same fraction below the median of the last 50. A gradient "
         "that vanishes where nothing further back is needed is not a fault, so the rule reports "
         "nothing where the memory demand is unknown; BKS302 then states the horizon."
     )
@@ -97,7 +99,7 @@ class Vanishing(Rule):
                 continue
             window = measures.earlier
             seen = self._shares.setdefault(layer, Recent(int(self.samples)))
-            seen.add(reach_share(row, min(lag, window)))
+            seen.add(arriving(now, layer, row, min(lag, window)))
             course = now.courses.get(now.label)
             if len(seen) < self._least or course is None or not course.settled:
                 continue

@@ -40,6 +40,7 @@ class Reach(Measurement):
         "half_life",
         "horizon",
         "reach",
+        "reach_share",
     )
     schedule = SAMPLED
 
@@ -95,6 +96,8 @@ class Reach(Measurement):
             now.record(f"half_life/{name}", math.nan if half is None else half.steps)
             now.record(f"horizon/{name}", math.nan if far is None else far.steps)
             now.record(f"growth_rate/{name}", profile.growth_rate)
+            if profile.share is not None:
+                now.record_profile(f"reach_share/{name}", profile.share)
             if profile.reach.size:
                 end = profile.graph_end
                 now.record(f"graph_end/{name}", UNKNOWN if end is None else end)

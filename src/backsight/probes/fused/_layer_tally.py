@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
+from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._recurrence import Backward, States
@@ -65,7 +66,7 @@ class LayerTally:
 
     adapter: LayerAdapter
     time: Tally = field(default_factory=Tally)
-    lags: Tally = field(default_factory=Tally)
+    lags: LagTally = field(default_factory=LagTally)
     hidden: Tally = field(default_factory=Tally)
     cell: Tally = field(default_factory=Tally)
     saturated: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class LayerTally:
             cell=self.cell if self.adapter.has_cell_state else None,
             saturation={gate: a / b for gate, (a, b) in self.saturated.items() if b},
             exact=self.exact,
+            share=self.lags.shares(),
             graph_end=self.end if self.end >= 0 else None,
         )
 
@@ -107,7 +109,7 @@ class LayerTally:
             self.cell.add(forward, table[3] * factor)
         own = (at >= 0) & (start + t >= begun)
         lag = np.where(inside & own, at - (start + t), -1)
-        self.lags.add(lag, table[1])
+        self.lags.add_sized(lag, table[1], at - begun + 1)
         self.end = max(self.end, int(np.where(linked, lag, -1).max(initial=-1)))
         if call.prior:  # steps that were cut off: no gradient arrives there, exactly
             cut = (at >= 0) & (begun == 0)

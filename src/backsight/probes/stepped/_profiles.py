@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
+from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
 from backsight.probes._tensors import uneven
@@ -51,7 +52,7 @@ def profiles_of_steps(
         for n in range(len(chains[0][0].outputs))
     ]
     edges = [_Edges() for _ in names]
-    tallies = [(Tally(), Tally(), Tally()) for _ in names]
+    tallies = [(Tally(), LagTally(), Tally()) for _ in names]
     ends = [-1] * len(names)
     for layers in zip(*stack.values(), strict=True):
         states = [
@@ -75,7 +76,8 @@ def profiles_of_steps(
                 lag = np.where(t >= begun, at - t, -1)[: len(norms)]
                 if alone is not None:  # a gradient passed, be it zero: the graph leads here
                     ends[place] = max(ends[place], int(lag.max(initial=-1)))
-                lags.add(lag, none if alone is None else alone.cpu().numpy())
+                size = (at - begun + 1)[: len(norms)]
+                lags.add_sized(lag, none if alone is None else alone.cpu().numpy(), size)
                 hidden.add(where, norms)
     return {
         name: profile_of(
@@ -85,6 +87,7 @@ def profiles_of_steps(
             cell=None,
             saturation=found.saturation(limit),
             exact=True,
+            share=lags.shares(),
             graph_end=end if end >= 0 else None,
         )
         for name, (time, lags, hidden), end, found, limit in zip(

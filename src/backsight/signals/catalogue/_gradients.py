@@ -65,6 +65,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="reach_share",
+        title="reach relative to the strongest earlier step",
+        formula="R(k) / max over j ≥ 1 of R(j), each over those sequences alone that have lag k; "
+        "recorded only if the sampled sequences have different numbers of lags, and 0 if no "
+        "gradient goes back in time",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over units, mean over the sampled sequences that have the lag",
+        cost="shared with reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="graph_end",
         title="end of the graph",
         formula="largest k to which the graph leads from ℓ_b, in any sampled sequence: below the "
