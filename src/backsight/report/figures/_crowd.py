@@ -19,7 +19,7 @@ MOST = 24
 COLUMNS = 400
 """Pixel columns of the spread."""
 
-NAMED = 4
+NAMED = 2
 """Signals that are drawn by name for each reason to."""
 
 
@@ -54,19 +54,20 @@ def add_crowd(
     shade = COLOURS[colour % len(COLOURS)]
     _band(fig, spread, spread.low, spread.high, f"all {len(names):,} {what}", shade, 0.16)
     lower, middle, upper = spread.quartiles()
-    _band(fig, spread, lower, upper, "middle half", shade, 0.3)
-    fig.add_scatter(
-        x=spread.at, y=middle, name="median", mode="lines",
-        line={"color": shade, "width": 2}, hovertemplate="%{y:.4g}", connectgaps=False,
-    )  # fmt: skip
+    _band(fig, spread, lower, upper, f"middle half of {what}", shade, 0.3)
     drawn = [spread.drawn()]
     colours = cycle(c for c in COLOURS if c != shade)
-    dashes = [dash for dash in (None, "dot", "dash") for _ in range(len(COLOURS) - 1)]
-    for (index, why), line, dash in zip(spread.outstanding(), colours, dashes, strict=False):
+    dashes = {"not finite": None, "highest": "dash", "lowest": "dot"}
+    for (index, why), line in zip(spread.outstanding(), colours, strict=False):
         label = f"{member_label(names[index])} ({why})".lstrip()
+        dash = dashes[why]
         drawn.append(
             add_series(fig, run, names[index], label, line, log=log, dash=dash, marked=False)
         )
+    fig.add_scatter(
+        x=spread.at, y=middle, name=f"median of {what}", mode="lines",
+        line={"color": shade, "width": 2}, hovertemplate="%{y:.4g}", connectgaps=False,
+    )  # fmt: skip
     for kind, marks, broken in spread.marks():
         begins = member_label(names[broken[0]])
         label = f"{len(broken):,} of {len(names):,} {what}, first {begins}"

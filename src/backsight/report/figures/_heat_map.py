@@ -7,12 +7,16 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from backsight.report._rows import groups
-from backsight.report.figures._style import ALARM, figure, member_label
+from backsight.report.figures._layers import some_of
+from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 
 __all__ = ["heat_map"]
 
 COLUMNS = 400
+
+PANELS = 12
+"""At the most: each takes as much of the page as any other figure."""
 
 LOG_FROM = 100.0
 """Ratio of largest to median from which colours follow the logarithm: else one explosion leaves
@@ -40,6 +44,7 @@ def heat_map(
         floor: colours follow the logarithm from here on, and anything below looks like it; by
             default they do where the values span too much for anything else.
     """
+    names, left_out = some_of(names, PANELS)
     fig = make_subplots(
         rows=len(names),
         cols=1,
@@ -91,4 +96,6 @@ def heat_map(
         hovermode="closest",
         coloraxis={**colours, "colorbar": bar},
     )
+    if left_out:
+        note(fig, left_out)
     return fig

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from backsight.report._thin import Thinned
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     ALARM,
@@ -34,6 +35,9 @@ def pace(run: Run) -> go.Figure:
         return empty("no learning rate was recorded in this run")
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
+    if len(names) > MOST:
+        drawn = add_crowd(fig, run, names, "learning rates", log=True)
+        names = ()
     for number, name in enumerate(names):
         label = f"learning rate {member_label(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))

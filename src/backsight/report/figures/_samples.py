@@ -7,10 +7,14 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from backsight.report._rows import ends, medians
+from backsight.report.figures._layers import some_of
 from backsight.report.figures._style import COLOURS, member_label, note, place_log_axis
 from backsight.signals import Run, SignalStream
 
 __all__ = ["sample_lines"]
+
+LAYERS = 8
+"""At the most, with up to three lines each."""
 
 DEEPEST = 1e-12
 """As a share of the largest value, where nothing else is said."""
@@ -23,6 +27,7 @@ def sample_lines(
 
     Lines that fall below ``floor`` leave the picture.
     """
+    names, left_out = some_of(names, LAYERS)
     values = []
     missing = []
     for index, name in enumerate(names):
@@ -53,8 +58,8 @@ def sample_lines(
             fig.update_layout(
                 yaxis={"range": [math.log10(low), top + 0.05 * (top - math.log10(low))]}
             )
-    if missing:
-        note(fig, "; ".join(missing[:4]))
+    if told := [*([left_out] if left_out else []), *missing[:4]]:
+        note(fig, "; ".join(told))
 
 
 def _rows(
