@@ -165,7 +165,7 @@ class Run:
         """
         with self._reading() as reader:
             name, _ = self._resolve(reader, name, profile=False)
-            return _series(reader, name)
+            return _series(reader.chunks(name), reader.extent(name).samples)
 
     def last(self, name: str) -> tuple[int, float]:
         """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
@@ -182,7 +182,7 @@ class Run:
         """
         with self._reading() as reader:
             name, _ = self._resolve(reader, name, profile=True)
-            return _profile(reader, name)
+            return _profile(list(reader.chunks(name)))
 
     def stream(self, name: str) -> SignalStream:
         """A signal piece by piece, however long it is: a scalar or a profile.
@@ -297,16 +297,17 @@ class Run:
 
 
 def _signal(reader: Reader, name: str) -> Series | Profile:
-    return _profile(reader, name) if reader.profiles[name] else _series(reader, name)
+    if reader.profiles[name]:
+        return _profile(list(reader.chunks(name)))
+    return _series(reader.chunks(name), reader.extent(name).samples)
 
 
-def _series(reader: Reader, name: str) -> Series:
-    block = gather(reader.chunks(name), reader.extent(name).samples)
+def _series(blocks: Iterable[SampleBlock], samples: int) -> Series:
+    block = gather(blocks, samples)
     return Series(block.iterations, block.values)
 
 
-def _profile(reader: Reader, name: str) -> Profile:
-    blocks: list[SampleBlock] = list(reader.chunks(name))
+def _profile(blocks: list[SampleBlock]) -> Profile:
     return Profile(
         np.concatenate([b.iterations for b in blocks]),
         tuple(row for block in blocks for row in block.values),
