@@ -16,6 +16,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from backsight import watch
 from backsight.monitor._watch import Watching
+from backsight.monitor.events._backward import Listener, listen
 from backsight.probes import GradientProfile, probe
 from backsight.signals import Run
 from tests.capability import skip_where_there_is_no_bf16_lstm
@@ -777,3 +778,24 @@ def test_a_lazy_model_can_be_watched(run_path: Path) -> None:
         model(torch.randn(2, 5)).mean().backward()
     (event,) = Run(run_path).events("models")
     assert event.body["model"]["parameters"] == 4
+
+
+def test_other_threads_may_train_while_a_monitor_is_made(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backward pass elsewhere, in the moment in which the detector begins to listen."""
+
+    def listened(listener: Listener) -> Callable[[], None]:
+        leave = listen(listener)
+        listener.backward_begins((torch.ones(()),), (None,), None)
+        return leave
+
+    monkeypatch.setattr("backsight.monitor.events._iteration_detector.listen", listened)
+    model = nn.GRU(3, 4)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, run_path):
+        for _ in range(3):
+            model(batch(5, 2).float())[0].square().mean().backward()
+            optimizer.step()
+    assert Run(run_path)["loss"].size == 3
+    assert not [r for r in caplog.records if "switched off" in r.message]
