@@ -91,8 +91,7 @@ class Reader:
     ) -> None:
         self._connection = connection
         self._path = path
-        self.deadline = deadline
-        """The connection's."""
+        self._deadline = deadline
         self._bytes = content_bytes(connection)
         heartbeat: float | None = None
         for (time,) in self._rows("SELECT time FROM heartbeat WHERE id = 1", (), (float,)):
@@ -117,6 +116,11 @@ class Reader:
         self.signals, self.lengths = known.signals, known.lengths
         self.heartbeat = heartbeat
         """When the writer last committed, in seconds since the epoch."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """The connection's."""
+        return self._deadline
 
     @property
     def iterations(self) -> int:
@@ -320,12 +324,13 @@ class Reader:
         self, sql: str, values: tuple[Any, ...], types: tuple[type, ...]
     ) -> Iterator[tuple[Any, ...]]:
         """SQLite checks no types: a column may hold anything."""
-        self.deadline.renew()
+        self._deadline.renew()  # whoever reads on may have been busy with what came before
         for row in self._connection.execute(sql, values):
+            self._deadline.renew()
             if tuple(map(type, row)) != types:
                 raise self.damaged("it contains an invalid record")
             yield row
-            self.deadline.renew()  # whoever asked may have taken their time with it
+            self._deadline.renew()
 
 
 def _block(
