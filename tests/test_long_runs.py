@@ -247,6 +247,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Run:
                 values[:] = 0.0
             recorder.series(f"update_ratio/part.{number}", at, values)
             recorder.scalars(0, {f"hidden_norm_mean/l{number}": 1.0 + number})
+            recorder.scalars(0, {f"hidden_norm_max/l{number}": 2.0 + number})
             recorder.profile(f"reach/l{number}", 0, [1.0, 0.5])
     return Run(path)
 
@@ -274,8 +275,12 @@ def test_many_signals_are_a_spread_that_no_spike_and_no_nan_is_missing_from(wide
 
 
 def test_many_layers_have_few_lines_and_panels_and_the_figure_says_so(wide: Run) -> None:
-    assert len(hidden_norm(wide).data) <= MOST
-    for draw, most in ((reach, 8), (reach_time, 12)):
+    figure = hidden_norm(wide)
+    assert len(figure.data) <= MOST
+    names = [trace.name for trace in figure.data]
+    assert len(set(names)) == len(names)
+    assert {"median of layers (mean)", "l59 maximum (highest)", "l0 mean (lowest)"} <= set(names)
+    for draw, most in ((reach, 6), (reach_time, 12)):
         figure = draw(wide)
         assert len(figure.data) == most
         notes = [note.text for note in figure.layout.annotations]

@@ -24,7 +24,14 @@ NAMED = 2
 
 
 def add_crowd(
-    fig: go.Figure, run: Run, names: Sequence[str], what: str, *, log: bool = False, colour: int = 5
+    fig: go.Figure,
+    run: Run,
+    names: Sequence[str],
+    what: str,
+    *,
+    quantity: str = "",
+    log: bool = False,
+    colour: int = 5,
 ) -> list[Thinned]:
     """Draw the spread of many scalar signals, and the highest, lowest and first broken by name.
 
@@ -36,13 +43,15 @@ def add_crowd(
         fig: where to draw.
         run: the run.
         names: the signals, at least one.
-        what: what one of them belongs to, in the plural: ``parameters``.
+        what: what they belong to, in the plural: ``parameters``.
+        quantity: which of several of their signals it is, where the figure has more than one.
         log: whether the axis is logarithmic.
         colour: of the spread.
 
     Returns:
         what was drawn.
     """
+    all_of_them = f"{what} ({quantity})" if quantity else what
     streams = [run.stream(name) for name in names]
     first, last = min(s.first for s in streams), max(s.last for s in streams)
     spread = _Spread(len(names), first, last)
@@ -52,25 +61,25 @@ def add_crowd(
             thinning.add(block.iterations, block.values)
         spread.add(index, thinning.result())
     shade = COLOURS[colour % len(COLOURS)]
-    _band(fig, spread, spread.low, spread.high, f"all {len(names):,} {what}", shade, 0.16)
+    _band(fig, spread, spread.low, spread.high, f"all {len(names):,} {all_of_them}", shade, 0.16)
     lower, middle, upper = spread.quartiles()
-    _band(fig, spread, lower, upper, f"middle half of {what}", shade, 0.3)
+    _band(fig, spread, lower, upper, f"middle half of {all_of_them}", shade, 0.3)
     drawn = [spread.drawn()]
     colours = cycle(c for c in COLOURS if c != shade)
     dashes = {"not finite": None, "highest": "dash", "lowest": "dot"}
     for (index, why), line in zip(spread.outstanding(), colours, strict=False):
-        label = f"{member_label(names[index])} ({why})".lstrip()
+        label = " ".join(filter(None, (member_label(names[index]), quantity, f"({why})")))
         dash = dashes[why]
         drawn.append(
             add_series(fig, run, names[index], label, line, log=log, dash=dash, marked=False)
         )
     fig.add_scatter(
-        x=spread.at, y=middle, name=f"median of {what}", mode="lines",
+        x=spread.at, y=middle, name=f"median of {all_of_them}", mode="lines",
         line={"color": shade, "width": 2}, hovertemplate="%{y:.4g}", connectgaps=False,
     )  # fmt: skip
     for kind, marks, broken in spread.marks():
         begins = member_label(names[broken[0]])
-        label = f"{len(broken):,} of {len(names):,} {what}, first {begins}"
+        label = f"{len(broken):,} of {len(names):,} {all_of_them}, first {begins}"
         mark(fig, Thinned(*_nothing(), {kind: marks}, np.empty(0, np.intp)), label)
     return drawn
 

@@ -27,9 +27,9 @@ def hidden_norm(run: Run) -> go.Figure:
     drawn = []
     maxima = run.members("hidden_norm_max", profile=False)
     if len(names) + len(maxima) > MOST:
-        drawn += add_crowd(fig, run, names, "layers (mean)", colour=0)
+        drawn += add_crowd(fig, run, names, "layers", quantity="mean", colour=0)
         if maxima:
-            drawn += add_crowd(fig, run, maxima, "layers (maximum)", colour=1)
+            drawn += add_crowd(fig, run, maxima, "layers", quantity="maximum", colour=1)
         names = ()
     for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]

@@ -21,7 +21,7 @@ def length(run: Run) -> go.Figure:
         add_series(fig, run, name, f"sequence length {member_label(name)}".rstrip(), COLOURS[0])
     horizons = run.members("horizon", profile=False)
     if len(horizons) > MOST:
-        add_crowd(fig, run, horizons, "layers (horizon)")
+        add_crowd(fig, run, horizons, "layers", quantity="horizon")
         horizons = ()
     for number, name in enumerate(horizons):
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]

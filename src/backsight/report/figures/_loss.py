@@ -39,7 +39,7 @@ def loss(run: Run) -> go.Figure:
         (validation, "validation", "lines+markers"),
     ):
         if len(names) > MOST:
-            drawn += add_crowd(fig, run, names, f"losses ({what})", colour=len(drawn))
+            drawn += add_crowd(fig, run, names, "losses", quantity=what, colour=len(drawn))
             continue
         for name in names:
             label = f"{what} {member_label(name)}".rstrip()

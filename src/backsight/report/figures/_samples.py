@@ -13,7 +13,7 @@ from backsight.signals import Run, SignalStream
 
 __all__ = ["sample_lines"]
 
-LAYERS = 8
+LAYERS = 6
 """At the most, with up to three lines each."""
 
 DEEPEST = 1e-12
