@@ -123,9 +123,11 @@ def test_within_a_moment_a_run_stands_still_and_other_threads_read_on(tmp_path: 
         run = Run(tmp_path / "run")
         elsewhere: list[int] = []
         with run.moment():
+            heartbeat = run.heartbeat
             recorder.scalars(1, {"loss": 2.0, "lr": 0.1})
             recorder.flush()
             assert (run.iterations, run.names, run["loss"].tolist()) == (1, ("loss",), [1.0])
+            assert (run.heartbeat or 0) > (heartbeat or 0)  # or a long report would call it killed
             thread = threading.Thread(target=lambda: elsewhere.append(run.iterations))
             thread.start()
             thread.join()

@@ -101,8 +101,11 @@ class Run:
 
     @property
     def heartbeat(self) -> float | None:
-        """When the writer last committed, in seconds since the epoch."""
-        with self._reading() as reader:
+        """When the writer last committed, in seconds since the epoch.
+
+        Within a moment, too: it tells whether the writer is alive now.
+        """
+        with reading(self.path / STORE, self._known) as reader:
             return reader.heartbeat
 
     @property
@@ -250,7 +253,7 @@ class Run:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Within it, everything read is of one moment, also of a run that goes on being written.
+        """Within it, all signals and events are of one moment, also of a run that is being written.
 
         The store is opened once. This is for one thread: others read as they do otherwise.
 
