@@ -16,7 +16,7 @@ def zero_cause(run: Run, layer: str, iteration: int, found: ReachMeasures) -> st
     Args:
         run: that recorded it.
         layer: the member of ``reach``.
-        iteration: of the sample.
+        iteration: of the sample, the newest one.
         found: what its reach comes to.
     """
     if found.cut is None:
@@ -60,15 +60,15 @@ def _silent(run: Run, layer: str, iteration: int) -> int:
     name = f"hidden_norm/{layer}"
     if name not in run.names:
         return 0
-    profile = run.profile(name)
-    (at,) = np.nonzero(profile.iterations == iteration)
-    return int((profile.rows[at[0]] == 0).sum()) if at.size else 0
+    newest = run.stream(name).newest()
+    (at,) = np.nonzero(newest.iterations == iteration)
+    return int((newest.values[at[0]] == 0).sum()) if at.size else 0
 
 
 def _value(run: Run, name: str, iteration: int) -> float | None:
-    """Of that iteration; None where it was not recorded in it."""
+    """Of that iteration, one of the newest; None where it was not recorded in it."""
     if name not in run.names:
         return None
-    series = run.series(name)
-    (at,) = np.nonzero(series.iterations == iteration)
-    return float(series.values[at[0]]) if at.size else None
+    newest = run.stream(name).newest()
+    (at,) = np.nonzero(newest.iterations == iteration)
+    return float(newest.values[at[0]]) if at.size else None

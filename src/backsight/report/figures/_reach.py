@@ -4,8 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
+from backsight.report.figures._layers import some_of
 from backsight.report.figures._reach_marks import reach_marks
-from backsight.report.figures._samples import sample_lines
+from backsight.report.figures._samples import LAYERS, sample_lines
 from backsight.report.figures._style import COLOURS, empty, figure, member_label
 from backsight.signals import Run, measure_reach
 
@@ -22,7 +23,8 @@ def reach(run: Run) -> go.Figure:
     if not names:
         return empty("no gradient through time was recorded in this run")
     fig = figure("R, relative to lag 0", x_title="lag: steps back from the loss")
-    last = {name: run.profile(name).rows[-1] for name in names}
+    shown, _ = some_of(names, LAYERS)
+    last = {name: run.stream(name).newest().values[-1] for name in shown}
     strengths = [measure_reach(row).strength for row in last.values()]
     weakest = min((s for s in strengths if s > FLOOR), default=1.0)
     sample_lines(fig, run, names, floor=FLOOR * min(1.0, weakest))
