@@ -43,7 +43,7 @@ def _units(run: Run, layer: str, iteration: int) -> str:
     if states is not None and states > NEARLY:
         return f": {100 * states:.0f} % of the units are saturated"
     if gates and min(gates) > NEARLY:
-        return f": at least {100 * min(gates):.0f} % of the values of each gate are saturated"
+        return f": {100 * min(gates):.0f} % or more of the values of each gate are saturated"
     silent = _silent(run, layer, iteration)
     return f": no unit is active at {silent} of the steps" if silent else ""
 
