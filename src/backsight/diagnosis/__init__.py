@@ -12,6 +12,7 @@ from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._recorded import verdict_body
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
@@ -56,5 +57,6 @@ __all__ = [
     "recorded",
     "timeline",
     "usable_context",
+    "verdict_body",
     "write_tried",
 ]

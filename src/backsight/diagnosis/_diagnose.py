@@ -9,7 +9,9 @@ import numpy as np
 
 from backsight.diagnosis._finding import Outcome, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
 from backsight.diagnosis._rule import Facts, Rule, Value
+from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis.rules import RULES
 from backsight.signals import Profile, Run, family, member
 
@@ -25,13 +27,20 @@ def all_rules() -> list[Rule]:
     return [rule() for rule in RULES]
 
 
-def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
-    """Judge a run from its recorded signals.
+def diagnose(
+    run: Run | Path | str, rules: Rules = all_rules, *, rejudge: bool = False
+) -> Diagnosis:
+    """What the rules say of a run: as it was judged while it trained, where that still counts.
+
+    The monitor judges while it records, and its verdict is part of the run. It is used if the
+    same rules, with the same thresholds, have read exactly what the run holds; otherwise the
+    recorded signals are judged from the beginning.
 
     Args:
         run: a run, or its folder; it may be running, killed, or hold nothing but a loss.
         rules: makes those to apply, with thresholds of your own; all by default. Called once
             for each model, where a run has several.
+        rejudge: judge the signals in any case.
 
     Raises:
         RunError: not a run folder, damaged, or from a newer version.
@@ -48,12 +57,18 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
     """
     run = run if isinstance(run, Run) else Run(run)
     facts = facts_of(run)
+    kept = Verdicts({}) if rejudge else recorded_verdicts(run, rules_version(rules()), facts)
+    extents = run.extents
     found = []
     for names in _models(run):
         judge = Judge(facts, rules())
-        for iteration, values in recorded(run, names, judge.families):
-            judge.update(iteration, values)
-        found.append(judge.diagnosis())
+        read = {n: extents[n] for n in names if n in extents and family(n) in judge.families}
+        known = kept.on(read)
+        if known is None:
+            for iteration, values in recorded(run, names, judge.families):
+                judge.update(iteration, values)
+            known = judge.diagnosis()
+        found.append(known)
     return found[0] if len(found) == 1 else _merged(found)
 
 
@@ -167,4 +182,10 @@ def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
         gravest = min(verdicts, key=lambda v: GRAVEST.index(v.outcome))
         findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
         merged.append(Verdict(gravest.code, gravest.outcome, gravest.reason, findings))
-    return Diagnosis(tuple(merged))
+    judged_now = any(one.judged == "now" and _has_seen(one) for one in several)
+    return Diagnosis(tuple(merged), "now" if judged_now else "while training")
+
+
+def _has_seen(one: Diagnosis) -> bool:
+    """Whether there was anything to judge."""
+    return any(verdict.outcome != "not enough data" for verdict in one.verdicts)

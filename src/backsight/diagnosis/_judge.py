@@ -1,15 +1,18 @@
 """Feeds every rule the numbers of a run, iteration by iteration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
 from backsight.diagnosis._rule import Facts, Rule, Sample, Value
 from backsight.diagnosis.rules import RULES
 from backsight.diagnosis.stability import LossHistory
 
-__all__ = ["Diagnosis", "Judge"]
+__all__ = ["Diagnosis", "Judge", "Judged"]
+
+Judged = Literal["while training", "now"]
+"""When a verdict was reached: by the monitor, which recorded it, or by whoever asks for it."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -30,6 +33,8 @@ class Diagnosis:
 
     verdicts: tuple[Verdict, ...]
     """One a rule, in the order of their codes."""
+    judged: Judged = field(default="now", compare=False)
+    """When: the verdict is the same."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -63,6 +68,7 @@ class Diagnosis:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
         return {
+            "judged": self.judged,
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
             "verdicts": [

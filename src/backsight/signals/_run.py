@@ -119,6 +119,13 @@ class Run:
             return reader.iterations
 
     @property
+    def extents(self) -> dict[str, tuple[int, int]]:
+        """By signal, how many samples are recorded and the iteration of the newest; empty for a
+        run of an earlier format, which does not say."""
+        with self._reading() as reader:
+            return {name: (one.samples, one.last) for name, one in reader.lengths.items()}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
         with self._reading() as reader:

@@ -1,14 +1,14 @@
 """A sink on the way to the recorder that lets a judge see every complete iteration."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backsight.diagnosis import Facts, Finding, Judge, recorded
+from backsight.diagnosis import Facts, Finding, Judge, recorded, verdict_body
 from backsight.monitor.sinks._outbox import Sink
 from backsight.signals import Run, check, family
 
@@ -69,6 +69,12 @@ class JudgingSink:
         self._judge = Judge()
         self._wanted = self._judge.families
         self._seen: dict[int, dict[str, Any]] = {}
+        self._settled = 0
+        """Iterations before that one are judged."""
+        self._extents: dict[str, tuple[int, int]] = {}
+        """Of each signal that is judged, how many samples there were and the newest iteration."""
+        self._late = False
+        """Whether any came after its iteration was judged: a reader judges it in its place."""
         self._warned: set[str] = set()
 
     @property
@@ -84,6 +90,7 @@ class JudgingSink:
         """Judge from the beginning."""
         facts = self._judge.facts
         self._judge, self._seen = Judge(), {}
+        self._settled, self._extents, self._late = 0, {}, False
         self._judge.facts = facts
 
     def know(self, facts: Facts) -> None:
@@ -100,6 +107,8 @@ class JudgingSink:
             check(event.body, FindingBody, f"a finding of {run.path}")
             known.add((event.iteration, event.body["code"], event.body["module"]))
         for iteration, values in recorded(run, run.names, self._wanted):
+            self._count(iteration, values)
+            self._settled = iteration + 1
             for finding in self._judge.update(iteration, values):
                 if (iteration, finding.code, finding.module) not in known:
                     self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
@@ -120,7 +129,10 @@ class JudgingSink:
     def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
         """As the recorder's."""
         self._sink.profile(name, iteration, row)
-        self._keep(iteration, {name: np.asarray(row)})
+        numbers = np.asarray(row)
+        # As the recorder keeps it: whoever reads the run judges that.
+        kept = numbers if numbers.dtype == np.float32 else numbers.astype(np.float64)
+        self._keep(iteration, {name: kept})
 
     def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
         """As the recorder's."""
@@ -132,18 +144,26 @@ class JudgingSink:
             for finding in self._judge.update(iteration, self._seen.pop(iteration)):
                 self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
                 self._tell(finding)
+        self._settled = max(self._settled, before)
         for code, error in self._judge.failed.items():
             if code not in self._warned:
                 self._warned.add(code)
                 _log.warning("backsight: the rule %s failed and is switched off: %r", code, error)
 
     def end(self, iteration: int) -> None:
-        """Record what it has come to."""
+        """Record what it has come to, and of which samples."""
         if self._judge.iterations:
-            found = [finding.as_dict() for finding in self._judge.diagnosis().findings]
-            self._sink.event("diagnosis", iteration, {"findings": found})
+            whole = not self._late and not self._seen
+            body = verdict_body(self._judge, self._extents if whole else {})
+            self._sink.event("diagnosis", iteration, body)
 
     def _keep(self, iteration: int, values: Mapping[str, Any]) -> None:
         wanted = {name: v for name, v in values.items() if family(name) in self._wanted}
         if wanted:
+            self._late |= iteration < self._settled
+            self._count(iteration, wanted)
             self._seen.setdefault(iteration, {}).update(wanted)
+
+    def _count(self, iteration: int, names: Iterable[str]) -> None:
+        for name in names:
+            self._extents[name] = self._extents.get(name, (0, 0))[0] + 1, iteration
