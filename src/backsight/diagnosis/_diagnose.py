@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,21 @@ from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
 from backsight.diagnosis._rule import Facts, Rule, Value
 from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis.rules import RULES
-from backsight.signals import Profile, Run, family, member
+from backsight.signals import Profile, Run, Series, family, member
 
 __all__ = ["diagnose", "facts_from", "facts_of", "recorded"]
 
 Rules = Callable[[], Sequence[Rule]]
+
+VALUES = 200_000
+"""That are judged at a time, at about a hundred bytes each."""
+
+MOST_ITERATIONS = 4096
+FIRST_ITERATIONS = 1024
+"""Of the first part: until the rules are ready, they are fed singly."""
+
+LEAST_ITERATIONS = 64
+"""Of a part; fewer would take their time for the arrays alone."""
 
 GRAVEST: tuple[Outcome, ...] = ("finding", "not finite", "healthy", "not enough data")
 
@@ -65,8 +76,8 @@ def diagnose(
         read = {n: extents[n] for n in names if n in extents and family(n) in judge.families}
         known = kept.on(read)
         if known is None:
-            for iteration, values in recorded(run, names, judge.families):
-                judge.update(iteration, values)
+            for signals in parts(run, names, judge.families):
+                judge.update_many(signals)
             known = judge.diagnosis()
         found.append(known)
     return found[0] if len(found) == 1 else _merged(found)
@@ -149,30 +160,28 @@ def recorded(
         >>> list(recorded(Run("runs/mine"), ["loss", "lr"], frozenset({"loss"})))
         [(0, {'loss': 2.0}), (1, {'loss': 1.5})]
     """
-    columns: list[tuple[str, Any, Any]] = []
-    for name, signal in run.read([name for name in names if family(name) in families]).items():
-        if isinstance(signal, Profile):
-            columns.append((name, signal.iterations, signal.rows))
-        else:
-            columns.append((name, signal.iterations, signal.values.astype(np.float64).tolist()))
-    if not columns:
-        return
-    # Every signal has iterations of its own: all of them in order, and within one by name.
-    at = np.concatenate([iterations for _, iterations, _ in columns])
-    column = np.concatenate([np.full(len(c[1]), n) for n, c in enumerate(columns)])
-    place = np.concatenate([np.arange(len(c[1])) for c in columns])
-    order = np.lexsort((column, at))
-    values: dict[str, Value] = {}
-    current = int(at[order[0]])
-    for iteration, which, index in zip(
-        at[order].tolist(), column[order].tolist(), place[order].tolist(), strict=True
-    ):
-        if iteration != current:
-            yield current, values
-            current, values = iteration, {}
-        name, _, content = columns[which]
-        values[name] = content[index]
-    yield current, values
+    for signals in parts(run, names, families):
+        columns: list[tuple[str, Any, Any]] = []
+        for name, signal in signals.items():
+            if isinstance(signal, Profile):
+                columns.append((name, signal.iterations, signal.rows))
+            else:
+                numbers = signal.values.astype(np.float64).tolist()
+                columns.append((name, signal.iterations, numbers))
+        by_iteration: dict[int, dict[str, Value]] = {}
+        for name, iterations, content in sorted(columns, key=lambda column: column[0]):
+            for iteration, value in zip(iterations.tolist(), content, strict=True):
+                by_iteration.setdefault(iteration, {})[name] = value
+        yield from sorted(by_iteration.items(), key=lambda item: item[0])
+
+
+def parts(
+    run: Run, names: Sequence[str], families: frozenset[str]
+) -> Iterator[dict[str, Series | Profile]]:
+    """The signals of these families, in parts that fit in memory."""
+    wanted = [name for name in names if family(name) in families]
+    span = min(MOST_ITERATIONS, max(LEAST_ITERATIONS, VALUES // max(1, len(wanted))))
+    return run.stretches(wanted, chain([min(span, FIRST_ITERATIONS)], repeat(span)))
 
 
 def _merged(several: Sequence[Diagnosis]) -> Diagnosis:

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
 from backsight.diagnosis._rule import Facts, Rule, Sample, Value
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules import RULES
 from backsight.diagnosis.stability import LossHistory
+from backsight.signals import Profile, Series
 
 __all__ = ["Diagnosis", "Judge", "Judged"]
 
@@ -133,6 +135,30 @@ class Judge:
                 self._known[id(rule)] = len(rule.findings)
         self.iterations += 1
         return new
+
+    def update_many(self, signals: Mapping[str, Series | Profile]) -> list[Finding]:
+        """Look at many iterations at once; it comes to what :meth:`update` comes to.
+
+        Args:
+            signals: all that was recorded in them, by name.
+
+        Returns:
+            what was found for the first time, in order.
+        """
+        stretch = Stretch(signals, self._courses, self.facts)
+        new: list[tuple[int, int, Finding]] = []
+        for number, rule in enumerate(self.rules):
+            if rule.code in self.failed or not len(stretch.places(rule.reads)):
+                continue
+            try:
+                rule.update_many(stretch)
+            except Exception as error:  # noqa: BLE001 - one rule must not silence the others
+                self.failed[rule.code] = error
+            found = list(rule.findings.values())[self._known[id(rule)] :]
+            new += [(finding.iteration, number, finding) for finding in found]
+            self._known[id(rule)] = len(rule.findings)
+        self.iterations += len(stretch.iterations)
+        return [finding for *_, finding in sorted(new, key=lambda one: one[:2])]
 
     def diagnosis(self) -> Diagnosis:
         """What it has come to so far."""

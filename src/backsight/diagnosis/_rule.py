@@ -6,9 +6,9 @@ the same order, so that both come to the same verdict.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis._requirement import Requirement, Unit
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import family, member
+
+if TYPE_CHECKING:
+    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "of_module", "percent", "short"]
 
@@ -165,6 +168,65 @@ class Rule(ABC):
     @abstractmethod
     def _update(self, now: Sample) -> None:
         """The same, by each rule."""
+
+    def update_many(self, stretch: "Stretch") -> None:
+        """Look at all iterations of a stretch.
+
+        It comes to exactly what :meth:`update` comes to, iteration by iteration. A rule that reads
+        something in every iteration overrides it: millions of them should take seconds.
+        """
+        for place in stretch.places(self.reads).tolist():
+            self.update(stretch.sample(place))
+
+    def _tally_many(self, stretch: "Stretch") -> None:
+        """The tally of a stretch in which the rule does not become ready."""
+        for name in self.reads:
+            if count := len(stretch.places((name,))):
+                self._recorded[name] = self._recorded.get(name, 0) + count
+        first = stretch.places((self.reads[0],))
+        if len(first):
+            courses = stretch.sample(int(first[-1])).courses
+            course = courses.get(next(iter(courses), ""))
+            self._losses = 0 if course is None else course.count
+
+    def hit_or_miss(
+        self,
+        module: str,
+        iterations: NDArray[np.int64],
+        hits: NDArray[np.bool_],
+        misses: NDArray[np.bool_],
+        tell: Callable[[int], None],
+    ) -> None:
+        """What a state comes to that is there in some samples, and over in others.
+
+        Args:
+            module: where.
+            iterations: shape ``(k,)``, of the samples.
+            hits: shape ``(k,)``, whether it is there.
+            misses: shape ``(k,)``, whether it is over.
+            tell: calls :meth:`found` for the sample with that index.
+        """
+        found = np.flatnonzero(hits)
+        after = 0
+        if found.size:
+            first, last = int(found[0]), int(found[-1])
+            known = module in self.findings
+            if not known:
+                tell(first)
+            if known or last > first:  # those in between are only counted
+                self.findings[module].count += len(found) - 2 + known
+                tell(last)
+            after = last + 1
+        over = np.flatnonzero(misses[after:])
+        if over.size:
+            self.resolve(module, int(iterations[after + over[0]]))
+
+    def note_finite(self, where: str, is_finite: bool) -> None:
+        """What :meth:`finite` remembers of the last of many values."""
+        if is_finite:
+            self._off.discard(where)
+        else:
+            self._off.add(where)
 
     def _tally(self, now: Sample) -> None:
         """What a rule that stays unready has to say of it."""

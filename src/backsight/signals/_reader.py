@@ -273,6 +273,7 @@ class Reader:
         self, sql: str, values: tuple[Any, ...], types: tuple[type, ...]
     ) -> Iterator[tuple[Any, ...]]:
         """SQLite checks no types: a column may hold anything."""
+        self._deadline.renew()  # whoever reads on may have been busy with what came before
         for row in self._connection.execute(sql, values):
             self._deadline.renew()
             if tuple(map(type, row)) != types:

@@ -21,6 +21,7 @@ from backsight.signals._reader import Directory, Reader
 from backsight.signals._reading import reading
 from backsight.signals._regular_file import exists
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
+from backsight.signals._stretches import stretches
 from backsight.signals.catalogue import family
 
 if TYPE_CHECKING:
@@ -202,6 +203,27 @@ class Run:
                 self._resolve(reader, missing)  # which says what there is
             blocks = {name: reader.blocks(name) for name in names}
         return {n: _profile(some) if kinds[n] else _series(some) for n, some in blocks.items()}
+
+    def stretches(
+        self, names: Collection[str], spans: Iterable[int]
+    ) -> Iterator[dict[str, Series | Profile]]:
+        """Several signals at one moment of the run, part by part, in order of iteration.
+
+        Args:
+            names: as they were recorded.
+            spans: how many iterations each part covers; iterations in which nothing was recorded
+                do not count between parts.
+
+        Raises:
+            RunError: no such signal, or a damaged store, at the latest when its part is read.
+        """
+        with self._reading() as reader:
+            kinds = reader.profiles
+            missing = next((name for name in names if name not in kinds), None)
+            if missing is not None:
+                self._resolve(reader, missing)  # which says what there is
+            for part in stretches(reader, names, spans):
+                yield {n: _profile(b) if kinds[n] else _series(b) for n, b in part.items()}
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
