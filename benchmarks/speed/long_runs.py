@@ -23,13 +23,13 @@ from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
     "Each command in a process of its own, so that imports count; wall seconds, CPU seconds and "
-    "peak resident memory (ru_maxrss) of that process, once. The long runs have 10 scalars in every iteration: a "
-    "loss that falls, with noise, a spike of 50 in the middle and a NaN after a third, norms, "
-    "settings and an accuracy; and a sample every 100 iterations: a reach and a hidden norm of "
-    "100 steps, and two update ratios. The wide run has 2,000 scalars, norms and update ratios of "
-    "999 parameters beside a loss and a gradient norm, in each of 1,000 iterations. All were "
-    "judged as they were recorded, as watch() does it. 'import' is the time of 'backsight "
-    "version', which none of them can undercut."
+    "peak resident memory (ru_maxrss) of that process, once. The long runs have 10 scalars in "
+    "every iteration: a loss that falls, with noise, a spike of 50 in the middle and a NaN after a "
+    "third, norms, settings and an accuracy; and a sample every 100 iterations: a reach and a "
+    "hidden norm of 100 steps, and two update ratios. The wide run has 2,000 scalars, norms and "
+    "update ratios of 999 parameters beside a loss and a gradient norm, in each of 1,000 "
+    "iterations. All were judged as they were recorded, as watch() does it. 'import' is the time "
+    "of 'backsight version', which none of them can undercut."
 )
 
 SCALARS = (

@@ -11,8 +11,9 @@ import numpy as np
 from backsight.diagnosis._finding import Outcome, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
-from backsight.diagnosis._rule import Facts, Rule, Value
+from backsight.diagnosis._rule import Facts, Rule
 from backsight.diagnosis._rules_version import rules_version
+from backsight.diagnosis._sample import Value
 from backsight.diagnosis.rules import RULES
 from backsight.signals import Profile, Run, Series, family, member
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
-from backsight.diagnosis._rule import Facts, Rule, Sample, Value
+from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._sample import Value
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules import RULES
 from backsight.diagnosis.stability import LossHistory

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._rule import Facts, ProfileRow, Sample, Value
+from backsight.diagnosis._sample import Facts, ProfileRow, Sample, Value
 from backsight.diagnosis._windows import Numbers
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import Profile, Series, family, member
@@ -137,8 +137,8 @@ class Stretch:
         column = self._losses.get(member_)
         if column is None:
             return self.courses[member_]
-        if column.index is None:  # a loss at every place
-            return self.histories[member_].at(place)
+        if column.index is None:  # a loss at every place, up to its last one
+            return self.histories[member_].at(min(place, len(column.at) - 1))
         return self.histories[member_].at(int(np.searchsorted(column.at, place, "right")) - 1)
 
     def has_course(self, member_: str, place: int) -> bool:

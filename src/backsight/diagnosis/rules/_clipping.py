@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import Numbers, middles, sorted_windows
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Clipping"]
 
@@ -85,7 +83,7 @@ class Clipping(Rule):
                 continue
             self._tell(member, now.iteration, factors.median, before, applied)
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule; all pairs at once where a full window precedes them."""
         pairs = [
             (applied, computed)

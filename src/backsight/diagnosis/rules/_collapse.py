@@ -1,17 +1,15 @@
 """BKS204: what was learned is lost, and does not come back."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._loss_rule import LossRule, in_a_row
 from backsight.diagnosis.stability import SLOW, HistoryStretch, LossHistory, learning_bar
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Collapse"]
 
@@ -90,7 +88,7 @@ class Collapse(LossRule):
             if count + 1 >= self.patience:
                 self._tell(member, now.iteration, since, course)
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         first = history.at(-1)
         learned = np.maximum(first.start - history.best, 0.0)
         places = np.flatnonzero(learned > learning_bar(first, self.least))

@@ -2,16 +2,14 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
+from backsight.diagnosis._stretch import Stretch
 from backsight.signals import spell
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["BadInput", "ConstantInput", "overflowed"]
 
@@ -86,7 +84,7 @@ class BadInput(Rule):
         for name in MADE_OF_IT:
             self._late |= any(not math.isfinite(x) for x in now.numbers(name).values())
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule; only iterations with an input are looked at, and only they count."""
         places = stretch.places(self.reads)
         inputs = stretch.places(self.reads[:1])

@@ -2,15 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._loss_rule import LossRule, in_a_row
 from backsight.diagnosis.stability import SLOW, HistoryStretch, LossHistory, divergence_limit
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Divergence"]
 
@@ -77,7 +75,7 @@ class Divergence(LossRule):
             if count + 1 >= self.patience:
                 self._tell(member, now.iteration, since, course)
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         at = history.iterations[history.at_finite]
         above = history.level > self._limit(history.at(-1))
         before, began = self._above.get(member, (0, 0))

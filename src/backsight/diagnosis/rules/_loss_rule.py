@@ -1,16 +1,13 @@
 """Rules that look at every loss: a stretch at a time, where its arrays are whole."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._rule import Rule
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.stability import HistoryStretch
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Flags", "LossRule", "in_a_row"]
 
@@ -20,7 +17,7 @@ Flags = NDArray[np.bool_]
 class LossRule(Rule):
     """Reads ``loss`` alone; once it is ready, a stretch of losses at a time."""
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule; singly until every window is full."""
         histories = stretch.histories
         if not any(history.at_finite.size for history in histories.values()):
@@ -36,7 +33,7 @@ class LossRule(Rule):
                     self._update_history(member, history, stretch)
 
     @abstractmethod
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         """Look at all finite losses of one member; there are some, and the rule is ready."""
 
 

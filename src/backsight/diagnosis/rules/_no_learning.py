@@ -2,19 +2,17 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import spreads
 from backsight.diagnosis.rules._loss_rule import LossRule
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import reach_horizon
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["NoLearning"]
 
@@ -99,7 +97,7 @@ class NoLearning(LossRule):
             self.ready = True
             self._tell(member, now.iteration, course, baseline)
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss; the reach goes into the message."""
         if len(stretch.histories) > 1:  # their messages name the reach as it was
             Rule.update_many(self, stretch)
@@ -115,7 +113,7 @@ class NoLearning(LossRule):
         super().update_many(stretch)
         self._reach_until(len(stretch.iterations))
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         first, baseline = history.at(-1), stretch.facts.baseline
         against = first.began if baseline is None else baseline
         fallen = against - history.deep

@@ -2,17 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._data import overflowed
 from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["NonFinite"]
 
@@ -109,7 +107,7 @@ class NonFinite(Rule):
             signals=names,
         )
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule; only iterations with a value that is not finite are looked at."""
         places = stretch.places(self.reads)
         off = np.zeros(len(stretch.iterations), bool)

@@ -1,7 +1,7 @@
 """BKS205: the loss swings with a period of its own."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -9,12 +9,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import Numbers, middles, sorted_windows
 from backsight.diagnosis.rules._loss_rule import Flags, LossRule
 from backsight.diagnosis.stability import HistoryStretch
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Oscillation"]
 
@@ -82,7 +80,7 @@ class Oscillation(LossRule):
             self.ready = True
             self._look(member, now.iteration, np.array(seen.oldest_first), seen.median)
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss, once the windows of all members are full."""
         seen = (self._seen.get(member) for member in stretch.histories)
         if all(one is not None and one.full for one in seen):
@@ -92,7 +90,7 @@ class Oscillation(LossRule):
         else:
             super().update_many(stretch)
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         size = int(self.window)
         seen, count = self._seen[member], self._count[member]
         losses = np.concatenate([seen.oldest_first, history.past[history.known :]])

@@ -1,17 +1,15 @@
 """BKS303: nothing has been gained for a long time."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._loss_rule import LossRule
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["Plateau"]
 
@@ -72,7 +70,7 @@ class Plateau(LossRule):
             self.ready = True
             self._tell(member, now.iteration, course)
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         first = history.at(-1)
         waited = history.count - history.best_count
         long = waited >= np.maximum(self.patience, self.share * history.count)

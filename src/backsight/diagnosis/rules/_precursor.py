@@ -3,16 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._stretch import Column, Stretch
 from backsight.diagnosis.rules._rise import NEWEST, Rise
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Column, Stretch
 
 __all__ = ["Precursor"]
 
@@ -104,7 +102,7 @@ class Precursor(Rule):
             elif rise.height > math.log(self.gradient) and rise.sigmas > self.sigmas:
                 self._consider(member, now, rise)
 
-    def update_many(self, stretch: "Stretch") -> None:
+    def update_many(self, stretch: Stretch) -> None:
         """As of any rule; singly where the gradient has grown, or a warning may come true."""
         if self._is_silent(stretch):
             self._pass_over(stretch)
@@ -126,7 +124,7 @@ class Precursor(Rule):
             if low.size:
                 self.resolve(member, int(stretch.iterations[at[low[0]]]))
 
-    def _is_silent(self, stretch: "Stretch") -> bool:
+    def _is_silent(self, stretch: Stretch) -> bool:
         """Whether nothing is finite, nor stands above its past, nor is there a warning."""
         columns = stretch.scalars("grad_norm") + stretch.scalars("hidden_norm_mean")
         return not (
@@ -135,7 +133,7 @@ class Precursor(Rule):
             or any(finding.resolved_at is None for finding in self.findings.values())
         )
 
-    def _pass_over(self, stretch: "Stretch") -> None:
+    def _pass_over(self, stretch: Stretch) -> None:
         """What a stretch without any number leaves behind."""
         if not self.ready:
             self._tally_many(stretch)
@@ -145,7 +143,7 @@ class Precursor(Rule):
             if stretch.course(column.member, int(column.at[-1])) is not None:
                 self._off.add(column.member)
 
-    def _grown_states(self, stretch: "Stretch") -> dict[str, tuple[int, float]] | None:
+    def _grown_states(self, stretch: Stretch) -> dict[str, tuple[int, float]] | None:
         """The last time in the stretch that each layer's states had grown; None if unknown."""
         grown = {}
         for column in stretch.scalars("hidden_norm_mean"):
@@ -159,7 +157,7 @@ class Precursor(Rule):
                 grown[column.member] = at, math.exp(height)
         return grown
 
-    def _is_calm(self, stretch: "Stretch") -> bool:
+    def _is_calm(self, stretch: Stretch) -> bool:
         """Whether no gradient has grown, and no warning may come true in the stretch."""
         for column in self._gradients_of(stretch):
             rise, finding = self._gradients.get(column.member), self.findings.get(column.member)
@@ -170,7 +168,7 @@ class Precursor(Rule):
                 return False
         return True
 
-    def _gradients_of(self, stretch: "Stretch") -> list["Column"]:
+    def _gradients_of(self, stretch: Stretch) -> list[Column]:
         """The gradient of each model with a loss."""
         return [c for c in stretch.scalars("grad_norm") if c.member in stretch.courses]
 

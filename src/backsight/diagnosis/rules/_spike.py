@@ -1,7 +1,7 @@
 """BKS202: a loss spike, and whether the run recovered from it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from backsight.diagnosis._finding import Finding
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import middles, sorted_windows, spreads
 from backsight.diagnosis.rules._loss_rule import LossRule
 from backsight.diagnosis.stability import (
@@ -19,9 +20,6 @@ from backsight.diagnosis.stability import (
     LossHistory,
     rise_above_usual,
 )
-
-if TYPE_CHECKING:
-    from backsight.diagnosis._stretch import Stretch
 
 __all__ = ["LossSpike"]
 
@@ -114,7 +112,7 @@ class LossSpike(LossRule):
                 continue
             self._look(member, now.iteration, course)
 
-    def _update_history(self, member: str, history: HistoryStretch, stretch: "Stretch") -> None:
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         at = history.iterations[history.at_finite].tolist()
         losses = history.past[history.known :].tolist()
         suspects = self._suspects(history)
