@@ -152,9 +152,12 @@ class Rule(ABC):
 
     def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
-        good = all(
-            math.isfinite(v) if isinstance(v, float) else bool(np.isfinite(v).all()) for v in values
-        )
+        good = True
+        for value in values:
+            if isinstance(value, float):
+                good = good and math.isfinite(value)
+            else:
+                good = good and bool(np.isfinite(value).all())
         if good:
             self._off.discard(where)
         else:

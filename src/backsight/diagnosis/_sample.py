@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,20 @@ class Sample:
                 self._numbers.setdefault(family(name), {})[member(name)] = value
             else:
                 self._rows.setdefault(family(name), {})[member(name)] = value
+
+    @classmethod
+    def of(
+        cls,
+        iteration: int,
+        numbers: dict[str, dict[str, float]],
+        rows: dict[str, dict[str, ProfileRow]],
+        courses: Mapping[str, LossHistory],
+        facts: Facts,
+    ) -> Self:
+        """The same, of values by family and member, each family in the order of its members."""
+        made = cls(iteration, {}, courses, facts)
+        made._numbers, made._rows = numbers, rows
+        return made
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._sample import Facts, ProfileRow, Sample, Value
+from backsight.diagnosis._sample import Facts, ProfileRow, Sample
 from backsight.diagnosis._windows import Numbers
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import Profile, Series, family, member
@@ -27,15 +27,15 @@ class Column:
     rows: Sequence[ProfileRow] | None = None
     """``m`` of them; None for a scalar."""
 
-    @property
+    @cached_property
     def member(self) -> str:
         """Whose it is."""
         return member(self.name)
 
     @cached_property
-    def values(self) -> Sequence[Value]:
-        """As a sample has them."""
-        values: Sequence[Value] = self.numbers.tolist() if self.rows is None else self.rows
+    def values(self) -> list[float]:
+        """The numbers of a scalar, as a sample has them."""
+        values: list[float] = self.numbers.tolist()
         return values
 
     @cached_property
@@ -116,14 +116,20 @@ class Stretch:
     def sample(self, place: int) -> Sample:
         """Everything recorded in one iteration."""
         if place not in self._samples:
-            values: dict[str, Value] = {}
-            for columns in self._by_family.values():
+            numbers: dict[str, dict[str, float]] = {}
+            rows: dict[str, dict[str, ProfileRow]] = {}
+            for name, columns in self._by_family.items():
                 for column in columns:
                     index = place if column.index is None else column.index.get(place, -1)
-                    if 0 <= index < len(column.at):
-                        values[column.name] = column.values[index]
-            courses = _CoursesAt(self, place)
-            self._samples[place] = Sample(int(self.iterations[place]), values, courses, self.facts)
+                    if not 0 <= index < len(column.at):
+                        continue
+                    if column.rows is None:
+                        numbers.setdefault(name, {})[column.member] = column.values[index]
+                    else:
+                        rows.setdefault(name, {})[column.member] = column.rows[index]
+            self._samples[place] = Sample.of(
+                int(self.iterations[place]), numbers, rows, _CoursesAt(self, place), self.facts
+            )
         return self._samples[place]
 
     def loss_places(self, member_: str) -> NDArray[np.intp]:
