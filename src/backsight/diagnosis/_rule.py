@@ -17,6 +17,7 @@ from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, V
 from backsight.diagnosis._requirement import Requirement, Unit
 from backsight.diagnosis._sample import Facts, ProfileRow, Sample
 from backsight.diagnosis._stretch import Stretch
+from backsight.signals import spell
 
 __all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "of_module", "percent", "short"]
 
@@ -224,13 +225,13 @@ class Rule(ABC):
         severity: Severity | None = None,
     ) -> Finding:
         """Keep what was found; or count it, where it has been found before."""
+        evidence, threshold = _spelled(evidence), _spelled(self.thresholds)
         known = self.findings.get(module)
         if known is not None:
             known.again(iteration)
             if self.lasting:  # the newest numbers, of what was found first
                 known.message, known.evidence = message, evidence
             return known
-        threshold = self.thresholds
         one = Finding(
             self.code, self.title, severity or self.severity, module, iteration, message,
             evidence, threshold, tuple(signals),
@@ -258,6 +259,14 @@ class Rule(ABC):
         else:
             outcome, why = "not enough data", str(self.requirement)
         return Verdict(self.code, outcome, why, found)
+
+
+def _spelled(evidence: Evidence) -> Evidence:
+    """As a run keeps it: JSON has no word for a number that is not finite."""
+    return {
+        name: spell(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in evidence.items()
+    }
 
 
 def short(value: float) -> str:
