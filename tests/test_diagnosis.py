@@ -91,9 +91,12 @@ def said_live(run: Run) -> tuple[list[tuple[str, str, int]], list[Any]]:
 
 
 def said_afterwards(run: Run) -> list[Any]:
-    found = [f.as_dict() for f in diagnose(run).findings]
+    again = diagnose(run, rejudge=True)
+    found = [f.as_dict() for f in again.findings]
     from backsight.signals import dumps
 
+    if run.status == "finished":
+        assert diagnose(run) == again
     back: list[Any] = json.loads(dumps(found))
     return back
 

@@ -22,40 +22,40 @@ from backsight.diagnosis.rules import RULES
 from backsight.errors import RunError
 from backsight.signals import Count, Run, check
 
-__all__ = ["Extents", "Verdicts", "recorded_verdicts", "verdict_body"]
+__all__ = ["SignalExtents", "Verdicts", "recorded_verdicts", "verdict_body"]
 
-Extents = Mapping[str, tuple[int, int]]
+SignalExtents = Mapping[str, tuple[int, int]]
 """By signal, how many samples there are and the iteration of the newest."""
 
-Text = Annotated[str, msgspec.Meta(max_length=1 << 16)]
+BoundedText = Annotated[str, msgspec.Meta(max_length=1 << 16)]
 Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=1 << 16)]
-Numbers = dict[str, float | Text]
+RecordedNumbers = dict[str, float | BoundedText]
 
 
-class FindingBody(msgspec.Struct):
+class RecordedFinding(msgspec.Struct):
     """A finding, as :meth:`Finding.as_dict` writes it."""
 
     code: str
     title: str
     severity: Literal["error", "warning", "info"]
-    module: Text
+    module: BoundedText
     iteration: Count
     last: Count
     count: Count
     resolved_at: Count | None
     message: Sentence
-    evidence: Numbers
-    threshold: Numbers
-    outcome: Numbers
-    signals: list[Text]
+    evidence: RecordedNumbers
+    threshold: RecordedNumbers
+    outcome: RecordedNumbers
+    signals: list[BoundedText]
 
 
-class VerdictBody(msgspec.Struct):
+class RecordedOutcome(msgspec.Struct):
     """What one rule says; its findings are in a list of their own."""
 
     code: str
     outcome: Literal["healthy", "finding", "not enough data", "not finite"]
-    reason: Text
+    reason: BoundedText
 
 
 class DiagnosisBody(msgspec.Struct):
@@ -64,11 +64,11 @@ class DiagnosisBody(msgspec.Struct):
     rules: str
     facts: dict[str, float | None]
     covers: str
-    findings: list[FindingBody]
-    verdicts: list[VerdictBody]
+    findings: list[RecordedFinding]
+    verdicts: list[RecordedOutcome]
 
 
-def verdict_body(judge: Judge, extents: Extents) -> dict[str, Any]:
+def verdict_body(judge: Judge, extents: SignalExtents) -> dict[str, Any]:
     """The body of the event: all that a judge has come to.
 
     Args:
@@ -120,12 +120,12 @@ class Verdicts:
     def __init__(self, kept: Mapping[str, Diagnosis]) -> None:
         self._kept = kept
 
-    def on(self, extents: Extents) -> Diagnosis | None:
+    def on(self, extents: SignalExtents) -> Diagnosis | None:
         """The verdict on exactly those samples of those signals."""
         return self._kept.get(_digest(extents)) if self._kept and extents else None
 
 
-def _digest(extents: Extents) -> str:
+def _digest(extents: SignalExtents) -> str:
     content = sorted((name, samples, last) for name, (samples, last) in extents.items())
     return sha256(json.dumps(content).encode()).hexdigest()
 
@@ -135,7 +135,7 @@ def _diagnosis(body: Mapping[str, Any]) -> Diagnosis | None:
     by_code: dict[str, list[Finding]] = {rule.code: [] for rule in RULES}
     for plain in body["findings"]:
         known = {**plain, "signals": tuple(plain["signals"])}
-        finding = Finding(**{name: known[name] for name in FindingBody.__struct_fields__})
+        finding = Finding(**{name: known[name] for name in RecordedFinding.__struct_fields__})
         if finding.code not in by_code or finding.count < 1 or finding.last < finding.iteration:
             return None
         by_code[finding.code].append(finding)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._sample import Facts, ProfileRow, Sample
-from backsight.diagnosis._windows import Numbers
+from backsight.diagnosis._windows import Floats
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import Profile, Series, family, member
 
@@ -22,7 +22,7 @@ class Column:
     name: str
     at: NDArray[np.intp]
     """Shape ``(m,)``, the places of its samples in the stretch."""
-    numbers: Numbers
+    numbers: Floats
     """Shape ``(m,)``; empty for a profile."""
     rows: Sequence[ProfileRow] | None = None
     """``m`` of them; None for a scalar."""

@@ -6,15 +6,15 @@ from numpy.typing import NDArray
 
 from backsight.diagnosis._robust import SIGMA
 
-__all__ = ["Numbers", "medians", "middles", "sorted_windows", "spreads"]
+__all__ = ["Floats", "medians", "middles", "sorted_windows", "spreads"]
 
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 ROWS = 1024
 """Windows that are sorted at a time: they stay in the processor's cache."""
 
 
-def sorted_windows(values: Numbers, size: int, ends: NDArray[np.intp]) -> Numbers:
+def sorted_windows(values: Floats, size: int, ends: NDArray[np.intp]) -> Floats:
     """``(n,)`` to ``(k, size)``: some windows, each in order of size.
 
     Args:
@@ -22,12 +22,12 @@ def sorted_windows(values: Numbers, size: int, ends: NDArray[np.intp]) -> Number
         size: of a window.
         ends: ``(k,)``, the index after the last value of each window.
     """
-    ordered: Numbers = sliding_window_view(values, size)[ends - size]
+    ordered: Floats = sliding_window_view(values, size)[ends - size]
     ordered.sort(axis=1)
     return ordered
 
 
-def middles(ordered: Numbers) -> Numbers:
+def middles(ordered: Floats) -> Floats:
     """The median of each row that is in order."""
     half = ordered.shape[1] // 2
     if ordered.shape[1] % 2:
@@ -36,7 +36,7 @@ def middles(ordered: Numbers) -> Numbers:
     return low + (high - low) / 2  # as Recent has it
 
 
-def medians(values: Numbers, size: int) -> Numbers:
+def medians(values: Floats, size: int) -> Floats:
     """``(n,)`` to ``(n - size + 1,)``: the median of each window."""
     views = sliding_window_view(values, size)
     found = np.empty(len(views))
@@ -45,7 +45,7 @@ def medians(values: Numbers, size: int) -> Numbers:
     return found
 
 
-def spreads(values: Numbers, size: int, ends: NDArray[np.intp], middle: Numbers) -> Numbers:
+def spreads(values: Floats, size: int, ends: NDArray[np.intp], middle: Floats) -> Floats:
     """1.4826 times the median absolute deviation of some windows.
 
     Args:
@@ -55,7 +55,7 @@ def spreads(values: Numbers, size: int, ends: NDArray[np.intp], middle: Numbers)
         middle: ``(k,)``, their medians.
     """
     views = sliding_window_view(values, size)
-    found: Numbers = np.empty(len(ends))
+    found: Floats = np.empty(len(ends))
     for start in range(0, len(ends), ROWS):
         part = slice(start, start + ROWS)
         off = np.abs(views[ends[part] - size] - middle[part, np.newaxis])

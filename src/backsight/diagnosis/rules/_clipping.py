@@ -11,7 +11,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
-from backsight.diagnosis._windows import Numbers, middles, sorted_windows
+from backsight.diagnosis._windows import Floats, middles, sorted_windows
 
 __all__ = ["Clipping"]
 
@@ -103,7 +103,7 @@ class Clipping(Rule):
             self._update_pairs(applied.member, at, computed.numbers[theirs], applied.numbers[mine])
 
     def _update_pairs(
-        self, member: str, at: NDArray[np.int64], before: Numbers, applied: Numbers
+        self, member: str, at: NDArray[np.int64], before: Floats, applied: Floats
     ) -> None:
         finite = np.isfinite(before) & np.isfinite(applied)
         if finite.size:

@@ -10,7 +10,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
-from backsight.diagnosis._windows import Numbers, middles, sorted_windows
+from backsight.diagnosis._windows import Floats, middles, sorted_windows
 from backsight.diagnosis.rules._loss_rule import Flags, LossRule
 from backsight.diagnosis.stability import HistoryStretch
 
@@ -114,7 +114,7 @@ class Oscillation(LossRule):
                 self._row[member] = 0
                 self.resolve(member, iteration)
 
-    def _look(self, member: str, iteration: int, losses: Numbers, middle: float) -> None:
+    def _look(self, member: str, iteration: int, losses: Floats, middle: float) -> None:
         """Whether a full window swings."""
         share, swing, period = _peak(losses)
         if share < self.share or swing < self.amplitude * abs(middle):
@@ -137,7 +137,7 @@ DOUBT = 1e-6
 """Many windows at once are summed in another order: what is that close is looked at singly."""
 
 
-def _may_swing(windows: Numbers, level: Numbers, share: float, amplitude: float) -> Flags:
+def _may_swing(windows: Floats, level: Floats, share: float, amplitude: float) -> Flags:
     """Of each window, whether :func:`_peak` may tell a swing; ``(n, size)`` to ``(n,)``."""
     scale = np.abs(windows).max(axis=1, keepdims=True)
     scale[scale == 0] = 1.0

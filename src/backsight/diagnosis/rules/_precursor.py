@@ -10,7 +10,7 @@ import numpy as np
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
 from backsight.diagnosis._stretch import Column, Stretch
-from backsight.diagnosis.rules._rise import NEWEST, Rise
+from backsight.diagnosis.rules._rise import NEWEST, RiseTracker
 
 __all__ = ["Precursor"]
 
@@ -67,8 +67,8 @@ class Precursor(Rule):
     """What the gradient has to show by itself."""
     past: float = 100
     """Iterations that say what is usual."""
-    _gradients: dict[str, Rise] = field(default_factory=dict, init=False, repr=False)
-    _states: dict[str, Rise] = field(default_factory=dict, init=False, repr=False)
+    _gradients: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
+    _states: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -79,7 +79,7 @@ class Precursor(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
-            rise = self._states.setdefault(layer, Rise(int(self.past)))
+            rise = self._states.setdefault(layer, RiseTracker(int(self.past)))
             rise.add(value)
             if rise.height > math.log(self.hidden) and rise.sigmas > self.sigmas:
                 self._grown[layer] = now.iteration, math.exp(rise.height)
@@ -90,7 +90,7 @@ class Precursor(Rule):
             self._come_of(member, now, course.value)
             if not self.finite(member, gradient):
                 continue
-            rise = self._gradients.setdefault(member, Rise(int(self.past)))
+            rise = self._gradients.setdefault(member, RiseTracker(int(self.past)))
             rise.add(gradient)
             if gradient > 0:
                 self.usable(member)
@@ -138,7 +138,7 @@ class Precursor(Rule):
         if not self.ready:
             self._tally_many(stretch)
         for column in stretch.scalars("hidden_norm_mean"):
-            self._states.setdefault(column.member, Rise(int(self.past)))
+            self._states.setdefault(column.member, RiseTracker(int(self.past)))
         for column in self._gradients_of(stretch):
             if stretch.course(column.member, int(column.at[-1])) is not None:
                 self._off.add(column.member)
@@ -172,7 +172,7 @@ class Precursor(Rule):
         """The gradient of each model with a loss."""
         return [c for c in stretch.scalars("grad_norm") if c.member in stretch.courses]
 
-    def _consider(self, member: str, now: Sample, rise: Rise) -> None:
+    def _consider(self, member: str, now: Sample, rise: RiseTracker) -> None:
         """The gradient has risen: have the states, and is the loss as usual?"""
         course = now.courses[member]
         spread = max(course.usual.spread, 0.02 * abs(course.usual.median))

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._windows import Numbers, medians, spreads
+from backsight.diagnosis._windows import Floats, medians, spreads
 
-__all__ = ["NEWEST", "Rise"]
+__all__ = ["NEWEST", "RiseTracker"]
 
 NEWEST = 5
 """Values whose median is held against what was before."""
@@ -17,7 +17,7 @@ LEAST = 0.02
 """Of a standard deviation of the logarithm: a past may be all the same."""
 
 
-class Rise:
+class RiseTracker:
     """The newest values of a signal, and those before them.
 
     The past has to be full: the first iterations are all unusual.
@@ -57,18 +57,18 @@ class Rise:
 
     # The same for many values at once, once there is a past.
 
-    def add_many(self, values: Numbers) -> None:
+    def add_many(self, values: Floats) -> None:
         """All of them, in order."""
         logs = self._logs(values)
         self._new.load_state_dict(logs[-NEWEST:].tolist())
         self._past.load_state_dict(logs[-NEWEST - self._past.size : -NEWEST].tolist())
 
-    def heights(self, values: Numbers) -> Numbers:
+    def heights(self, values: Floats) -> Floats:
         """The height after each of them, ``(n,)``; they are not added."""
         logs = self._logs(values)
         return self._heights(logs)[_let_in(values)]
 
-    def places_above(self, values: Numbers, height: float, sigmas: float) -> NDArray[np.intp]:
+    def places_above(self, values: Floats, height: float, sigmas: float) -> NDArray[np.intp]:
         """After which of them the height is above both limits; they are not added."""
         logs, size = self._logs(values), self._past.size
         heights = self._heights(logs)
@@ -81,18 +81,18 @@ class Rise:
         rises[high] = heights[high] / spread > sigmas
         return np.flatnonzero(rises[_let_in(values)])
 
-    def _logs(self, values: Numbers) -> Numbers:
+    def _logs(self, values: Floats) -> Floats:
         """Past, newest and new ones; by the same function as singly, to the bit."""
         usable = values[np.isfinite(values) & (values > 0)]
         new = list(map(math.log, usable.tolist()))
         return np.array([*self._past.oldest_first, *self._new.oldest_first, *new])
 
-    def _heights(self, logs: Numbers) -> Numbers:
+    def _heights(self, logs: Floats) -> Floats:
         """After 0, 1, 2, … of those that were let in."""
         size = self._past.size
         return medians(logs[size:], NEWEST) - medians(logs[:-NEWEST], size)
 
 
-def _let_in(values: Numbers) -> NDArray[np.intp]:
+def _let_in(values: Floats) -> NDArray[np.intp]:
     """How many of the values up to each are let in."""
     return np.cumsum(np.isfinite(values) & (values > 0))

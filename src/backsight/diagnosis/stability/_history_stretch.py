@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._windows import Numbers, medians
+from backsight.diagnosis._windows import Floats, medians
 from backsight.diagnosis.stability._history import LossHistory
 
 __all__ = ["HistoryStretch"]
@@ -28,11 +28,17 @@ class HistoryStretch:
         history: carried to the end of the stretch.
         iterations: shape ``(m,)``, those of the samples.
         values: shape ``(m,)``, the losses.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.diagnosis.stability import HistoryStretch, LossHistory
+        >>> history = LossHistory()
+        >>> stretch = HistoryStretch(history, np.arange(200), 2.0 * 0.98 ** np.arange(200))
+        >>> stretch.at(99).count, history.count
+        (100, 200)
     """
 
-    def __init__(
-        self, history: LossHistory, iterations: NDArray[np.int64], values: Numbers
-    ) -> None:
+    def __init__(self, history: LossHistory, iterations: NDArray[np.int64], values: Floats) -> None:
         self.iterations, self.values = iterations, values
         self.finite = np.isfinite(values)
         """Shape ``(m,)``."""
@@ -61,12 +67,12 @@ class HistoryStretch:
     # Of each finite sample, shape (k,), where they are whole.
 
     @property
-    def level(self) -> Numbers:
+    def level(self) -> Floats:
         """The median of 20."""
         return self._of("level")
 
     @property
-    def best(self) -> Numbers:
+    def best(self) -> Floats:
         """The lowest level."""
         return self._of("best")
 
@@ -81,11 +87,11 @@ class HistoryStretch:
         return self._of("count")  # type: ignore[return-value]
 
     @property
-    def deep(self) -> Numbers:
+    def deep(self) -> Floats:
         """The lowest median of 100."""
         return self._of("deep")
 
-    def before(self, size: int) -> Numbers:
+    def before(self, size: int) -> Floats:
         """The medians of the ``size`` finite values before each finite sample, ``(k,)``."""
         return medians(self.past[self.known - size : -1], size)
 
@@ -101,8 +107,8 @@ class HistoryStretch:
             self._cache[sample] = one
         return self._cache[sample]
 
-    def _of(self, name: str) -> Numbers:
-        found: Numbers = self._table[name][self.at_finite + 1]
+    def _of(self, name: str) -> Floats:
+        found: Floats = self._table[name][self.at_finite + 1]
         return found
 
     def _step(self, history: LossHistory) -> None:
