@@ -1,6 +1,7 @@
 """The verdict reached while a run trained: when it is used, that it is the same, and who may write
 one."""
 
+import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 import backsight
@@ -24,11 +26,13 @@ from backsight.diagnosis import (
     recorded,
     timeline,
 )
+from backsight.diagnosis._recorded import recorded_verdicts
 from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis.rules._spike import LossSpike
 from backsight.monitor.sinks import Gate, JudgingSink
 from backsight.report import print_diagnosis, write_report
-from backsight.signals import Recorder, Run, dumps
+from backsight.report._findings import cards
+from backsight.signals import Event, Recorder, Run, dumps
 
 NAN, INF = math.nan, math.inf
 
@@ -287,38 +291,22 @@ def changed(content: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def test_a_made_up_verdict_never_crashes(
-    sound: dict[str, Any], monkeypatch: pytest.MonkeyPatch, run_path: Path
+    sound: dict[str, Any], monkeypatch: pytest.MonkeyPatch, small_run: Run
 ) -> None:
-    run = record(run_path, lambda i: 9.0 if i == 90 else breaks(i))
-    honest = diagnose(run, rejudge=True)
-    (event,) = run.events("diagnosis")
-    used = 0
-    wrong: list[Any] = [
-        None,
-        -1,
-        1 << 70,
-        0.5,
-        "",
-        "NaN",
-        "BKS999",
-        [],
-        {},
-        [[]],
-        {"since": "soon"},
-        True,
-    ]
+    wrong: list[Any] = [None, -1, 1 << 70, 0.5, "", "NaN", "BKS999", True, [], {}, [[]]]
+    wrong.append({"since": "soon"})
     bodies = [changed(sound, path, value) for path in places(sound) for value in wrong]
     bodies += [*wrong, sound | {"findings": sound["findings"] * 2}, sound | {"verdicts": []}]
+    console = Console(file=io.StringIO())
+    used = 0
     for body in bodies:
-        event_now = type(event)(event.iteration, event.time, event.kind, body)
-        monkeypatch.setattr(Run, "events", lambda self, kind, one=event_now: [one])
-        found = diagnose(run)
-        if found.judged == "now":
-            assert same(found, honest)
-        else:
+        monkeypatch.setattr(Run, "events", lambda self, kind, one=body: [Event(9, 0.0, kind, one)])
+        known = recorded_verdicts(small_run, sound["rules"], Facts(**sound["facts"]))
+        monkeypatch.undo()
+        for found in known._kept.values():
             used += 1
-            monkeypatch.undo()
-            print_diagnosis(run, found, timeline(run, found))
+            print_diagnosis(small_run, found, timeline(small_run, found), console=console)
+            cards(found, frozenset())
             dumps(found.as_dict())
     assert 0 < used < len(bodies) / 2
 

@@ -1,7 +1,9 @@
 """Rules fed a stretch at a time: they come to what they come to iteration by iteration."""
 
 import math
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from backsight.diagnosis.stability import HistoryStretch
 from backsight.errors import RunError
 from backsight.monitor.sinks import JudgingSink, NullRecorder
 from backsight.signals import Profile, Recorder, Run, Series, dumps
+from backsight.signals._reader import Reader
 
 NAN = math.nan
 Columns = Mapping[str, tuple[NDArray[np.int64], Sequence[Any]]]
@@ -293,11 +296,20 @@ def test_signals_are_read_in_parts(run_path: Path) -> None:
     assert last.rows[0].tolist() == [1.0, 0.5, 0.25]
 
 
+def record_in_chunks(path: Path, size: int, *signals: tuple[str, Any]) -> None:
+    """Of 4,000 samples each: none absorbs another one."""
+    with Recorder(path) as recorder:
+        recorder.scalars(0, {"early": 1.0})
+        for start in range(0, size, 4000):
+            for name, dtype in signals:
+                at = np.arange(start, start + 4000)
+                recorder.series(name, at, (at / 7).astype(dtype))
+            recorder.flush()
+
+
 def test_long_signals_are_read_chunk_by_chunk(run_path: Path) -> None:
-    size = 20_000  # five chunks of each
-    with Recorder(run_path) as recorder:
-        recorder.series("loss", range(size), np.arange(size) / 7)
-        recorder.series("grad_norm", range(1, size), np.arange(1, size, dtype=np.float32))
+    size = 20_000
+    record_in_chunks(run_path, size, ("loss", np.float64), ("grad_norm", np.float32))
     run = Run(run_path)
     for name in ("loss", "grad_norm"):
         series = [part[name] for part in run.stretches(["loss", "grad_norm"], [3000] * 9)]
@@ -308,6 +320,42 @@ def test_long_signals_are_read_chunk_by_chunk(run_path: Path) -> None:
             np.concatenate([one.values for one in series if isinstance(one, Series)]), whole.values
         )
     assert sum(1 for _ in recorded(run, run.names, frozenset({"loss"}))) == size
+
+
+def test_reading_begins_where_it_is_asked_to(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 20_000
+    record_in_chunks(run_path, size, ("loss", np.float64))
+    read = []
+    block_at = Reader.block_at
+
+    def counted(self: Reader, *where: Any) -> Any:
+        read.append(where)
+        return block_at(self, *where)
+
+    monkeypatch.setattr(Reader, "block_at", counted)
+    (part,) = Run(run_path).stretches(["loss", "early"], [401], first=19_500)
+    assert list(part) == ["loss"]  # the other one has ended before
+    assert part["loss"].iterations.tolist() == list(range(19_500, 19_901))
+    assert len(read) == 1
+
+
+def test_a_damaged_chunk_is_an_error(run_path: Path) -> None:
+    record_in_chunks(run_path, 20_000, ("loss", np.float64))
+    with closing(sqlite3.connect(run_path / "signals.db")) as store:
+        store.execute("UPDATE chunk SET numbers = zeroblob(LENGTH(numbers)) WHERE start > 0")
+        store.commit()
+    run = Run(run_path)
+    parts_ = run.stretches(["loss"], [100] * 1000)
+    next(parts_)
+    with pytest.raises(RunError, match="differs from its checksum"):
+        list(parts_)
+    with closing(sqlite3.connect(run_path / "signals.db")) as store:
+        store.execute("DELETE FROM chunk WHERE start = 0")
+        store.commit()
+    with pytest.raises(RunError, match="lacks samples"):
+        next(Run(run_path).stretches(["loss"], [100]))
 
 
 def test_a_name_that_was_not_recorded(small_run: Run) -> None:

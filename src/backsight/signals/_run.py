@@ -205,7 +205,7 @@ class Run:
         return {n: _profile(some) if kinds[n] else _series(some) for n, some in blocks.items()}
 
     def stretches(
-        self, names: Collection[str], spans: Iterable[int]
+        self, names: Collection[str], spans: Iterable[int], *, first: int = 0
     ) -> Iterator[dict[str, Series | Profile]]:
         """Several signals at one moment of the run, part by part, in order of iteration.
 
@@ -213,6 +213,7 @@ class Run:
             names: as they were recorded.
             spans: how many iterations each part covers; iterations in which nothing was recorded
                 do not count between parts.
+            first: the iteration to begin with; what comes before it is not read.
 
         Raises:
             RunError: no such signal, or a damaged store, at the latest when its part is read.
@@ -222,7 +223,7 @@ class Run:
             missing = next((name for name in names if name not in kinds), None)
             if missing is not None:
                 self._resolve(reader, missing)  # which says what there is
-            for part in stretches(reader, names, spans):
+            for part in stretches(reader, names, spans, first):
                 yield {n: _profile(b) if kinds[n] else _series(b) for n, b in part.items()}
 
     def events(self, kind: str | None = None) -> list[Event]:

@@ -11,7 +11,7 @@ __all__ = ["stretches"]
 
 
 def stretches(
-    reader: Reader, names: Collection[str], spans: Iterable[int]
+    reader: Reader, names: Collection[str], spans: Iterable[int], first: int = 0
 ) -> Iterator[dict[str, list[SampleBlock]]]:
     """What was recorded in stretches of so many iterations each, by signal, in order.
 
@@ -21,7 +21,8 @@ def stretches(
     Raises:
         RunError: a chunk is damaged, missing or misplaced.
     """
-    cursors = {name: _Cursor(reader, name) for name in names}
+    cursors = {name: _Cursor(reader, name, first) for name in names}
+    cursors = {name: cursor for name, cursor in cursors.items() if not cursor.ended}
     for span in spans:
         if not cursors:
             break
@@ -34,13 +35,15 @@ def stretches(
 class _Cursor:
     """Where the reading of one signal stands."""
 
-    def __init__(self, reader: Reader, name: str) -> None:
+    def __init__(self, reader: Reader, name: str, first: int) -> None:
         self._reader, self._name = reader, name
-        self._places = iter(reader.places(name))
+        self._places = iter([place for place in reader.places(name) if place.last >= first])
         self._block: SampleBlock | None = None
         self._place = next(self._places, None)
         self.next = -1 if self._place is None else self._place.first
         """The iteration of the next sample."""
+        if self.next < first:
+            self.take(first)
 
     @property
     def ended(self) -> bool:
