@@ -257,6 +257,18 @@ def test_the_version_is_that_of_code_and_thresholds(
     assert versions[0] != versions[2]
 
 
+def test_the_version_is_read_before_the_training(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs another Backsight in the meantime has not judged by its rules."""
+    with monkeypatch.context() as patch:
+        run = record(run_path, falls, after=lambda sink: patch.setattr(
+            _rules_version, "_code", lambda: b"another"
+        ))  # fmt: skip
+        assert diagnose(run).judged == "now"
+    assert diagnose(run).judged == "while training"
+
+
 # -- what anybody may have written -----------------------------------------------------------------
 
 

@@ -12,7 +12,6 @@ from backsight.diagnosis._finding import Outcome, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
 from backsight.diagnosis._rule import Facts, Rule
-from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis._sample import Value
 from backsight.diagnosis.rules import RULES
 from backsight.signals import Profile, Run, Series, family, member
@@ -69,7 +68,7 @@ def diagnose(
     """
     run = run if isinstance(run, Run) else Run(run)
     facts = facts_of(run)
-    kept = Verdicts({}) if rejudge else recorded_verdicts(run, rules_version(rules()), facts)
+    kept = Verdicts({}) if rejudge else recorded_verdicts(run, Judge(facts, rules()).version, facts)
     extents = run.extents
     found = []
     for names in _models(run):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
 from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis._sample import Value
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules import RULES
@@ -101,6 +102,8 @@ class Judge:
     def __init__(self, facts: Facts | None = None, rules: Sequence[Rule] | None = None) -> None:
         self.facts = facts or Facts()
         self.rules = [rule() for rule in RULES] if rules is None else list(rules)
+        self.version = rules_version(self.rules)
+        """Of the rules that judge; read now, since another version may be installed meanwhile."""
         self._courses: dict[str, LossHistory] = {}
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}

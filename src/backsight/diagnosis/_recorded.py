@@ -1,7 +1,7 @@
 """The verdict that a run holds: what the judge said while it trained, and when that still counts.
 
 It is the body of the event ``diagnosis``, one for each model. It counts where three things are as
-they were: the rules (see :func:`rules_version`), the facts about the task, and how many samples
+they were: the rules (:attr:`Judge.version`), the facts about the task, and how many samples
 of each signal the judge read, up to which iteration. Everything else in it is checked, since
 anybody may have written the run; what does not fit is as if it were not there.
 """
@@ -17,7 +17,6 @@ import msgspec
 from backsight.diagnosis._finding import Finding, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
 from backsight.diagnosis._rule import Facts
-from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis.rules import RULES
 from backsight.errors import RunError
 from backsight.signals import Count, Run, check
@@ -88,10 +87,9 @@ def verdict_body(judge: Judge, extents: SignalExtents) -> dict[str, Any]:
     """
     found = judge.diagnosis().as_dict()
     body = {"findings": found["findings"], "verdicts": found["verdicts"]}
-    version = rules_version(judge.rules)
-    if not extents or not version or judge.failed:
+    if not extents or not judge.version or judge.failed:
         return body
-    return {"rules": version, "facts": asdict(judge.facts), "covers": _digest(extents)} | body
+    return {"rules": judge.version, "facts": asdict(judge.facts), "covers": _digest(extents)} | body
 
 
 def recorded_verdicts(run: Run, version: str, facts: Facts) -> "Verdicts":
