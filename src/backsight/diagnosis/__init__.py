@@ -7,7 +7,14 @@ from backsight.diagnosis._context import (
     context_probe,
     usable_context,
 )
-from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of, recorded
+from backsight.diagnosis._diagnose import (
+    by_iteration,
+    diagnose,
+    facts_from,
+    facts_of,
+    parts,
+    recorded,
+)
 from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
@@ -45,6 +52,7 @@ __all__ = [
     "Tried",
     "Usable",
     "Verdict",
+    "by_iteration",
     "context_ladder",
     "context_probe",
     "diagnose",
@@ -53,6 +61,7 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "parts",
     "read_tried",
     "recorded",
     "timeline",

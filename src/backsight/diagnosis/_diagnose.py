@@ -1,7 +1,7 @@
 """The verdict on a finished run, or on what there is of one."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -161,24 +161,51 @@ def recorded(
         [(0, {'loss': 2.0}), (1, {'loss': 1.5})]
     """
     for signals in parts(run, names, families):
-        columns: list[tuple[str, Any, Any]] = []
-        for name, signal in signals.items():
-            if isinstance(signal, Profile):
-                columns.append((name, signal.iterations, signal.rows))
-            else:
-                numbers = signal.values.astype(np.float64).tolist()
-                columns.append((name, signal.iterations, numbers))
-        by_iteration: dict[int, dict[str, Value]] = {}
-        for name, iterations, content in sorted(columns, key=lambda column: column[0]):
-            for iteration, value in zip(iterations.tolist(), content, strict=True):
-                by_iteration.setdefault(iteration, {})[name] = value
-        yield from sorted(by_iteration.items(), key=lambda item: item[0])
+        yield from by_iteration(signals)
+
+
+def by_iteration(
+    signals: Mapping[str, Series | Profile],
+) -> list[tuple[int, dict[str, Value]]]:
+    """Samples of several signals, iteration by iteration, in order.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.diagnosis import by_iteration
+        >>> from backsight.signals import Series
+        >>> by_iteration({"loss": Series(np.array([3, 4]), np.array([2.0, 1.5]))})
+        [(3, {'loss': 2.0}), (4, {'loss': 1.5})]
+    """
+    found: dict[int, dict[str, Value]] = {}
+    for name, signal in sorted(signals.items(), key=lambda item: item[0]):
+        content: Any = (
+            signal.rows
+            if isinstance(signal, Profile)
+            else signal.values.astype(np.float64).tolist()
+        )
+        for iteration, value in zip(signal.iterations.tolist(), content, strict=True):
+            found.setdefault(iteration, {})[name] = value
+    return sorted(found.items(), key=lambda item: item[0])
 
 
 def parts(
     run: Run, names: Sequence[str], families: frozenset[str]
 ) -> Iterator[dict[str, Series | Profile]]:
-    """The signals of these families, in parts that fit in memory."""
+    """The signals of these families, in parts that fit in memory.
+
+    Args:
+        run: the run.
+        names: its signals that are wanted,
+        families: and of those only these.
+
+    Example:
+        >>> from backsight.diagnosis import parts
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.0, "lr": 0.1})
+        >>> [sorted(part) for part in parts(Run("runs/mine"), ["loss", "lr"], frozenset({"loss"}))]
+        [['loss']]
+    """
     wanted = [name for name in names if family(name) in families]
     span = min(MOST_ITERATIONS, max(LEAST_ITERATIONS, VALUES // max(1, len(wanted))))
     return run.stretches(wanted, chain([min(span, FIRST_ITERATIONS)], repeat(span)))
