@@ -243,7 +243,8 @@ def test_states_that_grow_in_the_stretch_before_the_gradient() -> None:
     at = np.arange(400)
     random = np.random.default_rng(0)
     noise = np.exp(random.normal(0, 0.02, (3, 400)))
-    states, gradients = noise[0] * np.where(at < 290, 1, 2), noise[1] * np.where(at < 302, 1, 9)
+    states = noise[0] * np.where((at > 285) & (at < 296), 2, 1)  # and back before the cut
+    gradients = noise[1] * np.where(at < 302, 1, 9)
     signals = {"hidden_norm_mean/l": states, "grad_norm": gradients, "loss": noise[2]}
     columns = {name: (at, values.tolist()) for name, values in signals.items()}
     assert agree(columns, [200, 300], Facts()) == {"BKS206"}
