@@ -210,11 +210,16 @@ def compare(seed: int, size: int) -> set[str]:
     random = np.random.default_rng(seed)
     columns = made_up(random, size)
     facts = Facts(lag=(None, 20)[random.integers(2)], baseline=(None, 1.4)[random.integers(2)])
-    slow, fast = Judge(facts), Judge(facts)
-    new = [finding for at, values in rows(columns) for finding in slow.update(at, values)]
     cuts = sorted(set(random.integers(0, size, random.integers(0, 9)).tolist()))
     if random.random() < 0.3:
         cuts = list(range(7, size, random.integers(3, 200)))
+    return agree(columns, cuts, facts)
+
+
+def agree(columns: Columns, cuts: Sequence[int], facts: Facts) -> set[str]:
+    """Judge signals in both ways; the codes that were found."""
+    slow, fast = Judge(facts), Judge(facts)
+    new = [finding for at, values in rows(columns) for finding in slow.update(at, values)]
     told = [finding for part in parts(columns, cuts) for finding in fast.update_many(part)]
     assert not slow.failed
     assert not fast.failed
@@ -224,7 +229,7 @@ def compare(seed: int, size: int) -> set[str]:
     return {finding.code for finding in new}
 
 
-KNOWN = (0, 3, 4, 34)
+KNOWN = (0, 3, 4, 34, 35, 69, 130)
 """Seeds that between them give every code of the test below."""
 
 
@@ -232,6 +237,25 @@ def test_a_stretch_at_a_time_comes_to_the_same() -> None:
     codes = set().union(*(compare(seed, 1300) for seed in KNOWN))
     judged_in_arrays = {"BKS201", "BKS202", "BKS203", "BKS204", "BKS205", "BKS206", "BKS302"}
     assert judged_in_arrays | {"BKS303", "BKS403", "BKS406"} <= codes
+
+
+def test_states_that_grow_in_the_stretch_before_the_gradient() -> None:
+    at = np.arange(400)
+    random = np.random.default_rng(0)
+    noise = np.exp(random.normal(0, 0.02, (3, 400)))
+    states = noise[0] * np.where((at > 285) & (at < 296), 2, 1)  # and back before the cut
+    gradients = noise[1] * np.where(at < 302, 1, 9)
+    signals = {"hidden_norm_mean/l": states, "grad_norm": gradients, "loss": noise[2]}
+    columns = {name: (at, values.tolist()) for name, values in signals.items()}
+    assert agree(columns, [200, 300], Facts()) == {"BKS206"}
+
+
+@pytest.mark.parametrize("fall", [0.02, 0.04])
+def test_a_loss_that_falls_by_less_than_its_share(fall: float) -> None:
+    at = np.arange(1100)
+    loss = 2 - 2 * fall * np.minimum(at / 500, 1)
+    columns = {"loss": (at, loss.tolist())}
+    assert ("BKS302" in agree(columns, [300, 700, 900], Facts())) == (fall == 0.02)
 
 
 @pytest.mark.long

@@ -49,7 +49,9 @@ def write_report(
     """
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
-    return write_whole(out, _render(run, rejudge))
+    with run.moment():
+        page = _render(run, rejudge)
+    return write_whole(out, page)
 
 
 def _render(run: Run, rejudge: bool) -> str:

@@ -240,9 +240,7 @@ class Run:
                 self._resolve(reader, missing)  # which says what there is
             for part in stretches(reader, names, spans, first):
                 yield {
-                    n: _profile(b)
-                    if kinds[n]
-                    else _series(b, sum(len(one.iterations) for one in b))
+                    n: _profile(b) if kinds[n] else _series(b, sum(len(x.iterations) for x in b))
                     for n, b in part.items()
                 }
 
