@@ -99,7 +99,8 @@ class Vanishing(Rule):
                 continue
             window = measures.earlier
             seen = self._shares.setdefault(layer, Recent(int(self.samples)))
-            seen.add(arriving(now, layer, row, min(lag, window)))
+            ragged = now.rows("reach_share").get(layer)
+            seen.add(arriving(row, ragged, min(lag, window)))
             course = now.courses.get(now.label)
             if len(seen) < self._least or course is None or not course.settled:
                 continue
