@@ -158,7 +158,7 @@ def test_the_saturation_of_a_cell_is_the_share_of_its_states() -> None:
     profile = one(probe(cell, loss))
     share = float(np.mean([(state.detach().abs() > 0.99).float().mean() for state in states]))
     assert 0.1 < share < 0.9
-    assert profile.saturation == {"": pytest.approx(share)}
+    assert profile.saturation[""] == pytest.approx(share)
 
 
 def test_a_state_beyond_one_is_no_tanh_state() -> None:

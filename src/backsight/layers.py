@@ -13,15 +13,17 @@ A kind of your own::
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from backsight.errors import SettingError
 
 __all__ = [
+    "CellStep",
     "LayerAdapter",
     "LayerWeights",
     "RecurrentMatrix",
@@ -88,6 +90,28 @@ class RecurrentMatrix:
         return self.parameter.detach()[self.rows]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CellStep:
+    """What a cell computes on the way from one state to the next.
+
+    Shapes: ``N`` states, ``H`` units, ``P`` the size of the hidden state.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> cell, x, h = nn.GRUCell(3, 4), torch.randn(2, 3), torch.zeros(2, 4)
+        >>> step = adapter_of(cell).cell_step(cell, x, (h,))
+        >>> list(step.gates), torch.allclose(step.state, cell(x, h), atol=1e-6)
+        (['reset', 'update', 'new'], True)
+    """
+
+    gates: Mapping[str, Tensor]
+    """By name, activations ``(N, H)``: between 0 and 1, and of the candidate between -1 and 1."""
+    state: Tensor
+    """``(N, P)``: the next hidden state. Gates that do not give the cell's own are dropped."""
+
+
 class LayerAdapter:
     """One kind of recurrent layer. An adapter holds no state: one serves every module.
 
@@ -142,6 +166,16 @@ class LayerAdapter:
     def bounded(self, module: nn.Module) -> bool:
         """Whether every element of the state is known to stay within ±1."""
         return False
+
+    def cell_step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> CellStep | None:
+        """The gates of a cell, from what it was called with; None where they are not known.
+
+        Args:
+            module: a cell of this kind.
+            x: ``(N, I)``, without a graph.
+            state: ``(N, P)`` each, as the cell takes them; nothing where it was called without.
+        """
+        return None
 
     def recurrent_matrices(self, module: nn.Module) -> tuple[RecurrentMatrix, ...]:
         """One a layer and direction; none of a diagonal recurrence."""
@@ -337,11 +371,28 @@ class _Cell(LayerAdapter):
     """A cell of PyTorch's: one layer, one step."""
 
     reading = "stepped"
+    _step: Callable[..., CellStep]  # from pre-activations (N, G·H), by input and by state
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
         """Itself; without a weight that a parametrization computes, as that may change buffers."""
         held = {**vars(module), **module._parameters}
         return (_weights(held.get, ""),)
+
+    def cell_step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> CellStep | None:
+        """From its weights, where they have the shapes of PyTorch's."""
+        (weights,) = self.layers(module)
+        w_ih, w_hh = weights.input, weights.recurrent
+        if w_ih is None or w_hh is None or not self.gates:
+            return None
+        (rows, units), count = w_hh.shape, 2 if self.has_cell_state else 1
+        before = [s.to(w_ih.dtype) for s in state] or [w_ih.new_zeros(len(x), units)] * count
+        fits = rows == len(self.gates) * units and w_ih.shape == (rows, x.shape[-1])
+        if not fits or [s.shape[-1] for s in before] != [units] * count:
+            return None
+        own, recurrent = linear(x.to(w_ih.dtype), w_ih.detach()), linear(before[0], w_hh.detach())
+        if weights.biases:
+            own, recurrent = own + weights.biases[0], recurrent + weights.biases[-1]
+        return self._step(own, recurrent, before)
 
 
 def _weights(weight: Any, suffix: str) -> LayerWeights:
@@ -383,10 +434,23 @@ class _GRUCells(_Cell, _GRU):
     kind = "nn.GRUCell"
     module_type = nn.GRUCell
 
+    def _step(self, own: Tensor, recurrent: Tensor, before: list[Tensor]) -> CellStep:
+        """``n = tanh(own + r recurrent)``."""
+        (own_r, own_z, own_n), (rec_r, rec_z, rec_n) = own.chunk(3, -1), recurrent.chunk(3, -1)
+        r, z = (own_r + rec_r).sigmoid(), (own_z + rec_z).sigmoid()
+        n = (own_n + r * rec_n).tanh()
+        return CellStep({"reset": r, "update": z, "new": n}, n + z * (before[0] - n))
+
 
 class _LSTMCells(_Cell, _LSTM):
     kind = "nn.LSTMCell"
     module_type = nn.LSTMCell
+
+    def _step(self, own: Tensor, recurrent: Tensor, before: list[Tensor]) -> CellStep:
+        """All gates of one sum."""
+        a = dict(zip(self.gates, (own + recurrent).chunk(4, -1), strict=True))
+        a = {gate: x.tanh() if gate == self.candidate else x.sigmoid() for gate, x in a.items()}
+        return CellStep(a, a["output"] * (a["forget"] * before[1] + a["input"] * a["cell"]).tanh())
 
 
 for _adapter in (

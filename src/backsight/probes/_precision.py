@@ -1,9 +1,21 @@
-"""The arithmetic that norms are taken in, and where their values may be looked at."""
+"""The arithmetic that norms are taken in, its rounding, and where values may be looked at."""
 
 import torch
 from torch import Tensor
 
-__all__ = ["norm_dtype", "on_host"]
+__all__ = ["norm_dtype", "on_host", "rounding"]
+
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""Another dropout mask or other weights leave a wholly different output; what is allowed is the
+kernel's own rounding over many steps."""
+
+LOOSE = 0.05
+"""In bf16 and fp16, and under autocast, where a kernel rounds inside whatever it returns."""
+
+
+def rounding(dtype: torch.dtype, *, autocast: bool = False) -> float:
+    """Between a state that is computed again and the run's own, for them to count as the same."""
+    return LOOSE if autocast else TOLERANCE.get(dtype, LOOSE)
 
 
 def on_host(tensor: Tensor) -> bool:

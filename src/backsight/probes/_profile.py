@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words
 
-__all__ = ["SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
+__all__ = ["NEAR_END", "SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
 
 SATURATED = 0.99
 """From which size on an element of a tanh state is saturated."""
+NEAR_END = 0.01
+"""How near to 0 or 1 a gate counts as saturated."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class GradientProfile:
     """``(T,)``: the same as ``grad_time`` on an LSTM's ``c_t``."""
     saturation: Mapping[str, float] = field(default_factory=dict)
     """Share of saturated units: ``""`` for a tanh state (``|h| > 0.99``), and by the name of a
-    gate (within 0.01 of 0 or 1). Cells have no gates here, and relu nothing; of a user's own
-    module, any state counts that stays within ±1 throughout the sample."""
+    gate (within 0.01 of 0 or 1); relu has nothing. Of a user's own module, any state counts that
+    stays within ±1 throughout the sample. Of cells, gates are counted where the adapter knows
+    them (``LayerAdapter.cell_step``)."""
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""

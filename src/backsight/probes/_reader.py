@@ -124,8 +124,6 @@ class LayerReader(ABC):
 
     needs_before: ClassVar[bool] = False
     """Whether it wants to be told before a module runs."""
-    reads_gates: ClassVar[bool] = False
-    """Whether its profiles have the saturation of states and gates."""
 
     def __init__(self, settings: ReaderSettings) -> None:
         self.settings = settings

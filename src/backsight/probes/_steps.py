@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
-from backsight.probes._tensors import SameTensor, made_of
+from backsight.probes._tensors import SameTensor, Unchanged, made_of
 
 __all__ = [
     "HELD",
+    "CellInput",
     "Chain",
     "StateStep",
     "StepLog",
@@ -29,6 +30,15 @@ HELD = 8192
 
 
 @dataclass(eq=False)
+class CellInput:
+    """What a call of a cell was given: aliases without a graph."""
+
+    module: nn.Module
+    x: Unchanged
+    state: tuple[Unchanged, ...]
+
+
+@dataclass(eq=False)
 class StateStep:
     """One call of a module that is called once a step."""
 
@@ -41,6 +51,8 @@ class StateStep:
     """What it was called with, as far as a gradient goes on into it."""
     anew: Tensor | None = None
     """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
+    fed: "CellInput | None" = None
+    """Of a cell with gates: what they are computed from."""
 
 
 Chain = list[StateStep]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-__all__ = ["SameTensor", "made_from", "made_of", "tensors_in", "uneven"]
+__all__ = ["SameTensor", "Unchanged", "made_from", "made_of", "tensors_in", "uneven"]
 
 Found = TypeVar("Found")
 
@@ -37,6 +37,20 @@ class SameTensor:
         storage = _storage_of(tensor)
         same = storage is not None and storage is self._storage() and tensor.shape == self._shape
         return same and tensor._version == self._version
+
+
+class Unchanged:
+    """A tensor without its graph, as long as nobody writes into it."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._alias = tensor.detach()
+        self._version = 0 if tensor.is_inference() else tensor._version
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """None once it was overwritten."""
+        version = 0 if self._alias.is_inference() else self._alias._version
+        return self._alias if version == self._version else None
 
 
 def _storage_of(tensor: Tensor) -> torch.UntypedStorage | None:

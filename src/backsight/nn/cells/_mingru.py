@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backsight.layers import LayerAdapter, LayerWeights, register_layer
+from backsight.layers import CellStep, LayerAdapter, LayerWeights, register_layer
 from backsight.nn._cell_stack import CellStack
 
 __all__ = ["MinGRU", "MinGRUCell", "build"]
@@ -78,6 +78,14 @@ class _MinGRUCells(LayerAdapter):
         """Itself; the recurrence is diagonal."""
         assert isinstance(module, MinGRUCell)
         return (LayerWeights("", module.weight_ih, None, "", (module.bias_ih,)),)
+
+    def cell_step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> CellStep | None:
+        """Of the one gate; the candidate has no bounds."""
+        assert isinstance(module, MinGRUCell)
+        (h,) = state
+        z, candidate = functional.linear(x, module.weight_ih, module.bias_ih).chunk(2, dim=-1)
+        z = torch.sigmoid(z)
+        return CellStep({"update": z}, z * candidate + (1 - z) * h)
 
 
 register_layer(_MinGRUCells())

@@ -13,19 +13,13 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn.utils.rnn import PackedSequence
 
+from backsight.probes._precision import rounding
 from backsight.probes._state_handoff import TRIES, starts_anew
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused._ending import Ending, Handed, origins
 from backsight.probes.fused._followed import evenly_spaced, rows_of, with_gradient
 
 __all__ = ["Call", "Catcher"]
-
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
-"""Another dropout mask or other weights leave a wholly different output; what is allowed is the
-kernel's own rounding over many steps."""
-
-LOOSE = 0.05
-"""In bf16 and fp16, and under autocast, where a kernel rounds inside whatever it returns."""
 
 
 @dataclass(eq=False)
@@ -252,7 +246,7 @@ class _Watched:
         ]
         self._attached = attached[0], attached[1]
         autocast = torch.is_autocast_enabled(self._x.device.type)
-        self._tolerance = LOOSE if autocast else TOLERANCE.get(data.dtype, LOOSE)
+        self._tolerance = rounding(data.dtype, autocast=autocast)
         self._dropout = bool(module.training and module.dropout and module.num_layers > 1)
         self._states = tuple(None if s is None else s.detach() for s in states[:2])
         self._slopes = handed.slopes if handed else ()

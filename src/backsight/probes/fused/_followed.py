@@ -3,19 +3,15 @@
 import torch
 from torch import Tensor
 
-__all__ = ["evenly_spaced", "rows_of", "with_gradient"]
+from backsight.probes._sequences import spacing
 
-USUAL = 8
-"""Sequences of a batch that are followed, unless told otherwise."""
+__all__ = ["evenly_spaced", "rows_of", "with_gradient"]
 
 
 def evenly_spaced(count: int | None, batch: int, device: torch.device) -> Tensor:
-    """``(B,)``: ``count`` of ``batch``; all for None, and the usual number for 0."""
-    if count == 0:
-        count = max(1, min(USUAL, batch // 4))
-    count = batch if count is None else min(count, batch)
-    # Evenly spaced, so that a strided view finds them: an index takes up to 50 times as long.
-    return torch.arange(count, device=device) * (batch // count if count else 1)
+    """``(B,)``: ``count`` of ``batch``, as of :func:`spacing`."""
+    count, step = spacing(count, batch)
+    return torch.arange(count, device=device) * step
 
 
 def with_gradient(gradient: Tensor, count: int) -> Tensor | None:

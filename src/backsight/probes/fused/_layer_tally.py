@@ -8,14 +8,11 @@ from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
 from backsight.probes._lag_tally import LagTally
-from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
+from backsight.probes._profile import NEAR_END, SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["LayerTally", "Layered", "inside_of"]
-
-NEAR = 0.01
-"""How near to 0 or 1 a gate counts as saturated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,7 @@ class LayerTally:
         edges = {"": s.h.abs() > SATURATED} if self.adapter.bounded(module) else {}
         for gate, value in zip(self.adapter.gates, s.gates, strict=False):
             tanh = gate == self.adapter.candidate
-            edges[gate] = value.abs() > SATURATED if tanh else (value - 0.5).abs() > 0.5 - NEAR
+            edges[gate] = value.abs() > SATURATED if tanh else (value - 0.5).abs() > 0.5 - NEAR_END
         if not edges:
             return
         counts = [(edge & inside[..., None]).sum() for edge in edges.values()]

@@ -30,12 +30,11 @@ class FusedReader(LayerReader):
         >>> from torch import nn
         >>> from backsight.probes import FusedReader, Readers
         >>> reader = Readers().adopt("rnn", nn.LSTM(3, 4))
-        >>> isinstance(reader, FusedReader), reader.reads_gates
+        >>> isinstance(reader, FusedReader), reader.needs_before
         (True, True)
     """
 
     needs_before = True
-    reads_gates = True
 
     def __init__(self, settings: ReaderSettings) -> None:
         super().__init__(settings)

@@ -8,18 +8,28 @@ touched.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from backsight.layers import adapter_of
+from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._state_handoff import TRIES
-from backsight.probes._steps import HELD, Chain, StateStep, StepLog, chains_of, lead_of, source_of
-from backsight.probes._tensors import SameTensor, tensors_in
+from backsight.probes._steps import (
+    HELD,
+    CellInput,
+    Chain,
+    StateStep,
+    StepLog,
+    chains_of,
+    lead_of,
+    source_of,
+)
+from backsight.probes._tensors import SameTensor, Unchanged, tensors_in
+from backsight.probes.stepped._gates import gate_saturation
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
 
 __all__ = ["SteppedReader", "may_be_stepped"]
@@ -140,8 +150,13 @@ class SteppedReader(LayerReader):
         if previous is not None and not _same_sequences(previous.outputs, outputs):
             previous = anew = None
         marks = [SameTensor(t) for t in outputs]
+        fed = None
+        if adapter is not None and adapter.gates:
+            x = cast(Tensor, self.input_of(args, kwargs))
+            states = tuple(Unchanged(one) for one in given if one is not x)
+            fed = CellInput(module, Unchanged(x), states)
         given = [tensor for tensor in given if tensor.requires_grad]
-        calls.append(StateStep(outputs, previous, marks, module.training, given, anew))
+        calls.append(StateStep(outputs, previous, marks, module.training, given, anew, fed))
 
     def graph_whole(
         self,
@@ -166,6 +181,8 @@ class SteppedReader(LayerReader):
                     adapter = self._adapters.get(path)
                     if adapter is not None and adapter.has_cell_state:
                         self._join_cell(path, profiles)
+                    if adapter is not None and adapter.gates:
+                        self._add_gates(path, adapter, chains[path], profiles)
                 found.profiles |= profiles
             except Exception as error:  # noqa: BLE001 - costs that stack alone
                 found.errors |= dict.fromkeys(stack, error)
@@ -200,6 +217,20 @@ class SteppedReader(LayerReader):
                     for chain in chains_of(calls)
                 ]
         return chains
+
+    def _add_gates(
+        self,
+        path: str,
+        adapter: LayerAdapter,
+        chains: list[Chain],
+        profiles: dict[str, GradientProfile],
+    ) -> None:
+        """Beside the saturation of the states."""
+        calls = [call for chain in chains for call in chain]
+        with torch.no_grad():
+            gates = gate_saturation(adapter, calls, self.settings.sequences)
+        profile = profiles[path]
+        profiles[path] = replace(profile, saturation={**profile.saturation, **gates})
 
     def _join_cell(self, path: str, profiles: dict[str, GradientProfile]) -> None:
         """One profile of an LSTM cell's two states.
