@@ -62,6 +62,10 @@ class GradientProfile:
     graph_end: int | None = None
     """The last lag that the graph leads to, of any sequence: less than the last one where a state
     was detached. None where the graph cannot be asked, as of an embedded input."""
+    last_column: int | None = None
+    """``B`` where the loss reads the last of ``B`` sequences alone, at every step: time and batch
+    may be swapped. 0 where it reads others. None where it is not asked: of a layer below the top
+    one, of cells, of packed sequences, of one step or one sequence."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
     measures: ReachMeasures = field(init=False, repr=False)

@@ -192,8 +192,8 @@ class LayerReader(ABC):
         """
         return Readings()
 
-    def backward_begins(self) -> None:  # noqa: B027 - likewise
-        """The gradients that come now are the caller's own."""
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:  # noqa: B027 - likewise
+        """The gradients that come now are the caller's own, of these ``roots``."""
 
     def backward_ended(self, scale: Tensor | None = None) -> Readings:
         """What the caller's own gradients tell; ``scale`` as of :meth:`graph_whole`."""

@@ -175,7 +175,7 @@ class Readers:
         if found.arrived:  # else it was another model's loss
             self._finish()
         for reader in self._all:
-            reader.backward_begins()
+            reader.backward_begins(roots)
         return found
 
     def backward_ended(self, scale: Tensor | None = None) -> Readings:

@@ -1,10 +1,12 @@
-"""Why the gradient of a layer is exactly zero from some lag on, from what was recorded."""
+"""Why a reach is as it is, from what was recorded: exact zeros, sequences that are not read."""
+
+import math
 
 import numpy as np
 
 from backsight.signals import ReachMeasures, Run, family
 
-__all__ = ["zero_cause"]
+__all__ = ["unread_sequences", "zero_cause"]
 
 NEARLY = 0.9
 """Of the units, or of every gate's values: so many that the rest passes next to nothing."""
@@ -29,6 +31,22 @@ def zero_cause(run: Run, layer: str, iteration: int, found: ReachMeasures) -> st
     if end == found.cut:
         return ", because the state is detached there"
     return f", although the graph goes on{_units(run, layer, iteration)}"
+
+
+def unread_sequences(run: Run, layer: str, iteration: int) -> str:
+    """Whether the loss reads one sequence of the batch alone, as a clause of its own; or empty.
+
+    Args:
+        run: that recorded it.
+        layer: the member of ``reach``.
+        iteration: of the sample, the newest one.
+    """
+    batch = _value(run, f"last_column/{layer}", iteration)
+    if not batch or not math.isfinite(batch):
+        return ""
+    return (
+        f"; the loss reads only the last of the {batch:.0f} sequences: batch and time are swapped"
+    )
 
 
 def _units(run: Run, layer: str, iteration: int) -> str:

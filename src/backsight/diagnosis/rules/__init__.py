@@ -10,6 +10,7 @@ from backsight.diagnosis.rules._drift import HiddenDrift
 from backsight.diagnosis.rules._exploding import Exploding
 from backsight.diagnosis.rules._frozen import Frozen
 from backsight.diagnosis.rules._growing_updates import GrowingUpdates
+from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
@@ -47,5 +48,6 @@ RULES: tuple[type[Rule], ...] = (
     SmallUpdates,
     BadInput,
     ConstantInput,
+    LastColumn,
 )
 """Every rule, by code."""

@@ -39,6 +39,7 @@ class Reach(Measurement):
         "growth_rate",
         "half_life",
         "horizon",
+        "last_column",
         "reach",
         "reach_share",
     )
@@ -101,6 +102,8 @@ class Reach(Measurement):
             if profile.reach.size:
                 end = profile.graph_end
                 now.record(f"graph_end/{name}", UNKNOWN if end is None else end)
+            if profile.last_column is not None:
+                now.record(f"last_column/{name}", profile.last_column)
 
         self.each_layer(now.profiles, record)
 

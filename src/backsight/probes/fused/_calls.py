@@ -17,7 +17,7 @@ from backsight.probes._precision import rounding
 from backsight.probes._state_handoff import TRIES, starts_anew
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused._ending import Ending, Handed, origins
-from backsight.probes.fused._followed import evenly_spaced, rows_of, with_gradient
+from backsight.probes.fused._followed import evenly_spaced, only_column, rows_of, with_gradient
 
 __all__ = ["Call", "Catcher"]
 
@@ -83,6 +83,9 @@ class Call:
     """``(B,)``, in processing order: sequences that begin with this call, nothing being handed on
     to them; None where none does."""
     weights: dict[str, Tensor]
+    column: int | None = None
+    """The one sequence of the whole batch that the loss reads, at every step; -1 where it reads
+    others, too; None where that is not asked."""
     gradients: list[Tensor | None] = field(default_factory=lambda: [None, None, None])
     """Direct gradients on ``output`` (as ``output``), ``h_n`` and ``c_n`` (as ``state``)."""
 
@@ -251,6 +254,9 @@ class _Watched:
         self._states = tuple(None if s is None else s.detach() for s in states[:2])
         self._slopes = handed.slopes if handed else ()
         self._call: Call | None = None
+        self._column: int | None = None
+        self._finals: list[Tensor] = []
+        """Gradients on ``h_n`` and ``c_n``, of the whole batch."""
         self._spaced = True
         self._spent = False
 
@@ -292,6 +298,11 @@ class _Watched:
         """The call; and hold nothing any longer, however long the outputs live."""
         call, self._call = self._call, None
         assert call is not None
+        if self._column is not None and self._finals:
+            others = torch.arange(self._size()[1], device=call.x.device) != self._column
+            read = any(bool((one != 0).any(-1).any(0)[others].any()) for one in self._finals)
+            self._column = -1 if read else self._column
+        call.column, self._finals = self._column, []
         del self._x, self._output, self._states, self._slopes, self._random
         self._spent = True
         return call
@@ -303,7 +314,10 @@ class _Watched:
             self._call = self._select(self._with_gradient(index, gradient.detach(), by_time))
             self._catcher._reached[self._number] = self
         gradient = gradient.detach()
+        if index == 0 and self._batch_sizes is None and min(self._size()) > 1:
+            self._column = only_column(gradient if by_time else self._by_time(gradient))
         if index > 0:
+            self._finals.append(gradient)
             kept = self._state(gradient)
         elif by_time:
             kept = rows_of(gradient, self._rows, self._batch_sizes, spaced=self._spaced)

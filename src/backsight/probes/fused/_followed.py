@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backsight.probes._sequences import spacing
 
-__all__ = ["evenly_spaced", "rows_of", "with_gradient"]
+__all__ = ["evenly_spaced", "only_column", "rows_of", "with_gradient"]
 
 
 def evenly_spaced(count: int | None, batch: int, device: torch.device) -> Tensor:
@@ -29,10 +29,26 @@ def with_gradient(gradient: Tensor, count: int) -> Tensor | None:
     batch = gradient.shape[1]
     if not 0 < count < batch:
         return None
-    if bool((gradient[:, :: batch // count][:, :count] != 0).any()):
+    usual = gradient[:, :: batch // count][:, :count]
+    # The last step nearly always has one: a look at all steps costs as much as a norm of them.
+    if bool((usual[-1] != 0).any()) or bool((usual != 0).any()):
         return None
     found = (gradient != 0).any(-1).any(0).nonzero()[:, 0]
     return found[:count] if len(found) else None
+
+
+def only_column(gradient: Tensor) -> int:
+    """The one sequence that has a gradient, and has one at every step; -1 where there is none.
+
+    Args:
+        gradient: ``(T, whole batch, ·)``.
+    """
+    (found,) = (gradient[-1] != 0).any(-1).nonzero(as_tuple=True)
+    if len(found) != 1:
+        return -1
+    there = (gradient != 0).any(-1)
+    column = int(found)
+    return column if bool(there[:, column].all()) and int(there.sum()) == len(there) else -1
 
 
 def rows_of(data: Tensor, rows: Tensor, batch_sizes: Tensor | None, *, spaced: bool) -> Tensor:

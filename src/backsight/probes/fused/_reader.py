@@ -5,6 +5,7 @@ the next than the closed form knows: its reach is asked of autograd while the gr
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from backsight.layers import LayerAdapter
 from backsight.probes._reader import HiddenNorms, LayerReader, ReaderSettings, Readings
 from backsight.probes.fused._calls import Catcher
 from backsight.probes.fused._hidden_norms import hidden_norms
+from backsight.probes.fused._last_column import last_column
 from backsight.probes.fused._replay import Arithmetic, replay, with_reaches
 from backsight.probes.fused._single_steps import SingleSteps
 
@@ -45,6 +47,8 @@ class FusedReader(LayerReader):
         self._single_steps = SingleSteps()
         self._reaches: dict[str, tuple[NDArray[np.float64], int | None]] = {}
         self._ran: dict[str, tuple[str, ...]] = {}
+        self._roots: tuple[Tensor, ...] = ()
+        """What the pass under way was called on."""
 
     def begin(self, armed: bool) -> None:
         """Of gradients, none is wanted before :meth:`backward_begins`."""
@@ -98,9 +102,10 @@ class FusedReader(LayerReader):
         found.arrived = bool(self._reaches)
         return found
 
-    def backward_begins(self) -> None:
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """Not the passes before, nor one for a penalty on gradients, are to be measured."""
         self._catcher.armed = self.armed
+        self._roots = tuple(roots) if self.armed else ()
 
     def backward_ended(self, scale: Tensor | None = None) -> Readings:
         """The profile of every layer and direction that a gradient has arrived at."""
@@ -111,6 +116,13 @@ class FusedReader(LayerReader):
         ]
         profiles = replay(calls, scale=scale, arithmetic=self.arithmetic, errors=found.errors)
         found.profiles = with_reaches(profiles, self._reaches)
+        roots, self._roots = self._roots, ()
+        for path in {call.path for call in calls}:
+            own = [call for call in calls if call.path == path]
+            top = f"{path}.l{own[0].module.num_layers - 1}".lstrip(".")
+            if top in found.profiles:
+                column = last_column(own, roots)
+                found.profiles[top] = replace(found.profiles[top], last_column=column)
         found.arrived = bool(found.profiles)
         return found
 
@@ -122,7 +134,7 @@ class FusedReader(LayerReader):
         """Let calls and graphs go."""
         self._catcher.forget()
         self._single_steps.forget()
-        self._reaches, self._ran = {}, {}
+        self._reaches, self._ran, self._roots = {}, {}, ()
 
     def states(
         self,

@@ -91,6 +91,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="last_column",
+        title="batch read at its last column alone",
+        formula="B if ∂L/∂h_{t,b} through the output is not zero for the last of B sequences at "
+        "every step, exactly zero for all others, and the loss takes that sequence by an index; "
+        "otherwise 0. Not recorded for packed sequences, nor for a single step or sequence",
+        axes=("iteration",),
+        unit="sequences",
+        reduction="none",
+        cost="a look at the gradient of the last step",
+        source="Backsight",
+        per="layer: the top one of a module of fused layers",
+    ),
+    Signal(
         name="half_life",
         title="half-life of the gradient",
         formula="the lag from which R(k) stays ≤ P/2, where P = max R(k) over k ≥ 1; if there is "

@@ -1,0 +1,56 @@
+"""Whether a loss reads the last sequence of a batch alone, at every step.
+
+``output[:, -1]`` is the last step of every sequence where the batch comes first, and every step of
+the last sequence where time does: the layer was called with the two axes swapped.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from backsight.probes._tensors import made_from
+from backsight.probes.fused._calls import Call
+
+__all__ = ["last_column"]
+
+FAR = 4096
+"""Operations between the loss and the layer that are looked through."""
+
+
+def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> int | None:
+    """``B`` where the loss reads the last of ``B`` sequences alone; 0 where it reads others.
+
+    A loss that weighs every other sequence with zero has the same gradient. So an index that takes
+    the last sequence has to stand in the graph as well.
+
+    Args:
+        calls: of one layer that a gradient arrived at.
+        roots: what backward was called on.
+
+    Returns:
+        None where it cannot be told: a packed or an unbatched input, one step or one sequence.
+    """
+    shapes = {call.kernel_shape for call in calls}
+    if len(shapes) > 1 or any(call.column is None for call in calls):
+        return None
+    ((steps, batch, *_),) = shapes
+    if any(call.column != batch - 1 for call in calls):
+        return 0
+    axis = 0 if calls[0].module.batch_first else 1
+    sizes = (batch, steps) if axis == 0 else (steps, batch)
+    return batch if any(_takes_last(root, sizes, axis) for root in roots) else 0
+
+
+def _takes_last(root: Tensor, sizes: tuple[int, int], axis: int) -> bool:
+    """Whether ``root`` was made from the last row along an axis of a tensor of those sizes."""
+    for node, _ in made_from(root, FAR):
+        if node.name() == "SelectBackward0":
+            shape = tuple(getattr(node, "_saved_self_sym_sizes", ()))
+            dim, index = (getattr(node, f"_saved_{what}", None) for what in ("dim", "index"))
+            if shape[:2] != sizes or dim is None or index is None:
+                continue
+            last = shape[axis] - 1
+            # PyTorch shows a negative number as an unsigned one.
+            if dim in (axis, axis - len(shape) + 2**64) and index in (last, -1, 2**64 - 1):
+                return True
+    return False
