@@ -254,3 +254,153 @@ def test_evenly_spaced_sequences_stay_so_where_any_has_a_gradient() -> None:
     catcher.after("layer", layer, (x,), {}, output)
     total(output[0][:, 4:6]).backward()  # type: ignore[no-untyped-call]
     assert catcher.take()[0].sequences.tolist() == [0, 4, 8, 12, 16]
+
+
+@pytest.mark.parametrize("kind", ["fused", "cell", "own"])
+def test_an_underflow_is_told_as_one(kind: str) -> None:
+    """One unit that decays by 2**-60 a step: the third number is below any of float32."""
+    layers: dict[str, nn.Module] = {
+        "fused": nn.RNN(1, 1, nonlinearity="relu", bias=False),
+        "cell": nn.RNNCell(1, 1, nonlinearity="relu", bias=False),
+        "own": Decay(),
+    }
+    layer, x = layers[kind], torch.ones(STEPS, 1, 1)
+    for weight in layer.parameters():
+        weight.data.fill_(2.0**-60)
+    if kind != "own":
+        next(layer.parameters()).data.fill_(1.0)
+
+    def loss() -> Tensor:
+        if kind == "fused":
+            return total(layer(x)[0][-1])
+        return total(looped(layer, x, detach=False))
+
+    profile = one(probe(layer, loss))
+    np.testing.assert_array_equal(profile.reach, [1, 2.0**-60, 2.0**-120, 0, 0, 0])
+    assert (profile.graph_end, profile.underflow) == (STEPS - 1, True)
+    assert "detached" not in profile.summary
+
+
+class Decay(nn.Module):
+    """``h' = x + w h``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
+        return x + (0 if h is None else self.weight * h)
+
+
+def test_an_underflow_in_one_step_is_no_cut() -> None:
+    """In float16, 2**-20 a step: 2**-40 is no number there."""
+    layer, x = Decay().half(), torch.ones(STEPS, 1, 1, dtype=torch.float16)
+    layer.weight.data.fill_(2.0**-20)
+    profile = one(probe(layer, lambda: looped(layer, x, detach=False).sum()))
+    np.testing.assert_array_equal(profile.reach, [1, 2.0**-20, 0, 0, 0, 0])
+    assert profile.underflow
+    assert profile.summary.endswith(
+        "from lag 2 on, because it underflows: it is smaller than any number of its dtype"
+    )
+
+
+@pytest.mark.parametrize("name", ["GRUCell", "own"])
+def test_a_cut_is_no_underflow(name: str) -> None:
+    torch.manual_seed(0)
+    cell, x = CELLS[name](), torch.randn(STEPS, 2, 3)
+    profile = one(probe(nn.ModuleDict({"cell": cell}), lambda: looped(cell, x, detach=True).sum()))
+    assert not profile.underflow
+    assert profile.summary.endswith("from lag 3 on, because the state is detached there")
+
+
+class ReLU(nn.Module):
+    """A user's own: unit 0 is always alive, and the loss reads unit 1, which lives on itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(2))
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
+        before = x.new_zeros(1, 2) if h is None else h
+        return torch.relu(x + before @ self.weight.T)
+
+
+@pytest.mark.parametrize("kind", ["fused", "cell", "own"])
+def test_some_dead_units_leave_the_graph_whole(kind: str) -> None:
+    """At step 3 a large negative input kills unit 1, and unit 0 is active throughout."""
+    layers: dict[str, nn.Module] = {
+        "fused": nn.RNN(2, 2, nonlinearity="relu", bias=False),
+        "cell": nn.RNNCell(2, 2, nonlinearity="relu", bias=False),
+        "own": ReLU(),
+    }
+    layer, x = layers[kind], torch.ones(STEPS, 1, 2)
+    for weight in layer.parameters():
+        weight.data.copy_(torch.eye(2))
+    x[3, 0, 1] = -100
+
+    def loss() -> Tensor:
+        state = layer(x)[0][-1] if kind == "fused" else looped(layer, x, detach=False)
+        return total(state[:, 1])
+
+    profile = one(probe(layer, loss))
+    np.testing.assert_array_equal(profile.reach, [1, 1, 1, 0, 0, 0])
+    assert profile.inactive == pytest.approx(1 / 12)
+    assert profile.summary.endswith(
+        "from lag 3 on, although the graph goes on: 8 % of the states are exactly 0, where ReLU "
+        "passes no gradient"
+    )
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "RNNCell", "LSTMCell"])
+def test_a_state_that_begins_anew_is_no_detached_one(kind: str) -> None:
+    """A mask resets the first of two sequences before step 3."""
+    torch.manual_seed(0)
+    layer, x = getattr(nn, kind)(3, 4), torch.randn(STEPS, 2, 3)
+
+    def loss() -> Tensor:
+        state: Any = None
+        output = torch.zeros(())
+        for t, step in enumerate(x):
+            if t == 3:
+                mask = torch.tensor([[0.0], [1.0]])
+                held = state if isinstance(state, tuple) else (state,)
+                state = tuple(part * mask for part in held)
+                state = state if "LSTM" in kind else state[0]
+            if kind.endswith("Cell"):
+                state = layer(step, state)
+                output = state[0] if isinstance(state, tuple) else state
+            else:
+                output, state = layer(step[None], state)
+        return total(output)
+
+    profile = one(probe(layer, loss))
+    assert (profile.begun, profile.cut, profile.graph_end) == (0.5, None, STEPS - 1)
+    assert "detached" not in profile.summary
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"underflow/l0": 1.0}, "on, because it underflows: it is smaller than any number of its "
+         "dtype (iteration 0)."),
+        ({"inactive/l0": 0.25}, "on, although the graph goes on: 25 % of the states are exactly "
+         "0, where ReLU passes no gradient (iteration 0)."),
+        ({"begun_anew/l0": 1.0}, "on, because the state begins anew there (iteration 0)."),
+    ],
+)  # fmt: skip
+def test_the_closing_sentence_tells_the_causes_apart(
+    run_path: Path, numbers: dict[str, float], words: str
+) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.profile("reach/l0", 0, [1.0, 0.5, 0.25, 0, 0])
+        recorder.scalars(0, {"graph_end/l0": 4.0} | numbers)
+    (sentence,) = reach_sentences(Run(run_path))
+    assert sentence.endswith(words)
+
+
+def test_the_closing_sentence_counts_sequences_that_begin_anew(run_path: Path) -> None:
+    with Recorder(run_path) as recorder:
+        recorder.profile("reach/l0", 0, [1.0, 0.5, 0.25])
+        recorder.scalars(0, {"graph_end/l0": 2.0, "begun_anew/l0": 0.5})
+    (sentence,) = reach_sentences(Run(run_path))
+    assert "; in 50 % of the sequences the state begins anew within the window" in sentence

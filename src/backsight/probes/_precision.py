@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["norm_dtype", "on_host", "rounding"]
+__all__ = ["least_norm", "norm_dtype", "on_host", "rounding"]
 
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
 """Another dropout mask or other weights leave a wholly different output; what is allowed is the
@@ -28,6 +28,17 @@ def on_host(tensor: Tensor) -> bool:
         (True, False)
     """
     return tensor.is_cpu
+
+
+def least_norm(gradient: Tensor) -> float:
+    """Of a gradient ``(…, units)`` whose elements are the smallest number of their dtype.
+
+    In fp16 that is a subnormal one; of other dtypes, many kernels round subnormal ones to zero.
+    """
+    about = torch.finfo(gradient.dtype)
+    half = gradient.dtype == torch.float16
+    least = about.smallest_normal * (about.eps if half else 1)
+    return float(least * gradient.shape[-1] ** 0.5)
 
 
 def norm_dtype(tensor: Tensor, *, bounded: bool = False) -> torch.dtype:

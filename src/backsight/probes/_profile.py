@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words
+from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words, zero_words
 
 __all__ = ["NEAR_END", "SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
 
@@ -66,6 +66,15 @@ class GradientProfile:
     """``B`` where the loss reads the last of ``B`` sequences alone, at every step: time and batch
     may be swapped. 0 where it reads others. None where it is not asked: of a layer below the top
     one, of cells, of packed sequences, of one step or one sequence."""
+    underflow: bool = False
+    """Whether the gradient is exactly zero from some lag on because smaller numbers do not exist
+    in its dtype."""
+    begun: float = 0.0
+    """Share of the sequences whose state begins anew on the way, as where a mask resets it: their
+    reach ends there."""
+    inactive: float | None = None
+    """Share of the states that are exactly 0, of ReLU; None of any other layer, and of a user's
+    own module with negative states."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
     measures: ReachMeasures = field(init=False, repr=False)
@@ -108,7 +117,15 @@ class GradientProfile:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
-        return reach_words(self.reach)
+        return reach_words(self.reach) + zero_words(
+            self.measures,
+            end=self.graph_end,
+            underflow=self.underflow,
+            begun=self.begun,
+            saturation=self.saturation,
+            inactive=self.inactive or 0.0,
+            silent=int((self.hidden_norm == 0).sum()),
+        )
 
 
 class Tally:
@@ -149,6 +166,21 @@ def relative(lags: Tally) -> NDArray[np.float64]:
     return ratios
 
 
+def _underflows(back: NDArray[np.float64], least: float) -> bool:
+    """Whether zeros at the end follow a gradient that would be below ``least`` one step on.
+
+    Args:
+        back: ``(lags,)``, mean norms.
+        least: the norm of a gradient whose elements are the smallest number of their dtype.
+    """
+    there = np.flatnonzero(back)
+    if not there.size or there[-1] == len(back) - 1:
+        return False
+    last = int(there[-1])
+    decay = min(1.0, back[last] / back[last - 1]) if last and back[last - 1] else 1.0
+    return bool(back[last] * decay < least)
+
+
 def profile_of(
     *,
     time: Tally,
@@ -159,8 +191,11 @@ def profile_of(
     exact: bool,
     share: NDArray[np.float64] | None = None,
     graph_end: int | None = None,
+    least: float = 0.0,
+    begun: float = 0.0,
+    inactive: float | None = None,
 ) -> GradientProfile:
-    """A profile from the means of its norms."""
+    """A profile from the means of its norms; a gradient below ``least`` underflows."""
     return GradientProfile(
         grad_time=time.mean(),
         reach=relative(lags),
@@ -170,4 +205,7 @@ def profile_of(
         exact=exact,
         share=share,
         graph_end=graph_end,
+        underflow=_underflows(lags.mean(), least),
+        begun=begun,
+        inactive=inactive,
     )

@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 
-from backsight.signals import ReachMeasures, Run, family
+from backsight.signals import ReachMeasures, Run, family, zero_words
 
-__all__ = ["unread_sequences", "zero_cause"]
-
-NEARLY = 0.9
-"""Of the units, or of every gate's values: so many that the rest passes next to nothing."""
+__all__ = ["sequences_begun", "unread_sequences", "zero_cause"]
 
 
 def zero_cause(run: Run, layer: str, iteration: int, found: ReachMeasures) -> str:
@@ -23,14 +20,40 @@ def zero_cause(run: Run, layer: str, iteration: int, found: ReachMeasures) -> st
     """
     if found.cut is None:
         return ""
-    end = _value(run, f"graph_end/{layer}", iteration)
-    if end is None:  # an earlier version
+
+    def share(family_: str) -> float:
+        return _value(run, f"{family_}/{layer}", iteration) or 0.0
+
+    shares = {
+        name.partition("/")[2].removeprefix(layer).lstrip("."): _value(run, name, iteration)
+        for name in run.names
+        if family(name) == "saturation" and _of(name, layer)
+    }
+    return zero_words(
+        found,
+        end=_value(run, f"graph_end/{layer}", iteration),
+        underflow=bool(share("underflow")),
+        begun=share("begun_anew"),
+        saturation={gate: value for gate, value in shares.items() if value is not None},
+        inactive=share("inactive"),
+        silent=_silent(run, layer, iteration),
+    )
+
+
+def sequences_begun(run: Run, layer: str, iteration: int, found: ReachMeasures) -> str:
+    """How many sequences begin anew on the way, as a clause of its own; or empty.
+
+    Args:
+        run: that recorded it.
+        layer: the member of ``reach``.
+        iteration: of the sample, the newest one.
+        found: what its reach comes to: zeros are another clause's.
+    """
+    share = _value(run, f"begun_anew/{layer}", iteration)
+    if not share or found.cut is not None:
         return ""
-    if end < 0:
-        return ", for a reason that is not recorded for an embedded input"
-    if end == found.cut:
-        return ", because the state is detached there"
-    return f", although the graph goes on{_units(run, layer, iteration)}"
+    count = f"{100 * share:.0f} %" if share >= 0.005 else "less than 1 %"
+    return f"; in {count} of the sequences the state begins anew within the window"
 
 
 def unread_sequences(run: Run, layer: str, iteration: int) -> str:
@@ -47,23 +70,6 @@ def unread_sequences(run: Run, layer: str, iteration: int) -> str:
     return (
         f"; the loss reads only the last of the {batch:.0f} sequences: batch and time are swapped"
     )
-
-
-def _units(run: Run, layer: str, iteration: int) -> str:
-    """What of the units passes no gradient."""
-    shares = {
-        name: _value(run, name, iteration)
-        for name in run.names
-        if family(name) == "saturation" and _of(name, layer)
-    }
-    states = shares.pop(f"saturation/{layer}", None)
-    gates = [share for share in shares.values() if share is not None]
-    if states is not None and states > NEARLY:
-        return f": {100 * states:.0f} % of the units are saturated"
-    if gates and min(gates) > NEARLY:
-        return f": {100 * min(gates):.0f} % or more of the values of each gate are saturated"
-    silent = _silent(run, layer, iteration)
-    return f": no unit is active at {silent} of the steps" if silent else ""
 
 
 def _of(name: str, layer: str) -> bool:

@@ -9,7 +9,7 @@ from backsight.nn import CELLS
 from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, finite_values, median, number
-from backsight.report._reach_cause import unread_sequences, zero_cause
+from backsight.report._reach_cause import sequences_begun, unread_sequences, zero_cause
 from backsight.report._rows import ends
 from backsight.report._task_summary import (
     is_memory,
@@ -71,6 +71,7 @@ def reach_sentences(run: Run) -> list[str]:
         rows = ends(stream)
         began, now = measure_reach(rows.first), measure_reach(rows.last)
         cause = zero_cause(run, member(name), stream.last, now)
+        cause += sequences_begun(run, member(name), stream.last, now)
         cause += unread_sequences(run, member(name), stream.last)
         sentence = f"{member(name)}: {reach_words(rows.last)}{cause} (iteration {stream.last:,})"
         if began.goes_back and now.outcome == "ok" and began.horizon != now.horizon:

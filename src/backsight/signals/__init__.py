@@ -29,6 +29,7 @@ from backsight.signals._samples import Event, Profile, SampleBlock, Series
 from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words
 from backsight.signals._stream import SignalStream
+from backsight.signals._zero_words import zero_words
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
 __all__ = [
@@ -76,4 +77,5 @@ __all__ = [
     "spell",
     "write_atomically",
     "write_json",
+    "zero_words",
 ]

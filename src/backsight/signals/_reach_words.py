@@ -34,7 +34,8 @@ def reach_words(reach: NDArray[np.floating]) -> str:
     if not found.strength:
         return "the gradient is exactly zero at every earlier step"
     if not found.goes_back:
-        return f"no gradient goes back in time: {_at_most(found)}"
+        gone = "" if found.cut is None else f"; it is exactly zero from lag {found.cut + 1} on"
+        return f"no gradient goes back in time: {_at_most(found)}{gone}"
     told = [f"the gradient is {reach_extent(found)}, relative to the strongest earlier step"]
     if found.unreached and found.cut is None:
         gets = "gets" if found.unreached == 1 else "get"

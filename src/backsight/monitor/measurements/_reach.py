@@ -33,15 +33,18 @@ class Reach(Measurement):
 
     name = "reach"
     signals = (
+        "begun_anew",
         "grad_time",
         "grad_time_cell",
         "graph_end",
         "growth_rate",
         "half_life",
         "horizon",
+        "inactive",
         "last_column",
         "reach",
         "reach_share",
+        "underflow",
     )
     schedule = SAMPLED
 
@@ -102,6 +105,12 @@ class Reach(Measurement):
             if profile.reach.size:
                 end = profile.graph_end
                 now.record(f"graph_end/{name}", UNKNOWN if end is None else end)
+            if profile.underflow:
+                now.record(f"underflow/{name}", 1.0)
+            if profile.begun:
+                now.record(f"begun_anew/{name}", profile.begun)
+            if profile.inactive is not None:
+                now.record(f"inactive/{name}", profile.inactive)
             if profile.last_column is not None:
                 now.record(f"last_column/{name}", profile.last_column)
 

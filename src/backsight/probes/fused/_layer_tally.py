@@ -8,11 +8,16 @@ from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
 from backsight.probes._lag_tally import LagTally
+from backsight.probes._precision import least_norm
 from backsight.probes._profile import NEAR_END, SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["LayerTally", "Layered", "inside_of"]
+
+
+INACTIVE = "inactive"
+"""Beside the gates: the states that are exactly 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +74,32 @@ class LayerTally:
     saturated: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By gate: saturated units, and units."""
     exact: bool = True
+    least: float = 0.0
+    """The norm of a gradient next to the smallest number of its dtype."""
+    begun: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By chain, sequences that begin anew on the way, and sequences."""
     end: int = -1
     """The last lag that the graph leads to; -1 where no sequence has a position."""
 
     def profile(self) -> GradientProfile:
         """The means."""
+        begun, sequences = (
+            sum(counts) for counts in zip((0, 0), *self.begun.values(), strict=True)
+        )
+        shares = {gate: a / b for gate, (a, b) in self.saturated.items() if b}
+        inactive = shares.pop(INACTIVE, None)
         return profile_of(
             time=self.time,
             lags=self.lags,
             hidden=self.hidden,
             cell=self.cell if self.adapter.has_cell_state else None,
-            saturation={gate: a / b for gate, (a, b) in self.saturated.items() if b},
+            saturation=shares,
             exact=self.exact,
             share=self.lags.shares(),
             graph_end=self.end if self.end >= 0 else None,
+            least=self.least,
+            begun=begun / sequences if sequences else 0.0,
+            inactive=inactive,
         )
 
     def add(self, one: Layered, factor: float) -> None:
@@ -97,6 +114,8 @@ class LayerTally:
         host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
         table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
         length, start, at, begun, linked = host[table.size :].reshape(5, -1).astype(np.int64)
+        self.least = least_norm(total.h)
+        self.begun[one.chain] = int((begun[at >= 0] > 0).sum()), int((at >= 0).sum())
         t = np.arange(steps)[:, None]
         inside = t < length
         forward = np.where(inside, start + (length - 1 - t if d else t), -1)
@@ -120,8 +139,8 @@ class LayerTally:
         for gate, value in zip(self.adapter.gates, s.gates, strict=False):
             tanh = gate == self.adapter.candidate
             edges[gate] = value.abs() > SATURATED if tanh else (value - 0.5).abs() > 0.5 - NEAR_END
-        if not edges:
-            return
+        if module.mode == "RNN_RELU":
+            edges[INACTIVE] = s.h == 0
         counts = [(edge & inside[..., None]).sum() for edge in edges.values()]
         *saturated, states = torch.stack([*counts, inside.sum()]).tolist()
         for (gate, edge), count in zip(edges.items(), saturated, strict=True):

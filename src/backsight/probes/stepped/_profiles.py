@@ -14,6 +14,7 @@ from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
 from backsight.probes._lag_tally import LagTally
+from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
 from backsight.probes._tensors import uneven
@@ -54,6 +55,8 @@ def profiles_of_steps(
     edges = [_Edges() for _ in names]
     tallies = [(Tally(), LagTally(), Tally()) for _ in names]
     ends = [-1] * len(names)
+    least = [0.0] * len(names)
+    anew = np.zeros(2)  # sequences that begin anew on the way, and sequences
     for layers in zip(*stack.values(), strict=True):
         states = [
             [state for call in calls for state in call.outputs]
@@ -64,7 +67,9 @@ def profiles_of_steps(
             continue
         totals, back, at = passed
         begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
+        anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
         for place, (time, lags, hidden) in enumerate(tallies):
+            least[place] = least_norm(_by_sequence(states[0][place]))
             for t, step in enumerate(states):
                 state = step[place].detach()
                 both = torch.cat([_norms(state), _edges(state)]).cpu().numpy()
@@ -89,9 +94,12 @@ def profiles_of_steps(
             exact=True,
             share=lags.shares(),
             graph_end=end if end >= 0 else None,
+            least=smallest,
+            begun=float(anew[0] / max(anew[1], 1)),
+            inactive=found.inactive,
         )
-        for name, (time, lags, hidden), end, found, limit in zip(
-            names, tallies, ends, edges, limits, strict=True
+        for name, (time, lags, hidden), end, found, limit, smallest in zip(
+            names, tallies, ends, edges, limits, least, strict=True
         )
     }
 
@@ -99,7 +107,7 @@ def profiles_of_steps(
 class _Edges:
     """How many of the elements of a state lie at the end of ±1, and whether any lies beyond."""
 
-    kinds = ("saturated", "beyond", "all")
+    kinds = ("saturated", "beyond", "all", "zero", "negative")
 
     def __init__(self) -> None:
         self._counts = np.zeros(len(self.kinds))
@@ -110,16 +118,24 @@ class _Edges:
 
     def saturation(self, bounded: bool | None) -> dict[str, float]:
         """The share, of a state that is bounded or, where nobody knows, has been so."""
-        saturated, beyond, size = self._counts
+        saturated, beyond, size, *_ = self._counts
         if not size or bounded is False or (bounded is None and beyond):
             return {}
         return {"": float(saturated / size)}
 
+    @property
+    def inactive(self) -> float | None:
+        """The share that is exactly 0, of a state without negative elements."""
+        *_, size, zero, negative = self._counts
+        return float(zero / size) if zero and not negative else None
+
 
 def _edges(state: Tensor) -> Tensor:
-    """``(3,)``, as ``_Edges.kinds``; a NaN lies beyond."""
+    """``(5,)``, as ``_Edges.kinds``; a NaN lies beyond."""
     sizes = state.abs()
-    counts = (sizes > SATURATED).sum(), (~(sizes <= 1)).sum(), sizes.new_tensor(sizes.numel())
+    outside, negative = ~(sizes <= 1), ~(state >= 0)
+    found = (sizes > SATURATED).sum(), outside.sum(), (state == 0).sum(), negative.sum()
+    counts = *found[:2], sizes.new_tensor(sizes.numel()), *found[2:]
     return torch.stack([count.double() for count in counts])
 
 

@@ -104,6 +104,30 @@ SIGNALS = (
         per="layer: the top one of a module of fused layers",
     ),
     Signal(
+        name="underflow",
+        title="gradient that underflows",
+        formula="1 if R(k) is exactly 0 from some lag on, and the gradient before, at the rate at "
+        "which it decays, is smaller one step on than any number of its dtype; recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none: known from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="begun_anew",
+        title="sequences that begin anew",
+        formula="share of the sequences whose state begins anew between the first step and the "
+        "position of reach, as where a mask resets it; recorded only above 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over the sampled sequences",
+        cost="none: known from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="half_life",
         title="half-life of the gradient",
         formula="the lag from which R(k) stays ≤ P/2, where P = max R(k) over k ≥ 1; if there is "

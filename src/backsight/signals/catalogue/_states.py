@@ -51,6 +51,18 @@ SIGNALS = (
         per="layer, or layer and gate",
     ),
     Signal(
+        name="inactive",
+        title="inactive units",
+        formula="share of states with h = 0 exactly, where ReLU has no slope; of a cell or a "
+        "user's own module, recorded only if some state is 0 and none is negative",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over units, time steps and the sampled sequences",
+        cost="shared with saturation",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="input_spread",
         title="input spread",
         formula="max over features of (max over t and b of x − min over t and b of x)",
