@@ -5,7 +5,7 @@ each sequence's last position alone. Modules that are stacked, each fed by the o
 step, are asked together: what lies between a lower layer's states and the loss is the layer above.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
 from backsight.probes._tensors import uneven
 
 __all__ = ["profiles_of_steps", "stacks_of"]
+
+TOGETHER = 64
+"""Steps whose states are looked at in one operation: a copy of them is made."""
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
@@ -52,7 +55,7 @@ def profiles_of_steps(
         for path, chains in stack.items()
         for n in range(len(chains[0][0].outputs))
     ]
-    edges = [_Edges() for _ in names]
+    edges = [_Edges(limit) for limit in limits]
     tallies = [(Tally(), LagTally(), Tally()) for _ in names]
     ends = [-1] * len(names)
     least = [0.0] * len(names)
@@ -70,11 +73,7 @@ def profiles_of_steps(
         anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
         for place, (time, lags, hidden) in enumerate(tallies):
             least[place] = least_norm(_by_sequence(states[0][place]))
-            for t, step in enumerate(states):
-                state = step[place].detach()
-                both = torch.cat([_norms(state), _edges(state)]).cpu().numpy()
-                norms = both[: -len(_Edges.kinds)]
-                edges[place].add(both[-len(_Edges.kinds) :])
+            for t, norms in enumerate(edges[place].add([step[place].detach() for step in states])):
                 where, none = np.full(len(norms), t), np.zeros(len(norms))
                 total, alone = totals.get((t, place)), back.get((t, place))
                 time.add(where, none if total is None else total.cpu().numpy() * factor)
@@ -90,7 +89,7 @@ def profiles_of_steps(
             lags=lags,
             hidden=hidden,
             cell=None,
-            saturation=found.saturation(limit),
+            saturation=found.saturation,
             exact=True,
             share=lags.shares(),
             graph_end=end if end >= 0 else None,
@@ -98,8 +97,8 @@ def profiles_of_steps(
             begun=float(anew[0] / max(anew[1], 1)),
             inactive=found.inactive,
         )
-        for name, (time, lags, hidden), end, found, limit, smallest in zip(
-            names, tallies, ends, edges, limits, least, strict=True
+        for name, (time, lags, hidden), end, found, smallest in zip(
+            names, tallies, ends, edges, least, strict=True
         )
     }
 
@@ -107,36 +106,48 @@ def profiles_of_steps(
 class _Edges:
     """How many of the elements of a state lie at the end of ±1, and whether any lies beyond."""
 
-    kinds = ("saturated", "beyond", "all", "zero", "negative")
+    kinds = ("saturated", "beyond", "zero", "negative", "all")
 
-    def __init__(self) -> None:
+    def __init__(self, bounded: bool | None) -> None:
+        self._bounded = bounded
         self._counts = np.zeros(len(self.kinds))
 
-    def add(self, counts: NDArray[np.float64]) -> None:
-        """Of one step."""
-        self._counts += counts
+    def add(self, states: Sequence[Tensor]) -> Iterator[NDArray[np.float64]]:
+        """Count those of all steps, and give the norms ``(B,)`` of each."""
+        for begin in range(0, len(states), TOGETHER):
+            rows = [_by_sequence(state) for state in states[begin : begin + TOGETHER]]
+            together = torch.cat(rows)
+            both = torch.cat([_norms(together), _edges(together, self._bounded)]).cpu().numpy()
+            self._counts += both[-len(self.kinds) :]
+            yield from np.split(
+                both[: -len(self.kinds)], np.cumsum([len(row) for row in rows])[:-1]
+            )
 
-    def saturation(self, bounded: bool | None) -> dict[str, float]:
+    @property
+    def saturation(self) -> dict[str, float]:
         """The share, of a state that is bounded or, where nobody knows, has been so."""
-        saturated, beyond, size, *_ = self._counts
-        if not size or bounded is False or (bounded is None and beyond):
+        saturated, beyond, *_, size = self._counts
+        if not size or self._bounded is False or (self._bounded is None and beyond):
             return {}
         return {"": float(saturated / size)}
 
     @property
     def inactive(self) -> float | None:
         """The share that is exactly 0, of a state without negative elements."""
-        *_, size, zero, negative = self._counts
+        *_, zero, negative, size = self._counts
         return float(zero / size) if zero and not negative else None
 
 
-def _edges(state: Tensor) -> Tensor:
-    """``(5,)``, as ``_Edges.kinds``; a NaN lies beyond."""
+def _edges(state: Tensor, bounded: bool | None) -> Tensor:
+    """``(5,)``, as ``_Edges.kinds``; a NaN lies beyond. Of a bounded state, the first is enough."""
     sizes = state.abs()
-    outside, negative = ~(sizes <= 1), ~(state >= 0)
-    found = (sizes > SATURATED).sum(), outside.sum(), (state == 0).sum(), negative.sum()
-    counts = *found[:2], sizes.new_tensor(sizes.numel()), *found[2:]
-    return torch.stack([count.double() for count in counts])
+    found = [sizes > SATURATED]
+    if not bounded:
+        found += [~(sizes <= 1), state == 0, ~(state >= 0)]
+    counts = [torch.count_nonzero(one).double() for one in found]
+    counts += [torch.zeros_like(counts[0])] * (4 - len(counts))
+    counts.append(torch.full_like(counts[0], state.numel()))
+    return torch.stack(counts)
 
 
 def _through(
