@@ -26,6 +26,7 @@ from backsight.errors import RunError
 from backsight.signals._atomic import replacing
 from backsight.signals._migration import FORMAT
 from backsight.signals._reader import Reader
+from backsight.signals._reading import line_of
 from backsight.signals._samples import SampleBlock, join
 from backsight.signals._schema import (
     APPLICATION_ID,
@@ -91,7 +92,7 @@ class Store:
             if isinstance(error, RunError):
                 raise
             what = "create" if new else "open"
-            raise RunError(f"cannot {what} {path}: {error}") from error
+            raise RunError(f"cannot {what} {path}: {line_of(error)}") from error
 
     @property
     def newest(self) -> dict[str, tuple[int, int]]:

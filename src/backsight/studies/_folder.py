@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from backsight._printable import printable
 from backsight.errors import RunError
 from backsight.signals import (
     FORMAT,
@@ -277,7 +278,7 @@ def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    words = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    words = printable(",".join(map(str, value)) if isinstance(value, list) else str(value))
     return words if len(words) <= 60 else f"{words[:57]}…"
 
 

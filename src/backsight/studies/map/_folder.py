@@ -34,6 +34,9 @@ PART = re.compile(r"part-\d{4,9}")
 ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 """What the reader of an archive raises of a damaged one."""
 
+LONGEST = 300
+"""Characters of a complaint about what a file holds."""
+
 AGAIN = "finished parts are kept, and the same command continues"
 
 
@@ -81,7 +84,9 @@ class MapFolder(PlanFolder):
         try:
             return MapPlan.from_dict(content["plan"])
         except (SettingError, TypeError, ValueError) as error:  # settings of another type, too
-            raise RunError(f"{self.path / self.file} is damaged: {error}") from error
+            words = str(error)  # which may quote the file's
+            words = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+            raise RunError(f"{self.path / self.file} is damaged: {words}") from error
 
     def done(self) -> set[int]:
         """Numbers of the parts that are done."""
