@@ -86,7 +86,8 @@ class Store:
             # In WAL mode NORMAL keeps the file consistent whatever happens and leaves the
             # fsync to checkpoints: a killed process loses nothing that was committed.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-        except (RunError, OSError, sqlite3.Error) as error:
+        except (RunError, OSError, sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+            # The last three come of a damaged record that SQLite takes for a sound one.
             with suppress(AttributeError):  # it was not even opened
                 self._connection.close()
             if isinstance(error, RunError):
