@@ -16,8 +16,9 @@ from torch.optim import SGD, Adam, Optimizer
 
 from backsight import watch
 from backsight.monitor._watch import Watching
+from backsight.monitor.events._backward import Listener, listen
 from backsight.probes import GradientProfile, probe
-from backsight.signals import Run
+from backsight.signals import Run, Series
 from tests.capability import skip_where_there_is_no_bf16_lstm
 from tests.crossed import crossed
 
@@ -263,11 +264,12 @@ def same_runs(one: Run, other: Run) -> None:
     """Two runs hold the same signals, iterations and numbers."""
     but = {"tokens_per_second"}
     assert set(one.names) - but == set(other.names) - but
-    for name in set(one.names) - but:
-        profiles = one.is_profile(name)
-        a, b = ((r.profile(name) if profiles else r.series(name)) for r in (one, other))
+    mine, others = (run.read(set(run.names) - but) for run in (one, other))
+    for name, a in mine.items():
+        b = others[name]
         np.testing.assert_array_equal(a.iterations, b.iterations, err_msg=name)
-        np.testing.assert_allclose(one[name], other[name], 1e-12, 1e-300, err_msg=name)
+        x, y = (s.values if isinstance(s, Series) else s.table() for s in (a, b))
+        np.testing.assert_allclose(x, y, 1e-12, 1e-300, err_msg=name)
 
 
 # -- an ordinary loop -----------------------------------------------------------------------
@@ -777,3 +779,24 @@ def test_a_lazy_model_can_be_watched(run_path: Path) -> None:
         model(torch.randn(2, 5)).mean().backward()
     (event,) = Run(run_path).events("models")
     assert event.body["model"]["parameters"] == 4
+
+
+def test_other_threads_may_train_while_a_monitor_is_made(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backward pass elsewhere, in the moment in which the detector begins to listen."""
+
+    def listened(listener: Listener) -> Callable[[], None]:
+        leave = listen(listener)
+        listener.backward_begins((torch.ones(()),), (None,), None)
+        return leave
+
+    monkeypatch.setattr("backsight.monitor.events._iteration_detector.listen", listened)
+    model = nn.GRU(3, 4)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, run_path):
+        for _ in range(3):
+            model(batch(5, 2).float())[0].square().mean().backward()
+            optimizer.step()
+    assert Run(run_path)["loss"].size == 3
+    assert not [r for r in caplog.records if "switched off" in r.message]

@@ -66,13 +66,16 @@ class Observation:
         self._faults = faults
         self._clock = clock
         self._declined, self._recorded, self._stepped = declined, recorded, stepped
-        self.detector = IterationDetector(self, self.parameters, automatic=automatic, clock=clock)
+        self.detector = IterationDetector(
+            self, self.parameters, automatic=automatic, clock=clock, paused=True
+        )
         self.forwards = Forwards(
             self.detector.forward_begins,
             self._forward_begins,
             self._forward_ended,
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
+            clock,
         )
         self._sampled = 0
         self._measured: set[str] = set()
@@ -80,7 +83,6 @@ class Observation:
         self._began = clock()
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
-        self.detector.paused = True
         self._begin()
 
     def begin(self) -> None:
@@ -217,7 +219,7 @@ class Observation:
                     name for name, p in now.profiles.items() if p.outcome != "not enough data"
                 }
                 self._sampler.sampled(self.iteration, now.spent)
-            self._sampler.passed(trained)
+            self._sampler.passed(trained, self._observed() - now.spent)
             self.iteration += 1
             self._began = at + self._clock() - told  # what measuring took is no training
             self._recorded()
@@ -225,6 +227,16 @@ class Observation:
             self._feed_begin()
 
     # -- inside ----------------------------------------------------------------------------
+
+    def _observed(self) -> float:
+        """Seconds that observing took since it was asked last, samples included.
+
+        The end of an iteration is part of an event of the next one, so that what a sample took
+        there counts one iteration late.
+        """
+        spent = self.detector.spent + self.forwards.spent
+        self.detector.spent = self.forwards.spent = 0.0
+        return spent
 
     def _begin(self) -> None:
         """A new iteration, of which nobody has been told yet."""

@@ -112,7 +112,8 @@ def watch(
             gradients are next thrown away.
         run: the folder to create; ``runs/<model>-<number>`` by default.
         every: iterations between samples, or ``"auto"``: as often as ``budget`` allows.
-        budget: share of the training time that sampling may add, such as 0.01.
+        budget: share of the training time that sampling may add, such as 0.01; less where
+            observing every iteration takes more than that, down to a quarter.
         sequences: how many sequences of each batch a sample follows through fused layers; 8 by
             default, or a quarter of the batch if that is less.
         inputs: for any other sequence model, the path of the module whose output is the embedded

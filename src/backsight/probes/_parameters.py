@@ -45,7 +45,6 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor | None:
     return total_norm(tensor_norms(gradients)) if gradients else None
 
 
-@torch.no_grad()
 def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
     """``(n,)``: the L2 norm of each of ``n ≥ 1`` tensors, on the first one's device.
 
@@ -55,17 +54,24 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
         >>> tensor_norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
         tensor([5., 2.])
     """
-    dense = [_dense(tensor) for tensor in tensors]
-    first = dense[0]
-    dtype = first.dtype
-    alike = all([t.dtype is dtype and t.is_cpu for t in dense])  # noqa: C419 - twice as fast
-    if alike and first.dtype in (torch.float32, torch.float64) and _precision.on_host(first):
-        # In their own arithmetic, which is fast and copies nothing, unless the squares overflow.
-        quick = torch.stack(torch._foreach_norm(dense))
-        if math.isfinite(sum(quick.tolist())):
-            return quick
-    norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)).to(first.device) for g in dense]
-    return torch.stack(norms)
+    with torch.no_grad():
+        if _alike(tensors):
+            # In their own arithmetic: it is fast and copies nothing, but the squares may overflow.
+            quick = torch.stack(torch._foreach_norm(list(tensors)))
+            if math.isfinite(sum(quick.tolist())):
+                return quick
+        dense = [_dense(tensor) for tensor in tensors]
+        norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)) for g in dense]
+        return torch.stack([norm.to(dense[0].device) for norm in norms])
+
+
+def _alike(tensors: Sequence[Tensor]) -> bool:
+    """Whether they are real, dense and of one dtype, and their values at hand."""
+    dtype, dense = tensors[0].dtype, torch.strided
+    if dtype not in (torch.float32, torch.float64) or not _precision.on_host(tensors[0]):
+        return False
+    every = [t.dtype is dtype and t.is_cpu and t.layout is dense for t in tensors]
+    return all(every)  # a list: twice as fast as a generator
 
 
 def _dense(tensor: Tensor) -> Tensor:

@@ -39,12 +39,17 @@ class HiddenNorms:
 
     profile: Tensor | None
     """Shape ``(T,)``: mean over sequences of ``‖h_t‖``; None where it was not asked for."""
-    mean: Tensor
-    """Scalar: mean over steps and sequences."""
+    total: Tensor
+    """Scalar: the sum over steps and sequences."""
     maximum: Tensor
     """Scalar: the largest; NaN as soon as one state is NaN."""
     states: int
     """How many states were measured: steps times sequences, padding left out."""
+
+    @property
+    def mean(self) -> Tensor:
+        """Scalar: mean over steps and sequences."""
+        return self.total / self.states
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,9 @@ def check_journal(store: Path) -> None:
                 raise RunError(f"{journal} is damaged: its header differs from its checksum")
             return
         lost = _lost(file, order, size, header[16:24], sums)
+        with open_regular(journal) as file:
+            if file.read(HEADER) != header:
+                return  # somebody writes it after all, and has begun it anew
     if lost:
         raise RunError(
             f"{journal} is damaged: a frame differs from its checksum, so that what was committed "

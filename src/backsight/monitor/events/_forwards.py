@@ -28,13 +28,15 @@ class Forwards:
         failed: hears of a layer whose steps could not be counted, once; with an empty path, of
             what else went wrong in a forward.
         readers: know which modules have a time axis.
+        clock: seconds.
 
     Example:
+        >>> import time
         >>> import torch
         >>> from backsight.monitor.events import Forwards
         >>> from backsight.probes import Readers
-        >>> cell, calls = torch.nn.GRUCell(3, 4), []
-        >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers())
+        >>> cell, calls, clock = torch.nn.GRUCell(3, 4), [], time.perf_counter
+        >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers(), clock)
         >>> forwards.watch("cell", cell)
         >>> state = cell(torch.zeros(2, 3))
         >>> [call.path for call in calls], forwards.extent
@@ -48,6 +50,7 @@ class Forwards:
         ended: Callable[[LayerCall], None],
         failed: Callable[[str, Exception], None],
         readers: Readers,
+        clock: Callable[[], float],
     ) -> None:
         self.layers: weakref.WeakValueDictionary[str, nn.Module] = weakref.WeakValueDictionary()
         """Recurrent layers and cells by path; the caller's to keep alive."""
@@ -62,6 +65,9 @@ class Forwards:
         self._begins, self._ended, self._failed = begins, ended, failed
         self._uncounted: set[str] = set()
         self._readers = readers
+        self._clock = clock
+        self.spent = 0.0
+        """Seconds after and before forwards, whoever was told of them included."""
         self._calls = ModuleCalls(lambda error: failed("", error))
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
@@ -134,8 +140,10 @@ class Forwards:
         self, path: str, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any], None]:
         def began(module: nn.Module, inputs: Any, named: Any) -> None:
+            at = self._clock()
             if self._observing() and self.tells_begin:
                 self._begins(LayerCall(path, module, inputs, named, adapter=adapter))
+            self.spent += self._clock() - at
 
         return began
 
@@ -148,6 +156,7 @@ class Forwards:
         chains = None if whole else CallChains(cell=adapter is not None, stepped=stepped)
 
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+            at = self._clock()
             if not self._observing():
                 return
             if chains is None:
@@ -160,6 +169,7 @@ class Forwards:
             self._count(call)
             self._ended(call)
             self.seen = self.seen or self._readers.has_time(path)
+            self.spent += self._clock() - at
 
         return ended
 

@@ -11,8 +11,7 @@ stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, 
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,46 +21,18 @@ from torch.utils.hooks import RemovableHandle
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
+from backsight.monitor.events._harmless import harmless
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
     Closures,
     IdentityMap,
     closure_of,
-    inspection,
     left_by_compilers,
     on_host,
-    undisturbed,
 )
 
 __all__ = ["IterationDetector"]
-
-Returned = TypeVar("Returned")
-Arguments = ParamSpec("Arguments")
-
-
-def _harmless(
-    event: Callable[Concatenate["IterationDetector", Arguments], Returned],
-) -> Callable[Concatenate["IterationDetector", Arguments], Returned | None]:
-    """An event that PyTorch calls: whatever fails in it must not reach the training."""
-
-    @wraps(event)
-    def safe(
-        self: "IterationDetector", *args: Arguments.args, **named: Arguments.kwargs
-    ) -> Returned | None:
-        if self.failed or self._observer.measuring:
-            return None
-        try:
-            if inspection():
-                with undisturbed():
-                    return event(self, *args, **named)
-            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
-                return event(self, *args, **named)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._fail(error)
-            return None
-
-    return safe  # type: ignore[return-value]
 
 
 class IterationDetector:
@@ -73,6 +44,7 @@ class IterationDetector:
         automatic: whether passes and iterations are seen; else a trainer tells its own, and only
             the graph and the steps are passed on.
         clock: seconds.
+        paused: whether nothing is seen yet: other threads may be training.
 
     Example:
         >>> import time
@@ -99,19 +71,22 @@ class IterationDetector:
         *,
         automatic: bool,
         clock: Callable[[], float],
+        paused: bool = False,
     ) -> None:
         self.thread: int | None = None
         """Where it trains: backward passes of other threads are not its own."""
-        self.paused = False
+        self.paused = paused
         """While it is, nothing is seen."""
         self.passes = 0
         """Backward passes that brought gradients to the parameters, of all iterations."""
+        self.spent = 0.0
+        """Seconds in events, whoever was told of them included."""
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
         self._observer = observer
         self._parameters = parameters
         self._automatic = automatic
-        self._clock = clock
+        self.clock = clock
         self._in_step = False
         """Whether a closure's step is under way."""
         self._before: list[tuple[int, int]] = []
@@ -147,6 +122,11 @@ class IterationDetector:
         self.queries.begin()
 
     @property
+    def deaf(self) -> bool:
+        """Whether events are no longer, or not now, of the training."""
+        return self.failed or self._observer.measuring
+
+    @property
     def stepped(self) -> bool:
         """Whether an optimizer has stepped in the iteration under way."""
         return self._ended is not None
@@ -178,7 +158,7 @@ class IterationDetector:
 
     # -- told by the wrapped backward ------------------------------------------------------
 
-    @_harmless
+    @harmless
     def backward_begins(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> None:
@@ -187,13 +167,13 @@ class IterationDetector:
             return
         if self._automatic:
             self._before = self._marks_now()
-            without = not self.queries.told and all(mark < 0 for _, mark in self._before)
-            if self._passes and not self._in_step and without:
+            alone = self._passes and not self._in_step and not self.queries.told
+            if alone and all(mark < 0 for _, mark in self._before):
                 self._discard()
         if not self._in_step_again:
             self._observer.graph_whole(BackwardPass(roots, gradients, scale))
 
-    @_harmless
+    @harmless
     def backward_passed(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
@@ -214,11 +194,11 @@ class IterationDetector:
     def _count(self, passed: BackwardPass, marks: list[tuple[int, int]]) -> None:
         self._passes += 1
         self.passes += 1
-        self._marks, self._passed = marks, self._clock()
+        self._marks, self._passed = marks, self.clock()
         self._shared, self._lent = [], False
         self._observer.backward_ended(passed)
 
-    @_harmless
+    @harmless
     def query_begins(self, query: GradientQuery) -> bool:
         """``autograd.grad`` is asked; whether of parameters here, and for no inner gradients."""
         if self.paused or not self._automatic:
@@ -237,7 +217,7 @@ class IterationDetector:
             self._observer.graph_whole(BackwardPass(query.roots, query.gradients, query.scale))
         return True
 
-    @_harmless
+    @harmless
     def query_passed(self, query: GradientQuery, found: Sequence[Tensor | None]) -> None:
         """It has returned those gradients."""
         if self._in_step_again:
@@ -257,12 +237,12 @@ class IterationDetector:
                 self.queries.count(passed)
                 self._count(passed, self._marks_now())
 
-    @_harmless
+    @harmless
     def shared(self, others: list[Listener]) -> None:
         """The newest pass brought gradients to those as well."""
         self._shared = [id(other) for other in others]
 
-    @_harmless
+    @harmless
     def other_stepped(self, other: Listener) -> None:
         """Another training's optimizer has stepped."""
         self._lent = self._lent or id(other) in self._shared
@@ -272,15 +252,15 @@ class IterationDetector:
         self._declined(optimizer)
         self._observer.step_declined(optimizer)  # where a guard may end the training
 
-    @_harmless
+    @harmless
     def _declined(self, optimizer: Optimizer) -> None:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
-            self._ended = self._clock()
+            self._ended = self.clock()
 
     # -- told by hooks ---------------------------------------------------------------------
 
-    @_harmless
+    @harmless
     def _step_begins(
         self, optimizer: Optimizer, args: Any, named: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -302,7 +282,7 @@ class IterationDetector:
         evaluated = left_by_compilers(lambda _: self._evaluated(step))
         return self._closures.watched(optimizer, args, named, evaluated)
 
-    @_harmless
+    @harmless
     def _evaluated(self, step: OptimizerStep) -> None:
         """A closure that is evaluated once has computed the gradients: now the step begins."""
         if self._handles and id(step.optimizer) not in self._open:  # else it is evaluated again
@@ -315,7 +295,7 @@ class IterationDetector:
         self._stepped_without_backward(step.parameters)
         self._observer.step_begins(step)
 
-    @_harmless
+    @harmless
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
         step = self._open.pop(id(optimizer), None)
@@ -324,7 +304,7 @@ class IterationDetector:
         self._stepped_without_backward(step.parameters)
         self._observer.step_ended(step)
         tell_step(self)
-        self._ended = self._clock()
+        self._ended = self.clock()
 
     def forward_begins(self) -> bool:
         """Asked at every call of a module that is watched: whether it is to be looked at.
@@ -341,7 +321,7 @@ class IterationDetector:
             try:
                 self._notice_next()
             except Exception as error:  # noqa: BLE001 - must not reach the forward
-                self._fail(error)
+                self.fail(error)
                 return False
         return True
 
@@ -352,7 +332,8 @@ class IterationDetector:
         if self._ended is not None:
             self._observer.iteration_ended(at=self._ended)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """An event has failed: nothing is seen from now on."""
         self.failed = True
         self._observer.events_failed(error)
 

@@ -41,7 +41,7 @@ class ObservedParameters:
         parameters has the same."""
         self._models: list[weakref.ref[nn.Module]] = []
         self._names: dict[int, str] = {}
-        self._known: tuple[tuple[int, int], ...] = ()
+        self._known: list[tuple[int, int]] = []
         self._found: dict[int, dict[str, nn.Parameter]] = {}
         self._by_hand = True
 
@@ -88,11 +88,12 @@ class ObservedParameters:
         """Every parameter that one, or any, of the optimizers moves."""
         if self.by_hand:
             return self._of_models()
-        lists = tuple(
+        lists = [
             (id(group["params"]), len(group["params"]))
-            for optimizer, _ in self._live()
+            for reference, _ in self._optimizers
+            if (optimizer := reference()) is not None
             for group in optimizer.param_groups
-        )
+        ]
         if lists != self._known:
             self._known, self._found = lists, {}
         key = 0 if only is None else id(only)

@@ -19,12 +19,25 @@ got), and would postpone it needlessly."""
 MEMORY = 0.2
 """Weight of the newest cost in the running estimate."""
 
+WITH_ALL = 2.0
+"""Budgets that samples, and what every iteration is observed by, may take together."""
+
+LEAST = 0.25
+"""The share of the budget that is left to samples in any case."""
+
+LASTING = 0.99
+"""What an iteration leaves of the sums that tell how much observing takes: some 100 count."""
+
 
 class Sampler:
     """Decides which iterations are sampled.
 
     With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
     expected cost has been earned. What is sampled depends on timing; what is trained does not.
+
+    What every iteration is observed by costs the same however short the iteration is. Where that
+    takes more than ``budget`` by itself, samples are rarer, so that both together take twice the
+    budget; but never rarer than a quarter of it allows.
 
     Args:
         every: iterations between samples, or ``"auto"``.
@@ -58,6 +71,8 @@ class Sampler:
         self._earned = 0.0
         self._taken = 0
         self._last = 0
+        self._trained = self._observed = 0.0
+        """Seconds, of the last hundred iterations or so."""
 
     def due(self, iteration: int) -> bool:
         """Whether ``iteration``, which begins, is to be sampled."""
@@ -82,6 +97,14 @@ class Sampler:
             self.cost += MEMORY * (seconds - self.cost)
         self._earned = max(self._earned - seconds, -seconds) if self._taken > 2 else 0.0
 
-    def passed(self, seconds: float) -> None:
-        """An iteration took so long, its sampling left out."""
-        self._earned += self._budget * seconds
+    def passed(self, seconds: float, observed: float = 0.0) -> None:
+        """An iteration took so long, its sampling left out.
+
+        Args:
+            seconds: in all.
+            observed: those of them that it took to observe it.
+        """
+        self._trained = LASTING * self._trained + seconds
+        self._observed = LASTING * self._observed + observed
+        rest = WITH_ALL * self._budget - (self._observed / self._trained if self._trained else 0.0)
+        self._earned += max(LEAST * self._budget, min(self._budget, rest)) * seconds

@@ -1,7 +1,5 @@
 """The norm of the gradient as backward has computed it, before any clipping."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -51,10 +49,10 @@ class GradientNorm(Measurement):
         is a part of the gradient; of several on one parameter, the optimizer reads the sum.
         """
         if passed.returned is None:
-            self._read({n: p.grad for n, p in now.parameters.items()}, passed.scale)
+            self._read([(n, p.grad) for n, p in now.parameters.items()], passed.scale)
             return
-        names, norms = self._names, self._norms
-        self._read({n: passed.returned.get(id(p)) for n, p in now.parameters.items()}, passed.scale)
+        names, norms, returned = self._names, self._norms, passed.returned
+        self._read([(n, returned.get(id(p))) for n, p in now.parameters.items()], passed.scale)
         self._summed_elsewhere |= not set(names).isdisjoint(self._names)
         if norms is not None and self._norms is not None and names is not self._names:
             self._names = names + self._names
@@ -63,14 +61,14 @@ class GradientNorm(Measurement):
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """The sum, where only the optimizer has it."""
         if self._summed_elsewhere:
-            self._read({n: p.grad for n, p in now.parameters.items()}, None)
+            self._read([(n, p.grad) for n, p in now.parameters.items()], None)
 
-    def _read(self, gradients: Mapping[str, Tensor | None], scale: Tensor | None) -> None:
-        named = {name: gradient for name, gradient in gradients.items() if gradient is not None}
-        if named:
-            norms = tensor_norms(list(named.values()))
+    def _read(self, gradients: list[tuple[str, Tensor | None]], scale: Tensor | None) -> None:
+        there = [gradient for _, gradient in gradients if gradient is not None]
+        if there:
+            norms = tensor_norms(there)
             self._norms = norms if scale is None else norms / scale.to(norms.device)
-            self._names = list(named)
+            self._names = [name for name, gradient in gradients if gradient is not None]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import Followed, Iteration, LayerCall, those_followed
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import HiddenNorms, on_host
+from backsight.probes import on_host
 
 __all__ = ["HiddenState"]
 
@@ -35,8 +36,8 @@ class HiddenState(Measurement):
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
 
     def __init__(self) -> None:
-        self._norms: dict[bool, dict[str, list[tuple[HiddenNorms, Followed | None]]]] = {}
-        """By training mode and by layer, of each call, and whether backward followed."""
+        self._norms: dict[bool, dict[str, list[_Ran]]] = {}
+        """By training mode and by layer, of each call."""
         self._shown: set[str] = set()
         """Layers whose whole output has ever been measured."""
 
@@ -58,9 +59,13 @@ class HiddenState(Measurement):
             profile=now.sampled,
         )
         for name, one in norms.items():
-            self._norms[call.module.training].setdefault(name, []).append((one, call.followed))
-            if on_host(one.maximum) and not math.isfinite(one.maximum.item()):
-                now.states_broken = True
+            total: float | Tensor = one.total
+            maximum: float | Tensor = one.maximum
+            if on_host(one.maximum):
+                total, maximum = one.total.item(), one.maximum.item()
+                now.states_broken = now.states_broken or not math.isfinite(maximum)
+            ran = _Ran(total, maximum, one.states, one.profile, call.followed)
+            self._norms[call.module.training].setdefault(name, []).append(ran)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
@@ -73,14 +78,12 @@ class HiddenState(Measurement):
         norms = self._norms[now.training]
         self._shown |= norms.keys()
 
-        def record(name: str, ran: list[tuple[HiddenNorms, Followed | None]]) -> None:
-            calls = [norms for norms, _ in those_followed(ran, lambda one: one[1])]
-            mean, maximum = calls[0].mean, calls[0].maximum
-            if len(calls) > 1:
-                states = sum(call.states for call in calls)
-                mean = torch.stack([call.mean * (call.states / states) for call in calls]).sum()
-                maximum = torch.stack([call.maximum for call in calls]).amax()
-            now.record(f"hidden_norm_mean/{name}", mean)
+        def record(name: str, ran: list[_Ran]) -> None:
+            calls = list(those_followed(ran, lambda one: one.followed))
+            total, maximum = calls[0].total, calls[0].maximum
+            for call in calls[1:]:
+                total, maximum = total + call.total, _larger(maximum, call.maximum)
+            now.record(f"hidden_norm_mean/{name}", total / sum(call.states for call in calls))
             now.record(f"hidden_norm_max/{name}", maximum)
             by_step = _by_step(calls)
             if by_step is not None:
@@ -89,7 +92,24 @@ class HiddenState(Measurement):
         self.each_layer(norms, record)
 
 
-def _by_step(calls: Sequence[HiddenNorms]) -> Tensor | None:
+class _Ran(NamedTuple):
+    """Norms of one call: numbers where they are at hand, else tensors on their device."""
+
+    total: float | Tensor
+    maximum: float | Tensor
+    states: int
+    profile: Tensor | None
+    followed: Followed | None
+
+
+def _larger(one: float | Tensor, other: float | Tensor) -> float | Tensor:
+    """Of a NaN and anything else, the NaN."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return torch.maximum(one, other)
+    return one if one > other or math.isnan(one) else other
+
+
+def _by_step(calls: Sequence[_Ran]) -> Tensor | None:
     """``(T,)``: of calls that are single steps, all of them; else the last call's."""
     each = [call.profile for call in calls if call.profile is not None]
     if len(each) == len(calls) and all(len(one) == 1 for one in each):

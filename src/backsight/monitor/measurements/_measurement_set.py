@@ -234,12 +234,14 @@ class MeasurementSet:
         before, self.feeding = self.feeding, True
         try:
             for one, told, timed, own, signals in listeners:
-                if id(one) in self._off or (layer is not None and layer in one.off):
+                if (self._off and id(one) in self._off) or (one.off and layer in one.off):
                     continue
                 began = self._clock() if timed else 0.0
                 now.declared = signals
                 try:
-                    if own:  # an infinite gradient makes NumPy warn, or raise, as the user says
+                    if own and now.sample is None:  # in tensors alone
+                        told(*arguments)
+                    elif own:  # an infinite gradient makes NumPy warn, or raise, as the user says
                         with np.errstate(all="ignore"):
                             told(*arguments)
                     else:  # ours are known to draw no random numbers; a user's may

@@ -50,7 +50,7 @@ def hidden_norms(
     for suffix, part in directions.items():
         each = torch.linalg.vector_norm(part, dim=-1, dtype=dtype)
         by_step = _by_step(each, module, lengths) if profile else None
-        norms[stem + suffix] = HiddenNorms(by_step, each.mean(), each.amax(), each.numel())
+        norms[stem + suffix] = HiddenNorms(by_step, each.sum(), each.amax(), each.numel())
     return norms
 
 

@@ -1,0 +1,65 @@
+"""What PyTorch calls must not reach the training, whatever fails in it; and is timed."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+
+from backsight.probes import inspection, undisturbed
+
+__all__ = ["harmless"]
+
+
+class _Told(Protocol):
+    """Whoever is told of events."""
+
+    clock: Callable[[], float]
+    spent: float
+    """Seconds in events."""
+
+    @property
+    def deaf(self) -> bool: ...
+
+    def fail(self, error: Exception) -> None: ...
+
+
+Who = TypeVar("Who", bound=_Told)
+Returned = TypeVar("Returned")
+Arguments = ParamSpec("Arguments")
+
+
+def harmless(
+    event: Callable[Concatenate[Who, Arguments], Returned],
+) -> Callable[Concatenate[Who, Arguments], Returned | None]:
+    """An event of whoever is told: none while it is deaf, and nothing that it raises.
+
+    Example:
+        >>> from time import perf_counter
+        >>> from types import SimpleNamespace
+        >>> from backsight.monitor.events._harmless import harmless
+        >>> told = SimpleNamespace(clock=perf_counter, spent=0.0, deaf=False, fail=print)
+        >>> harmless(lambda told, number: 1 / number)(told, 0)
+        division by zero
+        >>> told.spent > 0
+        True
+    """
+
+    @wraps(event)
+    def safe(self: Who, *args: Arguments.args, **named: Arguments.kwargs) -> Returned | None:
+        if self.deaf:
+            return None
+        began = self.clock()
+        try:
+            if inspection():
+                with undisturbed():
+                    return event(self, *args, **named)
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                return event(self, *args, **named)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.fail(error)
+            return None
+        finally:
+            self.spent += self.clock() - began
+
+    return safe  # type: ignore[return-value]
