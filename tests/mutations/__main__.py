@@ -57,6 +57,8 @@ def main() -> int:
                 subject, truths[subject.name], kind, Random(f"{options.seed} {case}"), place
             )
             counts[kind, found.outcome] += 1
+            if case % 100 == 99:
+                print(f"{case + 1} cases", file=sys.stderr, flush=True)
             if found.bad:
                 bad += 1
                 print(f"--- case {case}: {subject.name}, {kind}: {found.outcome}")

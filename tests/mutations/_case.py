@@ -80,7 +80,8 @@ def _beside(path: Path, random: Random) -> Path:
     beside = near.with_name(name)
     if not beside.exists():
         beside.write_bytes(random.choice((b"", b"\0" * 5000, near.read_bytes())))
-    return _damaged(path, beside, random.choice((replace_file, damage_bytes, _leave)), random)
+    ways = (replace_file, _leave) if beside.is_dir() else (replace_file, damage_bytes, _leave)
+    return _damaged(path, beside, random.choice(ways), random)
 
 
 def _leave(file: Path, random: Random) -> str:
