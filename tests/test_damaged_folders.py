@@ -18,7 +18,7 @@ import pytest
 
 from backsight._printable import printable
 from backsight.cli import main
-from backsight.diagnosis import Tried, read_tried, write_tried
+from backsight.diagnosis import Tried, facts_of, read_tried, write_tried
 from backsight.errors import RunError
 from backsight.report import terminal_text
 from backsight.report.figures._loss import loss
@@ -430,6 +430,7 @@ MAPS = {
     "settings": (lambda f: change_plan(f, settings=[]), "plan.settings is a list, expected"),
     "optimizer": (lambda f: change_settings(f, optimizer=1), "invalid setting: optimizer = 1"),
     "hidden": (lambda f: change_settings(f, hidden="8"), "invalid setting: hidden = '8'"),
+    "huge": (lambda f: change_settings(f, lr=10**400), "invalid setting: lr = 1000"),
     "other setting": (lambda f: change_settings(f, colour=1), "invalid setting: colour = 1"),
 }
 
@@ -457,6 +458,26 @@ def test_a_bad_map_json_is_one_sentence(name: str, tmp_path: Path, shell: Shell)
     assert (status, out) == (2, "")
     sentence(err)
     assert "root:" not in err
+
+
+def test_a_fact_that_no_number_can_hold_is_left_out(good: Path, tmp_path: Path) -> None:
+    path = copy(good, tmp_path / "run")
+    change(path / "run.json", config={"facts": {"lag": 10**400, "baseline": 2}})
+    facts = facts_of(Run(path))
+    assert (facts.lag, facts.baseline) == (None, 2.0)
+
+
+def test_a_complaint_about_a_part_is_short(tmp_path: Path) -> None:
+    """The reader of archives quotes a name that it does not expect."""
+    folder = Path(shutil.copytree(FIXTURES / "stability-map", tmp_path / "map"))
+    file = folder / "part-0000.npz"
+    content = file.read_bytes()
+    at = content.index(b"row.npy")  # in the header of the file within; its length is before it
+    damaged = content[: at - 4] + (2000).to_bytes(2, "little") + content[at - 2 :]
+    file.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"cannot read .*remove it") as refused:
+        read_map(folder)
+    assert len(str(refused.value)) < 1000
 
 
 def test_a_complaint_about_a_plan_is_short(tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def _is(value: Any, hint: Any) -> bool:
         return value in get_args(hint)
     if hint in (int, float):
         fits = (int,) if hint is int else (int, float)
-        return isinstance(value, fits) and not isinstance(value, bool)
+        small = not isinstance(value, int) or abs(value) < 1 << 64  # JSON has them of any size
+        return isinstance(value, fits) and not isinstance(value, bool) and small
     kinds = {bool: bool, str: str, Path: str, NoneType: NoneType}
     return hint in kinds and isinstance(value, kinds[hint])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from backsight.probes._autograd import Gradient
+from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 
 __all__ = ["input_profile"]
@@ -57,12 +58,20 @@ def input_profile(
     steps = np.arange(norms[0].shape[1])
     where = np.broadcast_to(steps, norms[0].shape)
     last = np.where(norms[3] != 0, steps, -1).max(1)
-    time, lags, hidden = Tally(), Tally(), Tally()
+    time, lags, hidden = Tally(), LagTally(), Tally()
     time.add(where, norms[0] * factor)
-    lags.add(last[:, None] - where, norms[1])
+    lags.add_sized(last[:, None] - where, norms[1], last[:, None] + 1)
     hidden.add(where, norms[2])
     return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
+        name: profile_of(
+            time=time,
+            lags=lags,
+            hidden=hidden,
+            cell=None,
+            saturation={},
+            exact=True,
+            share=lags.shares(),
+        )
     }
 
 

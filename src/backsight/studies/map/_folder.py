@@ -84,9 +84,7 @@ class MapFolder(PlanFolder):
         try:
             return MapPlan.from_dict(content["plan"])
         except (SettingError, TypeError, ValueError) as error:  # settings of another type, too
-            words = str(error)  # which may quote the file's
-            words = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
-            raise RunError(f"{self.path / self.file} is damaged: {words}") from error
+            raise RunError(f"{self.path / self.file} is damaged: {_words(error)}") from error
 
     def done(self) -> set[int]:
         """Numbers of the parts that are done."""
@@ -118,15 +116,29 @@ class MapFolder(PlanFolder):
             try:
                 # Opened here: NumPy leaves a file open that is no archive.
                 with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
-                    trained = {f.name: file[f.name] for f in fields(Trained)}
+                    former = "reach" in file  # relative to lag 0, see Trained.former
+                    stored = {"reach_share": "reach"} if former else {}
+                    trained = {
+                        f.name: file[stored.get(f.name, f.name)]
+                        for f in fields(Trained)
+                        if not (former and f.name == "former")
+                    }
+                    if former:
+                        trained["former"] = np.ones(trained["row"].shape, np.int8)
                     _check_part(trained)
                     found.append(Trained(**trained))
             except (OSError, ValueError, KeyError, EOFError, MemoryError, *ZIP, RunError) as error:
                 raise RunError(
-                    f"cannot read {path} ({error}): remove it, and run the same command again to "
-                    "train its points"
+                    f"cannot read {path} ({_words(error)}): remove it, and run the same command "
+                    "again to train its points"
                 ) from error
         return found
+
+
+def _words(error: Exception) -> str:
+    """Its own, which may quote the file's."""
+    words = str(error)
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
 
 
 def _check_part(trained: Mapping[str, NDArray[Any]]) -> None:
