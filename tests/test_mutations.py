@@ -31,8 +31,6 @@ def told(root: Path, names: tuple[str, ...]) -> Iterator[dict[str, Truth]]:
     place.mkdir()
     made = make_subjects(root / "subjects", names)
     yield {name: (one, contents(one), place) for name, one in made.items()}
-    for one in made.values():
-        one.close()
 
 
 @pytest.fixture(scope="module")

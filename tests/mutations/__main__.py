@@ -64,8 +64,6 @@ def main() -> int:
                 print(f"--- case {case}: {subject.name}, {kind}: {found.outcome}")
                 print(f"{found.damage}\n{found.details}", flush=True)
         seconds = time.monotonic() - began
-        for subject in subjects.values():
-            subject.close()
     print(f"{'damage':16}{'mutations':>10}" + "".join(f"{o:>11}" for o in OUTCOMES))
     for kind in DAMAGES:
         row = [counts[kind, outcome] for outcome in OUTCOMES]

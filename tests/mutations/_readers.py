@@ -188,8 +188,13 @@ def readers(subject: Subject) -> dict[str, Reader]:
 
 
 def contents(subject: Subject) -> dict[str, Content]:
-    """What every reader says of a folder that is whole."""
-    return {name: read(subject.path) for name, read in readers(subject).items()}
+    """What every reader says of a folder that is whole; of a copy, as some readers change it."""
+    copy = subject.path.parent / "read" / "case"
+    copy.parent.mkdir()
+    subject.copy(copy)
+    found = {name: read(copy) for name, read in readers(subject).items()}
+    shutil.rmtree(copy.parent)
+    return found
 
 
 class _Refusing:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,17 +36,11 @@ class Subject:
     sort: Sort
     sealed: bool = True
     """Whether its stores tell what is missing: formats 1 and 2 do not."""
-    open_recorders: list[Recorder] = field(default_factory=list, compare=False)
 
     def copy(self, to: Path) -> Path:
         """Another one like it."""
         shutil.copytree(self.path, to)
         return to
-
-    def close(self) -> None:
-        """Let its writer end."""
-        for recorder in self.open_recorders:
-            recorder.close()
 
 
 def finished(path: Path) -> None:
@@ -91,19 +85,24 @@ def of_the_lab(path: Path) -> None:
     )  # fmt: skip
 
 
-def being_written(path: Path) -> Recorder:
-    """A run whose writer lives, with several commits in the journal beside the store."""
-    recorder = Recorder(path, kind="run", config={"lr": 0.1}, seed=3)
-    _record(recorder, "", commit=recorder._commit)  # as its thread does; a flush folds it back
-    return recorder
+def being_written(path: Path) -> None:
+    """A run whose writer lives, with several commits in the journal beside the store.
+
+    It is a copy, which stays as it is: the writer, this process, records elsewhere.
+    """
+    written = path.with_name("written")
+    with Recorder(written, kind="run", config={"lr": 0.1}, seed=3) as recorder:
+        _record(recorder, "", commit=recorder._commit)  # as its thread does; a flush would fold
+        recorder._commit()
+        with recorder._commit_lock:  # its thread waits meanwhile
+            shutil.copytree(written, path)
+    shutil.rmtree(written)
+    assert Run(path).status == "running"
 
 
 def killed(path: Path) -> None:
     """The same, whose writer is gone."""
-    recorder = being_written(path.with_name("written"))
-    shutil.copytree(path.with_name("written"), path)
-    recorder.close()
-    shutil.rmtree(path.with_name("written"))
+    being_written(path)
     file = path / "run.json"
     writer = json.loads(file.read_text())["writer"]
     _change(file, writer={**writer, "started": "another boot"})
@@ -171,56 +170,44 @@ def _change(file: Path, **fields: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
 
 
-RUNS: dict[str, Callable[[Path], None]] = {
-    "finished run": finished,
-    "run with findings": with_findings,
-    "run of two models": of_models,
-    "run of the lab": of_the_lab,
-    "run of format 2": without_seals,
+def of_format_1(path: Path) -> None:
+    """A run as an early version left it."""
+    shutil.copytree(FIXTURES / "run-with-findings", path)
+
+
+def stability_map(path: Path) -> None:
+    """A map of nine points in three parts."""
+    shutil.copytree(FIXTURES / "stability-map", path)
+
+
+MAKERS: dict[str, tuple[Sort, Callable[[Path], None]]] = {
+    "finished run": ("run", finished),
+    "run with findings": ("run", with_findings),
+    "run of two models": ("run", of_models),
+    "run of the lab": ("run", of_the_lab),
+    "run of format 2": ("run", without_seals),
+    "run being written": ("run", being_written),
+    "killed run": ("run", killed),
+    "run of format 1": ("run", of_format_1),
+    "length study": ("length", length),
+    "study of remedies": ("remedies", remedies),
+    "map": ("map", stability_map),
+    "checkpoints": ("checkpoints", checkpoints),
 }
 
 UNSEALED = ("run of format 1", "run of format 2")
 """Their stores do not tell what is missing."""
 
-SUBJECTS = (
-    *RUNS, "run being written", "killed run", "run of format 1", "length study",
-    "study of remedies", "map", "checkpoints",
-)  # fmt: skip
+SUBJECTS = tuple(MAKERS)
 
 
 def make_subjects(root: Path, names: Sequence[str] = SUBJECTS) -> dict[str, Subject]:
-    """Those of these names, each alone in a folder of ``root``; to be closed at the end."""
+    """Those of these names, each alone in a folder of ``root``."""
     made: dict[str, Subject] = {}
     for name in names:
         path = root / name.replace(" ", "-") / "whole"
         path.parent.mkdir(parents=True)
-        recorder, sort = _make(name, path)
+        sort, make = MAKERS[name]
+        make(path)
         made[name] = Subject(name, path, sort, sealed=name not in UNSEALED)
-        if recorder is not None:
-            made[name].open_recorders.append(recorder)
     return made
-
-
-def _make(name: str, path: Path) -> tuple[Recorder | None, Sort]:
-    match name:
-        case "run being written":
-            return being_written(path), "run"
-        case "killed run":
-            killed(path)
-        case "run of format 1":
-            shutil.copytree(FIXTURES / "run-with-findings", path)
-        case "map":
-            shutil.copytree(FIXTURES / "stability-map", path)
-            return None, "map"
-        case "length study":
-            length(path)
-            return None, "length"
-        case "study of remedies":
-            remedies(path)
-            return None, "remedies"
-        case "checkpoints":
-            checkpoints(path)
-            return None, "checkpoints"
-        case _:
-            RUNS[name](path)
-    return None, "run"
