@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -42,7 +42,13 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
-from backsight.probes import Readers, ReaderSettings, parameters_of, what_was_found
+from backsight.probes import (
+    Readers,
+    ReaderSettings,
+    listed_inputs,
+    parameters_of,
+    what_was_found,
+)
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -65,9 +71,10 @@ class Monitor:
         budget: with ``"auto"``, the share of the training time that samples may add.
         sequences: how many sequences of a batch a sample follows through fused layers; 8 by
             default, or a quarter of the batch if that is less.
-        inputs: for a model without recurrent layers, the path of the module that embeds its
-            input.
-        batch_first: False where that module gives ``(T, B, ·)``.
+        inputs: paths of the modules that embed the model's inputs, where they are not to be
+            found.
+        layout: ``"batch"`` where these give ``(B, T, ·)``, ``"time"`` where they give ``(T, B,
+            ·)``; ``"auto"`` finds out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
         label: put into the names of the signals, where a run has several monitors.
@@ -112,8 +119,8 @@ class Monitor:
         every: Every = "auto",
         budget: float = 0.01,
         sequences: int | None = None,
-        inputs: str | None = None,
-        batch_first: bool = True,
+        inputs: str | Sequence[str] | None = None,
+        layout: Literal["auto", "batch", "time"] = "auto",
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
@@ -125,7 +132,8 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        check_settings(model, every, budget, sequences, inputs)
+        paths = listed_inputs(inputs)
+        check_settings(model, every, budget, sequences, paths, layout)
         measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
@@ -137,7 +145,7 @@ class Monitor:
             measured,
             self._outbox,
             Sampler(every, budget),
-            Readers(ReaderSettings(sequences=sequences or 0, batch_first=batch_first)),
+            Readers(ReaderSettings(sequences=sequences or 0, layout=layout)),
             self._faults,
             iteration=iteration,
             automatic=automatic,
@@ -154,9 +162,7 @@ class Monitor:
         self._closed = False
         try:
             if model is not None:
-                self.adopt("", model)
-                if inputs is not None:
-                    self.adopt_input(inputs, model)
+                self.adopt("", model, paths)
             for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
                 self.add(one)
             if guard is not None:
@@ -187,7 +193,8 @@ class Monitor:
     def horizon(self) -> float | None:
         """Steps back that the gradient reached in this iteration, in the layer where it reached
         furthest; None where that is not measured."""
-        far = [profile.horizon for profile in self._observed.now.profiles.values()]
+        profiles = self._observed.now.profiles.values()
+        far = [profile.horizon for profile in profiles if profile.role != "block"]
         return max((float(lag.steps) for lag in far if lag is not None), default=None)
 
     @property
@@ -257,13 +264,15 @@ class Monitor:
         """Whether any parameter of ``model`` is one that is observed."""
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
-    def adopt(self, name: str, model: nn.Module) -> None:
-        """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
-        self._observed.adopt(name, model)
+    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+        """Observe the modules of ``model`` as well, under paths that begin with ``name``.
 
-    def adopt_input(self, path: str, model: nn.Module) -> None:
-        """Take the reach of ``model`` on what its module ``path`` gives."""
-        self._observed.forwards.watch_input(path, model.get_submodule(path), model)
+        Args:
+            name: of the model.
+            model: the caller's.
+            inputs: paths of the modules in it that embed its inputs; None to find them.
+        """
+        self._observed.adopt(name, model, inputs)
 
     def join(self, other: "Monitor") -> None:
         """Take over what another monitor observes, which has recorded nothing yet."""
@@ -404,7 +413,8 @@ class Monitor:
         if looked and not self._observed.forwards.seen and self._model is not None:
             model = self._model()
             if model is not None:
-                _log.warning("backsight: %s", what_was_found(model))
+                why = self._observed.readers.inputs.reasons
+                _log.warning("backsight: %s", what_was_found(model, why))
 
     def _step_declined(self, optimizer: Optimizer) -> None:
         if self._link is not None:

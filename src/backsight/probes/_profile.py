@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,15 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    reach_ahead: NDArray[np.float64] | None = None
+    """``(lags,)``: of an embedded input whose model is not causal, the same as ``reach`` towards
+    later inputs: from the first position that has a direct gradient, and from that one alone."""
+    role: Literal["layer", "input", "block"] = "layer"
+    """What it was measured on: hidden states, an embedded input, or what a block was called with."""
+    note: str = ""
+    """How it was measured, where that is not as usual: a unit of its own for the lags."""
+    reason: str = ""
+    """Why nothing could be told, where ``outcome`` is ``not enough data``."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
 
@@ -91,7 +101,9 @@ class GradientProfile:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
-        return reach_words(self.reach)
+        if self.reason:
+            return self.reason
+        return "; ".join(filter(None, (reach_words(self.reach), self.note)))
 
 
 class Tally:

@@ -29,7 +29,16 @@ class Reach(Measurement):
     """
 
     name = "reach"
-    signals = ("grad_time", "grad_time_cell", "growth_rate", "half_life", "horizon", "reach")
+    signals = (
+        "block_reach",
+        "grad_time",
+        "grad_time_cell",
+        "growth_rate",
+        "half_life",
+        "horizon",
+        "reach",
+        "reach_ahead",
+    )
     schedule = SAMPLED
 
     def __init__(self) -> None:
@@ -47,10 +56,7 @@ class Reach(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the gradient is read from."""
-        if call.role == "model":
-            now.readers.returned(call.result)
-        else:
-            now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
+        now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """What can only be asked of the graph."""
@@ -74,7 +80,12 @@ class Reach(Measurement):
         def record(path: str, profile: GradientProfile) -> None:
             if profile.outcome == "not enough data":
                 return
+            if profile.role == "block":  # evidence beside the input's, which is what is judged
+                now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)
+                return
             name = path or "model"  # which is itself the cell
+            if profile.reach_ahead is not None and profile.reach_ahead.size:
+                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             now.record_profile(f"grad_time/{name}", profile.grad_time)
             if profile.reach.size:
                 now.record_profile(f"reach/{name}", profile.reach)
