@@ -116,8 +116,7 @@ def _observe(
     command = shlex.join(["backsight", "run", *hide_words(arguments)])
     runs = ScriptRuns(path, config, command, named=options.run is not None)
     settings = {
-        name: getattr(options, name)
-        for name in ("every", "budget", "sequences", "layout", "guard")
+        name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
     settings["inputs"] = None if options.inputs is None else options.inputs.split(",")
     monitor = ProcessMonitor(

@@ -87,6 +87,8 @@ def probe(
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
             reasons = readers.inputs.reasons
+            for path in readers.inputs.left_out:
+                silent.pop(path, None)
     finally:
         calls.close()
         readers.forget()

@@ -64,7 +64,7 @@ class GradientProfile:
     """``(lags,)``: of an embedded input whose model is not causal, the same as ``reach`` towards
     later inputs: from the first position that has a direct gradient, and from that one alone."""
     role: Literal["layer", "input", "block"] = "layer"
-    """What it was measured on: hidden states, an embedded input, or what a block was called with."""
+    """What it was measured on: hidden states, an embedded input, or what a block is called with."""
     note: str = ""
     """How it was measured, where that is not as usual: a unit of its own for the lags."""
     reason: str = ""

@@ -5,7 +5,7 @@ on what the model returned, and then the one that comes from each sequence's las
 all inputs and all blocks together. Until the layout is known, one more from a single position.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,43 +15,25 @@ from torch import Tensor
 
 from backsight.probes._autograd import gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
+from backsight.probes.inputs._layouts import Known, layout_of, learn_layouts
 from backsight.probes.inputs._norms import joined, norms_at
-from backsight.probes.inputs._outputs import Output, Returned, output_of
+from backsight.probes.inputs._outputs import Output, outputs_of
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._positions import output_in_graph
-from backsight.probes.inputs._support import STANDS_OUT, Support, seed_position, support_of
 from backsight.probes.inputs._words import (
     counted_by_itself,
     mixed_batch,
     no_positions,
     one_sequence,
     one_step,
+    only_ahead,
 )
 
-__all__ = ["Known", "Read", "read"]
+__all__ = ["Read", "read"]
 
 Norms = NDArray[np.float64]
-TRIES = 5
-"""Samples in which the layout of a point is looked for; then it is taken as it seems."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What earlier samples have told of a model."""
-
-    layout: Layout | None = None
-    """As the caller gives it; None to find it."""
-    layouts: dict[str, Layout] = field(default_factory=dict)
-    """Of points by path, and of the output, under the empty path."""
-    tries: dict[str, int] = field(default_factory=dict)
-    mixed: bool = False
-    """Whether a normalisation mixes the batch a little."""
-    ahead: bool = False
-    """Whether later inputs have a gradient, too."""
-
-    def steps(self, point: Point) -> int:
-        """How many steps its sequences have, batch first where nothing tells."""
-        return point.lead[self.layouts.get(point.path, self.layout or "batch") == "batch"]
+OUTPUTS = 4
+"""Results that are followed back at most, as long as there are inputs that none of them told of."""
 
 
 @dataclass(slots=True)
@@ -61,6 +43,8 @@ class Read:
     profiles: dict[str, GradientProfile] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     """Why nothing can be told, by the path of the input."""
+    left_out: set[str] = field(default_factory=set)
+    """Paths of inputs that no gradient arrived at, or that are added to another one."""
     arrived: bool = False
     """Whether a gradient arrived at all."""
 
@@ -115,28 +99,73 @@ def read(
     live, totals = _distinct(live, totals, positions)
     if not live:
         return found
-    output = output_of(results, directs, live) or output_in_graph(roots, gradients, live)
-    if output is None:
-        found.reasons = {point.path: no_positions(point.path) for point in live}
-        return found
-    output, supports = _layouts(output, live, blocks, known)
-    mixed = {p for p, support in supports.items() if support.kind == "mixed"}
-    found.reasons = {path: mixed_batch(path) for path in mixed if path.startswith("input:")}
-    kept = [n for n, point in enumerate(live) if point.path not in mixed]
-    live, totals = [live[n] for n in kept], [totals[n] for n in kept]
-    blocks = [block for block in blocks if block.path not in mixed]
-    if not live:
-        return found
-    seed = _last(output, roots, gradients, known)
-    norms = norms_at(seed.outputs, seed.seeds, [*live, *blocks], len(live))
-    for number, (point, one) in enumerate(zip([*live, *blocks], norms, strict=True)):
-        total = totals[number] if number < len(live) else None
-        profile = _profile(point, one, total, output, seed, known, factor)
-        if profile is not None:
-            found.profiles[point.path] = profile
-    for path, ahead in _ahead(output, live, norms, seed, known).items():
-        found.profiles[path] = replace(found.profiles[path], reach_ahead=ahead)
+    found.left_out = {point.path for point in points} - {point.path for point in live}
+    outputs: list[Output] = [*outputs_of(results, directs, live)]
+    if not outputs:
+        in_graph = output_in_graph(roots, gradients, live)
+        outputs = [] if in_graph is None else [in_graph]
+    waiting = [*live, *blocks]
+    whole = {point.path: total for point, total in zip(live, totals, strict=True)}
+    for number, output in enumerate(outputs[:OUTPUTS]):
+        inputs = sum(point.path in whole for point in waiting)
+        if not inputs:
+            break
+        _from(output, number, waiting, inputs, whole, roots, gradients, factor, known, found)
+        waiting = [p for p in waiting if p.path not in found.profiles | found.reasons]
+    for point in waiting:
+        if point.path in whole:
+            found.reasons[point.path] = no_positions(point.path)
     return found
+
+
+def _from(
+    output: Output,
+    number: int,
+    points: Sequence[Point],
+    inputs: int,
+    totals: Mapping[str, Tensor],
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    factor: float,
+    known: Known,
+    found: Read,
+) -> None:
+    """Add the profiles of whatever one output depends on; the first of the points are inputs."""
+    known.output = f"output:{number}"
+    output, supports = learn_layouts(output, points[:inputs], points[inputs:], known)
+    mixed = {path for path, support in supports.items() if support.kind == "mixed"}
+    found.reasons |= {path: mixed_batch(path) for path in mixed if path in totals}
+    kept = [point for point in points if point.path not in mixed]
+    inputs = sum(point.path in totals for point in kept)
+    if not inputs:
+        return
+    seed = _last(output, roots, gradients, known)
+    norms = norms_at(seed.outputs, seed.seeds, kept, inputs)
+    there = [(p, one) for p, one in zip(kept, norms, strict=True) if one is not None]
+    there = [(p, one) for p, one in there if bool((one != 0).any())]
+    apart = _apart([point for point, _ in there if point.path in totals], output, known)
+    for point, one in there:
+        total = totals.get(point.path)
+        profile = _profile(
+            point, one, total, output, seed, known, factor, apart=point.path in apart
+        )
+        if total is not None or profile.reach.size > 1:
+            found.profiles[point.path] = profile
+    for path, ahead in _ahead(output, there, seed, known, totals, apart).items():
+        profile = replace(found.profiles[path], reach_ahead=ahead)
+        if profile.reach.size == 1 < ahead.size:
+            profile = replace(profile, reach=ahead[:0], reason=only_ahead(path))
+        found.profiles[path] = profile
+
+
+def _apart(points: Sequence[Point], output: Output, known: Known) -> set[str]:
+    """Paths of what has steps of its own, although as many as the output has.
+
+    Beside an input of which only earlier steps count (a decoder's), one of which all steps count
+    is an encoder's.
+    """
+    causal = [p for p in points if _aligned(p, output) and p.path not in known.ahead]
+    return known.ahead if causal else set()
 
 
 def _distinct(
@@ -154,109 +183,10 @@ def _distinct(
     return [points[n] for n in kept], [totals[n] for n in kept]
 
 
-# -- the layout ----------------------------------------------------------------------------
-
-
-def _layouts(
-    output: Output, points: Sequence[Point], blocks: Sequence[Point], known: Known
-) -> tuple[Output, dict[str, Support]]:
-    """Learn which axis is the batch, of whatever it is not known of yet."""
-    every = [*points, *blocks]
-    unknown = [p for p in every if p.path not in known.layouts]
-    if not any(known.tries.get(p.path, 0) < TRIES for p in unknown):
-        return output, {}
-    there = output.there
-    i, j = seed_position(there.cpu().numpy())
-    mask = torch.zeros_like(there)
-    mask[i, j] = True
-    norms = norms_at(*output.seeded(mask, alike=True), every, len(points))
-    supports: dict[str, Support] = {}
-    for point, one in zip(every, norms, strict=True):
-        lead, other = point.lead, output.lead
-        known.tries[point.path] = known.tries.get(point.path, 0) + 1
-        if one is None:
-            continue
-        here = one.cpu().numpy()
-        if not output.single and lead == other:
-            lines: list[tuple[Layout, int]] = [("batch", i), ("time", j)]
-        elif not output.single and lead == other[::-1]:
-            lines = [("batch", j), ("time", i)]
-        else:
-            sizes = zip(other, (i, j), strict=True) if not output.single else [(other[0], i)]
-            lines = [
-                line
-                for size, at in sizes
-                for n, line in ((lead[0], ("batch", at)), (lead[1], ("time", at)))
-                if n == size
-            ]  # type: ignore[misc]
-        support = support_of(here, list(dict.fromkeys(lines)))
-        supports[point.path] = support
-        known.mixed = known.mixed or support.weak
-        layout = known.layout or point.fixed or support.layout
-        if support.kind == "line" and layout is not None:
-            known.layouts[point.path] = layout
-            if "" not in known.layouts:
-                _know_output(output, point, layout, support, (i, j), known)
-            if not output.single and lead == other:
-                known.ahead = known.ahead or _reaches_ahead(here, layout, (i, j))
-        elif support.kind == "mixed" and (known.layout or len(here) == 1):
-            known.mixed = True  # the caller knows, or there is a single sequence
-            del supports[point.path]
-    if output.doubtful and known.ahead:
-        assert isinstance(output, Returned)
-        output = output.by_sequence()
-        known.layouts.pop("", None)
-    return output, supports
-
-
-def _know_output(
-    output: Output,
-    point: Point,
-    layout: Layout,
-    support: Support,
-    at: tuple[int, int],
-    known: Known,
-) -> None:
-    """The layout of the output, from that of an input."""
-    if output.single:
-        return
-    other: Layout = "time" if layout == "batch" else "batch"
-    if known.layout is not None or point.lead == output.lead:
-        known.layouts[""] = layout
-    elif point.lead == output.lead[::-1]:
-        known.layouts[""] = other
-    elif at[0] != at[1]:
-        known.layouts[""] = "batch" if support.index == at[0] else "time"
-
-
-def _reaches_ahead(norms: Norms, layout: Layout, at: tuple[int, int]) -> bool:
-    """Whether later inputs have a gradient, more than a normalisation gives all of them."""
-    if layout == "time":
-        norms, at = norms.T, at[::-1]
-    later = norms[at[0], at[1] + 1 :].max(initial=0)
-    elsewhere = np.delete(norms, at[0], axis=0).max(initial=0)
-    return bool(later > STANDS_OUT * elsewhere)
-
-
-def _layout(point: Point, output: Output, known: Known) -> Layout:
-    """As known, or as its sizes and the output tell."""
-    if point.path in known.layouts:
-        return known.layouts[point.path]
-    if known.layout or point.fixed:
-        return known.layout or point.fixed or "batch"
-    whole = known.layouts.get("", "batch")
-    if not output.single and point.lead == output.lead:
-        return whole
-    if not output.single and point.lead == output.lead[::-1]:
-        return "time" if whole == "batch" else "batch"
-    batch = output.lead[0 if whole == "batch" else 1]
-    return "time" if point.lead[1] == batch != point.lead[0] else "batch"
-
-
 # -- the reach -----------------------------------------------------------------------------
 
 
-def _by_sequence(x: NDArray[np.generic], layout: Layout) -> NDArray[np.generic]:
+def _by_sequence(x: Norms, layout: Layout) -> Norms:
     """``(B, T)``."""
     return x if layout == "batch" else x.T
 
@@ -281,7 +211,7 @@ def _single(
     there: Tensor, known: Known, *, last: bool
 ) -> tuple[Tensor, NDArray[np.int64], int | None]:
     """A mask ``(n0, n1)`` of one position a sequence, those positions, and which one is alone."""
-    layout = known.layouts.get("", known.layout or "batch")
+    layout = known.layouts.get(known.output, known.layout or "batch")
     rows = there if layout == "batch" else there.T
     t = torch.arange(rows.shape[1], device=rows.device)
     if last:
@@ -304,18 +234,20 @@ def _aligned(point: Point, output: Output) -> bool:
 
 def _profile(
     point: Point,
-    norms: Tensor | None,
+    norms: Tensor,
     total: Tensor | None,
     output: Output,
     seed: _Seed,
     known: Known,
     factor: float,
-) -> GradientProfile | None:
-    layout = _layout(point, output, known)
+    *,
+    apart: bool,
+) -> GradientProfile:
+    layout = layout_of(point, output, known)
     n = point.lead if layout == "batch" else point.lead[::-1]
-    back = np.zeros(n) if norms is None else _by_sequence(norms.cpu().numpy(), layout)
+    back = _by_sequence(norms.cpu().numpy(), layout)
     steps = np.arange(n[1])
-    aligned = _aligned(point, output) and seed.at is not None
+    aligned = _aligned(point, output) and seed.at is not None and not apart
     at = seed.at if aligned else np.where(back != 0, steps, -1).max(1, initial=-1)
     assert at is not None
     if seed.only is not None:
@@ -324,8 +256,6 @@ def _profile(
     time, lags, hidden = Tally(), Tally(), Tally()
     lags.add(lag, back)
     if total is None:
-        if norms is None:
-            return None
         return replace(_made(time, lags, hidden), role="block")
     where = np.broadcast_to(steps, n)
     width = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64).cpu().numpy()
@@ -339,9 +269,7 @@ def _profile(
         one_sequence() if seed.only is not None and n[0] > 1 else "",
         one_step() if n[1] == 1 else "",
     ]
-    return replace(
-        _made(time, lags, hidden), role="input", note="; ".join(filter(None, notes))
-    )
+    return replace(_made(time, lags, hidden), role="input", note="; ".join(filter(None, notes)))
 
 
 def _made(time: Tally, lags: Tally, hidden: Tally) -> GradientProfile:
@@ -350,27 +278,29 @@ def _made(time: Tally, lags: Tally, hidden: Tally) -> GradientProfile:
 
 def _ahead(
     output: Output,
-    points: Sequence[Point],
-    norms: Sequence[Tensor | None],
+    there: Sequence[tuple[Point, Tensor]],
     seed: _Seed,
     known: Known,
+    totals: Mapping[str, Tensor],
+    apart: set[str],
 ) -> dict[str, Norms]:
     """``reach_ahead`` of the inputs that share the output's steps, where the model looks ahead."""
-    those = [p for p in points if _aligned(p, output)]
-    if seed.at is None or not known.ahead or not those:
+    those = [
+        (point, one)
+        for point, one in there
+        if point.path in known.ahead.intersection(totals) - apart and _aligned(point, output)
+    ]
+    if seed.at is None or not those:
         return {}
-    there = output.there
-    mask, at, _ = _single(there, known, last=False)
-    if (at == seed.at).all():
-        found = [one for point, one in zip(points, norms, strict=False) if _aligned(point, output)]
-    else:
-        found = norms_at(*output.seeded(mask), those, len(those))
+    mask, at, _ = _single(output.there, known, last=False)
+    if not (at == seed.at).all():
+        points = [point for point, _ in those]
+        found = norms_at(*output.seeded(mask), points, len(points))
+        those = [(p, one) for p, one in zip(points, found, strict=True) if one is not None]
     curves = {}
-    for point, one in zip(those, found, strict=True):
-        if one is None:
-            continue
+    for point, one in those:
         lags = Tally()
-        back = _by_sequence(one.cpu().numpy(), _layout(point, output, known))
+        back = _by_sequence(one.cpu().numpy(), layout_of(point, output, known))
         ahead = np.arange(back.shape[1]) - at[:, None]
         lags.add(np.where(at[:, None] >= 0, ahead, -1), back)
         curves[point.path] = relative(lags)

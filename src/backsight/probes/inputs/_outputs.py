@@ -10,7 +10,7 @@ from torch import Tensor
 from backsight.probes._tensors import uneven
 from backsight.probes.inputs._points import Point, by_position, leads
 
-__all__ = ["Output", "Returned", "output_of"]
+__all__ = ["Output", "Returned", "outputs_of"]
 
 
 class Output(ABC):
@@ -58,7 +58,7 @@ class Returned(Output):
         *,
         doubtful: bool = False,
     ) -> None:
-        self._result, self._direct, self._axes, self._flat = result, direct, axes, flat
+        self.result, self._direct, self._axes, self._flat = result, direct, axes, flat
         self.single, self.doubtful = axes is None, doubtful
         shape = direct.shape
         self.lead = flat or ((shape[0], 1) if axes is None else leads(shape, axes))
@@ -82,17 +82,17 @@ class Returned(Output):
             shape = [1] * x.dim()
             shape[first], shape[second] = mask.shape
             mask = mask if first < second else mask.T
-        return [self._result], [torch.where(mask.reshape(shape), x, 0)]
+        return [self.result], [torch.where(mask.reshape(shape), x, 0)]
 
     def by_sequence(self) -> "Returned":
         """The same as single answers."""
-        return Returned(self._result, self._direct, None)
+        return Returned(self.result, self._direct, None)
 
 
-def output_of(
+def outputs_of(
     results: Sequence[Tensor], directs: Sequence[Tensor | None], points: Sequence[Point]
-) -> Returned | None:
-    """The first result that the loss reads at positions, or else for each sequence.
+) -> list[Returned]:
+    """Results that the loss reads at positions, and then those that it reads for each sequence.
 
     A result is one by position where it has both axes of an embedded input, side by side, apart
     (``(B, C, T)``) or flattened; or where one of its axes is the batch and it has three axes, the
@@ -108,19 +108,19 @@ def output_of(
         for result, direct in zip(results, directs, strict=True)
         if direct is not None and direct.dim() and bool((direct != 0).any())
     ]
-    for result, direct in read:
-        for point in reversed(points):
-            found = _like(result, direct, point)
-            if found is not None:
-                return found
     batches = {size for point in points for size in point.lead}
+    found: list[Returned] = []
     for result, direct in read:
+        like = (_like(result, direct, point) for point in reversed(points))
+        found += [one for one in like if one is not None][:1]
+    for result, direct in read:
+        if any(one.result is result for one in found):
+            continue
         if result.dim() == 3 and not batches.isdisjoint(result.shape[:2]):
-            return Returned(result, direct, (0, 1))
-    for result, direct in read:
-        if result.shape[0] in batches and (result.dim() > 1 or len(result) > 1):
-            return Returned(result, direct, None)
-    return None
+            found.append(Returned(result, direct, (0, 1)))
+        elif result.shape[0] in batches and (result.dim() > 1 or len(result) > 1):
+            found.append(Returned(result, direct, None))
+    return found
 
 
 def _like(result: Tensor, direct: Tensor, point: Point) -> Returned | None:

@@ -12,7 +12,8 @@ from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs import _words as words
-from backsight.probes.inputs._embedded import Known, Read, read
+from backsight.probes.inputs._embedded import Read, read
+from backsight.probes.inputs._layouts import Known
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._search import MANY, Attach, Search
 
@@ -62,6 +63,8 @@ class InputReader(LayerReader):
         self._models: list[_Model] = []
         self._layouts: IdentityMap[tuple[Known, str, tuple[int, int]]] = IdentityMap()
         self._reading = False
+        self.left_out: set[str] = set()
+        """Paths of inputs that another one stands for, or that no gradient arrived at."""
         self.elsewhere = False
         """Whether another reader has found steps in the model: then it has no need of this one."""
 
@@ -88,9 +91,7 @@ class InputReader(LayerReader):
         """
         layout: Layout | None = None if self.settings.layout == "auto" else self.settings.layout
 
-        def guarded(
-            module: nn.Module, before: Any, after: Any
-        ) -> Callable[[], None]:
+        def guarded(module: nn.Module, before: Any, after: Any) -> Callable[[], None]:
             return attach(module, self._unless_reading(before), self._unless_reading(after))
 
         one = _Model(
@@ -185,7 +186,10 @@ class InputReader(LayerReader):
                     self._read(one, roots, gradients, factor, found)
         finally:
             self._reading = False
-        found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        found.arrived = any(
+            p.outcome != "not enough data" or p.reach_ahead is not None
+            for p in found.profiles.values()
+        )
         return found
 
     def _read(
@@ -211,6 +215,7 @@ class InputReader(LayerReader):
         if not told.arrived:
             return  # another model's loss
         found.profiles |= told.profiles
+        self.left_out = told.left_out
         if told.profiles:
             one.reasons = told.reasons
             self._tell(one, told)

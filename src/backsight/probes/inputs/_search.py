@@ -219,9 +219,7 @@ class Search:
 
     # -- what a call is --------------------------------------------------------------------
 
-    def _embedding(
-        self, frame: _Frame, args: Any, kwargs: Any, made: Tensor, count: int
-    ) -> None:
+    def _embedding(self, frame: _Frame, args: Any, kwargs: Any, made: Tensor, count: int) -> None:
         """Whether that call embeds an input."""
         module, source, indices, positions = frame.module, None, False, False
         hint = id(module) in self._hinted

@@ -84,9 +84,7 @@ def no_such_module(kind: str, wanted: str, paths: Sequence[str]) -> str:
 
     def likeness(path: str) -> float:
         last = path.rpartition(".")[2]
-        return max(
-            difflib.SequenceMatcher(None, wanted, known).ratio() for known in (path, last)
-        )
+        return max(difflib.SequenceMatcher(None, wanted, known).ratio() for known in (path, last))
 
     known = sorted((path for path in paths if path), key=likeness, reverse=True)
     listed = ", ".join(known[:SHOWN]) or "none"

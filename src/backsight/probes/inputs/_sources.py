@@ -17,16 +17,15 @@ CASTS = 8
 """Operations between the model's input and the module that is fed with it, at most: views,
 transposes and casts."""
 
-POINTWISE = frozenset(
-    f"{name}Backward{number}"
-    for name in (
-        "Add Addmm Alias Bmm Clone Convolution Div Embedding Exp Expand Gelu Linear Mean Mm Mul "
-        "NativeBatchNorm NativeDropout NativeLayerNorm FusedRmsNorm Neg Permute Pow Relu Reshape "
-        "ReshapeAlias Rsqrt Sigmoid Silu Softplus Sqrt Squeeze Sub Sum T Tanh ToCopy Transpose "
-        "UnsafeView Unsqueeze View"
-    ).split()
-    for number in (0, 1, 2)
-) | {"torch::autograd::AccumulateGrad"}
+NAMES = (
+    "Add Addmm Alias Bmm Clone Convolution Div Embedding Exp Expand FusedRmsNorm Gelu Linear Mean "
+    "Mm Mul NativeBatchNorm NativeDropout NativeLayerNorm Neg Permute Pow Relu Reshape "
+    "ReshapeAlias Rsqrt Sigmoid Silu Softplus Sqrt Squeeze Sub Sum T Tanh ToCopy Transpose "
+    "UnsafeView Unsqueeze View"
+)
+POINTWISE = frozenset(f"{name}Backward{n}" for name in NAMES.split() for n in range(3)) | {
+    "torch::autograd::AccumulateGrad"
+}
 """Operations of a projection. Whatever else a module computes may mix steps."""
 
 OWN = (nn.Linear, nn.Embedding, nn.Conv1d, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d)
@@ -53,7 +52,7 @@ def source_of(fed: Tensor, given: Sequence[Tensor]) -> int | None:
     for number, one in enumerate(given):
         if one.dim() < 2 or one.numel() < 2:
             continue
-        if _sizes(one) == _sizes(fed) and (one.dim() > 2 or one.is_floating_point()):
+        if one.is_floating_point() and (_sizes(one) == _sizes(fed) or _padded(one, fed)):
             return number
         if one.dim() == 2 and fed.dim() == 3 and fed.shape[:2] == one.shape:  # one-hot
             return number
@@ -62,6 +61,12 @@ def source_of(fed: Tensor, given: Sequence[Tensor]) -> int | None:
 
 def _sizes(x: Tensor) -> list[int]:
     return sorted(size for size in x.shape if size != 1)
+
+
+def _padded(one: Tensor, other: Tensor) -> bool:
+    """Whether they differ in the size of a single axis: padded, or cut."""
+    differ = sum(a != b for a, b in zip(one.shape, other.shape, strict=False))
+    return one.dim() == other.dim() == 3 and differ == 1
 
 
 def _same_storage(one: Tensor, other: Tensor) -> bool:
@@ -130,7 +135,7 @@ def _named_by(model: nn.Module, kind: type) -> Iterator[int]:
             try:
                 with torch.no_grad():
                     found: Any = part.get_input_embeddings()  # type: ignore[operator]
-            except Exception:  # noqa: BLE001, S112 - one that has none
+            except Exception:  # noqa: BLE001 - one that has none
                 continue
             if issubclass(type(found), nn.Module):
                 yield id(found)

@@ -14,6 +14,7 @@ __all__ = [
     "not_run",
     "one_sequence",
     "one_step",
+    "only_ahead",
 ]
 
 
@@ -55,8 +56,7 @@ def frozen(kind: str, paths: Sequence[str]) -> str:
 def no_gradient(kind: str, paths: Sequence[str]) -> str:
     """It carries one, and none arrives."""
     return (
-        f"cannot tell how far back {kind} learns: the loss has no gradient at "
-        f"{' and '.join(paths)}"
+        f"cannot tell how far back {kind} learns: the loss has no gradient at {' and '.join(paths)}"
     )
 
 
@@ -95,7 +95,15 @@ def counted_by_itself(path: str, steps: int) -> str:
 
 def one_sequence() -> str:
     """BatchNorm and its kind."""
-    return "measured on one sequence of the batch, because a normalisation mixes the batch"
+    return "measured on one sequence, because the model mixes the sequences of its batch"
+
+
+def only_ahead(path: str) -> str:
+    """A loss on the first step."""
+    return (
+        f"the loss reads the first step of {path}, which has none before it; the gradient at later "
+        "steps is in reach_ahead"
+    )
 
 
 def one_step() -> str:
