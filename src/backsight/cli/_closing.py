@@ -54,7 +54,6 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
             yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
-    yield from seen.untold
     # Without any pass, a child process has trained.
     if seen.passes and not seen.recurrent and not seen.untold:
         held = ", ".join(sorted(seen.inner)) or "no module"

@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -158,6 +158,8 @@ class Monitor:
         self._link: GuardLink | None = None
         self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
+        self._said: dict[str, Any] = {"notes": {}, "untold": []}
+        """What was said of embedded inputs, as it is in the run."""
         self._pauses = 0
         self._closed = False
         try:
@@ -407,6 +409,11 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _iteration_recorded(self) -> None:
+        reader = self._observed.readers.inputs
+        said = {"notes": reader.notes, "untold": reader.reasons}
+        if said != self._said:
+            self._said = said
+            self._faults.isolate("inputs", self._gate.event, "inputs", self.iteration - 1, said)
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED

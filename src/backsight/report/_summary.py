@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.nn import CELLS
-from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
+from backsight.report._bodies import (
+    InputsBody,
+    LabSettings,
+    SampleBody,
+    TextSettings,
+    body_of,
+    setup_of,
+)
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, median, number
 from backsight.report._task_summary import (
@@ -65,6 +72,7 @@ def reach_sentences(run: Run) -> list[str]:
         (True, True)
     """
     sentences = []
+    notes, untold = _inputs(run)
     for name in run.members("reach", profile=True):
         profile = run.profile(name)
         iteration, row = profile.iterations[-1], profile.rows[-1]
@@ -76,8 +84,25 @@ def reach_sentences(run: Run) -> list[str]:
                 if not began.censored
                 else "; at the start of training it reached every step"
             )
-        sentences.append(f"{sentence}.")
-    return sentences
+        note = next((n for path, n in notes.items() if _is_of(member(name), path)), "")
+        sentences.append(f"{sentence}{'; ' * bool(note)}{note}.")
+    return sentences + [f"{words}." for words in untold]
+
+
+def _inputs(run: Run) -> tuple[dict[str, str], list[str]]:
+    """How embedded inputs were measured, by path, and why others were not, as last told."""
+    notes: dict[str, str] = {}
+    untold: list[str] = []
+    for event in run.events("inputs"):
+        body = body_of(run, event, InputsBody)
+        notes |= body["notes"]
+        untold = body["untold"]
+    return notes, untold
+
+
+def _is_of(member: str, path: str) -> bool:
+    """Whether a signal is that of an input; it may have the name of its model before it."""
+    return member == path or member.endswith(f".{path}")
 
 
 def _what(run: Run) -> str:

@@ -15,7 +15,7 @@ from backsight.probes.inputs import _words as words
 from backsight.probes.inputs._embedded import Read, read
 from backsight.probes.inputs._layouts import Known
 from backsight.probes.inputs._points import Layout, Point
-from backsight.probes.inputs._search import MANY, Attach, Search
+from backsight.probes.inputs._search import Attach, Search
 
 __all__ = ["InputReader"]
 
@@ -38,6 +38,8 @@ class _Model:
     tries: int = 0
     over: bool = False
     """Whether nothing more is expected of it."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """How an input was measured, by its path, where that is not as usual."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Why something cannot be told, by the path of an input or, of the whole model, by none."""
 
@@ -125,6 +127,11 @@ class InputReader(LayerReader):
     def reasons(self) -> list[str]:
         """A sentence for whatever cannot be told."""
         return [reason for one in self._models for reason in one.reasons.values()]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """How inputs were measured, by path, where that is not as usual: the unit of their lags."""
+        return {path: note for one in self._models for path, note in one.notes.items()}
 
     @property
     def names(self) -> list[str]:
@@ -217,7 +224,10 @@ class InputReader(LayerReader):
         found.profiles |= told.profiles
         self.left_out = told.left_out
         if told.profiles:
-            one.reasons = told.reasons
+            one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
+            one.reasons = told.reasons | {
+                path: p.reason for path, p in told.profiles.items() if p.reason
+            }
             self._tell(one, told)
             return
         one.tries += 1
@@ -256,7 +266,7 @@ class InputReader(LayerReader):
         seen, kind = search.found, search.kind
         silent = [each.path for each in search.inputs() if each.point is None]
         if seen.often:
-            return words.called_too_often(kind, min(seen.often), MANY)
+            return words.called_too_often(kind, min(seen.often.values()))
         if points:
             return words.no_gradient(kind, [point.path for point in points])
         if silent:

@@ -3,7 +3,7 @@
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -89,8 +89,8 @@ class Forward:
     """Shapes of what the model was given."""
     refused: list[str] = field(default_factory=list)
     """Paths of modules that the input goes into and that mix steps themselves."""
-    often: set[str] = field(default_factory=set)
-    """Paths of modules that were called too often."""
+    often: dict[int, str] = field(default_factory=dict)
+    """Paths of modules that were called too often, by their identity."""
     training: bool = True
 
 
@@ -125,6 +125,9 @@ class Search:
         self._past = 0
         """Inputs of calls from outside that have ended."""
         self._counts: dict[int, int] = {}
+        """Calls in this forward, by the module's identity,"""
+        self._again: dict[str, int] = {}
+        """and those that embed an input, by path."""
         self._passing = False
         """Whether the call that is under way is a validation's."""
         self._local = threading.local()
@@ -157,7 +160,7 @@ class Search:
     def clear(self) -> None:
         """Forget what was found, and let its graph go."""
         self.found = Forward()
-        self._given, self._past, self._counts = [], 0, {}
+        self._given, self._past, self._counts, self._again = [], 0, {}, {}
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -233,7 +236,9 @@ class Search:
             if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
                 return
             indices = not (fed.is_floating_point() or fed.is_complex())
-            source = source_of(fed, self._given)
+            source, sure = source_of(fed, self._given)
+            if source is not None and not sure and self._embedded(source):
+                return  # what comes of it, if that is frozen, needs no gradient either
             loose = indices and (hint or issubclass(type(module), nn.Embedding))
             if (source is None and not loose) or not _has_parameters(module):
                 return
@@ -241,14 +246,16 @@ class Search:
                 self.found.refused.append(frame.path or self.kind)
                 return
             positions = indices and looks_like_positions(fed)
-        if count > MANY:
-            self.found.often.add(frame.path)
+        if count > MANY or self._embedded(source, module):
+            self.found.often[id(module)] = frame.path
             return
         for above in self._stack:
             above.inside = True
         if self._force and not made.requires_grad:
             made.requires_grad_()
-        path = self._called_as(module, frame.path) + (f":{count}" if count > 1 else "")
+        path = self._called_as(module, frame.path)
+        again = self._again[path] = self._again.get(path, 0) + 1
+        path += f":{again}" if again > 1 else ""
         axes = (0, 2) if issubclass(type(module), nn.Conv1d) and made.dim() == 3 else (0, 1)
         point = None
         if made.requires_grad:
@@ -259,6 +266,13 @@ class Search:
             Embedding(
                 module, path, tuple(made.shape), point, source, indices, hint, positions, count
             )
+        )
+
+    def _embedded(self, source: int | None, module: nn.Module | None = None) -> bool:
+        """Whether that input has been embedded before, by any module or by that one."""
+        return source is not None and any(
+            one.source == self._past + source and (module is None or one.module is module)
+            for one in self.found.embeddings
         )
 
     def _called_as(self, module: nn.Module, path: str) -> str:
@@ -294,7 +308,7 @@ class Search:
         Of indices, those that the model itself names, else those that are fed with an input of
         the model; else the first that is not fed with positions.
         """
-        each = [e for e in self.found.embeddings if e.path not in self.found.often]
+        each = [e for e in self.found.embeddings if id(e.module) not in self.found.often]
         if self._named is not None:
             return each
         tokens = [e for e in each if e.indices]
@@ -317,7 +331,7 @@ class Search:
                     point.edges += one.point.edges
                     break
             else:
-                found.append((one, one.point))
+                found.append((one, replace(one.point, edges=[*one.point.edges])))
         return [point for _, point in found]
 
     def positions(self) -> set[str]:

@@ -38,25 +38,33 @@ def first_tensor(args: Any, kwargs: Any) -> Tensor | None:
     return next(tensors_in((args, kwargs)), None)
 
 
-def source_of(fed: Tensor, given: Sequence[Tensor]) -> int | None:
+def source_of(fed: Tensor, given: Sequence[Tensor]) -> tuple[int | None, bool]:
     """Which of the model's inputs ``fed`` is, or was made from by views and casts; None for none.
 
     A view shares the storage. A cast or a copy of what needs no gradient leaves no trace: then it
     is known by its shape, up to the order of its axes, or, one-hot, with an axis of classes.
+
+    Returns:
+        The number of the input, and whether more than its shape tells.
     """
     for number, one in enumerate(given):
         if one is fed or _same_storage(one, fed) or _chained(fed, one):
-            return number
+            return number, True
     if not fed.is_floating_point() or fed.requires_grad:
-        return None
+        return None, False
     for number, one in enumerate(given):
         if one.dim() < 2 or one.numel() < 2:
             continue
         if one.is_floating_point() and (_sizes(one) == _sizes(fed) or _padded(one, fed)):
-            return number
-        if one.dim() == 2 and fed.dim() == 3 and fed.shape[:2] == one.shape:  # one-hot
-            return number
-    return None
+            return number, False
+        if one.dim() == 2 and fed.shape[:-1] == one.shape and _is_one_hot(fed):
+            return number, False
+    return None, False
+
+
+def _is_one_hot(x: Tensor) -> bool:
+    x = x.detach()
+    return bool(((x == 0) | (x == 1)).all()) and bool((x.sum(-1) == 1).all())
 
 
 def _sizes(x: Tensor) -> list[int]:

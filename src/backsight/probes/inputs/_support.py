@@ -51,7 +51,7 @@ def seed_position(there: NDArray[np.bool_]) -> tuple[int, int]:
     size = np.array(there.shape)
     middle = size // 2
     away = np.abs(places - middle) / size
-    cost = away.sum(1) + 1e-3 * (places[:, 0] == places[:, 1])
+    cost = away.sum(1) + 1.01 / size.min() * (places[:, 0] == places[:, 1])
     i, j = places[int(cost.argmin())]
     return int(i), int(j)
 
@@ -80,6 +80,8 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
         return Support("line", *lines[exact[0]])
     crossed = np.sum(masks, axis=0) if masks else np.zeros(norms.shape)
     rest = norms[crossed == 0]
+    if not rest.any():  # several lines, and no normalisation, which would mix all positions
+        return Support("mixed")
     insides = [norms[mask & (crossed == 1)] for mask in masks]
     strong = []
     for n, inside in enumerate(insides):

@@ -60,11 +60,11 @@ def no_gradient(kind: str, paths: Sequence[str]) -> str:
     )
 
 
-def called_too_often(kind: str, path: str, count: int) -> str:
+def called_too_often(kind: str, path: str) -> str:
     """Once a step."""
     return (
-        f"cannot tell how far back {kind} learns: {path}, which embeds its input, is called more "
-        f"than {count} times in a forward, as in a loop over steps"
+        f"cannot tell how far back {kind} learns: {path} embeds one input in several calls, as in "
+        "a loop over steps"
     )
 
 
