@@ -323,11 +323,12 @@ def test_projections_of_one_input_are_taken_together() -> None:
         y = functional.scaled_dot_product_attention(m.q(x), m.k(x), m.v(x), is_causal=True)
         return m.head(y)
 
-    model = Forward(forward, **modules, head=nn.Linear(4, 2)).double()
+    model: Any = Forward(forward, **modules, head=nn.Linear(4, 2)).double()
     x = floats(1, 6, 3)
     profile = probe(model, lambda: model(x).square().mean())["input:q"]
     made = [part(x).detach().requires_grad_() for part in (model.q, model.k, model.v)]
-    y = functional.scaled_dot_product_attention(*made, is_causal=True)
+    q, k, v = made
+    y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
     gradients = torch.autograd.grad(model.head(y)[0, -1].square().sum(), made)
     norms = torch.cat(gradients, -1)[0].flip(0).norm(dim=-1).numpy()
     np.testing.assert_allclose(profile.reach, norms / norms[0], EXACT)

@@ -294,7 +294,7 @@ def test_the_embedding_of_a_model_is_found_or_named(tmp_path: Path) -> None:
     wrong = execute("--inputs", "body.token", "train.py", cwd=tmp_path)
     assert wrong.returncode == 2
     assert (
-        "Model has no module 'body.token': its modules are body.tokens, body, mix, head"
+        "Model has no module 'body.token': its modules are body.tokens, body, head, mix"
         in wrong.stderr
     )
     assert execute("--layout", "first", "train.py", cwd=tmp_path).returncode == 2

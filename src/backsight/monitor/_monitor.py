@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from backsight.diagnosis import Context, Facts, Finding, context_probe
 from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
+from backsight.monitor._input_notes import InputNotes
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
 from backsight.monitor._seen import Seen
@@ -42,13 +43,7 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
-from backsight.probes import (
-    Readers,
-    ReaderSettings,
-    listed_inputs,
-    parameters_of,
-    what_was_found,
-)
+from backsight.probes import Readers, ReaderSettings, parameters_of, what_was_found
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -71,10 +66,8 @@ class Monitor:
         budget: with ``"auto"``, the share of the training time that samples may add.
         sequences: how many sequences of a batch a sample follows through fused layers; 8 by
             default, or a quarter of the batch if that is less.
-        inputs: paths of the modules that embed the model's inputs, where they are not to be
-            found.
-        layout: ``"batch"`` where these give ``(B, T, ·)``, ``"time"`` where they give ``(T, B,
-            ·)``; ``"auto"`` finds out.
+        inputs: paths of the modules that embed the model's inputs; None to find them.
+        layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
         label: put into the names of the signals, where a run has several monitors.
@@ -132,8 +125,7 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        paths = listed_inputs(inputs)
-        check_settings(model, every, budget, sequences, paths, layout)
+        paths = check_settings(model, every, budget, sequences, inputs, layout)
         measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
@@ -158,8 +150,7 @@ class Monitor:
         self._link: GuardLink | None = None
         self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
-        self._said: dict[str, Any] = {"notes": {}, "untold": []}
-        """What was said of embedded inputs, as it is in the run."""
+        self._notes = InputNotes(self._observed.readers, self._gate.event)
         self._pauses = 0
         self._closed = False
         try:
@@ -267,13 +258,8 @@ class Monitor:
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
     def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
-        """Observe the modules of ``model`` as well, under paths that begin with ``name``.
-
-        Args:
-            name: of the model.
-            model: the caller's.
-            inputs: paths of the modules in it that embed its inputs; None to find them.
-        """
+        """Observe the modules of ``model`` as well, under paths that begin with ``name``; None of
+        ``inputs``, the paths of those that embed its inputs, finds them."""
         self._observed.adopt(name, model, inputs)
 
     def join(self, other: "Monitor") -> None:
@@ -409,11 +395,7 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _iteration_recorded(self) -> None:
-        reader = self._observed.readers.inputs
-        said = {"notes": reader.notes, "untold": reader.reasons}
-        if said != self._said:
-            self._said = said
-            self._faults.isolate("inputs", self._gate.event, "inputs", self.iteration - 1, said)
+        self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED

@@ -31,7 +31,6 @@ from backsight.monitor.sinks import NullRecorder, Sink
 from backsight.probes import (
     ModuleCalls,
     children_of,
-    listed_inputs,
     named_modules,
     no_such_module,
     parameters_of,
@@ -95,7 +94,7 @@ class ProcessMonitor:
         further: Callable[[], Sink] | None = None,
         child_ends: Callable[[], None] = lambda: None,
     ) -> None:
-        check_settings(None, every, budget, sequences, None, layout)
+        self._inputs = check_settings(None, every, budget, sequences, inputs, layout) or []
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self._seen = Seen()
@@ -103,7 +102,6 @@ class ProcessMonitor:
         self._settings: dict[str, Any] = {
             "every": every, "budget": budget, "sequences": sequences, "layout": layout,
         }  # fmt: skip
-        self._inputs = listed_inputs(inputs) or []
         self._missing: dict[str, tuple[str, list[str]]] = {}
         """Of paths that no model has had so far: the class and the paths of the first model."""
         self._matched: set[str] = set()

@@ -6,7 +6,7 @@ from torch import nn
 
 from backsight.errors import SettingError
 from backsight.monitor.events import Every, Sampler
-from backsight.probes import check_inputs, check_layout
+from backsight.probes import check_inputs, check_layout, listed_inputs
 
 __all__ = ["check_settings"]
 
@@ -16,13 +16,15 @@ def check_settings(
     every: Every,
     budget: float,
     sequences: int | None,
-    inputs: Sequence[str] | None,
+    inputs: str | Sequence[str] | None,
     layout: str,
-) -> None:
-    """Raise a SettingError for the first invalid setting."""
+) -> list[str] | None:
+    """The paths of the inputs; raises a SettingError for the first invalid setting."""
     Sampler(every, budget)
     if sequences is not None and not (isinstance(sequences, int) and sequences >= 1):
         raise SettingError(f"sequences must be a whole number of at least 1, not {sequences!r}")
     check_layout(layout)
+    named = listed_inputs(inputs)
     if model is not None:
-        check_inputs(model, inputs)
+        check_inputs(model, named)
+    return named

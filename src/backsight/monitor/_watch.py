@@ -21,7 +21,6 @@ from backsight.monitor.events import Every
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import NullRecorder
 from backsight.probes import (
-    listed_inputs,
     listed_optimizers,
     named_modules,
     parameters_of,
@@ -171,8 +170,9 @@ def watch(
                 "code updates the parameters"
             )
     plain = unwrapped(model)
-    paths = listed_inputs(inputs)
-    check_settings(plain, every, budget, sequences, paths, layout)  # before a folder is made
+    paths = check_settings(
+        plain, every, budget, sequences, inputs, layout
+    )  # before a folder is made
     ours = [kind() for kind in MEASUREMENTS]
     own = check_measurements(ours, measurements)[len(ours) :]
     if guard is not None and not isinstance(guard, Guard):

@@ -22,7 +22,7 @@ from torch import nn
 
 from backsight.probes._compilers import compilers_take, inspection, skipped
 
-__all__ = ["ModuleCalls"]
+__all__ = ["After", "Before", "ModuleCalls"]
 
 Before = Callable[[nn.Module, Any, Any], None]
 """Takes the module, its positional arguments and those by name."""
@@ -45,7 +45,9 @@ class ModuleCalls:
         >>> from torch import nn
         >>> from backsight.probes import ModuleCalls
         >>> rnn, calls = nn.RNN(3, 4), ModuleCalls(print)
-        >>> calls.watch(rnn, after=lambda rnn, args, named, result: print(tuple(result[0].shape)))
+        >>> def told(rnn, args, named, result):
+        ...     print(tuple(result[0].shape))
+        >>> stop = calls.watch(rnn, after=told)
         >>> states, last = rnn.forward(torch.zeros(6, 2, 3))
         (6, 2, 4)
         >>> calls.close()

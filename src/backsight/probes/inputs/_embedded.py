@@ -15,7 +15,7 @@ from torch import Tensor
 
 from backsight.probes._autograd import gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
-from backsight.probes.inputs._layouts import Known, layout_of, learn_layouts
+from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
 from backsight.probes.inputs._norms import joined, norms_at
 from backsight.probes.inputs._outputs import Output, outputs_of
 from backsight.probes.inputs._points import Layout, Point
@@ -31,7 +31,6 @@ from backsight.probes.inputs._words import (
 
 __all__ = ["Read", "read"]
 
-Norms = NDArray[np.float64]
 OUTPUTS = 4
 """Results that are followed back at most, as long as there are inputs that none of them told of."""
 

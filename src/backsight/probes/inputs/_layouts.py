@@ -12,7 +12,7 @@ from backsight.probes.inputs._outputs import Output, Returned
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._support import STANDS_OUT, Support, seed_position, support_of
 
-__all__ = ["Known", "layout_of", "learn_layouts"]
+__all__ = ["Known", "Norms", "layout_of", "learn_layouts"]
 
 Norms = NDArray[np.float64]
 

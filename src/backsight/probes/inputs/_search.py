@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
 from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs._points import Point, point_of
@@ -23,8 +24,6 @@ from backsight.probes.inputs._sources import (
 
 __all__ = ["Attach", "Embedding", "Forward", "Search"]
 
-Before = Callable[[nn.Module, Any, Any], None]
-After = Callable[[nn.Module, Any, Any, Any], None]
 Attach = Callable[[nn.Module, Before | None, After | None], Callable[[], None]]
 """Watches the calls of a module; what it returns ends that."""
 

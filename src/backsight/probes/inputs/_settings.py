@@ -80,7 +80,13 @@ def check_inputs(model: nn.Module, named: Sequence[str] | None) -> None:
 
 
 def no_such_module(kind: str, wanted: str, paths: Sequence[str]) -> str:
-    """What is said of a path that no module has: those there are, best match first."""
+    """What is said of a path that no module has: those there are, best match first.
+
+    Example:
+        >>> from backsight.probes import no_such_module
+        >>> no_such_module("Net", "embd", ["head", "embed"])
+        "Net has no module 'embd': its modules are embed, head"
+    """
 
     def likeness(path: str) -> float:
         last = path.rpartition(".")[2]

@@ -24,14 +24,14 @@ strongest position next to the seeded one, or its mean. Seen with BatchNorm over
 positions: without any recurrence, 0.9 and 1.03 at most; with uniform attention, which is the
 hardest, 1.57 to 13.8 in the mean; with a decay of 0.9 per step, 2.5 to 21."""
 
-Kind = Literal["line", "alone", "mixed", "not finite", "nothing"]
+SupportKind = Literal["line", "alone", "mixed", "not finite", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
     """Where the gradient of one output position lies."""
 
-    kind: Kind
+    kind: SupportKind
     """``line``: in one row or column; ``alone``: at its own position only; ``mixed``: neither."""
     layout: Layout | None = None
     """Of a line."""
