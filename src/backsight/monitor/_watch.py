@@ -172,7 +172,7 @@ def watch(
     plain = unwrapped(model)
     paths = check_settings(
         plain, every, budget, sequences, inputs, layout
-    )  # before a folder is made
+    )  # before there is a folder
     ours = [kind() for kind in MEASUREMENTS]
     own = check_measurements(ours, measurements)[len(ours) :]
     if guard is not None and not isinstance(guard, Guard):
