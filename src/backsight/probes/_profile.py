@@ -59,8 +59,11 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    reason: str = ""
+    """Why nothing could be measured, where that is known: a sentence without its full stop."""
     outcome: str = field(init=False)
-    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
+    """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
+    finite``."""
 
     def __post_init__(self) -> None:
         finite = np.isfinite(self.grad_time).all()
@@ -91,6 +94,8 @@ class GradientProfile:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
+        if self.outcome == "not enough data" and self.reason:
+            return self.reason
         return reach_words(self.reach)
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from backsight.probes._autograd import Gradient
 from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes.inputs._positions import Positions, find_positions
 
 __all__ = ["input_profile"]
 
@@ -25,7 +27,8 @@ def input_profile(
     """The reach on input embeddings ``(B, T, …)``, from the model's output at one position.
 
     An output is one by position if it is ``(B, T, …)`` or flattened to ``(B·T, …)``. Where there
-    is none (a classifier), the whole loss counts as made at the last position.
+    is none, the positions are found in the graph of the loss. Where that makes one loss a
+    sequence (a classifier), it counts as made at the last position.
     """
     if embedded.dim() < 3 or not embedded.numel():
         return {name: _nothing()}
@@ -52,6 +55,18 @@ def input_profile(
             (back,) = gradient_of([result], [embedded], [seed])
             alone, place = total if back is None else back, direct
             break
+    else:
+        n0, n1 = leading
+        positions = find_positions(roots, gradients, [get_gradient_edge(embedded)], (n0, n1))
+        if isinstance(positions, Positions):
+            place = positions.there.to(total.dtype)
+            (back,) = positions.from_only(positions.last(int(batch_first)), [embedded])
+            alone = torch.zeros_like(total) if back is None else back
+        elif (positions.cause, positions.rows) != (
+            "one loss a sequence",
+            leading[0 if batch_first else 1],
+        ):
+            return {name: _nothing(positions.words)}
     norms = [torch.linalg.vector_norm(by_step(x), dim=-1, dtype=torch.float64).cpu().numpy()
              for x in (total, alone, embedded, place)]  # fmt: skip
     steps = np.arange(norms[0].shape[1])
@@ -66,5 +81,5 @@ def input_profile(
     }
 
 
-def _nothing() -> GradientProfile:
-    return GradientProfile(np.empty(0), np.empty(0), np.empty(0))
+def _nothing(reason: str = "") -> GradientProfile:
+    return GradientProfile(np.empty(0), np.empty(0), np.empty(0), reason=reason)
