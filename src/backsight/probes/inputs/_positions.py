@@ -1,4 +1,4 @@
-"""The gradient of a loss at each position, where the model returns the loss and not the positions."""
+"""The gradient of a loss at each position, found in the graph where only the loss is known."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,18 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from backsight.probes._autograd import gradients_of
-from backsight.probes.inputs._loss_graph import Base, Edge, LossGraph, Untold, edges_to
+from backsight.probes.inputs._bases import Base, Layouts
+from backsight.probes.inputs._loss_graph import LossGraph, edges_to
+from backsight.probes.inputs._operations import Edge
+from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]
 
 LARGEST_GRAPH = 200_000
 """Operations that are looked at between a loss and the embedded input."""
 
-MOST_LAYOUTS = 4
-"""Layouts that are tried where the graph allows several."""
+MOST_LAYOUTS = 6
+"""Layouts that are tried where sizes allow several: all of a tensor with three equal axes."""
 
 
 @dataclass(frozen=True)
@@ -81,31 +84,38 @@ def find_positions(
     leads = edges_to(tops, targets, LARGEST_GRAPH)
     if leads is None:
         return Untold("too large")
-    found: dict[frozenset[Base], Positions] = {}
-    first: Untold | None = None
-    choice, layouts = 0, 1
-    while choice < min(layouts, MOST_LAYOUTS):
-        graph = LossGraph(targets, leading, leads, choice)
-        bases = graph.bases(tops)
-        choice += 1
-        if isinstance(bases, Untold):
-            first = first or bases
-            continue
-        layouts = max(layouts, *(base.layouts for base in bases))
-        if bases not in found:
-            found[bases] = _with_gradients(roots, gradients, bases)
-    if layouts > MOST_LAYOUTS:
-        return Untold("ambiguous")
-    several = [each for each in found.values() if each.bases]
-    if not several:
-        return first or Untold("no gradient")
-    if len(several) == 1 and several[0].sure:
-        return several[0]
-    reach = _Reached(inputs, axes)
-    sound = [(each, axis) for each in several if (axis := reach.sequences(each)) is not None]
-    if len(sound) != 1 or not sound[0][0].sure:
-        sound = [(each, axis) for each, axis in sound if reach.looks_back_only(each, axis)]
-    return sound[0][0] if len(sound) == 1 else Untold("ambiguous")
+    reached = _Reached(inputs, axes)
+    for trusting in (True, False):
+        several: list[Positions] = []
+        graphs: list[LossGraph] = []
+        first: Untold | None = None
+        choice, layouts = 0, 1
+        while choice < min(layouts, MOST_LAYOUTS):
+            graph = LossGraph(targets, leads, Layouts(leading, trusting, choice))
+            choice += 1
+            bases = graph.bases(tops)
+            if isinstance(bases, Untold):
+                first = first or bases
+                continue
+            layouts = max(layouts, *(base.layouts for base in bases))
+            if not any(graph.same_layout(other) for other in graphs):
+                graphs.append(graph)
+                several.append(_with_gradients(roots, gradients, bases))
+        several = [each for each in several if each.bases]
+        if not several:
+            return first or Untold("no gradient")
+        if layouts > MOST_LAYOUTS:
+            return Untold("ambiguous")
+        if len(several) == 1 and several[0].sure:
+            return several[0]
+        sound = [(each, axis) for each in several if (axis := reached.sequences(each)) is not None]
+        if len(sound) != 1 or not sound[0][0].sure:
+            sound = [(each, axis) for each, axis in sound if reached.looks_back_only(each, axis)]
+        if len(sound) == 1:
+            return sound[0][0]
+        if sound or all(each.sure for each in several):
+            break
+    return Untold("ambiguous")
 
 
 def _edge(tensor: Tensor) -> Edge:
@@ -117,7 +127,7 @@ def _with_gradients(
     roots: Sequence[Tensor], gradients: Sequence[Tensor | None], bases: frozenset[Base]
 ) -> Positions:
     """Nothing goes on beyond a base, so that none gets what comes through another."""
-    several = sorted(bases, key=lambda base: (-base.edge[0]._sequence_nr(), base.edge[1]))  # type: ignore[attr-defined]
+    several = sorted(bases, key=lambda base: (-base.edge[0]._sequence_nr(), base.edge[1]))
     cut: dict[object, set[int]] = {}
     for base in several:
         cut.setdefault(base.edge[0], set()).add(base.edge[1])

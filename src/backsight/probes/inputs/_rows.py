@@ -7,25 +7,30 @@ operation that makes one element out of several positions has no rows.
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-__all__ = [
-    "KERNELS",
-    "LAYERS",
-    "POINTWISE",
-    "SAME_ORDER",
-    "MixedPositionsError",
-    "feature_axes",
-    "operation",
-    "reshaped",
-    "rows_after",
-    "shape_of",
-]
+from backsight.probes.inputs._operations import (
+    ALONG,
+    KERNELS,
+    LAYERS,
+    POINTWISE,
+    POINTWISE_KERNELS,
+    SAME_ORDER,
+    axes_of,
+    blocks,
+    operation,
+    order_of,
+    saved,
+    saved_axes,
+    shape_of,
+    signed,
+)
+
+__all__ = ["MixedPositionsError", "reshaped", "rows_after"]
 
 LARGEST = 1 << 22
 """Elements that rows may be written out to, where they cannot be told by axes."""
@@ -35,91 +40,10 @@ class MixedPositionsError(Exception):
     """An element was made from several positions."""
 
 
-def operation(node: Node) -> str:
-    """``Mul`` of ``MulBackward0``, ``AccumulateGrad`` of a leaf."""
-    name = node.name().rpartition("::")[2]
-    return re.sub(r"Backward\d*$", "", name)
-
-
-def shape_of(node: Node, number: int) -> tuple[int, ...]:
-    """The shape of the tensor that is output ``number`` of ``node``."""
-    return tuple(map(int, node._input_metadata[number].shape))  # type: ignore[attr-defined]
-
-
-POINTWISE = frozenset(
-    "Abs Acos Acosh Add Addcdiv Addcmul Alias Asin Asinh Atan Atan2 Atanh Clamp ClampMax ClampMin "
-    "Clone Cos Cosh Digamma Div Elu Erf Erfc Exp Exp2 Expm1 Fmax Fmin FusedDropout Gelu Hardsigmoid "
-    "Hardswish Hardtanh Hypot LeakyRelu Lerp Lgamma Log Log10 Log1P Log1p Log2 LogSigmoid Logaddexp "
-    "Logaddexp2 Logit MaskedFill Maximum Minimum Mish Mul Mvlgamma NanToNum NativeDropout Neg Pow "
-    "Reciprocal Relu Relu6 Rsqrt Rsub SWhere Sgn Sigmoid Sign Silu Sin Sinh Softplus Softshrink "
-    "Sqrt Square Sub Tan Tanh Threshold To ToCopy Where Xlogy Xlog1Py".split()
-)
-"""Element by element, with broadcasting."""
-
-POINTWISE_KERNELS = frozenset(
-    "BinaryCrossEntropy BinaryCrossEntropyWithLogits HuberLoss KlDiv L1Loss MseLoss SmoothL1Loss "
-    "SoftMarginLoss".split()
-)
-KERNELS = POINTWISE_KERNELS | {"MultiMarginLoss", "MultilabelMarginLoss", "NllLoss", "NllLoss2D"}
-"""PyTorch's losses: element by element, or one number a row of classes; or already reduced."""
-
-SAME_ORDER = frozenset("ReshapeAlias Squeeze Unflatten UnsafeView Unsqueeze View".split())
-"""The same elements in the same order, in another shape."""
-
-LAYERS = frozenset("Addmm Baddbmm Bmm Linear Mm NativeLayerNorm FusedRmsNorm".split())
-"""Mixes units of one position."""
-
-ALONG = frozenset(
-    "Amax Amin Cumsum Gather LinalgVectorNorm LogSoftmax Logcumsumexp Logsumexp Max Mean Median Min "
-    "Nansum Norm Prod Softmax Sort Std Sum Topk Var".split()
-)
-"""Mixes what lies along some axes: sound where that is all of one position."""
-
-
-def _axes(values: int | Sequence[int] | None, dims: int) -> list[int]:
-    """Saved dimensions, which autograd shows as unsigned numbers; all where none was given."""
-    if values is None or (not isinstance(values, int) and not len(values)):
-        return list(range(dims))
-    several = [values] if isinstance(values, int) else values
-    return [(v - (1 << 64) if v >= 1 << 63 else v) % max(dims, 1) for v in several]
-
-
-def _saved_axes(node: Node, dims: int) -> list[int]:
-    return _axes(getattr(node, "_saved_dim", None), dims)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def _blocks(
-    old: Sequence[int], new: Sequence[int]
-) -> list[tuple[list[int], list[int]]]:
-    """Axes of ``old`` and of ``new`` that hold the same elements, in order."""
-    if math.prod(old) != math.prod(new) or not math.prod(old):
-        raise MixedPositionsError
-    found = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        left, right = [*range(i, min(i + 1, len(old)))], [*range(j, min(j + 1, len(new)))]
-        i, j = i + len(left), j + len(right)
-        sizes = math.prod(old[a] for a in left), math.prod(new[a] for a in right)
-        while sizes[0] != sizes[1]:
-            if sizes[0] < sizes[1]:
-                left.append(i)
-                i += 1
-            else:
-                right.append(j)
-                j += 1
-            sizes = math.prod(old[a] for a in left), math.prod(new[a] for a in right)
-        found.append((left, right))
-    return found
-
-
 def reshaped(rows: Tensor, old: Sequence[int], new: Sequence[int]) -> Tensor:
     """The rows of a tensor of shape ``old`` that was viewed as ``new``."""
     sizes, to = list(rows.shape), []
-    for left, right in _blocks(old, new):
+    for left, right in blocks(old, new):
         spread = [a for a in left if rows.shape[a] != old[a]]
         if len(spread) == sum(old[a] > 1 for a in left):
             to += [1] * len(right)
@@ -152,7 +76,8 @@ def _merged(rows: Sequence[Tensor], dims: int) -> Tensor:
     lined = [r.reshape((1,) * (dims - r.dim()) + tuple(r.shape)) for r in rows]
     found = lined[0]
     for other in lined[1:]:
-        found, other = torch.broadcast_tensors(found, other)
+        size = torch.broadcast_shapes(found.shape, other.shape)  # type: ignore[no-untyped-call]
+        found, other = found.expand(size), other.expand(size)
         if bool(((found != other) & (found >= 0) & (other >= 0)).any()):
             raise MixedPositionsError
         found = torch.where(found < 0, other, found)
@@ -181,7 +106,7 @@ def _only(inputs: Inputs) -> tuple[Tensor, tuple[int, ...]]:
 
 def _along(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
-    axes = _saved_axes(node, len(old))
+    axes = saved_axes(node, len(old))
     rows = _alone(rows, axes)
     if len(shape) == len(old):
         for axis, size in enumerate(shape):  # gather may take fewer along the others
@@ -196,7 +121,7 @@ def _layer(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
     rows, old = _only(inputs)
     name = operation(node)
     if name in ("NativeLayerNorm", "FusedRmsNorm"):
-        return _alone(rows, range(len(old) - len(node._saved_normalized_shape), len(old)))  # type: ignore[attr-defined]
+        return _alone(rows, range(len(old) - len(saved(node, "normalized_shape")), len(old)))
     right = at - (name in ("Addmm", "Baddbmm"))
     if right < 0:  # it is what the product is added to
         return _merged([rows], len(shape))
@@ -213,49 +138,39 @@ def _nll(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Ten
 
 
 def _kernel(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
-    if node._saved_reduction:  # type: ignore[attr-defined]
+    if saved(node, "reduction"):
         raise MixedPositionsError
     return _pointwise(node, number, inputs, shape)
 
 
 def _transpose(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
-    return rows.permute(_order(node, len(old)))
-
-
-def _order(node: Node, dims: int) -> list[int]:
-    name = operation(node)
-    if name == "Permute":
-        return _axes(node._saved_dims, dims)  # type: ignore[attr-defined]
-    order = list(range(dims))
-    both = (0, 1) if name == "T" else (node._saved_dim0, node._saved_dim1)  # type: ignore[attr-defined]
-    a, b = _axes(both, dims)
-    order[a], order[b] = order[b], order[a]
-    return order
+    return rows.permute(order_of(node, len(old)))
 
 
 def _part(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     """Slices, splits, and single steps."""
     rows, old = _only(inputs)
     name = operation(node)
-    (axis,) = _saved_axes(node, len(old))
+    (axis,) = saved_axes(node, len(old))
     whole = rows.shape[axis] == old[axis]
     if name in ("Select", "Unbind"):
-        at = number if name == "Unbind" else _signed(node._saved_index)  # type: ignore[attr-defined]
+        at = number if name == "Unbind" else signed(saved(node, "index"))
         return rows.select(axis, at if whole else 0)
     if not whole:
         return rows
     if name == "Slice":
-        begin, end = _signed(node._saved_start), _signed(node._saved_end)  # type: ignore[attr-defined]
-        cut = slice(begin, end, node._saved_step)  # type: ignore[attr-defined]
-        at = torch.arange(old[axis])[cut]
-    elif name == "Split":
-        begin = number * node._saved_split_size  # type: ignore[attr-defined]
-        at = torch.arange(begin, begin + shape[axis])
+        places = range(old[axis])[
+            signed(saved(node, "start")) : signed(saved(node, "end")) : saved(node, "step")
+        ]
     else:
-        begin = sum(node._saved_split_sizes[:number])  # type: ignore[attr-defined]
-        at = torch.arange(begin, begin + shape[axis])
-    return rows.index_select(axis, at)
+        begin = (
+            number * saved(node, "split_size")
+            if name == "Split"
+            else sum(saved(node, "split_sizes")[:number])
+        )
+        places = range(begin, begin + shape[axis])
+    return rows.index_select(axis, torch.tensor(places))
 
 
 def _picked(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
@@ -263,15 +178,14 @@ def _picked(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> 
     rows, old = _only(inputs)
     name = operation(node)
     if name == "MaskedSelect":
-        mask = node._saved_mask.cpu()  # type: ignore[attr-defined]
-        return _expanded(rows, old).expand(torch.broadcast_shapes(old, mask.shape))[
-            mask.expand(torch.broadcast_shapes(old, mask.shape))
-        ]
+        mask = saved(node, "mask").cpu()
+        size = torch.broadcast_shapes(old, mask.shape)  # type: ignore[no-untyped-call]
+        return _expanded(rows, size)[mask.expand(size)]
     if name == "IndexSelect":
-        (axis,) = _saved_axes(node, len(old))
+        (axis,) = saved_axes(node, len(old))
         whole = rows.shape[axis] == old[axis]
-        return rows.index_select(axis, node._saved_index.cpu()) if whole else rows  # type: ignore[attr-defined]
-    places = [None if i is None else i.cpu() for i in node._saved_indices]  # type: ignore[attr-defined]
+        return rows.index_select(axis, saved(node, "index").cpu()) if whole else rows
+    places = [None if i is None else i.cpu() for i in saved(node, "indices")]
     used: list[int] = []
     axis = 0
     for place in places:
@@ -289,12 +203,14 @@ def _moved(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
     if name == "Expand":
         return rows.reshape((1,) * (len(shape) - rows.dim()) + tuple(rows.shape))
     if name == "Flip":
-        return rows.flip(_axes(node._saved_dims, len(old)))  # type: ignore[attr-defined]
+        return rows.flip(axes_of(saved(node, "dims"), len(old)))
     if name == "Roll":
-        if not node._saved_dims:  # type: ignore[attr-defined]
+        if not saved(node, "dims"):
             raise MixedPositionsError
-        return rows.roll([_signed(s) for s in node._saved_shifts], _axes(node._saved_dims, len(old)))  # type: ignore[attr-defined]
-    pad = [_signed(p) for p in node._saved_pad]  # type: ignore[attr-defined]
+        return rows.roll(
+            [signed(s) for s in saved(node, "shifts")], axes_of(saved(node, "dims"), len(old))
+        )
+    pad = [signed(p) for p in saved(node, "pad")]
     sizes = [
         size if size != old[axis] or not any(pad[2 * at : 2 * at + 2]) else old[axis]
         for axis, size in enumerate(rows.shape)
@@ -310,7 +226,7 @@ def _moved(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
 def _joined(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     """Concatenated or stacked; what has no rows belongs to no position."""
     stacked = operation(node) == "Stack"
-    (axis,) = _saved_axes(node, len(shape))
+    (axis,) = saved_axes(node, len(shape))
     pairs = [pair for pair in inputs if pair is not None]
     if len(pairs) < len(inputs):
         raise MixedPositionsError
@@ -359,41 +275,3 @@ def rows_after(node: Node, number: int, inputs: Inputs) -> Tensor | None:
         return follow(node, number, inputs, shape_of(node, number))
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise MixedPositionsError from error  # an operation whose node is not as it was known
-
-
-def feature_axes(node: Node, number: int, limit: int = 20) -> set[int]:
-    """Axes that are known to be classes or units, by the operation that made them."""
-    if limit == 0:
-        return set()
-    name, shape = operation(node), shape_of(node, number)
-    dims = len(shape)
-    if name in ("LogSoftmax", "Softmax"):
-        return set(_saved_axes(node, dims))
-    if name in ("NativeLayerNorm", "FusedRmsNorm"):
-        return set(range(dims - len(node._saved_normalized_shape), dims))  # type: ignore[attr-defined]
-    if name in LAYERS:
-        return {dims - 1}
-    below = [(n, i) for n, i in node.next_functions if n is not None and operation(n)]
-    below = [(n, i) for n, i in below if operation(n) != "AccumulateGrad"]
-    if not below:
-        return set()
-    old = shape_of(*below[0])
-    if name in POINTWISE or name in POINTWISE_KERNELS:
-        alike = [edge for edge in below if shape_of(*edge) == shape]
-        return feature_axes(*alike[0], limit - 1) if alike else set()
-    known = feature_axes(*below[0], limit - 1)
-    if name in SAME_ORDER:
-        return {
-            axis
-            for left, right in _blocks(old, shape)
-            if left and all(a in known or old[a] == 1 for a in left) and known & set(left)
-            for axis in right
-        }
-    if name in ("Permute", "T", "Transpose"):
-        return {new for new, was in enumerate(_order(node, dims)) if was in known}
-    if name in ("Slice", "Split", "SplitWithSizes"):
-        return known
-    if name in ("Select", "Unbind"):
-        (axis,) = _saved_axes(node, len(old))
-        return {a - (a > axis) for a in known if a != axis}
-    return set()
