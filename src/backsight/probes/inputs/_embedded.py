@@ -10,6 +10,7 @@ from torch.autograd.graph import get_gradient_edge
 from backsight.probes._autograd import Gradient
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 from backsight.probes.inputs._positions import Positions, find_positions
+from backsight.probes.inputs._untold import Untold
 
 __all__ = ["input_profile"]
 
@@ -58,11 +59,11 @@ def input_profile(
     else:
         n0, n1 = leading
         positions = find_positions(roots, gradients, [get_gradient_edge(embedded)], (n0, n1))
-        if isinstance(positions, Positions):
+        if isinstance(positions, Positions) and not positions.only_first(int(batch_first)):
             place = positions.there.to(total.dtype)
             (back,) = positions.from_only(positions.last(int(batch_first)), [embedded])
             alone = torch.zeros_like(total) if back is None else back
-        elif (positions.cause, positions.rows) != (
+        elif isinstance(positions, Untold) and (positions.cause, positions.rows) != (
             "one loss a sequence",
             leading[0 if batch_first else 1],
         ):

@@ -20,7 +20,8 @@ from backsight.probes.inputs._operations import (
     operation,
     shape_of,
 )
-from backsight.probes.inputs._paths import Followed, Paths
+from backsight.probes.inputs._paths import Paths, PositionTrace
+from backsight.probes.inputs._rows import is_known
 from backsight.probes.inputs._untold import Untold, UntoldError
 
 __all__ = ["LossGraph", "edges_to"]
@@ -82,7 +83,7 @@ class LossGraph:
         self._paths, self._layouts = Paths(targets, leads, layouts), layouts
         self.failed: list[tuple[Edge, Untold]] = []
         """Terms whose positions cannot be told."""
-        self.found: dict[Edge, Followed] = {}
+        self.found: dict[Edge, PositionTrace] = {}
         """Terms whose positions are told."""
         self._numbers: set[Edge] = set()
         self._terms: set[Edge] = set()
@@ -102,11 +103,10 @@ class LossGraph:
         if all(self._is_aside(edge, together) for edge, _ in self.failed):
             return together or Untold("no gradient")
         if not self.found:
-            rows = {shape_of(*edge)[:1] for edge, _ in self.failed}
-            trunks = [self._trunk(edge) for edge, _ in self.failed]
-            single = all(self._one_a_sequence(edge) for edge, _ in self.failed)
-            if single and len(rows) == 1 and trunks[0].intersection(*trunks[1:]):
-                return Untold("one loss a sequence", rows=rows.pop()[0])
+            first, *others = (self._trunk(edge) for edge, _ in self.failed)
+            for edge in first:
+                if all(edge in trunk for trunk in others) and self._one_a_sequence(edge):
+                    return Untold("one loss a sequence", rows=shape_of(*edge)[0])
         return self.failed[0][1]
 
     def same_layout(self, other: "LossGraph") -> bool:
@@ -224,22 +224,22 @@ class LossGraph:
             waiting += [below for below, _ in self._paths.below(node)]
         return True
 
-    def _trunk(self, edge: Edge) -> set[Edge]:
-        """A tensor and those that it alone was made from, one after the other."""
-        found = {edge}
+    def _trunk(self, edge: Edge) -> list[Edge]:
+        """A tensor and those that it alone was made from, down to one that shows positions."""
+        found = [edge]
         below = self._paths.below(edge[0])
-        while len(below) == 1 and not self._paths.is_target(edge):
+        while len(below) == 1 and is_known(edge[0]) and self._layouts.shown(edge) is None:
             (edge,) = below
-            found.add(edge)
+            found.append(edge)
             below = self._paths.below(edge[0])
         return found
 
     def _one_a_sequence(self, edge: Edge) -> bool:
-        """Whether a term has a number, or an answer of several units, for each sequence."""
+        """Whether a tensor has a number, or an answer of several units, for each sequence."""
         shape = shape_of(*edge)
         if not shape or shape[0] not in self._layouts.leading or len(shape) > 2:
             return False
         classes, units = feature_axes(*edge)
         if shape[1:] in ((), (1,)) or 1 in classes | units:
             return True
-        return any(self._layouts.shown(each) is not None for each in self._trunk(edge))
+        return self._layouts.shown(self._trunk(edge)[-1]) is not None

@@ -14,7 +14,7 @@ from backsight.probes.inputs._operations import LAYERS, SAME_ORDER, Edge, operat
 from backsight.probes.inputs._rows import MixedPositionsError, rows_after
 from backsight.probes.inputs._untold import Untold, UntoldError
 
-__all__ = ["Followed", "Paths"]
+__all__ = ["Paths", "PositionTrace"]
 
 MOST = 8
 """Tensors that the positions are read from; more are told by one that they were made into."""
@@ -24,7 +24,7 @@ DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class PositionTrace:
     """What a tensor was made from, position by position."""
 
     rows: Tensor
@@ -43,7 +43,7 @@ class Paths:
     def __init__(self, targets: set[Edge], leads: set[Node], layouts: Layouts) -> None:
         self._targets, self._leads = targets, leads
         self._layouts = layouts
-        self._known: dict[Edge, Followed | Untold] = {}
+        self._known: dict[Edge, PositionTrace | Untold] = {}
 
     def lead_on(self, edge: Edge) -> bool:
         """Whether a tensor was made from the embedded input, or is that."""
@@ -57,11 +57,7 @@ class Paths:
             if below is not None and self.lead_on((below, number))
         ]
 
-    def is_target(self, edge: Edge) -> bool:
-        """Whether a tensor is the embedded input itself."""
-        return edge in self._targets
-
-    def follow(self, edge: Edge, depth: int = 0) -> Followed:
+    def follow(self, edge: Edge, depth: int = 0) -> PositionTrace:
         """The positions of a tensor's elements.
 
         Raises:
@@ -78,15 +74,17 @@ class Paths:
             raise UntoldError(known)
         return known
 
-    def _positions_of(self, edge: Edge, depth: int) -> Followed:
+    def _positions_of(self, edge: Edge, depth: int) -> PositionTrace:
         shown = self._layouts.shown(edge)
         if shown is not None:
-            here = Followed(shown.rows(self._layouts.leading), frozenset({shown}))
+            here = PositionTrace(shown.rows(self._layouts.leading), frozenset({shown}))
             if shown.sure and self._from_layer(edge):
                 return here
             try:
                 found = self._made(edge, depth)
-            except UntoldError:
+            except UntoldError as error:
+                if not shown.sure and error.untold.cause == "mixed":
+                    raise  # its sizes are a coincidence, or the loss itself mixes positions
                 return here
             if not shown.sure:
                 return found
@@ -98,7 +96,7 @@ class Paths:
             flat = self._layouts.flat(edge)
             if flat is None:
                 raise
-            return Followed(flat.rows(self._layouts.leading), frozenset({flat}))
+            return PositionTrace(flat.rows(self._layouts.leading), frozenset({flat}))
 
     def _from_layer(self, edge: Edge) -> bool:
         """Whether a tensor is the output of a layer: what it was made from is the model's."""
@@ -106,13 +104,13 @@ class Paths:
             (edge,) = self.below(edge[0])
         return operation(edge[0]) in LAYERS
 
-    def _made(self, edge: Edge, depth: int) -> Followed:
+    def _made(self, edge: Edge, depth: int) -> PositionTrace:
         """By what the operation does with the positions of its inputs."""
         node, number = edge
         if depth > DEEPEST:
             raise UntoldError(Untold("too large"))
         if edge in self._targets:
-            raise UntoldError(Untold("unknown operation", node.name()))
+            raise UntoldError(Untold("mixed", node.name()))
         inputs: list[tuple[Tensor, tuple[int, ...]] | None] = []
         bases: frozenset[Base] = frozenset()
         for below, at in node.next_functions:
@@ -128,4 +126,4 @@ class Paths:
             raise UntoldError(Untold("mixed", node.name())) from None
         if rows is None:
             raise UntoldError(Untold("unknown operation", node.name()))
-        return Followed(rows, bases)
+        return PositionTrace(rows, bases)

@@ -48,6 +48,11 @@ class Positions:
         seeds = [b.masked(d, keep) for b, d in zip(self.bases, self.direct, strict=True)]
         return gradients_of([GradientEdge(*b.edge) for b in self.bases], inputs, seeds)
 
+    def only_first(self, steps: int) -> bool:
+        """Whether every loss is read off the first step, as that of a classifying token."""
+        there = self.there if steps == 1 else self.there.T
+        return there.shape[1] > 1 and not bool(there[:, 1:].any())
+
     def last(self, steps: int) -> Tensor:
         """``(n0, n1)``: the last position of each sequence that has a loss.
 

@@ -30,7 +30,7 @@ from backsight.probes.inputs._operations import (
     signed,
 )
 
-__all__ = ["MixedPositionsError", "reshaped", "rows_after"]
+__all__ = ["MixedPositionsError", "is_known", "reshaped", "rows_after"]
 
 LARGEST = 1 << 22
 """Elements that rows may be written out to, where they cannot be told by axes."""
@@ -87,24 +87,24 @@ def _merged(rows: Sequence[Tensor], dims: int) -> Tensor:
 # -- one operation each ------------------------------------------------------------------------
 # Given the node, which output, the rows of its inputs (None of those that have none) and shapes.
 
-Inputs = Sequence[tuple[Tensor, tuple[int, ...]] | None]
+OperandRows = Sequence[tuple[Tensor, tuple[int, ...]] | None]
 
 
-def _pointwise(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _pointwise(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     return _merged([pair[0] for pair in inputs if pair is not None], len(shape))
 
 
-def _same_order(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _same_order(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
     return reshaped(rows, old, shape)
 
 
-def _only(inputs: Inputs) -> tuple[Tensor, tuple[int, ...]]:
+def _only(inputs: OperandRows) -> tuple[Tensor, tuple[int, ...]]:
     (pair,) = [pair for pair in inputs if pair is not None]
     return pair
 
 
-def _along(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _along(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
     axes = saved_axes(node, len(old))
     rows = _alone(rows, axes)
@@ -116,7 +116,7 @@ def _along(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
     return rows.reshape([size for axis, size in enumerate(rows.shape) if axis not in axes])
 
 
-def _layer(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _layer(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     at = next(i for i, pair in enumerate(inputs) if pair is not None)
     rows, old = _only(inputs)
     name = operation(node)
@@ -128,7 +128,7 @@ def _layer(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
     return _alone(rows, [len(old) - 1 if right == 0 or name == "Linear" else len(old) - 2])
 
 
-def _nll(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _nll(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
     axis = 1 if len(old) > 1 else 0
     rows = _alone(rows, [axis]).squeeze(axis)
@@ -137,18 +137,18 @@ def _nll(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Ten
     return rows
 
 
-def _kernel(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _kernel(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     if saved(node, "reduction"):
         raise MixedPositionsError
     return _pointwise(node, number, inputs, shape)
 
 
-def _transpose(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _transpose(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     rows, old = _only(inputs)
     return rows.permute(order_of(node, len(old)))
 
 
-def _part(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _part(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     """Slices, splits, and single steps."""
     rows, old = _only(inputs)
     name = operation(node)
@@ -173,7 +173,7 @@ def _part(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Te
     return rows.index_select(axis, torch.tensor(places))
 
 
-def _picked(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _picked(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     """By indices or a mask."""
     rows, old = _only(inputs)
     name = operation(node)
@@ -196,7 +196,7 @@ def _picked(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> 
     return _expanded(rows, sizes)[tuple(slice(None) if p is None else p for p in places)]
 
 
-def _moved(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _moved(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     """Expanded, flipped, rolled, padded."""
     rows, old = _only(inputs)
     name = operation(node)
@@ -223,7 +223,7 @@ def _moved(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> T
     return torch.nn.functional.pad(rows, used, value=-1)
 
 
-def _joined(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+def _joined(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
     """Concatenated or stacked; what has no rows belongs to no position."""
     stacked = operation(node) == "Stack"
     (axis,) = saved_axes(node, len(shape))
@@ -240,7 +240,7 @@ def _joined(node: Node, number: int, inputs: Inputs, shape: tuple[int, ...]) -> 
     return torch.cat(parts, axis)
 
 
-Following = Callable[[Node, int, Inputs, tuple[int, ...]], Tensor]
+Following = Callable[[Node, int, OperandRows, tuple[int, ...]], Tensor]
 
 _FOLLOWED: dict[str, Following] = {
     **dict.fromkeys(POINTWISE, _pointwise),
@@ -257,7 +257,12 @@ _FOLLOWED: dict[str, Following] = {
 }
 
 
-def rows_after(node: Node, number: int, inputs: Inputs) -> Tensor | None:
+def is_known(node: Node) -> bool:
+    """Whether it is known what the operation does with positions."""
+    return operation(node) in _FOLLOWED
+
+
+def rows_after(node: Node, number: int, inputs: OperandRows) -> Tensor | None:
     """The rows of output ``number`` of ``node``; None of an operation that is not known.
 
     Args:

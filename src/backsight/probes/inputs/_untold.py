@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Cause", "Untold", "UntoldError"]
+__all__ = ["Untold", "UntoldCause", "UntoldError"]
 
-Cause = Literal[
+UntoldCause = Literal[
     "no gradient", "one loss a sequence", "mixed", "unknown operation", "ambiguous", "too large"
 ]
 
@@ -19,7 +19,7 @@ class Untold:
         'the positions of the loss cannot be told apart: the graph of the loss is too large'
     """
 
-    cause: Cause
+    cause: UntoldCause
     detail: str = ""
     """The operation, by autograd's name."""
     rows: int = 0
