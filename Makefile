@@ -22,11 +22,14 @@ demo: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/backsight study length chars --cell rnn,lstm --lengths 10,25,50,100 --seeds 1 --iterations 300 --engine local:2
 
 # One process a core, one thread each: tests train small models, which threads only slow down.
+# What is imported is compiled once, not by each of hundreds of processes.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+	$(PYTEST)
 
 test-all: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m ''
+	$(PYTEST) -m ''
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -17,9 +17,19 @@ from tests import processes
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_process_outlives_the_suite() -> Iterator[None]:
-    yield
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All workers of pytest-xdist have one process that forks for them."""
+    node.workerinput["forks"] = processes.begin()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        processes.join(config.workerinput["forks"])
+
+
+def pytest_unconfigure() -> None:
+    """No process outlives the suite."""
     processes.close()
 
 

@@ -40,15 +40,15 @@ PRELOADED = (
 def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
     """Fork for every command. In a child alone this returns, with what it is to be."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    listener.bind(f"{address}.new")
     listener.listen(64)
+    Path(f"{address}.new").rename(address)  # who finds it is heard
     waking, woken = socket.socketpair()
     for one in (waking, woken, listener):
         one.setblocking(False)
     signal.set_wakeup_fd(woken.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C on the terminal ends the suite first
-    print("ready", flush=True)
     callers: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([listener, waking, sys.stdin], [], [])
@@ -68,9 +68,10 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
             continue
         caller, _ = listener.accept()
         caller.setblocking(True)
-        _, files, _, _ = socket.recv_fds(caller, 1, 3)
-        with caller.makefile("rb") as lines:
-            request = json.loads(lines.readline())
+        request, files = _asked(caller)
+        if request is None:
+            caller.close()
+            continue
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -84,6 +85,21 @@ def _serve(address: str) -> tuple[dict[str, Any], list[int]]:
             caller.sendall(b"%d\n" % pid)
         except OSError:  # who asked has been interrupted meanwhile, and knows nothing of it
             os.kill(pid, signal.SIGKILL)
+
+
+def _asked(caller: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """What is to be run and its files; None of somebody who ended before it was said."""
+    try:
+        _, files, _, _ = socket.recv_fds(caller, 1, 3)
+        with caller.makefile("rb") as lines:
+            line = lines.readline()
+    except OSError:
+        return None, []
+    if line.endswith(b"\n"):
+        return json.loads(line), files
+    for file in files:
+        os.close(file)
+    return None, []
 
 
 def _become(request: dict[str, Any], files: list[int]) -> list[str]:

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from typing import IO, Any
 __all__ = [
     "COMMAND",
     "Forked",
+    "begin",
     "close",
     "engine_processes",
     "join",
@@ -130,7 +132,7 @@ class Forked:
                 "session": start_new_session,
             }
             self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(_address())
+            _connect(self._socket)
             socket.send_fds(self._socket, [b"\n"], files)
             self._socket.sendall(json.dumps(request).encode() + b"\n")
         self._answers = self._socket.makefile("rb")
@@ -222,31 +224,55 @@ class _Server:
     process: "subprocess.Popen[bytes] | None" = None
 
 
-def _address() -> str:
-    """Where the process that forks listens."""
+def begin() -> str:
+    """Start the process that forks, unless there is one; where it listens, or soon will."""
     if _Server.address is None:
         _Server.folder = tempfile.TemporaryDirectory(prefix="forks")
-        path = f"{_Server.folder.name}/socket"
-        _Server.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forking", path],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert _Server.process.stdout is not None
-        assert _Server.process.stdout.readline() == b"ready\n"
-        _Server.address = path
+        _Server.address = f"{_Server.folder.name}/socket"
+        with _said(_Server.address).open("wb") as said:
+            _Server.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.forking", _Server.address],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
     return _Server.address
 
 
+def _connect(caller: socket.socket) -> None:
+    """To the process that forks, which has much to import before it listens.
+
+    Raises:
+        AssertionError: it has ended, with what it said.
+    """
+    address = begin()
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            return caller.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            ended = _Server.process is not None and _Server.process.poll() is not None
+            begun = isinstance(error, ConnectionRefusedError)
+            if begun or ended or time.monotonic() > deadline:
+                said = _said(address)
+                words = said.read_text() if said.exists() else ""
+                raise AssertionError(f"the process that forks has ended: {words}") from None
+        time.sleep(0.02)
+
+
+def _said(address: str) -> Path:
+    return Path(address).with_name("said")
+
+
 def join(address: str) -> None:
-    """What this process starts is forked by the process that forked it."""
+    """What this process starts is forked by that process, which another one has begun."""
     _Server.address = address
 
 
 def close() -> None:
-    """End the process that forks."""
+    """End the process that forks, if we have begun it."""
     if _Server.process is not None and _Server.folder is not None:
         with _Server.process as process:
             assert process.stdin is not None

@@ -69,8 +69,8 @@ class Text(nn.Module):
 
     def train_and_sample(self, optimizer: SGD) -> list[float]:
         losses = []
-        for number in range(60):
-            if number % 20 == 0:
+        for number in range(30):
+            if number % 10 == 0:
                 self.sample(self.start(1))
             losses.append(self.learn(optimizer, self.start(2)))
         return losses
@@ -123,7 +123,7 @@ def test_text_that_is_sampled_does_not_count(
     assert all(map(torch.equal, weights.values(), model.state_dict().values()))
 
     run = Run(tmp_path / "run-1")
-    assert run["seq_len"].tolist() == [10] * 60
+    assert run["seq_len"].tolist() == [10] * 30
     assert {len(row) for row in run.profile("hidden_norm/cell").rows} == {10}
     assert set(run.profile("reach/cell").widths) == {10}
 

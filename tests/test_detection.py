@@ -345,9 +345,9 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
         pytest.param("2-exploding-rate-2", 103, marks=pytest.mark.long),
         ("4-spike-a-batch", 103),
         pytest.param("2-detached-cells", 103, marks=pytest.mark.long),
-        ("4-frozen-recurrent", 103),
+        pytest.param("4-frozen-recurrent", 103, marks=pytest.mark.long),
         pytest.param("2-clip-too-tight-waves", 103, marks=pytest.mark.long),
-        ("5-data-constant-threes", 103),
+        pytest.param("5-data-constant-threes", 103, marks=pytest.mark.long),
     ],
 )
 def test_held_out_runs_get_the_verdict_of_their_label(

@@ -1,6 +1,7 @@
 """What an extra offers is used: each of its packages is imported, or is a tool of make."""
 
 import ast
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -19,6 +20,7 @@ TOOLS = {
 """Packages that are not imported but run, and what the Makefile calls for it."""
 
 
+@functools.cache
 def imported(folder: str) -> set[str]:
     """The outermost packages that the code in a folder imports, by statement or by name."""
     found = set()
@@ -28,9 +30,14 @@ def imported(folder: str) -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module or "")
-            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            elif isinstance(node, ast.Call) and _last(node.func) == "import_module":
                 found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
     return {name.partition(".")[0] for name in found}
+
+
+def _last(called: ast.expr) -> str:
+    """``c`` of ``a.b.c``."""
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
 
 
 def packages(extra: str) -> list[str]:

@@ -16,6 +16,7 @@ import backsight
 from backsight import Recorder, Run, watch
 from backsight.cli._closing import nothing_recorded
 from backsight.monitor import Monitor
+from tests.crossed import crossed
 from tests.test_trainings import Net, numbered, observed
 
 N = 8
@@ -126,15 +127,16 @@ MAKE: dict[str, Callable[[nn.Module], SGD | None]] = {
 }
 
 
-@pytest.mark.parametrize("how", ["watch", "process"])
-@pytest.mark.parametrize("moved", MAKE)
-@pytest.mark.parametrize(
-    ("kind", "train"),  # no second derivative of a fused layer
+@crossed(
+    "how,moved,scene",
+    ["watch", "process"],
+    MAKE,  # no second derivative of a fused layer
     [(Net, plainly), (Net, by_halves), (Loop, plainly), (Loop, by_halves), (Loop, with_penalties)],
 )
 def test_a_training_by_what_it_returns(
-    how: str, moved: str, kind: Any, train: Train, tmp_path: Path
+    how: str, moved: str, scene: tuple[Any, Train], tmp_path: Path
 ) -> None:
+    kind, train = scene
     torch.manual_seed(0)
     plain = kind()
     start = {name: value.clone() for name, value in plain.state_dict().items()}
@@ -290,7 +292,7 @@ def test_pytorch_is_as_it_was(run_path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(torch._dynamo.config, "trace_autograd_ops"), reason="not compiled before"
 )
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.long)])
 def test_a_compiled_step_is_one_graph(backend: str, run_path: Path) -> None:
     def losses(model: nn.Module) -> list[float]:
         torch._dynamo.reset()

@@ -357,7 +357,7 @@ def _texts() -> st.SearchStrategy[str]:
     return st.one_of(st.lists(word, max_size=3).map(",".join), st.text(max_size=20))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_texts())
 def test_any_words_give_policies_or_a_sentence(words: str) -> None:
     try:

@@ -156,6 +156,7 @@ def test_a_run_that_explodes_has_no_right_answer(small: dict[str, Any]) -> None:
     assert any("The validation loss is NaN" in sentence for sentence in summary(run))
 
 
+@pytest.mark.long  # as with text (test_lab.py), and with a guard (test_safe.py)
 def test_two_processes_train_as_one(small: dict[str, Any], tmp_path: Path) -> None:
     """The batch is shared among them, and validation is of the same sequences."""
     alone = train(MemoryEcho(**small))

@@ -69,7 +69,7 @@ def test_observing_leaves_parameters_optimizer_and_rng_bit_identical(
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
         with Recorder(tmp_path / "run") if watch else nullcontext() as recorder:
             monitor = Monitor(model, optimizer, recorder, every=3) if recorder else None
-            steps(model, optimizer, 200, monitor)
+            steps(model, optimizer, 60, monitor)
             if monitor:
                 monitor.close()
         state = optimizer.state_dict()["state"]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,6 +109,19 @@ def test_what_has_not_ended_in_time_is_ended(tmp_path: Path) -> None:
     if pid.exists() and pid.read_text():  # else it had not begun
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize("files", [[], [0, 1, 2]])
+def test_who_ends_before_it_has_asked_harms_nobody(files: list[int]) -> None:
+    """As a study that a Ctrl-C or a kill reaches while it begins a trial."""
+    code = [sys.executable, "-c", "print('well')"]
+    assert processes.run(code).stdout == "well\n"  # it listens
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(processes._Server.address))
+        if files:
+            socket.send_fds(caller, [b"\n"], files)
+            caller.sendall(b'{"command": ["py')
+    assert processes.run(code).stdout == "well\n"
 
 
 def test_random_numbers_are_each_command_s_own(tmp_path: Path) -> None:

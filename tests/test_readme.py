@@ -29,6 +29,7 @@ def test_a_picture_comes_before_the_first_heading() -> None:
     assert picture.start() < README.index("\n## ")
 
 
+@pytest.mark.long  # a thousand iterations
 def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
     """Line breaks do not count, nor does the horizon, which depends on where samples fall."""
     command, shown = re.findall(

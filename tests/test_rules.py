@@ -1186,8 +1186,8 @@ def alarms(kind: str, seeds: Sequence[int], length: int = LENGTH) -> list[str]:
 @pytest.mark.parametrize(
     "kind",
     [
-        # Both are tamer than "heavy".
-        pytest.param(kind, marks=pytest.mark.long if kind in ("gauss", "lognormal") else ())
+        # The others are tamer than "heavy".
+        pytest.param(kind, marks=() if kind in ("heavy", "periodic") else pytest.mark.long)
         for kind in NOISES
     ],
 )

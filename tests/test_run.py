@@ -154,7 +154,7 @@ def test_exit_status_and_traceback_are_the_scripts(
 
 def test_a_script_that_fails_while_training_leaves_its_run(tmp_path: Path) -> None:
     path = script(tmp_path, textwrap.dedent(TRAINING) + "\nraise ValueError('at last')\n")
-    done = both(tmp_path, path, fresh=True)
+    done = both(tmp_path, path)
     assert done.returncode == 1
     run = Run(tmp_path / "runs/train-1")
     assert (run.status, run.info["reason"]) == ("failed", "ValueError: at last")

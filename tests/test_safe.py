@@ -27,7 +27,7 @@ from backsight.lab._train import _Loop
 from backsight.report import TrainingView, summary, write_report
 from backsight.signals import Run, member
 from backsight.state import Checkpoints
-from tests.memory_settings import EACH
+from tests.memory_settings import ONE_OF_A_KIND
 from tests.processes import run as run_command
 from tests.test_lab import flags, launch
 
@@ -138,7 +138,7 @@ def test_what_was_asked_for_is_in_the_run(small: dict[str, Any], tmp_path: Path)
 # -- healthy -----------------------------------------------------------------------------------
 
 
-@EACH
+@ONE_OF_A_KIND
 def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict[str, Any]) -> None:
     config = kind(**small, **own, safe=True)
     run = train(config)

@@ -360,7 +360,7 @@ def flipped(content: bytes, random: np.random.Generator) -> bytes:
     return content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :]
 
 
-@pytest.mark.parametrize("flips", [300, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("flips", [150, pytest.param(5000, marks=pytest.mark.long)])
 def test_a_flipped_byte_is_an_error_or_changes_nothing(flips: int, whole: Path, copy: Path) -> None:
     """Signals, names, events, heartbeat and iterations: all of it, or one sentence."""
     content = (whole / "signals.db").read_bytes()

@@ -1,13 +1,14 @@
 """Thinning: fewer points, and nothing lost that matters."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backsight.report._thin import thin, thin_columns
+from backsight.report._thin import Marks, Thinned, Thinning, thin, thin_columns
 
 VALUES = st.lists(
     st.one_of(
@@ -26,6 +27,69 @@ def kind_of(value: float, log: bool) -> str | None:
     if math.isinf(value):
         return "+Inf" if value > 0 else "−Inf"
     return "≤ 0" if log and value <= 0 else None
+
+
+def thinned_slowly(iterations: list[int], values: list[float], pixels: int, log: bool) -> Thinned:
+    """The definition, sample by sample."""
+    first, span = iterations[0], max(iterations[-1] - iterations[0], 1)
+    columns: dict[int, list[int]] = {}
+    marked: dict[str, list[int]] = {}
+    counts: dict[str, int] = {}
+    for index, value in enumerate(values):
+        column = (iterations[index] - first) * (pixels - 1) // span
+        kind = kind_of(value, log)
+        if kind is None:
+            columns.setdefault(column, []).append(index)
+            continue
+        counts[kind] = counts.get(kind, 0) + 1
+        if column not in [
+            (iterations[i] - first) * (pixels - 1) // span for i in marked.get(kind, [])
+        ]:
+            marked.setdefault(kind, []).append(index)
+    kept = sorted(index for indices in columns.values() for index in indices)
+    if len(kept) > 4 * pixels:
+        kept = sorted({
+            index
+            for indices in columns.values()
+            for index in (
+                indices[0],
+                indices[-1],
+                min(indices, key=lambda i: values[i]),
+                max(indices, key=lambda i: values[i]),
+            )
+        })  # fmt: skip
+    breaks = [
+        place
+        for place in range(1, len(kept))
+        if any(kind_of(values[i], log) for i in range(kept[place - 1], kept[place]))
+    ]
+    at = np.array(iterations, np.int64)
+    marks = {kind: Marks(at[where], counts[kind]) for kind, where in marked.items()}
+    return Thinned(at[kept], np.array(values)[kept], marks, np.array(breaks, np.intp))
+
+
+@settings(deadline=None, max_examples=200)
+@given(VALUES.filter(len), st.integers(1, 20), st.booleans(), st.data())
+def test_pieces_are_thinned_as_the_whole_is(
+    values: list[float], pixels: int, log: bool, data: st.DataObject
+) -> None:
+    gaps = data.draw(st.lists(st.integers(1, 50), min_size=len(values), max_size=len(values)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=9)))
+    iterations = np.cumsum(np.array(gaps, np.int64))
+    expected = thinned_slowly(iterations.tolist(), values, pixels, log)
+
+    thinning = Thinning(int(iterations[0]), int(iterations[-1]), pixels=pixels, log=log)
+    for start, end in pairwise([0, *cuts, len(values)]):
+        thinning.add(iterations[start:end], np.array(values[start:end], np.float64))
+    whole = thin(iterations, np.array(values, np.float64), pixels=pixels, log=log)
+    for found in (thinning.result(), whole):
+        assert np.array_equal(found.iterations, expected.iterations)
+        assert np.array_equal(found.values, expected.values)
+        assert np.array_equal(found.breaks, expected.breaks)
+        assert set(found.marks) == set(expected.marks)
+        for kind, marks in found.marks.items():
+            assert np.array_equal(marks.iterations, expected.marks[kind].iterations)
+            assert marks.count == expected.marks[kind].count
 
 
 @settings(deadline=None, max_examples=300)

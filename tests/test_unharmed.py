@@ -9,7 +9,6 @@ import functools
 import io
 import itertools
 import pickle
-import subprocess
 import sys
 import threading
 from collections import UserDict, defaultdict, namedtuple
@@ -1129,7 +1128,7 @@ def test_roots_that_come_one_by_one(tmp_path: Path, caplog: Log) -> None:
 
 @pytest.mark.filterwarnings("ignore:The tensor attributes")  # of an LSTM's
 def test_what_was_saved_loads_without_us(tmp_path: Path) -> None:
-    """While watched; read where Backsight cannot be imported, weights as weights only."""
+    """While watched; read where nothing of Backsight can be imported, weights as weights only."""
     model = nn.Sequential(nn.LSTM(3, 4))
     optimizer = torch.optim.Adam(model.parameters())
     with backsight.watch(model, optimizer, tmp_path / "run", every=1):
@@ -1143,8 +1142,11 @@ def test_what_was_saved_loads_without_us(tmp_path: Path) -> None:
             torch.export.save(exported, tmp_path / f"exported {strict}.pt2")
     assert not [f for f in tmp_path.iterdir() if f.is_file() and b"backsight" in f.read_bytes()]
     code = """
-import pickle, sys, torch
-sys.modules["backsight"] = None
+import pickle, sys, torch, warnings
+for name in {"backsight", *sys.modules}:
+    if name.partition(".")[0] == "backsight":
+        sys.modules[name] = None
+warnings.simplefilter("ignore")
 model = torch.load("model", weights_only=False)
 weights, _ = torch.load("weights", weights_only=True)
 model.load_state_dict(weights)
@@ -1154,10 +1156,7 @@ for strict in (False, True):
     torch.export.load(f"exported {strict}.pt2").module()(torch.zeros(6, 2, 3))
 print(model)
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = processes.run([sys.executable, "-c", code], cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, str(model)), done.stderr
 
 
@@ -1211,12 +1210,17 @@ class Nested(nn.Module):
 
 def test_calls_fit_as_deep_into_each_other_as_without_us(tmp_path: Path) -> None:
     def deepest(model: Nested) -> int:
-        for depth in range(100, 1000):
+        fits, fails = 100, 1000
+        while fails - fits > 1:
+            depth = (fits + fails) // 2
             try:
                 model(torch.ones(1, 2), depth)
+                fits = depth
             except RecursionError:
-                return depth
-        raise AssertionError("there is no limit")
+                fails = depth
+        assert fits > 100
+        assert fails < 1000
+        return fits
 
     model, limit = Nested(), sys.getrecursionlimit()
     plain = deepest(model)

@@ -80,7 +80,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
 @crossed("kind,every", KINDS, [1, 7, "auto"], together=1)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    check_bit_identical(kind, every, 40, run_path)
+    check_bit_identical(kind, every, 20, run_path)
 
 
 @pytest.mark.long
@@ -466,7 +466,9 @@ def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: P
     assert peak(lambda: Wide(words), x, run_path, every) <= 1.1 * plain
 
 
-@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize(
+    "kind", ["LSTM", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("RNN", "GRU"))]
+)
 def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
     x = torch.randn(64, 50, 2)
     plain = peak(lambda: WideLoop(kind), x, None, 1)

@@ -100,8 +100,10 @@ def play(scene: Scene, watching: Watching) -> list[Any]:
                 found.append(plainly(thing))
         except Exception as error:  # noqa: BLE001 - compared
             found.append(plainly(error))
-    # The first line: an anomaly's goes on with the stack of the forward, ours in it.
-    found.append([(one.category, str(one.message).splitlines()[0]) for one in warned])
+    # The first line: an anomaly's goes on with the stack of the forward, ours in it. TorchScript is
+    # said to be deprecated for each function that the process has not compiled before.
+    first = [(one.category, str(one.message).splitlines()[0]) for one in warned]
+    found.append([one for one in first if not one[1].startswith("`torch.jit.")])
     return [*found, plainly(torch.get_rng_state())]
 
 

@@ -3,5 +3,6 @@
 * ``overhead``: what observing adds to a training at the default settings.
 * ``samples``: what a sample, and a step without one, cost beside what others add for less.
 * ``recorder``: what recording an iteration costs, and reading a long run.
+* ``long_runs``: time and memory of the commands on long runs.
 * ``map``: a training step of many networks at once, as a stability map trains them.
 """

@@ -14,7 +14,7 @@ ROWS = 60
 def counts_by_policy(run: Run) -> dict[str, int]:
     """Iterations in which each policy acted."""
     names = run.members("act_before", profile=False)
-    return {member(name): len(run.series(name).iterations) for name in names}
+    return {member(name): run.stream(name).samples for name in names}
 
 
 def interventions_sentence(run: Run) -> str:

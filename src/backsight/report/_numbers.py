@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.signals import spell
+from backsight.signals import SignalStream, spell
 
-__all__ = ["duration", "median", "number"]
+__all__ = ["duration", "finite_values", "median", "number"]
 
 
 def number(value: float) -> str:
@@ -25,8 +25,22 @@ def number(value: float) -> str:
 
 
 def median(values: NDArray[np.floating[Any]]) -> float:
-    """The middle value, the lower of two: their mean might overflow."""
-    return float(np.percentile(values, 50, method="lower"))
+    """The middle value, the lower of two: their mean might overflow. Their order is lost."""
+    return float(np.percentile(values, 50, method="lower", overwrite_input=True))
+
+
+def finite_values(stream: SignalStream) -> NDArray[np.floating[Any]]:
+    """The finite values of a scalar signal, in one array."""
+    found, end = np.empty(0, np.float32), 0
+    for block in stream:
+        values = block.values[np.isfinite(block.values)]
+        if not found.size:
+            found = np.empty(stream.samples, values.dtype)
+        elif np.result_type(found, values) != found.dtype:
+            found = found.astype(values.dtype)
+        found[end : end + len(values)] = values
+        end += len(values)
+    return found[:end]
 
 
 def duration(seconds: float) -> str:

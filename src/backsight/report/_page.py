@@ -5,12 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from backsight.diagnosis import diagnose, timeline
 from backsight.report._findings import cards, lacking
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._interventions import intervention_rows
+from backsight.report._numbers import finite_values
 from backsight.report._summary import (
     duration,
     last_score,
@@ -47,7 +46,9 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
     """
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
-    return write_whole(out, _render(run))
+    with run.moment():
+        page = _render(run)
+    return write_whole(out, page)
 
 
 def _render(run: Run) -> str:
@@ -91,10 +92,10 @@ def _tiles(run: Run) -> list[tuple[str, str, str]]:
     elif run.members("loss", profile=False) == ("loss",):
         tiles.append((number(run.last("loss")[1]), "loss", "last iteration"))
     if run.members("grad_norm", profile=False) == ("grad_norm",):
-        values = run["grad_norm"]
-        finite = values[np.isfinite(values)]
+        stream = run.stream("grad_norm")
+        finite = finite_values(stream)
         middle = median(finite) if finite.size else math.nan
-        broken = len(values) - len(finite)
+        broken = stream.samples - len(finite)
         note = f"{broken:,} not finite" if broken else "all finite"
         tiles.append((number(middle), "median gradient norm", note))
     return tiles

@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backsight.nn import CELLS
 from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
 from backsight.report._interventions import interventions_sentence
-from backsight.report._numbers import duration, median, number
+from backsight.report._numbers import duration, finite_values, median, number
+from backsight.report._rows import ends
 from backsight.report._task_summary import (
     is_memory,
     memory_learning,
@@ -17,7 +17,7 @@ from backsight.report._task_summary import (
     memory_verdict,
     text_learning,
 )
-from backsight.signals import Run, Series, check, member, reach_horizon, reach_words, spell
+from backsight.signals import Run, check, member, reach_horizon, reach_words, spell
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
@@ -66,10 +66,11 @@ def reach_sentences(run: Run) -> list[str]:
     """
     sentences = []
     for name in run.members("reach", profile=True):
-        profile = run.profile(name)
-        iteration, row = profile.iterations[-1], profile.rows[-1]
-        sentence = f"{member(name)}: {reach_words(row)} (iteration {iteration:,})"
-        began, now = reach_horizon(profile.rows[0]), reach_horizon(row)
+        stream = run.stream(name)
+        rows = ends(stream)
+        row = rows.last
+        sentence = f"{member(name)}: {reach_words(row)} (iteration {stream.last:,})"
+        began, now = reach_horizon(rows.first), reach_horizon(row)
         if began is not None and now is not None and began != now and len(row) > 1:
             sentence += (
                 f"; at the start of training it stayed below 1 % beyond {_steps(began.steps)}"
@@ -96,7 +97,7 @@ def _what(run: Run) -> str:
         batch, unit = f"sequences of {config['seq_len']} characters", "characters"
     speed = ""
     if run.members("tokens_per_second", profile=False):
-        pace = np.median(run["tokens_per_second"])
+        pace = np.median(run["tokens_per_second"], overwrite_input=True)
         speed = f", at {pace:,.0f} {unit} per second"
     cell = CELLS[config["cell"]].title if config["cell"] in CELLS else config["cell"]
     return (
@@ -162,27 +163,31 @@ def _length(run: Run) -> str:
 def _gradient(run: Run) -> str:
     if run.members("grad_norm", profile=False) != ("grad_norm",):
         return ""
-    before = run.series("grad_norm")
-    finite = before.values[np.isfinite(before.values)]
+    stream = run.stream("grad_norm")
+    finite = finite_values(stream)
     if not finite.size:
         return "The gradient was never finite."
-    top = np.flatnonzero(before.values == finite.max())[0]
+    largest = finite.max()
+    top = next(
+        int(block.iterations[hits[0]])
+        for block in stream
+        if len(hits := np.flatnonzero(block.values == largest))
+    )
     text = (
         f"The gradient norm has a median of {number(median(finite))} and its largest "
-        f"finite value, {number(float(finite.max()))}, at iteration {before.iterations[top]:,}"
+        f"finite value, {number(float(largest))}, at iteration {top:,}"
     )
     clip = run.info.get("config", {}).get("clip")
     if not isinstance(clip, (int, float)) or run.members("act_before"):
         return f"{text}."
-    share = np.mean(before.values > clip)
+    share = sum(np.count_nonzero(block.values > clip) for block in stream) / stream.samples
     return f"{text}; clipping at {clip:g} acted in {100 * share:.1f} % of the iterations."
 
 
 def _hidden(run: Run) -> str:
     sentences = []
     for name in run.members("hidden_norm", profile=True):
-        profile = run.profile(name)
-        row = profile.rows[-1]
+        row = run.stream(name).newest().values[-1]
         if not np.isfinite(row).all():
             continue  # told by _non_finite
         steps = len(row)
@@ -197,37 +202,29 @@ def _hidden(run: Run) -> str:
 def _non_finite(run: Run) -> str:
     found: list[tuple[int, str]] = []
     for name in run.names:
-        iterations, values = _flat(run, name)
-        broken = ~np.isfinite(values)
-        if broken.any():
-            first = int(np.flatnonzero(broken)[0])
-            found.append(
-                (
-                    int(iterations[first]),
-                    f"{name} from iteration {iterations[first]:,} "
-                    f"({spell(float(values[first]))}, {int(broken.sum()):,} of {len(values):,})",
-                )
+        stream = run.stream(name)
+        first, kind, count = 0, 0.0, 0
+        for block in stream:
+            # A sample of a profile is broken where any step of it is.
+            finite = np.isfinite(block.values)
+            whole = finite.all(axis=1) if stream.is_profile else finite
+            if whole.all():
+                continue
+            if not count:
+                at = int(whole.argmin())
+                row = np.atleast_1d(block.values[at])
+                first, kind = int(block.iterations[at]), float(row[~np.isfinite(row)][0])
+            count += int(np.count_nonzero(~whole))
+        if count:
+            text = (
+                f"{name} from iteration {first:,} ({spell(kind)}, {count:,} of {stream.samples:,})"
             )
+            found.append((first, text))
     if not found:
         return "Every recorded value is finite."
     listed = "; ".join(text for _, text in sorted(found)[:6])
     return f"These signals are not finite: {listed}{'; and others' if len(found) > 6 else ''}."
 
 
-def _flat(run: Run, name: str) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
-    """A signal with one number a sample: a profile counts as broken where any step is."""
-    if run.is_profile(name):
-        profile = run.profile(name)
-        return profile.iterations, np.array([_worst(row) for row in profile.rows])
-    series: Series = run.series(name)
-    return series.iterations, series.values
-
-
 def _steps(count: int) -> str:
     return f"{count} step{'s' * (count != 1)}"
-
-
-def _worst(row: NDArray[np.floating[Any]]) -> float:
-    """A number that is finite where the whole row is, else the first kind of what is not."""
-    broken = row[~np.isfinite(row)]
-    return float(broken[0]) if broken.size else 0.0

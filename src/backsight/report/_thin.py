@@ -3,16 +3,22 @@
 A picture a thousand pixels wide cannot show a million samples, and taking every thousandth
 loses the one that matters. Per pixel column this keeps the first, smallest, largest and last
 finite sample; what a line cannot show (NaN, ±Inf, on a log axis zero and below) is never
-dropped but returned by kind, to be marked.
+dropped but returned by kind, to be marked. To thin what was thinned already changes nothing, so
+a series may come in pieces, and only what is kept of them stays in memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Marks", "Thinned", "thin", "thin_columns"]
+from backsight.signals import SignalStream
+
+__all__ = ["Marks", "Thinned", "Thinning", "thin", "thin_columns", "thin_stream"]
+
+PIXELS = 1200
+"""Width of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +44,139 @@ class Thinned:
     """Indices into ``iterations`` before which something that cannot be drawn was left out."""
 
 
-def thin(
-    iterations: NDArray[np.int64],
-    values: NDArray[np.floating[Any]],
-    *,
-    pixels: int = 1200,
-    log: bool = False,
-) -> Thinned:
-    """Thin a series to at most four samples a pixel column.
+@dataclass(slots=True)
+class _MarksSoFar:
+    """Marks of one kind, and the pixel column of the newest."""
+
+    kept: list[NDArray[np.int64]] = field(default_factory=list)
+    column: int = -1
+    count: int = 0
+
+
+class Thinning:
+    """Thins a series to at most four samples a pixel column, piece by piece.
 
     Args:
-        iterations: shape ``(n,)``, increasing.
-        values: shape ``(n,)``.
+        first: iteration of the first sample, at the left edge of the picture.
+        last: iteration of the last one, at the right edge.
         pixels: width of the picture.
         log: the axis is logarithmic, so that values of zero and below need marks.
     """
-    column = _columns(iterations, pixels)
-    finite = np.isfinite(values)  # and, on a log axis, positive: what a line can show
-    kinds = {"NaN": np.isnan(values), "+Inf": values == np.inf, "−Inf": values == -np.inf}
-    if log:
-        kinds["≤ 0"] = finite & (values <= 0)
-        finite &= values > 0
-    marks = {
-        kind: Marks(iterations[where][_first(column[where])], int(where.sum()))
-        for kind, where in kinds.items()
-        if where.any()
-    }
-    at, drawn, column = iterations[finite], values[finite], column[finite]
-    if len(at) > 4 * pixels:
+
+    def __init__(self, first: int, last: int, *, pixels: int = PIXELS, log: bool = False) -> None:
+        self._first, self._span = first, max(last - first, 1)
+        self._pixels, self._log = pixels, log
+        self._marks: dict[str, _MarksSoFar] = {}
+        # Iterations, values, and the number of samples before each that cannot be drawn.
+        self._kept: list[tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]] = []
+        self._waiting = 0
+        """Samples kept since they were last thinned."""
+        self._drawable = self._left_out = 0
+
+    def add(self, iterations: NDArray[np.int64], values: NDArray[np.floating[Any]]) -> None:
+        """Take the next piece.
+
+        Args:
+            iterations: shape ``(n,)``, increasing, all later than those of the piece before.
+            values: shape ``(n,)``.
+        """
+        finite = np.isfinite(values)  # and, on a log axis, positive: what a line can show
+        low = finite & (values <= 0) if self._log else None
+        if low is not None:
+            finite &= ~low
+        hidden = len(values) - int(np.count_nonzero(finite))
+        before = np.full(len(values), self._left_out)
+        if hidden:
+            before += np.cumsum(~finite)
+            column = self._columns(iterations)
+            self._mark("NaN", np.isnan(values), iterations, column)
+            self._mark("+Inf", values == np.inf, iterations, column)
+            self._mark("−Inf", values == -np.inf, iterations, column)
+            if low is not None:
+                self._mark("≤ 0", low, iterations, column)
+            iterations, values, before = iterations[finite], values[finite], before[finite]
+        self._left_out += hidden
+        self._drawable += len(values)
+        self._waiting += len(values)
+        self._kept.append((iterations, values, before))
+        if self._waiting > 8 * self._pixels:
+            self._thin()
+
+    def result(self) -> Thinned:
+        """What to draw of all pieces together."""
+        if self._drawable > 4 * self._pixels:
+            self._thin()
+        at, values, before = self._together()
+        marks: dict[str, Marks] = {
+            kind: Marks(np.concatenate(self._marks[kind].kept), self._marks[kind].count)
+            for kind in ("NaN", "+Inf", "−Inf", "≤ 0")
+            if kind in self._marks
+        }
+        return Thinned(at, values, marks, np.flatnonzero(np.diff(before) > 0) + 1)
+
+    def _mark(
+        self,
+        kind: str,
+        where: NDArray[np.bool_],
+        iterations: NDArray[np.int64],
+        column: NDArray[np.int64],
+    ) -> None:
+        count = int(np.count_nonzero(where))
+        if not count:
+            return
+        marks = self._marks.setdefault(kind, _MarksSoFar())
+        at, column = iterations[where], column[where]
+        marks.kept.append(at[_first(column, marks.column)])
+        marks.column, marks.count = int(column[-1]), marks.count + count
+
+    def _thin(self) -> None:
+        at, values, before = self._together()
+        column = self._columns(at)
         starts = _first(column)
         ends = np.append(starts[1:], len(at)) - 1
         size = ends - starts + 1
         kept = [starts, ends]
         for extreme in (np.minimum, np.maximum):
-            each = np.repeat(extreme.reduceat(drawn, starts), size)
-            hits = np.flatnonzero(drawn == each)
+            each = np.repeat(extreme.reduceat(values, starts), size)
+            hits = np.flatnonzero(values == each)
             kept.append(hits[_first(column[hits])])
         chosen = np.unique(np.concatenate(kept))
-        at, drawn = at[chosen], drawn[chosen]
-    left_out = np.searchsorted(iterations[~finite], at)
-    return Thinned(at, drawn, marks, np.flatnonzero(np.diff(left_out) > 0) + 1)
+        self._kept = [(at[chosen], values[chosen], before[chosen])]
+        self._waiting = 0
+
+    def _together(self) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+        if not self._kept:
+            return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
+        at, values, before = (np.concatenate(parts) for parts in zip(*self._kept, strict=True))
+        self._kept = [(at, values, before)]
+        return at, values, before
+
+    def _columns(self, iterations: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The pixel column of each sample."""
+        column: NDArray[np.int64] = (iterations - self._first) * (self._pixels - 1) // self._span
+        return column
+
+
+def thin(
+    iterations: NDArray[np.int64],
+    values: NDArray[np.floating[Any]],
+    *,
+    pixels: int = PIXELS,
+    log: bool = False,
+) -> Thinned:
+    """Thin a series that is in memory; as for :class:`Thinning`."""
+    first, last = (int(iterations[0]), int(iterations[-1])) if len(iterations) else (0, 0)
+    thinning = Thinning(first, last, pixels=pixels, log=log)
+    thinning.add(iterations, values)
+    return thinning.result()
+
+
+def thin_stream(stream: SignalStream, *, log: bool = False) -> Thinned:
+    """Thin a scalar signal of a run as it is read."""
+    thinning = Thinning(stream.first, stream.last, log=log)
+    for block in stream:
+        thinning.add(block.iterations, block.values)
+    return thinning.result()
 
 
 def thin_columns(count: int, columns: int) -> NDArray[np.int64]:
@@ -85,15 +184,6 @@ def thin_columns(count: int, columns: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count, min(count, columns), endpoint=False).astype(np.int64))
 
 
-def _columns(iterations: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
-    """The pixel column of each sample."""
-    if not len(iterations):
-        return np.empty(0, np.int64)
-    span = max(int(iterations[-1] - iterations[0]), 1)
-    column: NDArray[np.int64] = (iterations - iterations[0]) * (pixels - 1) // span
-    return column
-
-
-def _first(column: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Index of the first sample of each column; ``column`` is sorted."""
-    return np.flatnonzero(np.diff(column, prepend=-1))
+def _first(column: NDArray[np.int64], before: int = -1) -> NDArray[np.intp]:
+    """Index of the first sample of each column but ``before``; ``column`` is sorted."""
+    return np.flatnonzero(np.diff(column, prepend=before))

@@ -26,9 +26,10 @@ from backsight.signals._reach import (
 from backsight.signals._recorder import Recorder
 from backsight.signals._regular_file import open_regular
 from backsight.signals._run import Run, list_runs
-from backsight.signals._samples import Event, Profile, Series
+from backsight.signals._samples import Event, Profile, SampleBlock, Series
 from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words
+from backsight.signals._stream import SignalStream
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "Profile",
     "Recorder",
     "Run",
+    "SampleBlock",
     "Series",
     "Signal",
+    "SignalStream",
     "Time",
     "check",
     "check_format",

@@ -13,11 +13,14 @@ from backsight.signals._samples import SampleBlock
 from backsight.signals._schema import Deadline
 from backsight.signals._seal import SignalLength, checksum, link, seal
 
-__all__ = ["ChunkPlace", "Directory", "Reader", "content_bytes"]
+__all__ = ["ChunkPlace", "Directory", "Extent", "Reader", "content_bytes"]
 
 _COLUMNS = "id, start, first, last, width, dtype, iterations, numbers, checksum"
 _TYPES = (int, int, int, int, int, str, bytes, bytes, int)
 """Of a chunk."""
+
+SAMPLE_BYTES = 12
+"""An iteration and one ``float32``: no sample takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,19 @@ class Directory:
     """By name, the signal's row and whether it is a profile."""
     lengths: dict[str, SignalLength]
     """By name; empty for a store without seals."""
+    profiles: dict[str, bool]
+    """By name, whether a signal is a profile: one object for all that ask, with 2,000 signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a signal there is, known before its chunks are read."""
+
+    first: int
+    """The iteration of the oldest sample."""
+    last: int
+    """The iteration of the newest one."""
+    samples: int
 
 
 class Reader:
@@ -91,7 +107,8 @@ class Reader:
         if known is None or found is None or (known.seal, known.heartbeat) != (found, heartbeat):
             signals = self._signals()
             lengths = self._lengths(signals) if found else {}
-            known = Directory(found, heartbeat, signals, lengths)
+            profiles = {name: profile for name, (_, profile) in signals.items()}
+            known = Directory(found, heartbeat, signals, lengths, profiles)
             if found and seal(lengths.values(), found[0], found[1], heartbeat) != found[2]:
                 raise self.damaged("its list of signals differs from its checksum")
         self.directory = known
@@ -99,6 +116,11 @@ class Reader:
         self.signals, self.lengths = known.signals, known.lengths
         self.heartbeat = heartbeat
         """When the writer last committed, in seconds since the epoch."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """The connection's."""
+        return self._deadline
 
     @property
     def iterations(self) -> int:
@@ -111,31 +133,60 @@ class Reader:
     @property
     def profiles(self) -> dict[str, bool]:
         """By name, whether a signal is a profile."""
-        return {name: profile for name, (_, profile) in self.signals.items()}
+        return self.directory.profiles
 
     def damaged(self, what: str) -> RunError:
         """The error that says so."""
         return RunError(f"{self._path} is damaged: {what}")
 
-    def blocks(self, name: str, *, newest_only: bool = False) -> list[SampleBlock]:
-        """The chunks of a signal in order of iteration, verified.
-
-        Args:
-            name: the signal as recorded.
-            newest_only: read the last chunk alone.
+    def chunks(self, name: str) -> Iterator[SampleBlock]:
+        """The chunks of a signal in order of iteration, each verified before it is handed out.
 
         Raises:
-            RunError: a chunk is damaged, missing or misplaced.
+            RunError: a chunk is damaged, missing or misplaced. That the newest ones are missing
+                shows only after the last one that is there.
         """
         length = self.lengths.get(name)
-        found = list(self._chunks(name, newest_only))
-        if not found:  # a signal is written together with its first chunk
+        number, place = -1, None
+        for number, (place, block) in enumerate(self._chunks(name, newest_only=False)):  # noqa: B007
+            yield block
+        if place is None:  # a signal is written together with its first chunk
             raise self.damaged(f"all values of signal {name!r} are missing")
         if length:
-            self._check_end(
-                length, found[-1][0], chunks=length.chunks if newest_only else len(found)
-            )
-        return [block for _, block in found]
+            self._check_end(length, place, chunks=number + 1)
+
+    def newest(self, name: str) -> SampleBlock:
+        """The last chunk of a signal, read and verified alone.
+
+        Raises:
+            RunError: it is damaged or missing.
+        """
+        length = self.lengths.get(name)
+        for place, block in self._chunks(name, newest_only=True):
+            if length:
+                self._check_end(length, place, chunks=length.chunks)
+            return block
+        raise self.damaged(f"all values of signal {name!r} are missing")
+
+    def extent(self, name: str) -> Extent:
+        """How much of a signal there is, without its numbers.
+
+        Raises:
+            RunError: its chunks are missing, or the file cannot hold as many samples.
+        """
+        signal, _ = self.signals[name]
+        for (first,) in self._rows(
+            "SELECT first FROM chunk WHERE signal = ? ORDER BY start LIMIT 1", (signal,), (int,)
+        ):
+            if length := self.lengths.get(name):
+                last, samples = length.last, length.samples
+            else:
+                end = self.places(name)[-1]
+                last, samples = end.last, end.end
+            if not 0 < samples * SAMPLE_BYTES <= self._bytes:
+                raise self.damaged(f"signal {name!r} cannot have {samples:,} samples")
+            return Extent(first, last, samples)
+        raise self.damaged(f"all values of signal {name!r} are missing")
 
     def places(self, name: str) -> list[ChunkPlace]:
         """Where the chunks of a signal stand, in order, without their numbers.
@@ -273,11 +324,13 @@ class Reader:
         self, sql: str, values: tuple[Any, ...], types: tuple[type, ...]
     ) -> Iterator[tuple[Any, ...]]:
         """SQLite checks no types: a column may hold anything."""
+        self._deadline.renew()  # whoever reads on may have been busy with what came before
         for row in self._connection.execute(sql, values):
             self._deadline.renew()
             if tuple(map(type, row)) != types:
                 raise self.damaged("it contains an invalid record")
             yield row
+            self._deadline.renew()
 
 
 def _block(

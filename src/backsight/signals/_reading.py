@@ -15,7 +15,7 @@ from backsight.signals._reader import Directory, Reader, content_bytes
 from backsight.signals._regular_file import check_regular
 from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
 
-__all__ = ["reading"]
+__all__ = ["complaints", "reading"]
 
 _TRIES = 5
 """Times to open a store beside its writer, before a copy is thought of."""
@@ -39,7 +39,7 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
         RunError: whatever SQLite or the file system complains of, here or while reading.
     """
     deadlines: list[Deadline] = []
-    try:
+    with complaints(path, deadlines):
         check_regular(path)
         for ending in JOURNALS:
             with suppress(FileNotFoundError):  # or it went just now
@@ -61,6 +61,18 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
             with closing(connection):
                 _check_length(connection, path)
                 yield _reader(connection, path, deadlines[-1], known)
+
+
+@contextmanager
+def complaints(path: Path, deadlines: list[Deadline]) -> Iterator[None]:
+    """Whatever SQLite or the file system complains of is a RunError that names ``path``.
+
+    Args:
+        path: the store.
+        deadlines: of its connections, the newest last.
+    """
+    try:
+        yield
     except sqlite3.Error as error:
         if deadlines and deadlines[-1].passed:
             raise RunError(

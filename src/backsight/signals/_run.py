@@ -1,8 +1,9 @@
 """Reading a run back: NumPy arrays by signal name."""
 
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,10 @@ from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
 from backsight.signals._reader import Directory, Reader
-from backsight.signals._reading import reading
+from backsight.signals._reading import complaints, reading
 from backsight.signals._regular_file import exists
-from backsight.signals._samples import Event, Profile, SampleBlock, Series, join
+from backsight.signals._samples import Event, Profile, SampleBlock, Series, gather
+from backsight.signals._stream import SignalStream
 from backsight.signals.catalogue import family
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Run:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._known: Directory | None = None
+        self._held: tuple[int, Reader] | None = None
+        """While a moment lasts: the thread that reads in it, and its reader."""
         self.info: dict[str, Any] = read_run_json(self.path)
         """The content of ``run.json``."""
         if not (self.path / STORE).exists():
@@ -97,8 +101,11 @@ class Run:
 
     @property
     def heartbeat(self) -> float | None:
-        """When the writer last committed, in seconds since the epoch."""
-        with self._reading() as reader:
+        """When the writer last committed, in seconds since the epoch.
+
+        Within a moment, too: it tells whether the writer is alive now.
+        """
+        with reading(self.path / STORE, self._known) as reader:
             return reader.heartbeat
 
     @property
@@ -144,9 +151,9 @@ class Run:
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
         """The values of a signal: ``(n,)``, or for a profile the masked ``(n, width)`` table."""
         with self._reading() as reader:
-            found, profile = self._resolve(reader, name)
-            blocks = reader.blocks(found)
-        return _profile(blocks).table() if profile else join(blocks).values
+            found, _ = self._resolve(reader, name)
+            signal = _signal(reader, found)
+        return signal.table() if isinstance(signal, Profile) else signal.values
 
     def is_profile(self, name: str) -> bool:
         """True where ``name`` has a row a sample."""
@@ -161,14 +168,13 @@ class Run:
         """
         with self._reading() as reader:
             name, _ = self._resolve(reader, name, profile=False)
-            blocks = reader.blocks(name)
-        return _series(blocks)
+            return _series(reader.chunks(name), reader.extent(name).samples)
 
     def last(self, name: str) -> tuple[int, float]:
         """The newest sample of a scalar signal: iteration and value. Reads one chunk."""
         with self._reading() as reader:
             name, _ = self._resolve(reader, name, profile=False)
-            block = reader.blocks(name, newest_only=True)[-1]
+            block = reader.newest(name)
         return int(block.iterations[-1]), float(block.values[-1])
 
     def profile(self, name: str) -> Profile:
@@ -179,8 +185,18 @@ class Run:
         """
         with self._reading() as reader:
             name, _ = self._resolve(reader, name, profile=True)
-            blocks = reader.blocks(name)
-        return _profile(blocks)
+            return _profile(list(reader.chunks(name)))
+
+    def stream(self, name: str) -> SignalStream:
+        """A signal piece by piece, however long it is: a scalar or a profile.
+
+        Raises:
+            RunError: no such signal, or a damaged store.
+        """
+        with self._reading() as reader:
+            name, profile = self._resolve(reader, name)
+            extent = reader.extent(name)
+        return SignalStream(name, profile, extent.first, extent.last, extent.samples, self._reading)
 
     def read(self, names: Collection[str]) -> dict[str, Series | Profile]:
         """Several signals, by the names they were recorded under, in one reading of the file.
@@ -193,8 +209,7 @@ class Run:
             missing = next((name for name in names if name not in kinds), None)
             if missing is not None:
                 self._resolve(reader, missing)  # which says what there is
-            blocks = {name: reader.blocks(name) for name in names}
-        return {n: _profile(some) if kinds[n] else _series(some) for n, some in blocks.items()}
+            return {name: _signal(reader, name) for name in names}
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""
@@ -237,8 +252,31 @@ class Run:
         return to_xarray(self.read(self.names), {"run": self.name, "status": self.status})
 
     @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Within it, all signals and events are of one moment, also of a run that is being written.
+
+        The store is opened once. This is for one thread: others read as they do otherwise.
+
+        Raises:
+            RunError: the store is damaged.
+        """
+        stack = ExitStack()
+        reader = stack.enter_context(reading(self.path / STORE, self._known))
+        before, self._held = self._held, (threading.get_ident(), reader)
+        try:
+            yield
+        finally:
+            self._held, self._known = before, reader.directory
+            stack.close()  # without the caller's error, which is no damage of the file
+
+    @contextmanager
     def _reading(self) -> Iterator[Reader]:
-        with reading(self.path / STORE, self._known) as reader:
+        path, held = self.path / STORE, self._held
+        if held is not None and held[0] == threading.get_ident():
+            with complaints(path, [held[1].deadline]):
+                yield held[1]
+            return
+        with reading(path, self._known) as reader:
             # Verified once, it need not be verified again until the writer's next commit.
             self._known = reader.directory
             yield reader
@@ -261,8 +299,14 @@ class Run:
         return found[0], kinds[found[0]]
 
 
-def _series(blocks: list[SampleBlock]) -> Series:
-    block = join(blocks)
+def _signal(reader: Reader, name: str) -> Series | Profile:
+    if reader.profiles[name]:
+        return _profile(list(reader.chunks(name)))
+    return _series(reader.chunks(name), reader.extent(name).samples)
+
+
+def _series(blocks: Iterable[SampleBlock], samples: int) -> Series:
+    block = gather(blocks, samples)
     return Series(block.iterations, block.values)
 
 

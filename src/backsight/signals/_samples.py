@@ -1,17 +1,27 @@
 """Samples of a signal as plain arrays: what is written, and what is read back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Event", "Profile", "SampleBlock", "Series", "join"]
+__all__ = ["Event", "Profile", "SampleBlock", "Series", "gather", "join"]
 
 
 @dataclass(frozen=True, slots=True)
 class SampleBlock:
-    """Consecutive samples of one signal."""
+    """Consecutive samples of one signal.
+
+    Example:
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", [0, 10, 20], [2.5, 2.0, 1.75])
+        >>> (block,) = Run("runs/mine").stream("loss")
+        >>> block.iterations.tolist(), block.values.tolist()
+        ([0, 10, 20], [2.5, 2.0, 1.75])
+    """
 
     iterations: NDArray[np.int64]
     """Shape ``(n,)``, strictly increasing."""
@@ -38,6 +48,25 @@ def join(blocks: list[SampleBlock]) -> SampleBlock:
     return SampleBlock(
         np.concatenate([b.iterations for b in blocks]), np.concatenate([b.values for b in blocks])
     )
+
+
+def gather(blocks: Iterable[SampleBlock], samples: int) -> SampleBlock:
+    """One block out of those of a scalar signal, which need not be in memory together.
+
+    Args:
+        blocks: in order.
+        samples: how many they have in all.
+    """
+    iterations, values = np.empty(samples, np.int64), np.empty(0, np.float32)
+    end = 0
+    for block in blocks:
+        start, end = end, end + len(block.iterations)
+        if not start:
+            values = np.empty(samples, block.values.dtype)
+        elif np.result_type(values, block.values) != values.dtype:
+            values = values.astype(block.values.dtype)
+        iterations[start:end], values[start:end] = block.iterations, block.values
+    return SampleBlock(iterations[:end], values[:end])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,21 @@
 """The loss by the length of context that the model is given."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
+from backsight.report._rows import ends
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, empty, figure, member_label, note
 from backsight.signals import Run
 
 __all__ = ["FIGURE", "context"]
+
+
+_Asked = tuple[str, int, NDArray[np.floating[Any]], NDArray[np.floating[Any]], str | None, float]
+"""Name, iteration, losses, lengths, dash and width of a line."""
 
 
 def context(run: Run) -> go.Figure:
@@ -19,18 +27,19 @@ def context(run: Run) -> go.Figure:
     missing = 0
     for index, name in enumerate(names):
         label = member_label(name)
-        losses = run.profile(name)
-        lengths = run.profile(f"context_length/{label}" if label else "context_length")
-        asked: list[tuple[str, int, str | None, float]] = [("last", -1, None, 2.0)]
-        if len(losses.rows) > 1:
-            asked.insert(0, ("first", 0, "dot", 1.2))
-        for which, at, dash, width in asked:
-            row = np.asarray(losses.rows[at], np.float64)
+        stream = run.stream(name)
+        losses = ends(stream)
+        lengths = ends(run.stream(f"context_length/{label}" if label else "context_length"))
+        asked: list[_Asked] = [("last", stream.last, losses.last, lengths.last, None, 2.0)]
+        if stream.samples > 1:
+            asked.insert(0, ("first", stream.first, losses.first, lengths.first, "dot", 1.2))
+        for which, at, loss, steps, dash, width in asked:
+            row = loss.astype(np.float64)
             missing += int(np.count_nonzero(~np.isfinite(row)))
             fig.add_scatter(
-                x=lengths.rows[at],
+                x=steps,
                 y=np.where(np.isfinite(row), row, np.nan),
-                name=f"{label} {which} ({losses.iterations[at]:,})".lstrip(),
+                name=f"{label} {which} ({at:,})".lstrip(),
                 mode="lines+markers",
                 line={"color": COLOURS[index % len(COLOURS)], "width": width, "dash": dash},
                 hovertemplate="%{y:.4g}",

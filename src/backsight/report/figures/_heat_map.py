@@ -4,16 +4,19 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from backsight.report._thin import thin_columns
-from backsight.report.figures._style import ALARM, figure, member_label
-from backsight.signals import Profile, Run
+from backsight.report._rows import groups
+from backsight.report.figures._layers import some_of
+from backsight.report.figures._style import ALARM, figure, member_label, note
+from backsight.signals import Run
 
 __all__ = ["heat_map"]
 
 COLUMNS = 400
+
+PANELS = 12
+"""At the most: each takes as much of the page as any other figure."""
 
 LOG_FROM = 100.0
 """Ratio of largest to median from which colours follow the logarithm: else one explosion leaves
@@ -41,6 +44,7 @@ def heat_map(
         floor: colours follow the logarithm from here on, and anything below looks like it; by
             default they do where the values span too much for anything else.
     """
+    names, left_out = some_of(names, PANELS)
     fig = make_subplots(
         rows=len(names),
         cols=1,
@@ -49,12 +53,13 @@ def heat_map(
         subplot_titles=[member_label(name) for name in names] if len(names) > 1 else None,
         figure=figure(axis, height=120 + 240 * len(names)),
     )
-    panels = [_columns(run.profile(name)) for name in names]
-    shown = np.concatenate([largest[largest > 0] for _, largest, _ in panels])
+    panels = [groups(run.stream(name), COLUMNS) for name in names]
+    shown = np.concatenate([panel.largest[panel.largest > 0] for panel in panels])
     wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
     logarithmic = bool(shown.size) and (floor is not None or wide)
     low = floor if floor is not None else shown.min() if wide else 0.0
-    for row, (iterations, largest, broken) in enumerate(panels, start=1):
+    for row, panel in enumerate(panels, start=1):
+        iterations, largest, broken = panel.iterations, panel.largest, panel.broken
         fig.add_heatmap(
             x=iterations,
             z=(np.log10(np.maximum(largest, low)) if logarithmic else largest).T,
@@ -91,23 +96,6 @@ def heat_map(
         hovermode="closest",
         coloraxis={**colours, "colorbar": bar},
     )
+    if left_out:
+        note(fig, left_out)
     return fig
-
-
-def _columns(
-    profile: Profile,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """What to draw of a profile: at most ``COLUMNS`` groups of neighbouring samples.
-
-    Returns:
-        first iteration of each group ``(n,)``; largest finite norm ``(n, width)``, NaN where
-        there is none; whether any norm is recorded and not finite ``(n, width)``.
-    """
-    table = profile.table()
-    starts = thin_columns(len(table), COLUMNS)
-    recorded = ~np.ma.getmaskarray(table)
-    finite = recorded & np.isfinite(table.data)
-    broken = np.logical_or.reduceat(recorded & ~finite, starts, axis=0)
-    largest = np.maximum.reduceat(np.where(finite, table.data, -np.inf), starts, axis=0)
-    largest[np.isneginf(largest)] = np.nan
-    return profile.iterations[starts], largest, broken

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     COLOURS,
@@ -24,10 +25,16 @@ def hidden_norm(run: Run) -> go.Figure:
         return empty("no hidden-state norm was recorded in this run")
     fig = figure("‖h‖")
     drawn = []
+    maxima = run.members("hidden_norm_max", profile=False)
+    if len(names) + len(maxima) > MOST:
+        drawn += add_crowd(fig, run, names, "layers", quantity="mean", colour=0)
+        if maxima:
+            drawn += add_crowd(fig, run, maxima, "layers", quantity="maximum", colour=1)
+        names = ()
     for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]
         largest = name.replace("hidden_norm_mean", "hidden_norm_max", 1)
-        if largest in run.members("hidden_norm_max", profile=False):
+        if largest in maxima:
             label = f"{member_label(name)} maximum".lstrip()
             drawn.append(add_series(fig, run, largest, label, colour, dash="dot"))
         drawn.append(add_series(fig, run, name, f"{member_label(name)} mean".lstrip(), colour))

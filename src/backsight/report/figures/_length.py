@@ -1,10 +1,12 @@
 """The sequence length during training, beside the reach of the gradient."""
 
+import numpy as np
 import plotly.graph_objects as go
 
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, member_label
-from backsight.signals import Run
+from backsight.signals import Run, SignalStream
 
 __all__ = ["FIGURE", "length"]
 
@@ -17,7 +19,11 @@ def length(run: Run) -> go.Figure:
     fig = figure("steps")
     for name in names:
         add_series(fig, run, name, f"sequence length {member_label(name)}".rstrip(), COLOURS[0])
-    for number, name in enumerate(run.members("horizon", profile=False)):
+    horizons = run.members("horizon", profile=False)
+    if len(horizons) > MOST:
+        add_crowd(fig, run, horizons, "layers", quantity="horizon")
+        horizons = ()
+    for number, name in enumerate(horizons):
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]
         add_series(fig, run, name, f"horizon of {member_label(name)}", colour, dash="dot")
     return fig
@@ -26,7 +32,13 @@ def length(run: Run) -> go.Figure:
 def _varies(run: Run) -> bool:
     """Whether sequences have become longer or shorter."""
     names = run.members("seq_len", profile=False)
-    return any(run[name].min() < run[name].max() for name in names if len(run[name]))
+    return any(_changes(run.stream(name)) for name in names)
+
+
+def _changes(stream: SignalStream) -> bool:
+    # A NaN hides what else there is, as it does from NumPy's min and max.
+    ends = [(block.values.min(), block.values.max()) for block in stream]
+    return bool(np.min([low for low, _ in ends]) < np.max([high for _, high in ends]))
 
 
 FIGURE = Entry(

@@ -9,6 +9,7 @@ from backsight.report._numbers import number
 from backsight.report._summary import setup
 from backsight.report._task_summary import is_memory, loss_unit
 from backsight.report._thin import Thinned
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     COLOURS,
@@ -37,6 +38,9 @@ def loss(run: Run) -> go.Figure:
         (training, "training", "lines"),
         (validation, "validation", "lines+markers"),
     ):
+        if len(names) > MOST:
+            drawn += add_crowd(fig, run, names, "losses", quantity=what, colour=len(drawn))
+            continue
         for name in names:
             label = f"{what} {member_label(name)}".rstrip()
             colour = COLOURS[len(drawn) % len(COLOURS)]

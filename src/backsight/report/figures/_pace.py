@@ -2,8 +2,10 @@
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from backsight.report._thin import Thinned
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     ALARM,
@@ -15,12 +17,15 @@ from backsight.report.figures._style import (
     member_label,
     wide_range,
 )
-from backsight.signals import Run
+from backsight.signals import Run, SignalStream
 
 __all__ = ["FIGURE", "pace"]
 
 LINES = 40
 """Vertical lines at the most: more would hide the curve."""
+
+DOTS = 500
+"""Dots of each policy at the most."""
 
 
 def pace(run: Run) -> go.Figure:
@@ -30,6 +35,9 @@ def pace(run: Run) -> go.Figure:
         return empty("no learning rate was recorded in this run")
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
+    if len(names) > MOST:
+        drawn = add_crowd(fig, run, names, "learning rates", log=True)
+        names = ()
     for number, name in enumerate(names):
         label = f"learning rate {member_label(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
@@ -38,24 +46,37 @@ def pace(run: Run) -> go.Figure:
     else:
         fig.update_yaxes(rangemode="tozero")
     for number, name in enumerate(run.members("act_before", profile=False)):
-        at = run.series(name).iterations
+        stream = run.stream(name)
         label = member_label(name).rpartition(".")[2]
         if label == "rollback":
-            for iteration in at[:LINES].tolist():
+            for iteration in _chosen(stream, np.arange(min(LINES, stream.samples))).tolist():
                 fig.add_vline(x=iteration, line={"color": ALARM, "width": 1, "dash": "dot"})
         # A strip of its own below the curve.
         fig.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False})
-        shown = at if len(at) <= 500 else at[np.linspace(0, len(at) - 1, 500).astype(int)]
+        count = stream.samples
+        shown = _chosen(stream, np.linspace(0, count - 1, min(DOTS, count)).astype(int))
         fig.add_scatter(
             x=shown,
             y=np.full(len(shown), 0.04 + 0.05 * number),
             yaxis="y2",
             mode="markers",
-            name=f"{label} ({len(at):,}×)",
+            name=f"{label} ({count:,}×)",
             marker={"size": 5, "color": COLOURS[(number + 1) % len(COLOURS)]},
             hovertemplate=f"{label}<extra></extra>",
         )
     return fig
+
+
+def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
+    """The iterations of the samples with those numbers, which increase."""
+    found = [np.empty(0, np.int64)]
+    start = 0
+    for block in stream:
+        end = start + len(block.iterations)
+        here = wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, end)]
+        found.append(block.iterations[here - start])
+        start = end
+    return np.concatenate(found)
 
 
 FIGURE = Entry(

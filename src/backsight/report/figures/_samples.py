@@ -6,10 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from backsight.report._rows import ends, medians
+from backsight.report.figures._layers import some_of
 from backsight.report.figures._style import COLOURS, member_label, note, place_log_axis
-from backsight.signals import Profile, Run
+from backsight.signals import Run, SignalStream
 
 __all__ = ["sample_lines"]
+
+LAYERS = 6
+"""At the most, with up to three lines each."""
 
 DEEPEST = 1e-12
 """As a share of the largest value, where nothing else is said."""
@@ -22,12 +27,12 @@ def sample_lines(
 
     Lines that fall below ``floor`` leave the picture.
     """
+    names, left_out = some_of(names, LAYERS)
     values = []
     missing = []
     for index, name in enumerate(names):
-        profile = run.profile(name)
         layer, colour = member_label(name), COLOURS[index % len(COLOURS)]
-        for label, row, dash, width in _rows(profile):
+        for label, row, dash, width in _rows(run.stream(name)):
             finite = np.isfinite(row)
             if not finite.all():
                 missing.append(f"{layer} {label}: {np.count_nonzero(~finite)} not finite".lstrip())
@@ -53,20 +58,19 @@ def sample_lines(
             fig.update_layout(
                 yaxis={"range": [math.log10(low), top + 0.05 * (top - math.log10(low))]}
             )
-    if missing:
-        note(fig, "; ".join(missing[:4]))
+    if told := [*([left_out] if left_out else []), *missing[:4]]:
+        note(fig, "; ".join(told))
 
 
-def _rows(profile: Profile) -> list[tuple[str, NDArray[np.float64], str | None, float]]:
+def _rows(
+    stream: SignalStream,
+) -> list[tuple[str, NDArray[np.float64], str | None, float]]:
     """Label, row, dash and width of the lines to draw: the last one on top."""
-    rows = [np.asarray(row, np.float64) for row in profile.rows]
+    rows = ends(stream)
     lines: list[tuple[str, NDArray[np.float64], str | None, float]] = []
-    if len(rows) > 1:
-        lines.append((f"first ({profile.iterations[0]:,})", rows[0], "dot", 1.2))
-    if len(rows) > 2:
-        table = profile.table()
-        finite = np.ma.masked_invalid(table)
+    if stream.samples > 1:
+        lines.append((f"first ({stream.first:,})", rows.first.astype(np.float64), "dot", 1.2))
+    if stream.samples > 2:
         # Of the finite samples: how many were not is told where they are counted.
-        middle = np.ma.median(finite, axis=0).filled(np.nan)  # type: ignore[no-untyped-call]
-        lines.append((f"median of {len(rows):,}", middle, "dash", 1.2))
-    return [*lines, (f"last ({profile.iterations[-1]:,})", rows[-1], None, 2.0)]
+        lines.append((f"median of {stream.samples:,}", medians(stream), "dash", 1.2))
+    return [*lines, (f"last ({stream.last:,})", rows.last.astype(np.float64), None, 2.0)]

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from backsight.report._thin import Thinned, thin
+from backsight.report._thin import Thinned, thin_stream
 from backsight.signals import Run, member
 
 __all__ = [
@@ -83,10 +83,10 @@ def add_series(
     log: bool = False,
     mode: str = "lines",
     dash: str | None = None,
+    marked: bool = True,
 ) -> Thinned:
     """Draw a scalar signal, thinned, with its non-finite values marked; returns what was drawn."""
-    series = run.series(name)
-    thinned = thin(series.iterations, series.values, log=log)
+    thinned = thin_stream(run.stream(name), log=log)
     fig.add_scatter(
         # A line must not bridge what it cannot show.
         x=np.insert(thinned.iterations, thinned.breaks, thinned.iterations[thinned.breaks]),
@@ -109,7 +109,8 @@ def add_series(
             hoverinfo="skip",
             showlegend=False,
         )
-    mark(fig, thinned, label)
+    if marked:
+        mark(fig, thinned, label)
     return thinned
 
 

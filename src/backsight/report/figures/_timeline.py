@@ -4,11 +4,12 @@ from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from backsight.diagnosis import Timeline
 from backsight.report._thin import thin
 from backsight.report.figures._style import ALARM, COLOURS, figure, log_axis, mark, member_label
-from backsight.signals import Run, describe, family
+from backsight.signals import Run, SignalStream, describe, family
 
 __all__ = ["timeline"]
 
@@ -38,12 +39,9 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
     fig = figure("times the usual value", x_title="iterations relative to the failure", height=380)
     drawn = []
     for number, move in enumerate(chain.moves):
-        series = run.series(move.name)
-        at = series.iterations - chain.end
-        inside = (at >= -SHOWN) & (at <= AFTER)
-        scale = abs(move.usual) or 1.0
-        values = np.abs(series.values[inside].astype(np.float64)) / scale
-        thinned = thin(at[inside], values, log=True)
+        at, values = _around(run.stream(move.name), chain.end)
+        values /= abs(move.usual) or 1.0
+        thinned = thin(at, values, log=True)
         drawn.append(thinned)
         colour = COLOURS[number % len(COLOURS)]
         signal = describe(move.name)
@@ -61,7 +59,7 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
             line={"color": colour, "width": 1.6},
             hovertemplate="×%{y:.4g}",
         )
-        onset = np.flatnonzero(at[inside] == -move.lead)
+        onset = np.flatnonzero(at == -move.lead)
         if onset.size and np.isfinite(values[onset[0]]):
             fig.add_scatter(
                 x=[-move.lead],
@@ -77,3 +75,15 @@ def timeline(run: Run, chain: Timeline) -> go.Figure:
     fig.add_vline(x=0, line={"color": ALARM, "width": 1, "dash": "dot"})
     log_axis(fig, drawn)
     return fig
+
+
+def _around(stream: SignalStream, end: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Iterations relative to the failure, and magnitudes, of the samples that are shown."""
+    found = [(np.empty(0, np.int64), np.empty(0))]
+    for block in stream:
+        at = block.iterations - end
+        inside = (at >= -SHOWN) & (at <= AFTER)
+        if inside.any():
+            found.append((at[inside], np.abs(block.values[inside].astype(np.float64))))
+    at, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return at, values

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
     COLOURS,
@@ -23,8 +24,11 @@ def update_ratio(run: Run) -> go.Figure:
     names = run.members("update_ratio", profile=False)
     if not names:
         return empty("no update ratio was recorded in this run")
-    fig = figure("‖Δθ‖ / ‖θ‖", height=300 + 18 * len(names))
+    fig = figure("‖Δθ‖ / ‖θ‖", height=300 + 18 * min(len(names), MOST))
     drawn = []
+    if len(names) > MOST:
+        drawn = add_crowd(fig, run, names, "parameters", log=True)
+        names = ()
     for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]
         dash = DASHES[index // len(COLOURS) % len(DASHES)]
@@ -39,7 +43,8 @@ FIGURE = Entry(
     "Update ratio of every parameter",
     "The size of an update relative to the parameter that it changes. About 0.001 (dotted) is "
     "usual. Near 1 the update is far too large, and a parameter far below the others hardly "
-    "learns.",
+    "learns. Of many parameters the picture shows how they spread, and by name those that stand "
+    "out.",
     update_ratio,
     signals=("update_ratio",),
 )
