@@ -68,9 +68,10 @@ class GradientProfile:
     note: str = ""
     """How it was measured, where that is not as usual: a unit of its own for the lags."""
     reason: str = ""
-    """Why nothing could be told, where ``outcome`` is ``not enough data``."""
+    """Why nothing could be told, where that is known: a sentence without its full stop."""
     outcome: str = field(init=False)
-    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
+    """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
+    finite``."""
 
     def __post_init__(self) -> None:
         finite = np.isfinite(self.grad_time).all()
@@ -101,7 +102,7 @@ class GradientProfile:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
-        if self.reason:
+        if self.outcome == "not enough data" and self.reason:
             return self.reason
         return "; ".join(filter(None, (reach_words(self.reach), self.note)))
 

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from backsight.probes._autograd import gradients_of
 from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
+from backsight.probes.inputs._in_graph import outputs_in_graph
 from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
 from backsight.probes.inputs._norms import joined, norms_at
 from backsight.probes.inputs._outputs import Output, outputs_of
 from backsight.probes.inputs._points import Layout, Point
-from backsight.probes.inputs._positions import output_in_graph
 from backsight.probes.inputs._words import (
     counted_by_itself,
     mixed_batch,
@@ -99,10 +99,12 @@ def read(
     if not live:
         return found
     found.left_out = {point.path for point in points} - {point.path for point in live}
-    outputs: list[Output] = [*outputs_of(results, directs, live)]
-    if not outputs:
-        in_graph = output_in_graph(roots, gradients, live)
-        outputs = [] if in_graph is None else [in_graph]
+    returned = outputs_of(results, directs, live)
+    outputs: list[Output] = [one for one in returned if not one.single]
+    untold = None
+    if not outputs:  # the positions of a loss that the model returns itself
+        outputs, untold = outputs_in_graph(roots, gradients, live)
+        outputs = [*returned, *outputs] if all(one.single for one in outputs) else outputs
     waiting = [*live, *blocks]
     whole = {point.path: total for point, total in zip(live, totals, strict=True)}
     for number, output in enumerate(outputs[:OUTPUTS]):
@@ -113,7 +115,7 @@ def read(
         waiting = [p for p in waiting if p.path not in found.profiles | found.reasons]
     for point in waiting:
         if point.path in whole:
-            found.reasons[point.path] = no_positions(point.path)
+            found.reasons[point.path] = no_positions(point.path) if untold is None else untold.words
     return found
 
 

@@ -47,7 +47,7 @@ def learn_layouts(
     """Learn which axis is the batch, of whatever it is not known of yet."""
     every = [*points, *blocks]
     unknown = [p for p in every if p.path not in known.layouts]
-    if not any(known.tries.get(p.path, 0) < TRIES for p in unknown):
+    if not output.apart or not any(known.tries.get(p.path, 0) < TRIES for p in unknown):
         return output, {}
     there = output.there
     i, j = seed_position(there.cpu().numpy())

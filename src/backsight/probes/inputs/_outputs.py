@@ -20,6 +20,8 @@ class Output(ABC):
     """``(n0, n1)``; of a single answer to each sequence, ``(B, 1)``."""
     single: bool = False
     """Whether there is a single answer to each sequence."""
+    apart: bool = True
+    """Whether a gradient can be put in for one sequence alone."""
     doubtful: bool = False
     """Whether ``(B, T)`` may be single answers with ``T`` classes as well."""
 
