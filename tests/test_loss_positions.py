@@ -435,7 +435,8 @@ UNTOLD: dict[str, tuple[Loss, str]] = {
         "unknown operation",
     ),
     "cut off from the input": (
-        lambda m, e: F.mse_loss(m.head(scan(e).detach()), R), "the loss has no gradient at input:embedding"
+        lambda m, e: F.mse_loss(m.head(scan(e).detach()), R),
+        "the loss has no gradient at input:embedding",
     ),
 }  # fmt: skip
 
