@@ -512,6 +512,17 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
         ),
         torch.zeros(5, 6, 4), r"goes into layers\.0, which mixes steps",
     ),
+    "a step that is a method": (
+        lambda: Forward(
+            lambda m, x: sum(m.head(m.into(x[:, t]).tanh()) for t in range(12)),
+            into=nn.Linear(3, 4), head=nn.Linear(4, 2),
+        ),
+        torch.zeros(5, 12, 3), r"(into|head) is called 12 times in a forward, as in a loop",
+    ),
+    "parameters of its own": (
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(24, 2)), torch.zeros(5, 6, 4),
+        r"it is given \(5, 6, 4\), and no module was called that embeds all steps",
+    ),
     "a loop over steps": (
         lambda: Forward(
             lambda m, x: m.head(sum(m.embed(x[:, t : t + 1]) for t in range(12))),

@@ -275,8 +275,11 @@ class InputReader(LayerReader):
             return words.goes_straight_in(kind, seen.refused[0])
         if not seen.given:
             return words.not_run(kind)
-        if all(len(shape) < 2 or len(shape) > 3 for shape in seen.given):
-            return words.no_sequence(kind, seen.given)
+        often = search.called_most()
+        if often is not None:
+            return words.stepped(kind, *often)
+        if search.may_have_steps():
+            return words.not_embedded(kind, seen.given)
         return words.no_sequence(kind, seen.given)
 
     def finish(self) -> None:

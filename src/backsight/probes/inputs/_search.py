@@ -86,6 +86,8 @@ class Forward:
     """What each module returned that was called from outside."""
     given: list[tuple[int, ...]] = field(default_factory=list)
     """Shapes of what the model was given."""
+    steps: bool = False
+    """Whether any of that may be a batch of sequences."""
     refused: list[str] = field(default_factory=list)
     """Paths of modules that the input goes into and that mix steps themselves."""
     often: dict[int, str] = field(default_factory=dict)
@@ -199,6 +201,10 @@ class Search:
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
+        self.found.steps = self.found.steps or any(
+            tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
+            for tensor in given
+        )
 
     def _ends(self, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
         stack = self._stack
@@ -345,6 +351,20 @@ class Search:
             for block in self.found.blocks
             if not any(_lies_in(block.container, path) for path in paths)
         ]
+
+    def called_most(self) -> tuple[str, int] | None:
+        """The module with parameters of its own that was called most, if that is once a step."""
+        counts = [
+            (self._counts.get(number, 0), path)
+            for number, (path, reference) in self._modules.items()
+            if (module := reference()) is not None and _has_parameters(module)
+        ]
+        count, path = max(counts, default=(0, ""))
+        return (path or self.kind, count) if count > MANY else None
+
+    def may_have_steps(self) -> bool:
+        """Whether the model was given ``(B, T, F)``, or indices ``(B, T)``."""
+        return self.found.steps
 
     def results(self) -> list[Tensor]:
         """What the calls from outside returned, as far as a gradient may come from there."""
