@@ -401,6 +401,25 @@ def test_a_layer_that_a_container_holds_is_no_block() -> None:
     assert list(found) == ["block:layers.0", "block:layers.1", "input:embed"]
 
 
+def test_layers_that_share_their_weights_are_no_steps() -> None:
+    """One block, called three times: ``(1 + 2z)³ = 1 + 6z + 12z² + 8z³``."""
+    for modules in ({"block": Scaled(2.0)}, {"blocks": nn.ModuleList([Scaled(2.0)])}):
+
+        def forward(m: Any, tokens: Tensor) -> Tensor:
+            x, (block,) = m.embed(tokens), [p for p in m.modules() if isinstance(p, Scaled)]
+            for _ in range(3):
+                x = block(x)
+            return m.head(x)
+
+        parts = {"embed": nn.Embedding(9, 4), "head": nn.Linear(4, 9), **modules}
+        found = probed(Forward(forward, **parts).double(), tokens_of(3, 5))
+        np.testing.assert_allclose(found["input:embed"].reach, [1, 6, 12, 8, 0], EXACT)
+        assert [profile.role for profile in found.values()].count("layer") == 0
+    names = ["block:blocks.0", "block:blocks.0:2", "block:blocks.0:3", "input:embed"]
+    assert list(found) == names
+    np.testing.assert_allclose(found[names[2]].reach, [1, 2, 0, 0, 0], EXACT)
+
+
 # -- the layout ----------------------------------------------------------------------------
 
 
