@@ -516,6 +516,13 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
         torch.zeros(5, 1, 4, 4),
         r"Sequential is given \(5, 1, 4, 4\), and no module makes a batch of sequences",
     ),
+    "patches": (
+        lambda: nn.Sequential(
+            Forward(lambda m, x: m.cut(x).flatten(2).mT, cut=nn.Conv2d(1, 4, 2, 2)),
+            nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),
+        ),
+        torch.zeros(5, 1, 4, 4), r"is given \(5, 1, 4, 4\), and no module makes a batch",
+    ),
     "features": (
         lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)),
         torch.zeros(5, 4), r"Sequential is given \(5, 4\), and no module makes a batch",

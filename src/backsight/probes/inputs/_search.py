@@ -183,6 +183,8 @@ class Search:
             leaf = next(children_of(module), None) is None
             if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
                 return
+            if fed.dim() > 3:
+                return
             indices = not (fed.is_floating_point() or fed.is_complex())
             source, sure = source_of(fed, self._given)
             if source is not None and not sure and self._embedded(source):
