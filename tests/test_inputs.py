@@ -401,6 +401,25 @@ def test_a_layer_that_a_container_holds_is_no_block() -> None:
     assert list(found) == ["block:layers.0", "block:layers.1", "input:embed"]
 
 
+def test_layers_that_share_their_weights_are_no_steps() -> None:
+    """One block, called three times: ``(1 + 2z)³ = 1 + 6z + 12z² + 8z³``."""
+    for modules in ({"block": Scaled(2.0)}, {"blocks": nn.ModuleList([Scaled(2.0)])}):
+
+        def forward(m: Any, tokens: Tensor) -> Tensor:
+            x, (block,) = m.embed(tokens), [p for p in m.modules() if isinstance(p, Scaled)]
+            for _ in range(3):
+                x = block(x)
+            return m.head(x)
+
+        parts = {"embed": nn.Embedding(9, 4), "head": nn.Linear(4, 9), **modules}
+        found = probed(Forward(forward, **parts).double(), tokens_of(3, 5))
+        np.testing.assert_allclose(found["input:embed"].reach, [1, 6, 12, 8, 0], EXACT)
+        assert [profile.role for profile in found.values()].count("layer") == 0
+    names = ["block:blocks.0", "block:blocks.0:2", "block:blocks.0:3", "input:embed"]
+    assert list(found) == names
+    np.testing.assert_allclose(found[names[2]].reach, [1, 2, 0, 0, 0], EXACT)
+
+
 # -- the layout ----------------------------------------------------------------------------
 
 
@@ -497,6 +516,13 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
         torch.zeros(5, 1, 4, 4),
         r"Sequential is given \(5, 1, 4, 4\), and no module makes a batch of sequences",
     ),
+    "patches": (
+        lambda: nn.Sequential(
+            Forward(lambda m, x: m.cut(x).flatten(2).mT, cut=nn.Conv2d(1, 4, 2, 2)),
+            nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),
+        ),
+        torch.zeros(5, 1, 4, 4), r"is given \(5, 1, 4, 4\), and no module makes a batch",
+    ),
     "features": (
         lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)),
         torch.zeros(5, 4), r"Sequential is given \(5, 4\), and no module makes a batch",
@@ -511,6 +537,17 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
             enable_nested_tensor=False,
         ),
         torch.zeros(5, 6, 4), r"goes into layers\.0, which mixes steps",
+    ),
+    "a step that is a method": (
+        lambda: Forward(
+            lambda m, x: sum(m.head(m.into(x[:, t]).tanh()) for t in range(12)),
+            into=nn.Linear(3, 4), head=nn.Linear(4, 2),
+        ),
+        torch.zeros(5, 12, 3), r"(into|head) is called 12 times in a forward, as in a loop",
+    ),
+    "parameters of its own": (
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(24, 2)), torch.zeros(5, 6, 4),
+        r"it is given \(5, 6, 4\), and no module was called that embeds all steps",
     ),
     "a loop over steps": (
         lambda: Forward(

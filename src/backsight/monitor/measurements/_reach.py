@@ -8,6 +8,9 @@ from backsight.probes import GradientProfile, Readers, Readings
 
 __all__ = ["Reach"]
 
+UNKNOWN = -1.0
+"""Of ``graph_end``, where the graph cannot be asked."""
+
 
 class Reach(Measurement):
     """``grad_time``, ``reach`` and what follows from them, of every layer that a gradient reaches.
@@ -33,11 +36,13 @@ class Reach(Measurement):
         "block_reach",
         "grad_time",
         "grad_time_cell",
+        "graph_end",
         "growth_rate",
         "half_life",
         "horizon",
         "reach",
         "reach_ahead",
+        "reach_share",
     )
     schedule = SAMPLED
 
@@ -78,14 +83,14 @@ class Reach(Measurement):
         """Record profiles and what follows from them; nothing where no gradient arrived."""
 
         def record(path: str, profile: GradientProfile) -> None:
+            name = path or "model"  # which is itself the cell
+            if profile.reach_ahead is not None and profile.reach_ahead.size:
+                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             if profile.outcome == "not enough data":
                 return
             if profile.role == "block":  # evidence beside the input's, which is what is judged
                 now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)
                 return
-            name = path or "model"  # which is itself the cell
-            if profile.reach_ahead is not None and profile.reach_ahead.size:
-                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             now.record_profile(f"grad_time/{name}", profile.grad_time)
             if profile.reach.size:
                 now.record_profile(f"reach/{name}", profile.reach)
@@ -95,6 +100,11 @@ class Reach(Measurement):
             now.record(f"half_life/{name}", math.nan if half is None else half.steps)
             now.record(f"horizon/{name}", math.nan if far is None else far.steps)
             now.record(f"growth_rate/{name}", profile.growth_rate)
+            if profile.share is not None:
+                now.record_profile(f"reach_share/{name}", profile.share)
+            if profile.reach.size:
+                end = profile.graph_end
+                now.record(f"graph_end/{name}", UNKNOWN if end is None else end)
 
         self.each_layer(now.profiles, record)
 

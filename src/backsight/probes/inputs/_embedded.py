@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.probes._autograd import gradients_of
+from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
 from backsight.probes.inputs._in_graph import outputs_in_graph
 from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
@@ -198,7 +199,7 @@ def _last(
     """Each sequence's last position with a direct gradient, and nothing else."""
     there = output.there
     if output.single:
-        if not known.mixed:
+        if not (known.mixed and output.apart):
             return _Seed(roots, gradients, None, None)
         row = int(there[:, 0].nonzero()[0])
         mask = torch.zeros_like(there)
@@ -254,8 +255,8 @@ def _profile(
     if seed.only is not None:
         at = np.where(np.arange(len(at)) == seed.only, at, -1)
     lag = np.where(at[:, None] >= 0, at[:, None] - steps, -1)
-    time, lags, hidden = Tally(), Tally(), Tally()
-    lags.add(lag, back)
+    time, lags, hidden = Tally(), LagTally(), Tally()
+    lags.add_sized(lag, back, at[:, None] + 1)
     if total is None:
         return replace(_made(time, lags, hidden), role="block")
     where = np.broadcast_to(steps, n)
@@ -273,8 +274,16 @@ def _profile(
     return replace(_made(time, lags, hidden), role="input", note="; ".join(filter(None, notes)))
 
 
-def _made(time: Tally, lags: Tally, hidden: Tally) -> GradientProfile:
-    return profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
+def _made(time: Tally, lags: LagTally, hidden: Tally) -> GradientProfile:
+    return profile_of(
+        time=time,
+        lags=lags,
+        hidden=hidden,
+        cell=None,
+        saturation={},
+        exact=True,
+        share=lags.shares(),
+    )
 
 
 def _ahead(

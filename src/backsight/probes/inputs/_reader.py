@@ -66,7 +66,8 @@ class InputReader(LayerReader):
         self._layouts: IdentityMap[tuple[Known, str, tuple[int, int]]] = IdentityMap()
         self._reading = False
         self.left_out: set[str] = set()
-        """Paths of inputs that another one stands for, or that no gradient arrived at."""
+        """Paths of inputs that another one stands for, or that no gradient arrived at, and of
+        modules that are layers and no steps."""
         self.elsewhere = False
         """Whether another reader has found steps in the model: then it has no need of this one."""
 
@@ -137,6 +138,10 @@ class InputReader(LayerReader):
     def names(self) -> list[str]:
         """Of inputs that have run."""
         return [point.path for one in self._models for point in one.search.points()]
+
+    def layers(self) -> set[str]:
+        """Paths of modules whose calls are layers that share their weights, and no steps."""
+        return {path for one in self._models if not one.over for path in one.search.layers()}
 
     @property
     def needs_graph(self) -> bool:
@@ -222,7 +227,7 @@ class InputReader(LayerReader):
         if not told.arrived:
             return  # another model's loss
         found.profiles |= told.profiles
-        self.left_out = told.left_out
+        self.left_out |= told.left_out
         if told.profiles:
             one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
             one.reasons = told.reasons | {
@@ -275,8 +280,11 @@ class InputReader(LayerReader):
             return words.goes_straight_in(kind, seen.refused[0])
         if not seen.given:
             return words.not_run(kind)
-        if all(len(shape) < 2 or len(shape) > 3 for shape in seen.given):
-            return words.no_sequence(kind, seen.given)
+        often = search.called_most()
+        if often is not None:
+            return words.stepped(kind, *often)
+        if search.may_have_steps():
+            return words.not_embedded(kind, seen.given)
         return words.no_sequence(kind, seen.given)
 
     def finish(self) -> None:

@@ -11,10 +11,12 @@ __all__ = [
     "no_gradient",
     "no_positions",
     "no_sequence",
+    "not_embedded",
     "not_run",
     "one_sequence",
     "one_step",
     "only_ahead",
+    "stepped",
 ]
 
 
@@ -32,6 +34,23 @@ def no_sequence(kind: str, given: Sequence[tuple[int, ...]]) -> str:
     return (
         f"{kind} is given {shapes}, and no module makes a batch of sequences (B, T, features) of "
         "that: there is no way back in time to measure"
+    )
+
+
+def not_embedded(kind: str, given: Sequence[tuple[int, ...]]) -> str:
+    """There may be a sequence, but no module that embeds it."""
+    shapes = " and ".join(sorted({_shape(one) for one in given}))
+    return (
+        f"cannot tell how far back {kind} learns: it is given {shapes}, and no module was called "
+        "that embeds all steps of that at once"
+    )
+
+
+def stepped(kind: str, path: str, count: int) -> str:
+    """A loop over steps in a method of the model's own."""
+    return (
+        f"cannot tell how far back {kind} learns: {path} is called {count} times in a forward, as "
+        "in a loop over steps that is no module of its own"
     )
 
 
