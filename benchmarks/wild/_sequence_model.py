@@ -30,46 +30,66 @@ ROUNDS, WARM_UP = 9, 3
 VISIBLE = 1e-6
 """Relative to lag 0: below, two float32 passes need not agree."""
 
+BEFORE = {"reach": "", "block_reach": "block:", "reach_ahead": "ahead "}
+"""What a curve's name begins with, by its signal."""
+
 Curves = dict[str, NDArray[np.float64]]
 
 
 def reference(subject: Subject) -> Curves:
     """The reach at each place, by autograd from one position of one sequence after the other."""
-    caught: dict[str, Tensor] = {}
+    caught: dict[str, list[Tensor]] = {}
     with ExitStack() as stack:
         for place in (*subject.inputs, *subject.blocks):
             handle = _catch(subject.model.get_submodule(place.module), place, caught)
             stack.callback(handle.remove)
         losses = subject.positions(subject.model, subject.x)
     curves: Curves = {}
-    norms: dict[str, list[NDArray[np.float64]]] = {name: [] for name in caught}
-    for b in range(len(losses)):
-        last = int(losses[b].detach().nonzero().max())
-        asked = torch.autograd.grad(losses[b, last], list(caught.values()), retain_graph=True)
-        for (name, tensor), gradient in zip(caught.items(), asked, strict=True):
-            own = gradient.select(subject.batch_axis, b).double()
-            steps = own.norm(dim=-1).numpy()
-            end = last if subject.aligned(name, tensor) else int(steps.nonzero()[0].max())
-            norms[name].append(steps[: end + 1][::-1])
-    for name, each in norms.items():
-        lags = range(max(map(len, each)))
-        mean = np.array([np.mean([one[k] for one in each if len(one) > k]) for k in lags])
-        curves[name] = mean / mean[0]
+    for name, tensors in caught.items():
+        back, ahead = [], []
+        for b, row in enumerate(losses):
+            read = row.detach().nonzero().flatten().tolist()
+            steps = _norms(row[read[-1]], tensors, b)
+            end = int(steps.nonzero()[0].max()) if name in subject.own_steps else read[-1]
+            back.append(steps[: end + 1][::-1])
+            if name in subject.ahead:
+                ahead.append(_norms(row[read[0]], tensors, b)[read[0] :])
+        curves[name] = _relative(back)
+        if ahead:
+            curves[f"ahead {name}"] = _relative(ahead)
     return curves
 
 
-def _catch(module: nn.Module, place: Place, caught: dict[str, Tensor]) -> Any:
+def _norms(loss: Tensor, tensors: Sequence[Tensor], b: int) -> NDArray[np.float64]:
+    """``(T,)``: of the gradient on one sequence, in one tensor ``(B, T, D)`` or ``(B, D)`` each."""
+    asked = torch.autograd.grad(loss, tensors, retain_graph=True, allow_unused=True)
+    own = [torch.zeros_like(t[b]) if g is None else g[b]
+           for g, t in zip(asked, tensors, strict=True)]  # fmt: skip
+    return torch.stack(own).reshape(-1, own[0].shape[-1]).double().norm(dim=-1).numpy()
+
+
+def _relative(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """By lag, the mean over the sequences that have it, relative to lag 0."""
+    lags = range(max(map(len, rows)))
+    mean = np.array([np.mean([row[k] for row in rows if len(row) > k]) for k in lags])
+    relative: NDArray[np.float64] = mean / mean[0]
+    return relative
+
+
+def _catch(module: nn.Module, place: Place, caught: dict[str, list[Tensor]]) -> Any:
     calls = 0
 
     def after(_: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
         nonlocal calls
         calls += 1
-        if calls == place.call:
-            caught[place.name] = result
+        if place.call is None:
+            caught.setdefault(place.name, []).append(result[place.state])
+        elif calls == place.call:
+            caught[place.name] = [result]
 
     def before(_: nn.Module, args: Any, kwargs: Any) -> None:
         both = (*args, *kwargs.values())
-        caught[place.name] = next(x for x in both if isinstance(x, Tensor) and x.requires_grad)
+        caught[place.name] = [x for x in both if isinstance(x, Tensor) and x.requires_grad][:1]
 
     if place.name.startswith("block:"):
         return module.register_forward_pre_hook(before, with_kwargs=True)
@@ -100,9 +120,6 @@ class LossOnly(nn.Module):
         return self._loss(self.model, x)
 
 
-Log = list[str]
-
-
 def observed(subject: Subject, folder: Path) -> dict[str, Any]:
     """What a watched run of one step holds."""
     optimizer = torch.optim.SGD(subject.model.parameters(), lr=0.0)
@@ -118,8 +135,8 @@ def observed(subject: Subject, folder: Path) -> dict[str, Any]:
     curves: Curves = {}
     for name in run.names:
         signal, _, path = name.partition("/")
-        if signal in ("reach", "block_reach"):
-            path = f"block:{path}" if signal == "block_reach" else path
+        if signal in BEFORE:
+            path = BEFORE[signal] + path
             row = run.profile(name).rows[-1]
             curves[path] = np.asarray(row[~np.isnan(row)], dtype=np.float64)
     return {"curves": curves, "layouts": layouts, "reasons": reasons}
@@ -173,9 +190,8 @@ def measure(name: str, build: Callable[[], Subject], folder: Path) -> dict[str, 
     def subject(dtype: torch.dtype = torch.float32) -> Subject:
         torch.manual_seed(0)
         made = build()
-        made.model.to(dtype)
-        if made.x.is_floating_point():
-            made.x = made.x.to(dtype)
+        if dtype is torch.float64:
+            _double(made.model)
         return made
 
     dtype = torch.float64
@@ -189,9 +205,9 @@ def measure(name: str, build: Callable[[], Subject], folder: Path) -> dict[str, 
     right = reference(one)
     curves = told["curves"]
     row: dict[str, Any] = {
-        "inputs": _short(curves, "block:", there=False),
+        "inputs": sorted(name for name in curves if name.split(":")[0] in ("input", name)),
         "layout": _layouts(told["layouts"], [p.name for p in one.inputs]),
-        "blocks": _short(curves, "block:", there=True),
+        "blocks": sorted(name for name in curves if name.startswith("block:")),
         "missing": sorted(set(right) - set(curves)),
         "differs": worst(curves, right),
         "dtype": str(dtype).removeprefix("torch."),
@@ -203,6 +219,15 @@ def measure(name: str, build: Callable[[], Subject], folder: Path) -> dict[str, 
     return row
 
 
+def _double(model: nn.Module) -> None:
+    """In double precision, also what is complex."""
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.is_complex() or tensor.is_floating_point():
+                wide = torch.complex128 if tensor.is_complex() else torch.float64
+                tensor.data = tensor.data.to(wide)
+
+
 def loss_alone(subject: Subject, right: Curves) -> float | str:
     """The largest difference where the model returns its loss only, or what was said."""
     whole = LossOnly(subject.model, subject.loss)
@@ -210,14 +235,15 @@ def loss_alone(subject: Subject, right: Curves) -> float | str:
         found = probe(whole, lambda: whole(subject.x))
     except Exception as error:  # noqa: BLE001 - a row of the table
         return f"{type(error).__name__}: {error}"
-    curves = {k.replace("input:model.", "input:").replace("block:model.", "block:"): v.reach
-              for k, v in found.items()}  # fmt: skip
+    curves: Curves = {}
+    for path, profile in found.items():
+        name = path.replace("input:model.", "input:").replace("block:model.", "block:")
+        name = name.removeprefix("model.")
+        curves[name] = profile.reach
+        if profile.reach_ahead is not None:
+            curves[f"ahead {name}"] = profile.reach_ahead
     reasons = {profile.reason for profile in found.values() if profile.reason}
     return "; ".join(sorted(reasons)) if reasons else worst(curves, right)
-
-
-def _short(names: Sequence[str] | Curves, start: str, *, there: bool) -> list[str]:
-    return sorted(name for name in names if name.startswith(start) == there)
 
 
 def _layouts(known: dict[str, str], inputs: Sequence[str]) -> str:

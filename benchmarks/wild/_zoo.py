@@ -24,8 +24,10 @@ class Place:
     name: str
     """``input:`` or ``block:`` and a path."""
     module: str
-    call: int = 1
-    """Which of the module's calls, where it has several."""
+    call: int | None = 1
+    """Which of the module's calls, where it has several; None where each is a step,"""
+    state: int = 0
+    """and this of its results the state."""
 
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
@@ -43,13 +45,10 @@ class Subject:
     """``(B, P)``: the loss at each step of the output; 0 where there is none."""
     inputs: list[Place]
     blocks: list[Place] = field(default_factory=list)
-    batch_axis: int = 0
+    ahead: frozenset[str] = frozenset()
+    """Names of inputs that are also measured towards later steps."""
     own_steps: frozenset[str] = frozenset()
     """Names of places whose steps are not those of the output: an encoder's."""
-
-    def aligned(self, name: str, tensor: Tensor) -> bool:
-        """Whether its steps are those of the output."""
-        return name not in self.own_steps
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,9 @@ def _t5() -> Subject:
     both = [Place("input:encoder.embed_tokens", "shared", 1),
             Place("input:decoder.embed_tokens", "shared", 2)]  # fmt: skip
     blocks = _blocks("encoder.block", 2) + _blocks("decoder.block", 2)
-    own = frozenset({"input:encoder.embed_tokens", "block:encoder.block.0", "block:encoder.block.1"})
+    own = frozenset(
+        {"input:encoder.embed_tokens", "block:encoder.block.0", "block:encoder.block.1"}
+    )
     return Subject(model, _tokens(), loss, positions, both, blocks, own_steps=own)
 
 
@@ -150,7 +151,8 @@ def _bert() -> Subject:
         return _each(model(input_ids=x.masked_fill(masked, 0)).logits, x) * masked
 
     inputs, blocks = _inputs("bert.embeddings.word_embeddings"), _blocks("bert.encoder.layer", 3)
-    return Subject(model, _tokens(), loss, positions, inputs, blocks)
+    ahead = frozenset({inputs[0].name})
+    return Subject(model, _tokens(), loss, positions, inputs, blocks, ahead=ahead)
 
 
 # -- other libraries ------------------------------------------------------------------------
@@ -207,16 +209,42 @@ def _tagger(layer: Callable[[], nn.Module], count: int = 2) -> Subject:
     return Subject(model, _tokens(), _mean, _logits, _inputs("embed"), _blocks("layers", count))
 
 
-def _mambapy(kind: str) -> Callable[[], Subject]:
-    def build() -> Subject:
-        library = import_module(f"mambapy.{kind.lower()}")
-        more = {"d_head": 16, "d_state": 16} if kind == "Mamba2" else {}
-        config = getattr(library, f"{kind}Config")(d_model=WIDTH, n_layers=2, **more)
-        model = import_module("mambapy.lm").LM(config, SYMBOLS)
-        inputs, blocks = _inputs("embedding"), _blocks("mamba.layers", 2)
-        return Subject(model, _tokens(), _mean, _logits, inputs, blocks)
+class Around(nn.Module):
+    """The same around a whole stack."""
 
-    return build
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__()
+        self.embed, self.core = nn.Embedding(SYMBOLS, WIDTH), core
+        self.head = nn.Linear(WIDTH, SYMBOLS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, T)`` to ``(B, T, symbols)``."""
+        result: Tensor = self.head(self.core(self.embed(x)))
+        return result
+
+
+def _mambapy() -> Subject:
+    library = import_module("mambapy.mamba")
+    model = Around(library.Mamba(library.MambaConfig(d_model=WIDTH, n_layers=2)))
+    inputs, blocks = _inputs("embed"), _blocks("core.layers", 2)
+    return Subject(model, _tokens(), _mean, _logits, inputs, blocks)
+
+
+def _jamba() -> Subject:
+    library = import_module("mambapy.jamba")
+    model = library.JambaLM(library.JambaLMConfig(
+        d_model=WIDTH, n_layers=4, mlp_size=64, num_attention_heads=2, num_key_value_heads=1,
+        num_experts=4, attn_layer_offset=1, attn_layer_period=2, expert_layer_offset=1,
+        expert_layer_period=2, vocab_size=SYMBOLS, pad_token_id=0))  # fmt: skip
+
+    def positions(model: nn.Module, x: Tensor) -> Tensor:
+        return _each(model(x)[0][:, :-1], x[:, 1:])
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        return positions(model, x).mean()
+
+    inputs, blocks = _inputs("embedding"), _blocks("jamba.layers", 4)
+    return Subject(model, _tokens(), loss, positions, inputs, blocks)
 
 
 def _s5() -> Subject:
@@ -266,7 +294,10 @@ def _snn() -> Subject:
                 out.append(spikes + membrane)
             return torch.stack(out, 1)
 
-    return _tagger(Spikes)
+    subject = _tagger(Spikes)
+    cells = (f"layers.{n}.leaky" for n in range(2))
+    subject.inputs, subject.blocks = [Place(cell, cell, None, state=1) for cell in cells], []
+    return subject
 
 
 CASES: dict[str, Case] = {
@@ -293,7 +324,7 @@ CASES: dict[str, Case] = {
         "Rwkv", "rwkv.embeddings", "rwkv.blocks", 3, attention_hidden_size=WIDTH,
         context_length=64, **SIZES)),
     "xLSTM (HF)": Case("transformers", _causal(
-        "xLSTM", "backbone.embeddings", "backbone.blocks", 3, num_heads=2, chunk_size=16,
+        "xLSTM", "backbone.embeddings", "backbone.blocks", 3, num_heads=2, use_cache=False,
         **SIZES)),
     "GPT-2": Case("transformers", _causal(
         "GPT2", "transformer.wte", "transformer.h", 3, head="LMHeadModel", vocab_size=SYMBOLS,
@@ -307,8 +338,8 @@ CASES: dict[str, Case] = {
         v_low_rank_dim=8, **SIZES)),
     "minGRU": Case("minGRU-pytorch", _min("minGRU")),
     "minLSTM": Case("minGRU-pytorch", _min("minLSTM")),
-    "Mamba (mambapy)": Case("mambapy", _mambapy("Mamba")),
-    "Mamba2 (mambapy)": Case("mambapy", _mambapy("Mamba2")),
+    "Mamba (mambapy)": Case("mambapy", _mambapy),
+    "Jamba": Case("mambapy", _jamba),
     "S5": Case("s5-pytorch", _s5),
     "xLSTM": Case("xlstm", _xlstm),
     "CfC": Case("ncps", _cfc),
