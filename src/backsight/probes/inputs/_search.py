@@ -317,8 +317,9 @@ class Search:
         return {self._prefix + path for path, lead in self.found.repeated.items() if lead in leads}
 
     def results(self) -> list[Tensor]:
-        """What the calls from outside returned, as far as a gradient may come from there."""
-        return [tensor for _, each in self.found.results for tensor in each]
+        """What the calls from outside returned, the last call first, as far as a gradient may come
+        from there."""
+        return [tensor for _, each in reversed(self.found.results) for tensor in each]
 
 
 def _lies_in(container: str, path: str) -> bool:
