@@ -65,7 +65,9 @@ def _norms(loss: Tensor, tensors: Sequence[Tensor], b: int) -> NDArray[np.float6
     asked = torch.autograd.grad(loss, tensors, retain_graph=True, allow_unused=True)
     own = [torch.zeros_like(t[b]) if g is None else g[b]
            for g, t in zip(asked, tensors, strict=True)]  # fmt: skip
-    return torch.stack(own).reshape(-1, own[0].shape[-1]).double().norm(dim=-1).numpy()
+    rows = torch.stack(own).reshape(-1, own[0].shape[-1]).double()
+    found: NDArray[np.float64] = rows.norm(dim=-1).numpy()
+    return found
 
 
 def _relative(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -101,12 +101,16 @@ def _causal(
     return build
 
 
-SIZES = {"vocab_size": SYMBOLS, "hidden_size": WIDTH, "num_hidden_layers": 3}
-FOUR = SIZES | {"num_hidden_layers": 4, "intermediate_size": 64, "num_attention_heads": 2}
-DELTA = {"linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 16,
-         "linear_value_head_dim": 16}  # fmt: skip
-ENDS = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0}
-NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+SIZES: dict[str, Any] = {"vocab_size": SYMBOLS, "hidden_size": WIDTH, "num_hidden_layers": 3}
+FOUR: dict[str, Any] = SIZES | {
+    "num_hidden_layers": 4,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+}
+DELTA: dict[str, Any] = {"linear_num_key_heads": 2, "linear_num_value_heads": 2,
+         "linear_key_head_dim": 16, "linear_value_head_dim": 16}  # fmt: skip
+ENDS: dict[str, Any] = {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0}
+NO_DROPOUT: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
 def _t5() -> Subject:

@@ -136,8 +136,8 @@ class Search:
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
-        if self.found.embeddings:  # what another part has made is no input
-            given = [tensor for tensor in given if tensor.grad_fn is None]
+        # What another part has made is no input, seen or, before the iteration began, not.
+        given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
