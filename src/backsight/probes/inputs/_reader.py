@@ -146,7 +146,11 @@ class InputReader(LayerReader):
     @property
     def needs_graph(self) -> bool:
         """Whether anything was caught."""
-        return any(one.search.results() for one in self._models if not one.over)
+        return any(
+            one.search.found.embeddings or one.search.results()
+            for one in self._models
+            if not one.over
+        )
 
     def has_time(self, path: str) -> bool:
         """An embedded input has steps."""

@@ -181,8 +181,10 @@ class Search:
         else:
             fed = first_tensor(args, kwargs)
             leaf = next(children_of(module), None) is None
-            if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
+            if fed is None or made is fed or made.dim() != 3:
                 return
+            if not self._stack and not (leaf and fed.grad_fn is None):
+                return  # the whole model, or a part that goes on from another one
             if fed.dim() > 3:
                 return
             indices = not (fed.is_floating_point() or fed.is_complex())
@@ -209,7 +211,8 @@ class Search:
         axes = (0, 2) if issubclass(type(module), nn.Conv1d) and made.dim() == 3 else (0, 1)
         point = None
         if made.requires_grad:
-            point = point_of(f"input:{self._prefix}{path}", made, axes, module.training)
+            name = f"{self._prefix}{path}".strip(".") or self.kind
+            point = point_of(f"input:{name}", made, axes, module.training)
             point.fixed = "batch" if axes == (0, 2) else None
         source = None if source is None else self._past + source
         self.found.embeddings.append(
@@ -318,7 +321,18 @@ class Search:
 
     def results(self) -> list[Tensor]:
         """What the calls from outside returned, as far as a gradient may come from there."""
-        return [tensor for _, each in self.found.results for tensor in each]
+        made = {
+            (edge.node, edge.output_nr)
+            for embedding in self.found.embeddings
+            if embedding.point is not None
+            for edge in embedding.point.edges
+        }
+        return [
+            tensor
+            for _, each in self.found.results
+            for tensor in each
+            if (tensor.grad_fn, tensor.output_nr) not in made  # what is embedded is no answer
+        ]
 
 
 def _lies_in(container: str, path: str) -> bool:
