@@ -240,6 +240,10 @@ class InputReader(LayerReader):
             self._tell(one, told)
             return
         one.tries += 1
+        if search.found.goes_on and not points:
+            if one.tries >= TRIES:
+                self._end(one)
+            return
         one.reasons = told.reasons or {"": self._why(search, points)}
         nothing = np.empty(0)
         for point in points:

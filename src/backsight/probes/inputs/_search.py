@@ -141,6 +141,7 @@ class Search:
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
+        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
             tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
             for tensor in given
