@@ -66,6 +66,8 @@ class Forward:
     """Shapes of what the model was given."""
     steps: bool = False
     """Whether any of that may be a batch of sequences."""
+    goes_on: bool = False
+    """Whether the model was given what another one has made: then that one has the input."""
     refused: list[str] = field(default_factory=list)
     """Paths of modules that the input goes into and that mix steps themselves."""
     often: dict[int, str] = field(default_factory=dict)

@@ -100,7 +100,7 @@ class Paths:
 
     def _from_layer(self, edge: Edge) -> bool:
         """Whether a tensor is the output of a layer: what it was made from is the model's."""
-        while operation(edge[0]) in SAME_ORDER:
+        while operation(edge[0]) in SAME_ORDER and edge not in self._targets:
             (edge,) = self.below(edge[0])
         return operation(edge[0]) in LAYERS
 

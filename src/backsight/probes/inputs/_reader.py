@@ -146,7 +146,11 @@ class InputReader(LayerReader):
     @property
     def needs_graph(self) -> bool:
         """Whether anything was caught."""
-        return any(one.search.results() for one in self._models if not one.over)
+        return any(
+            one.search.found.embeddings or one.search.results()
+            for one in self._models
+            if not one.over
+        )
 
     def has_time(self, path: str) -> bool:
         """An embedded input has steps."""
@@ -236,6 +240,10 @@ class InputReader(LayerReader):
             self._tell(one, told)
             return
         one.tries += 1
+        if search.found.goes_on and not points:
+            if one.tries >= TRIES:
+                self._end(one)
+            return
         one.reasons = told.reasons or {"": self._why(search, points)}
         nothing = np.empty(0)
         for point in points:

@@ -141,6 +141,7 @@ class Search:
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
+        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
             tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
             for tensor in given
@@ -181,8 +182,10 @@ class Search:
         else:
             fed = first_tensor(args, kwargs)
             leaf = next(children_of(module), None) is None
-            if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
+            if fed is None or made is fed or made.dim() != 3:
                 return
+            if not self._stack and not (leaf and fed.grad_fn is None):
+                return  # the whole model, or a part that goes on from another one
             if fed.dim() > 3:
                 return
             indices = not (fed.is_floating_point() or fed.is_complex())
@@ -209,7 +212,8 @@ class Search:
         axes = (0, 2) if issubclass(type(module), nn.Conv1d) and made.dim() == 3 else (0, 1)
         point = None
         if made.requires_grad:
-            point = point_of(f"input:{self._prefix}{path}", made, axes, module.training)
+            name = f"{self._prefix}{path}".strip(".") or self.kind
+            point = point_of(f"input:{name}", made, axes, module.training)
             point.fixed = "batch" if axes == (0, 2) else None
         source = None if source is None else self._past + source
         self.found.embeddings.append(
@@ -319,7 +323,18 @@ class Search:
     def results(self) -> list[Tensor]:
         """What the calls from outside returned, the last call first, as far as a gradient may come
         from there."""
-        return [tensor for _, each in reversed(self.found.results) for tensor in each]
+        made = {
+            (edge.node, edge.output_nr)
+            for embedding in self.found.embeddings
+            if embedding.point is not None
+            for edge in embedding.point.edges
+        }
+        return [
+            tensor
+            for _, each in reversed(self.found.results)
+            for tensor in each
+            if (tensor.grad_fn, tensor.output_nr) not in made  # what is embedded is no answer
+        ]
 
 
 def _lies_in(container: str, path: str) -> bool:
