@@ -33,6 +33,7 @@ class Reach(Measurement):
 
     name = "reach"
     signals = (
+        "block_reach",
         "grad_time",
         "grad_time_cell",
         "graph_end",
@@ -40,6 +41,7 @@ class Reach(Measurement):
         "half_life",
         "horizon",
         "reach",
+        "reach_ahead",
         "reach_share",
     )
     schedule = SAMPLED
@@ -59,10 +61,7 @@ class Reach(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the gradient is read from."""
-        if call.role == "model":
-            now.readers.returned(call.result)
-        else:
-            now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
+        now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """What can only be asked of the graph."""
@@ -84,9 +83,14 @@ class Reach(Measurement):
         """Record profiles and what follows from them; nothing where no gradient arrived."""
 
         def record(path: str, profile: GradientProfile) -> None:
+            name = path or "model"  # which is itself the cell
+            if profile.reach_ahead is not None and profile.reach_ahead.size:
+                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             if profile.outcome == "not enough data":
                 return
-            name = path or "model"  # which is itself the cell
+            if profile.role == "block":  # evidence beside the input's, which is what is judged
+                now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)
+                return
             now.record_profile(f"grad_time/{name}", profile.grad_time)
             if profile.reach.size:
                 now.record_profile(f"reach/{name}", profile.reach)
