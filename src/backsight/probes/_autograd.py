@@ -21,7 +21,7 @@ that is taken back."""
 
 
 def gradients_of(
-    outputs: Sequence[Tensor],
+    outputs: Sequence[Tensor | GradientEdge],
     inputs: Sequence[Tensor | GradientEdge],
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
@@ -80,7 +80,7 @@ def each_gradient(
 
 
 def _grad(
-    outputs: Sequence[Tensor],
+    outputs: Sequence[Tensor | GradientEdge],
     inputs: Sequence[Tensor | GradientEdge],
     gradients: Sequence[Tensor | None],
 ) -> tuple[Tensor | None, ...]:
@@ -89,8 +89,8 @@ def _grad(
     looking = torch.is_anomaly_enabled()
     with torch.autograd.set_detect_anomaly(False) if looking else nullcontext():
         found = torch.autograd.grad(
-            outputs,
-            inputs,  # type: ignore[arg-type]  # which has no mixture of tensors and edges
+            outputs,  # type: ignore[arg-type]  # which has no mixture of tensors and edges
+            inputs,  # type: ignore[arg-type]  # likewise
             gradients,
             retain_graph=True,
             allow_unused=True,

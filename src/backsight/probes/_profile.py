@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,15 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    reach_ahead: NDArray[np.float64] | None = None
+    """``(lags,)``: of an embedded input whose model is not causal, the same as ``reach`` towards
+    later inputs: from the first position that has a direct gradient, and from that one alone."""
+    role: Literal["layer", "input", "block"] = "layer"
+    """What it was measured on: hidden states, an embedded input, or what a block is called with."""
+    note: str = ""
+    """How it was measured, where that is not as usual: a unit of its own for the lags."""
+    reason: str = ""
+    """Why nothing could be told, where that is known: a sentence without its full stop."""
     share: NDArray[np.float64] | None = None
     """``(lags,)``: ``R(k)/P`` over the sequences that have lag k; None where all have all lags."""
     graph_end: int | None = None
@@ -76,7 +86,8 @@ class GradientProfile:
     """Share of the states that are exactly 0, of ReLU; None of any other layer, and of a user's
     own module with negative states."""
     outcome: str = field(init=False)
-    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``."""
+    """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
+    finite``."""
     measures: ReachMeasures = field(init=False, repr=False)
     """What the reach comes to; the properties below are its parts."""
 
@@ -117,7 +128,9 @@ class GradientProfile:
         """What it means, in a sentence."""
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
-        return reach_words(self.reach) + zero_words(
+        if self.outcome == "not enough data" and self.reason:
+            return self.reason
+        cause = zero_words(
             self.measures,
             end=self.graph_end,
             underflow=self.underflow,
@@ -126,6 +139,7 @@ class GradientProfile:
             inactive=self.inactive or 0.0,
             silent=int((self.hidden_norm == 0).sum()),
         )
+        return "; ".join(filter(None, (reach_words(self.reach) + cause, self.note)))
 
 
 class Tally:

@@ -34,6 +34,7 @@ class Reach(Measurement):
     name = "reach"
     signals = (
         "begun_anew",
+        "block_reach",
         "grad_time",
         "grad_time_cell",
         "graph_end",
@@ -43,6 +44,7 @@ class Reach(Measurement):
         "inactive",
         "last_column",
         "reach",
+        "reach_ahead",
         "reach_share",
         "underflow",
     )
@@ -63,10 +65,7 @@ class Reach(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the gradient is read from."""
-        if call.role == "model":
-            now.readers.returned(call.result)
-        else:
-            now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
+        now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """What can only be asked of the graph."""
@@ -88,9 +87,14 @@ class Reach(Measurement):
         """Record profiles and what follows from them; nothing where no gradient arrived."""
 
         def record(path: str, profile: GradientProfile) -> None:
+            name = path or "model"  # which is itself the cell
+            if profile.reach_ahead is not None and profile.reach_ahead.size:
+                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             if profile.outcome == "not enough data":
                 return
-            name = path or "model"  # which is itself the cell
+            if profile.role == "block":  # evidence beside the input's, which is what is judged
+                now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)
+                return
             now.record_profile(f"grad_time/{name}", profile.grad_time)
             if profile.reach.size:
                 now.record_profile(f"reach/{name}", profile.reach)
