@@ -19,7 +19,7 @@ __all__ = ["Paths", "PositionTrace"]
 MOST = 8
 """Tensors that the positions are read from; more are told by one that they were made into."""
 
-DEEPEST = 200
+DEEPEST = 100
 """Operations followed from one term to the tensor that shows its positions."""
 
 
