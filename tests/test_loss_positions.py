@@ -499,6 +499,38 @@ def test_a_short_term_on_the_side_is_left_out() -> None:
     np.testing.assert_allclose(measured(loss).reach, STEPS, rtol=1e-10)
 
 
+def test_dead_units_before_the_logits() -> None:
+    """The last position is that of the logits, as where they are returned, dead units or not."""
+    x = torch.randint(7, (B, T))
+
+    def logits(m: Model, e: Tensor) -> Tensor:
+        h = torch.relu(scan(e) - torch.linspace(-3, 3, T)[:, None])  # ever fewer units live
+        return F.linear(h.reshape(-1, D), m.head.weight)
+
+    outside = Model(logits).double()
+    inside = Model(lambda m, e: F.cross_entropy(logits(m, e), Y.flatten())).double()
+    inside.load_state_dict(outside.state_dict())
+    expected = probe(outside, lambda: F.cross_entropy(outside(x), Y.flatten()), inputs="embedding")[
+        "input:embedding"
+    ]
+    found = probe(inside, lambda: inside(x), inputs="embedding")["input:embedding"]
+    h = torch.relu(scan(inside.embedding(x)) - torch.linspace(-3, 3, T)[:, None])
+    assert 0 < int((h[:, -1] == 0).all(-1).sum()) < B  # some of the last states are dead
+    np.testing.assert_allclose(found.reach, expected.reach, rtol=1e-10)
+
+
+def test_a_single_class_has_no_gradient() -> None:
+    """The softmax over one class is 1 whatever its logit is."""
+    none = torch.zeros(1, T, dtype=torch.long)
+    for units in (D, T):
+        found = measured(
+            lambda m, e: F.cross_entropy(m.head(scan(e)).flatten(0, 1), none.flatten()),
+            size=(1, T), units=units, classes=1,
+        )  # fmt: skip
+        assert found.reach.size == 0
+        assert found.summary == "no gradient of this loss reaches this layer"
+
+
 def test_several_tensors_that_the_input_is_made_into() -> None:
     """Three projections of one input, as in attention; time first; the axes in another place."""
     torch.manual_seed(1)

@@ -15,8 +15,8 @@ class Untold:
     """Why the positions of a loss cannot be told apart.
 
     Example:
-        >>> Untold("too large").words
-        'the positions of the loss cannot be told apart: the graph of the loss is too large or too deep'
+        >>> Untold("ambiguous").words
+        'the positions of the loss cannot be told apart: its terms may be laid out in several ways'
     """
 
     cause: UntoldCause
