@@ -410,6 +410,13 @@ class _Summed(torch.autograd.Function):
         return 2 * ctx.saved_tensors[0] * gradient
 
 
+def decaying(e: Tensor) -> list[Tensor]:
+    states = [e[:, 0]]
+    for t in range(1, e.shape[1]):
+        states.append(GATE * states[-1] + e[:, t])
+    return states
+
+
 def states_summed(m: Any, e: Tensor) -> Tensor:
     return sum((h.sum() for h in loop(m, e)), torch.zeros(()))
 
@@ -423,6 +430,11 @@ UNTOLD: dict[str, tuple[Loss, str]] = {
         lambda m, e: sum(
             (F.mse_loss(h, torch.ones_like(h)) for h in loop(m, e)), torch.zeros(())
         ),
+        "mixes several positions",
+    ),
+    "a loss in every step of a loop without layers": (
+        lambda m, e: sum((h.square().mean() + F.mse_loss(h, torch.ones_like(h))
+                          for h in decaying(e)), torch.zeros(())),
         "mixes several positions",
     ),
     "states of a loop added": (states_summed, "mixes several positions"),
@@ -519,12 +531,13 @@ def test_dead_units_before_the_logits() -> None:
 
 def test_a_single_class_has_no_gradient() -> None:
     """The softmax over one class is 1 whatever its logit is."""
-    none = torch.zeros(1, T, dtype=torch.long)
-    for units in (D, T):
-        found = measured(
-            lambda m, e: F.cross_entropy(m.head(scan(e)).flatten(0, 1), none.flatten()),
-            size=(1, T), units=units, classes=1,
-        )  # fmt: skip
+    for size in ((1, T), (T, T)):
+        none = torch.zeros(size, dtype=torch.long).flatten()
+
+        def loss(m: Model, e: Tensor, y: Tensor = none) -> Tensor:
+            return F.cross_entropy(m.head(scan(e)).flatten(0, 1), y)
+
+        found = measured(loss, size=size, classes=1)
         assert found.reach.size == 0
         assert found.summary == "no gradient of this loss reaches this layer"
 
