@@ -1,4 +1,5 @@
 """Which failures of training does the diagnosis find, and what does it report that is not true?
 
 * ``detection``: labelled runs, judged by our rules and by those of other tools.
+* ``recorded``: whether the verdict that a run holds is the one it gets when judged again.
 """

@@ -22,14 +22,14 @@ from backsight.signals import Recorder
 from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
-    "Each command in a process of its own, so that imports count; wall seconds and peak resident "
-    "memory (ru_maxrss) of that process, once. The long runs have 10 scalars in every iteration: a "
-    "loss that falls, with noise, a spike of 50 in the middle and a NaN after a third, norms, "
-    "settings and spreads of the usual size, and a reach and a hidden norm of 100 steps every "
-    "1,000 iterations. The wide run has 2,000 scalars, norms and update ratios of 999 parameters "
-    "beside a loss and a gradient norm, in each of 1,000 iterations. All were judged as they "
-    "were recorded, as watch() does it. 'import' is the time of 'backsight version', which none "
-    "of them can undercut."
+    "Each command in a process of its own, so that imports count; wall seconds, CPU seconds and "
+    "peak resident memory (ru_maxrss) of that process, once. The long runs have 10 scalars in "
+    "every iteration: a loss that falls, with noise, a spike of 50 in the middle and a NaN after a "
+    "third, norms, settings and an accuracy; and a sample every 100 iterations: a reach and a "
+    "hidden norm of 100 steps, and two update ratios. The wide run has 2,000 scalars, norms and "
+    "update ratios of 999 parameters beside a loss and a gradient norm, in each of 1,000 "
+    "iterations. All were judged as they were recorded, as watch() does it. 'import' is the time "
+    "of 'backsight version', which none of them can undercut."
 )
 
 SCALARS = (
@@ -42,9 +42,12 @@ SCALARS = (
     "momentum",
     "seq_len",
     "tokens_per_second",
-    "update_ratio/rnn.weight_hh_l0",
+    "accuracy",
 )
 """Of a long run, in every iteration."""
+
+SAMPLE = 100
+"""Iterations between samples: what watch() takes at its budget of 1 % of the time."""
 
 BATCH = 1_000
 """Iterations that are recorded together, as the monitor collects its values."""
@@ -63,13 +66,14 @@ if not child:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.execv(sys.argv[1], sys.argv[1:])
 _, status, usage = os.wait4(child, 0)
-print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
 """
 """A process begins with the peak of the one that forked it: so a small one forks it."""
 
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "runs": lambda run: ["runs", str(run.parent)],
     "diagnose": lambda run: ["diagnose", str(run), "--json"],
+    "diagnose --rejudge": lambda run: ["diagnose", str(run), "--json", "--rejudge"],
     "report": lambda run: ["report", str(run), "--out", str(run.parent / "report.html")],
 }
 """The words after ``backsight``, for a run."""
@@ -84,9 +88,12 @@ def write_long_run(path: Path, iterations: int) -> None:
             at = np.arange(start, min(start + BATCH, iterations))
             for name in SCALARS:
                 sink.series(name, at, _curve(name, at, iterations, random).astype(np.float32))
-            reach = np.exp(-np.arange(100) / 30)
-            sink.profile("reach/rnn.l0", start, reach)
-            sink.profile("hidden_norm/rnn.l0", start, 1 + random.random(100))
+            for sampled in at[::SAMPLE].tolist():
+                sink.profile("reach/rnn.l0", sampled, np.exp(-np.arange(100) / 30))
+                sink.profile("hidden_norm/rnn.l0", sampled, 1 + random.random(100))
+                ratios = 1e-3 * np.exp(random.normal(0, 0.05, 2))
+                names = ("update_ratio/rnn.weight_hh_l0", "update_ratio/head.weight")
+                sink.scalars(sampled, dict(zip(names, ratios.tolist(), strict=True)))
             _pace(recorder, sink, start + len(at))
         sink.settle(before=iterations)
         sink.end(iterations - 1)
@@ -144,8 +151,8 @@ def _curve(
     return np.exp(noise)
 
 
-def measure(words: Sequence[str]) -> tuple[float, float]:
-    """Wall seconds and peak resident MB of one command.
+def measure(words: Sequence[str]) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak resident MB of one command.
 
     Raises:
         SystemExit: it failed otherwise than by a lasting error in the run.
@@ -158,11 +165,11 @@ def measure(words: Sequence[str]) -> tuple[float, float]:
         check=True,
     )
     seconds = time.perf_counter() - began
-    status, peak = map(int, told.stdout.split())
-    if status not in (0, 1):
+    status, peak, busy = told.stdout.split()
+    if status not in ("0", "1"):
         raise SystemExit(f"backsight {' '.join(words)}: {told.stderr}")
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return seconds, peak * unit / 1e6
+    return seconds, float(busy), int(peak) * unit / 1e6
 
 
 def main() -> None:
@@ -197,8 +204,8 @@ def main() -> None:
 
 
 def _row(what: str, words: Sequence[str]) -> dict[str, Any]:
-    seconds, megabytes = measure(words)
-    return {"what": what, "seconds": seconds, "peak MB": megabytes}
+    seconds, busy, megabytes = measure(words)
+    return {"what": what, "seconds": seconds, "CPU seconds": busy, "peak MB": megabytes}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class Diagnose:
     """The run folder; the run may still be training."""
     json: bool = False
     """Print the diagnosis as JSON."""
+    rejudge: bool = False
+    """Judge the recorded signals again, even if the run holds the verdict reached in training."""
     fail_on: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
     """Exit with status 1 on these codes only, whatever their severity, such as BKS101 BKS202."""
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             f"choose from {', '.join(sorted(known))}"
         )
     run = Run(options.run)
-    found = diagnose(run)
+    found = diagnose(run, rejudge=options.rejudge)
     chain = timeline(run, found)
     tried: Tried | str | None
     try:

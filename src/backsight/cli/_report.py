@@ -22,6 +22,8 @@ class Report:
     """The run folder."""
     out: Optional[Path] = None
     """The file to write; by default report.html in the run folder."""
+    rejudge: bool = False
+    """Judge the recorded signals again, even if the run holds the verdict reached in training."""
     open: bool = False
     """Open the page in the browser."""
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Report, "backsight report", arguments)
     from backsight.report import write_report
 
-    page = write_report(options.run, options.out)
+    page = write_report(options.run, options.out, rejudge=options.rejudge)
     print(printable(page))
     if options.open:
         webbrowser.open(page.resolve().as_uri())

@@ -7,11 +7,19 @@ from backsight.diagnosis._context import (
     context_probe,
     usable_context,
 )
-from backsight.diagnosis._diagnose import diagnose, facts_from, facts_of, recorded
+from backsight.diagnosis._diagnose import (
+    by_iteration,
+    diagnose,
+    facts_from,
+    facts_of,
+    parts,
+    recorded,
+)
 from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._recorded import verdict_body
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
@@ -44,6 +52,7 @@ __all__ = [
     "Tried",
     "Usable",
     "Verdict",
+    "by_iteration",
     "context_ladder",
     "context_probe",
     "diagnose",
@@ -52,9 +61,11 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "parts",
     "read_tried",
     "recorded",
     "timeline",
     "usable_context",
+    "verdict_body",
     "write_tried",
 ]

@@ -1,7 +1,8 @@
 """The verdict on a finished run, or on what there is of one."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,25 @@ import numpy as np
 
 from backsight.diagnosis._finding import Outcome, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
-from backsight.diagnosis._rule import Facts, Rule, Value
+from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
+from backsight.diagnosis._rule import Facts, Rule
+from backsight.diagnosis._sample import Value
 from backsight.diagnosis.rules import RULES
-from backsight.signals import Profile, Run, family, member
+from backsight.signals import Profile, Run, Series, family, member
 
 __all__ = ["diagnose", "facts_from", "facts_of", "recorded"]
 
 Rules = Callable[[], Sequence[Rule]]
+
+VALUES = 200_000
+"""That are judged at a time, at about a hundred bytes each."""
+
+MOST_ITERATIONS = 4096
+FIRST_ITERATIONS = 1024
+"""Of the first part: until the rules are ready, they are fed singly."""
+
+LEAST_ITERATIONS = 64
+"""Of a part; fewer would take their time for the arrays alone."""
 
 GRAVEST: tuple[Outcome, ...] = ("finding", "not finite", "healthy", "not enough data")
 
@@ -25,13 +38,20 @@ def all_rules() -> list[Rule]:
     return [rule() for rule in RULES]
 
 
-def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
-    """Judge a run from its recorded signals.
+def diagnose(
+    run: Run | Path | str, rules: Rules = all_rules, *, rejudge: bool = False
+) -> Diagnosis:
+    """What the rules say of a run: as it was judged while it trained, where that still counts.
+
+    The monitor judges while it records, and its verdict is part of the run. It is used if the
+    same rules, with the same thresholds, have read exactly what the run holds; otherwise the
+    recorded signals are judged from the beginning.
 
     Args:
         run: a run, or its folder; it may be running, killed, or hold nothing but a loss.
         rules: makes those to apply, with thresholds of your own; all by default. Called once
             for each model, where a run has several.
+        rejudge: judge the signals in any case.
 
     Raises:
         RunError: not a run folder, damaged, or from a newer version.
@@ -48,12 +68,18 @@ def diagnose(run: Run | Path | str, rules: Rules = all_rules) -> Diagnosis:
     """
     run = run if isinstance(run, Run) else Run(run)
     facts = facts_of(run)
+    kept = Verdicts({}) if rejudge else recorded_verdicts(run, Judge(facts, rules()).version, facts)
+    extents = run.extents
     found = []
     for names in _models(run):
         judge = Judge(facts, rules())
-        for iteration, values in recorded(run, names, judge.families):
-            judge.update(iteration, values)
-        found.append(judge.diagnosis())
+        read = {n: extents[n] for n in names if n in extents and family(n) in judge.families}
+        known = kept.on(read)
+        if known is None:
+            for signals in parts(run, names, judge.families):
+                judge.update_many(signals)
+            known = judge.diagnosis()
+        found.append(known)
     return found[0] if len(found) == 1 else _merged(found)
 
 
@@ -134,30 +160,55 @@ def recorded(
         >>> list(recorded(Run("runs/mine"), ["loss", "lr"], frozenset({"loss"})))
         [(0, {'loss': 2.0}), (1, {'loss': 1.5})]
     """
-    columns: list[tuple[str, Any, Any]] = []
-    for name, signal in run.read([name for name in names if family(name) in families]).items():
-        if isinstance(signal, Profile):
-            columns.append((name, signal.iterations, signal.rows))
-        else:
-            columns.append((name, signal.iterations, signal.values.astype(np.float64).tolist()))
-    if not columns:
-        return
-    # Every signal has iterations of its own: all of them in order, and within one by name.
-    at = np.concatenate([iterations for _, iterations, _ in columns])
-    column = np.concatenate([np.full(len(c[1]), n) for n, c in enumerate(columns)])
-    place = np.concatenate([np.arange(len(c[1])) for c in columns])
-    order = np.lexsort((column, at))
-    values: dict[str, Value] = {}
-    current = int(at[order[0]])
-    for iteration, which, index in zip(
-        at[order].tolist(), column[order].tolist(), place[order].tolist(), strict=True
-    ):
-        if iteration != current:
-            yield current, values
-            current, values = iteration, {}
-        name, _, content = columns[which]
-        values[name] = content[index]
-    yield current, values
+    for signals in parts(run, names, families):
+        yield from by_iteration(signals)
+
+
+def by_iteration(
+    signals: Mapping[str, Series | Profile],
+) -> list[tuple[int, dict[str, Value]]]:
+    """Samples of several signals, iteration by iteration, in order.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.diagnosis import by_iteration
+        >>> from backsight.signals import Series
+        >>> by_iteration({"loss": Series(np.array([3, 4]), np.array([2.0, 1.5]))})
+        [(3, {'loss': 2.0}), (4, {'loss': 1.5})]
+    """
+    found: dict[int, dict[str, Value]] = {}
+    for name, signal in sorted(signals.items(), key=lambda item: item[0]):
+        content: Any = (
+            signal.rows
+            if isinstance(signal, Profile)
+            else signal.values.astype(np.float64).tolist()
+        )
+        for iteration, value in zip(signal.iterations.tolist(), content, strict=True):
+            found.setdefault(iteration, {})[name] = value
+    return sorted(found.items(), key=lambda item: item[0])
+
+
+def parts(
+    run: Run, names: Sequence[str], families: frozenset[str]
+) -> Iterator[dict[str, Series | Profile]]:
+    """The signals of these families, in parts that fit in memory.
+
+    Args:
+        run: the run.
+        names: its signals that are wanted,
+        families: and of those only these.
+
+    Example:
+        >>> from backsight.diagnosis import parts
+        >>> from backsight.signals import Recorder, Run
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.0, "lr": 0.1})
+        >>> [sorted(part) for part in parts(Run("runs/mine"), ["loss", "lr"], frozenset({"loss"}))]
+        [['loss']]
+    """
+    wanted = [name for name in names if family(name) in families]
+    span = min(MOST_ITERATIONS, max(LEAST_ITERATIONS, VALUES // max(1, len(wanted))))
+    return run.stretches(wanted, chain([min(span, FIRST_ITERATIONS)], repeat(span)))
 
 
 def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
@@ -167,4 +218,10 @@ def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
         gravest = min(verdicts, key=lambda v: GRAVEST.index(v.outcome))
         findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
         merged.append(Verdict(gravest.code, gravest.outcome, gravest.reason, findings))
-    return Diagnosis(tuple(merged))
+    judged_now = any(one.judged == "now" and _has_seen(one) for one in several)
+    return Diagnosis(tuple(merged), "now" if judged_now else "while training")
+
+
+def _has_seen(one: Diagnosis) -> bool:
+    """Whether there was anything to judge."""
+    return any(verdict.outcome != "not enough data" for verdict in one.verdicts)

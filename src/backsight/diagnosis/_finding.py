@@ -13,7 +13,7 @@ it could. ``info``: it wastes time."""
 Outcome = Literal["healthy", "finding", "not enough data", "not finite"]
 
 Evidence = Mapping[str, float | str]
-"""Numbers by what they are, in words; counts, norms, iterations."""
+"""Floats by what they are, in words; counts, norms, iterations."""
 
 
 @dataclass(slots=True)

@@ -1,15 +1,22 @@
 """Feeds every rule the numbers of a run, iteration by iteration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
-from backsight.diagnosis._rule import Facts, Rule, Sample, Value
+from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._rules_version import rules_version
+from backsight.diagnosis._sample import Value
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules import RULES
 from backsight.diagnosis.stability import LossHistory
+from backsight.signals import Profile, Series
 
-__all__ = ["Diagnosis", "Judge"]
+__all__ = ["Diagnosis", "Judge", "Judged"]
+
+Judged = Literal["while training", "now"]
+"""When a verdict was reached: by the monitor, which recorded it, or by whoever asks for it."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -30,6 +37,8 @@ class Diagnosis:
 
     verdicts: tuple[Verdict, ...]
     """One a rule, in the order of their codes."""
+    judged: Judged = field(default="now", compare=False)
+    """When: the verdict is the same."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -63,6 +72,7 @@ class Diagnosis:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
         return {
+            "judged": self.judged,
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
             "verdicts": [
@@ -92,6 +102,8 @@ class Judge:
     def __init__(self, facts: Facts | None = None, rules: Sequence[Rule] | None = None) -> None:
         self.facts = facts or Facts()
         self.rules = [rule() for rule in RULES] if rules is None else list(rules)
+        self.version = rules_version(self.rules)
+        """Of the rules that judge; read now, since another version may be installed meanwhile."""
         self._courses: dict[str, LossHistory] = {}
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
@@ -127,6 +139,30 @@ class Judge:
                 self._known[id(rule)] = len(rule.findings)
         self.iterations += 1
         return new
+
+    def update_many(self, signals: Mapping[str, Series | Profile]) -> list[Finding]:
+        """Look at many iterations at once; it comes to what :meth:`update` comes to.
+
+        Args:
+            signals: all that was recorded in them, by name.
+
+        Returns:
+            what was found for the first time, in order.
+        """
+        stretch = Stretch(signals, self._courses, self.facts)
+        new: list[tuple[int, int, Finding]] = []
+        for number, rule in enumerate(self.rules):
+            if rule.code in self.failed or not len(stretch.places(rule.reads)):
+                continue
+            try:
+                rule.update_many(stretch)
+            except Exception as error:  # noqa: BLE001 - one rule must not silence the others
+                self.failed[rule.code] = error
+            found = list(rule.findings.values())[self._known[id(rule)] :]
+            new += [(finding.iteration, number, finding) for finding in found]
+            self._known[id(rule)] = len(rule.findings)
+        self.iterations += len(stretch.iterations)
+        return [finding for *_, finding in sorted(new, key=lambda one: one[:2])]
 
     def diagnosis(self) -> Diagnosis:
         """What it has come to so far."""

@@ -6,103 +6,20 @@ the same order, so that both come to the same verdict.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._finding import Evidence, Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._requirement import Requirement, Unit
-from backsight.diagnosis.stability import LossHistory
-from backsight.signals import family, member
+from backsight.diagnosis._sample import Facts, ProfileRow, Sample
+from backsight.diagnosis._stretch import Stretch
+from backsight.signals import spell
 
 __all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "of_module", "percent", "short"]
-
-ProfileRow = NDArray[np.floating[Any]]
-Value = float | ProfileRow
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a run beside its signals; nothing of it has to be.
-
-    Example:
-        >>> from backsight.diagnosis import Facts, Judge
-        >>> judge = Judge(Facts(lag=40, baseline=1.386))
-        >>> judge.facts.lag, judge.facts.near
-        (40, None)
-    """
-
-    lag: int | None = None
-    """How many steps back lies what the loss asks for."""
-    baseline: float | None = None
-    """The loss of the best guess that needs no memory."""
-    near: float | None = None
-    """The best loss with a memory shorter than the lag, where that helps at all."""
-
-
-class Sample:
-    """Everything recorded in one iteration.
-
-    Args:
-        iteration: its number.
-        values: numbers, and rows of profiles, by the signal's whole name.
-        courses: how each loss has gone, this iteration included, by member.
-        facts: what is known of the run.
-
-    Example:
-        >>> from backsight.diagnosis import Facts, Sample
-        >>> sample = Sample(3, {"loss": 2.0, "horizon/rnn.l0": 12.0}, {}, Facts())
-        >>> sample.families == {"loss", "horizon"}, sample.numbers("horizon")
-        (True, {'rnn.l0': 12.0})
-    """
-
-    __slots__ = ("_numbers", "_rows", "courses", "facts", "iteration")
-
-    def __init__(
-        self,
-        iteration: int,
-        values: Mapping[str, Value],
-        courses: Mapping[str, LossHistory],
-        facts: Facts,
-    ) -> None:
-        self.iteration = iteration
-        self.courses = courses
-        self.facts = facts
-        self._numbers: dict[str, dict[str, float]] = {}
-        self._rows: dict[str, dict[str, ProfileRow]] = {}
-        for name, value in sorted(values.items()):  # as the store has them
-            if isinstance(value, float):
-                self._numbers.setdefault(family(name), {})[member(name)] = value
-            else:
-                self._rows.setdefault(family(name), {})[member(name)] = value
-
-    @property
-    def label(self) -> str:
-        """The model's, where a run has several: every signal carries it."""
-        return next(iter(self.courses), "")
-
-    @property
-    def families(self) -> frozenset[str]:
-        """What there is."""
-        return frozenset((*self._numbers, *self._rows))
-
-    def holds(self, name: str) -> bool:
-        """Whether anything of a family was recorded."""
-        return name in self._numbers or name in self._rows
-
-    def numbers(self, name: str) -> Mapping[str, float]:
-        """Scalars of a family, by member."""
-        return self._numbers.get(name, _NOTHING)
-
-    def rows(self, name: str) -> Mapping[str, ProfileRow]:
-        """Rows of a family, by member."""
-        return self._rows.get(name, _NOTHING)
-
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass
@@ -166,6 +83,65 @@ class Rule(ABC):
     def _update(self, now: Sample) -> None:
         """The same, by each rule."""
 
+    def update_many(self, stretch: Stretch) -> None:
+        """Look at all iterations of a stretch.
+
+        It comes to exactly what :meth:`update` comes to, iteration by iteration. A rule that reads
+        something in every iteration overrides it: millions of them should take seconds.
+        """
+        for place in stretch.places(self.reads).tolist():
+            self.update(stretch.sample(place))
+
+    def _tally_many(self, stretch: Stretch) -> None:
+        """The tally of a stretch in which the rule does not become ready."""
+        for name in self.reads:
+            if count := len(stretch.places((name,))):
+                self._recorded[name] = self._recorded.get(name, 0) + count
+        first = stretch.places((self.reads[0],))
+        if len(first):
+            courses = stretch.sample(int(first[-1])).courses
+            course = courses.get(next(iter(courses), ""))
+            self._losses = 0 if course is None else course.count
+
+    def hit_or_miss(
+        self,
+        module: str,
+        iterations: NDArray[np.int64],
+        hits: NDArray[np.bool_],
+        misses: NDArray[np.bool_],
+        tell: Callable[[int], None],
+    ) -> None:
+        """What a state comes to that is there in some samples, and over in others.
+
+        Args:
+            module: where.
+            iterations: shape ``(k,)``, of the samples.
+            hits: shape ``(k,)``, whether it is there.
+            misses: shape ``(k,)``, whether it is over.
+            tell: calls :meth:`found` for the sample with that index.
+        """
+        found = np.flatnonzero(hits)
+        after = 0
+        if found.size:
+            first, last = int(found[0]), int(found[-1])
+            known = module in self.findings
+            if not known:
+                tell(first)
+            if known or last > first:  # those in between are only counted
+                self.findings[module].count += len(found) - 2 + known
+                tell(last)
+            after = last + 1
+        over = np.flatnonzero(misses[after:])
+        if over.size:
+            self.resolve(module, int(iterations[after + over[0]]))
+
+    def note_finite(self, where: str, is_finite: bool) -> None:
+        """What :meth:`finite` remembers of the last of many values."""
+        if is_finite:
+            self._off.discard(where)
+        else:
+            self._off.add(where)
+
     def _tally(self, now: Sample) -> None:
         """What a rule that stays unready has to say of it."""
         for name in self.reads:
@@ -177,9 +153,12 @@ class Rule(ABC):
 
     def finite(self, where: str, *values: float | ProfileRow) -> bool:
         """Whether it can be judged; where not, that is remembered until it can."""
-        good = all(
-            math.isfinite(v) if isinstance(v, float) else bool(np.isfinite(v).all()) for v in values
-        )
+        good = True
+        for value in values:
+            if isinstance(value, float):
+                good = good and math.isfinite(value)
+            else:
+                good = good and bool(np.isfinite(value).all())
         if good:
             self._off.discard(where)
         else:
@@ -246,13 +225,13 @@ class Rule(ABC):
         severity: Severity | None = None,
     ) -> Finding:
         """Keep what was found; or count it, where it has been found before."""
+        evidence, threshold = _spelled(evidence), _spelled(self.thresholds)
         known = self.findings.get(module)
         if known is not None:
             known.again(iteration)
             if self.lasting:  # the newest numbers, of what was found first
                 known.message, known.evidence = message, evidence
             return known
-        threshold = self.thresholds
         one = Finding(
             self.code, self.title, severity or self.severity, module, iteration, message,
             evidence, threshold, tuple(signals),
@@ -280,6 +259,14 @@ class Rule(ABC):
         else:
             outcome, why = "not enough data", str(self.requirement)
         return Verdict(self.code, outcome, why, found)
+
+
+def _spelled(evidence: Evidence) -> Evidence:
+    """As a run keeps it: JSON has no word for a number that is not finite."""
+    return {
+        name: spell(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in evidence.items()
+    }
 
 
 def short(value: float) -> str:

@@ -157,7 +157,8 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
         for name in run.names
         if family(name) in FAMILIES and not (family(name) == "grad_norm" and member(name))
     ]
-    for name, signal in run.read(wanted).items():
+    around = run.stretches(wanted, [BEFORE + 1], first=max(0, end - BEFORE))
+    for name, signal in next(around, {}).items():
         if not isinstance(signal, Series):
             continue
         move = _move(name, signal.iterations, signal.values.astype(np.float64), end)

@@ -129,7 +129,7 @@ class Monitor:
         measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
-        self._judging = JudgingSink(recorder, tell)
+        self._judging = JudgingSink(recorder, tell, self._clock)
         self._judging.know(facts or Facts())
         self._gate = Gate(self._judging, label, shut=held)
         self._outbox = Outbox(self._gate, self._clock)
@@ -386,7 +386,6 @@ class Monitor:
                 self._link.close()
                 self._link = None
             if not self._gate.shut:
-                self._faults.isolate("findings", self._judging.settle, self.iteration + 1)
                 self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:

@@ -27,12 +27,15 @@ from backsight.signals import Run
 __all__ = ["write_report"]
 
 
-def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
+def write_report(
+    run: Run | Path | str, out: Path | str | None = None, *, rejudge: bool = False
+) -> Path:
     """Write the page about ``run`` and return its path.
 
     Args:
         run: a run, or its folder.
         out: the file to write; ``report.html`` in the run folder by default.
+        rejudge: judge the recorded signals again, whatever verdict the run holds.
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
@@ -47,12 +50,12 @@ def write_report(run: Run | Path | str, out: Path | str | None = None) -> Path:
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
     with run.moment():
-        page = _render(run)
+        page = _render(run, rejudge)
     return write_whole(out, page)
 
 
-def _render(run: Run) -> str:
-    found = diagnose(run)
+def _render(run: Run, rejudge: bool) -> str:
+    found = diagnose(run, rejudge=rejudge)
     chain = timeline(run, found)
     entries = [entry for entry in FIGURES if entry.only_if(run)]
     figures = [

@@ -23,6 +23,7 @@ from backsight.signals._reading import complaints, reading
 from backsight.signals._regular_file import exists
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, gather
 from backsight.signals._stream import SignalStream
+from backsight.signals._stretches import stretches
 from backsight.signals.catalogue import family
 
 if TYPE_CHECKING:
@@ -126,6 +127,13 @@ class Run:
             return reader.iterations
 
     @property
+    def extents(self) -> dict[str, tuple[int, int]]:
+        """By signal, how many samples are recorded and the iteration of the newest; empty for a
+        run of an earlier format, which does not say."""
+        with self._reading() as reader:
+            return {name: (one.samples, one.last) for name, one in reader.lengths.items()}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All recorded signals, sorted."""
         with self._reading() as reader:
@@ -210,6 +218,31 @@ class Run:
             if missing is not None:
                 self._resolve(reader, missing)  # which says what there is
             return {name: _signal(reader, name) for name in names}
+
+    def stretches(
+        self, names: Collection[str], spans: Iterable[int], *, first: int = 0
+    ) -> Iterator[dict[str, Series | Profile]]:
+        """Several signals at one moment of the run, part by part, in order of iteration.
+
+        Args:
+            names: as they were recorded.
+            spans: how many iterations each part covers; iterations in which nothing was recorded
+                do not count between parts.
+            first: the iteration to begin with; what comes before it is not read.
+
+        Raises:
+            RunError: no such signal, or a damaged store, at the latest when its part is read.
+        """
+        with self._reading() as reader:
+            kinds = reader.profiles
+            missing = next((name for name in names if name not in kinds), None)
+            if missing is not None:
+                self._resolve(reader, missing)  # which says what there is
+            for part in stretches(reader, names, spans, first):
+                yield {
+                    n: _profile(b) if kinds[n] else _series(b, sum(len(x.iterations) for x in b))
+                    for n, b in part.items()
+                }
 
     def events(self, kind: str | None = None) -> list[Event]:
         """What happened, in order: all of it, or one kind (``sample``, ``baselines``, …)."""

@@ -4,9 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis._windows import Floats, middles, sorted_windows
 
 __all__ = ["Clipping"]
 
@@ -76,11 +81,62 @@ class Clipping(Rule):
                 if factors.median > 2 * self.factor:
                     self.resolve(member, now.iteration)
                 continue
-            self.found(
-                member,
-                now.iteration,
-                f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
-                f"gradients, half of them to less than {short(factors.median)} of their norm",
-                {"median factor": factors.median, "gradient norm": before, "applied": applied},
-                signals=(named("grad_norm", member), named("grad_norm_applied", member)),
+            self._tell(member, now.iteration, factors.median, before, applied)
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule; all pairs at once where a full window precedes them."""
+        pairs = [
+            (applied, computed)
+            for applied in stretch.scalars("grad_norm_applied")
+            for computed in stretch.scalars("grad_norm")
+            if applied.member == computed.member
+        ]
+        known = (self._factors.get(applied.member) for applied, _ in pairs)
+        if not self.ready or not all(one is not None and one.full for one in known):
+            super().update_many(stretch)
+            return
+        for applied, computed in pairs:
+            _, mine, theirs = np.intersect1d(
+                applied.at, computed.at, assume_unique=True, return_indices=True
             )
+            at = stretch.iterations[applied.at[mine]]
+            self._update_pairs(applied.member, at, computed.numbers[theirs], applied.numbers[mine])
+
+    def _update_pairs(
+        self, member: str, at: NDArray[np.int64], before: Floats, applied: Floats
+    ) -> None:
+        finite = np.isfinite(before) & np.isfinite(applied)
+        if finite.size:
+            self.note_finite(member, bool(finite[-1]))
+        usable = np.flatnonzero(finite & (before > 0))
+        with np.errstate(over="ignore"):
+            new = applied[usable] / before[usable]
+        kept = np.isfinite(new)  # a quotient may overflow: then the window stays as it is
+        factors = self._factors[member]
+        size = factors.size
+        past = np.concatenate([factors.oldest_first, new[kept]])
+        factors.load_state_dict(past[-size:].tolist())
+        ordered = sorted_windows(past, size, size + np.cumsum(kept))
+        middle = middles(ordered)
+        last = ordered[:, min(int((self.share - 1 / self.window) * size), size - 1)]
+        misses = (last >= 0.999) | (middle >= self.factor)
+
+        def tell(place: int) -> None:
+            sample = usable[place]
+            numbers = (float(x) for x in (middle[place], before[sample], applied[sample]))
+            self._tell(member, int(at[sample]), *numbers)
+
+        over = misses & (middle > 2 * self.factor)
+        self.hit_or_miss(member, at[usable], ~misses, over, tell)
+
+    def _tell(
+        self, member: str, iteration: int, median: float, before: float, applied: float
+    ) -> None:
+        self.found(
+            member,
+            iteration,
+            f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
+            f"gradients, half of them to less than {short(median)} of their norm",
+            {"median factor": median, "gradient norm": before, "applied": applied},
+            signals=(named("grad_norm", member), named("grad_norm_applied", member)),
+        )

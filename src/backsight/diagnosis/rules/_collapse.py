@@ -3,15 +3,19 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, percent, short
-from backsight.diagnosis.stability import SLOW, LossHistory, learning_bar
+from backsight.diagnosis._rule import Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis.rules._loss_rule import LossRule, in_a_row
+from backsight.diagnosis.stability import SLOW, HistoryStretch, LossHistory, learning_bar
 
 __all__ = ["Collapse"]
 
 
 @dataclass
-class Collapse(Rule):
+class Collapse(LossRule):
     """It had learned, and stands near where it began."""
 
     code: ClassVar[str] = "BKS204"
@@ -82,19 +86,49 @@ class Collapse(Rule):
             count, since = self._lost.get(member, (0, now.iteration))
             self._lost[member] = count + 1, since
             if count + 1 >= self.patience:
-                self.found(
-                    member,
-                    now.iteration,
-                    f"the loss fell from {short(course.start)} to {short(course.best)} (iteration "
-                    f"{course.best_at:,}) and is back at {short(course.level)}: "
-                    f"{percent(min(lost, 1))} of the improvement is lost",
-                    {
-                        "since": since,
-                        "start": course.start,
-                        "best": course.best,
-                        "best at": course.best_at,
-                        "level": course.level,
-                        "share lost": lost,
-                    },
-                    signals=(named("loss", member),),
-                )
+                self._tell(member, now.iteration, since, course)
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        first = history.at(-1)
+        learned = np.maximum(first.start - history.best, 0.0)
+        places = np.flatnonzero(learned > learning_bar(first, self.least))
+        if not places.size:
+            return
+        at = history.iterations[history.at_finite[places]]
+        lost = (history.level[places] - history.best[places]) / learned[places]
+        gone = lost >= self.share
+        before, began = self._lost.get(member, (0, 0))
+        counts, since = in_a_row(gone, before)
+
+        def start(index: int) -> int:
+            return began if since[index] < 0 else int(at[since[index]])
+
+        def tell(index: int) -> None:
+            course = history.at(int(history.at_finite[places[index]]))
+            self._tell(member, int(at[index]), start(index), course)
+
+        hits = counts >= max(1, self.patience)
+        self.hit_or_miss(member, at, hits, lost < self.share / 2, tell)
+        if gone[-1]:
+            self._lost[member] = int(counts[-1]), start(-1)
+        else:
+            self._lost.pop(member, None)
+
+    def _tell(self, member: str, iteration: int, since: int, course: LossHistory) -> None:
+        lost = (course.level - course.best) / course.progress
+        self.found(
+            member,
+            iteration,
+            f"the loss fell from {short(course.start)} to {short(course.best)} (iteration "
+            f"{course.best_at:,}) and is back at {short(course.level)}: "
+            f"{percent(min(lost, 1))} of the improvement is lost",
+            {
+                "since": since,
+                "start": course.start,
+                "best": course.best,
+                "best at": course.best_at,
+                "level": course.level,
+                "share lost": lost,
+            },
+            signals=(named("loss", member),),
+        )

@@ -4,11 +4,18 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
+from backsight.diagnosis._stretch import Stretch
 from backsight.signals import spell
 
 __all__ = ["BadInput", "ConstantInput", "overflowed"]
+
+
+MADE_OF_IT = ("loss", "grad_norm_applied", "grad_norm")
+"""What is not finite either where the input is not."""
 
 
 def overflowed(now: Sample) -> bool:
@@ -74,8 +81,23 @@ class BadInput(Rule):
         else:
             for layer, spread in now.numbers("input_spread").items():
                 self.finite(layer, spread)
-        for name in ("loss", "grad_norm_applied", "grad_norm"):
+        for name in MADE_OF_IT:
             self._late |= any(not math.isfinite(x) for x in now.numbers(name).values())
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule; only iterations with an input are looked at, and only they count."""
+        places = stretch.places(self.reads)
+        inputs = stretch.places(self.reads[:1])
+        off = np.zeros(len(stretch.iterations), bool)
+        for name in MADE_OF_IT:
+            for column in stretch.scalars(name):
+                off[column.at[~column.finite]] = True
+        broken = places[off[places]]
+        first = int(broken[0]) if broken.size and not self._late else len(stretch.iterations)
+        for place in inputs.tolist():
+            self._late |= place > first
+            self.update(stretch.sample(place))
+        self._late |= bool(broken.size)
 
 
 @dataclass

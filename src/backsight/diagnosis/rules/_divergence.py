@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, short
-from backsight.diagnosis.stability import SLOW, LossHistory, divergence_limit
+from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis.rules._loss_rule import LossRule, in_a_row
+from backsight.diagnosis.stability import SLOW, HistoryStretch, LossHistory, divergence_limit
 
 __all__ = ["Divergence"]
 
 
 @dataclass
-class Divergence(Rule):
+class Divergence(LossRule):
     """Worse than before it began to learn."""
 
     code: ClassVar[str] = "BKS203"
@@ -64,26 +66,47 @@ class Divergence(Rule):
             if not course.settled:
                 continue
             self.ready = True
-            limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)
-            # The first steps may have ruined what the first 20 losses would say.
-            ruined = 2 * course.three if course.three > 0 else math.inf
-            if course.level <= min(limit, ruined):
+            if course.level <= self._limit(course):
                 self._above.pop(member, None)
                 self.resolve(member, now.iteration)
                 continue
             count, since = self._above.get(member, (0, now.iteration))
             self._above[member] = count + 1, since
             if count + 1 >= self.patience:
-                self.found(
-                    member,
-                    now.iteration,
-                    f"the loss has been above its initial {short(course.start)} since iteration "
-                    f"{since:,}, and is now {short(course.level)}",
-                    {
-                        "since": since,
-                        "level": course.level,
-                        "start": course.start,
-                        "limit": limit,
-                    },
-                    signals=(named("loss", member),),
-                )
+                self._tell(member, now.iteration, since, course)
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        at = history.iterations[history.at_finite]
+        above = history.level > self._limit(history.at(-1))
+        before, began = self._above.get(member, (0, 0))
+        counts, since = in_a_row(above, before)
+
+        def start(place: int) -> int:
+            return began if since[place] < 0 else int(at[since[place]])
+
+        def tell(place: int) -> None:
+            course = history.at(int(history.at_finite[place]))
+            self._tell(member, int(at[place]), start(place), course)
+
+        self.hit_or_miss(member, at, counts >= max(1, self.patience), ~above, tell)
+        if above[-1]:
+            self._above[member] = int(counts[-1]), start(-1)
+        else:
+            self._above.pop(member, None)
+
+    def _limit(self, course: LossHistory) -> float:
+        """Above which a level is too high."""
+        limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)
+        # The first steps may have ruined what the first 20 losses would say.
+        return min(limit, 2 * course.three if course.three > 0 else math.inf)
+
+    def _tell(self, member: str, iteration: int, since: int, course: LossHistory) -> None:
+        limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)
+        self.found(
+            member,
+            iteration,
+            f"the loss has been above its initial {short(course.start)} since iteration "
+            f"{since:,}, and is now {short(course.level)}",
+            {"since": since, "level": course.level, "start": course.start, "limit": limit},
+            signals=(named("loss", member),),
+        )

@@ -4,16 +4,21 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
-from backsight.diagnosis.stability import LossHistory
+from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis._windows import spreads
+from backsight.diagnosis.rules._loss_rule import LossRule
+from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import reach_horizon
 
 __all__ = ["NoLearning"]
 
 
 @dataclass
-class NoLearning(Rule):
+class NoLearning(LossRule):
     """Where it began, or at the best guess without memory."""
 
     code: ClassVar[str] = "BKS302"
@@ -54,6 +59,8 @@ class NoLearning(Rule):
 
     _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     """By layer, the newest horizon and the window."""
+    _rows: list[tuple[int, str, ProfileRow]] = field(default_factory=list, init=False, repr=False)
+    """Place, layer and row of each sample of the reach that is still to be looked at."""
 
     @property
     def requirement(self) -> Requirement:
@@ -64,9 +71,7 @@ class NoLearning(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
-            far = reach_horizon(row)
-            if far is not None:
-                self._far[layer] = far.steps, len(row) - 1
+            self._reaches(layer, row)
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -90,28 +95,86 @@ class NoLearning(Rule):
             if course.count < self.patience:
                 continue
             self.ready = True
-            short_of = [
-                (layer, steps, window)
-                for layer, (steps, window) in self._far.items()
-                if steps < window / 2
-            ]
-            told = "".join(
-                f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} "
-                "steps back"
-                for layer, steps, window in short_of
-            )
-            from_ = (
-                f"it started at {short(against)}"
-                if baseline is None
-                else f"guessing without memory gives {short(against)}"
-            )
-            self.found(
-                member,
-                now.iteration,
-                f"after {course.count:,} iterations the loss is at {short(course.level)}; {from_}"
-                f"{told}",
-                {"level": course.level, "start": course.start}
-                | ({} if baseline is None else {"memoryless baseline": baseline})
-                | {f"horizon {layer}".rstrip(): steps for layer, steps, _ in short_of},
-                signals=(named("loss", member), *(named("reach", layer) for layer, *_ in short_of)),
-            )
+            self._tell(member, now.iteration, course, baseline)
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule that reads the loss; the reach goes into the message."""
+        if len(stretch.histories) > 1:  # their messages name the reach as it was
+            Rule.update_many(self, stretch)
+            return
+        losses = stretch.places(self.reads)
+        self._rows = [
+            (place, column.member, row)
+            for column in stretch.columns("reach")
+            for place, row in zip(column.at.tolist(), column.rows or (), strict=False)
+            if losses[min(np.searchsorted(losses, place), len(losses) - 1)] == place
+        ]
+        self._rows.sort(key=lambda row: row[0])
+        super().update_many(stretch)
+        self._reach_until(len(stretch.iterations))
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        first, baseline = history.at(-1), stretch.facts.baseline
+        against = first.began if baseline is None else baseline
+        fallen = against - history.deep
+        least = max(self.share * abs(against), first.margin if baseline is None else 0)
+        stuck = fallen <= least
+        if baseline is not None:
+            near = np.flatnonzero(~stuck & (fallen < 0.5 * abs(against)))
+            size = first.usual.size
+            ends = history.known + near
+            middle = history.before(size)[near]
+            spread = spreads(history.past, size, ends, middle)
+            stuck[near] = fallen[near] <= 5 * 1.25 * np.maximum(first.noise, spread) / 10
+        places = stretch.loss_places(member)[history.at_finite]
+
+        at = history.iterations[history.at_finite]
+
+        def tell(place: int) -> None:
+            self._reach_until(int(places[place]) + 1)
+            sample = int(history.at_finite[place])
+            iteration = int(history.iterations[sample])
+            self._tell(member, iteration, history.at(sample), baseline)
+
+        hits = stuck & (history.count >= self.patience)
+        self.hit_or_miss(member, at, hits, ~stuck, tell)
+
+    def _reach_until(self, place: int) -> None:
+        """Look at the samples of the reach before that place of the stretch."""
+        while self._rows and self._rows[0][0] < place:
+            _, layer, row = self._rows.pop(0)
+            self._reaches(layer, row)
+
+    def _reaches(self, layer: str, row: ProfileRow) -> None:
+        far = reach_horizon(row)
+        if far is not None:
+            self._far[layer] = far.steps, len(row) - 1
+
+    def _tell(
+        self, member: str, iteration: int, course: LossHistory, baseline: float | None
+    ) -> None:
+        against = course.began if baseline is None else baseline
+        short_of = [
+            (layer, steps, window)
+            for layer, (steps, window) in self._far.items()
+            if steps < window / 2
+        ]
+        told = "".join(
+            f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} steps back"
+            for layer, steps, window in short_of
+        )
+        from_ = (
+            f"it started at {short(against)}"
+            if baseline is None
+            else f"guessing without memory gives {short(against)}"
+        )
+        self.found(
+            member,
+            iteration,
+            f"after {course.count:,} iterations the loss is at {short(course.level)}; {from_}"
+            f"{told}",
+            {"level": course.level, "start": course.start}
+            | ({} if baseline is None else {"memoryless baseline": baseline})
+            | {f"horizon {layer}".rstrip(): steps for layer, steps, _ in short_of},
+            signals=(named("loss", member), *(named("reach", layer) for layer, *_ in short_of)),
+        )

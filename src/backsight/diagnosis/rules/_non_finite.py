@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module
+from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._data import overflowed
 from backsight.diagnosis.stability import first_non_finite
 from backsight.signals import spell
@@ -105,6 +106,31 @@ class NonFinite(Rule):
             {"came first": first, "value": spell(example), "iteration": now.iteration},
             signals=names,
         )
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule; only iterations with a value that is not finite are looked at."""
+        places = stretch.places(self.reads)
+        off = np.zeros(len(stretch.iterations), bool)
+        for name in self.reads:
+            for column in stretch.columns(name):
+                off[column.at[~column.finite]] = True
+        if not self.ready:
+            self.update(stretch.sample(int(places[0])))
+            places = places[1:]
+        found = np.flatnonzero(off[places])
+        previous = -1
+        for number, index in enumerate(found.tolist()):
+            if self.findings:
+                last = int(stretch.iterations[places[found[-1]]])
+                self.findings[""].again(last)
+                self.findings[""].count += len(found) - number - 1
+                break
+            if index != previous + 1:
+                self._row = 0
+            self.update(stretch.sample(int(places[index])))
+            previous = index
+        if len(places) and not off[places[-1]]:
+            self._row = 0
 
     def _read(self, now: Sample) -> list[tuple[str, str, float]]:
         """What it is, its name, and a value that is not finite where there is one; in order."""

@@ -4,16 +4,21 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis._windows import Floats, middles, sorted_windows
+from backsight.diagnosis.rules._loss_rule import Flags, LossRule
+from backsight.diagnosis.stability import HistoryStretch
 
 __all__ = ["Oscillation"]
 
 
 @dataclass
-class Oscillation(Rule):
+class Oscillation(LossRule):
     """One frequency holds most of the loss's movement."""
 
     code: ClassVar[str] = "BKS205"
@@ -73,22 +78,82 @@ class Oscillation(Rule):
             if not seen.full or self._count[member] % (size // 4):
                 continue
             self.ready = True
-            share, swing, period = _peak(np.array(seen.oldest_first))
-            level = abs(seen.median)
-            if share < self.share or swing < self.amplitude * level:
+            self._look(member, now.iteration, np.array(seen.oldest_first), seen.median)
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule that reads the loss, once the windows of all members are full."""
+        seen = (self._seen.get(member) for member in stretch.histories)
+        if all(one is not None and one.full for one in seen):
+            super().update_many(stretch)
+        elif any(history.at_finite.size for history in stretch.histories.values()):
+            Rule.update_many(self, stretch)
+        else:
+            super().update_many(stretch)
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        size = int(self.window)
+        seen, count = self._seen[member], self._count[member]
+        losses = np.concatenate([seen.oldest_first, history.past[history.known :]])
+        new = len(losses) - size
+        self._count[member] = count + new
+        seen.load_state_dict(losses[-size:].tolist())
+        step = size // 4
+        asked = np.arange(-count % step or step, new + 1, step)  # losses let in by then
+        if not asked.size:
+            return
+        windows = sliding_window_view(losses, size)[asked]
+        levels = middles(sorted_windows(losses, size, asked + size))
+        suspects = _may_swing(windows, np.abs(levels), self.share, self.amplitude).tolist()
+        at = history.iterations[history.at_finite[asked - 1]].tolist()
+        for iteration, window, level, suspect in zip(
+            at, windows, levels.tolist(), suspects, strict=True
+        ):
+            if suspect:
+                self._look(member, iteration, window, level)
+            else:
                 self._row[member] = 0
-                self.resolve(member, now.iteration)
-                continue
-            self._row[member] = self._row.get(member, 0) + 1
-            if self._row[member] >= self.times:
-                self.found(
-                    member,
-                    now.iteration,
-                    f"the loss oscillates by ±{short(swing * 2**0.5)} around {short(seen.median)} "
-                    f"with a period of {period:.1f} iterations ({percent(share)} of its variance)",
-                    {"share of the variance": share, "swing": swing, "period": period},
-                    signals=(named("loss", member),),
-                )
+                self.resolve(member, iteration)
+
+    def _look(self, member: str, iteration: int, losses: Floats, middle: float) -> None:
+        """Whether a full window swings."""
+        share, swing, period = _peak(losses)
+        if share < self.share or swing < self.amplitude * abs(middle):
+            self._row[member] = 0
+            self.resolve(member, iteration)
+            return
+        self._row[member] = self._row.get(member, 0) + 1
+        if self._row[member] >= self.times:
+            self.found(
+                member,
+                iteration,
+                f"the loss oscillates by ±{short(swing * 2**0.5)} around {short(middle)} "
+                f"with a period of {period:.1f} iterations ({percent(share)} of its variance)",
+                {"share of the variance": share, "swing": swing, "period": period},
+                signals=(named("loss", member),),
+            )
+
+
+DOUBT = 1e-6
+"""Many windows at once are summed in another order: what is that close is looked at singly."""
+
+
+def _may_swing(windows: Floats, level: Floats, share: float, amplitude: float) -> Flags:
+    """Of each window, whether :func:`_peak` may tell a swing; ``(n, size)`` to ``(n,)``."""
+    scale = np.abs(windows).max(axis=1, keepdims=True)
+    scale[scale == 0] = 1.0
+    y = windows / scale
+    t = np.arange(y.shape[1]) - (y.shape[1] - 1) / 2
+    y = y - y.mean(axis=1, keepdims=True)
+    y = y - np.outer(y @ t / (t @ t), t)
+    swing = np.sqrt(np.mean(y * y, axis=1)) * scale[:, 0]
+    power = np.abs(np.fft.rfft(y * np.hanning(y.shape[1]), axis=1)) ** 2
+    total = power.sum(axis=1)
+    beside = np.pad(power, ((0, 0), (0, 1)))
+    most = (beside[:, 2:-2] + beside[:, 3:-1] + beside[:, 4:]).max(axis=1)
+    small = most < (share - DOUBT) * total
+    calm = swing < amplitude * level * (1 - DOUBT)
+    suspect: Flags = ~((small & (total > 0)) | calm)
+    return suspect
 
 
 def _peak(losses: np.ndarray) -> tuple[float, float, float]:

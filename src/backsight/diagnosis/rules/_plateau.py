@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, short
-from backsight.diagnosis.stability import LossHistory
+from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis.rules._loss_rule import LossRule
+from backsight.diagnosis.stability import HistoryStretch, LossHistory
 
 __all__ = ["Plateau"]
 
 
 @dataclass
-class Plateau(Rule):
+class Plateau(LossRule):
     """It had learned, and has stopped."""
 
     code: ClassVar[str] = "BKS303"
@@ -64,11 +68,34 @@ class Plateau(Rule):
                 self.resolve(member, now.iteration)
                 continue
             self.ready = True
-            self.found(
-                member,
-                now.iteration,
-                f"the loss reached its best level, {short(course.best)}, at iteration "
-                f"{course.best_at:,} and has not improved in {waited:,} losses since",
-                {"best": course.best, "best at": course.best_at, "level": course.level},
-                signals=(named("loss", member),),
-            )
+            self._tell(member, now.iteration, course)
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        first = history.at(-1)
+        waited = history.count - history.best_count
+        long = waited >= np.maximum(self.patience, self.share * history.count)
+        learned = first.began - history.deep > max(0.05 * abs(first.began), first.margin)
+        progress = np.maximum(first.start - history.best, 0.0)
+        there = learned & (progress > 0)
+        lost = np.zeros(len(progress))
+        np.divide(history.level - history.best, progress, out=lost, where=there)
+        hits = long & learned & (lost < 0.5)
+
+        at = history.iterations[history.at_finite]
+
+        def tell(place: int) -> None:
+            sample = int(history.at_finite[place])
+            self._tell(member, int(history.iterations[sample]), history.at(sample))
+
+        self.hit_or_miss(member, at, hits, ~hits, tell)
+
+    def _tell(self, member: str, iteration: int, course: LossHistory) -> None:
+        waited = course.count - course.best_count
+        self.found(
+            member,
+            iteration,
+            f"the loss reached its best level, {short(course.best)}, at iteration "
+            f"{course.best_at:,} and has not improved in {waited:,} losses since",
+            {"best": course.best, "best at": course.best_at, "level": course.level},
+            signals=(named("loss", member),),
+        )

@@ -5,48 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._stretch import Column, Stretch
+from backsight.diagnosis.rules._rise import NEWEST, RiseTracker
 
 __all__ = ["Precursor"]
-
-NEWEST = 5
-"""Values whose median is held against what was before."""
-
-
-class _Rise:
-    """Whether a positive signal has risen above its own past, on a log scale.
-
-    The past has to be full: the first iterations are all unusual.
-    """
-
-    def __init__(self, past: int) -> None:
-        self._past = Recent(past)
-        self._new = Recent(NEWEST)
-
-    def add(self, value: float) -> None:
-        """One more; what leaves the newest ones becomes past."""
-        if not (math.isfinite(value) and value > 0):
-            return
-        if self._new.full:
-            self._past.add(self._new.oldest_first[0])
-        self._new.add(math.log(value))
-
-    @property
-    def height(self) -> float:
-        """How far above the past the newest values are, as a natural logarithm; NaN too early."""
-        return self._new.median - self._past.median if self._past.full else math.nan
-
-    @property
-    def sigmas(self) -> float:
-        """The same in robust standard deviations; the dearer question."""
-        return self.height / max(self._past.spread, 0.02)
-
-    @property
-    def level(self) -> float:
-        """Of the newest values."""
-        return math.exp(self._new.median)
 
 
 @dataclass
@@ -101,8 +67,8 @@ class Precursor(Rule):
     """What the gradient has to show by itself."""
     past: float = 100
     """Iterations that say what is usual."""
-    _gradients: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
-    _states: dict[str, _Rise] = field(default_factory=dict, init=False, repr=False)
+    _gradients: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
+    _states: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -113,7 +79,7 @@ class Precursor(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
-            rise = self._states.setdefault(layer, _Rise(int(self.past)))
+            rise = self._states.setdefault(layer, RiseTracker(int(self.past)))
             rise.add(value)
             if rise.height > math.log(self.hidden) and rise.sigmas > self.sigmas:
                 self._grown[layer] = now.iteration, math.exp(rise.height)
@@ -124,7 +90,7 @@ class Precursor(Rule):
             self._come_of(member, now, course.value)
             if not self.finite(member, gradient):
                 continue
-            rise = self._gradients.setdefault(member, _Rise(int(self.past)))
+            rise = self._gradients.setdefault(member, RiseTracker(int(self.past)))
             rise.add(gradient)
             if gradient > 0:
                 self.usable(member)
@@ -136,7 +102,77 @@ class Precursor(Rule):
             elif rise.height > math.log(self.gradient) and rise.sigmas > self.sigmas:
                 self._consider(member, now, rise)
 
-    def _consider(self, member: str, now: Sample, rise: _Rise) -> None:
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule; singly where the gradient has grown, or a warning may come true."""
+        if self._is_silent(stretch):
+            self._pass_over(stretch)
+            return
+        grown = self._grown_states(stretch)
+        if grown is None or not self.ready or not self._is_calm(stretch):
+            super().update_many(stretch)
+            return
+        self._grown |= grown
+        for column in stretch.scalars("hidden_norm_mean"):
+            self._states[column.member].add_many(column.numbers)
+        for column in self._gradients_of(stretch):
+            rise, member = self._gradients[column.member], column.member
+            self.note_finite(member, bool(column.finite[-1]))
+            at = column.at[column.finite]
+            heights = rise.heights(column.numbers)[column.finite]
+            low = np.flatnonzero(heights < math.log(self.gradient) / 2)
+            rise.add_many(column.numbers)
+            if low.size:
+                self.resolve(member, int(stretch.iterations[at[low[0]]]))
+
+    def _is_silent(self, stretch: Stretch) -> bool:
+        """Whether nothing is finite, nor stands above its past, nor is there a warning."""
+        columns = stretch.scalars("grad_norm") + stretch.scalars("hidden_norm_mean")
+        return not (
+            any(column.finite.any() for column in columns)
+            or any(rise.height > math.log(self.hidden) for rise in self._states.values())
+            or any(finding.resolved_at is None for finding in self.findings.values())
+        )
+
+    def _pass_over(self, stretch: Stretch) -> None:
+        """What a stretch without any number leaves behind."""
+        if not self.ready:
+            self._tally_many(stretch)
+        for column in stretch.scalars("hidden_norm_mean"):
+            self._states.setdefault(column.member, RiseTracker(int(self.past)))
+        for column in self._gradients_of(stretch):
+            if stretch.course(column.member, int(column.at[-1])) is not None:
+                self._off.add(column.member)
+
+    def _grown_states(self, stretch: Stretch) -> dict[str, tuple[int, float]] | None:
+        """The last time in the stretch that each layer's states had grown; None if unknown."""
+        grown = {}
+        for column in stretch.scalars("hidden_norm_mean"):
+            rise = self._states.get(column.member)
+            if rise is None or not rise.full:
+                return None
+            hits = rise.places_above(column.numbers, math.log(self.hidden), self.sigmas)
+            if hits.size:
+                height = float(rise.heights(column.numbers[: hits[-1] + 1])[-1])
+                at = int(stretch.iterations[column.at[hits[-1]]])
+                grown[column.member] = at, math.exp(height)
+        return grown
+
+    def _is_calm(self, stretch: Stretch) -> bool:
+        """Whether no gradient has grown, and no warning may come true in the stretch."""
+        for column in self._gradients_of(stretch):
+            rise, finding = self._gradients.get(column.member), self.findings.get(column.member)
+            told = finding is None or finding.resolved_at is not None or "lead" in finding.outcome
+            if rise is None or not rise.full or not told:
+                return False
+            if rise.places_above(column.numbers, math.log(self.gradient), self.sigmas).size:
+                return False
+        return True
+
+    def _gradients_of(self, stretch: Stretch) -> list[Column]:
+        """The gradient of each model with a loss."""
+        return [c for c in stretch.scalars("grad_norm") if c.member in stretch.courses]
+
+    def _consider(self, member: str, now: Sample, rise: RiseTracker) -> None:
         """The gradient has risen: have the states, and is the loss as usual?"""
         course = now.courses[member]
         spread = max(course.usual.spread, 0.02 * abs(course.usual.median))

@@ -3,11 +3,23 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.diagnosis._finding import Finding
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis._rule import Rule, Sample, named, short
-from backsight.diagnosis.stability import SLOW, LossHistory, rise_above_usual
+from backsight.diagnosis._rule import Sample, named, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis._windows import middles, sorted_windows, spreads
+from backsight.diagnosis.rules._loss_rule import LossRule
+from backsight.diagnosis.stability import (
+    RECENT,
+    SLOW,
+    HistoryStretch,
+    LossHistory,
+    rise_above_usual,
+)
 
 __all__ = ["LossSpike"]
 
@@ -24,7 +36,7 @@ class _Episode:
 
 
 @dataclass
-class LossSpike(Rule):
+class LossSpike(LossRule):
     """One loss far above the last ones."""
 
     code: ClassVar[str] = "BKS202"
@@ -88,40 +100,91 @@ class LossSpike(Rule):
     def _update(self, now: Sample) -> None:
         for member in now.numbers("loss"):
             course = now.courses[member]
-            value, usual = course.value, course.usual
+            value = course.value
             if not self.finite(member, value):
                 continue
             self.usable(member)
             self.ready = self.ready or course.settled
-            if len(usual) < SLOW.spike_after:
+            if len(course.usual) < SLOW.spike_after:
                 continue
             if member in self._open:
                 self._follow(member, now.iteration, value)
                 continue
-            rise = rise_above_usual(
-                course, value, share=self.share, least=self.least, floor=SLOW.spike_floor
-            )
-            if rise is None or rise.worth <= 0:
+            self._look(member, now.iteration, course)
+
+    def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
+        at = history.iterations[history.at_finite].tolist()
+        losses = history.past[history.known :].tolist()
+        suspects = self._suspects(history)
+        place = 0
+        while place < len(losses):
+            if member in self._open:
+                self._follow(member, at[place], losses[place])
+                place += 1
                 continue
-            middle, spread, height = rise.usual, rise.spread, rise.height
-            lowest = min(value, *usual.last(2))
-            lasts = lowest - middle > self.share * rise.worth and self._stands(
-                usual, lowest, rise.least
-            )
-            tail = usual.quantile(0.9) - usual.median
-            if height <= max(self.sigmas * spread, self.tail * tail) and not lasts:
-                continue
-            finding = self.found(
-                member,
-                now.iteration,
-                f"the loss rose from {short(middle)} to {short(value)} at iteration "
-                f"{now.iteration:,}, by {height / spread:.0f} robust standard deviations",
-                {"loss": value, "usual": middle, "robust sigmas": height / spread},
-                signals=(named("loss", member),),
-            )
-            finding.outcome = {"recovered": "not yet"}
-            back = middle + max(3 * spread, 0.1 * height)
-            self._open[member] = _Episode(finding, now.iteration, middle, value, back)
+            after = suspects[np.searchsorted(suspects, place) :]
+            if not after.size:
+                break
+            place = int(after[0])
+            self._look(member, at[place], history.at(int(history.at_finite[place])))
+            place += 1
+
+    def _suspects(self, history: HistoryStretch) -> NDArray[np.intp]:
+        """Every finite loss that :meth:`_look` would find, were there no episode."""
+        first = history.at(-1)
+        size = first.usual.size
+        loss, middle = history.past[history.known :], history.before(RECENT)
+        worth = np.maximum(first.start - middle, self.least * abs(first.start))
+        height = loss - middle
+        at = np.flatnonzero((height > self.share * worth) & (worth > 0))
+        if not at.size:
+            return at
+        ends = history.known + at  # of what was usual
+        loss, middle, worth, height = loss[at], middle[at], worth[at], height[at]
+        usual = sorted_windows(history.past, size, ends)
+        half = middles(usual)
+        usual_spread = spreads(history.past, size, ends, half)
+        smallest = np.maximum(0.01 * np.abs(middle), worth / SLOW.spike_floor)
+        smallest = np.maximum(smallest, usual_spread / 2)
+        spread = np.maximum(spreads(history.past, RECENT, ends, middle), smallest)
+        tail = usual[:, min(int(0.9 * size), size - 1)] - half
+        lowest = np.minimum(loss, np.minimum(history.past[ends - 1], history.past[ends - 2]))
+        # As in _stands: the 20 before the newest two.
+        calm = middles(sorted_windows(history.past, RECENT, ends - 2))
+        calm_spread = spreads(history.past, RECENT, ends - 2, calm)
+        limit = self.row * np.maximum(np.maximum(calm_spread, 0.8 * usual_spread), smallest)
+        lasts = (lowest - middle > self.share * worth) & (lowest - calm > limit)
+        high = height > np.maximum(self.sigmas * spread, self.tail * tail)
+        found: NDArray[np.intp] = at[high | lasts]
+        return found
+
+    def _look(self, member: str, iteration: int, course: LossHistory) -> None:
+        """Whether a spike begins with the newest loss."""
+        value, usual = course.value, course.usual
+        rise = rise_above_usual(
+            course, value, share=self.share, least=self.least, floor=SLOW.spike_floor
+        )
+        if rise is None or rise.worth <= 0:
+            return
+        middle, spread, height = rise.usual, rise.spread, rise.height
+        lowest = min(value, *usual.last(2))
+        lasts = lowest - middle > self.share * rise.worth and self._stands(
+            usual, lowest, rise.least
+        )
+        tail = usual.quantile(0.9) - usual.median
+        if height <= max(self.sigmas * spread, self.tail * tail) and not lasts:
+            return
+        finding = self.found(
+            member,
+            iteration,
+            f"the loss rose from {short(middle)} to {short(value)} at iteration "
+            f"{iteration:,}, by {height / spread:.0f} robust standard deviations",
+            {"loss": value, "usual": middle, "robust sigmas": height / spread},
+            signals=(named("loss", member),),
+        )
+        finding.outcome = {"recovered": "not yet"}
+        back = middle + max(3 * spread, 0.1 * height)
+        self._open[member] = _Episode(finding, iteration, middle, value, back)
 
     def _stands(self, usual: Recent, lowest: float, least: float) -> bool:
         """Whether three in a row are far above the 20 before them, none of which they are."""

@@ -1,7 +1,7 @@
 """How a loss has gone so far, by medians: what every verdict on stability is held against."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backsight.diagnosis._robust import Recent
@@ -80,6 +80,15 @@ class LossHistory:
             self.deep = min(self.deep, self._long.median)
         if self.count >= self.LEVEL and self.level < self.best:
             self.best, self.best_at, self.best_count = self.level, iteration, self.count
+
+    def newest(self, count: int) -> list[float]:
+        """The last finite values, oldest first; of at most 100."""
+        return self._long.last(count)
+
+    def remember(self, values: Sequence[float]) -> None:
+        """Take these for the last finite values, up to 100 of them, oldest first."""
+        self._long.load_state_dict(values)
+        self._now.load_state_dict(values[-self.LEVEL :])
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -1,6 +1,8 @@
 """A sink on the way to the recorder that lets a judge see every complete iteration."""
 
 import logging
+import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,15 +10,26 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backsight.diagnosis import Facts, Finding, Judge, recorded
+from backsight.diagnosis import Facts, Finding, Judge, by_iteration, parts, verdict_body
 from backsight.monitor.sinks._outbox import Sink
-from backsight.signals import Run, check, family
+from backsight.monitor.sinks._unjudged import Unjudged
+from backsight.signals import Profile, Run, Series, check, family
 
 __all__ = ["JudgingSink", "Tell", "announce"]
 
 _log = logging.getLogger("backsight")
 
 Tell = Callable[[Finding], None]
+
+FEW = 16
+"""Iterations up to which it costs less to judge each by itself than many at once."""
+
+MANY = 512
+"""Iterations that are judged together: then it does not count what any stretch costs."""
+
+PATIENCE = 5.0
+"""Seconds for which iterations wait until there are that many. Where a training is slow, so that
+there are few, or anything is not finite, they do not wait."""
 
 
 def announce(finding: Finding) -> None:
@@ -52,6 +65,7 @@ class JudgingSink:
     Args:
         sink: the recorder.
         tell: hears of each finding once.
+        clock: seconds, of which only differences count.
 
     Example:
         >>> from backsight.monitor.sinks import JudgingSink, NullRecorder
@@ -63,12 +77,25 @@ class JudgingSink:
         ['BKS201']
     """
 
-    def __init__(self, sink: Sink, tell: Tell) -> None:
+    def __init__(
+        self, sink: Sink, tell: Tell, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._sink = sink
         self._tell = tell
+        self._clock = clock
         self._judge = Judge()
-        self._wanted = self._judge.families
-        self._seen: dict[int, dict[str, Any]] = {}
+        self._families = self._judge.families
+        self._wanted: dict[str, bool] = {}
+        """By signal, whether any rule looks at it."""
+        self._waiting = Unjudged()
+        self._judged = clock()
+        """When."""
+        self._settled = 0
+        """Iterations before that one are judged."""
+        self._extents: dict[str, tuple[int, int]] = {}
+        """Of each signal that is judged, how many samples there were and the newest iteration."""
+        self._late = False
+        """Whether any came after its iteration was judged: a reader judges it in its place."""
         self._warned: set[str] = set()
 
     @property
@@ -83,7 +110,8 @@ class JudgingSink:
     def forget(self) -> None:
         """Judge from the beginning."""
         facts = self._judge.facts
-        self._judge, self._seen = Judge(), {}
+        self._judge, self._waiting = Judge(), Unjudged()
+        self._settled, self._extents, self._late = 0, {}, False
         self._judge.facts = facts
 
     def know(self, facts: Facts) -> None:
@@ -99,51 +127,92 @@ class JudgingSink:
         for event in run.events("finding"):
             check(event.body, FindingBody, f"a finding of {run.path}")
             known.add((event.iteration, event.body["code"], event.body["module"]))
-        for iteration, values in recorded(run, run.names, self._wanted):
-            for finding in self._judge.update(iteration, values):
-                if (iteration, finding.code, finding.module) not in known:
-                    self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
+        for signals in parts(run, run.names, self._families):
+            self._settled = max(int(one.iterations[-1]) for one in signals.values()) + 1
+            for finding in self._update(signals):
+                if (finding.iteration, finding.code, finding.module) not in known:
+                    self._record(finding)
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """As the recorder's."""
         self._sink.scalars(iteration, values)
-        self._keep(iteration, {name: float(value) for name, value in values.items()})
+        for name, value in values.items():
+            if self._is_wanted(name):
+                self._keep(name, iteration, float(value))
 
     def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
         """As the recorder's."""
         self._sink.series(name, iterations, values)
-        if family(name) in self._wanted:
+        if self._is_wanted(name):
             numbers = np.asarray(values, np.float64).tolist()
             for iteration, value in zip(np.asarray(iterations).tolist(), numbers, strict=True):
-                self._keep(iteration, {name: value})
+                self._keep(name, iteration, value)
 
     def profile(self, name: str, iteration: int, row: ArrayLike) -> None:
         """As the recorder's."""
         self._sink.profile(name, iteration, row)
-        self._keep(iteration, {name: np.asarray(row)})
+        if self._is_wanted(name):
+            numbers = np.asarray(row)
+            # As the recorder keeps it: whoever reads the run judges that.
+            kept = numbers if numbers.dtype == np.float32 else numbers.astype(np.float64)
+            self._keep(name, iteration, kept)
 
     def event(self, kind: str, iteration: int, body: Any, *, urgent: bool = False) -> None:
         """As the recorder's."""
         self._sink.event(kind, iteration, body, urgent=urgent)
 
     def settle(self, before: int) -> None:
-        """Judge the iterations before that one: nothing of them is still to come."""
-        for iteration in sorted(at for at in self._seen if at < before):
-            for finding in self._judge.update(iteration, self._seen.pop(iteration)):
-                self._sink.event("finding", iteration, finding.as_dict(), urgent=True)
-                self._tell(finding)
+        """Judge the iterations before that one, of which nothing is still to come, if it is time.
+
+        Args:
+            before: that one.
+        """
+        span = self._waiting.span(before)
+        waits = FEW < span < MANY and self._clock() - self._judged < PATIENCE
+        if not waits or self._waiting.broken:
+            self._settle(before)
+
+    def end(self, iteration: int) -> None:
+        """Judge what is left; record what it has come to, and of which samples."""
+        self._settle(sys.maxsize)
+        if self._judge.iterations:
+            whole = not self._late and not self._waiting
+            body = verdict_body(self._judge, self._extents if whole else {})
+            self._sink.event("diagnosis", iteration, body)
+
+    def _settle(self, before: int) -> None:
+        self._judged = self._clock()
+        self._settled = max(self._settled, before)
+        for finding in self._update(self._waiting.take(before)):
+            self._record(finding)
+            self._tell(finding)
         for code, error in self._judge.failed.items():
             if code not in self._warned:
                 self._warned.add(code)
                 _log.warning("backsight: the rule %s failed and is switched off: %r", code, error)
 
-    def end(self, iteration: int) -> None:
-        """Record what it has come to."""
-        if self._judge.iterations:
-            found = [finding.as_dict() for finding in self._judge.diagnosis().findings]
-            self._sink.event("diagnosis", iteration, {"findings": found})
+    def _is_wanted(self, name: str) -> bool:
+        wanted = self._wanted.get(name)
+        if wanted is None:
+            wanted = self._wanted[name] = family(name) in self._families
+        return wanted
 
-    def _keep(self, iteration: int, values: Mapping[str, Any]) -> None:
-        wanted = {name: v for name, v in values.items() if family(name) in self._wanted}
-        if wanted:
-            self._seen.setdefault(iteration, {}).update(wanted)
+    def _keep(self, name: str, iteration: int, value: Any) -> None:
+        if iteration < self._settled:
+            self._late = True
+        self._waiting.add(name, iteration, value)
+
+    def _update(self, signals: Mapping[str, Series | Profile]) -> list[Finding]:
+        """Judge those samples; what was found for the first time."""
+        for name, one in signals.items():
+            count, _ = self._extents.get(name, (0, 0))
+            self._extents[name] = count + len(one.iterations), int(one.iterations[-1])
+        if max((len(one.iterations) for one in signals.values()), default=0) > FEW:
+            return self._judge.update_many(signals)
+        found: list[Finding] = []
+        for iteration, values in by_iteration(signals):
+            found += self._judge.update(iteration, values)
+        return found
+
+    def _record(self, finding: Finding) -> None:
+        self._sink.event("finding", finding.iteration, finding.as_dict(), urgent=True)
