@@ -5,6 +5,7 @@ one position, so that every loss must give it; where its positions cannot be tol
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backsight import GradientProfile, probe
+from backsight import GradientProfile, Run, probe, watch
 from backsight.probes.inputs._loss_graph import edges_to
 from backsight.probes.inputs._positions import Positions, find_positions
 from backsight.probes.inputs._untold import Untold
@@ -540,6 +541,32 @@ def test_a_single_class_has_no_gradient() -> None:
         found = measured(loss, size=size, classes=1)
         assert found.reach.size == 0
         assert found.summary == "no gradient of this loss reaches this layer"
+
+
+def observed(loss: Loss, path: Path) -> Run:
+    model, tokens = Model(loss), torch.randint(7, (B, T))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, path, every=1, inputs="embedding"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(tokens).backward()
+            optimizer.step()
+    return Run(path)
+
+
+def test_a_watched_model_that_returns_its_loss(run_path: Path) -> None:
+    run = observed(LAYOUTS["batch-major"], run_path)
+    reach = run.profile("reach/input:embedding")
+    assert reach.widths.tolist() == [T] * 3
+    np.testing.assert_allclose(reach.rows[2], STEPS, rtol=1e-4)
+
+
+def test_why_a_watched_model_has_no_curve_is_said_once(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = observed(UNTOLD["differences of neighbours"][0], run_path)
+    assert "reach/input:embedding" not in run.names
+    assert caplog.text.count("nothing is recorded for input:embedding: the positions") == 1
 
 
 def test_several_tensors_that_the_input_is_made_into() -> None:

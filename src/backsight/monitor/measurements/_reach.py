@@ -1,5 +1,6 @@
 """The gradient through time, and how far back it reaches."""
 
+import logging
 import math
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
@@ -7,6 +8,8 @@ from backsight.monitor.measurements._measurement import SAMPLED, LayerFaults, Me
 from backsight.probes import GradientProfile, Readers, Readings
 
 __all__ = ["Reach"]
+
+_log = logging.getLogger("backsight")
 
 
 class Reach(Measurement):
@@ -35,6 +38,7 @@ class Reach(Measurement):
     def __init__(self) -> None:
         self._replayed = False
         self._readers: Readers | None = None
+        self._told: set[str] = set()
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No gradient has arrived."""
@@ -73,6 +77,9 @@ class Reach(Measurement):
 
         def record(path: str, profile: GradientProfile) -> None:
             if profile.outcome == "not enough data":
+                if profile.reason and path not in self._told:
+                    self._told.add(path)
+                    _log.warning("backsight: nothing is recorded for %s: %s", path, profile.reason)
                 return
             name = path or "model"  # which is itself the cell
             now.record_profile(f"grad_time/{name}", profile.grad_time)
