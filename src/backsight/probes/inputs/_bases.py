@@ -25,20 +25,20 @@ class Base:
     has the same shape."""
 
     def there(self, values: Tensor, leading: tuple[int, int]) -> Tensor:
-        """``(n0, n1)``: whether any of ``values``, in the tensor's shape, is not 0."""
-        rows, found = self.rows.to(values.device), values != 0
-        for axis, size in enumerate(rows.shape):
+        """``(n0, n1)``, on the host: whether any of ``values``, in the tensor's shape, is not 0."""
+        found = values != 0
+        for axis, size in enumerate(self.rows.shape):
             if size == 1:
                 found = found.any(axis, keepdim=True)
-        numbers = rows[found]
-        places = torch.zeros(leading[0] * leading[1], dtype=torch.bool, device=values.device)
+        numbers = self.rows[found.cpu()]
+        places = torch.zeros(leading[0] * leading[1], dtype=torch.bool)
         places[numbers[numbers >= 0]] = True
         return places.reshape(leading)
 
     def masked(self, values: Tensor, keep: Tensor) -> Tensor:
-        """``values`` where ``keep`` ``(n0, n1)`` holds, 0 elsewhere."""
+        """``values`` where ``keep`` ``(n0, n1)``, on the host, holds, 0 elsewhere."""
         kept = torch.cat([keep.flatten(), keep.new_zeros(1)])  # the last is that of no position
-        return torch.where(kept[self.rows.to(values.device)], values, 0)
+        return torch.where(kept[self.rows].to(values.device), values, 0)
 
 
 @dataclass(frozen=True, slots=True)

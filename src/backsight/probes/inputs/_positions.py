@@ -39,7 +39,7 @@ class Positions:
 
     @property
     def there(self) -> Tensor:
-        """``(n0, n1)``: whether the loss has a gradient at that position."""
+        """``(n0, n1)``, on the host: whether the loss has a gradient at that position."""
         each = [
             base.there(direct, self.leading)
             for base, direct in zip(self.bases, self.direct, strict=True)
@@ -65,7 +65,7 @@ class Positions:
             steps: which of both axes is that of the steps.
         """
         there = self.there if steps == 1 else self.there.T
-        numbers = torch.arange(there.shape[1], device=there.device)
+        numbers = torch.arange(there.shape[1])
         last = there & (torch.where(there, numbers, -1).amax(1, keepdim=True) == numbers)
         return last if steps == 1 else last.T
 
@@ -208,5 +208,6 @@ class _Reached:
         there = torch.zeros_like(keep)
         for back in positions.from_only(keep, self._inputs):
             if back is not None:
-                there |= (back.movedim(self._axes, (0, 1)).reshape(*keep.shape, -1) != 0).any(-1)
+                moved = back.movedim(self._axes, (0, 1)).reshape(*keep.shape, -1)
+                there |= (moved != 0).any(-1).cpu()
         return [int(place) for place in there.any(1 - axis).nonzero()]
