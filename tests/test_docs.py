@@ -83,7 +83,7 @@ def check_loop(names: dict[str, Any], said: str) -> None:
 
 def check_watched(names: dict[str, Any], said: str) -> None:
     check_loop(names, said)
-    assert "gru.l0 the gradient falls to half " in said
+    assert "gru.l0 the gradient is below half from lag " in said
     assert "100 the model uses all 100 steps of context" in said
 
 

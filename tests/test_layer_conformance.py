@@ -301,8 +301,8 @@ def test_saturation_has_the_gates_of_the_kind(case: Case, tmp_path: Path) -> Non
         reader = Readers().adopt(path, part)
         assert reader is not None, adapter.kind
         state = [""] if adapter.bounded(part) else []
-        for name in adapter.layer_names(path, part) if reader.reads_gates else ():
-            gates = [*state, *adapter.gates]
+        for name in adapter.layer_names(path, part):
+            gates = [*state, *(adapter.gates if reader.reads_gates else ())]
             expected |= {f"saturation/{name}{'.' * bool(gate)}{gate}" for gate in gates}
     recorded = {name for name in run.names if name.startswith("saturation/")}
     assert recorded == expected

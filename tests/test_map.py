@@ -27,6 +27,7 @@ from backsight.lab._setup import make_optimizer, make_training_task
 from backsight.lab._training_task import loss_of
 from backsight.nn import seeded
 from backsight.probes import probe
+from backsight.signals import FORMAT
 from backsight.studies import (
     Axis,
     Ended,
@@ -111,7 +112,7 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
         growths, reaches = through_time_alone(cell.settings)
         np.testing.assert_allclose(trained.growth_start[k], growths[0], **EXACT)
         np.testing.assert_allclose(trained.growth[k], np.median(growths[5:]), **EXACT)
-        np.testing.assert_allclose(trained.reach[k], np.median(reaches[5:]), **EXACT)
+        np.testing.assert_allclose(trained.reach_share[k], np.median(reaches[5:]), **EXACT)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,8 @@ def through_time_alone(settings: Memory) -> tuple[list[float], list[float]]:
             profiles = probe(model, loss)
             profile = profiles["rnn.l0"]
             growths.append(profile.growth_rate)
-            reaches.append(float(profile.reach[settings.task.lag]))
+            back = profile.reach
+            reaches.append(float(back[settings.task.lag] / back[1:].max()))
         optimizer.zero_grad()
         loss().backward()  # type: ignore[no-untyped-call]
         if settings.clip is not None:
@@ -518,7 +520,7 @@ def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> Non
     part.unlink()
     assert run_map(plan, tmp_path / "map").complete
     told = tmp_path / "map" / "map.json"
-    told.write_text(told.read_text().replace('"format": 3', '"format": 9'))
+    told.write_text(told.read_text().replace(f'"format": {FORMAT}', '"format": 9'))
     with pytest.raises(RunError, match="written by a newer Backsight"):
         read_map(tmp_path / "map")
     told.write_text("[]")

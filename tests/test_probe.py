@@ -333,8 +333,9 @@ def test_a_known_answer() -> None:
     x = torch.ones(20, 5, 1, dtype=torch.float64)
     profile = probe(module, lambda: module(x)[0][-1].sum())["l0"]
     np.testing.assert_allclose(profile.reach, 0.5 ** np.arange(20), rtol=1e-14)
-    assert profile.half_life == Lag(1, False)
-    assert profile.horizon == Lag(6, False)  # 2^-6 is 1.6 %, 2^-7 is 0.8 %
+    assert profile.strength == pytest.approx(0.5)  # at lag 1
+    assert profile.half_life == Lag(2, False)
+    assert profile.horizon == Lag(7, False)  # 2^-6 of it is 1.6 %, 2^-7 is 0.8 %
     assert profile.growth_rate == pytest.approx(-math.log(2))
     assert profile.cut is None
     assert profile.outcome == "ok"
@@ -486,25 +487,14 @@ def test_what_cannot_be_probed_is_said(model: nn.Module, loss: Any, words: str) 
 
 
 @pytest.mark.parametrize(
-    ("reach", "words"),
+    ("time", "reach", "words"),
     [
-        (
-            0.5 ** np.arange(20),
-            "falls to half after 1 step and stays below 1 % beyond 6 steps; 13 of the 20 steps",
-        ),
-        (np.ones(9), "does not fall to half within 8 steps, and the oldest of the 9 steps"),
-        (
-            np.array([1, 0.9, 0.8, 0, 0]),
-            "falls to half after 3 steps and is exactly zero beyond 2 steps",
-        ),
-        (
-            np.array([1, 0, 0]),
-            "reaches no step before the last: the steps are detached or independent",
-        ),
-        (np.array([1, math.nan]), "is not finite"),
-        (np.empty(0), "no gradient of this loss reaches this layer"),
+        (np.ones(3), np.array([1, 0.5, 0.1]), "still at least 1 % at the oldest of the 2 earlier"),
+        (np.ones(2), np.array([1, math.nan]), "the gradient through time is not finite"),
+        (np.array([1, math.inf]), np.ones(2), "the gradient through time is not finite"),
+        (np.ones(3), np.empty(0), "no gradient of this loss reaches this layer"),
     ],
-    ids=["vanishing", "level", "cut", "cut at once", "NaN", "nothing"],
+    ids=["reach", "NaN", "grad_time", "nothing"],
 )
-def test_in_words(reach: Any, words: str) -> None:
-    assert words in GradientProfile(np.ones(3), reach, np.ones(3)).summary
+def test_in_words(time: Any, reach: Any, words: str) -> None:
+    assert words in GradientProfile(time, reach, np.ones(3)).summary

@@ -14,17 +14,7 @@ from backsight.report.figures._reach import reach
 from backsight.report.figures._reach_time import reach_time
 from backsight.report.figures._style import ALARM
 from backsight.report.figures._update_ratio import update_ratio
-from backsight.signals import (
-    Lag,
-    Recorder,
-    Run,
-    growth_rate,
-    reach_cut,
-    reach_half_life,
-    reach_horizon,
-    reach_outcome,
-    reach_words,
-)
+from backsight.signals import Recorder, Run
 
 HALVES = 0.5 ** np.arange(20)
 
@@ -43,32 +33,6 @@ def record(tmp_path: Path) -> Callable[..., Run]:
     return make
 
 
-@pytest.mark.parametrize(
-    ("row", "outcome", "half", "far", "rate", "cut"),
-    [
-        (HALVES, "ok", Lag(1, False), Lag(6, False), -math.log(2), None),
-        (np.ones(5), "ok", Lag(4, True), Lag(4, True), 0.0, None),
-        (2.0 ** np.arange(5), "ok", Lag(4, True), Lag(4, True), math.log(2), None),
-        ([1, 0.9, 0.8, 0, 0], "ok", Lag(3, False), Lag(2, False), -0.11157, 2),
-        ([0, 1, 0.4], "ok", Lag(2, False), Lag(2, True), math.log(0.4), None),
-        ([1.0], "ok", Lag(0, True), Lag(0, True), math.nan, None),
-        ([1, math.nan], "not finite", None, None, math.nan, None),
-        ([1, math.inf], "not finite", None, None, math.nan, None),
-        ([], "not enough data", None, None, math.nan, None),
-        ([0.0, 0.0], "not enough data", None, None, math.nan, None),
-    ],
-)
-def test_what_follows_from_a_reach(
-    row: Any, outcome: str, half: Lag | None, far: Lag | None, rate: float, cut: int | None
-) -> None:
-    row = np.asarray(row, float)
-    assert reach_outcome(row) == outcome
-    assert reach_half_life(row) == half
-    assert reach_horizon(row) == far
-    assert growth_rate(row) == pytest.approx(rate, rel=1e-4, abs=1e-12, nan_ok=True)
-    assert reach_cut(row) == cut
-
-
 def test_a_non_finite_reach_is_never_called_far(record: Callable[..., Run]) -> None:
     run = record({"reach/l0": [HALVES, [1.0, math.nan, math.nan]]})
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
@@ -77,42 +41,44 @@ def test_a_non_finite_reach_is_never_called_far(record: Callable[..., Run]) -> N
 
 
 def test_the_summary_tells_how_the_horizon_moved(record: Callable[..., Run]) -> None:
+    """0.9^8 is the first at most half of 0.9, and 0.9^45 below 1 % of it: 44 of 59 are within."""
     run = record({"reach/l0": [HALVES, 0.9 ** np.arange(60)]})
     (sentence,) = (s for s in summary(run) if s.startswith("l0"))
     assert sentence == (
-        "l0: the gradient falls to half after 7 steps and stays below 1 % beyond 43 steps; 16 of "
-        "the 60 steps receive almost none of it (iteration 10); at the start of training it stayed "
-        "below 1 % beyond 6 steps."
+        "l0: the gradient is below half from lag 8 on, below 1 % from lag 45 on, relative to the "
+        "strongest earlier step; 15 of the 59 earlier steps get almost none of it (iteration 10); "
+        "at the start of training it was below half from lag 2 on, below 1 % from lag 8 on."
     )
-
-
-def test_one_step_has_no_past() -> None:
-    assert "there is no earlier state" in reach_words(np.ones(1))
-
-
-def test_a_single_step_receives_almost_none_of_it() -> None:
-    words = reach_words(np.array([1.0, 0.4, 0.1, 0.001]))
-    assert words.endswith("beyond 2 steps; 1 of the 4 steps receives almost none of it")
 
 
 def test_the_reach_figure_draws_last_median_and_first(record: Callable[..., Run]) -> None:
     rows = [HALVES, np.ones(20), 0.9 ** np.arange(20)]
     figure = reach(record({"reach/l0": rows}))
     lines = {trace.name: trace.y for trace in figure.data}
-    assert list(lines) == ["l0 first (0)", "l0 median of 3", "l0 last (20)"]
+    marks = ["l0 half-life 8", "l0 horizon ≥ 19"]
+    assert list(lines) == ["l0 first (0)", "l0 median of 3", "l0 last (20)", *marks]
     np.testing.assert_allclose(lines["l0 first (0)"], rows[0])
     np.testing.assert_allclose(lines["l0 median of 3"], rows[2])
     np.testing.assert_allclose(lines["l0 last (20)"], rows[2])
     assert figure.layout.yaxis.type == "log"
-    # Annotations on a log axis are placed by the exponent.
-    assert {a.text: a.y for a in figure.layout.annotations} == {
-        "half": pytest.approx(math.log10(0.5)),
-        "1 %": -2,
-    }
+    half, far = figure.data[3:]
+    assert (half.x, half.y) == ((8,), (pytest.approx(0.9**8),))
+    assert (far.x, far.y) == ((19,), (pytest.approx(0.9**19),))
+    assert (half.marker.symbol, far.marker.symbol) == ("circle", "diamond-open")
+
+
+def test_a_weak_gradient_stays_in_the_picture(record: Callable[..., Run]) -> None:
+    """An earlier step gets 1e-5 of lag 0: what is a millionth of that is still drawn."""
+    figure = reach(record({"reach/l0": [[1, *(1e-5 * 0.1 ** np.arange(9))]]}))
+    assert figure.layout.yaxis.range[0] == pytest.approx(-11)
+
+
+def test_no_mark_where_no_gradient_goes_back(record: Callable[..., Run]) -> None:
+    assert len(reach(record({"reach/l0": [[1, 1e-9, 1e-9]]})).data) == 1
 
 
 def test_what_is_far_below_leaves_the_picture(record: Callable[..., Run]) -> None:
-    figure = reach(record({"reach/l0": [10.0 ** -np.arange(0, 30, 3)]}))
+    figure = reach(record({"reach/l0": [[1, *(10.0 ** -np.arange(0, 30, 3))]]}))
     low, high = figure.layout.yaxis.range
     assert low == pytest.approx(-6)
     assert 0 < high < 1

@@ -31,7 +31,7 @@ def test_a_picture_comes_before_the_first_heading() -> None:
 
 @pytest.mark.long  # a thousand iterations
 def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
-    """Line breaks do not count, nor does the horizon, which depends on where samples fall."""
+    """Line breaks do not count, nor do the lags, which depend on where samples fall."""
     command, shown = re.findall(
         r"```sh\nbacksight (run [^\n]+)\n```\n\n```text\n(.*?)```", README, re.DOTALL
     )[0]
@@ -45,7 +45,7 @@ def test_the_output_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> 
     assert command.returncode == 0, printed
     for part in re.split(r"\n(?=iteration |backsight: )|…", shown):
         shown_part = re.escape(" ".join(part.split()))
-        pattern = re.sub(r"after\\ \d+\\ of", r"after\\ \\d+\\ of", shown_part)
+        pattern = re.sub(r"from\\ lag\\ \d+", r"from\\ lag\\ \\d+", shown_part)
         assert re.search(pattern, printed), part
 
 

@@ -86,7 +86,7 @@ def test_a_training_script_is_recorded_and_says_where(tmp_path: Path) -> None:
     done = both(tmp_path, path)
     assert re.search(r"^backsight: runs/train-1: 12 iterations", done.stderr, re.MULTILINE)
     assert re.search(
-        r"^backsight: gru\.l0: the gradient falls to half after ", done.stderr, re.MULTILINE
+        r"^backsight: gru\.l0: the gradient is below half from lag ", done.stderr, re.MULTILINE
     )
     run = Run(tmp_path / "runs/train-1")
     assert run.status == "finished"
@@ -249,7 +249,7 @@ def test_a_model_without_time_is_said_with_what_to_type(tmp_path: Path) -> None:
     run = Run(tmp_path / "runs/train-1")
     assert len(run["loss"]) == 12
     again = execute("--inputs", "gru", "train.py", cwd=tmp_path)
-    assert "input:gru: the gradient reaches no step before the last" in again.stderr
+    assert "input:gru: the gradient is exactly zero at every earlier step" in again.stderr
 
 
 def test_the_embedding_of_a_model_without_time_is_named(tmp_path: Path) -> None:

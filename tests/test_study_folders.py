@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from backsight.studies import (
     StudyFolder,
     Trial,
     length_study,
+    print_stability_map,
     read_length_study,
     read_map,
     run_map,
@@ -80,7 +82,7 @@ def test_a_length_study_has_its_verdict(length_folder: Path) -> None:
     ]
     assert [t.loss for t in study.trials] == pytest.approx([0.4770038986, 1.1107079315])
     horizons = [t.horizon for t in study.trials]
-    assert [(h.steps, h.censored) for h in horizons if h] == [(3, True), (6, False)]
+    assert [(h.steps, h.censored) for h in horizons if h] == [(3, True), (7, False)]
     assert {Run(path).end_reason for path in (length_folder / "runs").iterdir()} == {"completed"}
 
 
@@ -127,6 +129,22 @@ def test_a_map_has_its_outcomes(map_folder: Path) -> None:
     np.testing.assert_allclose(
         found.loss[:, 1], [0.4725736999, 1.1040659332, 1.1107079315], rtol=1e-9
     )
+
+
+def test_a_map_of_an_earlier_version_says_what_its_vanished_means(
+    map_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its parts hold R(lag) relative to lag 0; a part that is trained today does not."""
+    found = read_map(map_folder)
+    assert found.former == found.as_dict()["former"] == 9
+    print_stability_map(found)
+    assert "An earlier version of Backsight trained 9 of the points." in capsys.readouterr().out
+    (map_folder / "part-0001.npz").unlink()
+    today = run_map(found.plan, map_folder)
+    assert (today.complete, today.former) == (True, 6)
+    np.testing.assert_array_equal(today.outcomes, found.outcomes)
+    print_stability_map(replace(today, former=0))
+    assert "earlier version" not in capsys.readouterr().out
 
 
 def test_a_map_that_is_done_trains_nothing(

@@ -83,6 +83,24 @@ def test_it_collapses_because_the_signal_does_not_arrive() -> None:
     assert "6 of 6 trials" in found.message
 
 
+def test_a_known_lag_is_asked_for_itself() -> None:
+    """A horizon beyond it does not help a lag at which nothing arrives."""
+    short = [trial(10, 0.1), trial(20, 0.98, share_at_lag=0.009)]
+    assert judge_lengths("rnn", short).cause == "vanishes"
+    arrives = [trial(10, 0.1), trial(20, 0.98, share_at_lag=0.011, horizon=Lag(7, False))]
+    assert judge_lengths("rnn", arrives).cause == "neither"
+
+
+def test_of_layers_that_reach_as_far_the_one_with_more_at_the_lag_counts(run_path: Path) -> None:
+    with Recorder(run_path, kind="train echo") as recorder:
+        recorder.event("setup", -1, {"lag": 3, "baselines": {"memoryless": 1.4}})
+        recorder.series("loss", range(20), [1.0] * 20)
+        recorder.profile("reach/rnn.l0", 0, [1, 1, 0.5, 0.1, 0.5])
+        recorder.profile("reach/rnn.l1", 0, [1, 1, 0.5, 0.4, 0.5])
+    row = read_trial(LengthSetting("rnn", 5, 0), Run(run_path), short=5)
+    assert (row.share_at_lag, row.horizon) == (0.4, Lag(4, True))
+
+
 @pytest.mark.parametrize(
     "sick",
     [
@@ -212,7 +230,8 @@ def test_a_row_from_the_signals_of_a_run(run_path: Path) -> None:
     assert (row.loss, row.baseline, row.lag, row.steps) == (1.0, 1.4, 8, 10)
     assert (row.grad_median, row.grad_max) == (1.0, 100.0)
     assert (row.short_context, row.short_loss) == (4, 2.0)
-    assert (row.half_life, row.horizon) == (Lag(1, False), Lag(6, False))  # of the better layer
+    assert (row.half_life, row.horizon) == (Lag(2, False), Lag(7, False))  # of the better layer
+    assert row.share_at_lag == 0.5**7  # lag 8, relative to lag 1
     assert row.growth == pytest.approx(math.log(0.5))
     assert row.hidden_drift == pytest.approx(9 / 5)
     assert row.seconds == pytest.approx(4 * 10 / 4000)

@@ -91,7 +91,7 @@ class Naive(Length):
             self.length = min(self.end, max(self.length + 1, round(self.length * 1.06)))
             self.wrong = []
 
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """It does not look at the loss."""
 
 
@@ -101,7 +101,7 @@ class Fixed(Length):
     def __init__(self, end: int) -> None:
         super().__init__(end, end)
 
-    def see(self, loss: float, horizon: float | None = None) -> None:
+    def step(self, loss: float, horizon: float | None = None) -> None:
         """It does not grow."""
 
 

@@ -1,23 +1,17 @@
 """The gradient of one loss through one recurrent layer, and what it is averaged from."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.signals import (
-    Lag,
-    growth_rate,
-    reach_cut,
-    reach_half_life,
-    reach_horizon,
-    reach_outcome,
-    reach_words,
-)
+from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words
 
-__all__ = ["GradientProfile", "Tally", "profile_of", "relative"]
+__all__ = ["SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
+
+SATURATED = 0.99
+"""From which size on an element of a tanh state is saturated."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +31,7 @@ class GradientProfile:
         ...     _ = nn.init.constant_(weight, 0.5)
         >>> profile = probe(rnn, lambda: rnn(x)[0][-1].sum())["l0"]
         >>> profile.reach[:4].round(3).tolist(), profile.half_life.steps, profile.horizon.steps
-        ([1.0, 0.5, 0.25, 0.125], 1, 6)
+        ([1.0, 0.5, 0.25, 0.125], 2, 7)
     """
 
     grad_time: NDArray[np.float64]
@@ -47,7 +41,7 @@ class GradientProfile:
 
     ``t`` is the last step, in the layer's own processing order, that has a direct gradient, and
     ``ℓ`` the loss through that step alone. Where a loss reads an LSTM's ``c_n`` only, ``h_t`` has
-    no gradient: R is 0 at lag 0 and relative to lag 1.
+    no gradient: R is 0 at lag 0 and relative to the strongest earlier step.
     """
     hidden_norm: NDArray[np.float64]
     """``(T,)``: mean over sequences of ``‖h_t‖``."""
@@ -55,39 +49,55 @@ class GradientProfile:
     """``(T,)``: the same as ``grad_time`` on an LSTM's ``c_t``."""
     saturation: Mapping[str, float] = field(default_factory=dict)
     """Share of saturated units: ``""`` for a tanh state (``|h| > 0.99``), and by the name of a
-    gate (within 0.01 of 0 or 1). Empty for relu, and where the layer is not PyTorch's own."""
+    gate (within 0.01 of 0 or 1). Cells have no gates here, and relu nothing; of a user's own
+    module, any state counts that stays within ±1 throughout the sample."""
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    share: NDArray[np.float64] | None = None
+    """``(lags,)``: ``R(k)/P`` over the sequences that have lag k; None where all have all lags."""
+    graph_end: int | None = None
+    """The last lag that the graph leads to, of any sequence: less than the last one where a state
+    was detached. None where the graph cannot be asked, as of an embedded input."""
     reason: str = ""
     """Why nothing could be measured, where that is known: a sentence without its full stop."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
     finite``."""
+    measures: ReachMeasures = field(init=False, repr=False)
+    """What the reach comes to; the properties below are its parts."""
 
     def __post_init__(self) -> None:
-        finite = np.isfinite(self.grad_time).all()
-        object.__setattr__(self, "outcome", reach_outcome(self.reach) if finite else "not finite")
+        measures = measure_reach(self.reach)
+        if not np.isfinite(self.grad_time).all():
+            measures = ReachMeasures("not finite", measures.earlier)
+        object.__setattr__(self, "measures", measures)
+        object.__setattr__(self, "outcome", measures.outcome)
 
     @property
     def half_life(self) -> Lag | None:
-        """Smallest lag with ``R ≤ 1/2``; None unless ``outcome`` is ``ok``."""
-        return reach_half_life(self.reach) if self.outcome == "ok" else None
+        """The lag from which ``R`` stays at or below half of its strongest earlier step."""
+        return self.measures.half_life
 
     @property
     def horizon(self) -> Lag | None:
-        """Largest lag with ``R ≥ 0.01``; None unless ``outcome`` is ``ok``."""
-        return reach_horizon(self.reach) if self.outcome == "ok" else None
+        """The last lag with at least 1 % of the strongest earlier step."""
+        return self.measures.horizon
+
+    @property
+    def strength(self) -> float:
+        """``P``: the strongest earlier step, relative to lag 0."""
+        return self.measures.strength
 
     @property
     def growth_rate(self) -> float:
-        """Slope of ``ln R`` a step; negative decays; NaN where it cannot be told."""
-        return growth_rate(self.reach) if self.outcome == "ok" else math.nan
+        """Slope of ``ln R`` per step; negative decays; NaN where it cannot be told."""
+        return self.measures.growth_rate
 
     @property
     def cut(self) -> int | None:
-        """The lag past which ``R`` is exactly zero, or None: a detached state, not vanishing."""
-        return reach_cut(self.reach) if self.outcome == "ok" else None
+        """The last lag with a gradient, where every later one has exactly none; else None."""
+        return self.measures.cut
 
     @property
     def summary(self) -> str:
@@ -124,17 +134,16 @@ class Tally:
 
 
 def relative(lags: Tally) -> NDArray[np.float64]:
-    """``R(k)``: relative to the first lag that is not 0; empty where there is none.
+    """``R(k)``: relative to lag 0; empty where no lag has a gradient.
 
-    That is lag 0, except where the loss reads an LSTM's ``c_n`` alone: then the gradient on ``h``
-    begins one step before.
+    Where lag 0 has none (a loss that reads an LSTM's ``c_n`` alone, or the step before the last),
+    it is relative to the strongest lag.
     """
     back = lags.mean()
-    alive = np.flatnonzero(back)
-    if not alive.size:
+    if not back.any():
         return np.empty(0)
     with np.errstate(invalid="ignore"):  # a gradient that overflowed: inf / inf is NaN
-        ratios: NDArray[np.float64] = back / back[alive[0]]
+        ratios: NDArray[np.float64] = back / (back[0] or np.max(back))
     return ratios
 
 
@@ -146,6 +155,8 @@ def profile_of(
     cell: Tally | None,
     saturation: Mapping[str, float],
     exact: bool,
+    share: NDArray[np.float64] | None = None,
+    graph_end: int | None = None,
 ) -> GradientProfile:
     """A profile from the means of its norms."""
     return GradientProfile(
@@ -155,4 +166,6 @@ def profile_of(
         grad_time_cell=None if cell is None else cell.mean(),
         saturation=saturation,
         exact=exact,
+        share=share,
+        graph_end=graph_end,
     )

@@ -9,6 +9,7 @@ from backsight.nn import CELLS
 from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, finite_values, median, number
+from backsight.report._reach_cause import zero_cause
 from backsight.report._rows import ends
 from backsight.report._task_summary import (
     is_memory,
@@ -17,7 +18,7 @@ from backsight.report._task_summary import (
     memory_verdict,
     text_learning,
 )
-from backsight.signals import Run, check, member, reach_horizon, reach_words, spell
+from backsight.signals import Run, check, measure_reach, member, reach_extent, reach_words, spell
 
 __all__ = [
     "duration", "last_score", "median", "number", "reach_sentences", "samples", "setup", "summary",
@@ -61,22 +62,18 @@ def reach_sentences(run: Run) -> list[str]:
         >>> with Recorder("runs/mine") as recorder:
         ...     recorder.profile("reach/rnn.l0", 0, [0.5**lag for lag in range(20)])
         >>> (sentence,) = reach_sentences(Run("runs/mine"))
-        >>> "rnn.l0" in sentence, "6 steps" in sentence
+        >>> "rnn.l0" in sentence, "below 1 % from lag 8 on" in sentence
         (True, True)
     """
     sentences = []
     for name in run.members("reach", profile=True):
         stream = run.stream(name)
         rows = ends(stream)
-        row = rows.last
-        sentence = f"{member(name)}: {reach_words(row)} (iteration {stream.last:,})"
-        began, now = reach_horizon(rows.first), reach_horizon(row)
-        if began is not None and now is not None and began != now and len(row) > 1:
-            sentence += (
-                f"; at the start of training it stayed below 1 % beyond {_steps(began.steps)}"
-                if not began.censored
-                else "; at the start of training it reached every step"
-            )
+        began, now = measure_reach(rows.first), measure_reach(rows.last)
+        cause = zero_cause(run, member(name), stream.last, now)
+        sentence = f"{member(name)}: {reach_words(rows.last)}{cause} (iteration {stream.last:,})"
+        if began.goes_back and now.outcome == "ok" and began.horizon != now.horizon:
+            sentence += f"; at the start of training it was {reach_extent(began)}"
         sentences.append(f"{sentence}.")
     return sentences
 
@@ -224,7 +221,3 @@ def _non_finite(run: Run) -> str:
         return "Every recorded value is finite."
     listed = "; ".join(text for _, text in sorted(found)[:6])
     return f"These signals are not finite: {listed}{'; and others' if len(found) > 6 else ''}."
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'s' * (count != 1)}"

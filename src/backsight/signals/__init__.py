@@ -16,13 +16,12 @@ from backsight.signals._migration import (
 from backsight.signals._order import natural_order
 from backsight.signals._reach import (
     Lag,
-    growth_rate,
-    reach_cut,
-    reach_half_life,
-    reach_horizon,
-    reach_outcome,
-    reach_words,
+    ReachMeasures,
+    ReachOutcome,
+    measure_reach,
+    reach_share,
 )
+from backsight.signals._reach_words import reach_extent, reach_words
 from backsight.signals._recorder import Recorder
 from backsight.signals._regular_file import open_regular
 from backsight.signals._run import Run, list_runs
@@ -41,6 +40,8 @@ __all__ = [
     "Event",
     "Lag",
     "Profile",
+    "ReachMeasures",
+    "ReachOutcome",
     "Recorder",
     "Run",
     "SampleBlock",
@@ -60,16 +61,14 @@ __all__ = [
     "family",
     "former_remedy",
     "free_name",
-    "growth_rate",
     "hide_words",
     "list_runs",
+    "measure_reach",
     "member",
     "natural_order",
     "open_regular",
-    "reach_cut",
-    "reach_half_life",
-    "reach_horizon",
-    "reach_outcome",
+    "reach_extent",
+    "reach_share",
     "reach_words",
     "read_object",
     "replacing",

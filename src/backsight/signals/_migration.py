@@ -12,6 +12,10 @@ format    what it changed
           ``lr-tenfold`` (``rate-third``, …), in a study's plan and in the names of its trials
 3         ``signals.db`` has a checksum over the length of each signal, and one over all events
           (see ``_seal``)
+4         ``half_life``, ``horizon`` and ``growth_rate`` are relative to the strongest earlier step;
+          they were relative to lag 0. ``signals.db`` alone counts: one that was begun in an
+          earlier format keeps its number, and all its values are computed again from ``reach``
+          (see ``_former_reach``)
 ========  =========================================================================================
 
 A folder is read by any later version and never rewritten for that. A run that goes on holds events
@@ -31,7 +35,7 @@ __all__ = [
     "former_remedy",
 ]
 
-FORMAT = 3
+FORMAT = 4
 """Version of what ``run.json``, ``signals.db`` and a study's file hold; a reader refuses a newer
 one."""
 

@@ -1,32 +1,35 @@
-"""What a reach says: half-life, horizon, growth rate, cut, and a sentence.
+"""How far back a gradient reaches: half-life, horizon, strength, growth rate and cut.
 
 A *reach* is ``R(k)``, shape ``(lags,)``: the gradient of one position's loss on the state ``k``
-steps before it, relative to the gradient at that position.
+steps before it, relative to the gradient at that position. Lag 0 is no way back in time, and a
+path around the recurrence (a residual block, attention, a readout of "last + mean") makes its
+gradient as large as one likes. Everything here is therefore relative to the strongest earlier
+step, ``P = max R(k)`` over ``k ≥ 1``.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Lag",
-    "growth_rate",
-    "reach_cut",
-    "reach_half_life",
-    "reach_horizon",
-    "reach_outcome",
-    "reach_words",
-]
+__all__ = ["Lag", "ReachMeasures", "ReachOutcome", "measure_reach", "reach_share"]
 
 HALF = 0.5
 VISIBLE = 0.01
-"""Below one per cent of the gradient at lag 0 a step no longer counts as reached."""
+"""Of P: a step below one per cent of the strongest hardly affects what is learned."""
+NOISE = 1e-6
+"""Of lag 0: if no earlier step has more, no gradient goes back. A float32 sum keeps no more than
+that, so what is below may be rounding. Of P: lags below it are not in the growth rate either."""
+UNDERFLOW = 1e-12
+"""Of P: a gradient that fades passes through values below this, one step after the other, before it
+is rounded to zero. Squares of float32 numbers underflow from 1e-23 on."""
+GROWS = 1.5
+"""Times: the median of the oldest third of the lags over that of the newest, where R grows. A
+single strong step far back raises the slope as well, but not the medians."""
 
-UNDERFLOW = 1e-20
-"""A gradient that fades reaches float32's zero through values below this, step by step; only one
-that was cut falls to zero from above it."""
+ReachOutcome = Literal["ok", "not enough data", "not finite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,133 +51,144 @@ class Lag:
         return f"≥ {self.steps}" if self.censored else str(self.steps)
 
 
-def reach_outcome(reach: NDArray[np.floating]) -> str:
-    """``ok``, ``not enough data`` (no gradient arrived) or ``not finite``.
+@dataclass(frozen=True, slots=True)
+class ReachMeasures:
+    """What a reach comes to.
 
     Example:
         >>> import numpy as np
-        >>> from backsight.signals import reach_outcome
-        >>> [reach_outcome(np.array(reach)) for reach in ([1.0, 0.5], [], [1.0, np.nan])]
-        ['ok', 'not enough data', 'not finite']
+        >>> from backsight.signals import measure_reach
+        >>> found = measure_reach(0.5 ** np.arange(20))
+        >>> found.half_life.steps, found.horizon.steps, found.strength
+        (2, 7, 0.5)
     """
-    if not np.isfinite(reach).all():
-        return "not finite"
-    return "ok" if np.any(reach) else "not enough data"
+
+    outcome: ReachOutcome
+    """``not enough data`` where no gradient arrived; ``not finite`` where any lag is NaN or inf."""
+    earlier: int
+    """Earlier steps that were measured: the last lag of the row."""
+    strength: float = math.nan
+    """``P``. 1 where lag 0 gets no gradient, because ``R`` itself is then relative to ``P``. NaN
+    without an earlier step, or unless ``outcome`` is ``ok``, as the growth rate is."""
+    half_life: Lag | None = None
+    """The lag from which ``R`` stays at or below ``P/2``; 1 where no gradient goes back. Censored
+    at the last lag where there is none. None unless ``outcome`` is ``ok``, as the horizon is."""
+    horizon: Lag | None = None
+    """The last lag ``k ≥ 1`` with ``R(k) ≥ 0.01·P``; 0 where no gradient goes back. Censored where
+    it is the last lag measured."""
+    growth_rate: float = math.nan
+    """Least-squares slope of ``ln R(k)`` per step over the lags ``k ≥ 1`` with ``R(k) ≥ 1e-6·P``.
+    Negative decays, positive grows. NaN with fewer than two such lags."""
+    grows: bool = False
+    """Whether ``R`` grows with the lag throughout, rather than at a single step."""
+    cut: int | None = None
+    """The last lag with a gradient, where every later one is exactly zero; else None. Where the
+    gradient had faded away before, its zeros are underflow and no cut."""
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether any earlier step gets a gradient that is more than rounding."""
+        return self.strength >= NOISE
+
+    @property
+    def unreached(self) -> int:
+        """Earlier steps beyond the horizon; 0 where that is unknown."""
+        return 0 if self.horizon is None else self.earlier - self.horizon.steps
 
 
-def reach_half_life(reach: NDArray[np.floating]) -> Lag | None:
-    """Smallest lag with ``R(k) ≤ 1/2``; censored at the last lag where there is none.
+def measure_reach(reach: NDArray[np.floating]) -> ReachMeasures:
+    """Half-life, horizon, strength, growth rate and cut of one row.
+
+    Args:
+        reach: ``R(k)``, shape ``(lags,)``; ``(0,)`` where nothing was measured.
 
     Example:
         >>> import numpy as np
-        >>> from backsight.signals import reach_half_life
-        >>> reach_half_life(np.array([1.0, 0.7, 0.5, 0.3]))
-        Lag(steps=2, censored=False)
-        >>> reach_half_life(np.array([1.0, 0.9, 0.8, 0.7]))  # the window ends first
-        Lag(steps=3, censored=True)
+        >>> from backsight.signals import measure_reach
+        >>> uniform = np.array([1.0, *[0.01] * 128])  # "last + mean": every earlier step alike
+        >>> found = measure_reach(uniform)
+        >>> str(found.horizon), str(found.half_life), found.growth_rate
+        ('≥ 128', '≥ 128', 0.0)
+        >>> measure_reach(np.array([1.0, np.nan])).outcome
+        'not finite'
     """
-    if reach_outcome(reach) != "ok":
-        return None
-    below = np.flatnonzero(reach <= HALF)
-    below = below[below >= _first(reach)]
-    return Lag(int(below[0]), False) if below.size else Lag(len(reach) - 1, True)
-
-
-def reach_horizon(reach: NDArray[np.floating]) -> Lag | None:
-    """Largest lag with ``R(k) ≥ 0.01``; censored where that is the last one.
-
-    Example:
-        >>> import numpy as np
-        >>> from backsight.signals import reach_horizon
-        >>> reach_horizon(0.5 ** np.arange(20))
-        Lag(steps=6, censored=False)
-    """
-    if reach_outcome(reach) != "ok":
-        return None
-    visible = np.flatnonzero(reach >= VISIBLE)
-    last = int(visible[-1]) if visible.size else 0
-    return Lag(last, last == len(reach) - 1)
-
-
-def growth_rate(reach: NDArray[np.floating], floor: float = 1e-30) -> float:
-    """Least-squares slope of ``ln R(k)`` a step, over the leading part above ``floor``.
-
-    NaN where fewer than two lags are above it.
-
-    Example:
-        >>> import numpy as np
-        >>> from backsight.signals import growth_rate
-        >>> round(growth_rate(0.5 ** np.arange(20)), 3)  # halves at each step back: -ln 2
-        -0.693
-    """
-    if reach_outcome(reach) != "ok":
-        return math.nan
-    reach = reach[_first(reach) :]
-    below = np.flatnonzero(~(reach > floor))
-    part = reach[: below[0]] if below.size else reach
-    if len(part) < 2:
-        return math.nan
-    return float(np.polyfit(np.arange(len(part)), np.log(part), 1)[0])
-
-
-def reach_cut(reach: NDArray[np.floating]) -> int | None:
-    """Last lag with a gradient where every later one is exactly zero; None where none is.
-
-    Example:
-        >>> import numpy as np
-        >>> from backsight.signals import reach_cut
-        >>> reach_cut(np.array([1.0, 0.9, 0.8, 0.0, 0.0]))  # the state was detached there
-        2
-    """
-    if reach_outcome(reach) != "ok":
-        return None
-    alive = np.flatnonzero(reach)
-    if alive[-1] == len(reach) - 1 or reach[alive[-1]] < UNDERFLOW:
-        return None
-    return int(alive[-1])
-
-
-def reach_words(reach: NDArray[np.floating]) -> str:
-    """What it means, in a sentence without its full stop.
-
-    Example:
-        >>> import numpy as np
-        >>> from backsight.signals import reach_words
-        >>> words = reach_words(0.5 ** np.arange(20))
-        >>> "1 step " in words, "6 steps" in words  # its half-life and its horizon
-        (True, True)
-    """
-    half, far, cut = reach_half_life(reach), reach_horizon(reach), reach_cut(reach)
-    if half is None or far is None:
-        return {
-            "not finite": "the gradient through time is not finite",
-            "not enough data": "no gradient of this loss reaches this layer",
-        }[reach_outcome(reach)]
-    window = len(reach)
-    if window == 1:
-        return "the window is a single step, so there is no earlier state to follow the gradient to"
-    told = (
-        f"the gradient does not fall to half within {_steps(window - 1)}"
-        if half.censored
-        else f"the gradient falls to half after {_steps(half.steps)}"
-    )
-    if cut == 0:
-        return "the gradient reaches no step before the last: the steps are detached or independent"
-    if cut is not None:
-        return f"{told} and is exactly zero beyond {_steps(cut)}, as after a detached state"
-    if far.censored:
-        return f"{told}, and the oldest of the {_steps(window)} still receives at least 1 % of it"
-    wasted = window - 1 - far.steps
-    return (
-        f"{told} and stays below 1 % beyond {_steps(far.steps)}; {wasted} of the {_steps(window)} "
-        f"receive{'s' * (wasted == 1)} almost none of it"
+    row = np.asarray(reach, np.float64)
+    last = max(len(row) - 1, 0)
+    if not np.isfinite(row).all():
+        return ReachMeasures("not finite", last)
+    if not row.any():
+        return ReachMeasures("not enough data", last)
+    if not last:
+        alone = Lag(0, censored=True)
+        return ReachMeasures("ok", 0, half_life=alone, horizon=alone)
+    cut = _cut(row)
+    peak = float(row[1:].max())
+    strength = peak if row[0] else 1.0
+    if strength < NOISE:
+        return ReachMeasures("ok", last, strength, Lag(1, False), Lag(0, False), cut=cut)
+    loud, seen = _last(row > HALF * peak), _last(row >= VISIBLE * peak)
+    return ReachMeasures(
+        outcome="ok",
+        earlier=last,
+        strength=strength,
+        half_life=Lag(last, True) if loud == last else Lag(loud + 1, False),
+        horizon=Lag(seen, seen == last),
+        growth_rate=_slope(row, NOISE * peak),
+        grows=_grows(row[1:]),
+        cut=cut,
     )
 
 
-def _first(reach: NDArray[np.floating]) -> int:
-    """Where the gradient begins: lag 0, or 1 where the loss reads an LSTM's ``c_n`` alone."""
-    return int(np.flatnonzero(reach)[0])
+def reach_share(reach: NDArray[np.floating], lag: int) -> float:
+    """``R(lag)/P``: what the step ``lag`` steps back gets, relative to the strongest earlier one.
+
+    0 where no gradient goes back in time; NaN where the row has no such lag, or where it is not
+    finite.
+
+    Raises:
+        ValueError: ``lag`` is below 1: lag 0 is no way back.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_share
+        >>> reach = 0.5 ** np.arange(20)
+        >>> reach_share(reach, 1), reach_share(reach, 4), reach_share(reach, 40)
+        (1.0, 0.125, nan)
+    """
+    if lag < 1:
+        raise ValueError(f"a lag must be at least 1, not {lag}")
+    found = measure_reach(reach)
+    if found.outcome != "ok" or lag > found.earlier:
+        return math.nan
+    return float(reach[lag]) / float(np.max(reach[1:])) if found.goes_back else 0.0
 
 
-def _steps(count: int) -> str:
-    return f"{count} step{'s' * (count != 1)}"
+def _last(where: NDArray[np.bool_]) -> int:
+    """The last lag from 1 on that is True; there is one, because the strongest is."""
+    return int(np.flatnonzero(where)[-1])
+
+
+def _slope(row: NDArray[np.float64], floor: float) -> float:
+    lags = np.flatnonzero(row >= floor)
+    lags = lags[lags >= 1]
+    if len(lags) < 2:
+        return math.nan
+    logs = np.log(row[lags])
+    if logs.min() == logs.max():
+        return 0.0  # a fit leaves rounding of either sign
+    return float(np.polyfit(lags, logs, 1)[0])
+
+
+def _grows(earlier: NDArray[np.float64]) -> bool:
+    third = len(earlier) // 3
+    if not third:
+        return False
+    return bool(np.median(earlier[-third:]) >= GROWS * np.median(earlier[:third]))
+
+
+def _cut(row: NDArray[np.float64]) -> int | None:
+    last = int(np.flatnonzero(row)[-1])
+    if last == len(row) - 1:
+        return None
+    faded = last >= 1 and row[last] < UNDERFLOW * row[1:].max()
+    return None if faded else last

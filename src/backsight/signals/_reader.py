@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backsight.errors import RunError
+from backsight.signals._former_reach import computed_again, reach_of
 from backsight.signals._samples import SampleBlock
 from backsight.signals._schema import Deadline
 from backsight.signals._seal import SignalLength, checksum, link, seal
@@ -74,6 +75,8 @@ class Reader:
         path: the store, for messages.
         deadline: the connection's.
         sealed: whether lengths and events can be verified.
+        former_reach: whether the store was begun when half-life, horizon and growth rate were
+            relative to lag 0.
         known: what an earlier reader verified; what has the same seal is the same.
 
     Raises:
@@ -87,11 +90,13 @@ class Reader:
         deadline: Deadline,
         *,
         sealed: bool,
+        former_reach: bool = False,
         known: Directory | None = None,
     ) -> None:
         self._connection = connection
         self._path = path
         self._deadline = deadline
+        self._former_reach = former_reach
         self._bytes = content_bytes(connection)
         heartbeat: float | None = None
         for (time,) in self._rows("SELECT time FROM heartbeat WHERE id = 1", (), (float,)):
@@ -140,7 +145,8 @@ class Reader:
         return RunError(f"{self._path} is damaged: {what}")
 
     def chunks(self, name: str) -> Iterator[SampleBlock]:
-        """The chunks of a signal in order of iteration, each verified before it is handed out.
+        """The chunks of a signal in order of iteration, each verified before it is handed
+        out, with the meaning of today.
 
         Raises:
             RunError: a chunk is damaged, missing or misplaced. That the newest ones are missing
@@ -149,7 +155,7 @@ class Reader:
         length = self.lengths.get(name)
         number, place = -1, None
         for number, (place, block) in enumerate(self._chunks(name, newest_only=False)):  # noqa: B007
-            yield block
+            yield self._today(name, block)
         if place is None:  # a signal is written together with its first chunk
             raise self.damaged(f"all values of signal {name!r} are missing")
         if length:
@@ -165,7 +171,7 @@ class Reader:
         for place, block in self._chunks(name, newest_only=True):
             if length:
                 self._check_end(length, place, chunks=length.chunks)
-            return block
+            return self._today(name, block)
         raise self.damaged(f"all values of signal {name!r} are missing")
 
     def extent(self, name: str) -> Extent:
@@ -187,6 +193,19 @@ class Reader:
                 raise self.damaged(f"signal {name!r} cannot have {samples:,} samples")
             return Extent(first, last, samples)
         raise self.damaged(f"all values of signal {name!r} are missing")
+
+    def _today(self, name: str, block: SampleBlock) -> SampleBlock:
+        """A chunk as it would be recorded today: see ``_former_reach``."""
+        reach = reach_of(name) if self._former_reach else None
+        if reach is None or not self.profiles.get(reach):
+            return block
+        first, last = block.iterations[0], block.iterations[-1]
+        rows = (
+            self.block_at(reach, place)
+            for place in self.places(reach)
+            if place.first <= last and place.last >= first
+        )
+        return computed_again(name, block, rows)
 
     def places(self, name: str) -> list[ChunkPlace]:
         """Where the chunks of a signal stand, in order, without their numbers.

@@ -13,7 +13,14 @@ from backsight.errors import RunError
 from backsight.signals import _schema
 from backsight.signals._reader import Directory, Reader, content_bytes
 from backsight.signals._regular_file import check_regular
-from backsight.signals._schema import LARGEST_VALUE, SEALED_FORMAT, Deadline, format_of, restrict
+from backsight.signals._schema import (
+    LARGEST_VALUE,
+    REACH_FORMAT,
+    SEALED_FORMAT,
+    Deadline,
+    format_of,
+    restrict,
+)
 
 __all__ = ["complaints", "reading"]
 
@@ -125,9 +132,16 @@ def _connect_once(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
 def _reader(
     connection: sqlite3.Connection, path: Path, deadline: Deadline, known: Directory | None
 ) -> Reader:
-    sealed = format_of(connection, path) >= SEALED_FORMAT
+    version = format_of(connection, path)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(content_bytes(connection), LARGEST_VALUE))
-    return Reader(connection, path, deadline, sealed=sealed, known=known)
+    return Reader(
+        connection,
+        path,
+        deadline,
+        sealed=version >= SEALED_FORMAT,
+        former_reach=version < REACH_FORMAT,
+        known=known,
+    )
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:

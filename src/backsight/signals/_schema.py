@@ -22,6 +22,7 @@ __all__ = [
     "APPLICATION_ID",
     "LARGEST_VALUE",
     "PATIENCE",
+    "REACH_FORMAT",
     "SCHEMA",
     "SEALED_FORMAT",
     "SEALS",
@@ -35,6 +36,8 @@ APPLICATION_ID: Final = 0x42535447
 
 SEALED_FORMAT: Final = 3
 """From this format on, a store has seals."""
+REACH_FORMAT: Final = 4
+"""From this format on, what is derived from a reach is relative to the strongest earlier step."""
 
 LARGEST_VALUE: Final = 1_000_000_000
 """Bytes: SQLite's own limit."""

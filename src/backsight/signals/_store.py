@@ -245,7 +245,8 @@ class Store:
         for statement in SEALS.split(");"):
             if statement.strip():
                 self._connection.execute(statement + ")")
-        self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        # Not the newest format: what was derived from a reach so far has its former meaning.
+        self._connection.execute(f"PRAGMA user_version = {SEALED_FORMAT}")
         self._write_lengths(self._lengths.values())
         self._sealed = True
 

@@ -1,4 +1,4 @@
-"""BKS401: the gradient is exactly zero past a lag."""
+"""BKS401: the graph ends at a state that was detached."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -7,7 +7,7 @@ import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module
-from backsight.signals import reach_cut
+from backsight.signals import measure_reach
 
 __all__ = ["DetachedState"]
 
@@ -20,16 +20,18 @@ class DetachedState(Rule):
     title: ClassVar[str] = "state detached"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
-    optional_signals: ClassVar = ("saturation", "hidden_norm")
+    optional_signals: ClassVar = ("graph_end", "saturation", "hidden_norm")
     explanation: ClassVar[str] = (
         "Beyond a certain lag the gradient is exactly zero, although the steps before it belong to "
         "the same backward pass: the graph is cut there."
     )
     criterion: ClassVar[str] = (
-        "R(k) falls from above 1e-20 to exactly 0 and stays there, at the same lag or at the same "
-        "step of the window, in {samples:.0f} samples in a row. Samples in which nearly all units "
-        "are saturated (their slope is exactly 0) or silent do not count. (Silent ReLU units stop "
-        "the gradient as well, but at a different lag each time.)"
+        "R(k) is exactly 0 beyond a lag without having faded before, and the graph ends at this "
+        "lag, in {samples:.0f} samples in a row. Zeros on the way of a graph that goes on do not "
+        "count: saturated and silent units pass no gradient either. The graph of an embedded input "
+        "cannot be asked, so the rule reports nothing about it. In a run of an earlier version, "
+        "which did not record where the graph ends, the lag or the step of the window must stay "
+        "the same, and samples with saturated or silent units do not count."
     )
     causes: ClassVar = (
         "state.detach(), .data or torch.no_grad() inside the loop over a sequence",
@@ -60,19 +62,18 @@ class DetachedState(Rule):
         for layer, row in now.rows("reach").items():
             if not self.finite(layer, row) or len(row) < 2 or not row.any():
                 continue
-            cut = reach_cut(row)
-            if cut is not None and _flat(now, layer):
+            cut = measure_reach(row).cut
+            end = now.numbers("graph_end").get(layer)
+            if cut is not None and (_flat(now, layer) if end is None else end < 0):
                 continue
-            if cut is None:
+            if cut is None or (end is not None and cut != end):
                 self._row[layer] = 0
                 self.ready = True
                 self.resolve(layer, now.iteration)
                 continue
-            place = cut, len(row) - cut
-            before = self._place.get(layer, place)
-            self._place[layer] = place
-            same = place[0] == before[0] or place[1] == before[1]
-            self._row[layer] = self._row.get(layer, 0) + 1 if same else 1
+            self._row[layer] = self._row.get(layer, 0) + 1
+            if end is None and not self._same_place(layer, cut, len(row)):
+                self._row[layer] = 1
             self.usable(layer, self._row[layer])
             if self._row[layer] < self.samples:
                 continue
@@ -80,11 +81,18 @@ class DetachedState(Rule):
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} is exactly zero beyond {cut} of {len(row) - 1} "
-                "steps back: the state is detached there",
+                f"the gradient{of_module(layer)} is exactly zero from lag {cut + 1} on, of "
+                f"{len(row) - 1} earlier steps: the state is detached there",
                 {"last lag with a gradient": cut, "lags": len(row)},
                 signals=(f"reach/{layer}",),
             )
+
+    def _same_place(self, layer: str, cut: int, lags: int) -> bool:
+        """Whether it was cut there before, in steps back or in steps from the beginning."""
+        place = cut, lags - cut
+        before = self._place.get(layer, place)
+        self._place[layer] = place
+        return place[0] == before[0] or place[1] == before[1]
 
 
 def _flat(now: Sample, layer: str) -> bool:

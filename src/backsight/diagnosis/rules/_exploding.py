@@ -28,8 +28,8 @@ class Exploding(Rule):
     )
     criterion: ClassVar[str] = (
         "The largest finite R(k) over all lags is above {times:g} in {samples:.0f} samples in a "
-        "row. A gradient that is merely not finite is reported as BKS201, because NaN in the data "
-        "causes it too."
+        "row, relative to the first lag that has a gradient. A gradient that is merely not finite "
+        "is reported as BKS201, because NaN in the data causes it too."
     )
     causes: ClassVar = (
         (
@@ -64,7 +64,8 @@ class Exploding(Rule):
     )
 
     times: float = 100.0
-    """Relative to the gradient at the loss: networks that learn to remember pass 50 for a while."""
+    """Relative to the gradient at the loss, which an update has besides: a past that is large
+    beside it dominates. Networks that learn to remember pass 50 for a while."""
     samples: float = 3
     """In a row."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -82,7 +83,8 @@ class Exploding(Rule):
             if len(row) < 3 or not row.any():
                 continue
             finite = np.isfinite(row)
-            largest = float(row[finite].max()) if finite.any() else math.nan
+            first = float(row[np.flatnonzero(row)[0]])
+            largest = float(row[finite].max()) / first if finite.any() else math.nan
             if not largest > self.times:
                 if not self.finite(layer, row):
                     continue

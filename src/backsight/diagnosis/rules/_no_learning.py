@@ -10,9 +10,10 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import spreads
+from backsight.diagnosis.rules._arriving import arriving
 from backsight.diagnosis.rules._loss_rule import LossRule
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
-from backsight.signals import reach_horizon
+from backsight.signals import ReachMeasures, measure_reach, reach_extent
 
 __all__ = ["NoLearning"]
 
@@ -25,7 +26,7 @@ class NoLearning(LossRule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("reach",)
+    optional_signals: ClassVar = ("reach", "reach_share")
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
         "best guess without memory."
@@ -46,7 +47,8 @@ class NoLearning(LossRule):
     remedies: ClassVar = (
         "overfit a single batch first: if that fails, the code is wrong",
         "raise the learning rate by a factor of 10",
-        "measure how far the gradient reaches, and shorten the sequences",
+        "measure how far the gradient reaches, and begin with shorter sequences that still hold "
+        "what the answer needs",
         "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
@@ -57,10 +59,18 @@ class NoLearning(LossRule):
     share: float = 0.03
     """Of the baseline."""
 
-    _far: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
-    """By layer, the newest horizon and the window."""
-    _rows: list[tuple[int, str, ProfileRow]] = field(default_factory=list, init=False, repr=False)
-    """Place, layer and row of each sample of the reach that is still to be looked at."""
+    visible: float = 0.01
+    """Of the strongest earlier step, at a known lag: a gradient below it is told."""
+    _short: dict[str, ReachMeasures | None] = field(default_factory=dict, init=False, repr=False)
+    """By layer, the newest measures where the gradient does not reach what may be needed."""
+    _rows: list[tuple[int, str, ProfileRow, ProfileRow | None]] = field(
+        default_factory=list, init=False, repr=False
+    )
+    """Place, layer and row of each sample of the reach that is still to be looked at, and that of
+    ragged sequences."""
+
+    _lag: int | None = field(default=None, init=False, repr=False)
+    """Of the stretch that is looked at."""
 
     @property
     def requirement(self) -> Requirement:
@@ -70,8 +80,9 @@ class NoLearning(LossRule):
         return self.require(max(self.patience, least), "loss", sooner=sooner)
 
     def _update(self, now: Sample) -> None:
+        ragged = now.rows("reach_share")
         for layer, row in now.rows("reach").items():
-            self._reaches(layer, row)
+            self._reaches(layer, row, ragged.get(layer), now.facts.lag)
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -103,8 +114,14 @@ class NoLearning(LossRule):
             Rule.update_many(self, stretch)
             return
         losses = stretch.places(self.reads)
+        ragged = {
+            (place, column.member): row
+            for column in stretch.columns("reach_share")
+            for place, row in zip(column.at.tolist(), column.rows or (), strict=False)
+        }
+        self._lag = stretch.facts.lag
         self._rows = [
-            (place, column.member, row)
+            (place, column.member, row, ragged.get((place, column.member)))
             for column in stretch.columns("reach")
             for place, row in zip(column.at.tolist(), column.rows or (), strict=False)
             if losses[min(np.searchsorted(losses, place), len(losses) - 1)] == place
@@ -142,26 +159,33 @@ class NoLearning(LossRule):
     def _reach_until(self, place: int) -> None:
         """Look at the samples of the reach before that place of the stretch."""
         while self._rows and self._rows[0][0] < place:
-            _, layer, row = self._rows.pop(0)
-            self._reaches(layer, row)
+            _, layer, row, ragged = self._rows.pop(0)
+            self._reaches(layer, row, ragged, self._lag)
 
-    def _reaches(self, layer: str, row: ProfileRow) -> None:
-        far = reach_horizon(row)
-        if far is not None:
-            self._far[layer] = far.steps, len(row) - 1
+    def _reaches(
+        self, layer: str, row: ProfileRow, ragged: ProfileRow | None, lag: int | None
+    ) -> None:
+        """Keep what is to be told: a gradient that does not reach a known lag, or half of the
+        window where none is known."""
+        measures = measure_reach(row)
+        if measures.horizon is None or not measures.earlier:
+            return
+        if lag is not None:
+            short_of = arriving(row, ragged, min(lag, measures.earlier)) < self.visible
+        else:
+            short_of = 2 * measures.unreached > measures.earlier
+        self._short[layer] = measures if short_of else None
 
     def _tell(
         self, member: str, iteration: int, course: LossHistory, baseline: float | None
     ) -> None:
         against = course.began if baseline is None else baseline
-        short_of = [
-            (layer, steps, window)
-            for layer, (steps, window) in self._far.items()
-            if steps < window / 2
-        ]
+        short_of = {layer: one for layer, one in self._short.items() if one is not None}
         told = "".join(
-            f"; the gradient{of_module(layer)} falls below 1 % after {steps} of {window} steps back"
-            for layer, steps, window in short_of
+            f"; the gradient{of_module(layer)} is {reach_extent(one)}"
+            if one.goes_back
+            else f"; no gradient{of_module(layer)} goes back in time"
+            for layer, one in short_of.items()
         )
         from_ = (
             f"it started at {short(against)}"
@@ -175,6 +199,10 @@ class NoLearning(LossRule):
             f"{told}",
             {"level": course.level, "start": course.start}
             | ({} if baseline is None else {"memoryless baseline": baseline})
-            | {f"horizon {layer}".rstrip(): steps for layer, steps, _ in short_of},
-            signals=(named("loss", member), *(named("reach", layer) for layer, *_ in short_of)),
+            | {
+                f"horizon {layer}".rstrip(): one.horizon.steps
+                for layer, one in short_of.items()
+                if one.horizon is not None
+            },
+            signals=(named("loss", member), *(named("reach", layer) for layer in short_of)),
         )

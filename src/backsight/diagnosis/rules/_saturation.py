@@ -63,7 +63,8 @@ class SaturatedUnits(Rule):
         return self.require(int(self.samples), "sample", "of saturation")
 
     def _update(self, now: Sample) -> None:
-        for where, share in now.numbers("saturation").items():
+        shares = now.numbers("saturation")
+        for where, share in shares.items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)
             if not self.finite(where, share):
@@ -74,6 +75,8 @@ class SaturatedUnits(Rule):
             self.ready = True
             layer, _, last = where.rpartition(".")
             gate = last if last in GATES else ""
+            if gate == "cell" and f"{layer}.forget" not in shares:
+                gate = ""  # a module of that name
             limit = self.gate if gate else self.state
             if recent.median <= limit:
                 self._row[where] = 0

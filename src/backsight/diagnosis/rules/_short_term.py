@@ -6,7 +6,7 @@ from typing import ClassVar
 from backsight.diagnosis._context import usable_context
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
-from backsight.signals import reach_horizon
+from backsight.signals import measure_reach
 
 __all__ = ["ShortTerm"]
 
@@ -63,7 +63,7 @@ class ShortTerm(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, reach in now.rows("reach").items():
-            far = reach_horizon(reach)
+            far = measure_reach(reach).horizon
             if far is not None:
                 self._horizons[layer] = far.steps
         for member, row in now.rows("context_loss").items():

@@ -6,8 +6,9 @@ from typing import ClassVar
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
+from backsight.diagnosis.rules._arriving import arriving
 from backsight.diagnosis.stability import LossHistory
-from backsight.signals import reach_cut, reach_horizon
+from backsight.signals import measure_reach, reach_extent
 
 __all__ = ["Vanishing"]
 
@@ -20,22 +21,23 @@ class Vanishing(Rule):
     title: ClassVar[str] = "gradient vanishes through time"
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
-    optional_signals: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("loss", "reach_share")
     explanation: ClassVar[str] = (
-        "Going back from the loss, the gradient falls below 1 % within a few steps, but the loss "
-        "depends on inputs from further back. The weights therefore get no signal to use those "
-        "inputs. The norms of the parameter gradients still look normal, because they are sums "
-        "that the last few steps dominate."
+        "Going back from the loss, the gradient fades within a few steps, but the loss depends on "
+        "inputs from further back. The weights therefore get no signal to use those inputs. The "
+        "norms of the parameter gradients still look normal, because they are sums that the last "
+        "few steps dominate."
     )
     criterion: ClassVar[str] = (
-        "The horizon (the largest lag with R ≥ 0.01, median of the last {samples:.0f} samples) is "
-        "below {share:g} of the known memory demand of the task, which watch(…, lag=40) states and "
-        "the lab knows for its own tasks. After {patience:.0f} losses, the loss is less than a "
-        "fraction of {better:g} below the loss that a shorter memory achieves, and it no longer "
-        "falls: the median of the last 20 losses is less than the same fraction below the median "
-        "of the last 50. A gradient that vanishes where nothing further back is needed is not a "
-        "fault, so the rule reports nothing where the memory demand is unknown; BKS302 then states "
-        "the horizon."
+        "At the lag that the task needs, which watch(…, lag=40) states and the lab knows for its "
+        "own tasks, the gradient is below {share:g} of what the strongest earlier step gets (the "
+        "median of the last {samples:.0f} samples; at the oldest step where the window is "
+        "shorter; over the sequences that have the lag where their lengths differ). After "
+        "{patience:.0f} losses, the loss is less than a fraction of {better:g} below the loss "
+        "that a shorter memory achieves, and it no longer falls: the median of the last 20 losses "
+        "is less than the same fraction below the median of the last 50. A gradient "
+        "that vanishes where nothing further back is needed is not a fault, so the rule reports "
+        "nothing where the memory demand is unknown; BKS302 then states the horizon."
     )
     causes: ClassVar = (
         "a recurrent matrix with a spectral radius that is too small (default initialisation)",
@@ -57,9 +59,10 @@ class Vanishing(Rule):
         "Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013. Reach and horizon: Backsight"
     )
 
-    share: float = 0.3
-    """Of what is needed: what is 1 % there is 2e-7 where it is needed, no more than float32 keeps
-    of a sum. Networks that start slowly have bridged what is 1 % at 0.36 of it."""
+    share: float = 1e-6
+    """Of the strongest earlier step: no more than float32 keeps of a sum. A gradient that decays
+    to 1 % at a third of the way is as small at the end; networks that start slowly have bridged
+    what is 1 % at 0.36 of it."""
     better: float = 0.05
     """A loss that much below the memoryless baseline has the information from somewhere."""
     samples: float = 5
@@ -85,20 +88,19 @@ class Vanishing(Rule):
     def _update(self, now: Sample) -> None:
         lag, baseline = now.facts.lag, now.facts.baseline
         for layer, row in now.rows("reach").items():
-            far = reach_horizon(row)
             if not self.finite(layer, row):
                 continue
-            if far is None or len(row) < 3 or reach_cut(row) is not None:
+            measures = measure_reach(row)
+            if measures.outcome != "ok" or measures.earlier < 2 or measures.cut is not None:
                 continue  # a cut is a finding of its own
             self.usable(layer)
             self._stated = lag is not None
             if lag is None:
                 continue
-            window = len(row) - 1
-            needed = min(lag, window)
-            # What is censored reaches the window's end: nothing there is out of reach.
+            window = measures.earlier
             seen = self._shares.setdefault(layer, Recent(int(self.samples)))
-            seen.add(1.0 if far.censored else far.steps / needed)
+            ragged = now.rows("reach_share").get(layer)
+            seen.add(arriving(row, ragged, min(lag, window)))
             course = now.courses.get(now.label)
             if len(seen) < self._least or course is None or not course.settled:
                 continue
@@ -112,15 +114,23 @@ class Vanishing(Rule):
             falls = usual - course.level > self.better * abs(usual)
             if falls and layer not in self.findings:
                 continue
-            horizon = seen.median * needed
+            told = f"no gradient{of_module(layer)} goes back in time"
+            if measures.goes_back:
+                told = (
+                    f"at lag {min(lag, window)}, the gradient{of_module(layer)} is "
+                    f"{_little(seen.median)} ({reach_extent(measures)})"
+                )
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} falls below 1 % after {horizon:.0f} of {window} "
-                f"steps back; the task needs inputs from {lag} steps back, and the loss stays at "
+                f"{told}; the task needs inputs from {lag} steps back, and the loss stays at "
                 f"{short(course.level)}",
-                {"horizon": horizon, "window": window, "needed lag": float(lag)}
-                | {"loss level": course.level}
+                {"share at the needed lag": seen.median, "window": window}
+                | {"needed lag": float(lag), "loss level": course.level}
                 | ({} if baseline is None else {"memoryless baseline": baseline}),
                 signals=(f"reach/{layer}", named("loss", now.label)),
             )
+
+
+def _little(share: float) -> str:
+    return f"{share:.0e} of that at the strongest earlier step" if share else "zero"

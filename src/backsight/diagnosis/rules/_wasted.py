@@ -1,12 +1,15 @@
-"""BKS105: steps that are unrolled and teach nothing."""
+"""BKS105: steps that are unrolled and teach almost nothing."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, of_module, percent
-from backsight.signals import reach_cut, reach_horizon
+from backsight.signals import measure_reach
 
 __all__ = ["WastedWindow"]
 
@@ -19,18 +22,22 @@ class WastedWindow(Rule):
     title: ClassVar[str] = "wasted window"
     severity: ClassVar = "info"
     reads: ClassVar = ("reach",)
+    optional_signals: ClassVar = ("grad_time",)
     explanation: ClassVar[str] = (
-        "The run spends time and memory on steps whose states get less than 1 % of the gradient. "
-        "With a loss at every step, a model learns the same from a shorter window. This is not a "
-        "fault of the training."
+        "The run spends time and memory on steps whose states get less than 1 % of the gradient "
+        "that the strongest earlier step gets. With a loss at every step, a model learns the same "
+        "from a shorter window. This is not a fault of the training."
     )
     criterion: ClassVar[str] = (
-        "The share of the window beyond the horizon (1 − horizon / window) is above {share:g}, as "
-        "a median of {samples:.0f} samples."
+        "The share of the earlier steps that lie beyond the horizon is above {share:g}, as a "
+        "median of {samples:.0f} samples. With a loss at the last step only, the rule reports "
+        "nothing: what the loss needs may lie at the beginning of the sequence, and a shorter "
+        "window would leave it out. In such a sample the gradient over time is the reach, read "
+        "from the end (to {same:g})."
     )
     causes: ClassVar = ("a window that is longer than this cell remembers",)
     remedies: ClassVar = (
-        "shorten the window to about twice the horizon",
+        "with a loss at every step, shorten the window to about twice the horizon",
         "or extend the reach with orthogonal initialisation, a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
@@ -40,6 +47,8 @@ class WastedWindow(Rule):
     """Half of the window."""
     samples: float = 5
     """Whose median counts."""
+    same: float = 1e-3
+    """Of the largest value, where one loss is all there is; half precision keeps no more."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -50,25 +59,32 @@ class WastedWindow(Rule):
 
     def _update(self, now: Sample) -> None:
         for layer, row in now.rows("reach").items():
-            far = reach_horizon(row)
-            if not self.finite(layer, row) or not row.any():
+            if not self.finite(layer, row):
                 continue
-            if far is None or len(row) < 3 or reach_cut(row) is not None:
+            measures = measure_reach(row)
+            if measures.outcome != "ok" or measures.earlier < 2 or measures.cut is not None:
                 continue
             recent = self._recent.setdefault(layer, Recent(int(self.samples)))
-            recent.add(1 - far.steps / (len(row) - 1))
+            recent.add(measures.unreached / measures.earlier)
             self.usable(layer)
             if not recent.full:
                 continue
             self.ready = True
-            if recent.median <= self.share:
+            if recent.median <= self.share or self._one_loss(row, now.rows("grad_time").get(layer)):
                 self.resolve(layer, now.iteration)
                 continue
             self.found(
                 layer,
                 now.iteration,
-                f"the gradient{of_module(layer)} is below 1 % over {percent(recent.median)} of "
-                f"the {len(row) - 1} steps back from the loss",
-                {"share wasted": recent.median, "window": len(row) - 1},
+                f"{percent(recent.median)} of the {measures.earlier} earlier steps get less than "
+                f"1 % of the gradient{of_module(layer)} that the strongest of them gets",
+                {"share wasted": recent.median, "window": measures.earlier},
                 signals=(f"reach/{layer}",),
             )
+
+    def _one_loss(self, reach: NDArray[np.floating], time: NDArray[np.floating] | None) -> bool:
+        """Whether the gradient over time is that of one position alone, in either direction."""
+        if time is None or len(time) != len(reach) or not np.isfinite(time).all():
+            return False
+        wanted, found = reach / reach.max(), time / (time.max() or 1.0)
+        return any(np.abs(one - wanted).max() <= self.same for one in (found, found[::-1]))

@@ -11,6 +11,9 @@ __all__ = ["Reach"]
 
 _log = logging.getLogger("backsight")
 
+UNKNOWN = -1.0
+"""Of ``graph_end``, where the graph cannot be asked."""
+
 
 class Reach(Measurement):
     """``grad_time``, ``reach`` and what follows from them, of every layer that a gradient reaches.
@@ -32,7 +35,16 @@ class Reach(Measurement):
     """
 
     name = "reach"
-    signals = ("grad_time", "grad_time_cell", "growth_rate", "half_life", "horizon", "reach")
+    signals = (
+        "grad_time",
+        "grad_time_cell",
+        "graph_end",
+        "growth_rate",
+        "half_life",
+        "horizon",
+        "reach",
+        "reach_share",
+    )
     schedule = SAMPLED
 
     def __init__(self) -> None:
@@ -91,6 +103,11 @@ class Reach(Measurement):
             now.record(f"half_life/{name}", math.nan if half is None else half.steps)
             now.record(f"horizon/{name}", math.nan if far is None else far.steps)
             now.record(f"growth_rate/{name}", profile.growth_rate)
+            if profile.share is not None:
+                now.record_profile(f"reach_share/{name}", profile.share)
+            if profile.reach.size:
+                end = profile.graph_end
+                now.record(f"graph_end/{name}", UNKNOWN if end is None else end)
 
         self.each_layer(now.profiles, record)
 

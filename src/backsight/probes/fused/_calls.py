@@ -16,11 +16,9 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.probes._state_handoff import TRIES, starts_anew
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused._ending import Ending, Handed, origins
+from backsight.probes.fused._followed import evenly_spaced, rows_of, with_gradient
 
 __all__ = ["Call", "Catcher"]
-
-USUAL = 8
-"""Sequences of a batch that are followed, unless told otherwise."""
 
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
 """Another dropout mask or other weights leave a wholly different output; what is allowed is the
@@ -66,6 +64,9 @@ class Call:
     """``(B,)``, in processing order: which row of the processed batch each sequence is."""
     sequences: Tensor
     """``(B,)``, in processing order: which sequence of the caller's batch each is."""
+    spaced: bool
+    """Whether the chosen sequences are evenly spaced, as those of any call are that has such ones
+    with a gradient."""
     dropout: bool
     """Whether there was dropout between the layers."""
     random: Tensor | None
@@ -93,7 +94,7 @@ class Call:
 
     def chosen(self, data: Tensor) -> Tensor:
         """``(T, B, ·)`` of the chosen sequences, zero-padded, from ``kernel_shape``."""
-        return _rows_of(data, self.rows, self.batch_sizes)
+        return rows_of(data, self.rows, self.batch_sizes, spaced=self.spaced)
 
 
 class Catcher:
@@ -256,6 +257,7 @@ class _Watched:
         self._states = tuple(None if s is None else s.detach() for s in states[:2])
         self._slopes = handed.slopes if handed else ()
         self._call: Call | None = None
+        self._spaced = True
         self._spent = False
 
     @property
@@ -280,8 +282,9 @@ class _Watched:
         ``by_time``: it comes as the kernel lays it out rather than as the caller has it.
         """
 
-        def hook(gradient: Tensor) -> None:
-            if not self._catcher.armed:
+        def hook(gradient: Tensor | None) -> None:
+            # None on an output that no loss reads, where one kernel makes it with others.
+            if gradient is None or not self._catcher.armed:
                 return
             try:
                 with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
@@ -303,21 +306,29 @@ class _Watched:
         if self._spent:
             return
         if self._call is None:
-            self._call = self._select()
+            self._call = self._select(self._with_gradient(index, gradient.detach(), by_time))
             self._catcher._reached[self._number] = self
         gradient = gradient.detach()
         if index > 0:
             kept = self._state(gradient)
         elif by_time:
-            kept = _rows_of(gradient, self._rows, self._batch_sizes)
+            kept = rows_of(gradient, self._rows, self._batch_sizes, spaced=self._spaced)
         else:
             kept = self._steps(gradient)
         self._call.gradients[index] = kept
 
-    def _select(self) -> Call:
+    def _with_gradient(self, index: int, gradient: Tensor, by_time: bool) -> Tensor | None:
+        """The sequences to follow where the evenly spaced ones have no gradient at all."""
+        if self._batch_sizes is not None or gradient.dim() == 2:
+            return None  # of a packed batch nobody asks
+        by_step = gradient if index > 0 or by_time else self._by_time(gradient)
+        return with_gradient(by_step, len(self._choose(self._size()[1])))
+
+    def _select(self, instead: Tensor | None) -> Call:
         module, x = self._module, self._x
         steps, batch = self._size()
-        chosen = self._choose(batch)
+        self._spaced = instead is None
+        chosen = self._choose(batch) if instead is None else instead
         rows = chosen
         if self._order is not None:
             place = torch.empty_like(self._order)
@@ -343,6 +354,7 @@ class _Watched:
             lengths=lengths,
             rows=rows,
             sequences=chosen,
+            spaced=self._spaced,
             dropout=self._dropout,
             random=self._random,
             kernel_shape=tuple(self._by_time(self._output).shape),
@@ -365,12 +377,7 @@ class _Watched:
         return (batch, steps) if self._module.batch_first else (steps, batch)
 
     def _choose(self, batch: int) -> Tensor:
-        count = self._catcher._sequences
-        if count == 0:
-            count = max(1, min(USUAL, batch // 4))
-        count = batch if count is None else min(count, batch)
-        # Evenly spaced, so that a strided view finds them: an index takes up to 50 times as long.
-        return torch.arange(count, device=self._x.device) * (batch // count if count else 1)
+        return evenly_spaced(self._catcher._sequences, batch, self._x.device)
 
     def _by_time(self, data: Tensor) -> Tensor:
         """The caller's form as the kernel lays it out: ``(T, whole batch, ·)`` or packed."""
@@ -382,23 +389,10 @@ class _Watched:
 
     def _steps(self, data: Tensor) -> Tensor:
         """``(T, B, ·)`` of the chosen sequences, zero-padded, from the caller's form."""
-        return _rows_of(self._by_time(data), self._rows, self._batch_sizes)
+        return rows_of(self._by_time(data), self._rows, self._batch_sizes, spaced=self._spaced)
 
     def _state(self, state: Tensor | None) -> Tensor | None:
         """``(L·D, B, ·)`` of the chosen sequences, in processing order."""
         if state is None:
             return None
         return state[:, None] if state.dim() == 2 else state.index_select(1, self._sequences)
-
-
-def _rows_of(data: Tensor, rows: Tensor, batch_sizes: Tensor | None) -> Tensor:
-    if batch_sizes is None:
-        count = len(rows)
-        if count == data.shape[1]:
-            return data
-        return data[:, :: data.shape[1] // count][:, :count].contiguous()
-    sizes = batch_sizes.to(data.device)
-    start = (sizes.cumsum(0) - sizes)[:, None]
-    inside = rows < sizes[:, None]
-    at = torch.where(inside, start + rows, 0)
-    return torch.where(inside[..., None], data[at], 0)

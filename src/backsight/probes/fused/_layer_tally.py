@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
-from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._lag_tally import LagTally
+from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._recurrence import Backward, States
 
 __all__ = ["LayerTally", "Layered", "inside_of"]
 
-SATURATED = 0.99
 NEAR = 0.01
 """How near to 0 or 1 a gate counts as saturated."""
 
@@ -52,6 +52,8 @@ class Layered:
     """``(B,)``: the position whose single gradient travels as the seed of this direction."""
     begun: Tensor
     """``(B,)``: steps from the first call to where the sequence with that position began."""
+    linked: Tensor
+    """``(B,)``: whether the graph leads from that position into this call."""
     d: int
     """1 where it runs backwards."""
     exact: bool
@@ -64,12 +66,14 @@ class LayerTally:
 
     adapter: LayerAdapter
     time: Tally = field(default_factory=Tally)
-    lags: Tally = field(default_factory=Tally)
+    lags: LagTally = field(default_factory=LagTally)
     hidden: Tally = field(default_factory=Tally)
     cell: Tally = field(default_factory=Tally)
     saturated: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By gate: saturated units, and units."""
     exact: bool = True
+    end: int = -1
+    """The last lag that the graph leads to; -1 where no sequence has a position."""
 
     def profile(self) -> GradientProfile:
         """The means."""
@@ -80,6 +84,8 @@ class LayerTally:
             cell=self.cell if self.adapter.has_cell_state else None,
             saturation={gate: a / b for gate, (a, b) in self.saturated.items() if b},
             exact=self.exact,
+            share=self.lags.shares(),
+            graph_end=self.end if self.end >= 0 else None,
         )
 
     def add(self, one: Layered, factor: float) -> None:
@@ -90,10 +96,10 @@ class LayerTally:
         norms = [on_h[:, 0], on_h[:, 1 + d], _norm(one.h)]
         if total.c is not None:
             norms.append(_norm(total.c[:, 0]))
-        about = torch.stack([lengths, one.before, one.place, one.begun])
+        about = torch.stack([lengths, one.before, one.place, one.begun, one.linked.long()])
         host = torch.cat([torch.stack(norms).flatten(), about.flatten().double()]).cpu().numpy()
         table = host[: len(norms) * steps * len(lengths)].reshape(len(norms), steps, -1)
-        length, start, at, begun = host[table.size :].reshape(4, -1).astype(np.int64)
+        length, start, at, begun, linked = host[table.size :].reshape(5, -1).astype(np.int64)
         t = np.arange(steps)[:, None]
         inside = t < length
         forward = np.where(inside, start + (length - 1 - t if d else t), -1)
@@ -103,7 +109,8 @@ class LayerTally:
             self.cell.add(forward, table[3] * factor)
         own = (at >= 0) & (start + t >= begun)
         lag = np.where(inside & own, at - (start + t), -1)
-        self.lags.add(lag, table[1])
+        self.lags.add_sized(lag, table[1], at - begun + 1)
+        self.end = max(self.end, int(np.where(linked, lag, -1).max(initial=-1)))
         if call.prior:  # steps that were cut off: no gradient arrives there, exactly
             cut = (at >= 0) & (begun == 0)
             lag = np.where(cut, at + 1 + np.arange(call.prior)[:, None], -1)

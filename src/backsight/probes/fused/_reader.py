@@ -44,7 +44,7 @@ class FusedReader(LayerReader):
         self._catcher = Catcher(settings.sequences, force=settings.force)
         self._catcher.armed = False
         self._single_steps = SingleSteps()
-        self._reaches: dict[str, NDArray[np.float64]] = {}
+        self._reaches: dict[str, tuple[NDArray[np.float64], int | None]] = {}
         self._ran: dict[str, tuple[str, ...]] = {}
 
     def begin(self, armed: bool) -> None:

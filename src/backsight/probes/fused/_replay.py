@@ -21,6 +21,7 @@ from torch import Tensor
 from backsight.layers import adapter_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes.fused._calls import Call
+from backsight.probes.fused._chained import chained
 from backsight.probes.fused._layer_tally import Layered, LayerTally, inside_of
 from backsight.probes.fused._probe_input import by_probe_input
 from backsight.probes.fused._recurrence import (
@@ -67,6 +68,8 @@ class _Later:
     anew; 0 while it has not."""
     carried: dict[int, tuple[Tensor | None, ...]]
     """By index of the state: the single position's gradient on the final ``h`` and ``c``."""
+    linked: Tensor
+    """``(B,)`` by direction: whether the graph leads from that position into this call."""
 
 
 def arithmetic_for(device: torch.device) -> Arithmetic:
@@ -176,7 +179,7 @@ def walk(
         return
     device = calls[0].x.device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        for number, chain in enumerate(_chains(calls)):
+        for number, chain in enumerate(chained(calls)):
             try:
                 _walk_chain(number, chain, arithmetic or arithmetic_for(device), visit)
             except Exception as error:
@@ -186,9 +189,10 @@ def walk(
 
 
 def with_reaches(
-    profiles: dict[str, GradientProfile], reaches: Mapping[str, NDArray[np.float64]]
+    profiles: dict[str, GradientProfile],
+    reaches: Mapping[str, tuple[NDArray[np.float64], int | None]],
 ) -> dict[str, GradientProfile]:
-    """``profiles``, with those reaches that a replay cannot give.
+    """``profiles``, with those reaches that a replay cannot give, and where their graphs end.
 
     Example:
         >>> import numpy as np
@@ -196,27 +200,15 @@ def with_reaches(
         >>> from backsight.probes.fused import with_reaches
         >>> norms = np.ones(3)
         >>> profiles = {"rnn.l0": GradientProfile(norms, norms, norms)}
-        >>> with_reaches(profiles, {"rnn.l0": np.array([1.0, 0.5, 0.25])})["rnn.l0"].reach.tolist()
+        >>> reaches = {"rnn.l0": (np.array([1.0, 0.5, 0.25]), 2)}
+        >>> with_reaches(profiles, reaches)["rnn.l0"].reach.tolist()
         [1.0, 0.5, 0.25]
     """
-    return {
-        name: dataclasses.replace(one, reach=reaches[name]) if name in reaches else one
-        for name, one in profiles.items()
-    }
-
-
-def _chains(calls: Sequence[Call]) -> list[list[Call]]:
-    """Calls that hand their state on, together and in order."""
-    chains: list[list[Call]] = []
-    ending: dict[int, list[Call]] = {}
-    for call in calls:
-        chain = ending.pop(call.previous, None) if call.previous is not None else None
-        if chain is None or len(chain[-1].rows) != len(call.rows):
-            chain = []
-            chains.append(chain)
-        chain.append(call)
-        ending[call.number] = chain
-    return chains
+    replaced = dict(profiles)
+    for name in profiles.keys() & reaches.keys():
+        reach, end = reaches[name]
+        replaced[name] = dataclasses.replace(profiles[name], reach=reach, graph_end=end)
+    return replaced
 
 
 def _walk_chain(
@@ -231,7 +223,7 @@ def _walk_chain(
         if index + 1 < len(chain):
             before[index + 1] = before[index] + call.lengths[order]
     none = torch.full((directions, count), -1, device=device)
-    later = _Later(none, torch.zeros_like(none), {})
+    later = _Later(none, torch.zeros_like(none), {}, torch.zeros_like(none, dtype=torch.bool))
     for index in reversed(range(len(chain))):
         later = _walk_call(chain[index], number, before[index], later, arithmetic, visit)
 
@@ -257,6 +249,7 @@ def _walk_call(
     here = torch.where(place >= 0, -1, here)  # a later call has the position
     place = torch.where(here >= 0, before + here, place)
     begun = later.begun[:, mine]
+    linked = later.linked[:, mine] | (here >= 0)
 
     carried: dict[int, tuple[Tensor | None, ...]] = {}
     above: Tensor | None = None
@@ -286,7 +279,7 @@ def _walk_call(
             if number:
                 inputs.append(_flip(total.x(), lengths) if d else total.x())
             suffix = f"l{number}{'_reverse' if d else ''}"
-            at = place[d], begun[d]
+            at = place[d], begun[d], linked[d]
             visit(Layered(call, suffix, one.states, one.h, total, chain, before, *at, d, exact))
         if number:
             above = inputs[0] if directions == 1 else inputs[0] + inputs[1]
@@ -294,7 +287,8 @@ def _walk_call(
                 above = above * masks[number - 1][:, None]
     if call.anew is not None:
         begun = torch.where(call.anew & (place >= 0) & (begun == 0), before, begun)
-    return _Later(place[:, order], begun[:, order], carried)
+    linked = linked & any(call.attached)
+    return _Later(place[:, order], begun[:, order], carried, linked[:, order])
 
 
 def _back(gradient: Tensor, slope: Tensor | None, index: int) -> Tensor:

@@ -79,8 +79,8 @@ class SingleSteps:
 
     def reach(
         self, path: str, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
-    ) -> dict[str, NDArray[np.float64]]:
-        """``R(k)`` by layer of one that is :attr:`fed_back`."""
+    ) -> dict[str, tuple[NDArray[np.float64], int | None]]:
+        """``R(k)`` by layer of one that is :attr:`fed_back`, and where its graph ends."""
         chains = chains_of(self._log.of(path))
         return single_step_reach(path, self.fed_back[path], chains, gradients_of, roots, gradients)
 
@@ -103,8 +103,10 @@ def single_step_reach(
     gradient_of: Gradient,
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
-) -> dict[str, NDArray[np.float64]]:
-    """``R(k)`` by layer; the gradient on the top layer's state is that on output and ``h_n``.
+) -> dict[str, tuple[NDArray[np.float64], int | None]]:
+    """``R(k)`` by layer, and the last lag that the graph leads to.
+
+    The gradient on the top layer's state is that on output and ``h_n``.
 
     Args:
         path: the module's.
@@ -115,6 +117,7 @@ def single_step_reach(
         gradients: with these gradients.
     """
     tallies = [Tally() for _ in range(module.num_layers)]
+    end = -1
     for calls in chains:
         chain = [call.outputs for call in calls]
         flat = [state for step in chain for state in step]
@@ -146,10 +149,14 @@ def single_step_reach(
                 by_layer = by_layer.clone()
                 by_layer[:, -1] += _by_sequence(module, direct, 0)
             norms = torch.linalg.vector_norm(by_layer, dim=-1, dtype=torch.float64).cpu().numpy()
+            lag = np.where((at >= 0) & (t >= begun), at - t, -1)
+            if direct is not None or through is not None:
+                end = max(end, int(lag.max(initial=-1)))
             for number, tally in enumerate(tallies):
-                tally.add(np.where((at >= 0) & (t >= begun), at - t, -1), norms[:, number])
+                tally.add(lag, norms[:, number])
     return {
-        f"{path}.l{number}".lstrip("."): relative(tally) for number, tally in enumerate(tallies)
+        f"{path}.l{number}".lstrip("."): (relative(tally), end if end >= 0 else None)
+        for number, tally in enumerate(tallies)
     }
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
 from backsight.probes._autograd import Gradient
+from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import GradientProfile, Tally, profile_of
 from backsight.probes.inputs._positions import Positions, find_positions
 from backsight.probes.inputs._untold import Untold
@@ -73,12 +74,20 @@ def input_profile(
     steps = np.arange(norms[0].shape[1])
     where = np.broadcast_to(steps, norms[0].shape)
     last = np.where(norms[3] != 0, steps, -1).max(1)
-    time, lags, hidden = Tally(), Tally(), Tally()
+    time, lags, hidden = Tally(), LagTally(), Tally()
     time.add(where, norms[0] * factor)
-    lags.add(last[:, None] - where, norms[1])
+    lags.add_sized(last[:, None] - where, norms[1], last[:, None] + 1)
     hidden.add(where, norms[2])
     return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
+        name: profile_of(
+            time=time,
+            lags=lags,
+            hidden=hidden,
+            cell=None,
+            saturation={},
+            exact=True,
+            share=lags.shares(),
+        )
     }
 
 

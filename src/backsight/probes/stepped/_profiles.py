@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.probes._autograd import each_gradient, gradients_of
-from backsight.probes._profile import GradientProfile, Tally, profile_of
+from backsight.probes._lag_tally import LagTally
+from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
 from backsight.probes._tensors import uneven
 
@@ -28,6 +29,7 @@ def profiles_of_steps(
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
+    bounded: Mapping[str, bool | None],
 ) -> dict[str, GradientProfile]:
     """Profiles of the states of a stack: ``path`` of each, ``path.state1`` of a second state.
 
@@ -36,13 +38,22 @@ def profiles_of_steps(
         roots: what backward is about to be called on.
         gradients: with these gradients.
         factor: what ``grad_time`` is multiplied by (AMP).
+        bounded: by path, whether the first state stays within ±1; None where nobody knows: any
+            state of it that does so throughout is then taken for one.
     """
     names = [
         path if not n else f"{path}.state{n}".lstrip(".")
         for path, chains in stack.items()
         for n in range(len(chains[0][0].outputs))
     ]
-    tallies = [(Tally(), Tally(), Tally()) for _ in names]
+    limits = [
+        bounded[path] if n == 0 or bounded[path] is None else False
+        for path, chains in stack.items()
+        for n in range(len(chains[0][0].outputs))
+    ]
+    edges = [_Edges() for _ in names]
+    tallies = [(Tally(), LagTally(), Tally()) for _ in names]
+    ends = [-1] * len(names)
     for layers in zip(*stack.values(), strict=True):
         states = [
             [state for call in calls for state in call.outputs]
@@ -55,17 +66,61 @@ def profiles_of_steps(
         begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
         for place, (time, lags, hidden) in enumerate(tallies):
             for t, step in enumerate(states):
-                norms = _norms(step[place].detach()).cpu().numpy()
+                state = step[place].detach()
+                both = torch.cat([_norms(state), _edges(state)]).cpu().numpy()
+                norms = both[: -len(_Edges.kinds)]
+                edges[place].add(both[-len(_Edges.kinds) :])
                 where, none = np.full(len(norms), t), np.zeros(len(norms))
                 total, alone = totals.get((t, place)), back.get((t, place))
                 time.add(where, none if total is None else total.cpu().numpy() * factor)
                 lag = np.where(t >= begun, at - t, -1)[: len(norms)]
-                lags.add(lag, none if alone is None else alone.cpu().numpy())
+                if alone is not None:  # a gradient passed, be it zero: the graph leads here
+                    ends[place] = max(ends[place], int(lag.max(initial=-1)))
+                size = (at - begun + 1)[: len(norms)]
+                lags.add_sized(lag, none if alone is None else alone.cpu().numpy(), size)
                 hidden.add(where, norms)
     return {
-        name: profile_of(time=time, lags=lags, hidden=hidden, cell=None, saturation={}, exact=True)
-        for name, (time, lags, hidden) in zip(names, tallies, strict=True)
+        name: profile_of(
+            time=time,
+            lags=lags,
+            hidden=hidden,
+            cell=None,
+            saturation=found.saturation(limit),
+            exact=True,
+            share=lags.shares(),
+            graph_end=end if end >= 0 else None,
+        )
+        for name, (time, lags, hidden), end, found, limit in zip(
+            names, tallies, ends, edges, limits, strict=True
+        )
     }
+
+
+class _Edges:
+    """How many of the elements of a state lie at the end of ±1, and whether any lies beyond."""
+
+    kinds = ("saturated", "beyond", "all")
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(len(self.kinds))
+
+    def add(self, counts: NDArray[np.float64]) -> None:
+        """Of one step."""
+        self._counts += counts
+
+    def saturation(self, bounded: bool | None) -> dict[str, float]:
+        """The share, of a state that is bounded or, where nobody knows, has been so."""
+        saturated, beyond, size = self._counts
+        if not size or bounded is False or (bounded is None and beyond):
+            return {}
+        return {"": float(saturated / size)}
+
+
+def _edges(state: Tensor) -> Tensor:
+    """``(3,)``, as ``_Edges.kinds``; a NaN lies beyond."""
+    sizes = state.abs()
+    counts = (sizes > SATURATED).sum(), (~(sizes <= 1)).sum(), sizes.new_tensor(sizes.numel())
+    return torch.stack([count.double() for count in counts])
 
 
 def _through(

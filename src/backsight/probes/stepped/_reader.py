@@ -64,6 +64,8 @@ class SteppedReader(LayerReader):
         self._places: dict[str, set[int]] = {}
         """By path, which outputs of a module have been handed on to its next call."""
         self._hopeless: set[str] = set()
+        self._bounded: dict[str, bool | None] = {}
+        """By path, whether a cell's state stays within ±1; None of a user's own module."""
         self._joined: set[str] = set()
         """Paths of cells whose states leave a kernel together."""
 
@@ -102,6 +104,7 @@ class SteppedReader(LayerReader):
             if not tensor.requires_grad and tensor.is_floating_point():
                 tensor.requires_grad_()
         adapter = self._adapters.get(path)
+        self._bounded[path] = None if adapter is None else adapter.bounded(module)
         calls = self._log.of(path)
         places = self._places.setdefault(path, set())
         if module.training and calls and not calls[-1].training:
@@ -158,7 +161,7 @@ class SteppedReader(LayerReader):
         for stack in stacks:
             try:
                 together = {path: chains[path] for path in stack}
-                profiles = profiles_of_steps(together, roots, gradients, factor)
+                profiles = profiles_of_steps(together, roots, gradients, factor, self._bounded)
                 for path in stack:
                     adapter = self._adapters.get(path)
                     if adapter is not None and adapter.has_cell_state:

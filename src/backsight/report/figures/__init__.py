@@ -15,6 +15,7 @@ from backsight.report.figures import (
 )
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._panels import Line, Panel, panels
+from backsight.report.figures._reach_marks import Mark, reach_marks
 from backsight.report.figures._spreads import Curve, spreads
 from backsight.report.figures._stability_map import (
     OUTCOME_COLOURS,
@@ -35,12 +36,14 @@ __all__ = [
     "Line",
     "MapAxis",
     "MapView",
+    "Mark",
     "Panel",
     "Strip",
     "map_growth",
     "map_loss",
     "map_outcomes",
     "panels",
+    "reach_marks",
     "spreads",
     "strips",
     "timeline",

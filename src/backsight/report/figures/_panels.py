@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from backsight.report.figures._reach_marks import Mark
 from backsight.report.figures._style import ALARM, COLOURS, figure, place_log_axis
 
 __all__ = ["Line", "Panel", "panels"]
@@ -40,6 +41,8 @@ class Line:
     colour: int = 0
     dash: str | None = None
     width: float = 1.2
+    marks: Sequence[Mark] = ()
+    """Points on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,16 @@ def _draw(
         row=row, col=col,
     )  # fmt: skip
     named.add(line.label)
+    if line.marks:
+        marked = np.array([mark.y for mark in line.marks])
+        fig.add_scatter(
+            x=[mark.x for mark in line.marks],
+            y=marked if floor is None else np.maximum(marked, floor),
+            text=[mark.text for mark in line.marks],
+            marker={"symbol": [mark.symbol for mark in line.marks], "size": 8, "color": colour},
+            mode="markers", name=line.label, legendgroup=line.label, showlegend=False,
+            hovertemplate="%{text}: %{y:.4g}<extra></extra>", row=row, col=col,
+        )  # fmt: skip
     if not finite.all():
         fig.add_scatter(
             x=at[~finite], y=np.full(int((~finite).sum()), top), mode="markers",

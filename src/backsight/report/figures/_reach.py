@@ -1,18 +1,20 @@
 """How far back the gradient reaches."""
 
-import math
-
+import numpy as np
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._samples import sample_lines
-from backsight.report.figures._style import COLOURS, empty, figure
-from backsight.signals import Run
+from backsight.report.figures._layers import some_of
+from backsight.report.figures._reach_marks import reach_marks
+from backsight.report.figures._samples import LAYERS, sample_lines
+from backsight.report.figures._style import COLOURS, empty, figure, member_label
+from backsight.signals import Run, measure_reach
 
 __all__ = ["FIGURE", "reach"]
 
 FLOOR = 1e-6
-"""What is further down than this leaves the picture: it would flatten the part that matters."""
+"""Of the strongest earlier step: what is further down leaves the picture, because it would flatten
+the part that matters."""
 
 
 def reach(run: Run) -> go.Figure:
@@ -21,29 +23,38 @@ def reach(run: Run) -> go.Figure:
     if not names:
         return empty("no gradient through time was recorded in this run")
     fig = figure("R, relative to lag 0", x_title="lag: steps back from the loss")
-    for value, text in ((0.5, "half"), (0.01, "1 %")):
-        fig.add_hline(y=value, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
-        fig.add_annotation(
-            text=text,
-            showarrow=False,
-            x=1,
-            xref="paper",
-            xanchor="right",
-            y=math.log10(value),
-            yanchor="bottom",
-            font={"size": 11, "color": COLOURS[5]},
-        )
-    sample_lines(fig, run, names, floor=FLOOR)
+    shown, _ = some_of(names, LAYERS)
+    last = {name: run.stream(name).newest().values[-1] for name in shown}
+    strengths = [measure_reach(row).strength for row in last.values()]
+    weakest = min((s for s in strengths if s > FLOOR), default=1.0)
+    sample_lines(fig, run, names, floor=FLOOR * min(1.0, weakest))
+    for index, (name, row) in enumerate(last.items()):
+        for mark in reach_marks(np.asarray(row, np.float64)):
+            fig.add_scatter(
+                x=[mark.x],
+                y=[mark.y],
+                name=f"{member_label(name)} {mark.text}".lstrip(),
+                mode="markers",
+                marker={
+                    "symbol": mark.symbol,
+                    "size": 10,
+                    "color": COLOURS[index % len(COLOURS)],
+                    "line": {"width": 2},
+                },
+                hovertemplate="%{y:.3g}",
+            )
     return fig
 
 
 FIGURE = Entry(
     "reach",
     "Reach of the gradient",
-    "The gradient of the last loss with respect to the state k steps earlier, relative to lag 0. A "
-    "state below 1 % hardly affects what the network learns. A straight line is exponential decay "
-    "(down) or explosion (up). A line that stops before the window does was cut, for example by a "
-    "detached state.",
+    "The gradient of the last loss with respect to the state k steps earlier, relative to lag 0. "
+    "The marks are on the last sample: from the half-life (circle) on, the gradient stays below "
+    "half of what the strongest earlier step gets, and beyond the horizon (diamond) it is below "
+    "1 % of that and hardly affects what the network learns. An open mark means that the window "
+    "ends first. A straight line is exponential decay (down) or explosion (up). Where a line stops "
+    "before the window does, the gradient is exactly zero.",
     reach,
     signals=("reach",),
 )

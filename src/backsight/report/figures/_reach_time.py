@@ -10,7 +10,7 @@ from backsight.signals import Run
 __all__ = ["FIGURE", "reach_time"]
 
 FLOOR = 1e-4
-"""A hundredth of what still counts as reached: below it all is equally dark."""
+"""Of lag 0: below it all is equally dark."""
 
 
 def reach_time(run: Run) -> go.Figure:
@@ -25,7 +25,8 @@ FIGURE = Entry(
     "reach-time",
     "Reach during training",
     "Each column is one sampled iteration. Lags that the gradient reaches are bright, and those "
-    "that it does not reach are dark. A bright region that climbs shows a network that learns to "
+    "that it does not reach are dark. R is relative to lag 0, so beside a residual connection or "
+    "attention all lags are darker. A bright region that climbs shows a network that learns to "
     "look further back.",
     reach_time,
     signals=("reach",),

@@ -56,7 +56,7 @@ SIGNALS = (
         title="reach of the gradient",
         formula="R(k) = E_b‖∂ℓ_b/∂h_{t-k}‖ / E_b‖∂ℓ_b/∂h_t‖, where t is the last step with a "
         "direct gradient, in the layer's own processing order, and ℓ_b is the loss through that "
-        "step alone",
+        "step alone; relative to P = max over k ≥ 1 where lag 0 gets no gradient",
         axes=("iteration", "lag"),
         unit="1",
         reduction="L2 over units, mean over the sampled sequences that have the lag",
@@ -65,10 +65,36 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="reach_share",
+        title="reach relative to the strongest earlier step",
+        formula="R(k) / max over j ≥ 1 of R(j), each over those sequences alone that have lag k; "
+        "recorded only if the sampled sequences have different numbers of lags, and 0 if no "
+        "gradient goes back in time",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over units, mean over the sampled sequences that have the lag",
+        cost="shared with reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="graph_end",
+        title="end of the graph",
+        formula="largest k to which the graph leads from ℓ_b, in any sampled sequence: below the "
+        "last lag of reach where a state was detached; -1 if the graph cannot be asked, as for an "
+        "embedded input",
+        axes=("iteration",),
+        unit="steps",
+        reduction="maximum over the sampled sequences",
+        cost="none: known from reach",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="half_life",
         title="half-life of the gradient",
-        formula="smallest k with R(k) ≤ 1/2; if there is none, the last lag, which is then a lower "
-        "bound",
+        formula="the lag from which R(k) stays ≤ P/2, where P = max R(k) over k ≥ 1; if there is "
+        "none, the last lag, which is then a lower bound; 1 if P < 1e-6",
         axes=("iteration",),
         unit="steps",
         reduction="none",
@@ -79,7 +105,8 @@ SIGNALS = (
     Signal(
         name="horizon",
         title="horizon of the gradient",
-        formula="largest k with R(k) ≥ 0.01; if that is the last lag, it is a lower bound",
+        formula="largest k ≥ 1 with R(k) ≥ 0.01·P, where P = max R(k) over k ≥ 1; if that is the "
+        "last lag, it is a lower bound; 0 if P < 1e-6, when no gradient goes back in time",
         axes=("iteration",),
         unit="steps",
         reduction="none",
@@ -90,8 +117,8 @@ SIGNALS = (
     Signal(
         name="growth_rate",
         title="growth rate of the gradient",
-        formula="least-squares slope of ln R(k) over the leading lags with R(k) > 1e-30; a "
-        "negative slope means decay",
+        formula="least-squares slope of ln R(k) over the lags k ≥ 1 with R(k) ≥ 1e-6·P, where "
+        "P = max R(k) over k ≥ 1; a negative slope means decay",
         axes=("iteration",),
         unit="1/step",
         reduction="none",

@@ -42,7 +42,7 @@ SIGNALS = (
         name="saturation",
         title="saturated units",
         formula="share of states with |h| > 0.99; for a gate, share of activations within 0.01 "
-        "of its bounds",
+        "of its bounds; for a user's own module, share of any state that stays within ±1",
         axes=("iteration",),
         unit="1",
         reduction="mean over units, time steps and the sampled sequences",

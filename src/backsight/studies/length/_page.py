@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
-from backsight.report.figures import Curve, Line, Panel, panels, spreads
+from backsight.report.figures import Curve, Line, Panel, panels, reach_marks, spreads
 from backsight.signals import Run
 from backsight.studies._curve import loss_lines, spans_decades
 from backsight.studies._folder import StudyFolder
@@ -59,10 +59,10 @@ def write_length_page(study: LengthStudy, out: Path | None = None) -> Path:
         table_reading=(
             "All values are medians over the trials that have a result. Short context is the final "
             f"loss with at most {plan.lengths[0]} steps of context. Drift is the hidden-state norm "
-            "at the last step, relative to the middle of the window. Half-life and horizon count "
-            "steps back from the loss to where its gradient has halved and where it is last above "
-            "1 %, in the median sample of the layer that reaches furthest (≥ where the window ends "
-            "first)."
+            "at the last step, relative to the middle of the window. The half-life is the lag from "
+            "which the gradient stays below half of what the strongest earlier step gets, and the "
+            "horizon the last lag with at least 1 % of that, in the median sample of the layer "
+            "that reaches furthest (≥ where the window ends first)."
         ),
         failed=[
             (f"{t.cell or 'script'}, length {t.length}, seed {t.seed}", t.reason)
@@ -88,7 +88,7 @@ Lines = Callable[[Run, int], list[Line]]
 def _grid(
     study: LengthStudy, lines: Lines, *, lag: bool = False, guessed: bool = False
 ) -> list[list[Panel]]:
-    """A row a cell, a column a length; with the lag and 1 % marked, or what a guess costs."""
+    """A row a cell, a column a length; with the lag marked, or what a guess costs."""
     rows = []
     for cell in study.plan.cells:
         row = []
@@ -105,7 +105,7 @@ def _grid(
                 Panel(
                     f"{cell}, {length} steps" if cell else f"{length} steps",
                     drawn,
-                    levels=[0.01] if lag else [guess] if guess is not None and guessed else [],
+                    levels=[guess] if guess is not None and guessed else [],
                     bars=[(asked, "needed")] if asked is not None else [],
                     empty="no result" if not trials else "not recorded",
                 )
@@ -136,9 +136,11 @@ def _reach(study: LengthStudy) -> StudyFigure | None:
         "Gradient back through time, by length",
         "The gradient of the last loss with respect to the state k steps earlier, relative to lag "
         "0. The solid line is the last sample of each seed, the thin dotted line the first one, at "
-        "the start of training. A step below 1 % (dotted) contributes almost nothing to learning. "
-        "If the task needs a single lag, a vertical line marks it: the curve must still be above "
-        "1 % there.",
+        "the start of training. A step beyond the horizon (diamond) gets less than 1 % of what the "
+        "strongest earlier step gets and contributes almost nothing to learning; from the "
+        "half-life (circle) on, it is less than half. An open mark means that the window ends "
+        "first. If the task needs a single lag, a vertical line marks it: the horizon must lie at "
+        "or beyond it.",
         panels(grid, x="lag: steps back", y="R(k)", log=True, floor=FLOOR),
     )
 
@@ -149,7 +151,8 @@ def _reach_lines(run: Run, seed: int) -> list[Line]:
         return []
     rows = run.profile(names[-1]).rows
     first = Line(f"seed {seed}, first sample", _steps(rows[0]), rows[0], seed, "dot", 0.9)
-    return [first, Line(f"seed {seed}", _steps(rows[-1]), rows[-1], seed, None, 1.5)]
+    marks = reach_marks(rows[-1])
+    return [first, Line(f"seed {seed}", _steps(rows[-1]), rows[-1], seed, None, 1.5, marks)]
 
 
 def _profile(name: str) -> Lines:
@@ -258,8 +261,9 @@ def _reach_curve(study: LengthStudy) -> StudyFigure | None:
         references.append(("needed by the task", [float(lag or 0) for lag in asked]))
     return _drawn(
         study, "reach-length", "Reach against length",
-        "How far back the gradient of a loss reaches: the horizon (the last lag above 1 %; the "
-        "band is the range over seeds) and the half-life (dashed). A network whose curve follows "
+        "How far back the gradient of a loss reaches: the horizon (the last lag with at least 1 % "
+        "of what the strongest earlier step gets; the band is the range over seeds) and the "
+        "half-life (dashed). A network whose curve follows "
         "the needed lag (dash-dotted) can learn the task; where a curve levels off below it, the "
         "gradient did not reach that lag within this budget.",
         "steps back",

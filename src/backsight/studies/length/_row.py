@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import RunError
-from backsight.signals import Lag, Run, growth_rate, reach_half_life, reach_horizon
+from backsight.signals import Lag, Run, measure_reach, reach_share
 from backsight.studies._folder import StudyFolder
 from backsight.studies._result import TrialOutcome, read_result, values_of
 from backsight.studies._runs import read_row
@@ -57,6 +57,8 @@ class LengthTrial:
     half_life: Lag | None = None
     horizon: Lag | None = None
     """Median over the samples, of the layer that reaches furthest."""
+    share_at_lag: float | None = None
+    """What the step that the task needs gets of the strongest earlier step's gradient, likewise."""
     growth: float | None = None
     """Of the gradient, a step back (natural logarithm); the median."""
     seconds: float | None = None
@@ -137,7 +139,7 @@ def read_trial(setting: LengthSetting, run: Run, short: int) -> LengthTrial:
     """
     result = read_result(run)
     gradient = values_of(run, "grad_norm")
-    half, far, growth = _reach(run)
+    reach = _reach(run, result.lag)
     context, short_loss = _short(run, short)
     steps = values_of(run, "seq_len")
     return LengthTrial(
@@ -156,9 +158,10 @@ def read_trial(setting: LengthSetting, run: Run, short: int) -> LengthTrial:
         hidden_mean=_over_layers(run, "hidden_norm_mean", np.median),
         hidden_max=_over_layers(run, "hidden_norm_max", np.max),
         hidden_drift=_drift(run),
-        half_life=half,
-        horizon=far,
-        growth=growth,
+        half_life=reach.half_life,
+        horizon=reach.horizon,
+        share_at_lag=reach.share_at_lag,
+        growth=reach.growth,
         seconds=_seconds(run, steps),
         findings=result.findings,
     )
@@ -187,17 +190,40 @@ def _drift(run: Run) -> float | None:
     return float(row[-1] / row[len(row) // 2])
 
 
-def _reach(run: Run) -> tuple[Lag | None, Lag | None, float | None]:
-    """Half-life, horizon and growth of the layer that reaches furthest; medians over samples."""
-    best: tuple[Lag | None, Lag | None, float | None] = (None, None, None)
+@dataclass(frozen=True, slots=True)
+class _LayerReach:
+    """Medians over the samples of a layer."""
+
+    half_life: Lag | None = None
+    horizon: Lag | None = None
+    share_at_lag: float | None = None
+    growth: float | None = None
+
+
+def _reach(run: Run, lag: int | None) -> _LayerReach:
+    """Of the layer that reaches furthest; where two reach as far, the one with more at the lag."""
+    best = _LayerReach()
     for name in run.members("reach", profile=True):
         rows = run.profile(name).rows
-        half = _middle([reach_half_life(row) for row in rows])
-        far = _middle([reach_horizon(row) for row in rows])
-        rates = np.array([growth_rate(row) for row in rows])
-        if far is not None and (best[1] is None or far.steps > best[1].steps):
-            best = half, far, _finite_median(rates[~np.isnan(rates)])
+        measured = [measure_reach(row) for row in rows]
+        rates = np.array([one.growth_rate for one in measured])
+        shares = [reach_share(row, min(lag, max(len(row) - 1, 1))) for row in rows] if lag else []
+        found = _LayerReach(
+            _middle([one.half_life for one in measured]),
+            _middle([one.horizon for one in measured]),
+            _finite_median(np.array(shares)[~np.isnan(shares)]),
+            _finite_median(rates[~np.isnan(rates)]),
+        )
+        if found.horizon is not None and _rank(found) > _rank(best):
+            best = found
     return best
+
+
+def _rank(one: _LayerReach) -> tuple[int, float]:
+    return (
+        -1 if one.horizon is None else one.horizon.steps,
+        -1.0 if one.share_at_lag is None else one.share_at_lag,
+    )
 
 
 def _middle(lags: Sequence[Lag | None]) -> Lag | None:

@@ -26,6 +26,9 @@ EXPLODES = frozenset(rule.code for rule in RULES if rule.explodes)
 
 FADES = "BKS101"
 
+VISIBLE = 0.01
+"""Of the strongest earlier step, at the lag that the task needs; as of the horizon."""
+
 LengthOutcome = Literal["collapses", "holds", "learns nothing", "not enough data", "ignored"]
 Cause = Literal["vanishes", "explodes", "both", "neither"]
 
@@ -179,11 +182,14 @@ def _fades(trial: LengthTrial) -> bool:
     """Where it explodes as well, that came first: what is left of a network then fades."""
     if _explodes(trial):
         return False
-    short = (
-        trial.horizon is not None
-        and not trial.horizon.censored
-        and trial.horizon.steps < _needed(trial)
-    )
+    if trial.share_at_lag is not None:
+        short = trial.share_at_lag < VISIBLE
+    else:
+        short = (
+            trial.horizon is not None
+            and not trial.horizon.censored
+            and trial.horizon.steps < _needed(trial)
+        )
     return short or FADES in trial.findings
 
 

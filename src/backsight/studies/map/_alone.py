@@ -1,7 +1,6 @@
 """Trains one network of a map by the lab's own loop, and takes the measures that a batch has."""
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,8 +10,7 @@ from torch import Tensor, nn
 
 from backsight.lab import loss_of, make_loop
 from backsight.probes import probe
-from backsight.signals import growth_rate
-from backsight.studies.map._course import Course, asked_last, sampled
+from backsight.studies.map._course import Course, asked_last, sampled, through_time
 from backsight.studies.map._plan import Cell
 from backsight.tasks import MemoryTask
 
@@ -63,12 +61,11 @@ def train_alone(cell: Cell, stepped: Callable[[int], None] = lambda networks: No
 def _through_time(
     model: nn.Module, task: MemoryTask, inputs: Tensor, targets: Tensor
 ) -> tuple[float, float]:
-    """Growth rate and reach at the lag of the last answer's loss."""
+    """Growth rate of the last answer's gradient, and what of it arrives at the lag."""
     # A copy has no hooks: a guard's penalty is not to see this pass.
     own = copy.deepcopy(model)
 
     def loss() -> Tensor:
         return loss_of(task.kind, own(inputs)[0], asked_last(task, targets))
 
-    back = probe(own, loss)["rnn.l0"].reach
-    return (growth_rate(back), float(back[task.lag])) if back.size else (math.nan, 0.0)
+    return through_time(probe(own, loss)["rnn.l0"].reach, task.lag)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from backsight.lab import AT_ONCE, HELD_OUT, Memorising, Memory, loss_of, missed, precise
 from backsight.nn import ManyAdam, ManyModels, ManySGD, clip_each, seeded
-from backsight.signals import growth_rate
-from backsight.studies.map._course import Course, asked_last, sampled
+from backsight.studies.map._course import Course, asked_last, sampled, through_time
 from backsight.studies.map._plan import Part
 from backsight.tasks import NO_LOSS, Batches, MemoryTask
 
@@ -75,15 +74,12 @@ def _optimizer(parameters: Tensor, settings: Sequence[Memory]) -> ManySGD | Many
 def _through_time(
     many: ManyModels, task: MemoryTask, inputs: Tensor, targets: Tensor
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Growth rate and reach at the lag, ``(K,)`` each, of the last answer's loss."""
+    """Growth rate of the last answer's gradient, and what arrives at the lag, ``(K,)`` each."""
     many.backward(inputs, asked_last(task, targets), task.kind, through=True)
     norms = many.through[0].grad_time.double().numpy()[:, ::-1]
-    growth, reach = np.full(len(many), np.nan), np.zeros(len(many))
-    for k, back in enumerate(norms):
-        if back[0] != 0:
-            with np.errstate(invalid="ignore"):  # ∞/∞ is NaN, as it should be
-                own = back / back[0]
-            growth[k], reach[k] = growth_rate(own), own[task.lag]
+    with np.errstate(invalid="ignore"):  # ∞/∞ is NaN, as it should be
+        found = [through_time(back / (back[0] or 1.0), task.lag) for back in norms]
+    growth, reach = np.array(found).T
     return growth, reach
 
 

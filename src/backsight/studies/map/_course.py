@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backsight.signals import measure_reach, reach_share
 from backsight.studies.map._outcome import judge, middle
 from backsight.studies.map._plan import Cell
 from backsight.tasks import NO_LOSS, MemoryTask
 
-__all__ = ["Course", "Trained", "asked_last", "judged", "sampled"]
+__all__ = ["Course", "Trained", "asked_last", "judged", "sampled", "through_time"]
 
 SAMPLES = 11
 """Iterations in which the gradient through time is measured, the first and the last among them."""
@@ -27,7 +28,7 @@ class Course:
     growth: NDArray[np.float64]
     """``(S, K)``: growth rate ``λ``, see :class:`Trained`."""
     reach: NDArray[np.float64]
-    """``(S, K)``: ``R(lag)``."""
+    """``(S, K)``: ``R(lag)/P``."""
     held_out: NDArray[np.float64]
     """``(K,)``: loss on the lab's held-out sequences, after training."""
     error: NDArray[np.float64]
@@ -60,8 +61,12 @@ class Trained:
     """Growth rate ``λ`` of the gradient through time in nats a step back, the slope of ``ln R(k)``
     of the lowest layer, whose gradient has every way back in it; below 0 it vanishes, above 0 it
     explodes. Median over the sampled iterations of the second half; NaN where none is finite."""
-    reach: NDArray[np.float64]
-    """``R(lag)`` at the lag of the task, likewise."""
+    reach_share: NDArray[np.float64]
+    """``R(lag)/P``: what arrives at the lag of the task, relative to the strongest earlier step,
+    likewise. Where ``former`` is set it is ``R(lag)``, relative to lag 0."""
+    former: NDArray[np.int8]
+    """1 where an earlier version trained it: the growth rate was then measured from lag 0 on, and
+    ``vanished`` meant that the gradient at the lag was below 1 % of the gradient at lag 0."""
 
     @classmethod
     def joined(cls, parts: Sequence["Trained"]) -> "Trained":
@@ -82,6 +87,13 @@ def asked_last(task: MemoryTask, targets: Tensor) -> Tensor:
         targets = targets.clone()
         targets[:, :-1] = NO_LOSS
     return targets
+
+
+def through_time(reach: NDArray[np.float64], lag: int) -> tuple[float, float]:
+    """Growth rate and ``R(lag)/P`` of a reach; NaN and 0 where no gradient arrived."""
+    if measure_reach(reach).outcome == "not enough data":
+        return math.nan, 0.0
+    return measure_reach(reach).growth_rate, reach_share(reach, lag)
 
 
 def judged(cells: Sequence[Cell], course: Course) -> Trained:
@@ -128,5 +140,6 @@ def judged(cells: Sequence[Cell], course: Course) -> Trained:
         broken=np.where(finite.all(0), -1, finite.argmin(0)),
         growth_start=course.growth[0],
         growth=growth,
-        reach=reach,
+        reach_share=reach,
+        former=np.zeros(len(cells), np.int8),
     )

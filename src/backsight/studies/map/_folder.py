@@ -113,7 +113,15 @@ class MapFolder(PlanFolder):
             try:
                 # Opened here: NumPy leaves a file open that is no archive.
                 with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
-                    trained = {f.name: file[f.name] for f in fields(Trained)}
+                    former = "reach" in file  # relative to lag 0, see Trained.former
+                    stored = {"reach_share": "reach"} if former else {}
+                    trained = {
+                        f.name: file[stored.get(f.name, f.name)]
+                        for f in fields(Trained)
+                        if not (former and f.name == "former")
+                    }
+                    if former:
+                        trained["former"] = np.ones(trained["row"].shape, np.int8)
                     _check_part(trained)
                     found.append(Trained(**trained))
             except (OSError, ValueError, KeyError, EOFError, MemoryError, *ZIP, RunError) as error:

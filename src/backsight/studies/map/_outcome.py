@@ -19,7 +19,8 @@ input in use. The held-out sequences are a sample: of 2,000, a tenth is four sta
 adding's constant answer, which none of a thousand networks comes by without learning."""
 
 VISIBLE = 0.01
-"""Of the gradient at lag 0: what is below teaches next to nothing, as in the gradient's horizon."""
+"""Of what the strongest earlier step gets: what is below teaches next to nothing, as in the
+gradient's horizon."""
 
 
 class MapOutcome(IntEnum):
@@ -69,7 +70,8 @@ def judge(
                     that is more
     learned         the held-out loss is at most 0.9 of the best that a memory shorter than the
                     lag achieves, or the paper's criterion is met
-    vanished        the gradient's reach at the task's lag is below 1 %
+    vanished        the gradient at the task's lag is below 1 % of that at the strongest earlier
+                    step
     stuck           none of these
     ==============  ============================================================================
 
@@ -82,9 +84,9 @@ def judge(
         final: mean loss of the last tenth of iterations.
         held_out: loss on held-out sequences, after training.
         solved: whether the task's criterion is met on them.
-        reach: ``R(lag)``, the gradient of the last answer's loss on the state ``lag`` steps back,
-            relative to lag 0; the median over the sampled iterations of the second half; 0 where
-            no gradient arrives at all.
+        reach: ``R(lag)/P``, the gradient of the last answer's loss on the state ``lag`` steps
+            back, relative to the strongest earlier step; the median over the sampled iterations of
+            the second half; 0 where no gradient arrives at all.
         chance: best loss of a guess without memory.
         short_memory: best loss of a memory shorter than the lag.
 

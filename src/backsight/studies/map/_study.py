@@ -50,6 +50,9 @@ class StabilityMap:
     """The same before training."""
     agreement: NDArray[np.float64]
     """Share of the seeds that have the outcome; NaN where not trained."""
+    former: int = 0
+    """Points of which an earlier version trained a seed: their growth rate was measured from lag 0
+    on, and *vanished* meant below 1 % of the gradient at lag 0."""
 
     @property
     def trained(self) -> int:
@@ -128,6 +131,7 @@ class StabilityMap:
             "growth": self.growth,
             "growth_start": self.growth_start,
             "agreement": self.agreement,
+            "former": self.former,
         }
 
     def _told(self, place: Place | None) -> dict[str, Any] | None:
@@ -247,6 +251,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
     parts = folder.read_parts(folder.done())
     shape = (plan.seeds, *plan.shape)
     outcomes = np.full(shape, -1, np.int8)
+    former = np.zeros(shape, bool)
     numbers = {name: np.full(shape, math.nan) for name in ("held_out", "growth", "growth_start")}
     if parts:
         trained = Trained.joined(parts)
@@ -257,6 +262,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
         if not np.isin(trained.outcome, [int(kind) for kind in MapOutcome]).all():
             raise RunError(f"{folder.path} is damaged: a part has an unknown outcome")
         outcomes[at] = trained.outcome
+        former[at] = trained.former == 1
         for name, table in numbers.items():
             table[at] = getattr(trained, name)
     most = majority(outcomes)
@@ -270,6 +276,7 @@ def _read(folder: MapFolder, plan: MapPlan) -> StabilityMap:
         growth=middles["growth"],
         growth_start=np.where(most >= 0, middle(numbers["growth_start"], 0), np.nan),
         agreement=np.where(most >= 0, (outcomes == most).mean(0), np.nan),
+        former=int(former.any(0).sum()),
     )
 
 

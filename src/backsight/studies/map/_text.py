@@ -90,6 +90,13 @@ def sentences(found: StabilityMap, chosen: Place | None) -> list[str]:
             f"Each point has the outcome of most of its {found.plan.seeds} seeds (the worst in a "
             f"tie). All seeds agree at {100 * float((agreement == 1).mean()):.0f} % of the points."
         )
+    if found.former:
+        told.append(
+            f"An earlier version of Backsight trained {found.former:,} of the points. It compared "
+            "the gradient with that at lag 0: there, vanished means below 1 % of it at the task's "
+            "lag, and the growth rate counts from lag 0 on. To compare points, train the map anew "
+            "in another folder."
+        )
     return told
 
 
