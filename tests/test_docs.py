@@ -362,7 +362,19 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 GLOSSARY = ROOT / "docs/glossary.md"
 TERMS = re.findall(r'^\* <a id="([^"]+)"></a>\*\*(.+?)\*\*: ', text_of(GLOSSARY), re.MULTILINE)
-EVERYDAY = {"lag", "run", "signal", "sample", "map", "study", "cut", "guard", "trial", "policy"}
+EVERYDAY = {
+    "block",
+    "lag",
+    "run",
+    "signal",
+    "sample",
+    "map",
+    "study",
+    "cut",
+    "guard",
+    "trial",
+    "policy",
+}
 """Terms that are common words, too: whether one is meant, a test cannot tell."""
 LISTS = ("README.md", "index.md", "findings.md", "signals.md", "glossary.md")
 """Short, generated, or the glossary itself: these need no links to it."""

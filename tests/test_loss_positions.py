@@ -68,9 +68,9 @@ def measured(loss: Loss, *, size: tuple[int, int] = (B, T), batch_first: bool = 
              **more: Any) -> GradientProfile:  # fmt: skip
     model = Model(loss, **more).double()
     tokens = torch.randint(7, size if batch_first else size[::-1])
-    return probe(model, lambda: model(tokens), inputs="embedding", batch_first=batch_first)[
-        "input:embedding"
-    ]
+    return probe(
+        model, lambda: model(tokens), inputs="embedding", layout="batch" if batch_first else "time"
+    )["input:embedding"]
 
 
 Y = torch.randint(C, (B, T), generator=torch.Generator().manual_seed(1))
@@ -448,7 +448,8 @@ UNTOLD: dict[str, tuple[Loss, str]] = {
         "unknown operation",
     ),
     "cut off from the input": (
-        lambda m, e: F.mse_loss(m.head(scan(e).detach()), R), "no gradient of this loss"
+        lambda m, e: F.mse_loss(m.head(scan(e).detach()), R),
+        "the loss has no gradient at input:embedding",
     ),
 }  # fmt: skip
 

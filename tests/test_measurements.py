@@ -626,6 +626,14 @@ def test_ours_declare_what_they_record(kind: type[Measurement], tmp_path: Path) 
 
     train(tmp_path / "run", 3, every=1, make=lstm)
     recorded = {family(name) for name in Run(tmp_path / "run").names}
+
+    def attention() -> nn.Module:  # which has an embedded input, blocks, and looks ahead
+        layer = nn.TransformerEncoderLayer(4, 1, 4, dropout=0.0, batch_first=True)
+        blocks = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+        return nn.Sequential(nn.Linear(3, 4), blocks, nn.Linear(4, 1))
+
+    train(tmp_path / "other", 1, every=1, make=attention)
+    recorded |= {family(name) for name in Run(tmp_path / "other").names}
     ragged = {"reach_share"}  # recorded where sequences have different numbers of lags
     assert set(kind.signals) - ragged <= recorded
     assert recorded <= {signal for one in MEASUREMENTS for signal in one.signals}

@@ -820,7 +820,8 @@ class Attends(nn.Module):
 
 @pytest.mark.parametrize("loss", ["steps", "last", "ragged"])
 @pytest.mark.parametrize("batch_first", [True, False])
-def test_attention_by_its_embedded_input(batch_first: bool, loss: str) -> None:
+@pytest.mark.parametrize("found", [True, False])
+def test_attention_by_its_embedded_input(found: bool, batch_first: bool, loss: str) -> None:
     """The reach is that of the last position's loss; the total that of every position's."""
     model, tokens = Attends(batch_first=batch_first).double(), torch.randint(11, (3, 8))
 
@@ -828,13 +829,15 @@ def test_attention_by_its_embedded_input(batch_first: bool, loss: str) -> None:
         logits = model(tokens) if batch_first else model(tokens.T).transpose(0, 1)
         return total(loss, [(list(row), ()) for row in logits])
 
+    named = None if found else "embed"
+    layout: Any = "auto" if found else "batch" if batch_first else "time"
     rans = []
     for row in tokens:
         es = list(model.embed(row).detach().requires_grad_().unbind())
         logits = model.after(torch.stack(es).unsqueeze(1 - model.time)).squeeze(1 - model.time)
         at = [[t] for t in range(8)]
         rans.append(Ran({"input:embed": es}, {"input:embed": []}, list(logits), at))
-    compare(probe(model, compute_loss, inputs="embed", batch_first=batch_first), rans, loss)
+    compare(probe(model, compute_loss, inputs=named, layout=layout), rans, loss)
 
 
 def test_a_pooled_classifier_by_its_embedded_input() -> None:
@@ -851,11 +854,14 @@ def test_a_pooled_classifier_by_its_embedded_input() -> None:
 def test_what_to_name_is_said() -> None:
     model = Attends()
     with pytest.raises(
-        SettingError, match=r"Attends has no module 'embedding': its modules are embed, block"
+        SettingError,
+        match=r"Attends has no module 'embedding': its modules are embed, ",
     ):
         probe(model, lambda: model(torch.zeros(1, 2).long()).sum(), inputs="embedding")
-    with pytest.raises(SettingError, match=r"name the module that embeds .*inputs='embedding'"):
-        probe(model, lambda: model(torch.zeros(1, 2).long()).sum())
+    with pytest.raises(SettingError, match=r"inputs must be the path of a module"):
+        probe(model, lambda: model(torch.zeros(1, 2).long()).sum(), inputs=3)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"layout must be 'auto', 'batch' .* not 'first'"):
+        probe(model, lambda: model(torch.zeros(1, 2).long()).sum(), layout="first")  # type: ignore[arg-type]
 
 
 # -- the two readings, and subsets ---------------------------------------------------------

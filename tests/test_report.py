@@ -276,8 +276,9 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
         recorder.event("setup", 0, SETUP)
         for i in range(3):
             recorder.scalars(i, dict.fromkeys(names, bad))
-            for name in ("hidden_norm/l0", "reach/l0", "grad_time/l0",
-                         "context_loss", "context_length"):  # fmt: skip
+            for name in ("hidden_norm/l0", "reach/l0", "grad_time/l0", "context_loss",
+                         "context_length", "block_reach/layers.0",
+                         "reach_ahead/input:x"):  # fmt: skip
                 recorder.profile(name, i, [bad, bad])
 
     run = record(write, CONFIG)

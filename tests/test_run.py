@@ -239,20 +239,31 @@ def test_the_closing_lines_say_what_was_not_measured_and_why(tmp_path: Path) -> 
     assert "1 iteration not fully measured, under the dispatch mode FlopCounterMode" in said
 
 
-def test_a_model_without_time_is_said_with_what_to_type(tmp_path: Path) -> None:
+def test_a_model_without_steps_is_said(tmp_path: Path) -> None:
+    """The input of a model without recurrent layers is found; of one without steps, the reason."""
     text = TRAINING.replace("self.gru(x)[0]", "self.gru(x)").replace(
         "nn.GRU(3, 4, batch_first=True)", "nn.Linear(3, 4)"
     )
     done = both(tmp_path, script(tmp_path, text))
-    assert "no recurrent layer ran (the script's model contains Linear)" in done.stderr
-    assert "--inputs" in done.stderr
-    run = Run(tmp_path / "runs/train-1")
-    assert len(run["loss"]) == 12
-    again = execute("--inputs", "gru", "train.py", cwd=tmp_path)
-    assert "input:gru: the gradient is exactly zero at every earlier step" in again.stderr
+    assert "input:gru: the gradient is exactly zero at every earlier step" in done.stderr
+    assert len(Run(tmp_path / "runs/train-1")["loss"]) == 12
+    text = """
+        import torch
+        from torch import nn
+
+        model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(5, 1, 4, 4)).square().mean().backward()
+            optimizer.step()
+        """
+    done = both(tmp_path, script(tmp_path, text))
+    (said,) = [line for line in done.stderr.splitlines() if "no way back in time" in line]
+    assert "Sequential is given (5, 1, 4, 4), and no module makes a batch of sequences" in said
 
 
-def test_the_embedding_of_a_model_without_time_is_named(tmp_path: Path) -> None:
+def test_the_embedding_of_a_model_is_found_or_named(tmp_path: Path) -> None:
     text = """
         import torch
         from torch import nn
@@ -275,9 +286,18 @@ def test_the_embedding_of_a_model_without_time_is_named(tmp_path: Path) -> None:
             optimizer.step()
         """
     done = both(tmp_path, script(tmp_path, text))
-    assert "backsight run --inputs body.tokens SCRIPT" in done.stderr
-    again = execute("--inputs", "body.tokens", "--every", "1", "train.py", cwd=tmp_path)
+    assert "input:body.tokens: the gradient" in done.stderr
+    named = "--inputs", "body.tokens,mix", "--layout", "batch"
+    again = execute(*named, "--every", "1", "train.py", cwd=tmp_path)
     assert "input:body.tokens: the gradient" in again.stderr
+    assert "input:mix: " in again.stderr
+    wrong = execute("--inputs", "body.token", "train.py", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert (
+        "Model has no module 'body.token': its modules are body.tokens, body, head, mix"
+        in wrong.stderr
+    )
+    assert execute("--layout", "first", "train.py", cwd=tmp_path).returncode == 2
 
 
 def test_models_and_optimizers_are_told_apart(tmp_path: Path) -> None:

@@ -134,10 +134,6 @@ def make(kind: str, **options: Any) -> nn.Module:
     return other[kind]() if kind in other else Stepped(kind)
 
 
-def inputs_of(kind: str) -> str | None:
-    return "embed" if kind == "attention" else None
-
-
 def batch(*shape: int) -> Tensor:
     """Float64, ``(4, 6, 3)`` by default."""
     return torch.randn(*shape or (4, 6), 3, dtype=torch.float64)
@@ -176,8 +172,7 @@ class Loop:
         self.found: list[dict[str, GradientProfile]] = []
 
     def watch(self, path: Path, every: int = 1) -> Watching:
-        inputs = inputs_of(self.kind)
-        return watch(self.model, self.optimizer, path, every=every, sequences=8, inputs=inputs)
+        return watch(self.model, self.optimizer, path, every=every, sequences=8)
 
     def probe(self, loss_of: Callable[..., Any], *inputs: Any) -> None:
         """Measure what a loss, with random numbers as they are now, does to the twin."""
@@ -188,7 +183,7 @@ class Loop:
             torch.set_rng_state(before)
             return loss_of(self.twin, *inputs)
 
-        self.found.append(probe(self.twin, again, inputs=inputs_of(self.kind)))
+        self.found.append(probe(self.twin, again))
 
     def book(self, **numbers: float) -> None:
         for name, number in numbers.items():
@@ -253,6 +248,9 @@ def check_profiles(
             expected["hidden_norm"] = profile.hidden_norm
         if profile.grad_time_cell is not None:
             expected["grad_time_cell"] = profile.grad_time_cell
+        if profile.role == "block":
+            expected = {"block_reach": profile.reach}
+            name = name.removeprefix("block:")
         for family, value in expected.items():
             recorded = at(run, f"{family}/{name}", iteration)
             np.testing.assert_allclose(recorded, value, rtol, err_msg=f"{family} {iteration}")

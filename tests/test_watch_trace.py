@@ -33,7 +33,7 @@ from backsight.probes import FusedReader, SteppedReader, probe
 from backsight.signals import Run
 from tests import processes
 from tests.crossed import crossed
-from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, inputs_of, make, square
+from tests.test_watch import KINDS, STACKED, Clock, Loop, batch, clock, make, square
 
 __all__ = ["clock", "train_in_threads"]  # a fixture, and for a process of its own
 
@@ -90,10 +90,7 @@ def test_a_long_training_is_bit_identical(kind: str, every: Any, run_path: Path)
 
 
 def check_bit_identical(kind: str, every: Any, count: int, run_path: Path) -> None:
-    inputs = inputs_of(kind)
-    watched = everything(
-        kind, count, lambda m, o: watch(m, o, run_path, every=every, inputs=inputs)
-    )
+    watched = everything(kind, count, lambda m, o: watch(m, o, run_path, every=every))
     assert watched == untouched(kind, count)
     run = Run(run_path)
     assert len(run["loss"]) == len(run["grad_norm"]) == count
@@ -374,9 +371,8 @@ def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     """When the loop lets go of it, after a step, sampled or not, the graph is gone."""
     model = Marked(kind)
     optimizer = SGD(model.parameters(), lr=0.1)
-    inputs = "inner.embed" if kind == "attention" else None
     Mark.tokens.clear()
-    with watch(model, optimizer, run_path, every=every, inputs=inputs):
+    with watch(model, optimizer, run_path, every=every):
         for _ in range(2):
             optimizer.zero_grad()
             loss = square(model, torch.randn(4, 6, 3))
@@ -858,7 +854,7 @@ def test_a_model_without_time_is_said_once(
             optimizer.step()
             assert i > 8 or "no recurrent" not in caplog.text
     assert caplog.text.count("no recurrent layer found in Sequential") == 1
-    assert "inputs=" in caplog.text
+    assert "Sequential is given (4, 3), and no module makes a batch of sequences" in caplog.text
     assert len(Run(run_path)["loss"]) == 20
 
 

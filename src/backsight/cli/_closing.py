@@ -54,13 +54,12 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
     for finding in diagnose(run).lasting:
         if finding.severity != "info":
             yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
-    if seen.passes and not seen.recurrent:  # without any, a child process has trained
+    # Without any pass, a child process has trained.
+    if seen.passes and not seen.recurrent and not seen.untold:
         held = ", ".join(sorted(seen.inner)) or "no module"
-        embedding = next(iter(seen.embeddings), "PATH")
         yield (
-            f"no recurrent layer ran (the script's model contains {held}): for another kind of "
-            "sequence model, name the module that embeds its input, as in "
-            f"backsight run --inputs {embedding} SCRIPT"
+            f"no recurrent layer ran, and no module that embeds a sequence was found (the script's "
+            f"model contains {held})"
         )
 
 

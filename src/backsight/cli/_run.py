@@ -46,7 +46,11 @@ class RunOptions:
     """The number of sequences per batch that a sample follows; by default 8, or a quarter of the
     batch if that is less."""
     inputs: str | None = None
-    """The path of the module that embeds the input, for a model without recurrent layers."""
+    """The path of the module that embeds the input of a model without recurrent layers, or several
+    separated by commas; by default they are found."""
+    layout: Literal["auto", "batch", "time"] = "auto"
+    """The layout of the embedded input: batch for (B, T, features), time for (T, B, features);
+    by default the gradient tells."""
     guard: str | None = None
     """Let a guard act at each optimizer step: safe, or policies separated by commas, such as
     clip=1,skip,rollback,backoff. A rollback rewinds neither the data nor the random numbers."""
@@ -65,8 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     ours = () if options.guard is None else (GuardError,)
     stderr = sys.stderr  # as it is now: the script may put another in its place
     with _log_to(stderr):
-        close = _observe(options, name, words, arguments, stderr)
-        return execute_and_close(execute, close, ours)
+        wrong: list[str] = []
+        close = _observe(options, name, words, arguments, stderr, wrong)
+        return execute_and_close(execute, close, ours) or (2 if wrong else 0)
 
 
 def _observe(
@@ -75,8 +80,17 @@ def _observe(
     words: Sequence[str],
     arguments: Sequence[str],
     stderr: TextIO | None,
+    wrong: list[str],
 ) -> Callable[[BaseException | None], None]:
     """Begin to observe this process; what ends it, told what has ended the script.
+
+    Args:
+        options: ours.
+        name: of the script.
+        words: of the script's own command line.
+        arguments: all of them.
+        stderr: where it is told what was seen.
+        wrong: gets a sentence for each option that fitted nothing in the script.
 
     Raises:
         RunError: no run can be written where it is to go.
@@ -102,8 +116,9 @@ def _observe(
     command = shlex.join(["backsight", "run", *hide_words(arguments)])
     runs = ScriptRuns(path, config, command, named=options.run is not None)
     settings = {
-        name: getattr(options, name) for name in ("every", "budget", "sequences", "inputs", "guard")
+        name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
+    settings["inputs"] = None if options.inputs is None else options.inputs.split(",")
     monitor = ProcessMonitor(
         runs.first,
         **settings,
@@ -134,6 +149,9 @@ def _observe(
         elif paths and runs.ended:  # or a sentence has told why not
             for line in one_training(paths[0], monitor.seen):
                 say(line, stderr)
+        wrong.extend(monitor.mistyped)
+        for sentence in wrong:
+            say(sentence, stderr)
         if options.guard is not None:
             say(_acts(monitor.tally, guarded=monitor.guarded), stderr)
 

@@ -26,7 +26,7 @@ __all__ = [
 
 Gradients = tuple[Tensor | None, ...]
 
-Role = Literal["layer", "module", "input", "model"]
+Role = Literal["layer", "module"]
 
 
 def number_of(value: float | Tensor) -> float | Tensor:
@@ -93,7 +93,7 @@ class LayerCall:
     """
 
     path: str
-    """Where the module is in its model; ``input:<path>`` of a named input."""
+    """Where the module is in its model."""
     module: nn.Module
     inputs: tuple[Any, ...]
     named: Mapping[str, Any]
@@ -101,11 +101,11 @@ class LayerCall:
     """What it returned; None before it has run."""
     role: Role = "layer"
     """``layer``: recurrent, of a registered kind; ``module``: the user's own, which may be called
-    once a step; ``input``: gives the embedded input; ``model``: the whole."""
+    once a step."""
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None
-    """Calls that hand their state on share one; None of a named input, and of the whole model."""
+    """Calls that hand their state on share one; None before the module has run."""
 
 
 @dataclass(frozen=True, slots=True)

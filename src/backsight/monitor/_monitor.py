@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from backsight.diagnosis import Context, Facts, Finding, context_probe
 from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
+from backsight.monitor._input_notes import InputNotes
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
 from backsight.monitor._seen import Seen
@@ -65,9 +66,8 @@ class Monitor:
         budget: with ``"auto"``, the share of the training time that samples may add.
         sequences: how many sequences of a batch a sample follows through fused layers; 8 by
             default, or a quarter of the batch if that is less.
-        inputs: for a model without recurrent layers, the path of the module that embeds its
-            input.
-        batch_first: False where that module gives ``(T, B, ·)``.
+        inputs: paths of the modules that embed the model's inputs; None to find them.
+        layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
         label: put into the names of the signals, where a run has several monitors.
@@ -112,8 +112,8 @@ class Monitor:
         every: Every = "auto",
         budget: float = 0.01,
         sequences: int | None = None,
-        inputs: str | None = None,
-        batch_first: bool = True,
+        inputs: str | Sequence[str] | None = None,
+        layout: Literal["auto", "batch", "time"] = "auto",
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
@@ -125,7 +125,7 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        check_settings(model, every, budget, sequences, inputs)
+        paths = check_settings(model, every, budget, sequences, inputs, layout)
         measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
@@ -137,7 +137,7 @@ class Monitor:
             measured,
             self._outbox,
             Sampler(every, budget),
-            Readers(ReaderSettings(sequences=sequences or 0, batch_first=batch_first)),
+            Readers(ReaderSettings(sequences=sequences or 0, layout=layout)),
             self._faults,
             iteration=iteration,
             automatic=automatic,
@@ -150,13 +150,12 @@ class Monitor:
         self._link: GuardLink | None = None
         self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
+        self._notes = InputNotes(self._observed.readers, self._gate.event)
         self._pauses = 0
         self._closed = False
         try:
             if model is not None:
-                self.adopt("", model)
-                if inputs is not None:
-                    self.adopt_input(inputs, model)
+                self.adopt("", model, paths)
             for one in [optimizer] if isinstance(optimizer, Optimizer) else optimizer:
                 self.add(one)
             if guard is not None:
@@ -187,7 +186,8 @@ class Monitor:
     def horizon(self) -> float | None:
         """Steps back that the gradient reached in this iteration, in the layer where it reached
         furthest; None where that is not measured."""
-        far = [profile.horizon for profile in self._observed.now.profiles.values()]
+        profiles = self._observed.now.profiles.values()
+        far = [profile.horizon for profile in profiles if profile.role != "block"]
         return max((float(lag.steps) for lag in far if lag is not None), default=None)
 
     @property
@@ -257,13 +257,10 @@ class Monitor:
         """Whether any parameter of ``model`` is one that is observed."""
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
-    def adopt(self, name: str, model: nn.Module) -> None:
-        """Observe the modules of ``model`` as well, under paths that begin with ``name``."""
-        self._observed.adopt(name, model)
-
-    def adopt_input(self, path: str, model: nn.Module) -> None:
-        """Take the reach of ``model`` on what its module ``path`` gives."""
-        self._observed.forwards.watch_input(path, model.get_submodule(path), model)
+    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+        """Observe the modules of ``model`` as well, under paths that begin with ``name``; None of
+        ``inputs``, the paths of those that embed its inputs, finds them."""
+        self._observed.adopt(name, model, inputs)
 
     def join(self, other: "Monitor") -> None:
         """Take over what another monitor observes, which has recorded nothing yet."""
@@ -397,13 +394,15 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _iteration_recorded(self) -> None:
+        self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED
         if looked and not self._observed.forwards.seen and self._model is not None:
             model = self._model()
             if model is not None:
-                _log.warning("backsight: %s", what_was_found(model))
+                why = self._observed.readers.inputs.reasons
+                _log.warning("backsight: %s", what_was_found(model, why))
 
     def _step_declined(self, optimizer: Optimizer) -> None:
         if self._link is not None:

@@ -90,10 +90,19 @@ class Observation:
         self.detector.paused = False
         self._feed_begin()
 
-    def adopt(self, name: str, model: nn.Module) -> None:
-        """Observe the modules of ``model``, under paths that begin with ``name``."""
+    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+        """Observe the modules of ``model``, under paths that begin with ``name``.
+
+        Args:
+            name: of the model, empty where there is one.
+            model: the caller's.
+            inputs: paths of the modules that embed its input; where none are given and the model
+                has no recurrent layer, they are found.
+        """
         for path, module in named_modules(model):
             self.forwards.watch(".".join(filter(None, (name, path))), module)
+        if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
+            self.forwards.search(name, model, inputs or None)
         self.parameters.name(name, model)
 
     def add(self, optimizer: Optimizer) -> None:
@@ -135,6 +144,7 @@ class Observation:
             passes=self.detector.passes,
             queries=self.detector.queries.uncounted,
             recurrent=self.forwards.seen,
+            untold=self.readers.inputs.reasons,
             unmeasured=dict(self.unmeasured()),
             passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),
         )

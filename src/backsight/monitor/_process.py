@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 from torch.optim import Optimizer
@@ -28,7 +28,14 @@ from backsight.monitor._trainings import Group, Trainings
 from backsight.monitor._watch import describe_models
 from backsight.monitor.events import Every, Owners
 from backsight.monitor.sinks import NullRecorder, Sink
-from backsight.probes import ModuleCalls, children_of, named_modules, parameters_of, unwrapped
+from backsight.probes import (
+    ModuleCalls,
+    children_of,
+    named_modules,
+    no_such_module,
+    parameters_of,
+    unwrapped,
+)
 
 __all__ = ["ProcessMonitor"]
 
@@ -47,7 +54,9 @@ class ProcessMonitor:
         budget: share of the training time that sampling may add.
         sequences: how many sequences of a batch a sample follows; 8 by default, or a quarter of
             the batch if that is less.
-        inputs: the path, in the script's model, of the module that embeds its input.
+        inputs: paths, in the script's models, of the modules that embed their inputs; where none
+            are given, they are found.
+        layout: of these, ``"auto"``, ``"batch"`` or ``"time"``.
         guard: policies by their names, for every optimizer whose model is known; None acts on
             nothing.
         further: makes the recorder of the process's second training, its third and so on; None
@@ -79,20 +88,23 @@ class ProcessMonitor:
         every: Every = "auto",
         budget: float = 0.01,
         sequences: int | None = None,
-        inputs: str | None = None,
+        inputs: str | Sequence[str] | None = None,
+        layout: Literal["auto", "batch", "time"] = "auto",
         guard: str | None = None,
         further: Callable[[], Sink] | None = None,
         child_ends: Callable[[], None] = lambda: None,
     ) -> None:
-        check_settings(None, every, budget, sequences, None)
+        self._inputs = check_settings(None, every, budget, sequences, inputs, layout) or []
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self._seen = Seen()
         """What was seen, but for the groups that are still observed."""
         self._settings: dict[str, Any] = {
-            "every": every, "budget": budget, "sequences": sequences,
+            "every": every, "budget": budget, "sequences": sequences, "layout": layout,
         }  # fmt: skip
-        self._inputs = inputs
+        self._missing: dict[str, tuple[str, list[str]]] = {}
+        """Of paths that no model has had so far: the class and the paths of the first model."""
+        self._matched: set[str] = set()
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
@@ -178,11 +190,6 @@ class ProcessMonitor:
             return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
-        self._seen.embeddings += [
-            path
-            for path, part in named_modules(model)
-            if path and issubclass(type(part), nn.Embedding)
-        ]
         self._assign(model)
 
     def _ask_again(self, module: nn.Module) -> None:
@@ -269,9 +276,7 @@ class ProcessMonitor:
         kind = type(model).__name__
         owner.kind = owner.kind or kind
         name = f"{kind}{len(models) + 1}" if models else ""
-        owner.monitor.adopt(name, model)
-        if self._inputs is not None and self._inputs in dict(named_modules(model)):
-            owner.monitor.adopt_input(self._inputs, model)
+        owner.monitor.adopt(name, model, self._named_in(model))
         models.append(weakref.ref(model))
         number = id(model)
         if number not in self._counted:  # else it comes from another group
@@ -279,6 +284,27 @@ class ProcessMonitor:
             self._seen.models[kind] += 1
             self._calls.watch(model, after=self._count_forward)
         self._trainings.tell(owner, "models", describe_models({name: model}))
+
+    def _named_in(self, model: nn.Module) -> list[str] | None:
+        """Those of the paths that the caller named that it has."""
+        if not self._inputs:
+            return None
+        paths = [path for path, _ in named_modules(model)]
+        found = [path for path in self._inputs if path in paths]
+        self._matched.update(found)
+        for path in self._inputs:
+            if path not in found:
+                self._missing.setdefault(path, (type(model).__name__, paths))
+        return found or None
+
+    @property
+    def mistyped(self) -> list[str]:
+        """A sentence for each path of an input that no model of the process has had."""
+        return [
+            no_such_module(kind, path, paths)
+            for path, (kind, paths) in self._missing.items()
+            if path not in self._matched
+        ]
 
     def _drop(self, group: Group) -> None:
         """It has become part of another one."""

@@ -32,8 +32,8 @@ class Seen:
     """Whether anything with a time axis has run."""
     inner: set[str] = field(default_factory=set)
     """Classes of the innermost modules that have run."""
-    embeddings: list[str] = field(default_factory=list)
-    """Paths of the modules that embed tokens."""
+    untold: list[str] = field(default_factory=list)
+    """Why the reach of a model, or of an input, cannot be told: a sentence each."""
     unmeasured: dict[str, str] = field(default_factory=dict)
     """Recurrent layers whose reach was not measured, each with the reason."""
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -48,6 +48,6 @@ class Seen:
         self.steps += other.steps
         self.recurrent = self.recurrent or other.recurrent
         self.inner |= other.inner
-        self.embeddings += other.embeddings
+        self.untold += [words for words in other.untold if words not in self.untold]
         self.unmeasured |= other.unmeasured
         self.passed_over += other.passed_over

@@ -1,20 +1,30 @@
 """Checks of a monitor's settings, before a run folder is made."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from backsight.errors import SettingError
 from backsight.monitor.events import Every, Sampler
-from backsight.probes import check_input
+from backsight.probes import check_inputs, check_layout, listed_inputs
 
 __all__ = ["check_settings"]
 
 
 def check_settings(
-    model: nn.Module | None, every: Every, budget: float, sequences: int | None, inputs: str | None
-) -> None:
-    """Raise a SettingError for the first invalid setting."""
+    model: nn.Module | None,
+    every: Every,
+    budget: float,
+    sequences: int | None,
+    inputs: str | Sequence[str] | None,
+    layout: str,
+) -> list[str] | None:
+    """The paths of the inputs; raises a SettingError for the first invalid setting."""
     Sampler(every, budget)
     if sequences is not None and not (isinstance(sequences, int) and sequences >= 1):
         raise SettingError(f"sequences must be a whole number of at least 1, not {sequences!r}")
+    check_layout(layout)
+    named = listed_inputs(inputs)
     if model is not None:
-        check_input(model, inputs)
+        check_inputs(model, named)
+    return named

@@ -1,9 +1,9 @@
 """``watch``: a monitor around the user's own loop, which stays as it is."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -88,8 +88,8 @@ def watch(
     every: Every = "auto",
     budget: float = 0.01,
     sequences: int | None = None,
-    inputs: str | None = None,
-    batch_first: bool = True,
+    inputs: str | Sequence[str] | None = None,
+    layout: Literal["auto", "batch", "time"] = "auto",
     config: Mapping[str, Any] | None = None,
     lag: int | None = None,
     baseline: float | None = None,
@@ -116,9 +116,11 @@ def watch(
             observing every iteration takes more than that, down to a quarter.
         sequences: how many sequences of each batch a sample follows through fused layers; 8 by
             default, or a quarter of the batch if that is less.
-        inputs: for any other sequence model, the path of the module whose output is the embedded
-            input: the reach is taken there.
-        batch_first: False where that output is ``(T, B, ·)``.
+        inputs: the path of the module whose output is the embedded input, or several. By default
+            they are found, where the model has no recurrent layer: the reach is taken there, and
+            on what each block of a stack is called with.
+        layout: ``"batch"`` where embedded inputs are ``(B, T, ·)``, ``"time"`` where they are
+            ``(T, B, ·)``; by default the gradient tells.
         config: settings of yours, kept in ``run.json``.
         lag: how many steps back lies what the loss asks for, where you know it: a gradient that
             does not reach it is a finding, one that fades where nothing is needed is none.
@@ -168,7 +170,9 @@ def watch(
                 "code updates the parameters"
             )
     plain = unwrapped(model)
-    check_settings(plain, every, budget, sequences, inputs)  # before a folder is made
+    paths = check_settings(
+        plain, every, budget, sequences, inputs, layout
+    )  # before there is a folder
     ours = [kind() for kind in MEASUREMENTS]
     own = check_measurements(ours, measurements)[len(ours) :]
     if guard is not None and not isinstance(guard, Guard):
@@ -186,7 +190,8 @@ def watch(
         "every": every,
         "budget": budget,
         "sequences": sequences,
-        "inputs": inputs,
+        "inputs": paths,
+        "layout": layout,
         "facts": {name: value for name, value in known.items() if value is not None},
         **(config or {}),
     }
@@ -201,8 +206,8 @@ def watch(
             every=every,
             budget=budget,
             sequences=sequences,
-            inputs=inputs,
-            batch_first=batch_first,
+            inputs=paths,
+            layout=layout,
             automatic=True,
             facts=facts_from(settings["facts"]),
             guard=guard,

@@ -25,7 +25,7 @@ from backsight.probes._parameters import (
     total_norm_value,
 )
 from backsight.probes._precision import on_host
-from backsight.probes._probe import check_input, probe, what_was_found
+from backsight.probes._probe import probe, what_was_found
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import (
     HiddenNorms,
@@ -47,7 +47,13 @@ from backsight.probes.fused import (
     replay,
     walk,
 )
-from backsight.probes.inputs import InputReader
+from backsight.probes.inputs import (
+    InputReader,
+    check_inputs,
+    check_layout,
+    listed_inputs,
+    no_such_module,
+)
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 from backsight.signals import Lag
 
@@ -73,17 +79,20 @@ __all__ = [
     "SteppedReader",
     "by_probe_input",
     "by_recurrence_seeds",
-    "check_input",
+    "check_inputs",
+    "check_layout",
     "children_of",
     "closure_of",
     "gradient_norm",
     "hidden_norms",
     "inspection",
     "left_by_compilers",
+    "listed_inputs",
     "listed_optimizers",
     "may_be_stepped",
     "named_modules",
     "named_parameters",
+    "no_such_module",
     "on_host",
     "parameters_of",
     "probe",

@@ -22,7 +22,7 @@ from torch import nn
 
 from backsight.probes._compilers import compilers_take, inspection, skipped
 
-__all__ = ["ModuleCalls"]
+__all__ = ["After", "Before", "ModuleCalls"]
 
 Before = Callable[[nn.Module, Any, Any], None]
 """Takes the module, its positional arguments and those by name."""
@@ -45,7 +45,9 @@ class ModuleCalls:
         >>> from torch import nn
         >>> from backsight.probes import ModuleCalls
         >>> rnn, calls = nn.RNN(3, 4), ModuleCalls(print)
-        >>> calls.watch(rnn, after=lambda rnn, args, named, result: print(tuple(result[0].shape)))
+        >>> def told(rnn, args, named, result):
+        ...     print(tuple(result[0].shape))
+        >>> stop = calls.watch(rnn, after=told)
         >>> states, last = rnn.forward(torch.zeros(6, 2, 3))
         (6, 2, 4)
         >>> calls.close()
@@ -61,21 +63,23 @@ class ModuleCalls:
         self.curious = strangers is not None
         self.known: dict[int, weakref.ref[nn.Module]] = {}
         """By identity."""
-        self._watchers: list[_Watcher] = []
+        self._watchers: dict[int, _Watcher] = {}
+        """By identity."""
         self._closed = False
         _open(self)
 
     def watch(
         self, module: nn.Module, *, before: Before | None = None, after: After | None = None
-    ) -> None:
-        """Tell of each call of ``module``, which is not kept alive.
+    ) -> Callable[[], None]:
+        """Tell of each call of ``module``, which is not kept alive, until the result is called.
 
         Of a recurrent layer or cell of PyTorch's these are the calls of its class's ``forward``;
         of a subclass that never calls it, its own.
         """
         watcher = _Watcher(self, module, before, after)
-        self._watchers.append(watcher)
+        self._watchers[id(watcher)] = watcher
         _watched(module).watchers += (watcher,)
+        return watcher.leave
 
     def know(self, module: nn.Module) -> None:
         """Tell no longer that ``module`` is called."""
@@ -92,9 +96,8 @@ class ModuleCalls:
         if self._closed:
             return
         self._closed = True
-        for watcher in self._watchers:
+        for watcher in list(self._watchers.values()):
             watcher.leave()
-        self._watchers.clear()
         self.known.clear()
         _close(self)
 
@@ -108,6 +111,10 @@ class ModuleCalls:
                     self._strangers(module)
             except Exception as error:  # noqa: BLE001 - must not reach the forward
                 self._failed(error)
+
+    def let_go(self, watcher: "_Watcher") -> None:
+        """It is told no longer."""
+        self._watchers.pop(id(watcher), None)
 
     def fail(self, error: Exception) -> None:
         """What a watcher raised."""
@@ -124,6 +131,7 @@ class _Watcher:
         self._module = weakref.ref(module)
 
     def leave(self) -> None:
+        self.owner.let_go(self)
         module = self._module()
         entry = None if module is None else _modules.get(id(module))
         if entry is not None:

@@ -1,7 +1,7 @@
 """One measurement of the gradient through time, on any model, leaving no trace."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,19 +13,24 @@ from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import children_of, named_modules, unwrapped
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
-from backsight.probes._readers import Readers, reading_of
+from backsight.probes._readers import Readers
+from backsight.probes.inputs import check_inputs, check_layout, listed_inputs
 
-__all__ = ["check_input", "probe", "what_was_found"]
+__all__ = ["probe", "what_was_found"]
 
 
 def probe(
     model: nn.Module,
     compute_loss: Callable[[], Tensor],
     *,
-    inputs: str | None = None,
-    batch_first: bool = True,
+    inputs: str | Sequence[str] | None = None,
+    layout: Literal["auto", "batch", "time"] = "auto",
 ) -> dict[str, GradientProfile]:
-    """How far back the gradient of one loss reaches, in every recurrent layer of ``model``.
+    """How far back the gradient of one loss reaches, in every layer of ``model``.
+
+    A model without recurrent layers is measured on its embedded input and on what each of its
+    blocks is called with: the modules that embed its inputs, the stacks of blocks and the layout
+    are found from its forward pass.
 
     Parameters, gradients, buffers, modes and random numbers are left as they were.
 
@@ -34,16 +39,21 @@ def probe(
             layers, both directions, packed or padded, frozen or not), its cells, layers of other
             registered kinds, and its own modules that hand a state on from call to call.
         compute_loss: runs the forward pass and returns the scalar loss.
-        inputs: for any other sequence model, the path of the module whose output ``(B, T, ·)``
-            is the embedded input: measured there, under the name ``input:<path>``.
-        batch_first: False where that output is ``(T, B, ·)``.
+        inputs: the path of the module whose output is the embedded input, or several; where none
+            is given, they are found.
+        layout: ``"batch"`` where embedded inputs are ``(B, T, ·)``, ``"time"`` where they are
+            ``(T, B, ·)``; ``"auto"`` finds out: the gradient of one sequence's output lies in one
+            row or in one column.
 
     Returns:
         a profile by layer name: the module's path and PyTorch's own suffix, ``rnn.l0``,
-        ``rnn.l0_reverse``; for a cell, its path.
+        ``rnn.l0_reverse``; for a cell, its path; ``input:embed`` for an embedded input, and
+        ``block:layers.0`` for what a block is called with. Where nothing can be told of an input,
+        its profile says why.
 
     Raises:
-        SettingError: no recurrent layer, none that ran, or a loss that is no scalar tensor.
+        SettingError: nothing in the model can be measured, none of it ran, or the loss is no scalar
+            tensor.
 
     Example:
         >>> import torch
@@ -57,17 +67,17 @@ def probe(
         True
     """
     model = unwrapped(model)
-    check_input(model, inputs)
-    if inputs is None and not any(reading_of(part) for _, part in named_modules(model)):
-        raise SettingError(what_was_found(model))
-    readers = Readers(ReaderSettings(force=True, batch_first=batch_first))
+    named = listed_inputs(inputs)
+    check_inputs(model, named)
+    check_layout(layout)
+    readers = Readers(ReaderSettings(force=True, layout=layout))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     found = Readings()
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     failed: list[Exception] = []
     calls = ModuleCalls(failed.append)
     try:
-        _watch(calls, model, inputs, readers)
+        _watch(calls, model, named, readers)
         with torch.random.fork_rng(), torch.enable_grad():
             loss = _scalar(compute_loss())
             silent = dict.fromkeys(readers.names, nothing)
@@ -76,6 +86,9 @@ def probe(
                 if readers.live:
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
+            reasons = readers.inputs.reasons
+            for path in readers.inputs.left_out:
+                silent.pop(path, None)
     finally:
         calls.close()
         readers.forget()
@@ -89,35 +102,16 @@ def probe(
             raise SettingError(
                 "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
             )
-        raise SettingError(what_was_found(model))
+        raise SettingError(what_was_found(model, reasons))
     return dict(sorted((silent | found.profiles).items()))
 
 
-def check_input(model: nn.Module, inputs: str | None) -> None:
-    """Raise a SettingError where ``model`` has no module of that path.
+def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
+    """Why nothing was measured in ``model``.
 
-    Example:
-        >>> from torch import nn
-        >>> from backsight.errors import SettingError
-        >>> from backsight.probes import check_input
-        >>> model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
-        >>> check_input(model, "0")
-        >>> try:
-        ...     check_input(model, "embedding")
-        ... except SettingError:
-        ...     print("it has no such module")
-        it has no such module
-    """
-    paths = dict(named_modules(model))
-    if inputs is not None and inputs not in paths:
-        known = ", ".join(path for path in paths if path) or "none"
-        raise SettingError(
-            f"{type(model).__name__} has no module {inputs!r}: its modules are {known}"
-        )
-
-
-def what_was_found(model: nn.Module) -> str:
-    """Why nothing was measured in ``model``, and how to name what can be.
+    Args:
+        model: the user's.
+        reasons: why its embedded input was not.
 
     Example:
         >>> from torch import nn
@@ -128,14 +122,16 @@ def what_was_found(model: nn.Module) -> str:
     """
     inner = (part for _, part in named_modules(model) if not list(children_of(part)))
     kinds = sorted({type(part).__name__ for part in inner})
+    why = "; ".join(reasons) or "no module that embeds a sequence was seen to run"
     return (
-        f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}): "
-        "expected nn.RNN, nn.GRU, nn.LSTM, a cell, or a module that is called once per step; for "
-        "any other sequence model, name the module that embeds its input: inputs='embedding'"
+        f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}), and "
+        f"{why}"
     )
 
 
-def _watch(calls: ModuleCalls, model: nn.Module, inputs: str | None, readers: Readers) -> None:
+def _watch(
+    calls: ModuleCalls, model: nn.Module, named: Sequence[str] | None, readers: Readers
+) -> None:
     def watch(path: str, module: nn.Module, reader: LayerReader) -> None:
         def before(_: Any, args: Any, kwargs: Any) -> None:
             reader.before(path, module, args, kwargs)
@@ -149,10 +145,14 @@ def _watch(calls: ModuleCalls, model: nn.Module, inputs: str | None, readers: Re
         reader = readers.adopt(path, module)
         if reader is not None:
             watch(path, module, reader)
-    if inputs is not None:
-        named = dict(named_modules(model))[inputs]
-        watch(readers.adopt_input(inputs), named, readers.inputs)
-        calls.watch(model, after=lambda _m, _a, _k, result: readers.returned(result))
+    if named is None and any(adapter_of(part) for _, part in named_modules(model)):
+        return
+
+    def attach(module: nn.Module, before: Any, after: Any) -> Callable[[], None]:
+        return calls.watch(module, before=before, after=after)
+
+    begins = readers.inputs.search(model, "", named, attach, lambda *_: None)
+    calls.watch(model, before=lambda _, args, kwargs: begins(args, kwargs))
 
 
 def _scalar(loss: Any) -> Tensor:

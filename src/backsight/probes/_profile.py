@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +55,20 @@ class GradientProfile:
     exact: bool = True
     """False where the layer's own numbers could not be had again: another dropout mask, weights
     that were changed in between."""
+    reach_ahead: NDArray[np.float64] | None = None
+    """``(lags,)``: of an embedded input whose model is not causal, the same as ``reach`` towards
+    later inputs: from the first position that has a direct gradient, and from that one alone."""
+    role: Literal["layer", "input", "block"] = "layer"
+    """What it was measured on: hidden states, an embedded input, or what a block is called with."""
+    note: str = ""
+    """How it was measured, where that is not as usual: a unit of its own for the lags."""
+    reason: str = ""
+    """Why nothing could be told, where that is known: a sentence without its full stop."""
     share: NDArray[np.float64] | None = None
     """``(lags,)``: ``R(k)/P`` over the sequences that have lag k; None where all have all lags."""
     graph_end: int | None = None
     """The last lag that the graph leads to, of any sequence: less than the last one where a state
     was detached. None where the graph cannot be asked, as of an embedded input."""
-    reason: str = ""
-    """Why nothing could be measured, where that is known: a sentence without its full stop."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
     finite``."""
@@ -106,7 +114,7 @@ class GradientProfile:
             return "the gradient through time is not finite"
         if self.outcome == "not enough data" and self.reason:
             return self.reason
-        return reach_words(self.reach)
+        return "; ".join(filter(None, (reach_words(self.reach), self.note)))
 
 
 class Tally:

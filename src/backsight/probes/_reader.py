@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
@@ -69,8 +69,8 @@ class ReaderSettings:
     for 8 or a quarter of the batch, if that is less."""
     force: bool = False
     """Follow also what is frozen, on plain inputs, so that its outputs need no gradient."""
-    batch_first: bool = True
-    """The layout of a named input."""
+    layout: Literal["auto", "batch", "time"] = "auto"
+    """Of embedded inputs: ``(B, T, …)`` or ``(T, B, …)``; ``auto`` finds it."""
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ def reading_of(module: nn.Module) -> str | None:
 
 
 class Readers:
-    """One reader a reading, and the one of named inputs.
+    """One reader a reading, and the one of embedded inputs.
 
     Args:
         settings: how layers are to be read.
@@ -99,11 +99,9 @@ class Readers:
         self._add(path, reader, adapter)
         return reader
 
-    def adopt_input(self, path: str) -> str:
-        """Take the reach on what the module at that path gives; its path among the readings."""
-        name = f"input:{path}"
-        self._add(name, self.inputs, None)
-        return name
+    def adopt_input(self, path: str) -> None:
+        """There is an embedded input under that path among the readings."""
+        self._by_path[path] = self.inputs
 
     def _add(self, path: str, reader: LayerReader, adapter: LayerAdapter | None) -> None:
         self._by_path[path] = reader
@@ -145,10 +143,6 @@ class Readers:
         """The module has run."""
         self._by_path[path].called(path, module, args, kwargs, result)
 
-    def returned(self, result: Any) -> None:
-        """The model that has a named input has run."""
-        self.inputs.returned(result)
-
     def graph_whole(
         self,
         roots: Sequence[Tensor],
@@ -165,6 +159,7 @@ class Readers:
             scale: what the loss was multiplied by (AMP): divided out.
         """
         found = Readings()
+        self.inputs.elsewhere = any(reader.names for reader in self.by_reading.values())
         asking = [reader for reader in self._all if reader.needs_graph]
         if asking:
             device = roots[0].device

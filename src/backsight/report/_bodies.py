@@ -7,7 +7,7 @@ import msgspec
 from backsight.signals import Count, Event, Run, check
 
 __all__ = [
-    "ActBody", "LabSettings", "SampleBody", "TextSettings", "body_of", "setup_of",
+    "ActBody", "InputsBody", "LabSettings", "SampleBody", "TextSettings", "body_of", "setup_of",
 ]  # fmt: skip
 
 
@@ -33,6 +33,13 @@ def setup_of(run: Run, event: Event) -> dict[str, Any]:
         schema = MemoryBaselines if memory else TextBaselines
         check(body["baselines"], schema, f"baselines in event setup of {run.path}")
     return body
+
+
+class InputsBody(msgspec.Struct):
+    """Event ``inputs``: what was said of embedded inputs."""
+
+    notes: dict[str, str]
+    untold: list[str]
 
 
 class CriterionBody(msgspec.Struct):

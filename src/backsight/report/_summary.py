@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from backsight.nn import CELLS
-from backsight.report._bodies import LabSettings, SampleBody, TextSettings, body_of, setup_of
+from backsight.report._bodies import (
+    InputsBody,
+    LabSettings,
+    SampleBody,
+    TextSettings,
+    body_of,
+    setup_of,
+)
 from backsight.report._interventions import interventions_sentence
 from backsight.report._numbers import duration, finite_values, median, number
 from backsight.report._reach_cause import zero_cause
@@ -66,6 +73,7 @@ def reach_sentences(run: Run) -> list[str]:
         (True, True)
     """
     sentences = []
+    notes, untold = _inputs(run)
     for name in run.members("reach", profile=True):
         stream = run.stream(name)
         rows = ends(stream)
@@ -74,8 +82,25 @@ def reach_sentences(run: Run) -> list[str]:
         sentence = f"{member(name)}: {reach_words(rows.last)}{cause} (iteration {stream.last:,})"
         if began.goes_back and now.outcome == "ok" and began.horizon != now.horizon:
             sentence += f"; at the start of training it was {reach_extent(began)}"
-        sentences.append(f"{sentence}.")
-    return sentences
+        note = next((n for path, n in notes.items() if _is_of(member(name), path)), "")
+        sentences.append(f"{sentence}{'; ' * bool(note)}{note}.")
+    return sentences + [f"{words}." for words in untold]
+
+
+def _inputs(run: Run) -> tuple[dict[str, str], list[str]]:
+    """How embedded inputs were measured, by path, and why others were not, as last told."""
+    notes: dict[str, str] = {}
+    untold: list[str] = []
+    for event in run.events("inputs"):
+        body = body_of(run, event, InputsBody)
+        notes |= body["notes"]
+        untold = body["untold"]
+    return notes, untold
+
+
+def _is_of(member: str, path: str) -> bool:
+    """Whether a signal is that of an input; it may have the name of its model before it."""
+    return member == path or member.endswith(f".{path}")
 
 
 def _what(run: Run) -> str:

@@ -1,7 +1,7 @@
 """The forwards of a model's modules: which of them ran in an iteration, for how many steps."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -99,15 +99,58 @@ class Forwards:
             after=self._on_end(path, role, adapter),
         )
 
-    def watch_input(self, path: str, embedding: nn.Module, model: nn.Module) -> None:
-        """Watch what ``embedding`` gives, and what ``model`` returns for it."""
-        name = self._readers.adopt_input(path)
+    def search(self, name: str, model: nn.Module, named: Sequence[str] | None) -> None:
+        """Have the embedded inputs of ``model`` found in sampled iterations, and watch these.
 
-        def returned(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
-            self._ended(LayerCall(name, module, inputs, named, result, "model"))
+        Args:
+            name: put before its paths.
+            model: the caller's.
+            named: paths of the modules that embed its inputs; None to find them.
+        """
 
-        self._calls.watch(embedding, after=self._on_end(name, "input", None))
-        self._calls.watch(model, after=returned)
+        def attach(
+            module: nn.Module, before: Callable[..., None] | None, after: Callable[..., None] | None
+        ) -> Callable[[], None]:
+            return self._calls.watch(
+                module, before=self._if_observing(before), after=self._if_observing(after)
+            )
+
+        begins = self._readers.inputs.search(model, name, named, attach, self._found_input)
+        self._calls.watch(
+            model, before=self._if_observing(lambda _, args, kwargs: begins(args, kwargs))
+        )
+
+    def _if_observing(self, action: Callable[..., None] | None) -> Callable[..., None] | None:
+        if action is None:
+            return None
+
+        def told(*call: Any) -> None:
+            at = self._clock()
+            if self._observing():
+                action(*call)
+                self.spent += self._clock() - at
+
+        return told
+
+    def _found_input(
+        self, path: str, module: nn.Module, training: bool, extent: tuple[int, int]
+    ) -> None:
+        """A module embeds the input: its calls are whole sequences."""
+        self.seen = True
+        self.ran.add(path)
+        if path in self._readers:
+            return
+        self._readers.adopt_input(path)
+        self._extents[training].setdefault(path, []).append((*extent, None))
+        reader = self._readers.inputs
+
+        def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+            now = reader.extent(module, inputs, named, result)
+            if now is not None:
+                self.ran.add(path)
+                self._extents[module.training].setdefault(path, []).append((*now, None))
+
+        self._calls.watch(module, after=self._if_observing(ended))
 
     @property
     def training(self) -> bool:
@@ -151,16 +194,15 @@ class Forwards:
         self, path: str, role: Role, adapter: LayerAdapter | None
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
         fused = adapter is not None and adapter.reading == "fused"
-        whole = fused or role == "input"  # a call is a whole sequence
         stepped = partial(self._readers.has_time, path)
-        chains = None if whole else CallChains(cell=adapter is not None, stepped=stepped)
+        chains = None if fused else CallChains(cell=adapter is not None, stepped=stepped)
 
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             at = self._clock()
             if not self._observing():
                 return
             if chains is None:
-                followed = None if adapter is None else follow(result)
+                followed: Followed | None = follow(result)
             else:
                 if not chains.begun:
                     self._running.append(chains)

@@ -36,6 +36,7 @@ class Reach(Measurement):
 
     name = "reach"
     signals = (
+        "block_reach",
         "grad_time",
         "grad_time_cell",
         "graph_end",
@@ -43,6 +44,7 @@ class Reach(Measurement):
         "half_life",
         "horizon",
         "reach",
+        "reach_ahead",
         "reach_share",
     )
     schedule = SAMPLED
@@ -63,10 +65,7 @@ class Reach(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the gradient is read from."""
-        if call.role == "model":
-            now.readers.returned(call.result)
-        else:
-            now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
+        now.readers.called(call.path, call.module, call.inputs, call.named, call.result)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """What can only be asked of the graph."""
@@ -88,12 +87,17 @@ class Reach(Measurement):
         """Record profiles and what follows from them; nothing where no gradient arrived."""
 
         def record(path: str, profile: GradientProfile) -> None:
+            name = path or "model"  # which is itself the cell
+            if profile.reach_ahead is not None and profile.reach_ahead.size:
+                now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             if profile.outcome == "not enough data":
                 if profile.reason and path not in self._told:
                     self._told.add(path)
                     _log.warning("backsight: nothing is recorded for %s: %s", path, profile.reason)
                 return
-            name = path or "model"  # which is itself the cell
+            if profile.role == "block":  # evidence beside the input's, which is what is judged
+                now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)
+                return
             now.record_profile(f"grad_time/{name}", profile.grad_time)
             if profile.reach.size:
                 now.record_profile(f"reach/{name}", profile.reach)

@@ -1,95 +1,317 @@
-"""The reach of any sequence model, taken on its input embeddings instead of hidden states."""
+"""The reach of any sequence model, taken on its embedded inputs and on what its blocks take.
 
-from collections.abc import Sequence
+Two backward passes on the caller's own graph: the whole loss's gradient on each embedded input and
+on what the model returned, and then the one that comes from each sequence's last position alone, at
+all inputs and all blocks together. Until the layout is known, one more from a single position.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.graph import get_gradient_edge
 
-from backsight.probes._autograd import Gradient
+from backsight.probes._autograd import gradients_of
 from backsight.probes._lag_tally import LagTally
-from backsight.probes._profile import GradientProfile, Tally, profile_of
-from backsight.probes.inputs._positions import Positions, find_positions
-from backsight.probes.inputs._untold import Untold
+from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
+from backsight.probes.inputs._in_graph import outputs_in_graph
+from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
+from backsight.probes.inputs._norms import joined, norms_at
+from backsight.probes.inputs._outputs import Output, outputs_of
+from backsight.probes.inputs._points import Layout, Point
+from backsight.probes.inputs._words import (
+    counted_by_itself,
+    mixed_batch,
+    no_positions,
+    one_sequence,
+    one_step,
+    only_ahead,
+)
 
-__all__ = ["input_profile"]
+__all__ = ["Read", "read"]
+
+OUTPUTS = 4
+"""Results that are followed back at most, as long as there are inputs that none of them told of."""
 
 
-def input_profile(
-    name: str,
-    embedded: Tensor,
-    results: list[Tensor],
-    gradient_of: Gradient,
+@dataclass(slots=True)
+class Read:
+    """What one pass told."""
+
+    profiles: dict[str, GradientProfile] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why nothing can be told, by the path of the input."""
+    left_out: set[str] = field(default_factory=set)
+    """Paths of inputs that no gradient arrived at, or that are added to another one."""
+    arrived: bool = False
+    """Whether a gradient arrived at all."""
+
+
+@dataclass(slots=True)
+class _Seed:
+    """Where the gradients of the second pass begin."""
+
+    outputs: Sequence[object]
+    seeds: Sequence[Tensor | None]
+    at: NDArray[np.int64] | None
+    """``(B,)``: each sequence's position, -1 for none; None of single answers."""
+    only: int | None
+    """The sequence that is followed alone, where the batch is mixed."""
+
+
+def read(
+    points: Sequence[Point],
+    blocks: Sequence[Point],
+    results: Sequence[Tensor],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
-    batch_first: bool,
-) -> dict[str, GradientProfile]:
-    """The reach on input embeddings ``(B, T, …)``, from the model's output at one position.
+    known: Known,
+    positions: set[str] = frozenset(),  # type: ignore[assignment]
+) -> Read:
+    """Profiles of the inputs, and of the blocks.
 
-    An output is one by position if it is ``(B, T, …)`` or flattened to ``(B·T, …)``. Where there
-    is none, the positions are found in the graph of the loss. Where that makes one loss a
-    sequence (a classifier), it counts as made at the last position.
+    Args:
+        points: the embedded inputs.
+        blocks: what the blocks were called with.
+        results: what the model returned.
+        roots: what backward is about to be called on.
+        gradients: with these gradients.
+        factor: what ``grad_time`` is multiplied by (AMP).
+        known: of earlier samples; added to.
+        positions: paths of points that were fed with what looks like positions.
     """
-    if embedded.dim() < 3 or not embedded.numel():
-        return {name: _nothing()}
-    leading = embedded.shape[:2]
-
-    def by_step(x: Tensor) -> Tensor:
-        """``(B, T, units)``."""
-        x = x.detach().reshape(*leading, -1)
-        return x if batch_first else x.transpose(0, 1)
-
-    same = [r for r in results if r.dim() >= 3 and r.shape[:2] == leading]
-    same = same or [r for r in results if r.dim() == 2 and len(r) == leading.numel() > leading[0]]
-    total, *found = gradient_of(roots, [embedded, *same], gradients)
-    if total is None:
-        return {name: _nothing()}
-    alone, place = total, total
-    for result, direct in zip(same, found, strict=True):
-        if direct is not None:
-            there = (by_step(direct) != 0).any(-1)
-            t = torch.arange(there.shape[1], device=there.device)
-            mask = torch.where(there, t, -1).amax(1, keepdim=True) == t
-            mask = (mask if batch_first else mask.T)[..., None]
-            seed = torch.where(mask, direct.reshape(*leading, -1), 0).view_as(direct)
-            (back,) = gradient_of([result], [embedded], [seed])
-            alone, place = total if back is None else back, direct
+    found = Read()
+    edges = [edge for point in points for edge in point.edges]
+    asked = gradients_of(roots, [*edges, *results], gradients)
+    directs = asked[len(edges) :]
+    found.arrived = any(one is not None for one in asked)
+    totals: list[Tensor] = []
+    live: list[Point] = []
+    for point in points:
+        there, asked = asked[: len(point.edges)], asked[len(point.edges) :]
+        total = joined(there, point)
+        if total is not None and bool((total != 0).any()) and point.value.dim() > 2:
+            live.append(point)
+            totals.append(total)
+    live, totals = _distinct(live, totals, positions)
+    if not live:
+        return found
+    found.left_out = {point.path for point in points} - {point.path for point in live}
+    returned = outputs_of(results, directs, live)
+    outputs: list[Output] = [one for one in returned if not one.single]
+    untold = None
+    if not outputs:  # the positions of a loss that the model returns itself
+        outputs, untold = outputs_in_graph(roots, gradients, live)
+        outputs = [*returned, *outputs] if all(one.single for one in outputs) else outputs
+    waiting = [*live, *blocks]
+    whole = {point.path: total for point, total in zip(live, totals, strict=True)}
+    for number, output in enumerate(outputs[:OUTPUTS]):
+        inputs = sum(point.path in whole for point in waiting)
+        if not inputs:
             break
-    else:
-        n0, n1 = leading
-        positions = find_positions(roots, gradients, [get_gradient_edge(embedded)], (n0, n1))
-        if isinstance(positions, Positions) and not positions.only_first(int(batch_first)):
-            place = positions.there.to(total.dtype)
-            (back,) = positions.from_only(positions.last(int(batch_first)), [embedded])
-            alone = torch.zeros_like(total) if back is None else back
-        elif isinstance(positions, Untold) and (positions.cause, positions.rows) != (
-            "one loss a sequence",
-            leading[0 if batch_first else 1],
-        ):
-            return {name: _nothing(positions.words)}
-    norms = [torch.linalg.vector_norm(by_step(x), dim=-1, dtype=torch.float64).cpu().numpy()
-             for x in (total, alone, embedded, place)]  # fmt: skip
-    steps = np.arange(norms[0].shape[1])
-    where = np.broadcast_to(steps, norms[0].shape)
-    last = np.where(norms[3] != 0, steps, -1).max(1)
-    time, lags, hidden = Tally(), LagTally(), Tally()
-    time.add(where, norms[0] * factor)
-    lags.add_sized(last[:, None] - where, norms[1], last[:, None] + 1)
-    hidden.add(where, norms[2])
-    return {
-        name: profile_of(
-            time=time,
-            lags=lags,
-            hidden=hidden,
-            cell=None,
-            saturation={},
-            exact=True,
-            share=lags.shares(),
+        _from(output, number, waiting, inputs, whole, roots, gradients, factor, known, found)
+        waiting = [p for p in waiting if p.path not in found.profiles | found.reasons]
+    for point in waiting:
+        if point.path in whole:
+            found.reasons[point.path] = no_positions(point.path) if untold is None else untold.words
+    return found
+
+
+def _from(
+    output: Output,
+    number: int,
+    points: Sequence[Point],
+    inputs: int,
+    totals: Mapping[str, Tensor],
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    factor: float,
+    known: Known,
+    found: Read,
+) -> None:
+    """Add the profiles of whatever one output depends on; the first of the points are inputs."""
+    known.output = f"output:{number}"
+    output, supports = learn_layouts(output, points[:inputs], points[inputs:], known)
+    mixed = {path for path, support in supports.items() if support.kind == "mixed"}
+    found.reasons |= {path: mixed_batch(path) for path in mixed if path in totals}
+    kept = [point for point in points if point.path not in mixed]
+    inputs = sum(point.path in totals for point in kept)
+    if not inputs:
+        return
+    seed = _last(output, roots, gradients, known)
+    norms = norms_at(seed.outputs, seed.seeds, kept, inputs)
+    there = [(p, one) for p, one in zip(kept, norms, strict=True) if one is not None]
+    there = [(p, one) for p, one in there if bool((one != 0).any())]
+    apart = _apart([point for point, _ in there if point.path in totals], output, known)
+    for point, one in there:
+        total = totals.get(point.path)
+        profile = _profile(
+            point, one, total, output, seed, known, factor, apart=point.path in apart
         )
-    }
+        if total is not None or profile.reach.size > 1:
+            found.profiles[point.path] = profile
+    for path, ahead in _ahead(output, there, seed, known, totals, apart).items():
+        profile = replace(found.profiles[path], reach_ahead=ahead)
+        if profile.reach.size == 1 < ahead.size:
+            profile = replace(profile, reach=ahead[:0], reason=only_ahead(path))
+        found.profiles[path] = profile
 
 
-def _nothing(reason: str = "") -> GradientProfile:
-    return GradientProfile(np.empty(0), np.empty(0), np.empty(0), reason=reason)
+def _apart(points: Sequence[Point], output: Output, known: Known) -> set[str]:
+    """Paths of what has steps of its own, although as many as the output has.
+
+    Beside an input of which only earlier steps count (a decoder's), one of which all steps count
+    is an encoder's.
+    """
+    causal = [p for p in points if _aligned(p, output) and p.path not in known.ahead]
+    return known.ahead if causal else set()
+
+
+def _distinct(
+    points: list[Point], totals: list[Tensor], positions: set[str]
+) -> tuple[list[Point], list[Tensor]]:
+    """One of those that are added up, which have the same gradient: not that of the positions."""
+    order = sorted(range(len(points)), key=lambda n: points[n].path in positions)
+    kept: list[int] = []
+    for n in order:
+        same = (totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
+                for m in kept)  # fmt: skip
+        if not any(same):
+            kept.append(n)
+    kept.sort()
+    return [points[n] for n in kept], [totals[n] for n in kept]
+
+
+# -- the reach -----------------------------------------------------------------------------
+
+
+def _by_sequence(x: Norms, layout: Layout) -> Norms:
+    """``(B, T)``."""
+    return x if layout == "batch" else x.T
+
+
+def _last(
+    output: Output, roots: Sequence[Tensor], gradients: Sequence[Tensor | None], known: Known
+) -> _Seed:
+    """Each sequence's last position with a direct gradient, and nothing else."""
+    there = output.there
+    if output.single:
+        if not known.mixed:
+            return _Seed(roots, gradients, None, None)
+        row = int(there[:, 0].nonzero()[0])
+        mask = torch.zeros_like(there)
+        mask[row] = True
+        return _Seed(*output.seeded(mask), None, row)
+    mask, at, only = _single(there, known, last=True)
+    return _Seed(*output.seeded(mask), at, only)
+
+
+def _single(
+    there: Tensor, known: Known, *, last: bool
+) -> tuple[Tensor, NDArray[np.int64], int | None]:
+    """A mask ``(n0, n1)`` of one position a sequence, those positions, and which one is alone."""
+    layout = known.layouts.get(known.output, known.layout or "batch")
+    rows = there if layout == "batch" else there.T
+    t = torch.arange(rows.shape[1], device=rows.device)
+    if last:
+        at = torch.where(rows, t, -1).amax(1)
+    else:
+        at = torch.where(rows, t, len(t)).amin(1)
+        at = torch.where(at == len(t), -1, at)
+    only = None
+    if known.mixed:
+        only = int(at.argmax() if last else (at >= 0).nonzero()[0])
+        at = torch.where(torch.arange(len(at), device=at.device) == only, at, -1)
+    mask = at[:, None] == t
+    return mask if layout == "batch" else mask.T, at.cpu().numpy(), only
+
+
+def _aligned(point: Point, output: Output) -> bool:
+    """Whether its steps are those of the output."""
+    return not output.single and sorted(point.lead) == sorted(output.lead)
+
+
+def _profile(
+    point: Point,
+    norms: Tensor,
+    total: Tensor | None,
+    output: Output,
+    seed: _Seed,
+    known: Known,
+    factor: float,
+    *,
+    apart: bool,
+) -> GradientProfile:
+    layout = layout_of(point, output, known)
+    n = point.lead if layout == "batch" else point.lead[::-1]
+    back = _by_sequence(norms.cpu().numpy(), layout)
+    steps = np.arange(n[1])
+    aligned = _aligned(point, output) and seed.at is not None and not apart
+    at = seed.at if aligned else np.where(back != 0, steps, -1).max(1, initial=-1)
+    assert at is not None
+    if seed.only is not None:
+        at = np.where(np.arange(len(at)) == seed.only, at, -1)
+    lag = np.where(at[:, None] >= 0, at[:, None] - steps, -1)
+    time, lags, hidden = Tally(), LagTally(), Tally()
+    lags.add_sized(lag, back, at[:, None] + 1)
+    if total is None:
+        return replace(_made(time, lags, hidden), role="block")
+    where = np.broadcast_to(steps, n)
+    width = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64).cpu().numpy()
+    time.add(where, _by_sequence(width, layout) * factor)
+    size = joined([point.value], point)
+    assert size is not None
+    states = torch.linalg.vector_norm(size, dim=-1, dtype=torch.float64).cpu().numpy()
+    hidden.add(where, _by_sequence(states, layout))
+    notes = [
+        counted_by_itself(point.path, n[1]) if not aligned and not output.single else "",
+        one_sequence() if seed.only is not None and n[0] > 1 else "",
+        one_step() if n[1] == 1 else "",
+    ]
+    return replace(_made(time, lags, hidden), role="input", note="; ".join(filter(None, notes)))
+
+
+def _made(time: Tally, lags: LagTally, hidden: Tally) -> GradientProfile:
+    return profile_of(
+        time=time,
+        lags=lags,
+        hidden=hidden,
+        cell=None,
+        saturation={},
+        exact=True,
+        share=lags.shares(),
+    )
+
+
+def _ahead(
+    output: Output,
+    there: Sequence[tuple[Point, Tensor]],
+    seed: _Seed,
+    known: Known,
+    totals: Mapping[str, Tensor],
+    apart: set[str],
+) -> dict[str, Norms]:
+    """``reach_ahead`` of the inputs that share the output's steps, where the model looks ahead."""
+    those = [
+        (point, one)
+        for point, one in there
+        if point.path in known.ahead.intersection(totals) - apart and _aligned(point, output)
+    ]
+    if seed.at is None or not those:
+        return {}
+    mask, at, _ = _single(output.there, known, last=False)
+    if not (at == seed.at).all():
+        points = [point for point, _ in those]
+        found = norms_at(*output.seeded(mask), points, len(points))
+        those = [(p, one) for p, one in zip(points, found, strict=True) if one is not None]
+    curves = {}
+    for point, one in those:
+        lags = Tally()
+        back = _by_sequence(one.cpu().numpy(), layout_of(point, output, known))
+        ahead = np.arange(back.shape[1]) - at[:, None]
+        lags.add(np.where(at[:, None] >= 0, ahead, -1), back)
+        curves[point.path] = relative(lags)
+    return curves

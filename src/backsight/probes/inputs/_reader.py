@@ -1,72 +1,181 @@
-"""Reads the reach of any sequence model on what one of its modules makes of the input."""
+"""Reads the reach of any sequence model on its embedded inputs, and on what its blocks take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
-from backsight.probes._autograd import gradients_of
+from backsight.probes._identity import IdentityMap
+from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._tensors import tensors_in
-from backsight.probes.inputs._embedded import input_profile
+from backsight.probes.inputs import _words as words
+from backsight.probes.inputs._embedded import Read, read
+from backsight.probes.inputs._layouts import Known
+from backsight.probes.inputs._points import Layout, Point
+from backsight.probes.inputs._search import Attach, Search
 
 __all__ = ["InputReader"]
 
+TRIES = 3
+"""Samples in which an embedded input is looked for, after which a model has none."""
+
+Found = Callable[[str, nn.Module, bool, tuple[int, int]], None]
+"""Told, in every sample, of the path of an input, of the module that makes it, whether that is in
+training mode, and of the steps and the elements of its sequences."""
+
+
+@dataclass(eq=False)
+class _Model:
+    """A model whose inputs are read."""
+
+    search: Search
+    found: Found
+    named: bool
+    known: Known
+    tries: int = 0
+    over: bool = False
+    """Whether nothing more is expected of it."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """How an input was measured, by its path, where that is not as usual."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why something cannot be told, by the path of an input or, of the whole model, by none."""
+
 
 class InputReader(LayerReader):
-    """Of modules that are named: its paths are ``input:`` and the module's own.
+    """Of modules that embed a model's inputs, found or named, and of its stacks of blocks.
+
+    In a sampled iteration every module of the model is watched, in others none. Paths are
+    ``input:`` or ``block:`` and the module's own.
 
     Example:
-        >>> from backsight.probes import InputReader, Readers
-        >>> readers = Readers()
-        >>> readers.adopt_input("embedding")
-        'input:embedding'
-        >>> isinstance(readers.inputs, InputReader), readers.has_time("input:embedding")
-        (True, True)
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import probe
+        >>> model, tokens = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5)), torch.ones(2, 6)
+        >>> profile = probe(model, lambda: model(tokens.long()).square().mean())["input:0"]
+        >>> profile.reach.tolist()
+        [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
     def __init__(self, settings: ReaderSettings) -> None:
         super().__init__(settings)
-        self._inputs: dict[str, Tensor] = {}
-        self._results: list[Tensor] = []
+        self._models: list[_Model] = []
+        self._layouts: IdentityMap[tuple[Known, str, tuple[int, int]]] = IdentityMap()
+        self._reading = False
+        self.left_out: set[str] = set()
+        """Paths of inputs that another one stands for, or that no gradient arrived at."""
+        self.elsewhere = False
+        """Whether another reader has found steps in the model: then it has no need of this one."""
+
+    def search(
+        self,
+        model: nn.Module,
+        name: str,
+        named: Sequence[str] | None,
+        attach: Attach,
+        found: Found,
+    ) -> Callable[[Any, Any], None]:
+        """Look for the embedded inputs of ``model``.
+
+        Args:
+            model: whose modules are watched in sampled iterations.
+            name: put before its paths, where there are several models.
+            named: paths of the modules that embed its inputs; None to find them.
+            attach: watches the calls of a module.
+            found: told of each input.
+
+        Returns:
+            What is to be told, in every iteration, that ``model`` itself is about to be called,
+            with its arguments.
+        """
+        layout: Layout | None = None if self.settings.layout == "auto" else self.settings.layout
+
+        def guarded(module: nn.Module, before: Any, after: Any) -> Callable[[], None]:
+            return attach(module, self._unless_reading(before), self._unless_reading(after))
+
+        one = _Model(
+            Search(model, name, named, self.settings.force, guarded),
+            found,
+            named is not None,
+            Known(layout),
+        )
+        self._models.append(one)
+        if self.armed:
+            one.search.start()
+
+        def begins(args: Any, kwargs: Any) -> None:
+            if self.armed and not one.over and not self._reading:
+                one.search.root_begins(args, kwargs)
+
+        return begins
+
+    def _unless_reading(self, action: Any) -> Any:
+        """A checkpoint runs modules again while its gradient is asked for."""
+        if action is None:
+            return None
+
+        def told(*call: Any) -> None:
+            if not self._reading:
+                action(*call)
+
+        return told
+
+    @property
+    def reasons(self) -> list[str]:
+        """A sentence for whatever cannot be told."""
+        return [reason for one in self._models for reason in one.reasons.values()]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """How inputs were measured, by path, where that is not as usual: the unit of their lags."""
+        return {path: note for one in self._models for path, note in one.notes.items()}
 
     @property
     def names(self) -> list[str]:
-        """Of what has run."""
-        return list(self._inputs)
+        """Of inputs that have run."""
+        return [point.path for one in self._models for point in one.search.points()]
 
     @property
     def needs_graph(self) -> bool:
         """Whether anything was caught."""
-        return bool(self._inputs)
+        return any(one.search.results() for one in self._models if not one.over)
 
     def has_time(self, path: str) -> bool:
-        """Its axis of steps is what it was named for."""
+        """An embedded input has steps."""
         return True
 
     def extent(
         self, module: nn.Module, args: Any, kwargs: Any, result: Any
     ) -> tuple[int, int] | None:
-        """Of an output ``(B, T, …)``, or ``(T, B, …)``."""
-        found = next(tensors_in(result), None)
-        if found is None or found.dim() < 2:
+        """Of what embeds an input, as far as its layout is known."""
+        made, known = next(tensors_in(result), None), self._layouts.get(module)
+        if made is None or known is None or made.dim() < 2:
             return None
-        return found.shape[1 if self.settings.batch_first else 0], found.shape[0] * found.shape[1]
+        layouts, path, axes = known
+        time = axes[layouts.layouts.get(path, layouts.layout or "batch") == "batch"]
+        return made.shape[time], made.shape[axes[0]] * made.shape[axes[1]]
 
     def called(self, path: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-        """The module that embeds the input has run."""
-        found = next(tensors_in(result), None)
-        if not self.armed or found is None or path in self._ignored:
-            return
-        if self.settings.force and not found.requires_grad:
-            found.requires_grad_()
-        if found.requires_grad:
-            self._inputs[path] = found
+        """Calls are seen by its own watchers."""
 
-    def returned(self, result: Any) -> None:
-        """The whole model has run."""
-        if self.armed and self._inputs:
-            self._results = [t for t in tensors_in(result) if t.requires_grad]
+    def begin(self, armed: bool) -> None:
+        """Watch the modules of every model in a sampled iteration, and none in another."""
+        super().begin(armed)
+        for one in self._models:
+            if armed and not one.over:
+                one.search.start()
+            else:
+                one.search.stop()
+
+    def ignore(self, path: str) -> None:
+        """What went wrong with one input is likely to do so again: its model is left alone."""
+        super().ignore(path)
+        for one in self._models:
+            if path in (point.path for point in one.search.points()):
+                self._end(one)
 
     def graph_whole(
         self,
@@ -74,30 +183,113 @@ class InputReader(LayerReader):
         gradients: Sequence[Tensor | None],
         scale: Tensor | None = None,
     ) -> Readings:
-        """A profile of each input."""
+        """Profiles of what was caught of each model."""
         factor = 1.0 if scale is None else 1.0 / float(scale)
         found = Readings()
-        for path, embedded in self._inputs.items():
-            try:
-                found.profiles |= input_profile(
-                    path,
-                    embedded,
-                    self._results,
-                    gradients_of,
-                    roots,
-                    gradients,
-                    factor,
-                    self.settings.batch_first,
-                )
-            except Exception as error:  # noqa: BLE001 - costs that input alone
-                found.errors[path] = error
-        found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        self._reading = True
+        try:
+            for one in self._models:
+                if not one.over and (one.named or not self.elsewhere):
+                    self._read(one, roots, gradients, factor, found)
+        finally:
+            self._reading = False
+        found.arrived = any(
+            p.outcome != "not enough data" or p.reach_ahead is not None
+            for p in found.profiles.values()
+        )
         return found
 
+    def _read(
+        self,
+        one: _Model,
+        roots: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        factor: float,
+        found: Readings,
+    ) -> None:
+        search = one.search
+        points = search.points()
+        path = points[0].path if points else ""
+        try:
+            told = read(
+                points, search.blocks(), search.results(), roots, gradients, factor, one.known,
+                search.positions(),
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - costs that model alone
+            found.errors[path or f"input:{search.kind}"] = error
+            self._end(one)
+            return
+        if not told.arrived:
+            return  # another model's loss
+        found.profiles |= told.profiles
+        self.left_out = told.left_out
+        if told.profiles:
+            one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
+            one.reasons = told.reasons | {
+                path: p.reason for path, p in told.profiles.items() if p.reason
+            }
+            self._tell(one, told)
+            return
+        one.tries += 1
+        one.reasons = told.reasons or {"": self._why(search, points)}
+        nothing = np.empty(0)
+        for point in points:
+            reason = next(iter(one.reasons.values()))
+            found.profiles[point.path] = GradientProfile(
+                nothing, nothing, nothing, role="input", reason=told.reasons.get(point.path, reason)
+            )
+        if one.tries >= TRIES:
+            self._end(one)
+
+    def _tell(self, one: _Model, told: Read) -> None:
+        points = {point.path: point for point in one.search.points()}
+        for embedding in one.search.inputs():
+            point: Point | None = embedding.point
+            if point is None or point.path not in told.profiles or point.path not in points:
+                continue
+            known = one.known, point.path, points[point.path].axes
+            if embedding.module not in self._layouts:
+                self._layouts[embedding.module] = known
+            steps = one.known.steps(point)
+            one.found(
+                point.path, embedding.module, point.training, (steps, point.lead[0] * point.lead[1])
+            )
+
+    def _end(self, one: _Model) -> None:
+        one.over = True
+        one.search.stop()
+        one.search.clear()
+
+    @staticmethod
+    def _why(search: Search, points: Sequence[Point]) -> str:
+        """Why a forward showed no input that a gradient arrives at."""
+        seen, kind = search.found, search.kind
+        silent = [each.path for each in search.inputs() if each.point is None]
+        if seen.often:
+            return words.called_too_often(kind, min(seen.often.values()))
+        if points:
+            return words.no_gradient(kind, [point.path for point in points])
+        if silent:
+            return words.frozen(kind, silent)
+        if seen.refused:
+            return words.goes_straight_in(kind, seen.refused[0])
+        if not seen.given:
+            return words.not_run(kind)
+        often = search.called_most()
+        if often is not None:
+            return words.stepped(kind, *often)
+        if search.may_have_steps():
+            return words.not_embedded(kind, seen.given)
+        return words.no_sequence(kind, seen.given)
+
     def finish(self) -> None:
-        """A pass has been measured."""
-        self.begin(False)
+        """A pass has been measured: nothing more is kept."""
+        self.armed = False
+        for one in self._models:
+            one.search.stop()
+            one.search.clear()
 
     def forget(self) -> None:
         """Let every graph go."""
-        self._inputs, self._results = {}, []
+        for one in self._models:
+            one.search.clear()

@@ -10,6 +10,8 @@ from backsight.report.figures import (
     _loss,
     _pace,
     _reach,
+    _reach_ahead,
+    _reach_blocks,
     _reach_time,
     _update_ratio,
 )
@@ -54,6 +56,8 @@ FIGURES = tuple(
     for module in (
         _loss,
         _reach,
+        _reach_ahead,
+        _reach_blocks,
         _reach_time,
         _context,
         _grad_time,

@@ -65,6 +65,30 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="reach_ahead",
+        title="reach of the gradient towards later inputs",
+        formula="E_b‖∂ℓ_b/∂x_{t+k}‖ / E_b‖∂ℓ_b/∂x_t‖, where x is the embedded input, t the first "
+        "step with a direct gradient, and ℓ_b the loss through that step alone",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over features, mean over the sequences that have the lag",
+        cost="one more backward pass; only where the model is not causal",
+        source="Backsight",
+        per="input",
+    ),
+    Signal(
+        name="block_reach",
+        title="reach of the gradient at a block",
+        formula="as reach, on what a block of a stack is called with: ∂ℓ_b/∂x_{t-k} of the "
+        "input x of the block",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over features, mean over the sequences that have the lag",
+        cost="shared with reach: the same backward pass goes through all blocks",
+        source="Backsight",
+        per="block",
+    ),
+    Signal(
         name="reach_share",
         title="reach relative to the strongest earlier step",
         formula="R(k) / max over j ≥ 1 of R(j), each over those sequences alone that have lag k; "

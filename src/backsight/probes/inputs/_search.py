@@ -1,0 +1,392 @@
+"""Finds the modules that embed a model's input, and its stacks of blocks, from calls that ran."""
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from backsight.probes._module_calls import After, Before
+from backsight.probes._modules import children_of, named_modules
+from backsight.probes._tensors import tensors_in
+from backsight.probes.inputs._points import Point, point_of
+from backsight.probes.inputs._sources import (
+    OWN,
+    first_tensor,
+    hinted,
+    looks_like_positions,
+    source_of,
+    steps_apart,
+)
+
+__all__ = ["Attach", "Embedding", "Forward", "Search"]
+
+Attach = Callable[[nn.Module, Before | None, After | None], Callable[[], None]]
+"""Watches the calls of a module; what it returns ends that."""
+
+MANY = 8
+"""Calls of one module in a forward, above which it is called once a step."""
+
+LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+"""Blocks wherever they are: of a model that is one of these, nothing embeds the input."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A call that is under way."""
+
+    module: nn.Module
+    path: str
+    taken: Tensor | None
+    """Of a block: what it was called with."""
+    edge: GradientEdge | None
+    before: int
+    """How many embeddings were found before it."""
+    inside: bool = False
+    """Whether one was found inside it."""
+
+
+@dataclass(slots=True, eq=False)
+class Embedding:
+    """A call of a module that may embed an input."""
+
+    module: nn.Module
+    path: str
+    shape: tuple[int, ...]
+    point: Point | None
+    """None where it carries no gradient."""
+    source: int | None
+    """Which input of the model it was fed with; None of what the model has made itself."""
+    indices: bool
+    hint: bool
+    """Whether the model names it itself, or the user does."""
+    positions: bool
+    """Whether it was fed with what looks like positions."""
+    count: int
+    """Which call of the module in this forward it is, from 1."""
+
+
+@dataclass(slots=True, eq=False)
+class _Block:
+    container: str
+    path: str
+    point: Point
+
+
+@dataclass(slots=True, eq=False)
+class Forward:
+    """What one forward of a model showed."""
+
+    embeddings: list[Embedding] = field(default_factory=list)
+    blocks: list[_Block] = field(default_factory=list)
+    results: list[tuple[nn.Module, list[Tensor]]] = field(default_factory=list)
+    """What each module returned that was called from outside."""
+    given: list[tuple[int, ...]] = field(default_factory=list)
+    """Shapes of what the model was given."""
+    steps: bool = False
+    """Whether any of that may be a batch of sequences."""
+    refused: list[str] = field(default_factory=list)
+    """Paths of modules that the input goes into and that mix steps themselves."""
+    often: dict[int, str] = field(default_factory=dict)
+    """Paths of modules that were called too often, by their identity."""
+    training: bool = True
+
+
+class Search:
+    """Watches every module of a model while it is on.
+
+    Args:
+        model: whose calls are watched.
+        name: put before its paths, where one training has several models.
+        named: paths of modules that are known to embed the input; None to find them.
+        force: whether what needs no gradient is made to need one.
+        attach: watches a module.
+    """
+
+    def __init__(
+        self, model: nn.Module, name: str, named: Sequence[str] | None, force: bool, attach: Attach
+    ) -> None:
+        self.found = Forward()
+        self.kind = type(model).__name__
+        self._force, self._attach, self._named = force, attach, named
+        self._prefix = f"{name}." if name else ""
+        self._modules: dict[int, tuple[str, weakref.ref[nn.Module]]] = {}
+        self._container: dict[int, str] = {}
+        for path, module in named_modules(model):
+            self._modules[id(module)] = path, weakref.ref(module)
+            if issubclass(type(module), (nn.ModuleList, nn.Sequential)):
+                for _, child in children_of(module):
+                    if _may_be_block(child):
+                        self._container.setdefault(id(child), path)
+        self._hinted = hinted(model) if named is None else set()
+        self._given: list[Tensor] = []
+        self._past = 0
+        """Inputs of calls from outside that have ended."""
+        self._counts: dict[int, int] = {}
+        """Calls in this forward, by the module's identity,"""
+        self._again: dict[str, int] = {}
+        """and those that embed an input, by path."""
+        self._passing = False
+        """Whether the call that is under way is a validation's."""
+        self._local = threading.local()
+        self._stops: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Watch."""
+        if not self._stops:
+            # Of the model itself, it is told that a call begins, by which the iteration is known.
+            self._stops = [
+                self._attach(part, self._begins if path else None, self._ends)
+                for path, reference in self._modules.values()
+                if (part := reference()) is not None
+            ]
+
+    def root_begins(self, args: Any, kwargs: Any) -> None:
+        """The model itself is about to be called."""
+        root = next(iter(self._modules.values()))[1]()
+        if self._stops and root is not None:
+            self._begins(root, args, kwargs)
+
+    def stop(self) -> None:
+        """Watch no longer; what was found stays."""
+        for stop in self._stops:
+            stop()
+        self._stops = []
+        self._given = []
+        self._stack.clear()
+
+    def clear(self) -> None:
+        """Forget what was found, and let its graph go."""
+        self.found = Forward()
+        self._given, self._past, self._counts, self._again = [], 0, {}, {}
+
+    # -- calls -----------------------------------------------------------------------------
+
+    @property
+    def _stack(self) -> list[_Frame]:
+        """Of this thread."""
+        stack: list[_Frame] | None = getattr(self._local, "stack", None)
+        if stack is None:
+            stack = self._local.stack = []
+        return stack
+
+    def _begins(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        stack, (path, _) = self._stack, self._modules[id(module)]
+        if not path:
+            stack.clear()  # of a forward that has failed
+        if not stack:
+            self._outermost(module, args, kwargs)
+        taken, edge = None, None
+        if id(module) in self._container or issubclass(type(module), LAYERS):
+            taken = next((t for t in tensors_in((args, kwargs)) if _is_sequence(t)), None)
+            if taken is not None and taken.requires_grad:
+                edge = get_gradient_edge(taken)
+        stack.append(_Frame(module, path, taken, edge, len(self.found.embeddings)))
+
+    def _outermost(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """A call from outside: of the whole model, or of a part that the script calls itself."""
+        known = any(module is one for one, _ in self.found.results)
+        self._passing = bool(self.found.results) and self.found.training and not module.training
+        if self._passing:
+            return
+        if known or (self.found.results and module.training and not self.found.training):
+            self.clear()  # a further forward
+        self.found.training = module.training
+        given = list(tensors_in((args, kwargs)))
+        if self.found.embeddings:  # what another part has made is no input
+            given = [tensor for tensor in given if tensor.grad_fn is None]
+        self._past += len(self._given)
+        self._given = given
+        self.found.given += [tuple(tensor.shape) for tensor in given]
+        self.found.steps = self.found.steps or any(
+            tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
+            for tensor in given
+        )
+
+    def _ends(self, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        stack = self._stack
+        while stack and stack[-1].module is not module:
+            stack.pop()  # calls that have failed
+        if not stack:
+            return
+        frame = stack.pop()
+        if self._passing:
+            return
+        count = self._counts[id(module)] = self._counts.get(id(module), 0) + 1
+        made = next((t for t in tensors_in(result) if t.is_floating_point()), None)
+        if made is not None:
+            self._block(frame, made, count)
+            if not frame.inside:
+                self._embedding(frame, args, kwargs, made, count)
+        if not stack:
+            given = [t for t in tensors_in(result) if t.requires_grad and t.is_floating_point()]
+            self.found.results.append((module, given))
+
+    # -- what a call is --------------------------------------------------------------------
+
+    def _embedding(self, frame: _Frame, args: Any, kwargs: Any, made: Tensor, count: int) -> None:
+        """Whether that call embeds an input."""
+        module, source, indices, positions = frame.module, None, False, False
+        hint = id(module) in self._hinted
+        if self._named is not None:
+            if frame.path not in self._named or made.dim() < 2:
+                return
+            hint = True
+        else:
+            fed = first_tensor(args, kwargs)
+            leaf = next(children_of(module), None) is None
+            if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
+                return
+            indices = not (fed.is_floating_point() or fed.is_complex())
+            source, sure = source_of(fed, self._given)
+            if source is not None and not sure and self._embedded(source):
+                return  # what comes of it, if that is frozen, needs no gradient either
+            loose = indices and (hint or issubclass(type(module), nn.Embedding))
+            if (source is None and not loose) or not _has_parameters(module):
+                return
+            if not steps_apart(module, made):
+                self.found.refused.append(frame.path or self.kind)
+                return
+            positions = indices and looks_like_positions(fed)
+        if count > MANY or self._embedded(source, module):
+            self.found.often[id(module)] = frame.path
+            return
+        for above in self._stack:
+            above.inside = True
+        if self._force and not made.requires_grad:
+            made.requires_grad_()
+        path = self._called_as(module, frame.path)
+        again = self._again[path] = self._again.get(path, 0) + 1
+        path += f":{again}" if again > 1 else ""
+        axes = (0, 2) if issubclass(type(module), nn.Conv1d) and made.dim() == 3 else (0, 1)
+        point = None
+        if made.requires_grad:
+            point = point_of(f"input:{self._prefix}{path}", made, axes, module.training)
+            point.fixed = "batch" if axes == (0, 2) else None
+        source = None if source is None else self._past + source
+        self.found.embeddings.append(
+            Embedding(
+                module, path, tuple(made.shape), point, source, indices, hint, positions, count
+            )
+        )
+
+    def _embedded(self, source: int | None, module: nn.Module | None = None) -> bool:
+        """Whether that input has been embedded before, by any module or by that one."""
+        return source is not None and any(
+            one.source == self._past + source and (module is None or one.module is module)
+            for one in self.found.embeddings
+        )
+
+    def _called_as(self, module: nn.Module, path: str) -> str:
+        """Its path from where it was called: encoder and decoder may share an embedding."""
+        for above in reversed(self._stack):
+            for name, child in children_of(above.module):
+                if child is module:
+                    return f"{above.path}.{name}" if above.path else name
+        return path
+
+    def _block(self, frame: _Frame, made: Tensor, count: int) -> None:
+        """Whether that call was one of a block, which maps ``(B, T, D)`` to ``(B, T, D)``."""
+        if frame.taken is None or made.shape != frame.taken.shape:
+            return
+        if frame.edge is None:
+            if len(self.found.embeddings) > frame.before and not steps_apart(frame.module, made):
+                # The input itself goes past whatever projects it inside.
+                del self.found.embeddings[frame.before :]
+                self.found.refused.append(frame.path or self.kind)
+            return
+        container = self._container.get(id(frame.module))
+        if container is not None:
+            path = f"block:{self._prefix}{frame.path}" + (f":{count}" if count > 1 else "")
+            taken = frame.taken.detach()
+            point = Point(path, taken, [frame.edge], (0, 1), frame.module.training)
+            self.found.blocks.append(_Block(container, frame.path, point))
+
+    # -- what came out ---------------------------------------------------------------------
+
+    def inputs(self) -> list[Embedding]:
+        """The calls that embed the model's inputs, in their order.
+
+        Of indices, those that the model itself names, else those that are fed with an input of
+        the model; else the first that is not fed with positions.
+        """
+        each = [e for e in self.found.embeddings if id(e.module) not in self.found.often]
+        if self._named is not None:
+            return each
+        tokens = [e for e in each if e.indices]
+        chosen = (
+            [e for e in tokens if e.hint]
+            or [e for e in tokens if e.source is not None]
+            or [e for e in tokens if not e.positions][:1]
+        )
+        return [e for e in each if not e.indices or any(e is one for one in chosen)]
+
+    def points(self) -> list[Point]:
+        """One an input: several modules that project the same one are taken together."""
+        found: list[tuple[Embedding, Point]] = []
+        for one in self.inputs():
+            if one.point is None:
+                continue
+            for other, point in found:
+                together = one.source is not None and one.source == other.source
+                if together and one.count == 1 and one.point.lead == point.lead:
+                    point.edges += one.point.edges
+                    break
+            else:
+                found.append((one, replace(one.point, edges=[*one.point.edges])))
+        return [point for _, point in found]
+
+    def positions(self) -> set[str]:
+        """Paths of the points that were fed with what looks like positions."""
+        return {e.point.path for e in self.inputs() if e.point is not None and e.positions}
+
+    def blocks(self) -> list[Point]:
+        """What each block of a stack was called with, the outermost stacks only."""
+        paths = {block.path for block in self.found.blocks}
+        return [
+            block.point
+            for block in self.found.blocks
+            if not any(_lies_in(block.container, path) for path in paths)
+        ]
+
+    def called_most(self) -> tuple[str, int] | None:
+        """The module with parameters of its own that was called most, if that is once a step."""
+        counts = [
+            (self._counts.get(number, 0), path)
+            for number, (path, reference) in self._modules.items()
+            if (module := reference()) is not None and _has_parameters(module)
+        ]
+        count, path = max(counts, default=(0, ""))
+        return (path or self.kind, count) if count > MANY else None
+
+    def may_have_steps(self) -> bool:
+        """Whether the model was given ``(B, T, F)``, or indices ``(B, T)``."""
+        return self.found.steps
+
+    def results(self) -> list[Tensor]:
+        """What the calls from outside returned, as far as a gradient may come from there."""
+        return [tensor for _, each in self.found.results for tensor in each]
+
+
+def _lies_in(container: str, path: str) -> bool:
+    return bool(path) and (container == path or container.startswith(f"{path}."))
+
+
+def _is_sequence(x: Tensor) -> bool:
+    return x.dim() == 3 and x.is_floating_point()
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    """Of its own."""
+    own = vars(module).get("_parameters") or {}
+    held = any(parameter is not None for parameter in dict.values(own))
+    return held or issubclass(type(module), OWN)  # which may compute theirs
+
+
+def _may_be_block(module: nn.Module) -> bool:
+    """A layer of PyTorch's without others inside, such as an activation, is none."""
+    inside = next(children_of(module), None) is not None
+    return inside or not type(module).__module__.startswith("torch.nn.")
