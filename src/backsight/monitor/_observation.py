@@ -103,6 +103,7 @@ class Observation:
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
             self.forwards.search(name, model, inputs or None)
+        self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 
     def add(self, optimizer: Optimizer) -> None:
@@ -143,8 +144,8 @@ class Observation:
         return Seen(
             passes=self.detector.passes,
             queries=self.detector.queries.uncounted,
-            recurrent=self.forwards.seen,
-            untold=self.readers.inputs.reasons,
+            recurrent=self.forwards.seen or self.readers.loops.found,
+            untold=[] if self.readers.loops.found else self.readers.inputs.reasons,
             unmeasured=dict(self.unmeasured()),
             passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),
         )

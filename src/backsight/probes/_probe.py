@@ -141,6 +141,7 @@ def _watch(
 
         calls.watch(module, before=before if reader.needs_before else None, after=after)
 
+    readers.loops.watch(model)
     for path, module in named_modules(model):
         reader = readers.adopt(path, module)
         if reader is not None:
