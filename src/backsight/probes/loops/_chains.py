@@ -45,10 +45,16 @@ class Loop:
         return int(np.prod(shape_of(*self.chains[0][0])))
 
 
-def chains_in(graph: Graph) -> list[Loop]:
+def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
     """Every loop in the graph; of several that depend on each other, those that are not a part of
-    a step of another one."""
-    weights = [leaf for leaf, uses in graph.uses.items() if LEAST <= len(uses) <= HELD]
+    a step of another one.
+
+    Args:
+        graph: of the loss.
+        leaves: of the parameters that may be recurrent. Of several with the same states, as those
+            of the gates are, the first one counts.
+    """
+    weights = [leaf for leaf in leaves if LEAST <= len(graph.uses.get(leaf, ())) <= HELD]
     if not weights or len(weights) > MOST:
         return []
     depths = _depths(graph, weights)
@@ -179,15 +185,19 @@ def _with_last(
         found = _follow(end, way[: len(way) - spare], graph, depth)
         if len(found) == 1:
             return [*chain, (found.pop(), chain[-1][1])]
-        chain_below = [_only_below(state) for state in chain]
+        chain_below = [_only_below(state, graph) for state in chain]
         if found or any(state is None for state in chain_below):
             return None
         chain = [state for state in chain_below if state is not None]
     return None
 
 
-def _only_below(state: Edge) -> Edge | None:
-    below = [(n, i) for n, i in state[0].next_functions if n is not None]
+def _only_below(state: Edge, graph: Graph) -> Edge | None:
+    below = [
+        (node, number)
+        for node, number in state[0].next_functions
+        if node is not None and node not in graph.constant
+    ]
     return below[0] if len(below) == 1 and shape_of(*below[0]) == shape_of(*state) else None
 
 

@@ -127,12 +127,15 @@ class LoopReader(LayerReader):
         graph = graph_of(roots)
         if graph is None:
             return {}
-        loops: dict[str, Loop] = {}
-        for loop in chains_in(graph):
-            path = self._paths.get(id(loop.weight.variable))  # type: ignore[attr-defined]
-            if path is not None and takes_input(loop.chains[0], graph, loop.depth):
-                loops[f"loop:{path}"] = loop
-        return loops
+        paths = {leaf: self._paths.get(id(leaf.variable)) for leaf in graph.uses}  # type: ignore[attr-defined]
+        order = {path: place for place, path in enumerate(self._paths.values())}
+        known = [(order[path], path, leaf) for leaf, path in paths.items() if path is not None]
+        leaves = {leaf: path for _, path, leaf in sorted(known, key=lambda one: one[0])}
+        return {
+            f"loop:{leaves[loop.weight]}": loop
+            for loop in chains_in(graph, list(leaves))
+            if takes_input(loop.chains[0], graph, loop.depth)
+        }
 
 
 @dataclass(frozen=True, slots=True)
