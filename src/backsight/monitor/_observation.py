@@ -18,6 +18,7 @@ from backsight.monitor.events import Forwards, IterationDetector, ObservedParame
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
 from backsight.probes import Readers, named_modules
+from backsight.probes.loops import read_as_loop
 
 __all__ = ["Observation"]
 
@@ -127,7 +128,7 @@ class Observation:
         for path, module in self.forwards.layers.items():
             adapter = adapter_of(module)
             names = () if adapter is None else adapter.layer_names(path, module)
-            if not self._measured.isdisjoint(names):
+            if not self._measured.isdisjoint(names) or read_as_loop(module):
                 continue
             if path not in self.forwards.ran:
                 reason = "it did not run"

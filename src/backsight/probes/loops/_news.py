@@ -71,7 +71,7 @@ def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
     elif name in ("Embedding", "IndexSelect", "Gather"):
         for saved in ("indices", "index"):
             if hasattr(node, f"_raw_saved_{saved}"):
-                yield name, (), _value(node, saved)
+                yield from _told(name, (), _value(node, saved))
     for below, number in node.next_functions:
         if below is not None and operation(below) in ("Unbind", "Split", "SplitWithSizes"):
             yield operation(below), (number,), None
@@ -83,14 +83,25 @@ def _operands(node: Node, name: str, graph: Graph) -> Iterator[Given]:
     """Data in a product, be it beside a state."""
     product = PRODUCTS[name]
     pairs = node.next_functions[product.at : product.at + 2]
+    # Products of one weight are compared with each other.
+    weights = tuple(
+        id(graph.constant[n]) for n, _ in pairs if n is not None and n in graph.constant
+    )
     for (below, number), saved in zip(pairs, product.saved, strict=True):
         if below is None:
-            yield name, (), _value(node, saved)
+            yield from _told(name, weights, _value(node, saved))
         elif below not in graph.constant:
             (joined, _), turned = bare((below, number))
             if operation(joined) == "Cat" and not turned:
                 value = _value(node, saved)
-                yield name, (), None if value is None else _beside(joined, value)
+                beside = None if value is None else _beside(joined, value)
+                yield from _told(name, weights, beside)
+
+
+def _told(name: str, places: tuple[int, ...], value: Tensor | None) -> Iterator[Given]:
+    """Nothing where the value cannot be told."""
+    if value is not None:
+        yield name, places, value
 
 
 def _beside(joined: Node, value: Tensor) -> Tensor | None:
@@ -125,7 +136,12 @@ def _differ(one: Given, other: Given) -> bool:
         return False
     if a is None or b is None:
         return places != other_places
-    if a.shape != b.shape or a.dtype != b.dtype or a.layout != torch.strided:
+    if (
+        places != other_places
+        or a.shape != b.shape
+        or a.dtype != b.dtype
+        or a.layout != torch.strided
+    ):
         return False
     unlike = a.detach() != b.detach()
     if not bool(unlike.any()):

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._compilers import undisturbed
+from backsight.probes._identity import IdentityMap
+from backsight.probes._modules import parameters_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
@@ -21,7 +23,17 @@ from backsight.probes.loops._news import takes_input
 from backsight.probes.loops._weights import graph_of
 from backsight.probes.stepped._profiles import profiles_of_steps
 
-__all__ = ["LoopReader"]
+__all__ = ["LoopReader", "read_as_loop"]
+
+_read: IdentityMap[bool] = IdentityMap()
+"""Weights of loops that have been measured, in any model: a cell in a plain list is one to
+``backsight run``."""
+
+
+def read_as_loop(module: nn.Module) -> bool:
+    """Whether a loop over a weight of ``module`` has been measured."""
+    return any(parameter in _read for parameter in parameters_of(module))
+
 
 TRIES = 3
 """Graphs without a loop after which no more are searched."""
@@ -112,6 +124,8 @@ class LoopReader(LayerReader):
             return found
         found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
         self.found = self.found or found.arrived
+        for name in found.profiles if found.arrived else ():
+            _read[loops[name].weight.variable] = True  # type: ignore[attr-defined]
         self._tries = 0 if self.found else self._tries + 1
         return found
 
