@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight import GradientProfile, Run, probe, watch
+from backsight.monitor import ProcessMonitor
 from backsight.probes.inputs._support import Support, seed_position, support_of
 from backsight.report import reach_sentences
+from backsight.signals import Recorder
 
 EXACT = 1e-10
 
@@ -401,6 +403,25 @@ def test_a_layer_that_a_container_holds_is_no_block() -> None:
     assert list(found) == ["block:layers.0", "block:layers.1", "input:embed"]
 
 
+def test_layers_that_share_their_weights_are_no_steps() -> None:
+    """One block, called three times: ``(1 + 2z)³ = 1 + 6z + 12z² + 8z³``."""
+    for modules in ({"block": Scaled(2.0)}, {"blocks": nn.ModuleList([Scaled(2.0)])}):
+
+        def forward(m: Any, tokens: Tensor) -> Tensor:
+            x, (block,) = m.embed(tokens), [p for p in m.modules() if isinstance(p, Scaled)]
+            for _ in range(3):
+                x = block(x)
+            return m.head(x)
+
+        parts = {"embed": nn.Embedding(9, 4), "head": nn.Linear(4, 9), **modules}
+        found = probed(Forward(forward, **parts).double(), tokens_of(3, 5))
+        np.testing.assert_allclose(found["input:embed"].reach, [1, 6, 12, 8, 0], EXACT)
+        assert [profile.role for profile in found.values()].count("layer") == 0
+    names = ["block:blocks.0", "block:blocks.0:2", "block:blocks.0:3", "input:embed"]
+    assert list(found) == names
+    np.testing.assert_allclose(found[names[2]].reach, [1, 2, 0, 0, 0], EXACT)
+
+
 # -- the layout ----------------------------------------------------------------------------
 
 
@@ -497,6 +518,13 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
         torch.zeros(5, 1, 4, 4),
         r"Sequential is given \(5, 1, 4, 4\), and no module makes a batch of sequences",
     ),
+    "patches": (
+        lambda: nn.Sequential(
+            Forward(lambda m, x: m.cut(x).flatten(2).mT, cut=nn.Conv2d(1, 4, 2, 2)),
+            nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),
+        ),
+        torch.zeros(5, 1, 4, 4), r"is given \(5, 1, 4, 4\), and no module makes a batch",
+    ),
     "features": (
         lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)),
         torch.zeros(5, 4), r"Sequential is given \(5, 4\), and no module makes a batch",
@@ -573,6 +601,42 @@ def test_a_mistyped_path_lists_the_candidates_best_match_first() -> None:
             probe(model, lambda: torch.zeros(()), inputs=wrong)
     with pytest.raises(SettingError, match="at least one module"):
         probe(model, lambda: torch.zeros(()), inputs=[])
+
+
+def test_two_forwards_before_one_backward() -> None:
+    """As of a discriminator, of which the newest one is followed."""
+    model = Forward(
+        lambda m, x: m.head(m.into(x).cumsum(1)[:, -1]), into=nn.Linear(3, 4), head=nn.Linear(4, 1)
+    ).double()
+    real, fake = floats(4, 6, 3), floats(4, 6, 3) + 1
+    found = probe(model, lambda: model(real).mean() - model(fake).mean())
+    np.testing.assert_allclose(found["input:into"].reach, np.ones(6), EXACT)
+
+
+def test_parts_that_a_script_calls_itself(run_path: Path) -> None:
+    """The embedding is the input; what goes on from it is none, and its output is no answer."""
+    torch.manual_seed(0)
+    parts = nn.ModuleDict({"embed": nn.Embedding(9, 4), "head": nn.Linear(4, 9)}).double()
+    tokens = tokens_of()
+
+    def compute_loss() -> Tensor:
+        states = scan(0.5)(parts["embed"](tokens), 1)
+        return functional.cross_entropy(parts["head"](states).flatten(0, 1), tokens.flatten())
+
+    found = probe(parts, compute_loss)
+    assert list(found) == ["input:embed"]
+    np.testing.assert_allclose(found["input:embed"].reach, 0.5 ** np.arange(12.0), EXACT)
+    with Recorder(run_path) as recorder:
+        monitor = ProcessMonitor(recorder, every=1)
+        optimizer = torch.optim.SGD(parts.parameters(), lr=0.1)
+        for _ in range(2):
+            compute_loss().backward()
+            optimizer.step()
+        monitor.close()
+    run = Run(run_path)
+    (name,) = run.members("reach", profile=True)
+    assert name == "reach/input:Embedding"
+    np.testing.assert_allclose(run.profile(name).rows[0], 0.5 ** np.arange(12.0), 1e-6)
 
 
 # -- in a run ------------------------------------------------------------------------------

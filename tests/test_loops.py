@@ -221,7 +221,7 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""
     net = Net(plain, wide=nn.Linear(11, 8))
-    net.forward = lambda x: forward(net, x)  # type: ignore[method-assign]
+    net.forward = lambda x: forward(net, x)
     try:
         found = probe(net, lambda: net(steps()).square().mean())
     except SettingError:
@@ -232,7 +232,7 @@ def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
 def test_columns_are_left_alone() -> None:
     """``W h`` with sequences along the second axis would be taken for units."""
     net = Net(plain)
-    net.forward = lambda x: _columns(net, x)  # type: ignore[method-assign]
+    net.forward = lambda x: _columns(net, x)
     with pytest.raises(SettingError, match="no recurrent layer"):
         probe(net, lambda: net(steps()).square().mean())
 

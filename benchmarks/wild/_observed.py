@@ -29,8 +29,6 @@ class Example:
     """
     layers: int
     """Recurrent layers of its first model: states whose reach there is to record, or the input."""
-    inputs: str | None
-    """The module that embeds the input, for a model without layers that are known."""
 
     @classmethod
     def read(cls, path: Path) -> "Example":
@@ -39,9 +37,9 @@ class Example:
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(line, ast.Assign):
                 name = ast.unparse(line.targets[0])
-                if name in ("ITERATIONS", "LAYERS", "INPUTS"):
+                if name in ("ITERATIONS", "LAYERS"):
                     told[name] = ast.literal_eval(line.value)
-        return cls(path, told["ITERATIONS"], told["LAYERS"], told.get("INPUTS"))
+        return cls(path, told["ITERATIONS"], told["LAYERS"])
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,6 @@ def compare(example: Example, python: Path, folder: Path) -> dict[str, Any]:
     """
     plain = _execute(example, [python], folder / "plain")
     ours = [python, "-m", "backsight", "run", "--every", "3", "--run", "../run"]
-    ours += ["--inputs", example.inputs] if example.inputs else []
     observed = _execute(example, ours, folder / "observed")
     runs = [Run(path) for path in sorted(folder.glob("run*"), key=natural_order)]
     counts = [run.iterations for run in runs]

@@ -24,7 +24,7 @@ METHOD = (
     "'iterations': those that the runs hold, of the optimizer steps of each training of the "
     "script. 'applied': whether each iteration holds the gradient that the optimizer read. "
     "'reach': recurrent layers of the (first) model whose reach is recorded, of those it has; "
-    "Mamba, RWKV and RecurrentGemma count as one, by --inputs."
+    "Mamba, RWKV and RecurrentGemma count as one, their embedded input."
 )
 FOLDER = ROOT / "examples" / "libraries"
 PACKAGES = {

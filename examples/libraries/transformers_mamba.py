@@ -5,7 +5,6 @@ from transformers import MambaConfig, MambaForCausalLM
 
 ITERATIONS = [8]
 LAYERS = 1
-INPUTS = "backbone.embeddings"
 
 if __name__ == "__main__":
     config = MambaConfig(vocab_size=16, hidden_size=16, state_size=4, num_hidden_layers=2)

@@ -5,7 +5,6 @@ from transformers import RecurrentGemmaConfig, RecurrentGemmaForCausalLM
 
 ITERATIONS = [8]
 LAYERS = 1
-INPUTS = "model.embed_tokens"
 
 
 class Anew(RecurrentGemmaForCausalLM):

@@ -5,7 +5,6 @@ from transformers import RwkvConfig, RwkvForCausalLM
 
 ITERATIONS = [8]
 LAYERS = 1
-INPUTS = "rwkv.embeddings"
 
 if __name__ == "__main__":
     config = RwkvConfig(

@@ -17,8 +17,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, named_modules
-from backsight.probes.loops import read_as_loop
+from backsight.probes import Readers, named_modules, read_as_loop
 
 __all__ = ["Observation"]
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Gradient", "State", "each_gradient", "gradients_of", "retained"]
+__all__ = ["Gradient", "GradientTarget", "each_gradient", "gradients_of", "retained"]
 
-State = Tensor | GradientEdge
+GradientTarget = Tensor | GradientEdge
 """Where a gradient can be asked for; the graph alone does not keep a tensor's values."""
 
 Gradient = Callable[
@@ -26,8 +26,8 @@ that is taken back."""
 
 
 def gradients_of(
-    outputs: Sequence[State],
-    inputs: Sequence[State],
+    outputs: Sequence[GradientTarget],
+    inputs: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
@@ -37,8 +37,8 @@ def gradients_of(
 
 
 def each_gradient(
-    outputs: Sequence[State],
-    states: Sequence[State],
+    outputs: Sequence[GradientTarget],
+    states: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
     visit: Callable[[int, Tensor], None],
     *,
@@ -82,7 +82,7 @@ def each_gradient(
             visit(number, gradient)
 
 
-def _hooked(state: State, see: Callable[[Tensor], None]) -> RemovableHandle:
+def _hooked(state: GradientTarget, see: Callable[[Tensor], None]) -> RemovableHandle:
     if isinstance(state, Tensor):
         return state.register_hook(see)  # type: ignore[no-untyped-call,no-any-return]
 
@@ -95,8 +95,8 @@ def _hooked(state: State, see: Callable[[Tensor], None]) -> RemovableHandle:
 
 
 def _grad(
-    outputs: Sequence[State],
-    inputs: Sequence[State],
+    outputs: Sequence[GradientTarget],
+    inputs: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
 ) -> tuple[Tensor | None, ...]:
     kept = [(tensor, tensor.grad) for tensor in list(retained.values())]

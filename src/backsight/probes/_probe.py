@@ -90,7 +90,7 @@ def probe(
             reasons = readers.inputs.reasons
             left_out = readers.inputs.left_out
             if named is None and readers.inputs.elsewhere:
-                left_out = inputs_seen
+                left_out = left_out | inputs_seen
             for path in left_out:
                 silent.pop(path, None)
     finally:

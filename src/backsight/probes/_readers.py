@@ -164,6 +164,10 @@ class Readers:
             scale: what the loss was multiplied by (AMP): divided out.
         """
         found = Readings()
+        for path in self.inputs.layers():
+            if path in self._by_path and self._by_path[path] is not self.inputs:
+                self.ignore(path)
+                self.inputs.left_out.add(path)
         elsewhere = any(reader.names for reader in self.by_reading.values())
         self.loops.elsewhere = self.inputs.elsewhere = elsewhere
         asking = [reader for reader in self._all if reader.needs_graph]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._autograd import State
+from backsight.probes._autograd import GradientTarget
 from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
 from backsight.probes._tensors import SameTensor, made_of
 
@@ -18,8 +18,8 @@ __all__ = [
     "HELD",
     "Chain",
     "StateStep",
-    "Step",
     "StepLog",
+    "StepStates",
     "begun_of",
     "chains_of",
     "lead_of",
@@ -32,11 +32,11 @@ HELD = 8192
 """Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
 
 
-class Step(Protocol):
+class StepStates(Protocol):
     """One step of a recurrence, by the states that it has made."""
 
     @property
-    def outputs(self) -> Sequence[State]:
+    def outputs(self) -> Sequence[GradientTarget]:
         """The states."""
 
     @property
@@ -132,7 +132,7 @@ def lead_of(state: Tensor) -> Tensor:
     return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
 
 
-def lead_size(state: State) -> int:
+def lead_size(state: GradientTarget) -> int:
     """How many sequences a state has, whose values may not be known."""
     if isinstance(state, Tensor):
         return lead_of(state).shape[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from backsight.probes.inputs._operations import Edge, feature_axes, operation, saved, shape_of
+from backsight.probes._operations import Edge, feature_axes, operation, saved, shape_of
 from backsight.probes.inputs._rows import reshaped
 
 __all__ = ["Base", "Layouts"]

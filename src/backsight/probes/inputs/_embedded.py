@@ -199,7 +199,7 @@ def _last(
     """Each sequence's last position with a direct gradient, and nothing else."""
     there = output.there
     if output.single:
-        if not known.mixed:
+        if not (known.mixed and output.apart):
             return _Seed(roots, gradients, None, None)
         row = int(there[:, 0].nonzero()[0])
         mask = torch.zeros_like(there)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes.inputs._bases import Base, Layouts
-from backsight.probes.inputs._operations import (
+from backsight.probes._operations import (
     LAYERS,
     PLAIN,
     POINTWISE,
@@ -19,6 +18,7 @@ from backsight.probes.inputs._operations import (
     operation,
     shape_of,
 )
+from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._rows import MixedPositionsError, rows_after
 from backsight.probes.inputs._untold import Untold, UntoldError
 
@@ -119,7 +119,7 @@ class Paths:
 
     def _from_layer(self, edge: Edge) -> bool:
         """Whether a tensor is the output of a layer: what it was made from is the model's."""
-        while operation(edge[0]) in SAME_ORDER:
+        while operation(edge[0]) in SAME_ORDER and edge not in self._targets:
             (edge,) = self.below(edge[0])
         return operation(edge[0]) in LAYERS
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from backsight.probes._autograd import gradients_of
+from backsight.probes._operations import Edge
 from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._loss_graph import LossGraph, edges_to
-from backsight.probes.inputs._operations import Edge
 from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]

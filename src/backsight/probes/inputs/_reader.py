@@ -66,7 +66,8 @@ class InputReader(LayerReader):
         self._layouts: IdentityMap[tuple[Known, str, tuple[int, int]]] = IdentityMap()
         self._reading = False
         self.left_out: set[str] = set()
-        """Paths of inputs that another one stands for, or that no gradient arrived at."""
+        """Paths of inputs that another one stands for, or that no gradient arrived at, and of
+        modules that are layers and no steps."""
         self.elsewhere = False
         """Whether another reader has found steps in the model: then it has no need of this one."""
 
@@ -138,10 +139,18 @@ class InputReader(LayerReader):
         """Of inputs that have run."""
         return [point.path for one in self._models for point in one.search.points()]
 
+    def layers(self) -> set[str]:
+        """Paths of modules whose calls are layers that share their weights, and no steps."""
+        return {path for one in self._models if not one.over for path in one.search.layers()}
+
     @property
     def needs_graph(self) -> bool:
         """Whether anything was caught."""
-        return any(one.search.results() for one in self._models if not one.over)
+        return any(
+            one.search.found.embeddings or one.search.results()
+            for one in self._models
+            if not one.over
+        )
 
     def has_time(self, path: str) -> bool:
         """An embedded input has steps."""
@@ -222,7 +231,7 @@ class InputReader(LayerReader):
         if not told.arrived:
             return  # another model's loss
         found.profiles |= told.profiles
-        self.left_out = told.left_out
+        self.left_out |= told.left_out
         if told.profiles:
             one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
             one.reasons = told.reasons | {
@@ -231,6 +240,10 @@ class InputReader(LayerReader):
             self._tell(one, told)
             return
         one.tries += 1
+        if search.found.goes_on and not points:
+            if one.tries >= TRIES:
+                self._end(one)
+            return
         one.reasons = told.reasons or {"": self._why(search, points)}
         nothing = np.empty(0)
         for point in points:

@@ -3,15 +3,16 @@
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import get_gradient_edge
 
 from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
 from backsight.probes._tensors import tensors_in
+from backsight.probes.inputs._forward import Block, Embedding, Forward, Frame
 from backsight.probes.inputs._points import Point, point_of
 from backsight.probes.inputs._sources import (
     OWN,
@@ -22,7 +23,7 @@ from backsight.probes.inputs._sources import (
     steps_apart,
 )
 
-__all__ = ["Attach", "Embedding", "Forward", "Search"]
+__all__ = ["Attach", "Search"]
 
 Attach = Callable[[nn.Module, Before | None, After | None], Callable[[], None]]
 """Watches the calls of a module; what it returns ends that."""
@@ -32,67 +33,6 @@ MANY = 8
 
 LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 """Blocks wherever they are: of a model that is one of these, nothing embeds the input."""
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A call that is under way."""
-
-    module: nn.Module
-    path: str
-    taken: Tensor | None
-    """Of a block: what it was called with."""
-    edge: GradientEdge | None
-    before: int
-    """How many embeddings were found before it."""
-    inside: bool = False
-    """Whether one was found inside it."""
-
-
-@dataclass(slots=True, eq=False)
-class Embedding:
-    """A call of a module that may embed an input."""
-
-    module: nn.Module
-    path: str
-    shape: tuple[int, ...]
-    point: Point | None
-    """None where it carries no gradient."""
-    source: int | None
-    """Which input of the model it was fed with; None of what the model has made itself."""
-    indices: bool
-    hint: bool
-    """Whether the model names it itself, or the user does."""
-    positions: bool
-    """Whether it was fed with what looks like positions."""
-    count: int
-    """Which call of the module in this forward it is, from 1."""
-
-
-@dataclass(slots=True, eq=False)
-class _Block:
-    container: str
-    path: str
-    point: Point
-
-
-@dataclass(slots=True, eq=False)
-class Forward:
-    """What one forward of a model showed."""
-
-    embeddings: list[Embedding] = field(default_factory=list)
-    blocks: list[_Block] = field(default_factory=list)
-    results: list[tuple[nn.Module, list[Tensor]]] = field(default_factory=list)
-    """What each module returned that was called from outside."""
-    given: list[tuple[int, ...]] = field(default_factory=list)
-    """Shapes of what the model was given."""
-    steps: bool = False
-    """Whether any of that may be a batch of sequences."""
-    refused: list[str] = field(default_factory=list)
-    """Paths of modules that the input goes into and that mix steps themselves."""
-    often: dict[int, str] = field(default_factory=dict)
-    """Paths of modules that were called too often, by their identity."""
-    training: bool = True
 
 
 class Search:
@@ -166,9 +106,9 @@ class Search:
     # -- calls -----------------------------------------------------------------------------
 
     @property
-    def _stack(self) -> list[_Frame]:
+    def _stack(self) -> list[Frame]:
         """Of this thread."""
-        stack: list[_Frame] | None = getattr(self._local, "stack", None)
+        stack: list[Frame] | None = getattr(self._local, "stack", None)
         if stack is None:
             stack = self._local.stack = []
         return stack
@@ -184,7 +124,7 @@ class Search:
             taken = next((t for t in tensors_in((args, kwargs)) if _is_sequence(t)), None)
             if taken is not None and taken.requires_grad:
                 edge = get_gradient_edge(taken)
-        stack.append(_Frame(module, path, taken, edge, len(self.found.embeddings)))
+        stack.append(Frame(module, path, taken, edge, len(self.found.embeddings)))
 
     def _outermost(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """A call from outside: of the whole model, or of a part that the script calls itself."""
@@ -201,6 +141,7 @@ class Search:
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
+        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
             tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
             for tensor in given
@@ -219,6 +160,9 @@ class Search:
         made = next((t for t in tensors_in(result) if t.is_floating_point()), None)
         if made is not None:
             self._block(frame, made, count)
+            fed = first_tensor(args, kwargs)
+            if count > 1 and fed is not None and _is_sequence(fed) and fed.shape == made.shape:
+                self.found.repeated[frame.path] = (made.shape[0], made.shape[1])
             if not frame.inside:
                 self._embedding(frame, args, kwargs, made, count)
         if not stack:
@@ -227,7 +171,7 @@ class Search:
 
     # -- what a call is --------------------------------------------------------------------
 
-    def _embedding(self, frame: _Frame, args: Any, kwargs: Any, made: Tensor, count: int) -> None:
+    def _embedding(self, frame: Frame, args: Any, kwargs: Any, made: Tensor, count: int) -> None:
         """Whether that call embeds an input."""
         module, source, indices, positions = frame.module, None, False, False
         hint = id(module) in self._hinted
@@ -238,7 +182,11 @@ class Search:
         else:
             fed = first_tensor(args, kwargs)
             leaf = next(children_of(module), None) is None
-            if fed is None or made is fed or made.dim() != 3 or not (self._stack or leaf):
+            if fed is None or made is fed or made.dim() != 3:
+                return
+            if not self._stack and not (leaf and fed.grad_fn is None):
+                return  # the whole model, or a part that goes on from another one
+            if fed.dim() > 3:
                 return
             indices = not (fed.is_floating_point() or fed.is_complex())
             source, sure = source_of(fed, self._given)
@@ -264,7 +212,8 @@ class Search:
         axes = (0, 2) if issubclass(type(module), nn.Conv1d) and made.dim() == 3 else (0, 1)
         point = None
         if made.requires_grad:
-            point = point_of(f"input:{self._prefix}{path}", made, axes, module.training)
+            name = f"{self._prefix}{path}".strip(".") or self.kind
+            point = point_of(f"input:{name}", made, axes, module.training)
             point.fixed = "batch" if axes == (0, 2) else None
         source = None if source is None else self._past + source
         self.found.embeddings.append(
@@ -288,7 +237,7 @@ class Search:
                     return f"{above.path}.{name}" if above.path else name
         return path
 
-    def _block(self, frame: _Frame, made: Tensor, count: int) -> None:
+    def _block(self, frame: Frame, made: Tensor, count: int) -> None:
         """Whether that call was one of a block, which maps ``(B, T, D)`` to ``(B, T, D)``."""
         if frame.taken is None or made.shape != frame.taken.shape:
             return
@@ -303,7 +252,7 @@ class Search:
             path = f"block:{self._prefix}{frame.path}" + (f":{count}" if count > 1 else "")
             taken = frame.taken.detach()
             point = Point(path, taken, [frame.edge], (0, 1), frame.module.training)
-            self.found.blocks.append(_Block(container, frame.path, point))
+            self.found.blocks.append(Block(container, frame.path, point))
 
     # -- what came out ---------------------------------------------------------------------
 
@@ -366,9 +315,25 @@ class Search:
         """Whether the model was given ``(B, T, F)``, or indices ``(B, T)``."""
         return self.found.steps
 
+    def layers(self) -> set[str]:
+        """Paths of modules that are called again and again on the sequences of an input."""
+        leads = {point.lead for point in self.points()}
+        return {self._prefix + path for path, lead in self.found.repeated.items() if lead in leads}
+
     def results(self) -> list[Tensor]:
         """What the calls from outside returned, as far as a gradient may come from there."""
-        return [tensor for _, each in self.found.results for tensor in each]
+        made = {
+            (edge.node, edge.output_nr)
+            for embedding in self.found.embeddings
+            if embedding.point is not None
+            for edge in embedding.point.edges
+        }
+        return [
+            tensor
+            for _, each in self.found.results
+            for tensor in each
+            if (tensor.grad_fn, tensor.output_nr) not in made  # what is embedded is no answer
+        ]
 
 
 def _lies_in(container: str, path: str) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.autograd.graph import Node
 
+from backsight.probes._operations import Edge, operation, shape_of
 from backsight.probes._steps import HELD
-from backsight.probes.inputs._operations import Edge, operation, shape_of
 from backsight.probes.loops._weights import Graph, Use, bare
 
 __all__ = ["LEAST", "Loop", "chains_in"]

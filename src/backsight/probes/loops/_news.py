@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes.inputs._operations import Edge, operation, saved_axes, shape_of
+from backsight.probes._operations import Edge, operation, saved_axes, shape_of
 from backsight.probes.loops._weights import PRODUCTS, Graph, bare
 
 __all__ = ["takes_input"]

@@ -21,7 +21,7 @@ from backsight.probes.loops._chains import Loop, chains_in
 from backsight.probes.loops._names import paths_of
 from backsight.probes.loops._news import takes_input
 from backsight.probes.loops._weights import graph_of
-from backsight.probes.stepped._profiles import profiles_of_steps
+from backsight.probes.stepped import profiles_of_steps
 
 __all__ = ["LoopReader", "read_as_loop"]
 
@@ -31,7 +31,14 @@ _read: IdentityMap[bool] = IdentityMap()
 
 
 def read_as_loop(module: nn.Module) -> bool:
-    """Whether a loop over a weight of ``module`` has been measured."""
+    """Whether a loop over a weight of ``module`` has been measured.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import read_as_loop
+        >>> read_as_loop(nn.GRUCell(3, 4))
+        False
+    """
     return any(parameter in _read for parameter in parameters_of(module))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes.inputs._operations import POINTWISE, SAME_ORDER, Edge, operation, shape_of
+from backsight.probes._operations import POINTWISE, SAME_ORDER, Edge, operation, shape_of
 
 __all__ = ["LARGEST", "PRODUCTS", "TURNED", "Graph", "Product", "Use", "bare", "graph_of"]
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from backsight.probes._autograd import State, each_gradient, gradients_of
+from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
 from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
-from backsight.probes._steps import Chain, StateStep, Step, begun_of, lead_of, lead_size
+from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
 from backsight.probes._tensors import uneven
 
 __all__ = ["profiles_of_steps", "stacks_of"]
@@ -26,7 +26,7 @@ _ByState = dict[tuple[int, int], Tensor]
 
 
 def profiles_of_steps(
-    stack: Mapping[str, Sequence[Sequence[Step]]],
+    stack: Mapping[str, Sequence[Sequence[StepStates]]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
@@ -129,7 +129,9 @@ def _edges(state: Tensor) -> Tensor:
 
 
 def _through(
-    states: Sequence[Sequence[State]], roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    states: Sequence[Sequence[GradientTarget]],
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
 ) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
     """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``."""
     there = [
@@ -162,7 +164,7 @@ class _Totals:
         states: step, place and tensor, or edge of the graph, of each.
     """
 
-    def __init__(self, states: list[tuple[int, int, State]]) -> None:
+    def __init__(self, states: list[tuple[int, int, GradientTarget]]) -> None:
         self.norms: _ByState = {}
         self.position: Tensor | None = None
         """``(B,)``: each sequence's last step with a gradient: nothing comes after it, so that
@@ -227,12 +229,12 @@ def _feeds(lower: StateStep, upper: StateStep) -> bool:
 
 
 def _seeds(
-    states: Sequence[Sequence[State]],
+    states: Sequence[Sequence[GradientTarget]],
     totals: Mapping[int, Mapping[int, Tensor]],
     position: Tensor,
-) -> tuple[list[State], list[Tensor]]:
+) -> tuple[list[GradientTarget], list[Tensor]]:
     """Each sequence's states at its position, and the direct gradients on them."""
-    outputs: list[State] = []
+    outputs: list[GradientTarget] = []
     seeds: list[Tensor] = []
     for t, found in totals.items():
         step = [(states[t][place], found[place]) for place in sorted(found)]
@@ -244,7 +246,7 @@ def _seeds(
     return outputs, seeds
 
 
-def _directs(step: Sequence[tuple[State, Tensor]]) -> list[Tensor]:
+def _directs(step: Sequence[tuple[GradientTarget, Tensor]]) -> list[Tensor]:
     """The gradient on each state of a step that did not come through another one of them.
 
     An LSTM's h is made of its c, a stack's layers of each other: what goes through is not to be

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from backsight.report._rows import ends
 from backsight.report._thin import thin_columns
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import ALARM, empty, figure
@@ -34,7 +35,7 @@ def reach_blocks(run: Run) -> go.Figure:
         ),
     )
     for row, (stack, names) in enumerate(stacks.items(), start=1):
-        rows = [run.profile(name).rows[-1] for name in names]
+        rows = [ends(run.stream(name)).last for name in names]
         table = np.full((len(rows), max(map(len, rows))), np.nan)
         broken = np.zeros(table.shape)
         for place, one in enumerate(rows):
