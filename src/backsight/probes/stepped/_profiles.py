@@ -43,6 +43,19 @@ def profiles_of_steps(
         factor: what ``grad_time`` is multiplied by (AMP).
         bounded: by path, whether the first state stays within ±1; None where nobody knows: any
             state of it that does so throughout is then taken for one.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes._steps import StateStep
+        >>> from backsight.probes.stepped import profiles_of_steps
+        >>> states = [torch.ones(1, 2, requires_grad=True)]
+        >>> for _ in range(3):
+        ...     states.append(0.5 * states[-1])
+        >>> chain = [StateStep([state], None, []) for state in states]
+        >>> loss = states[-1].sum()
+        >>> profiles = profiles_of_steps({"mine": [chain]}, [loss], [None], 1.0, {"mine": None})
+        >>> profiles["mine"].reach.tolist()
+        [1.0, 0.5, 0.25, 0.125]
     """
     names = [
         path if not n else f"{path}.state{n}".lstrip(".")
