@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,12 +18,13 @@ import pytest
 
 from backsight._printable import printable
 from backsight.cli import main
-from backsight.diagnosis import Tried, read_tried, write_tried
+from backsight.diagnosis import Tried, facts_of, read_tried, write_tried
 from backsight.errors import RunError
 from backsight.report import terminal_text
 from backsight.report.figures._loss import loss
 from backsight.signals import Recorder, Run, list_runs, open_regular
 from backsight.signals._schema import SEALED_FORMAT
+from backsight.studies import read_map
 from tests.test_study_folders import FIXTURES, LENGTH, MAP
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="makes FIFOs, links and sockets")
@@ -96,6 +98,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "bare NaN": (b'{"format": 2, "created": NaN}', "bare word NaN"),
     "bare Infinity": (b'{"format": 2, "created": -Infinity}', "bare word -Infinity"),
     "only a format": (b'{"format": 2}', "created is missing"),
+    "half a character": (b'{"format": 2, "\\ud800": 1}', "'\\ud800' is not valid Unicode"),
 }  # fmt: skip
 
 FIELDS: list[tuple[str, Any, str]] = [
@@ -368,6 +371,22 @@ def test_facts_of_the_lab_that_make_no_sense(
     assert words in sentence(err)
 
 
+def test_a_setup_that_does_not_say_how_many_sequences_were_held_out(
+    tmp_path: Path, shell: Shell
+) -> None:
+    criterion = {"wrong": 0, "sequences": 10, "statement": "none is wrong", "source": "a paper"}
+    body = {"kind": "symbol", "origin": "echo", "length": 8, "lag": 2, "parameters": 9,
+            "baselines": {"memoryless": 1.0}, "criterion": criterion}  # fmt: skip
+    config = {"layers": 1, "hidden": 4, "batch": 2, "cell": "rnn"}
+    with Recorder(tmp_path / "run", kind="train echo", config=config) as recorder:
+        recorder.event("setup", 0, body)
+        recorder.series("loss", range(20), [1.0] * 20)
+        recorder.scalars(19, {"val_loss": 1.0, "val_sequence_error": 0.25})
+    assert shell("report", tmp_path / "run")[::2] == (0, "")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "not solved: 25.0 % of the held-out sequences are wrong" in page
+
+
 # -- study.json, map.json, remedies.json -------------------------------------------------------
 
 PLANS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -395,6 +414,10 @@ def change_plan(file: Path, **fields: Any) -> None:
     change(file, plan={**json.loads(file.read_text())["plan"], **fields})
 
 
+def change_settings(file: Path, **settings: Any) -> None:
+    change_plan(file, settings={**json.loads(file.read_text())["plan"]["settings"], **settings})
+
+
 MAPS = {
     **PLANS,
     "task": (lambda f: change_plan(f, task=3), "plan.task is 3, expected a string"),
@@ -405,6 +428,10 @@ MAPS = {
     ),
     "seeds": (lambda f: change_plan(f, seeds=-1), "plan.seeds is -1, expected"),
     "settings": (lambda f: change_plan(f, settings=[]), "plan.settings is a list, expected"),
+    "optimizer": (lambda f: change_settings(f, optimizer=1), "invalid setting: optimizer = 1"),
+    "hidden": (lambda f: change_settings(f, hidden="8"), "invalid setting: hidden = '8'"),
+    "huge": (lambda f: change_settings(f, lr=10**400), "invalid setting: lr = 1000"),
+    "other setting": (lambda f: change_settings(f, colour=1), "invalid setting: colour = 1"),
 }
 
 
@@ -425,10 +452,40 @@ def test_a_bad_map_json_is_one_sentence(name: str, tmp_path: Path, shell: Shell)
     spoil, words = MAPS[name]
     folder = Path(shutil.copytree(FIXTURES / "stability-map", tmp_path / "map"))
     spoil(folder / "map.json")
+    with pytest.raises(RunError, match=re.escape(words)):
+        read_map(folder)
     status, out, err = shell(*MAP, folder)
     assert (status, out) == (2, "")
-    assert words in sentence(err)
+    sentence(err)
     assert "root:" not in err
+
+
+def test_a_fact_that_no_number_can_hold_is_left_out(good: Path, tmp_path: Path) -> None:
+    path = copy(good, tmp_path / "run")
+    change(path / "run.json", config={"facts": {"lag": 10**400, "baseline": 2}})
+    facts = facts_of(Run(path))
+    assert (facts.lag, facts.baseline) == (None, 2.0)
+
+
+def test_a_complaint_about_a_part_is_short(tmp_path: Path) -> None:
+    """The reader of archives quotes a name that it does not expect."""
+    folder = Path(shutil.copytree(FIXTURES / "stability-map", tmp_path / "map"))
+    file = folder / "part-0000.npz"
+    content = file.read_bytes()
+    at = content.index(b"row.npy")  # in the header of the file within; its length is before it
+    damaged = content[: at - 4] + (2000).to_bytes(2, "little") + content[at - 2 :]
+    file.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"cannot read .*remove it") as refused:
+        read_map(folder)
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_complaint_about_a_plan_is_short(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(FIXTURES / "stability-map", tmp_path / "map"))
+    change_settings(folder / "map.json", guard="x" * 10**5)
+    with pytest.raises(RunError, match=r"map.json is damaged: .*x+…$") as refused:
+        read_map(folder)
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("name", [*(n for n in PLANS if n != "no plan"), "proven", "made"])

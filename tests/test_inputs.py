@@ -121,6 +121,17 @@ class Scaled(nn.Module):
         return x + self.weight * functional.pad(x, (0, 0, 1, 0))[:, :-1]
 
 
+class Answers(nn.Module):
+    """Of a sequence: ``x_T + 6 x_{T-2}``, as two classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x[:, -1] + 6 * x[:, -3])
+
+
 class Stack(nn.Module):
     def __init__(self, *blocks: nn.Module) -> None:
         super().__init__()
@@ -420,6 +431,32 @@ def test_layers_that_share_their_weights_are_no_steps() -> None:
     names = ["block:blocks.0", "block:blocks.0:2", "block:blocks.0:3", "input:embed"]
     assert list(found) == names
     np.testing.assert_allclose(found[names[2]].reach, [1, 2, 0, 0, 0], EXACT)
+
+
+@pytest.mark.parametrize("answer", ["each step", "the last step", "both"])
+def test_parts_that_the_script_calls_itself_are_one_model(answer: str) -> None:
+    """What one part returns goes into the next: the loss begins behind the last of them."""
+    parts = nn.ModuleDict(
+        {"embed": nn.Embedding(9, 4), "body": Scaled(2.0), "more": Scaled(2.0), "head": Scaled(2.0)}
+    ).double()
+
+    def loss() -> Tensor:
+        x = parts["more"](parts["body"](parts["embed"](tokens_of(3, 5))))
+        # One answer to each sequence has no steps of its own.
+        y = parts["head"](x) if answer != "the last step" else x[:, -1].sum(-1)
+        return y.square().mean() + (x.square().mean() if answer == "both" else 0)
+
+    found = probe(parts, loss)["input:embed"].reach
+    expected = [1, 4, 4, 0, 0] if answer == "the last step" else [1, 6, 12, 8, 0]
+    np.testing.assert_allclose(found, expected, EXACT)
+
+
+def test_a_part_that_answers_for_the_sequence_is_what_the_loss_reads() -> None:
+    """And not the steps that an earlier part returned."""
+    body = nn.Sequential(nn.Embedding(9, 4), Scaled(2.0))
+    model = nn.ModuleDict({"body": body, "head": Answers()}).double()
+    found = probe(model, lambda: model["head"](model["body"](tokens_of(3, 5))).square().mean())
+    np.testing.assert_allclose(found["input:body.0"].reach, [1, 2, 6, 12, 0], EXACT)
 
 
 # -- the layout ----------------------------------------------------------------------------

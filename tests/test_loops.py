@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from backsight import GradientProfile, Run, probe, watch
 from backsight.errors import SettingError
-from backsight.probes.loops import _weights
+from backsight.probes.loops import _reader, _weights
 
 EXACT = 1e-10
 Step = Callable[["Net", Tensor, Tensor], Tensor]
@@ -282,8 +282,9 @@ def train(net: Net, path: Path | None) -> list[Tensor]:
     if path is None:
         loop()
     else:
-        with watch(net, optimizer, path, every=1):
+        with watch(net, optimizer, path, every=1) as monitor:
             loop()
+            net.told = monitor.seen
     return [*net.parameters(), torch.get_rng_state()]
 
 
@@ -291,11 +292,29 @@ def test_watching_changes_nothing_and_records_the_reach(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Weights and random numbers are bit for bit those of the plain run; nothing is warned of."""
-    alone, seen = train(Net(plain), None), train(Net(plain), tmp_path / "run")
+    net = Net(plain)
+    alone, seen = train(Net(plain), None), train(net, tmp_path / "run")
+    assert net.told.recurrent
+    assert not net.told.untold
     assert all(torch.equal(a, b) for a, b in zip(alone, seen, strict=True))
     run = Run(tmp_path / "run")
     assert run.profile("reach/loop:again").widths.tolist() == [7, 7, 7]
     assert not caplog.records
+
+
+def test_an_error_in_the_search_costs_the_reach_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told once, and the training is that without us."""
+
+    def fail(*_: Any) -> None:
+        raise ValueError("no such graph")
+
+    alone = train(Net(plain), None)
+    monkeypatch.setattr(_reader, "graph_of", fail)
+    seen = train(Net(plain), tmp_path / "run")
+    assert all(torch.equal(a, b) for a, b in zip(alone, seen, strict=True))
+    assert len([r for r in caplog.records if "no such graph" in r.getMessage()]) == 1
 
 
 def test_weights_that_are_dropped_out_at_each_forward() -> None:

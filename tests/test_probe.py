@@ -400,6 +400,34 @@ def test_it_leaves_no_trace() -> None:
     assert everything() == before
 
 
+class KeepsItsState(nn.Module):
+    """The membrane of a spiking neuron: a buffer that is empty at first, and then another one."""
+
+    membrane: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.RNN(3, 4)
+        self.register_buffer("membrane", torch.zeros(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)[0]
+        self.membrane = out[-1]
+        return out
+
+
+def test_a_buffer_that_the_forward_pass_replaces_is_put_back() -> None:
+    model, x = KeepsItsState(), torch.randn(5, 2, 3)
+    for shape in ((0,), (2, 4)):
+        before = model.membrane
+        values = before.detach().clone()
+        assert probe(model, lambda: model(x).sum())["layer.l0"].reach.size == 5
+        assert model.membrane is before
+        assert before.shape == shape
+        assert torch.equal(before, values)
+        model(x)
+
+
 def test_a_frozen_layer_is_measured_all_the_same() -> None:
     module = nn.GRU(3, 4)
     x = torch.randn(6, 2, 3)

@@ -396,6 +396,18 @@ def test_a_store_of_an_earlier_format_is_read_and_protected_once_it_goes_on(
         Run(path)["loss"]
 
 
+def test_a_schema_that_is_no_text_is_one_line(copy: Path) -> None:
+    """SQLite quotes it, line by line."""
+    content = (copy / "signals.db").read_bytes()
+    assert content.count(b"id INTEGER PRIMARY KEY,\n") > 1
+    damaged = content.replace(b"id INTEGER PRIMARY KEY,\n", b"id INTEGER PRIMARY \xff\xff\xff,\n")
+    (copy / "signals.db").write_bytes(damaged)
+    for read in (Run, lambda path: Store(path / "signals.db", new=False)):
+        with pytest.raises(RunError) as refused:
+            read(copy)
+        assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("before", [0, 1, 8, 9, 12, 13, 14])
 def test_what_is_cut_and_gone_on_with_reads_as_if_never_ended(
     before: int, whole: Path, copy: Path

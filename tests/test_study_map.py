@@ -86,6 +86,8 @@ def test_zoom_and_a_chosen_setting(
         (["order", "--y", "foo=1:2:3"], "there is no setting 'foo' to vary"),
         (["order", "--cell", "lstm", "--engine", "spark"], "--engine expects local, local:N for"),
         (["order", "--cell", "lstm", "--threads", "2"], "process of --engine local has one thread"),
+        (["order", "--trial-timeout", "60"], "--trial-timeout needs --engine local"),
+        (["order", "--engine", "local", "--trial-timeout", "0"], "above 0, not 0"),
         (["order", "--init", "chrono"], "--init chrono sets the biases of gates, but rnn has none"),
         (["order", "--guard", "pray"], "pray"),
         (["order", "--x", "momentum=0:0.9:4"], "--momentum has no effect with --optimizer sgd"),

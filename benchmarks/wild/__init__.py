@@ -1,4 +1,5 @@
 """Does Backsight see what other libraries train, and does it leave them alone?
 
 * ``libraries``: quickstarts of libraries that train recurrent networks, plain and observed.
+* ``models``: sequence models of other libraries, found by themselves and checked by autograd.
 """

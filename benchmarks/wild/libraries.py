@@ -7,15 +7,12 @@
 Each script of ``examples/libraries`` is seeded and prints its losses and a digest of its weights.
 """
 
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks._shared.harness import ROOT, option_parser, publish, show
+from benchmarks.wild._environment import install, python_of, versions
 from benchmarks.wild._observed import Example, compare
 
 METHOD = (
@@ -47,40 +44,11 @@ PACKAGES = {
     "transformers": "transformers",
 }
 """What a script needs, by the beginning of its name."""
-# 2.6.2 and 2.6.3 of Lightning were compromised releases: never install them.
-CONSTRAINTS = ["lightning!=2.6.2,!=2.6.3", "pytorch-lightning!=2.6.2,!=2.6.3",
-               "lightning-fabric!=2.6.2,!=2.6.3"]  # fmt: skip
-LIST = (
-    "import json; from importlib.metadata import distributions as d; "
-    "print(json.dumps({x.name.lower().replace('_', '-'): x.version for x in d()}))"
-)
 
 
 def package_of(script: Path) -> str:
     """The one that it needs."""
     return next(PACKAGES[name] for name in PACKAGES if script.stem.startswith(f"{name}_"))
-
-
-def install(venv: Path) -> None:
-    """All of them into one environment, one after the other: one that conflicts is left out."""
-    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    torch = next(line for line in pins if line.startswith("torch=="))
-    venv.mkdir(parents=True, exist_ok=True)
-    (venv / "constraints.txt").write_text("\n".join([torch, *CONSTRAINTS]) + "\n")
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
-    for package in (torch, str(ROOT), *sorted(set(PACKAGES.values()))):
-        began = time.perf_counter()
-        pip = [f"{venv}/bin/pip", "install", "-q", "-c", f"{venv}/constraints.txt", package]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        seconds, size = time.perf_counter() - began, _megabytes(venv)
-        print(f"{package}: {seconds:.0f} s, {size:,} MB in all", flush=True)
-        if done.returncode:
-            print(f"  not installed: {done.stderr[-500:]}", flush=True)
-
-
-def _megabytes(folder: Path) -> int:
-    return sum(f.lstat().st_size for f in folder.rglob("*") if f.is_file()) // 10**6
 
 
 def main() -> None:
@@ -92,16 +60,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one script of each library")
     options = parser.parse_args()
     if options.install:
-        install(options.install)
-    venv = options.install or options.venv
-    python = Path(sys.executable) if venv is None else venv.absolute() / "bin" / "python"
-    listed = subprocess.run([python, "-c", LIST], capture_output=True, text=True, check=True)
-    versions = json.loads(listed.stdout)
+        install(options.install, PACKAGES.values())
+    python = python_of(options.install or options.venv)
+    installed = versions(python)
     rows: list[dict[str, Any]] = []
     tried: set[str] = set()
     for script in sorted(FOLDER.glob("[!_]*.py")):
         package = package_of(script)
-        version = versions.get(package.partition("[")[0])
+        version = installed.get(package.partition("[")[0])
         if not script.stem.startswith(tuple(options.only)) or (options.quick and package in tried):
             continue
         if version is None:

@@ -90,7 +90,7 @@ def conduct(
     from backsight.studies import find_folder, make_engine
 
     folder = options.out or find_folder(Path("runs"), plan.stem, plan.as_dict())
-    engine = make_engine(options.engine, options.gpus_per_trial)
+    engine = make_engine(options.engine, options.gpus_per_trial, options.trial_timeout)
     console = Console(highlight=False, file=sys.stderr if options.json else sys.stdout)
     view = StudyProgress(console)
 

@@ -55,6 +55,9 @@ class Map:
     """Where the networks train: local (one process per core), local:N (N processes), ray (Ray on
     this machine) or ray:ADDRESS (a Ray cluster). By default, batches train in this process, and
     networks that train one by one use local."""
+    trial_timeout: Optional[float] = None
+    """Stop a process that has not finished its part of the map after this many seconds, with
+    --engine local only; the other parts continue. By default, a part takes as long as it does."""
     threads: int = 1
     """The number of CPU threads if this process trains the map; more than one helps only on an
     idle machine."""
@@ -108,7 +111,10 @@ class Map:
     """The precision of the arithmetic."""
 
 
-OWN = {"task", "x", "y", "zoom", "at", "seeds", "out", "engine", "threads", "json", "init_scale"}
+OWN = {
+    "task", "x", "y", "zoom", "at", "seeds", "out", "engine", "trial_timeout", "threads", "json",
+    "init_scale",
+}  # fmt: skip
 """Options that are not settings of the lab."""
 
 
@@ -150,6 +156,10 @@ def _engine(options: Map, plan: "MapPlan") -> Optional["Engine"]:
     """What runs the parts; None for this process."""
     words = options.engine or (None if plan.together else "local")
     if words is None:
+        if options.trial_timeout is not None:
+            raise SettingError(
+                "--trial-timeout needs --engine local: without it, this process trains the map"
+            )
         return None
     if options.threads > 1:
         raise SettingError(
@@ -158,7 +168,7 @@ def _engine(options: Map, plan: "MapPlan") -> Optional["Engine"]:
         )
     from backsight.studies import make_engine
 
-    return make_engine(words)
+    return make_engine(words, 0.0, options.trial_timeout)
 
 
 def _plan(options: Map, task: str) -> "MapPlan":

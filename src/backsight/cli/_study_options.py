@@ -26,6 +26,9 @@ class StudyOptions:
     machine) or ray:ADDRESS (a Ray cluster)."""
     gpus_per_trial: float = 0.0
     """The number of GPUs per trial, with Ray only; a fraction shares a GPU."""
+    trial_timeout: Optional[float] = None
+    """Stop a trial that has not finished after this many seconds, with --engine local only; it is a
+    failed row, and the study continues. By default, a trial takes as long as it does."""
     out: Optional[Path] = None
     """The study's folder; by default runs/study-NAME, or the next free runs/study-NAME-N if that
     has other settings."""

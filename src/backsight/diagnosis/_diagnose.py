@@ -126,7 +126,10 @@ def facts_from(known: Any) -> Facts:
 
 def _number(value: Any) -> float | None:
     plain = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return float(value) if plain and math.isfinite(value) else None
+    try:
+        return float(value) if plain and math.isfinite(value) else None
+    except OverflowError:  # JSON has whole numbers of any size
+        return None
 
 
 def _models(run: Run) -> list[list[str]]:

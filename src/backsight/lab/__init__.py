@@ -23,7 +23,7 @@ from backsight.lab._tasks import (
 if TYPE_CHECKING:
     from backsight.lab._memory import AT_ONCE, HELD_OUT, Memorising, missed
     from backsight.lab._run_logger import View
-    from backsight.lab._saved import saved_settings, settings_of
+    from backsight.lab._saved import saved_settings, settings_of, typed_settings
     from backsight.lab._train import make_loop, resume, train
     from backsight.lab._training_task import loss_of, precise
 
@@ -55,6 +55,7 @@ __all__ = [
     "saved_settings",
     "settings_of",
     "train",
+    "typed_settings",
 ]
 
 __getattr__ = lazy(
@@ -72,5 +73,6 @@ __getattr__ = lazy(
         "saved_settings": "backsight.lab._saved",  # reading a run takes NumPy
         "settings_of": "backsight.lab._saved",
         "train": "backsight.lab._train",
+        "typed_settings": "backsight.lab._saved",
     },
 )

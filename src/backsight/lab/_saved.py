@@ -1,5 +1,7 @@
 """The settings of a run of the lab, read back from its ``run.json``; needs no torch."""
 
+import reprlib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import NoneType, UnionType
@@ -10,7 +12,10 @@ from backsight.lab._config import Training
 from backsight.lab._tasks import TASKS
 from backsight.signals import Run
 
-__all__ = ["CHECKPOINTS", "saved_settings", "settings_of"]
+__all__ = ["CHECKPOINTS", "saved_settings", "settings_of", "typed_settings"]
+
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 CHECKPOINTS = "checkpoints"
 """Folder of a run that holds its checkpoints."""
@@ -105,14 +110,36 @@ def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:
                 f"{run.path}: run.json has {what} settings ({', '.join(odd)}): was it made by "
                 "another version of Backsight, or edited?"
             )
+    try:
+        return typed_settings(kind, found)
+    except SettingError as error:
+        raise RunError(f"{run.path}: run.json has {error}") from error
+
+
+def typed_settings(kind: type[Training], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON holds them, for ``kind``; whether they make sense, ``kind`` itself checks.
+
+    Raises:
+        SettingError: there is no such setting, or it has a value of another type.
+
+    Example:
+        >>> from backsight.errors import SettingError
+        >>> from backsight.lab import MemoryEcho, typed_settings
+        >>> typed_settings(MemoryEcho, {"length": 10, "lr": 1})
+        {'length': 10, 'lr': 1}
+        >>> try:
+        ...     typed_settings(MemoryEcho, {"length": "10"})
+        ... except SettingError as error:
+        ...     print(error)
+        an invalid setting: length = '10'
+    """
     hints = get_type_hints(kind)
     settings = {}
-    for name in names:
-        value = found[name]
-        if not any(_is(value, choice) for choice in _choices(hints[name])):
-            raise RunError(f"{run.path}: run.json has an invalid setting: {name} = {value!r}")
-        path = Path in _choices(hints[name]) and value is not None
-        settings[name] = Path(value) if path else value
+    for name, value in found.items():
+        choices = _choices(hints[name]) if name in hints else ()
+        if not any(_is(value, choice) for choice in choices):
+            raise SettingError(f"an invalid setting: {name} = {SHORT.repr(value)}")
+        settings[name] = Path(value) if Path in choices and value is not None else value
     return settings
 
 
@@ -126,6 +153,7 @@ def _is(value: Any, hint: Any) -> bool:
         return value in get_args(hint)
     if hint in (int, float):
         fits = (int,) if hint is int else (int, float)
-        return isinstance(value, fits) and not isinstance(value, bool)
+        small = not isinstance(value, int) or abs(value) < 1 << 64  # JSON has them of any size
+        return isinstance(value, fits) and not isinstance(value, bool) and small
     kinds = {bool: bool, str: str, Path: str, NoneType: NoneType}
     return hint in kinds and isinstance(value, kinds[hint])

@@ -73,7 +73,7 @@ def probe(
     readers = Readers(ReaderSettings(force=True, layout=layout))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     found = Readings()
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    buffers = _buffers_of(model)
     failed: list[Exception] = []
     calls = ModuleCalls(failed.append)
     try:
@@ -96,9 +96,11 @@ def probe(
     finally:
         calls.close()
         readers.forget()
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])
+        for owner, name, buffer, value in buffers:
+            with torch.no_grad():
+                buffer.copy_(value)
+            if name not in owner._buffers or owner._buffers[name] is not buffer:
+                owner._buffers[name] = buffer  # the forward pass has put another one there
     for error in (*failed, *found.errors.values()):
         raise error
     if not found.profiles and not silent:
@@ -131,6 +133,16 @@ def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
         f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}), and "
         f"{why}"
     )
+
+
+def _buffers_of(model: nn.Module) -> list[tuple[nn.Module, str, Tensor, Tensor]]:
+    """The module, the name, the tensor and a copy of its values, of every buffer."""
+    return [
+        (part, name, buffer, buffer.detach().clone())
+        for _, part in named_modules(model)
+        for name, buffer in part._buffers.items()
+        if buffer is not None
+    ]
 
 
 def _watch(

@@ -120,8 +120,10 @@ def memory_verdict(facts: SetupFacts, failed: float | None) -> str:
     if criterion is None or failed is None:
         return ""
     verdict = "solved" if criterion.met(failed) else "not solved"
+    count = facts.get("validation_sequences")
+    held_out = f"{count:,} held-out" if count else "the held-out"
     return (
-        f"The task is {verdict}: {wrong(failed)} of {facts['validation_sequences']:,} held-out "
+        f"The task is {verdict}: {wrong(failed)} of {held_out} "
         f"sequences are wrong, and solved means {criterion.statement} ({criterion.source})."
     )
 

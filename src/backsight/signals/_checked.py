@@ -131,6 +131,9 @@ def check(content: Any, schema: type[msgspec.Struct], where: str) -> None:
         msgspec.convert(content, schema)
     except msgspec.ValidationError as error:
         raise RunError(f"{where} is damaged: {_sentence(str(error), content, schema)}") from error
+    except UnicodeEncodeError as error:  # JSON can spell halves of a character
+        text = ascii(error.object)[:40]
+        raise RunError(f"{where} is damaged: {text} is not valid Unicode") from error
 
 
 def _sentence(message: str, content: Any, schema: type[msgspec.Struct]) -> str:

@@ -22,7 +22,7 @@ from backsight.signals._schema import (
     restrict,
 )
 
-__all__ = ["complaints", "reading"]
+__all__ = ["complaints", "line_of", "reading"]
 
 _TRIES = 5
 """Times to open a store beside its writer, before a copy is thought of."""
@@ -85,17 +85,17 @@ def complaints(path: Path, deadlines: list[Deadline]) -> Iterator[None]:
             raise RunError(
                 f"{path} is damaged: SQLite found nothing in it for {_schema.PATIENCE:g} seconds"
             ) from error
-        raise RunError(f"{path} is damaged or only partly copied ({_line(error)})") from error
+        raise RunError(f"{path} is damaged or only partly copied ({line_of(error)})") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
     except (TypeError, ValueError, OverflowError) as error:
         # A damaged record that SQLite itself cannot tell from a sound one.
         raise RunError(
-            f"{path} is damaged: it contains an invalid record ({_line(error)})"
+            f"{path} is damaged: it contains an invalid record ({line_of(error)})"
         ) from error
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
     """Its words on one line: they may quote the file's."""
     return ascii(str(error))[1:-1][:200]
 

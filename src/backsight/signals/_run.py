@@ -16,6 +16,7 @@ from backsight.signals._checked import parse
 from backsight.signals._ending import EndReason
 from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
+from backsight.signals._journal import check_journal
 from backsight.signals._migration import current_event
 from backsight.signals._order import natural_order
 from backsight.signals._reader import Directory, Reader
@@ -73,6 +74,8 @@ class Run:
                 f"{self.path} is incomplete: {RUN_JSON} reports {expected} iterations, but "
                 f"{STORE} holds only {self.iterations}; copy the folder again"
             )
+        if self.info["status"] == "running" and self.status == "killed":
+            _check_journal(self.path / STORE)
 
     def __repr__(self) -> str:
         return f"<Run {self.path} {self.status}, {self.iterations} iterations>"
@@ -330,6 +333,13 @@ class Run:
             use = "profile" if kinds[found[0]] else "series"
             raise RunError(f"{self.path}: read signal {name!r} with run.{use}({name!r})")
         return found[0], kinds[found[0]]
+
+
+def _check_journal(store: Path) -> None:
+    try:
+        check_journal(store)
+    except OSError as error:
+        raise RunError(f"{store}-wal cannot be read: {error.strerror or error}") from error
 
 
 def _signal(reader: Reader, name: str) -> Series | Profile:

@@ -26,6 +26,7 @@ from backsight.errors import RunError
 from backsight.signals._atomic import replacing
 from backsight.signals._migration import FORMAT
 from backsight.signals._reader import Reader
+from backsight.signals._reading import line_of
 from backsight.signals._samples import SampleBlock, join
 from backsight.signals._schema import (
     APPLICATION_ID,
@@ -85,13 +86,14 @@ class Store:
             # In WAL mode NORMAL keeps the file consistent whatever happens and leaves the
             # fsync to checkpoints: a killed process loses nothing that was committed.
             self._connection.execute("PRAGMA synchronous = NORMAL")
-        except (RunError, OSError, sqlite3.Error) as error:
+        except (RunError, OSError, sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+            # The last three come of a damaged record that SQLite takes for a sound one.
             with suppress(AttributeError):  # it was not even opened
                 self._connection.close()
             if isinstance(error, RunError):
                 raise
             what = "create" if new else "open"
-            raise RunError(f"cannot {what} {path}: {error}") from error
+            raise RunError(f"cannot {what} {path}: {line_of(error)}") from error
 
     @property
     def newest(self) -> dict[str, tuple[int, int]]:

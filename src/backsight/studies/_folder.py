@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from backsight._printable import printable
 from backsight.errors import RunError
 from backsight.signals import (
     FORMAT,
@@ -49,7 +50,9 @@ class StudyFile(msgspec.Struct):
 
     plan: dict[str, Any]
     ended: dict[str, tuple[ExitStatus, Seconds]]
-    """By trial, as :class:`Ended`."""
+    """By trial, the first two fields of :class:`Ended`."""
+    timed_out: dict[str, Seconds] = {}
+    """The seconds that they were allowed, by trial, of those that were stopped."""
 
 
 class PlanFolder:
@@ -219,12 +222,15 @@ class StudyFolder(PlanFolder):
 
     def _take(self, content: Mapping[str, Any]) -> None:
         self.ended = {}
+        stopped = content.get("timed_out", {})
         for name, how in content["ended"].items():
             trial = current_remedy(name)
-            self.ended[trial] = Ended(trial, *how)
+            self.ended[trial] = Ended(trial, how[0], how[1], stopped.get(name))
 
     def _rest(self) -> dict[str, Any]:
-        return {"ended": {name: [one.status, one.seconds] for name, one in self.ended.items()}}
+        ended = {name: [one.status, one.seconds] for name, one in self.ended.items()}
+        stopped = {n: one.timeout for n, one in self.ended.items() if one.timeout is not None}
+        return {"ended": ended, "timed_out": stopped}
 
 
 def find_folder(root: Path, stem: str, plan: Mapping[str, Any]) -> Path:
@@ -272,7 +278,7 @@ def _flat(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    words = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    words = printable(",".join(map(str, value)) if isinstance(value, list) else str(value))
     return words if len(words) <= 60 else f"{words[:57]}…"
 
 

@@ -50,6 +50,7 @@ class RunTrials(Trials[AnyRunSetting]):
         self.place = place
         self.script = script
         self._wanted: dict[str, AnyRunSetting] = {}
+        self._ended: set[str] = set()  # by this study: what fails in one round fails in the next
 
     @abstractmethod
     def row(self, setting: AnyRunSetting) -> TrialRow:
@@ -61,8 +62,8 @@ class RunTrials(Trials[AnyRunSetting]):
         super().train(wanted)
 
     def is_done(self, setting: AnyRunSetting) -> bool:
-        """As its run and its exit status say."""
-        done = is_done(self.place, setting.name, script=self.script)
+        """As its run and its exit status say; a trial that failed is for the next study."""
+        done = setting.name in self._ended or is_done(self.place, setting.name, script=self.script)
         if not done:  # how it ended the last time no longer counts
             self.place.ended.pop(setting.name, None)
         return done
@@ -70,6 +71,7 @@ class RunTrials(Trials[AnyRunSetting]):
     def ended(self, setting: AnyRunSetting, how: Ended, waiting: Sequence[AnyRunSetting]) -> None:
         """Note it, and say what it came to."""
         self.place.note(how)
+        self._ended.add(how.name)
         row = self.row(setting)
         told = row.outcome if not row.reason else f"{row.outcome} ({row.reason})"
         if row.loss is not None and math.isfinite(row.loss):

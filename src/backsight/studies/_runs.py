@@ -82,7 +82,7 @@ def _has_result(run: Run | None, ended: Ended | None, *, script: bool) -> bool:
     if run.status != "finished":
         return False
     if script:
-        return ended is not None and ended.status == 0
+        return ended is not None and not ended.failed
     wanted = run.info.get("config", {}).get("iterations", 0)  # a run may hold any settings
     return isinstance(wanted, int) and run.iterations >= wanted
 
@@ -112,6 +112,8 @@ class NoResult:
 
     outcome: Literal["failed", "not run"]
     reason: str
+    timed_out: bool = False
+    """Whether it was stopped because it had not finished in time."""
 
 
 def read_row(
@@ -132,10 +134,12 @@ def read_row(
         row = None if run is None else read(run)
     except RunError as error:
         return None, NoResult("failed", str(error))
-    failed = ended is not None and ended.status != 0
-    # A script may well stop itself at a NaN, and a guard may give up: results, and no accidents.
-    if row is not None and (not failed or row.outcome in ("not finite", "given up")):
+    if ended is not None and ended.failed:
+        timed_out = ended.timeout is not None
+        # A script may well stop itself at a NaN, and a guard may give up: results, no accidents.
+        if row is not None and not timed_out and row.outcome in ("not finite", "given up"):
+            return row, None
+        return row, NoResult("failed", last_words(place.log(name), ended), timed_out)
+    if row is not None:
         return row, None
-    if failed and ended is not None:
-        return row, NoResult("failed", last_words(place.log(name), ended.status))
     return row, NoResult("failed", "the trial recorded nothing: it trained no recurrent layer")

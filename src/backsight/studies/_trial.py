@@ -57,6 +57,13 @@ class Ended:
     status: int
     """Exit status; negative, as of ``subprocess``, where a signal ended it."""
     seconds: float
+    timeout: float | None = None
+    """The seconds that it was allowed, where it was stopped because it had not finished."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was stopped, or said itself that it failed."""
+        return self.status != 0 or self.timeout is not None
 
 
 class Engine(Protocol):
@@ -73,9 +80,14 @@ class Engine(Protocol):
         """
 
 
-def last_words(log: Path, status: int) -> str:
+def last_words(log: Path, ended: Ended) -> str:
     """How a trial ended, and the last line that it printed."""
-    how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
+    if ended.timeout is not None:
+        how = f"did not finish within {ended.timeout:g} s and was stopped"
+    elif ended.status < 0:
+        how = f"ended by signal {-ended.status}"
+    else:
+        how = f"exit status {ended.status}"
     try:
         with open_regular(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))

@@ -16,6 +16,7 @@ from torch import Tensor
 from backsight.probes._autograd import gradients_of
 from backsight.probes._lag_tally import LagTally
 from backsight.probes._profile import GradientProfile, Tally, profile_of, relative
+from backsight.probes.inputs._frontier import read_directly
 from backsight.probes.inputs._in_graph import outputs_in_graph
 from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
 from backsight.probes.inputs._norms import joined, norms_at
@@ -84,6 +85,8 @@ def read(
         positions: paths of points that were fed with what looks like positions.
     """
     found = Read()
+    direct = read_directly(results, roots)
+    results = [result for result, kept in zip(results, direct, strict=True) if kept]
     edges = [edge for point in points for edge in point.edges]
     asked = gradients_of(roots, [*edges, *results], gradients)
     directs = asked[len(edges) :]

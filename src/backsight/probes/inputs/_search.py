@@ -136,8 +136,8 @@ class Search:
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
-        if self.found.embeddings:  # what another part has made is no input
-            given = [tensor for tensor in given if tensor.grad_fn is None]
+        # What another part has made is no input, seen or, before the iteration began, not.
+        given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
         self._given = given
         self.found.given += [tuple(tensor.shape) for tensor in given]
@@ -321,7 +321,8 @@ class Search:
         return {self._prefix + path for path, lead in self.found.repeated.items() if lead in leads}
 
     def results(self) -> list[Tensor]:
-        """What the calls from outside returned, as far as a gradient may come from there."""
+        """What the calls from outside returned, the last call first, as far as a gradient may come
+        from there."""
         made = {
             (edge.node, edge.output_nr)
             for embedding in self.found.embeddings
@@ -330,7 +331,7 @@ class Search:
         }
         return [
             tensor
-            for _, each in self.found.results
+            for _, each in reversed(self.found.results)
             for tensor in each
             if (tensor.grad_fn, tensor.output_nr) not in made  # what is embedded is no answer
         ]

@@ -24,6 +24,9 @@ class _Running:
     trial: Trial
     process: subprocess.Popen[bytes]
     began: float
+    asked: float | None = None
+    """When it was asked to end, because it took too long."""
+    killed: bool = False
 
 
 class LocalEngine:
@@ -31,6 +34,9 @@ class LocalEngine:
 
     Args:
         workers: how many at once.
+        timeout: seconds after which a trial that has not finished is stopped, with the processes
+            that it has started: it is asked to end, and killed if it has not ended 30 s later.
+            None lets every trial take as long as it does.
 
     Example:
         >>> import sys
@@ -45,8 +51,9 @@ class LocalEngine:
         ['trained']
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, timeout: float | None = None) -> None:
         self.workers = workers
+        self.timeout = timeout
 
     def run(self, trials: Sequence[Trial]) -> Generator[Ended, None, None]:
         """Run them; see :class:`~backsight.studies.Engine`.
@@ -62,12 +69,29 @@ class LocalEngine:
                 ended = [one for one in running if one.process.poll() is not None]
                 for one in ended:
                     running.remove(one)
+                    late = one.asked is not None
+                    if late:
+                        _kill(one)  # what it had started may outlive it
                     seconds = time.monotonic() - one.began
-                    yield Ended(one.trial.name, one.process.returncode, seconds)
+                    status, timeout = one.process.returncode, self.timeout if late else None
+                    yield Ended(one.trial.name, status, seconds, timeout)
+                self._stop_late(running)
                 if not ended:
                     time.sleep(POLL)
         finally:
             _end(running)
+
+    def _stop_late(self, running: Sequence[_Running]) -> None:
+        """Ask those that take too long to end, and kill those that were asked long ago."""
+        now = time.monotonic()
+        for one in running:
+            if one.asked is None:
+                if self.timeout is not None and now - one.began > self.timeout:
+                    one.asked = now
+                    one.process.send_signal(signal.SIGTERM)
+            elif now - one.asked > GRACE and not one.killed:
+                one.killed = True
+                _kill(one)
 
 
 def _start(trial: Trial) -> _Running:
@@ -100,6 +124,11 @@ def _end(running: Sequence[_Running]) -> None:
                 one.process.wait(max(0.0, deadline - time.monotonic()))
     finally:
         for one in running:
-            with suppress(ProcessLookupError):  # what it had started may outlive it
-                os.killpg(one.process.pid, signal.SIGKILL)
+            _kill(one)  # what it had started may outlive it
             one.process.wait()
+
+
+def _kill(one: _Running) -> None:
+    """A trial and all that it has started, as far as that runs."""
+    with suppress(ProcessLookupError):
+        os.killpg(one.process.pid, signal.SIGKILL)

@@ -35,6 +35,8 @@ class LengthTrial:
     outcome: TrialOutcome
     reason: str = ""
     """In words, where there is no result, or a guard gave up."""
+    timed_out: bool = False
+    """Whether it was stopped because it had not finished in time."""
     iterations: int = 0
     steps: int | None = None
     """Unrolled in an iteration, as seen (median)."""
@@ -123,7 +125,7 @@ def read_length_trial(plan: LengthPlan, setting: LengthSetting, place: StudyFold
     if row is None:
         row = LengthTrial(setting.cell, setting.length, setting.seed, failure.outcome)
     # A loss half way must not be taken for one at the end.
-    return replace(row, outcome=failure.outcome, reason=failure.reason, loss=None, short_loss=None)
+    return replace(row, **asdict(failure), loss=None, short_loss=None)
 
 
 def read_trial(setting: LengthSetting, run: Run, short: int) -> LengthTrial:

@@ -34,6 +34,9 @@ PART = re.compile(r"part-\d{4,9}")
 ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 """What the reader of an archive raises of a damaged one."""
 
+LONGEST = 300
+"""Characters of a complaint about what a file holds."""
+
 AGAIN = "finished parts are kept, and the same command continues"
 
 
@@ -81,7 +84,7 @@ class MapFolder(PlanFolder):
         try:
             return MapPlan.from_dict(content["plan"])
         except (SettingError, TypeError, ValueError) as error:  # settings of another type, too
-            raise RunError(f"{self.path / self.file} is damaged: {error}") from error
+            raise RunError(f"{self.path / self.file} is damaged: {_words(error)}") from error
 
     def done(self) -> set[int]:
         """Numbers of the parts that are done."""
@@ -126,10 +129,16 @@ class MapFolder(PlanFolder):
                     found.append(Trained(**trained))
             except (OSError, ValueError, KeyError, EOFError, MemoryError, *ZIP, RunError) as error:
                 raise RunError(
-                    f"cannot read {path} ({error}): remove it, and run the same command again to "
-                    "train its points"
+                    f"cannot read {path} ({_words(error)}): remove it, and run the same command "
+                    "again to train its points"
                 ) from error
         return found
+
+
+def _words(error: Exception) -> str:
+    """Its own, which may quote the file's."""
+    words = str(error)
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
 
 
 def _check_part(trained: Mapping[str, NDArray[Any]]) -> None:

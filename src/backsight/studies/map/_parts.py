@@ -29,7 +29,7 @@ class MapParts(Trials[Part]):
         folder: the map's, which is open.
         plan: of the map.
         engine: what runs them; this process if None.
-        view: told of iterations, and in words of each part whose process died.
+        view: told of iterations, and in words of each part whose process died or was stopped.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class MapParts(Trials[Part]):
         return Trial(setting.name, words, own.path, self._place / f"{setting.name}.txt")
 
     def ended(self, setting: Part, how: Ended, waiting: Sequence[Part]) -> None:
-        """Move what it kept into the map; where that is nothing its process has died."""
+        """Move what it kept into the map; where that is nothing, its process has failed."""
         if self._adopt(self._place / setting.name):
             self.view.advance(setting.iterations - self._told)
         else:
-            why = last_words(self._place / f"{setting.name}.txt", how.status)
+            why = last_words(self._place / f"{setting.name}.txt", how)
             self.view.failed(f"{len(setting.cells)} networks were not trained: {why}")
         self._told = 0
 

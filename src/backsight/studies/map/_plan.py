@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from backsight.errors import SettingError
-from backsight.lab import TASKS, Memory
+from backsight.lab import TASKS, Memory, typed_settings
 from backsight.nn import CELLS
 from backsight.signals import dumps
 from backsight.studies.map._axis import PARAMETERS, Axis
@@ -253,7 +253,7 @@ class MapPlan:
                 which: Axis(a["name"], tuple(a["values"]), a["spacing"])
                 for which, a in ((w, told[w]) for w in ("x", "y"))
             }
-            settings: Any = kind(**told["settings"])
+            settings: Any = kind(**typed_settings(kind, told["settings"]))
             return cls(
                 settings=settings,
                 seeds=told["seeds"],

@@ -28,6 +28,8 @@ class RemedyTrial:
     """Counted from the run's own."""
     outcome: TrialOutcome
     reason: str = ""
+    timed_out: bool = False
+    """Whether it was stopped because it had not finished in time."""
     loss: float | None = None
     """Validation loss at the end, else the median of the last tenth of the training losses; None
     where there is no result. NaN and infinity stay what they are."""
@@ -61,7 +63,7 @@ def read_remedy_trial(place: StudyFolder, remedy: str, seed: int, *, script: boo
     if row is not None and failure is None:
         return row
     assert failure is not None
-    return RemedyTrial(remedy, seed, failure.outcome, failure.reason)
+    return RemedyTrial(remedy, seed, **asdict(failure))
 
 
 def _row(remedy: str, seed: int, run: Run) -> RemedyTrial:
@@ -72,7 +74,7 @@ def _row(remedy: str, seed: int, run: Run) -> RemedyTrial:
         seed,
         found.outcome,
         found.reason,
-        found.loss,
-        float(run[wrong[0]][-1]) if wrong else None,
-        found.findings,
+        loss=found.loss,
+        sequence_error=float(run[wrong[0]][-1]) if wrong else None,
+        findings=found.findings,
     )
