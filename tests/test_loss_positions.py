@@ -5,6 +5,7 @@ one position, so that every loss must give it; where its positions cannot be tol
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backsight import GradientProfile, probe
+from backsight import GradientProfile, Run, probe, watch
 from backsight.probes.inputs._loss_graph import edges_to
 from backsight.probes.inputs._positions import Positions, find_positions
 from backsight.probes.inputs._untold import Untold
@@ -410,6 +411,13 @@ class _Summed(torch.autograd.Function):
         return 2 * ctx.saved_tensors[0] * gradient
 
 
+def decaying(e: Tensor) -> list[Tensor]:
+    states = [e[:, 0]]
+    for t in range(1, e.shape[1]):
+        states.append(GATE * states[-1] + e[:, t])
+    return states
+
+
 def states_summed(m: Any, e: Tensor) -> Tensor:
     return sum((h.sum() for h in loop(m, e)), torch.zeros(()))
 
@@ -423,6 +431,11 @@ UNTOLD: dict[str, tuple[Loss, str]] = {
         lambda m, e: sum(
             (F.mse_loss(h, torch.ones_like(h)) for h in loop(m, e)), torch.zeros(())
         ),
+        "mixes several positions",
+    ),
+    "a loss in every step of a loop without layers": (
+        lambda m, e: sum((h.square().mean() + F.mse_loss(h, torch.ones_like(h))
+                          for h in decaying(e)), torch.zeros(())),
         "mixes several positions",
     ),
     "states of a loop added": (states_summed, "mixes several positions"),
@@ -498,6 +511,63 @@ def test_a_short_term_on_the_side_is_left_out() -> None:
         return first + (h[:, 1:] - h[:, :-1]).square().mean() + share.square().sum()
 
     np.testing.assert_allclose(measured(loss).reach, STEPS, rtol=1e-10)
+
+
+def test_dead_units_before_the_logits() -> None:
+    """The last position is that of the logits, as where they are returned, dead units or not."""
+    x, off = torch.randint(7, (B, T)), torch.zeros(B, T, 1)
+    off[1, -1] = 100  # the last state of one sequence is dead
+
+    def logits(m: Model, e: Tensor) -> Tensor:
+        return F.linear(torch.relu(scan(e) - off).reshape(-1, D), m.head.weight)
+
+    outside = Model(logits).double()
+    inside = Model(lambda m, e: F.cross_entropy(logits(m, e), Y.flatten())).double()
+    inside.load_state_dict(outside.state_dict())
+    expected = probe(outside, lambda: F.cross_entropy(outside(x), Y.flatten()), inputs="embedding")[
+        "input:embedding"
+    ]
+    found = probe(inside, lambda: inside(x), inputs="embedding")["input:embedding"]
+    np.testing.assert_allclose(found.reach, expected.reach, rtol=1e-10)
+
+
+def test_a_single_class_has_no_gradient() -> None:
+    """The softmax over one class is 1 whatever its logit is."""
+    for size in ((1, T), (T, T)):
+        none = torch.zeros(size, dtype=torch.long).flatten()
+
+        def loss(m: Model, e: Tensor, y: Tensor = none) -> Tensor:
+            return F.cross_entropy(m.head(scan(e)).flatten(0, 1), y)
+
+        found = measured(loss, size=size, classes=1)
+        assert found.reach.size == 0
+        assert "the loss has no gradient at input:embedding" in found.summary
+
+
+def observed(loss: Loss, path: Path) -> Run:
+    model, tokens = Model(loss), torch.randint(7, (B, T))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, path, every=1, inputs="embedding"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(tokens).backward()
+            optimizer.step()
+    return Run(path)
+
+
+def test_a_watched_model_that_returns_its_loss(run_path: Path) -> None:
+    run = observed(LAYOUTS["batch-major"], run_path)
+    reach = run.profile("reach/input:embedding")
+    assert reach.widths.tolist() == [T] * 3
+    np.testing.assert_allclose(reach.rows[2], STEPS, rtol=1e-4)
+
+
+def test_why_a_watched_model_has_no_curve_is_said_once(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = observed(UNTOLD["differences of neighbours"][0], run_path)
+    assert "reach/input:embedding" not in run.names
+    assert caplog.text.count("nothing is recorded for input:embedding: the positions") == 1
 
 
 def test_several_tensors_that_the_input_is_made_into() -> None:

@@ -398,7 +398,8 @@ class Monitor:
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED
-        if looked and not self._observed.forwards.seen and self._model is not None:
+        seen = self._observed.forwards.seen or self._observed.readers.loops.found
+        if looked and not seen and self._model is not None:
             model = self._model()
             if model is not None:
                 why = self._observed.readers.inputs.reasons

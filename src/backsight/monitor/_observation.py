@@ -17,7 +17,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, named_modules
+from backsight.probes import Readers, named_modules, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -103,6 +103,7 @@ class Observation:
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
             self.forwards.search(name, model, inputs or None)
+        self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 
     def add(self, optimizer: Optimizer) -> None:
@@ -126,7 +127,7 @@ class Observation:
         for path, module in self.forwards.layers.items():
             adapter = adapter_of(module)
             names = () if adapter is None else adapter.layer_names(path, module)
-            if not self._measured.isdisjoint(names):
+            if not self._measured.isdisjoint(names) or read_as_loop(module):
                 continue
             if path not in self.forwards.ran:
                 reason = "it did not run"
@@ -143,8 +144,8 @@ class Observation:
         return Seen(
             passes=self.detector.passes,
             queries=self.detector.queries.uncounted,
-            recurrent=self.forwards.seen,
-            untold=self.readers.inputs.reasons,
+            recurrent=self.forwards.seen or self.readers.loops.found,
+            untold=[] if self.readers.loops.found else self.readers.inputs.reasons,
             unmeasured=dict(self.unmeasured()),
             passed_over=Counter({k: len(n) for k, n in self.measurements.passed_over.items()}),
         )

@@ -54,6 +54,7 @@ from backsight.probes.inputs import (
     listed_inputs,
     no_such_module,
 )
+from backsight.probes.loops import LoopReader, read_as_loop
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 from backsight.signals import Lag
 
@@ -71,6 +72,7 @@ __all__ = [
     "Lag",
     "LayerReader",
     "Layered",
+    "LoopReader",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
@@ -96,6 +98,7 @@ __all__ = [
     "on_host",
     "parameters_of",
     "probe",
+    "read_as_loop",
     "reading_of",
     "register_reader",
     "replay",

@@ -3,12 +3,17 @@
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
+from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Gradient", "each_gradient", "gradients_of", "retained"]
+__all__ = ["Gradient", "GradientTarget", "each_gradient", "gradients_of", "retained"]
+
+GradientTarget = Tensor | GradientEdge
+"""Where a gradient can be asked for; the graph alone does not keep a tensor's values."""
 
 Gradient = Callable[
     [Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]], list[Tensor | None]
@@ -21,8 +26,8 @@ that is taken back."""
 
 
 def gradients_of(
-    outputs: Sequence[Tensor | GradientEdge],
-    inputs: Sequence[Tensor | GradientEdge],
+    outputs: Sequence[GradientTarget],
+    inputs: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """``autograd.grad`` that leaves the graph for the caller; None where there is no path."""
@@ -32,8 +37,8 @@ def gradients_of(
 
 
 def each_gradient(
-    outputs: Sequence[Tensor],
-    states: Sequence[Tensor],
+    outputs: Sequence[GradientTarget],
+    states: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
     visit: Callable[[int, Tensor], None],
     *,
@@ -55,33 +60,43 @@ def each_gradient(
         return
     passed = set()
 
-    def hook(number: int) -> Callable[[Tensor], None]:
-        def see(gradient: Tensor) -> None:
-            passed.add(number)
-            with torch.no_grad():
-                visit(number, gradient)
+    def see(number: int, gradient: Tensor) -> None:
+        passed.add(number)
+        with torch.no_grad():
+            visit(number, gradient)
 
-        return see
-
-    handles = [
-        state.register_hook(hook(number))  # type: ignore[no-untyped-call]
-        for number, state in enumerate(states)
-    ]
+    handles = [_hooked(state, partial(see, number)) for number, state in enumerate(states)]
     try:
-        _grad(outputs, states[:ends], gradients)
+        found = _grad(outputs, states[:ends], gradients)
     finally:
         for handle in handles:
             handle.remove()
+    for number, gradient in enumerate(found):
+        # A hook on an edge is not called where the pass ends.
+        if gradient is not None and number not in passed:
+            see(number, gradient)
     rest = [number for number in range(len(states)) if number not in passed]
-    found = gradients_of(outputs, [states[number] for number in rest], gradients) if rest else ()
-    for number, gradient in zip(rest, found, strict=True):
+    asked = gradients_of(outputs, [states[number] for number in rest], gradients) if rest else ()
+    for number, gradient in zip(rest, asked, strict=True):
         if gradient is not None:
             visit(number, gradient)
 
 
+def _hooked(state: GradientTarget, see: Callable[[Tensor], None]) -> RemovableHandle:
+    if isinstance(state, Tensor):
+        return state.register_hook(see)  # type: ignore[no-untyped-call,no-any-return]
+
+    def passing(gradients: Sequence[Tensor | None]) -> None:
+        gradient = gradients[state.output_nr]
+        if gradient is not None:
+            see(gradient)
+
+    return state.node.register_prehook(passing)
+
+
 def _grad(
-    outputs: Sequence[Tensor | GradientEdge],
-    inputs: Sequence[Tensor | GradientEdge],
+    outputs: Sequence[GradientTarget],
+    inputs: Sequence[GradientTarget],
     gradients: Sequence[Tensor | None],
 ) -> tuple[Tensor | None, ...]:
     kept = [(tensor, tensor.grad) for tensor in list(retained.values())]

@@ -81,13 +81,17 @@ def probe(
         with torch.random.fork_rng(), torch.enable_grad():
             loss = _scalar(compute_loss())
             silent = dict.fromkeys(readers.names, nothing)
+            inputs_seen = set(readers.inputs.names)
             if loss.requires_grad:
                 found.add(readers.graph_whole([loss], [None]))
                 if readers.live:
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
             reasons = readers.inputs.reasons
-            for path in readers.inputs.left_out:
+            left_out = readers.inputs.left_out
+            if named is None and readers.inputs.elsewhere:
+                left_out = left_out | inputs_seen
+            for path in left_out:
                 silent.pop(path, None)
     finally:
         calls.close()
@@ -153,6 +157,7 @@ def _watch(
 
         calls.watch(module, before=before if reader.needs_before else None, after=after)
 
+    readers.loops.watch(model)
     for path, module in named_modules(model):
         reader = readers.adopt(path, module)
         if reader is not None:

@@ -23,6 +23,7 @@ from backsight.probes._reader import (
 )
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
+from backsight.probes.loops import LoopReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 
 __all__ = ["Readers", "reading_of"]
@@ -47,7 +48,10 @@ def reading_of(module: nn.Module) -> str | None:
 
 
 class Readers:
-    """One reader a reading, and the one of embedded inputs.
+    """One reader a reading, the one of loops in the graph, and the one of embedded inputs.
+
+    The readers of modules come first: what they have found is not looked for in the graph, and
+    the embedded input is measured where there is neither.
 
     Args:
         settings: how layers are to be read.
@@ -74,6 +78,7 @@ class Readers:
         self.by_reading: dict[str, LayerReader] = {
             reading: kind(settings) for reading, kind in registered_readers().items()
         }
+        self.loops = LoopReader(settings)
         self.inputs = InputReader(settings)
         self._by_path: dict[str, LayerReader] = {}
 
@@ -163,14 +168,17 @@ class Readers:
             if path in self._by_path and self._by_path[path] is not self.inputs:
                 self.ignore(path)
                 self.inputs.left_out.add(path)
-        self.inputs.elsewhere = any(reader.names for reader in self.by_reading.values())
+        elsewhere = any(reader.names for reader in self.by_reading.values())
+        self.loops.elsewhere = self.inputs.elsewhere = elsewhere
         asking = [reader for reader in self._all if reader.needs_graph]
         if asking:
             device = roots[0].device
-            elsewhere = [] if device.type == "cpu" else [device]
-            with torch.random.fork_rng(elsewhere, device_type=device.type if elsewhere else "cuda"):
+            others = [] if device.type == "cpu" else [device]
+            with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
                 for reader in asking:
                     found.add(reader.graph_whole(roots, gradients, scale))
+                    if reader is self.loops:
+                        self.inputs.elsewhere = elsewhere or self.loops.found
         if found.arrived:  # else it was another model's loss
             self._finish()
         for reader in self._all:
@@ -202,7 +210,7 @@ class Readers:
 
     @property
     def _all(self) -> list[LayerReader]:
-        return [*self.by_reading.values(), self.inputs]
+        return [*self.by_reading.values(), self.loops, self.inputs]
 
     def _finish(self) -> None:
         for reader in self._all:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from backsight.probes._autograd import GradientTarget
 from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
 from backsight.probes._tensors import SameTensor, Unchanged, made_of
 
@@ -18,15 +20,29 @@ __all__ = [
     "Chain",
     "StateStep",
     "StepLog",
+    "StepStates",
     "begun_of",
     "chains_of",
     "lead_of",
+    "lead_size",
     "nodes_of",
     "source_of",
 ]
 
 HELD = 8192
 """Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
+
+
+class StepStates(Protocol):
+    """One step of a recurrence, by the states that it has made."""
+
+    @property
+    def outputs(self) -> Sequence[GradientTarget]:
+        """The states."""
+
+    @property
+    def anew(self) -> Tensor | None:
+        """As of :class:`StateStep`."""
 
 
 @dataclass(eq=False)
@@ -126,6 +142,16 @@ def lead_of(state: Tensor) -> Tensor:
     if state.dim() == 1:
         return state[None]
     return state[0] if state.dim() == 3 and state.shape[0] == 1 else state
+
+
+def lead_size(state: GradientTarget) -> int:
+    """How many sequences a state has, whose values may not be known."""
+    if isinstance(state, Tensor):
+        return lead_of(state).shape[0]
+    shape = tuple(map(int, state.node._input_metadata[state.output_nr].shape))
+    if len(shape) == 1:
+        return 1
+    return shape[1] if len(shape) == 3 and shape[0] == 1 else shape[0]
 
 
 def nodes_of(calls: Sequence[StateStep]) -> dict[Node, StateStep]:

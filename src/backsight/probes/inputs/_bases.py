@@ -1,11 +1,11 @@
 """Tensors that show positions by their shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from backsight.probes.inputs._operations import Edge, feature_axes, operation, saved, shape_of
+from backsight.probes._operations import Edge, feature_axes, operation, saved, shape_of
 from backsight.probes.inputs._rows import reshaped
 
 __all__ = ["Base", "Layouts"]
@@ -13,40 +13,32 @@ __all__ = ["Base", "Layouts"]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A tensor with an element, or several, at each position."""
+    """A tensor with an element, or several, at each of its positions."""
 
     edge: Edge
-    view: tuple[int, ...]
-    """The shape that shows both axes."""
-    axes: tuple[int, int]
-    """Those of ``view`` that are the first and the second axis of the positions."""
+    rows: Tensor = field(compare=False)
+    """The number of the position of each element; an axis of size 1 stands for all of it."""
     layouts: int = 1
     """How many layouts its shape allows."""
     sure: bool = True
     """False where sizes alone speak for it: a batch of states of as many units as there are steps
     has the same shape."""
 
-    def rows(self, leading: tuple[int, int]) -> Tensor:
-        """The numbers of positions, with an axis of size 1 for each other axis of the tensor."""
-        numbers = torch.arange(leading[0] * leading[1]).reshape(leading)
-        return reshaped(self.spread(numbers), self.view, shape_of(*self.edge))
-
-    def spread(self, by_position: Tensor) -> Tensor:
-        """What is given by position ``(n0, n1)``, along the axes of ``view``."""
-        first, second = self.axes
-        ordered = by_position if first < second else by_position.T
-        sizes = [s if a in self.axes else 1 for a, s in enumerate(self.view)]
-        return ordered.reshape(sizes)
-
-    def laid_out(self, values: Tensor) -> Tensor:
-        """``(n0, n1, units)`` of values in the shape of the tensor."""
-        moved = values.reshape(self.view).movedim(self.axes, (0, 1))
-        return moved.reshape(*moved.shape[:2], -1)
+    def there(self, values: Tensor, leading: tuple[int, int]) -> Tensor:
+        """``(n0, n1)``, on the host: whether any of ``values``, in the tensor's shape, is not 0."""
+        found = values != 0
+        for axis, size in enumerate(self.rows.shape):
+            if size == 1:
+                found = found.any(axis, keepdim=True)
+        numbers = self.rows[found.cpu()]
+        places = torch.zeros(leading[0] * leading[1], dtype=torch.bool)
+        places[numbers[numbers >= 0]] = True
+        return places.reshape(leading)
 
     def masked(self, values: Tensor, keep: Tensor) -> Tensor:
-        """``values`` where ``keep`` ``(n0, n1)`` holds, 0 elsewhere."""
-        there = self.spread(keep)
-        return torch.where(there, values.reshape(self.view), 0).reshape(values.shape)
+        """``values`` where ``keep`` ``(n0, n1)``, on the host, holds, 0 elsewhere."""
+        kept = torch.cat([keep.flatten(), keep.new_zeros(1)])  # the last is that of no position
+        return torch.where(kept[self.rows].to(values.device), values, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ class Layouts:
         pairs.sort(key=lambda pair: len(units.intersection(pair)))
         axes = pairs[min(self.choice, len(pairs) - 1)]
         sure = len(shape) > 2 or self._stacks(edge) or n0 == n1 == 1
-        return Base(edge, view, axes, len(pairs), sure) if sure or self.trusting else None
+        return self._base(edge, view, axes, len(pairs), sure) if sure or self.trusting else None
 
     def _stacks(self, edge: Edge) -> bool:
         """Whether a tensor was stacked from as many others as it has steps, or sequences."""
@@ -101,7 +93,9 @@ class Layouts:
             return None
         if n0 == n1:
             return self._either(edge)
-        return Base(edge, (count, shape[0] // count, *shape[1:]), (0, 1) if count == n0 else (1, 0))
+        return self._base(
+            edge, (count, shape[0] // count, *shape[1:]), (0, 1) if count == n0 else (1, 0)
+        )
 
     def flat(self, edge: Edge) -> Base | None:
         """By as many elements as there are positions, in an order that has to be found."""
@@ -115,5 +109,20 @@ class Layouts:
         shape = shape_of(*edge)
         n0, n1 = self.leading
         if self.choice == 0:
-            return Base(edge, (n0, n1, *shape[1:]), (0, 1), 2)
-        return Base(edge, (n1, n0, *shape[1:]), (1, 0), 2)
+            return self._base(edge, (n0, n1, *shape[1:]), (0, 1), 2)
+        return self._base(edge, (n1, n0, *shape[1:]), (1, 0), 2)
+
+    def _base(
+        self,
+        edge: Edge,
+        view: tuple[int, ...],
+        axes: tuple[int, int],
+        layouts: int = 1,
+        sure: bool = True,
+    ) -> Base:
+        """With the two ``axes`` of ``view`` in the place of those of positions."""
+        numbers = torch.arange(self.leading[0] * self.leading[1]).reshape(self.leading)
+        sizes = [size if axis in axes else 1 for axis, size in enumerate(view)]
+        ordered = numbers if axes[0] < axes[1] else numbers.T
+        rows = reshaped(ordered.reshape(sizes), view, shape_of(*edge))
+        return Base(edge, rows, layouts, sure)

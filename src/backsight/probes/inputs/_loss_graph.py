@@ -8,8 +8,7 @@ from collections.abc import Iterable
 
 from torch.autograd.graph import Node
 
-from backsight.probes.inputs._bases import Base, Layouts
-from backsight.probes.inputs._operations import (
+from backsight.probes._operations import (
     KERNELS,
     LAYERS,
     POINTWISE,
@@ -20,6 +19,7 @@ from backsight.probes.inputs._operations import (
     operation,
     shape_of,
 )
+from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._paths import Paths, PositionTrace
 from backsight.probes.inputs._rows import is_known
 from backsight.probes.inputs._untold import Untold, UntoldError

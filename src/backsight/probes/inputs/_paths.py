@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._operations import (
+    LAYERS,
+    PLAIN,
+    POINTWISE,
+    SAME_ORDER,
+    Edge,
+    operation,
+    shape_of,
+)
 from backsight.probes.inputs._bases import Base, Layouts
-from backsight.probes.inputs._operations import LAYERS, SAME_ORDER, Edge, operation, shape_of
 from backsight.probes.inputs._rows import MixedPositionsError, rows_after
 from backsight.probes.inputs._untold import Untold, UntoldError
 
@@ -19,7 +27,7 @@ __all__ = ["Paths", "PositionTrace"]
 MOST = 8
 """Tensors that the positions are read from; more are told by one that they were made into."""
 
-DEEPEST = 200
+DEEPEST = 100
 """Operations followed from one term to the tensor that shows its positions."""
 
 
@@ -29,6 +37,8 @@ class PositionTrace:
 
     rows: Tensor
     bases: frozenset[Base]
+    plain: bool = True
+    """Whether a gradient here is one there: nothing between may have a slope of 0."""
 
 
 class Paths:
@@ -77,7 +87,7 @@ class Paths:
     def _positions_of(self, edge: Edge, depth: int) -> PositionTrace:
         shown = self._layouts.shown(edge)
         if shown is not None:
-            here = PositionTrace(shown.rows(self._layouts.leading), frozenset({shown}))
+            here = PositionTrace(shown.rows, frozenset({shown}))
             if shown.sure and self._from_layer(edge):
                 return here
             try:
@@ -91,12 +101,21 @@ class Paths:
             same = here.rows.shape == found.rows.shape and bool((here.rows == found.rows).all())
             return found if same and len(found.bases) <= MOST else here
         try:
-            return self._made(edge, depth)
+            return self._at_layer(edge, self._made(edge, depth))
         except UntoldError:
             flat = self._layouts.flat(edge)
             if flat is None:
                 raise
-            return PositionTrace(flat.rows(self._layouts.leading), frozenset({flat}))
+            return PositionTrace(flat.rows, frozenset({flat}))
+
+    @staticmethod
+    def _at_layer(edge: Edge, found: PositionTrace) -> PositionTrace:
+        """The layer's output itself, where a unit before it may be dead: as if it were returned."""
+        if found.plain or operation(edge[0]) not in LAYERS:
+            return found
+        layouts = max(base.layouts for base in found.bases)
+        base = Base(edge, found.rows, layouts, all(base.sure for base in found.bases))
+        return PositionTrace(found.rows, frozenset({base}))
 
     def _from_layer(self, edge: Edge) -> bool:
         """Whether a tensor is the output of a layer: what it was made from is the model's."""
@@ -113,6 +132,7 @@ class Paths:
             raise UntoldError(Untold("mixed", node.name()))
         inputs: list[tuple[Tensor, tuple[int, ...]] | None] = []
         bases: frozenset[Base] = frozenset()
+        plain = operation(node) not in POINTWISE - PLAIN
         for below, at in node.next_functions:
             if below is None or not self.lead_on((below, at)):
                 inputs.append(None)
@@ -120,10 +140,11 @@ class Paths:
             found = self.follow((below, at), depth + 1)
             inputs.append((found.rows, shape_of(below, at)))
             bases |= found.bases
+            plain = plain and found.plain
         try:
             rows = rows_after(node, number, inputs)
         except MixedPositionsError:
             raise UntoldError(Untold("mixed", node.name())) from None
         if rows is None:
             raise UntoldError(Untold("unknown operation", node.name()))
-        return PositionTrace(rows, bases)
+        return PositionTrace(rows, bases, plain)

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from backsight.probes._autograd import gradients_of
+from backsight.probes._operations import Edge
 from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._loss_graph import LossGraph, edges_to
-from backsight.probes.inputs._operations import Edge
 from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]
@@ -26,6 +26,8 @@ MOST_LAYOUTS = 6
 class Positions:
     """The tensors that show the positions of a loss, with the loss's own gradient on each."""
 
+    leading: tuple[int, int]
+    """``(n0, n1)``: sequences and steps, in either order."""
     bases: tuple[Base, ...]
     direct: tuple[Tensor, ...]
     """The gradient on each of ``bases``, without what comes back through another of them."""
@@ -37,8 +39,11 @@ class Positions:
 
     @property
     def there(self) -> Tensor:
-        """``(n0, n1)``: whether the loss has a gradient at that position."""
-        each = [b.laid_out(d != 0).any(-1) for b, d in zip(self.bases, self.direct, strict=True)]
+        """``(n0, n1)``, on the host: whether the loss has a gradient at that position."""
+        each = [
+            base.there(direct, self.leading)
+            for base, direct in zip(self.bases, self.direct, strict=True)
+        ]
         return torch.stack(each).any(0)
 
     def from_only(
@@ -60,7 +65,7 @@ class Positions:
             steps: which of both axes is that of the steps.
         """
         there = self.there if steps == 1 else self.there.T
-        numbers = torch.arange(there.shape[1], device=there.device)
+        numbers = torch.arange(there.shape[1])
         last = there & (torch.where(there, numbers, -1).amax(1, keepdim=True) == numbers)
         return last if steps == 1 else last.T
 
@@ -105,12 +110,14 @@ def find_positions(
             layouts = max(layouts, *(base.layouts for base in bases))
             if not any(graph.same_layout(other) for other in graphs):
                 graphs.append(graph)
-                several.append(_with_gradients(roots, gradients, bases))
+                several.append(_with_gradients(roots, gradients, leading, bases))
         several = [each for each in several if each.bases]
         if not several:
             return first or Untold("no gradient")
         if layouts > MOST_LAYOUTS:
             return Untold("ambiguous")
+        if not any(bool(each.there.any()) for each in several):
+            return Untold("no gradient")
         if len(several) == 1 and several[0].sure:
             return several[0]
         sound = [(each, axis) for each in several if (axis := reached.sequences(each)) is not None]
@@ -129,7 +136,10 @@ def _edge(tensor: Tensor) -> Edge:
 
 
 def _with_gradients(
-    roots: Sequence[Tensor], gradients: Sequence[Tensor | None], bases: frozenset[Base]
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    leading: tuple[int, int],
+    bases: frozenset[Base],
 ) -> Positions:
     """Nothing goes on beyond a base, so that none gets what comes through another."""
     several = sorted(bases, key=lambda base: (-base.edge[0]._sequence_nr(), base.edge[1]))
@@ -147,7 +157,7 @@ def _with_gradients(
         for handle in handles:
             handle.remove()
     kept = [(base, each) for base, each in zip(several, direct, strict=True) if each is not None]
-    return Positions(tuple(base for base, _ in kept), tuple(each for _, each in kept))
+    return Positions(leading, tuple(base for base, _ in kept), tuple(each for _, each in kept))
 
 
 def _stopping(
@@ -173,9 +183,11 @@ class _Reached:
     def sequences(self, positions: Positions) -> int | None:
         """The axis along which the loss at one place depends on that place alone, if any."""
         there = positions.there
+        if 1 in there.shape:
+            return there.shape.index(1)
         for axis in (0, 1):
             places = there.any(1 - axis).nonzero()
-            if there.shape[axis] > 1 and len(places):
+            if len(places):
                 one = int(places[-1])
                 if self._along(positions, axis, one) == [one]:
                     return axis
@@ -196,5 +208,6 @@ class _Reached:
         there = torch.zeros_like(keep)
         for back in positions.from_only(keep, self._inputs):
             if back is not None:
-                there |= (back.movedim(self._axes, (0, 1)).reshape(*keep.shape, -1) != 0).any(-1)
+                moved = back.movedim(self._axes, (0, 1)).reshape(*keep.shape, -1)
+                there |= (moved != 0).any(-1).cpu()
         return [int(place) for place in there.any(1 - axis).nonzero()]

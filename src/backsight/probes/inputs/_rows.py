@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes.inputs._operations import (
+from backsight.probes._operations import (
     ALONG,
     KERNELS,
     LAYERS,

@@ -15,8 +15,8 @@ class Untold:
     """Why the positions of a loss cannot be told apart.
 
     Example:
-        >>> Untold("too large").words
-        'the positions of the loss cannot be told apart: the graph of the loss is too large'
+        >>> Untold("ambiguous").words
+        'the positions of the loss cannot be told apart: its terms may be laid out in several ways'
     """
 
     cause: UntoldCause
@@ -36,7 +36,7 @@ class Untold:
             "mixed": f"{self.detail} mixes several positions in one term of the loss",
             "unknown operation": f"the loss is computed by an unknown operation ({self.detail})",
             "ambiguous": "its terms may be laid out in several ways",
-            "too large": "the graph of the loss is too large",
+            "too large": "the graph of the loss is too large or too deep",
         }[self.cause]
         if compiled:
             why = "the loss is computed inside a compiled function; compute it outside"

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
-from backsight.probes._autograd import each_gradient, gradients_of
+from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
 from backsight.probes._lag_tally import LagTally
 from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
-from backsight.probes._steps import Chain, StateStep, begun_of, lead_of
+from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
 from backsight.probes._tensors import uneven
 
 __all__ = ["profiles_of_steps", "stacks_of"]
@@ -29,13 +30,15 @@ _ByState = dict[tuple[int, int], Tensor]
 
 
 def profiles_of_steps(
-    stack: Mapping[str, Sequence[Chain]],
+    stack: Mapping[str, Sequence[Sequence[StepStates]]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
     bounded: Mapping[str, bool | None],
 ) -> dict[str, GradientProfile]:
     """Profiles of the states of a stack: ``path`` of each, ``path.state1`` of a second state.
+
+    States that are edges of the graph have no values, so that their norms are not known.
 
     Args:
         stack: by the module's path, chains that go together; of steps whose outputs are states.
@@ -44,6 +47,19 @@ def profiles_of_steps(
         factor: what ``grad_time`` is multiplied by (AMP).
         bounded: by path, whether the first state stays within ±1; None where nobody knows: any
             state of it that does so throughout is then taken for one.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes._steps import StateStep
+        >>> from backsight.probes.stepped import profiles_of_steps
+        >>> states = [torch.ones(1, 2, requires_grad=True)]
+        >>> for _ in range(3):
+        ...     states.append(0.5 * states[-1])
+        >>> chain = [StateStep([state], None, []) for state in states]
+        >>> loss = states[-1].sum()
+        >>> profiles = profiles_of_steps({"mine": [chain]}, [loss], [None], 1.0, {"mine": None})
+        >>> profiles["mine"].reach.tolist()
+        [1.0, 0.5, 0.25, 0.125]
     """
     names = [
         path if not n else f"{path}.state{n}".lstrip(".")
@@ -72,17 +88,26 @@ def profiles_of_steps(
         begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
         anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
         for place, (time, lags, hidden) in enumerate(tallies):
-            least[place] = least_norm(_by_sequence(states[0][place]))
-            for t, norms in enumerate(edges[place].add([step[place].detach() for step in states])):
-                where, none = np.full(len(norms), t), np.zeros(len(norms))
+            known = [
+                (t, state.detach())
+                for t, step in enumerate(states)
+                if isinstance(state := step[place], Tensor)
+            ]
+            if known:
+                least[place] = least_norm(_by_sequence(known[0][1]))
+            counted = edges[place].add([state for _, state in known])
+            for (t, _), norms in zip(known, counted, strict=True):
+                hidden.add(np.full(len(norms), t), norms)
+            for t, step in enumerate(states):
+                count = lead_size(step[place])
+                where, none = np.full(count, t), np.zeros(count)
                 total, alone = totals.get((t, place)), back.get((t, place))
                 time.add(where, none if total is None else total.cpu().numpy() * factor)
-                lag = np.where(t >= begun, at - t, -1)[: len(norms)]
+                lag = np.where(t >= begun, at - t, -1)[:count]
                 if alone is not None:  # a gradient passed, be it zero: the graph leads here
                     ends[place] = max(ends[place], int(lag.max(initial=-1)))
-                size = (at - begun + 1)[: len(norms)]
+                size = (at - begun + 1)[:count]
                 lags.add_sized(lag, none if alone is None else alone.cpu().numpy(), size)
-                hidden.add(where, norms)
     return {
         name: profile_of(
             time=time,
@@ -151,44 +176,47 @@ def _edges(state: Tensor, bounded: bool | None) -> Tensor:
 
 
 def _through(
-    states: list[list[Tensor]], roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    states: Sequence[Sequence[GradientTarget]],
+    roots: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
 ) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
     """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``."""
     there = [
         (t, place, state)
         for t, step in enumerate(states)
         for place, state in enumerate(step)
-        if state.requires_grad
+        if isinstance(state, GradientEdge) or state.requires_grad
     ]
     ends = sum(t == there[0][0] for t, _, _ in there)
     flat = [state for _, _, state in there]
     totals = _Totals(there)
     each_gradient(roots, flat, gradients, totals.visit, ends=ends)
-    if not bool((totals.position >= 0).any()):
+    position = totals.position
+    if position is None or not bool((position >= 0).any()):
         return None
     back: _ByState = {}
 
     def visit(number: int, gradient: Tensor) -> None:
         back[there[number][:2]] = _norms(gradient)
 
-    outputs, seeds = _seeds(states, totals.last(), totals.position)
+    outputs, seeds = _seeds(states, totals.last(position), position)
     each_gradient(outputs, flat, seeds, visit, ends=ends)
-    return totals.norms, back, totals.position.cpu().numpy()
+    return totals.norms, back, position.cpu().numpy()
 
 
 class _Totals:
     """What is kept of the whole loss's gradient on each state.
 
     Args:
-        states: step, place and tensor of each.
+        states: step, place and tensor, or edge of the graph, of each.
     """
 
-    def __init__(self, states: list[tuple[int, int, Tensor]]) -> None:
+    def __init__(self, states: list[tuple[int, int, GradientTarget]]) -> None:
         self.norms: _ByState = {}
-        count = max(lead_of(state).shape[0] for _, _, state in states)
-        self.position = torch.full((count,), -1, device=states[0][2].device)
+        self.position: Tensor | None = None
         """``(B,)``: each sequence's last step with a gradient: nothing comes after it, so that
-        it is a direct one. -1 where there is none."""
+        it is a direct one. -1 where there is none; None before any gradient has come."""
+        self._count = max(lead_size(state) for _, _, state in states)
         self._states = states
         self._whole: dict[tuple[int, int], Tensor] = {}
 
@@ -197,18 +225,20 @@ class _Totals:
         t, place, _ = self._states[number]
         self.norms[t, place] = _norms(gradient)
         nonzero = (_by_sequence(gradient) != 0).any(-1)
+        if self.position is None:
+            self.position = torch.full((self._count,), -1, device=gradient.device)
         position = self.position[: len(nonzero)]
         last = nonzero & (position <= t)
         if bool(last.any()):
             self._whole[t, place] = gradient
             position[last] = t
 
-    def last(self) -> dict[int, dict[int, Tensor]]:
+    def last(self, position: Tensor) -> dict[int, dict[int, Tensor]]:
         """By step that is some sequence's last, and by place: the gradients."""
         found: dict[int, dict[int, Tensor]] = {}
         for (t, place), gradient in self._whole.items():
             found.setdefault(t, {})[place] = gradient
-        return {t: found[t] for t in sorted(set(self.position.tolist()) - {-1})}
+        return {t: found[t] for t in sorted(set(position.tolist()) - {-1})}
 
 
 def stacks_of(chains: Mapping[str, Sequence[Chain]]) -> list[list[str]]:
@@ -246,10 +276,12 @@ def _feeds(lower: StateStep, upper: StateStep) -> bool:
 
 
 def _seeds(
-    states: list[list[Tensor]], totals: Mapping[int, Mapping[int, Tensor]], position: Tensor
-) -> tuple[list[Tensor], list[Tensor]]:
+    states: Sequence[Sequence[GradientTarget]],
+    totals: Mapping[int, Mapping[int, Tensor]],
+    position: Tensor,
+) -> tuple[list[GradientTarget], list[Tensor]]:
     """Each sequence's states at its position, and the direct gradients on them."""
-    outputs: list[Tensor] = []
+    outputs: list[GradientTarget] = []
     seeds: list[Tensor] = []
     for t, found in totals.items():
         step = [(states[t][place], found[place]) for place in sorted(found)]
@@ -257,11 +289,11 @@ def _seeds(
             lead = lead_of(direct)
             mask = (position[: len(lead)] == t).view(-1, *[1] * (lead.dim() - 1))
             outputs.append(state)
-            seeds.append(torch.where(mask, lead, 0).view_as(state))
+            seeds.append(torch.where(mask, lead, 0).view_as(direct))
     return outputs, seeds
 
 
-def _directs(step: list[tuple[Tensor, Tensor]]) -> list[Tensor]:
+def _directs(step: Sequence[tuple[GradientTarget, Tensor]]) -> list[Tensor]:
     """The gradient on each state of a step that did not come through another one of them.
 
     An LSTM's h is made of its c, a stack's layers of each other: what goes through is not to be

@@ -11,6 +11,7 @@ __all__ = [
     "ALONG",
     "KERNELS",
     "LAYERS",
+    "PLAIN",
     "POINTWISE",
     "POINTWISE_KERNELS",
     "REDUCTIONS",
@@ -44,6 +45,9 @@ POINTWISE = _named("""
     Sqrt Square Sub Tan Tanh Threshold To ToCopy Where Xlogy Xlog1Py
 """)
 """Element by element, with broadcasting."""
+
+PLAIN = _named("Add Alias Clone Div Neg Rsub Sub To ToCopy")
+"""Those whose slope is 0 nowhere."""
 
 POINTWISE_KERNELS = _named("""
     BinaryCrossEntropy BinaryCrossEntropyWithLogits HuberLoss KlDiv L1Loss MseLoss SmoothL1Loss

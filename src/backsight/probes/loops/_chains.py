@@ -1,0 +1,257 @@
+"""The states of a recurrence: what a weight is multiplied with, once a step.
+
+A weight is recurrent if each of its products depends on the one before. What such a product is
+given is the state that the step before has handed on. No product is given the last one, which is
+found in the place that the others have in their steps.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import Edge, operation, shape_of
+from backsight.probes._steps import HELD
+from backsight.probes.loops._weights import Graph, Use, bare
+
+__all__ = ["LEAST", "Loop", "chains_in"]
+
+LEAST = 3
+"""Products of a weight that depend on each other, from which on it may be a loop over steps."""
+
+MOST = 128
+"""Weights that may be recurrent; with more, the search would take long."""
+
+Depths = dict[Node, NDArray[np.int32]]
+"""By operation, how many products of each weight lie on the way to it, one after the other."""
+
+
+@dataclass(eq=False)
+class Loop:
+    """States that are handed on from step to step."""
+
+    weight: Node
+    """The leaf of the parameter that they were found by."""
+    chains: list[list[Edge]]
+    """One for each sequence of calls, in the order in which the states were made."""
+    depth: Callable[[Node], int] = field(repr=False)
+    """How many products of the weight lie on the way to an operation."""
+
+    @property
+    def size(self) -> int:
+        """Elements of a state."""
+        return int(np.prod(shape_of(*self.chains[0][0])))
+
+
+def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
+    """Every loop in the graph; of several that depend on each other, those that are not a part of
+    a step of another one.
+
+    Args:
+        graph: of the loss.
+        leaves: of the parameters that may be recurrent. Of several with the same states, as those
+            of the gates are, the first one counts.
+    """
+    weights = [leaf for leaf in leaves if LEAST <= len(graph.uses.get(leaf, ())) <= HELD]
+    if not weights or len(weights) > MOST:
+        return []
+    depths = _depths(graph, weights)
+    loops: list[Loop] = []
+    for number, leaf in enumerate(weights):
+
+        def depth(node: Node, number: int = number) -> int:
+            row = depths.get(node)
+            return 0 if row is None else int(row[number])
+
+        chains = _chains(graph, graph.uses[leaf], depth)
+        if chains and not any(loop.chains == chains for loop in loops):
+            loops.append(Loop(leaf, chains, depth))
+    return _outermost(loops)
+
+
+def _depths(graph: Graph, weights: Sequence[Node]) -> Depths:
+    """Operations share a row where they can: most have one input."""
+    nothing = np.zeros(len(weights), np.int32)
+    number = {use.node: n for n, leaf in enumerate(weights) for use in graph.uses[leaf]}
+    depths: Depths = {}
+    for node in graph.order:
+        row = nothing
+        for below, _ in node.next_functions:
+            other = None if below is None else depths.get(below)
+            if other is None or other is row or other is nothing:
+                continue
+            row = other if row is nothing else np.maximum(row, other)
+        if node in number:
+            row = row.copy()
+            row[number[node]] += 1
+        depths[node] = row
+    return depths
+
+
+def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> list[list[Edge]]:
+    """The states between the products of one weight; none where these do not follow each other."""
+    if max(depth(use.node) for use in uses) < LEAST:
+        return []
+    steps: dict[Edge, list[Use]] = {}
+    first: list[Use] = []
+    for use in uses:
+        at = depth(use.node)
+        if at == 1:
+            first.append(use)
+            continue
+        state = None if use.operand is None else _state(use, at - 1, depth)
+        if state is None:
+            return []
+        steps.setdefault(state, []).append(use)
+    follower: dict[Edge, Edge] = {}
+    beginning: list[tuple[Edge, list[Use]]] = []
+    made_by = {use.node: state for state, each in steps.items() for use in each}
+    for state in steps:
+        before = [*_made_in(state[0], depth, {use.node for use in uses})]
+        previous = {made_by[node] for node in before if node in made_by}
+        if not previous and before:
+            beginning.append((state, [use for use in first if use.node in before]))
+            continue
+        if len(previous) != 1 or not previous.isdisjoint(follower):
+            return []
+        follower[previous.pop()] = state
+    chains = []
+    for state, _ in beginning:
+        chain = [state]
+        while (following := follower.get(chain[-1])) is not None:
+            chain.append(following)
+        whole = _with_last(graph, chain, steps, depth)
+        if whole is None or len({shape_of(*one) for one in whole}) > 1:
+            return []
+        chains.append(whole)
+    return [chain for chain in chains if len(chain) >= LEAST]
+
+
+def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:
+    """What the step before has handed on, in the operand of a product: perhaps beside an input."""
+    assert use.operand is not None
+    state, turned = bare(use.operand)
+    dims = len(shape_of(*use.operand))
+    if use.left and dims == 2 and not turned:
+        return None  # states are columns, and sequences lie along the second axis
+    while operation(state[0]) == "Cat":
+        pieces = [(n, i) for n, i in state[0].next_functions if n is not None]
+        handed = [piece for piece in pieces if depth(piece[0]) == made]
+        if len(handed) != 1 or any(depth(piece[0]) > made for piece in pieces):
+            return None
+        state, _ = bare(handed[0])
+    return state if depth(state[0]) == made else None
+
+
+def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> Iterator[Node]:
+    """The products of the step that made ``node``."""
+    at = depth(node)
+    seen, waiting = {node}, [node]
+    while waiting:
+        node = waiting.pop()
+        if node in products:
+            yield node
+            continue
+        for below, _ in node.next_functions:
+            if below is not None and below not in seen and depth(below) == at:
+                seen.add(below)
+                waiting.append(below)
+
+
+Way = list[tuple[str, int, int]]
+"""From a product to the state: each operation, which of its inputs, and which output below it."""
+
+
+def _with_last(
+    graph: Graph,
+    chain: list[Edge],
+    steps: dict[Edge, list[Use]],
+    depth: Callable[[Node], int],
+) -> list[Edge] | None:
+    """The last state as well, where it has the place of the others.
+
+    What follows that place in the other steps alone, as dropout on the way to the next step, is no
+    part of the state: then it is what goes in there, in every step.
+    """
+    if len(chain) < LEAST - 1:
+        return None
+    start, end = steps[chain[-2]][0].node, steps[chain[-1]][0].node
+    way = _way(start, chain[-1], graph, depth)
+    if way is None:
+        return None
+    for spare in range(len(way)):
+        found = _follow(end, way[: len(way) - spare], graph, depth)
+        if len(found) == 1:
+            return [*chain, (found.pop(), chain[-1][1])]
+        chain_below = [_only_below(state, graph) for state in chain]
+        if found or any(state is None for state in chain_below):
+            return None
+        chain = [state for state in chain_below if state is not None]
+    return None
+
+
+def _only_below(state: Edge, graph: Graph) -> Edge | None:
+    below = [
+        (node, number)
+        for node, number in state[0].next_functions
+        if node is not None and node not in graph.constant
+    ]
+    return below[0] if len(below) == 1 and shape_of(*below[0]) == shape_of(*state) else None
+
+
+def _way(start: Node, state: Edge, graph: Graph, depth: Callable[[Node], int]) -> Way | None:
+    """A shortest one."""
+    at, found = depth(start), {start: Way()}
+    waiting = [start]
+    while waiting:
+        following = []
+        for node in waiting:
+            if node is state[0]:
+                return found[node]
+            for taker, place, number in graph.takers.get(node, ()):
+                if taker not in found and depth(taker) == at:
+                    found[taker] = [*found[node], (operation(taker), place, number)]
+                    following.append(taker)
+        waiting = following
+    return None
+
+
+def _follow(start: Node, way: Way, graph: Graph, depth: Callable[[Node], int]) -> set[Node]:
+    at, here = depth(start), {start}
+    for name, place, number in way:
+        here = {
+            taker
+            for node in here
+            for taker, its_place, its_number in graph.takers.get(node, ())
+            if (its_place, its_number) == (place, number)
+            and operation(taker) == name
+            and depth(taker) == at
+        }
+    return here
+
+
+def _outermost(loops: Sequence[Loop]) -> list[Loop]:
+    """Without what is a part of a step: the reset state of a GRU, a layer inside a cell, an output
+    that is given back as the next input."""
+    dropped: set[int] = set()
+    for one in loops:
+        for other in loops:
+            if one is other or not _depend_on_each_other(one, other):
+                continue
+            inside = _ahead(other, one) > 0 >= _ahead(one, other)
+            if inside or other.size < one.size:
+                dropped.add(id(other))
+    return [loop for loop in loops if id(loop) not in dropped]
+
+
+def _depend_on_each_other(one: Loop, other: Loop) -> bool:
+    a, b = one.chains[0][-1][0], other.chains[0][-1][0]
+    return one.depth(b) > 0 and other.depth(a) > 0
+
+
+def _ahead(loop: Loop, of: Loop) -> int:
+    """How many steps of ``of`` a state of ``loop`` is ahead of the state of ``of`` of that step."""
+    at = min(len(loop.chains[0]), len(of.chains[0])) // 2
+    return of.depth(loop.chains[0][at][0]) - of.depth(of.chains[0][at][0])

@@ -1,0 +1,152 @@
+"""Time or depth: a step of time takes in something that the steps before have not taken in.
+
+A weight that is used again and again may also be that of a layer that is repeated (ALBERT, a
+universal transformer, the iterations of an equilibrium). Such a step is given the state alone, or
+the same input each time.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import Edge, operation, saved_axes, shape_of
+from backsight.probes.loops._weights import PRODUCTS, Graph, bare
+
+__all__ = ["takes_input"]
+
+COMPARED = 6
+"""Steps whose inputs are compared."""
+
+NEAR = 256
+"""Operations of a step that are looked at, nearest to its state first."""
+
+PLACES = ("dim", "index", "start", "end", "step")
+"""What autograd keeps of the place that was taken out of a tensor."""
+
+Given = tuple[str, tuple[int, ...], Tensor | None]
+"""What an operation was given: its kind, places or indices, and values where there are any."""
+
+
+def takes_input(chain: Sequence[Edge], graph: Graph, depth: Callable[[Node], int]) -> bool:
+    """Whether steps of a loop are given different inputs.
+
+    Args:
+        chain: its states.
+        graph: of the loss.
+        depth: how many products of its weight lie on the way to an operation.
+    """
+    count = len(chain)
+    places = sorted({round(n * (count - 1) / (COMPARED - 1)) for n in range(COMPARED)} | {1})
+    given = [[*_given(chain[place][0], graph, depth)] for place in places]
+    return any(
+        _differ(a, b)
+        for before, after in itertools.pairwise(given)
+        for a, b in zip(before, after, strict=False)
+    )
+
+
+def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[Given]:
+    """What goes into the step that made ``state``, in the same order in each step."""
+    at = depth(state)
+    seen, waiting = {state}, [state]
+    for node in waiting:
+        if len(waiting) > NEAR:
+            break
+        yield from _taken(node, operation(node), graph)
+        for below, _ in node.next_functions:
+            if below is None or below in seen or below in graph.constant:
+                continue
+            if depth(below) in (0, at):
+                seen.add(below)
+                waiting.append(below)
+
+
+def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
+    if name in ("Select", "Slice"):
+        places = [getattr(node, f"_saved_{one}", 0) for one in PLACES]
+        yield name, tuple(place for place in places if isinstance(place, int)), None
+    elif name in ("Embedding", "IndexSelect", "Gather"):
+        for saved in ("indices", "index"):
+            if hasattr(node, f"_raw_saved_{saved}"):
+                yield from _told(name, (), _value(node, saved))
+    for below, number in node.next_functions:
+        if below is not None and operation(below) in ("Unbind", "Split", "SplitWithSizes"):
+            yield operation(below), (number,), None
+    if name in PRODUCTS:
+        yield from _operands(node, name, graph)
+
+
+def _operands(node: Node, name: str, graph: Graph) -> Iterator[Given]:
+    """Data in a product, be it beside a state."""
+    product = PRODUCTS[name]
+    pairs = node.next_functions[product.at : product.at + 2]
+    # Products of one weight are compared with each other.
+    weights = tuple(
+        id(graph.constant[n]) for n, _ in pairs if n is not None and n in graph.constant
+    )
+    for (below, number), saved in zip(pairs, product.saved, strict=True):
+        if below is None:
+            yield from _told(name, weights, _value(node, saved))
+        elif below not in graph.constant:
+            (joined, _), turned = bare((below, number))
+            if operation(joined) == "Cat" and not turned:
+                value = _value(node, saved)
+                beside = None if value is None else _beside(joined, value)
+                yield from _told(name, weights, beside)
+
+
+def _told(name: str, places: tuple[int, ...], value: Tensor | None) -> Iterator[Given]:
+    """Nothing where the value cannot be told."""
+    if value is not None:
+        yield name, places, value
+
+
+def _beside(joined: Node, value: Tensor) -> Tensor | None:
+    """What was joined to a state and has no gradient, where its place can be told."""
+    shape = shape_of(joined, 0)
+    (axis,) = saved_axes(joined, len(shape))
+    sizes = [shape_of(n, i)[axis] if n is not None else None for n, i in joined.next_functions]
+    if sizes.count(None) != 1 or value.numel() != torch.Size(shape).numel():
+        return None
+    place = sizes.index(None)
+    begin = sum(size for size in sizes[:place] if size is not None)
+    rest = sum(size for size in sizes if size is not None)
+    return value.reshape(shape).narrow(axis, begin, shape[axis] - rest)
+
+
+def _value(node: Node, name: str) -> Tensor | None:
+    """What an operation was given; None where looking would run code of the caller's."""
+    saved = getattr(node, f"_raw_saved_{name}", None)
+    if saved is None or getattr(saved, "unpack_hook", None) is not None:
+        return None
+    value = saved.data
+    return value if issubclass(type(value), Tensor) else None
+
+
+def _differ(one: Given, other: Given) -> bool:
+    """Whether two steps were given different things in the same place.
+
+    A number that all sequences are given alike is the step's own: its time, in a solver.
+    """
+    (name, places, a), (other_name, other_places, b) = one, other
+    if name != other_name:
+        return False
+    if a is None or b is None:
+        return places != other_places
+    if (
+        places != other_places
+        or a.shape != b.shape
+        or a.dtype != b.dtype
+        or a.layout != torch.strided
+    ):
+        return False
+    unlike = a.detach() != b.detach()
+    if not bool(unlike.any()):
+        return False
+    if a.dim() < 2 or a.shape[0] < 2 or not a.is_floating_point():
+        return a.numel() > 1
+    change = a.detach() - b.detach()
+    return bool((change != change[:1]).any())
