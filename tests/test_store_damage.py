@@ -1,5 +1,6 @@
 """No damaged, cut or crafted store hangs a reader or passes for a whole one."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -406,6 +407,39 @@ def test_a_schema_that_is_no_text_is_one_line(copy: Path) -> None:
         with pytest.raises(RunError) as refused:
             read(copy)
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes links and FIFOs")
+def test_a_link_to_a_store_is_read_with_the_journal_of_what_it_leads_to(copy: Path) -> None:
+    true = everything(copy)
+    store = copy / "signals.db"
+    store.rename(copy / "true.db")
+    store.symlink_to("true.db")
+    assert everything(copy) == true
+    (copy / "signals.db-wal").write_bytes(b"")
+    for read in (Run, lambda path: Store(path / "signals.db", new=False)):
+        with pytest.raises(RunError, match=r"signals.db is a link, and signals.db-wal beside it"):
+            read(copy)
+    (copy / "signals.db-wal").unlink()
+    os.mkfifo(copy / "true.db-wal")
+    with pytest.raises(RunError, match=r"true.db-wal is a FIFO, and was not opened"):
+        Run(copy)
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_a_run_does_not_go_on_beside_a_folder_in_a_journals_place(ending: str, copy: Path) -> None:
+    (copy / f"signals.db{ending}").mkdir()
+    with pytest.raises(RunError, match=f"signals.db{ending} is a folder"):
+        Store(copy / "signals.db", new=False)
+
+
+def test_a_store_without_seals_tells_of_a_signal_that_is_gone_by_what_it_left(
+    tmp_path: Path,
+) -> None:
+    path = Path(shutil.copytree(OLD, tmp_path / "old"))
+    tamper(path, "DELETE FROM signal WHERE name = 'loss'")
+    with pytest.raises(RunError, match="is damaged: it contains values of an unknown signal"):
+        Run(path)
 
 
 @pytest.mark.parametrize("before", [0, 1, 8, 9, 12, 13, 14])

@@ -114,6 +114,8 @@ class Reader:
             lengths = self._lengths(signals) if found else {}
             profiles = {name: profile for name, (_, profile) in signals.items()}
             known = Directory(found, heartbeat, signals, lengths, profiles)
+            if not found:
+                self._check_owners()
             if found and seal(lengths.values(), found[0], found[1], heartbeat) != found[2]:
                 raise self.damaged("its list of signals differs from its checksum")
         self.directory = known
@@ -279,6 +281,12 @@ class Reader:
             signals[name] = signal, bool(profile)
             previous = signal
         return signals
+
+    def _check_owners(self) -> None:
+        """Without seals, chunks are all that tells of a signal that was deleted."""
+        orphans = "SELECT signal FROM chunk WHERE signal NOT IN (SELECT id FROM signal) LIMIT 1"
+        for (signal,) in self._connection.execute(orphans):
+            raise self.damaged(f"it contains values of an unknown signal {ascii(signal)[:20]}")
 
     def _lengths(self, signals: dict[str, tuple[int, bool]]) -> dict[str, SignalLength]:
         names = {signal: (name, profile) for name, (signal, profile) in signals.items()}

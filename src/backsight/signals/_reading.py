@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from backsight.errors import RunError
 from backsight.signals import _schema
 from backsight.signals._reader import Directory, Reader, content_bytes
-from backsight.signals._regular_file import check_regular
+from backsight.signals._regular_file import check_regular, exists
 from backsight.signals._schema import (
     LARGEST_VALUE,
     REACH_FORMAT,
@@ -22,7 +22,7 @@ from backsight.signals._schema import (
     restrict,
 )
 
-__all__ = ["complaints", "line_of", "reading"]
+__all__ = ["check_files", "complaints", "line_of", "reading"]
 
 _TRIES = 5
 """Times to open a store beside its writer, before a copy is thought of."""
@@ -47,10 +47,7 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     """
     deadlines: list[Deadline] = []
     with complaints(path, deadlines):
-        check_regular(path)
-        for ending in JOURNALS:
-            with suppress(FileNotFoundError):  # or it went just now
-                check_regular(path.with_name(path.name + ending))
+        check_files(path)
         try:
             connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
@@ -68,6 +65,26 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
             with closing(connection):
                 _check_length(connection, path)
                 yield _reader(connection, path, deadlines[-1], known)
+
+
+def check_files(path: Path) -> None:
+    """See that a store, and what SQLite opens beside it, are regular files.
+
+    Raises:
+        RunError: one is not; or the store is a link that has a journal of its own, for which
+            SQLite does not look: it follows the link first.
+        OSError: the store is missing, or cannot be looked at.
+    """
+    true = check_regular(path)
+    for ending in JOURNALS:
+        with suppress(FileNotFoundError):  # or it went just now
+            check_regular(true.with_name(true.name + ending))
+        beside = path.with_name(path.name + ending)
+        if true != path and ending != "-shm" and exists(beside):
+            raise RunError(
+                f"{path} is a link, and {beside.name} beside it would not be read: put the file "
+                f"{true} itself in its place"
+            )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from backsight.errors import RunError
 from backsight.signals._atomic import replacing
 from backsight.signals._migration import FORMAT
 from backsight.signals._reader import Reader
-from backsight.signals._reading import line_of
+from backsight.signals._reading import check_files, line_of
 from backsight.signals._samples import SampleBlock, join
 from backsight.signals._schema import (
     APPLICATION_ID,
@@ -77,6 +77,8 @@ class Store:
         try:
             if new:
                 _create(path)
+            else:
+                check_files(path)
             # autocommit: transactions are begun and ended here, by name.
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             restrict(self._connection)
