@@ -198,6 +198,14 @@ def with_input(net: Any, x: Tensor) -> Tensor:
     return net.out(h)
 
 
+def with_dropout(net: Any, x: Tensor) -> Tensor:
+    """Raw data under a fresh mask each time: nothing of it has a gradient."""
+    h = torch.zeros(*x.shape[:2], 8).double()
+    for _ in range(6):
+        h = torch.tanh(net.again(h) + net.into(functional.dropout(x, 0.3)))
+    return net.out(h)
+
+
 def beside_input(net: Any, x: Tensor) -> Tensor:
     h = torch.zeros(*x.shape[:2], 8).double()
     for _ in range(6):
@@ -217,7 +225,9 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
     return sum(net.out(torch.relu(net.again(net.into(one)))) for one in x)
 
 
-@pytest.mark.parametrize("forward", [repeated, with_input, beside_input, solver, side_by_side])
+@pytest.mark.parametrize(
+    "forward", [repeated, with_input, with_dropout, beside_input, solver, side_by_side]
+)
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""
     net = Net(plain, wide=nn.Linear(11, 8))

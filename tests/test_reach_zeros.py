@@ -202,7 +202,8 @@ def test_an_embedded_input_does_not_know_where_its_graph_ends() -> None:
         (
             {"graph_end/l0": -1.0},
             None,
-            "on, for a reason that is not recorded for an embedded input (iteration 0).",
+            "on; a graph that ends there and units that pass no gradient look alike at an embedded "
+            "input (iteration 0).",
         ),
         ({}, None, "from lag 3 on (iteration 0)."),  # an earlier version
     ],

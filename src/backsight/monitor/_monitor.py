@@ -35,9 +35,9 @@ from backsight.diagnosis import Context, Facts, Finding, context_probe
 from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
-from backsight.monitor._input_notes import InputNotes
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
+from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
@@ -150,7 +150,7 @@ class Monitor:
         self._link: GuardLink | None = None
         self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
-        self._notes = InputNotes(self._observed.readers, self._gate.event)
+        self._notes = ReachNotes(self._observed.readers, self._gate.event)
         self._pauses = 0
         self._closed = False
         try:
@@ -383,6 +383,8 @@ class Monitor:
                 self._link.close()
                 self._link = None
             if not self._gate.shut:
+                last = max(0, self.iteration - 1)
+                self._faults.isolate("inputs", self._notes.tell, last, True)
                 self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
 
     def __enter__(self) -> Self:
@@ -401,9 +403,8 @@ class Monitor:
         seen = self._observed.forwards.seen or self._observed.readers.loops.found
         if looked and not seen and self._model is not None:
             model = self._model()
-            if model is not None:
-                why = self._observed.readers.inputs.reasons
-                _log.warning("backsight: %s", what_was_found(model, why))
+            if model is not None and (self._notes.unlogged or not self._notes.logged):
+                _log.warning("backsight: %s", what_was_found(model, self._notes.unlogged))
 
     def _step_declined(self, optimizer: Optimizer) -> None:
         if self._link is not None:

@@ -124,7 +124,10 @@ class Observation:
     def unmeasured(self) -> Iterator[tuple[str, str]]:
         """Recurrent layers whose reach has not been measured, each with the reason."""
         off = {layer for name, layer in self.measurements.switched_off if name == "reach"}
+        told = {one.path for one in self.readers.unmeasured if one.cause != "feedback left out"}
         for path, module in self.forwards.layers.items():
+            if path in told:
+                continue  # with its reason, in the run itself
             adapter = adapter_of(module)
             names = () if adapter is None else adapter.layer_names(path, module)
             if not self._measured.isdisjoint(names) or read_as_loop(module):

@@ -1,6 +1,7 @@
 """One measurement of the gradient through time, on any model, leaving no trace."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from backsight.probes._modules import children_of, named_modules, unwrapped
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._readers import Readers
+from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.inputs import check_inputs, check_layout, listed_inputs
 
 __all__ = ["probe", "what_was_found"]
@@ -89,6 +91,7 @@ def probe(
                 found.add(readers.backward_ended())
             reasons = readers.inputs.reasons
             left_out = readers.inputs.left_out
+            unmeasured = readers.unmeasured
             if named is None and readers.inputs.elsewhere:
                 left_out = left_out | inputs_seen
             for path in left_out:
@@ -109,7 +112,7 @@ def probe(
                 "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
             )
         raise SettingError(what_was_found(model, reasons))
-    return dict(sorted((silent | found.profiles).items()))
+    return dict(sorted((silent | found.profiles | _unmeasured(unmeasured, found)).items()))
 
 
 def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
@@ -133,6 +136,23 @@ def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
         f"no recurrent layer found in {type(model).__name__} (it contains {', '.join(kinds)}), and "
         f"{why}"
     )
+
+
+def _unmeasured(reasons: Sequence[Unmeasured], found: Readings) -> dict[str, GradientProfile]:
+    """By layer name, profiles that say why they are empty, or what they leave out."""
+    empty = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
+    told: dict[str, GradientProfile] = {}
+    for one in reasons:
+        if one.cause == "feedback left out":
+            stem = f"{one.path}.".lstrip(".")
+            told |= {
+                name: replace(profile, note=one.words)
+                for name, profile in found.profiles.items()
+                if name.startswith(stem)
+            }
+        elif one.path or not found.profiles:
+            told[one.path] = replace(empty, reason=one.words)
+    return told
 
 
 def _buffers_of(model: nn.Module) -> list[tuple[nn.Module, str, Tensor, Tensor]]:

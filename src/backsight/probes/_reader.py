@@ -13,6 +13,7 @@ from backsight.errors import SettingError
 from backsight.layers import LayerAdapter
 from backsight.probes._profile import GradientProfile
 from backsight.probes._tensors import tensors_in
+from backsight.probes._unmeasured import Unmeasured, UnmeasuredCause
 
 __all__ = [
     "HiddenNorms",
@@ -129,6 +130,8 @@ class LayerReader(ABC):
         self.settings = settings
         self.armed = True
         """Whether calls are kept for a measurement."""
+        self.unmeasured: dict[str, Unmeasured] = {}
+        """By path, why what was found has no profile, as of the last sample that told."""
         self._ignored: set[str] = set()
         self._adapters: dict[str, LayerAdapter] = {}
 
@@ -160,6 +163,12 @@ class LayerReader(ABC):
     def ignore(self, path: str) -> None:
         """Leave the module at that path alone from now on."""
         self._ignored.add(path)
+
+    def leave_out(
+        self, cause: UnmeasuredCause, path: str, count: int = 0, limit: int = 0, other: str = ""
+    ) -> None:
+        """There is something at that path that has no profile in this sample."""
+        self.unmeasured[path] = Unmeasured(cause, path, count, limit, other)
 
     # -- events of a sampled iteration ---------------------------------------------------------
 

@@ -21,12 +21,16 @@ from backsight.probes._reader import (
     register_reader,
     registered_readers,
 )
+from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
 from backsight.probes.loops import LoopReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 
 __all__ = ["Readers", "reading_of"]
+
+ELSEWHERE = ("changed on its way", "graph too large")
+"""Causes that are none where a loop in the graph, or an embedded input, is measured."""
 
 register_reader("stepped", SteppedReader)
 register_reader("fused", FusedReader)
@@ -81,6 +85,7 @@ class Readers:
         self.loops = LoopReader(settings)
         self.inputs = InputReader(settings)
         self._by_path: dict[str, LayerReader] = {}
+        self._inputs_read = False
 
     # -- whom to tell of what ------------------------------------------------------------------
 
@@ -176,7 +181,10 @@ class Readers:
             others = [] if device.type == "cpu" else [device]
             with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
                 for reader in asking:
-                    found.add(reader.graph_whole(roots, gradients, scale))
+                    read = reader.graph_whole(roots, gradients, scale)
+                    found.add(read)
+                    if reader is self.inputs:
+                        self._inputs_read = self._inputs_read or read.arrived
                     if reader is self.loops:
                         self.inputs.elsewhere = elsewhere or self.loops.found
         if found.arrived:  # else it was another model's loss
@@ -197,6 +205,17 @@ class Readers:
         """The step is over: nothing of its graph is kept."""
         for reader in self._all:
             reader.forget()
+
+    @property
+    def unmeasured(self) -> list[Unmeasured]:
+        """Why what was found has no profile; nothing of what another reader has measured."""
+        loops = self.loops.found or self._inputs_read
+        return [
+            one
+            for reader in self._all
+            for one in reader.unmeasured.values()
+            if not (loops and one.cause in ELSEWHERE)
+        ]
 
     @property
     def names(self) -> list[str]:

@@ -90,13 +90,19 @@ class StepLog:
     def piles_up(self, path: str) -> bool:
         """Whether no backward comes for the calls there are, as in a validation with gradients.
 
-        They are let go, then.
+        They are let go, then; the next time twice as many may come, where sequences have become
+        longer.
         """
-        calls = self.of(path)
-        if len(calls) < 2 * self._usual.get(path, HELD):
+        calls, most = self.of(path), self.most(path)
+        if len(calls) < most:
             return False
         calls.clear()
+        self._usual[path] = min(most, HELD)
         return True
+
+    def most(self, path: str) -> int:
+        """Calls of it that are kept without a backward pass."""
+        return 2 * self._usual.get(path, HELD)
 
     def finish(self) -> None:
         """A pass has been measured: so many calls are usual."""

@@ -41,7 +41,10 @@ def zero_words(
     if found.cut is None or end is None:
         return ""
     if end < 0:
-        return ", for a reason that is not recorded for an embedded input"
+        return (
+            "; a graph that ends there and units that pass no gradient look alike at an embedded "
+            "input"
+        )
     if end == found.cut:
         return ", because the state is detached there"
     if begun >= 1:

@@ -1,6 +1,5 @@
 """The gradient through time, and how far back it reaches."""
 
-import logging
 import math
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
@@ -8,8 +7,6 @@ from backsight.monitor.measurements._measurement import SAMPLED, LayerFaults, Me
 from backsight.probes import GradientProfile, Readers, Readings
 
 __all__ = ["Reach"]
-
-_log = logging.getLogger("backsight")
 
 UNKNOWN = -1.0
 """Of ``graph_end``, where the graph cannot be asked."""
@@ -56,7 +53,6 @@ class Reach(Measurement):
     def __init__(self) -> None:
         self._replayed = False
         self._readers: Readers | None = None
-        self._told: set[str] = set()
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No gradient has arrived."""
@@ -95,9 +91,6 @@ class Reach(Measurement):
             if profile.reach_ahead is not None and profile.reach_ahead.size:
                 now.record_profile(f"reach_ahead/{name}", profile.reach_ahead)
             if profile.outcome == "not enough data":
-                if profile.reason and path not in self._told:
-                    self._told.add(path)
-                    _log.warning("backsight: nothing is recorded for %s: %s", path, profile.reason)
                 return
             if profile.role == "block":  # evidence beside the input's, which is what is judged
                 now.record_profile(f"block_reach/{path.removeprefix('block:')}", profile.reach)

@@ -84,6 +84,8 @@ class FusedReader(LayerReader):
             self._ran[path] = self._adapters[path].layer_names(path, module)
         self._catcher.after(path, _fused(module), args, kwargs, result)
         self._single_steps.called(path, _fused(module), args, kwargs, result)
+        for left, most in self._single_steps.left_out.items():
+            self.leave_out("feedback left out", left, limit=most)
 
     def graph_whole(
         self,
@@ -97,6 +99,7 @@ class FusedReader(LayerReader):
         for path in list(self._single_steps.fed_back):
             try:
                 self._reaches |= self._single_steps.reach(path, roots, gradients)
+                self.unmeasured.pop(path, None)
             except Exception as error:  # noqa: BLE001 - costs that layer alone
                 found.errors[path] = error
         found.arrived = bool(self._reaches)

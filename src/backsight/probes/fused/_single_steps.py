@@ -42,6 +42,8 @@ class SingleSteps:
         self.armed = True
         self.fed_back: dict[str, nn.RNNBase] = {}
         """Layers whose input is made of an output of theirs, by path."""
+        self.left_out: dict[str, int] = {}
+        """Such layers whose calls became too many, by path, and how many are kept."""
         self._log = StepLog()
         self._made: dict[str, dict[Node, StateStep]] = {}
         """By path, which step made what the caller's graph holds."""
@@ -52,9 +54,11 @@ class SingleSteps:
         finals = final if isinstance(final, tuple) else (final,)
         if not self.armed or module.bidirectional or isinstance(output, PackedSequence):
             return
+        most = self._log.most(path)
         if self._log.piles_up(path):
             self._made.pop(path, None)
             if module.training:
+                self.left_out |= dict.fromkeys(self.fed_back, most)
                 self.armed = False
                 self.forget()
             return
@@ -81,6 +85,7 @@ class SingleSteps:
         self, path: str, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
     ) -> dict[str, tuple[NDArray[np.float64], int | None]]:
         """``R(k)`` by layer of one that is :attr:`fed_back`, and where its graph ends."""
+        self.left_out.pop(path, None)
         chains = chains_of(self._log.of(path))
         return single_step_reach(path, self.fed_back[path], chains, gradients_of, roots, gradients)
 

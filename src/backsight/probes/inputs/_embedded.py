@@ -20,7 +20,7 @@ from backsight.probes.inputs._frontier import read_directly
 from backsight.probes.inputs._in_graph import outputs_in_graph
 from backsight.probes.inputs._layouts import Known, Norms, layout_of, learn_layouts
 from backsight.probes.inputs._norms import joined, norms_at
-from backsight.probes.inputs._outputs import Output, outputs_of
+from backsight.probes.inputs._outputs import Output, Seedable, outputs_of
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._words import (
     counted_by_itself,
@@ -200,10 +200,10 @@ def _last(
     output: Output, roots: Sequence[Tensor], gradients: Sequence[Tensor | None], known: Known
 ) -> _Seed:
     """Each sequence's last position with a direct gradient, and nothing else."""
+    if not isinstance(output, Seedable) or (output.single and not known.mixed):
+        return _Seed(roots, gradients, None, None)
     there = output.there
     if output.single:
-        if not (known.mixed and output.apart):
-            return _Seed(roots, gradients, None, None)
         row = int(there[:, 0].nonzero()[0])
         mask = torch.zeros_like(there)
         mask[row] = True
@@ -303,7 +303,7 @@ def _ahead(
         for point, one in there
         if point.path in known.ahead.intersection(totals) - apart and _aligned(point, output)
     ]
-    if seed.at is None or not those:
+    if seed.at is None or not those or not isinstance(output, Seedable):
         return {}
     mask, at, _ = _single(output.there, known, last=False)
     if not (at == seed.at).all():

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._tensors import uneven
-from backsight.probes.inputs._outputs import Output
+from backsight.probes.inputs._outputs import Output, Seedable
 from backsight.probes.inputs._points import Point
 from backsight.probes.inputs._positions import Positions, find_positions
 from backsight.probes.inputs._untold import Untold
@@ -16,7 +15,7 @@ from backsight.probes.inputs._untold import Untold
 __all__ = ["OneLoss", "outputs_in_graph"]
 
 
-class InGraph(Output):
+class InGraph(Seedable):
     """Tensors inside the model that show the positions of the loss.
 
     Args:
@@ -46,19 +45,10 @@ class OneLoss(Output):
         rows: how many sequences there are.
     """
 
-    single, apart = True, False
+    single = True
 
     def __init__(self, rows: int) -> None:
         self.lead = rows, 1
-
-    @property
-    def there(self) -> Tensor:
-        """``(B, 1)``: every sequence has one."""
-        return torch.ones(self.lead, dtype=torch.bool)
-
-    def seeded(self, mask: Tensor, *, alike: bool = False) -> tuple[list[Any], list[Tensor]]:
-        """Never asked for."""
-        raise NotImplementedError
 
 
 def outputs_in_graph(

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from backsight.probes.inputs._norms import norms_at
-from backsight.probes.inputs._outputs import Output, Returned
+from backsight.probes.inputs._outputs import Output, Returned, Seedable
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._support import STANDS_OUT, Support, seed_position, support_of
 
@@ -47,7 +47,9 @@ def learn_layouts(
     """Learn which axis is the batch, of whatever it is not known of yet."""
     every = [*points, *blocks]
     unknown = [p for p in every if p.path not in known.layouts]
-    if not output.apart or not any(known.tries.get(p.path, 0) < TRIES for p in unknown):
+    if not isinstance(output, Seedable) or not any(
+        known.tries.get(p.path, 0) < TRIES for p in unknown
+    ):
         return output, {}
     there = output.there
     i, j = seed_position(there.cpu().numpy())

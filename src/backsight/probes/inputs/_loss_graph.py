@@ -19,7 +19,7 @@ from backsight.probes._operations import (
     operation,
     shape_of,
 )
-from backsight.probes.inputs._bases import Base, Layouts
+from backsight.probes.inputs._bases import Base
 from backsight.probes.inputs._paths import Paths, PositionTrace
 from backsight.probes.inputs._rows import is_known
 from backsight.probes.inputs._untold import Untold, UntoldError
@@ -74,13 +74,11 @@ class LossGraph:
     """The terms of a loss, and the positions of each.
 
     Args:
-        targets: the embedded input, or several tensors of its shape that it is made into.
-        leads: the operations that lead to it.
-        layouts: how tensors may show the positions.
+        paths: from the embedded input to the loss.
     """
 
-    def __init__(self, targets: set[Edge], leads: set[Node], layouts: Layouts) -> None:
-        self._paths, self._layouts = Paths(targets, leads, layouts), layouts
+    def __init__(self, paths: Paths) -> None:
+        self._paths, self._layouts = paths, paths.layouts
         self.failed: list[tuple[Edge, Untold]] = []
         """Terms whose positions cannot be told."""
         self.found: dict[Edge, PositionTrace] = {}

@@ -10,20 +10,22 @@ from torch import Tensor
 from backsight.probes._tensors import uneven
 from backsight.probes.inputs._points import Point, by_position, leads
 
-__all__ = ["Output", "Returned", "outputs_of"]
+__all__ = ["Output", "Returned", "Seedable", "outputs_of"]
 
 
-class Output(ABC):
+class Output:
     """Something that the loss depends on at positions ``(n0, n1)``, or for each sequence."""
 
     lead: tuple[int, int]
     """``(n0, n1)``; of a single answer to each sequence, ``(B, 1)``."""
     single: bool = False
     """Whether there is a single answer to each sequence."""
-    apart: bool = True
-    """Whether a gradient can be put in for one sequence alone."""
     doubtful: bool = False
     """Whether ``(B, T)`` may be single answers with ``T`` classes as well."""
+
+
+class Seedable(Output, ABC):
+    """One at which a gradient can be put in for some positions, or some sequences, alone."""
 
     @property
     @abstractmethod
@@ -40,7 +42,7 @@ class Output(ABC):
         """
 
 
-class Returned(Output):
+class Returned(Seedable):
     """A tensor that the model returned.
 
     Args:

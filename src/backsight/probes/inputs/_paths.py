@@ -52,7 +52,7 @@ class Paths:
 
     def __init__(self, targets: set[Edge], leads: set[Node], layouts: Layouts) -> None:
         self._targets, self._leads = targets, leads
-        self._layouts = layouts
+        self.layouts = layouts
         self._known: dict[Edge, PositionTrace | Untold] = {}
 
     def lead_on(self, edge: Edge) -> bool:
@@ -85,7 +85,7 @@ class Paths:
         return known
 
     def _positions_of(self, edge: Edge, depth: int) -> PositionTrace:
-        shown = self._layouts.shown(edge)
+        shown = self.layouts.shown(edge)
         if shown is not None:
             here = PositionTrace(shown.rows, frozenset({shown}))
             if shown.sure and self._from_layer(edge):
@@ -103,7 +103,7 @@ class Paths:
         try:
             return self._at_layer(edge, self._made(edge, depth))
         except UntoldError:
-            flat = self._layouts.flat(edge)
+            flat = self.layouts.flat(edge)
             if flat is None:
                 raise
             return PositionTrace(flat.rows, frozenset({flat}))

@@ -11,6 +11,7 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._operations import Edge
 from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._loss_graph import LossGraph, edges_to
+from backsight.probes.inputs._paths import Paths
 from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]
@@ -101,7 +102,7 @@ def find_positions(
         first: Untold | None = None
         choice, layouts = 0, 1
         while choice < min(layouts, MOST_LAYOUTS):
-            graph = LossGraph(targets, leads, Layouts(leading, trusting, choice))
+            graph = LossGraph(Paths(targets, leads, Layouts(leading, trusting, choice)))
             choice += 1
             bases = graph.bases(tops)
             if isinstance(bases, Untold):

@@ -130,6 +130,11 @@ class InputReader(LayerReader):
         return [reason for one in self._models for reason in one.reasons.values()]
 
     @property
+    def reasons_of_inputs(self) -> list[str]:
+        """Of these, the sentences for inputs that were found."""
+        return [words for one in self._models for path, words in one.reasons.items() if path]
+
+    @property
     def notes(self) -> dict[str, str]:
         """How inputs were measured, by path, where that is not as usual: the unit of their lags."""
         return {path: note for one in self._models for path, note in one.notes.items()}
@@ -244,7 +249,7 @@ class InputReader(LayerReader):
             if one.tries >= TRIES:
                 self._end(one)
             return
-        one.reasons = told.reasons or {"": self._why(search, points)}
+        one.reasons = told.reasons or {path: self._why(search, points)}
         nothing = np.empty(0)
         for point in points:
             reason = next(iter(one.reasons.values()))

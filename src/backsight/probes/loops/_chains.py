@@ -123,7 +123,10 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
         while (following := follower.get(chain[-1])) is not None:
             chain.append(following)
         whole = _with_last(graph, chain, steps, depth)
-        if whole is None or len({shape_of(*one) for one in whole}) > 1:
+        if whole is None:
+            return []
+        if len({shape_of(*one) for one in whole}) > 1:
+            graph.uneven.append(uses[0].weight)
             return []
         chains.append(whole)
     return [chain for chain in chains if len(chain) >= LEAST]

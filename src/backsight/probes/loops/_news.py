@@ -20,6 +20,9 @@ __all__ = ["takes_input"]
 COMPARED = 6
 """Steps whose inputs are compared."""
 
+LEAST_KEPT = 8
+"""Elements that two masks leave, for what they mask to be compared."""
+
 NEAR = 256
 """Operations of a step that are looked at, nearest to its state first."""
 
@@ -143,10 +146,23 @@ def _differ(one: Given, other: Given) -> bool:
         or a.layout != torch.strided
     ):
         return False
-    unlike = a.detach() != b.detach()
-    if not bool(unlike.any()):
+    a, b = a.detach(), b.detach()
+    unlike = a != b
+    if not bool(unlike.any()) or _masked_alike(a, b):
         return False
     if a.dim() < 2 or a.shape[0] < 2 or not a.is_floating_point():
         return a.numel() > 1
-    change = a.detach() - b.detach()
+    change = a - b
     return bool((change != change[:1]).any())
+
+
+def _masked_alike(a: Tensor, b: Tensor) -> bool:
+    """Whether both are one tensor under different masks, as of dropout: repeated, not news.
+
+    Their elements are the same wherever both have one, and there are several values among these:
+    one-hot vectors and bits agree there, too, and may be anything.
+    """
+    kept = (a != 0) & (b != 0)
+    values = a[kept]
+    several = values.numel() >= LEAST_KEPT and bool((values != values[0]).any())
+    return several and torch.equal(values, b[kept])

@@ -20,7 +20,7 @@ from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
 from backsight.probes.loops._names import paths_of
 from backsight.probes.loops._news import takes_input
-from backsight.probes.loops._weights import graph_of
+from backsight.probes.loops._weights import LARGEST, graph_of
 from backsight.probes.stepped import profiles_of_steps
 
 __all__ = ["LoopReader", "read_as_loop"]
@@ -147,16 +147,21 @@ class LoopReader(LayerReader):
         """By name."""
         graph = graph_of(roots)
         if graph is None:
+            self.leave_out("graph too large", "", limit=LARGEST)
             return {}
         paths = {leaf: self._paths.get(id(leaf.variable)) for leaf in graph.uses}  # type: ignore[attr-defined]
         order = {path: place for place, path in enumerate(self._paths.values())}
         known = [(order[path], path, leaf) for leaf, path in paths.items() if path is not None]
         leaves = {leaf: path for _, path, leaf in sorted(known, key=lambda one: one[0])}
-        return {
+        found = {
             f"loop:{leaves[loop.weight]}": loop
             for loop in chains_in(graph, list(leaves))
             if takes_input(loop.chains[0], graph, loop.depth)
         }
+        self.unmeasured.clear()
+        for leaf in () if found else graph.uneven:
+            self.leave_out("shapes differ", f"loop:{leaves[leaf]}")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class Graph:
     """By the leaf of a parameter."""
     takers: dict[Node, list[tuple[Node, int, int]]] = field(default_factory=dict)
     """What takes from an operation: which, at which place, and which output."""
+    uneven: list[Node] = field(default_factory=list)
+    """Leaves of parameters whose states were found and differ in shape."""
 
 
 def graph_of(roots: Iterable[Tensor]) -> Graph | None:

@@ -17,7 +17,7 @@ from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
-from backsight.probes._state_handoff import TRIES
+from backsight.probes._state_handoff import NEAR, TRIES
 from backsight.probes._steps import (
     HELD,
     CellInput,
@@ -26,13 +26,17 @@ from backsight.probes._steps import (
     StepLog,
     chains_of,
     lead_of,
+    nodes_of,
     source_of,
 )
-from backsight.probes._tensors import SameTensor, Unchanged, tensors_in
+from backsight.probes._tensors import SameTensor, Unchanged, made_of, tensors_in
 from backsight.probes.stepped._gates import gate_saturation
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
 
 __all__ = ["SteppedReader", "may_be_stepped"]
+
+MANY = 8
+"""Calls, above which a module is called once a step rather than once a layer."""
 
 
 def may_be_stepped(module: nn.Module) -> bool:
@@ -119,8 +123,10 @@ class SteppedReader(LayerReader):
         places = self._places.setdefault(path, set())
         if module.training and calls and not calls[-1].training:
             calls.clear()  # a validation's
+        most = self._log.most(path)
         if self._log.piles_up(path):
             if module.training:
+                self.leave_out("calls pile up", path, limit=most)
                 self.begin(False)
             return
         if not any(tensor.requires_grad for tensor in outputs):
@@ -132,7 +138,7 @@ class SteppedReader(LayerReader):
         given = [*tensors_in(args), *tensors_in(kwargs)]
         previous = None
         if len(calls) == TRIES and not places:
-            self._hopeless.add(path)  # called again and again, and hands nothing on
+            self._give_up(path, given, calls)  # called again and again, and hands nothing on
             return
         for call in reversed(calls[-TRIES:]):
             handed = {
@@ -187,15 +193,28 @@ class SteppedReader(LayerReader):
             except Exception as error:  # noqa: BLE001 - costs that stack alone
                 found.errors |= dict.fromkeys(stack, error)
         found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        for path in chains:
+            profile = found.profiles.get(path)
+            if profile is not None and profile.outcome != "not enough data":
+                self.unmeasured.pop(path, None)
+            elif profile is not None and path not in self._adapters:
+                self.leave_out("no gradient", path)
         return found
 
     def finish(self) -> None:
         """What hands nothing on in a whole pass is not called once a step."""
         self._log.finish()
-        self._hopeless |= {
-            p for p, calls in self._log.calls.items() if calls and not self._places[p]
-        }
+        for path, calls in list(self._log.calls.items()):
+            if calls and not self._places[path]:
+                self._give_up(path, calls[-1].given, calls[:-1])
         self.begin(False)
+
+    def _give_up(self, path: str, given: Sequence[Tensor], before: Sequence[StateStep]) -> None:
+        """It is not called once a step, or its state is changed on the way to the next call."""
+        self._hopeless.add(path)
+        nodes = nodes_of(before[-TRIES:]) if len(before) >= MANY else {}
+        if any(made_of(tensor, nodes, NEAR) is not None for tensor in given):
+            self.leave_out("changed on its way", path)
 
     def forget(self) -> None:
         """Let every graph go."""
@@ -209,8 +228,12 @@ class SteppedReader(LayerReader):
             # Calls in eval mode, where there are others, were a validation's.
             calls = [call for call in self._log.of(path) if call.training] or self._log.of(path)
             stem = f"{path}." if path else ""
-            inner = any(other != path and other.startswith(stem) for other in handed)
-            if calls and len(calls) <= HELD and not inner:
+            inner = next((p for p in handed if p != path and p.startswith(stem)), None)
+            if inner is not None:
+                self.leave_out("made of parts", path, other=inner)
+            elif len(calls) > HELD:
+                self.leave_out("too many calls", path, len(calls), HELD)
+            elif calls:
                 places = sorted(self._places[path])
                 chains[path] = [
                     [replace(call, outputs=[call.outputs[p] for p in places]) for call in chain]

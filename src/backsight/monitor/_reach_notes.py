@@ -1,0 +1,54 @@
+"""What is said of the reach, in the run: how inputs were measured, and why something was not."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from backsight.probes import Readers
+
+__all__ = ["ReachNotes"]
+
+_log = logging.getLogger("backsight")
+
+
+class ReachNotes:
+    """Records an event ``inputs`` whenever what is to be said has changed, and logs it once.
+
+    Args:
+        readers: what they have to say.
+        record: records an event: its kind, its iteration, its body.
+    """
+
+    def __init__(self, readers: Readers, record: Callable[[str, int, Any], None]) -> None:
+        self._readers, self._record = readers, record
+        self._said: dict[str, Any] = {"notes": {}, "untold": []}
+        self._logged: set[str] = set()
+
+    @property
+    def unlogged(self) -> list[str]:
+        """Why the reach of a model is not measured, as far as that is not logged yet."""
+        return [words for words in self._readers.inputs.reasons if words not in self._logged]
+
+    @property
+    def logged(self) -> bool:
+        """Whether anything is."""
+        return bool(self._logged)
+
+    def tell(self, iteration: int, ended: bool = False) -> None:
+        """That iteration is complete.
+
+        Args:
+            iteration: its number.
+            ended: whether it was the last one, so that nothing more will be measured.
+        """
+        inputs = self._readers.inputs
+        unmeasured = [one.words for one in self._readers.unmeasured if ended or one.final]
+        now = {"notes": inputs.notes, "untold": [*inputs.reasons, *unmeasured]}
+        if now == self._said:
+            return
+        self._said = now
+        self._record("inputs", iteration, now)
+        for words in [*inputs.reasons_of_inputs, *unmeasured]:
+            if words not in self._logged and not ended:
+                self._logged.add(words)
+                _log.warning("backsight: %s", words)

@@ -1,0 +1,66 @@
+"""Why something that was found has no profile."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Unmeasured", "UnmeasuredCause"]
+
+UnmeasuredCause = Literal[
+    "too many calls",
+    "calls pile up",
+    "made of parts",
+    "changed on its way",
+    "no gradient",
+    "feedback left out",
+    "graph too large",
+    "shapes differ",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """Why a layer, or a loop, was found and not measured, or not wholly.
+
+    Example:
+        >>> Unmeasured("too many calls", "cell", 10_000, 8_192).words
+        'cell: not measured, because it was called 10,000 times, and at most 8,192 calls are kept'
+    """
+
+    cause: UnmeasuredCause
+    path: str
+    """The module's; of a loop in the graph, that of its weight. Empty for the model itself."""
+    count: int = 0
+    """How many there were of what there are too many of."""
+    limit: int = 0
+    """How many are allowed."""
+    other: str = ""
+    """The path of the part that is looked at instead."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it is to be told at once: a gradient may still arrive in a later sample."""
+        return self.cause != "no gradient"
+
+    @property
+    def words(self) -> str:
+        """What it means, in a sentence without its full stop."""
+        name = self.path or "the model"
+        if self.cause == "feedback left out":
+            return (
+                f"{name}: the reach leaves out the way through its own output as the next input, "
+                f"because it was called more than {self.limit:,} times before a backward pass"
+            )
+        why = {
+            "too many calls": f"it was called {self.count:,} times, and at most {self.limit:,} "
+            "calls are kept",
+            "calls pile up": f"it was called more than {self.limit:,} times before a backward pass",
+            "made of parts": f"{self.other}, a part of it, hands a state on from call to call, "
+            "too, and is looked at instead",
+            "changed on its way": "what it returns is changed before its next call, so that no "
+            "state is seen to be handed on",
+            "no gradient": "no gradient of the loss arrived at its states",
+            "graph too large": f"the graph of the loss has more than {self.limit:,} operations, "
+            "in which no loop is looked for",
+            "shapes differ": "its state does not have the same shape at each step",
+        }[self.cause]
+        return f"{name}: not measured, because {why}"
