@@ -42,13 +42,18 @@ class ReachNotes:
             ended: whether it was the last one, so that nothing more will be measured.
         """
         inputs = self._readers.inputs
-        unmeasured = [one.words for one in self._readers.unmeasured if ended or one.final]
-        now = {"notes": inputs.notes, "untold": [*inputs.reasons, *unmeasured]}
+        unmeasured = [one for one in self._readers.unmeasured if ended or one.final]
+        words = [one.words for one in unmeasured]
+        now = {"notes": inputs.notes, "untold": [*inputs.reasons, *words]}
         if now == self._said:
             return
         self._said = now
         self._record("inputs", iteration, now)
-        for words in [*inputs.reasons_of_inputs, *unmeasured]:
-            if words not in self._logged and not ended:
-                self._logged.add(words)
-                _log.warning("backsight: %s", words)
+        if ended:
+            return
+        told = {one: one for one in inputs.reasons_of_inputs}
+        told |= {f"{one.cause} {one.path}": one.words for one in unmeasured}  # whatever the count
+        for key, sentence in told.items():
+            if key not in self._logged:
+                self._logged.add(key)
+                _log.warning("backsight: %s", sentence)

@@ -111,7 +111,7 @@ def probe(
             raise SettingError(
                 "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
             )
-        raise SettingError(what_was_found(model, reasons))
+        raise SettingError(what_was_found(model, [*reasons, *(one.words for one in unmeasured)]))
     return dict(sorted((silent | found.profiles | _unmeasured(unmeasured, found)).items()))
 
 

@@ -33,6 +33,11 @@ HELD = 8192
 """Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
 
 
+MORE = 4
+"""Times as many calls are allowed for after there were too many: a curriculum may double lengths,
+and a sample that is lost is not lost again."""
+
+
 class StepStates(Protocol):
     """One step of a recurrence, by the states that it has made."""
 
@@ -90,14 +95,13 @@ class StepLog:
     def piles_up(self, path: str) -> bool:
         """Whether no backward comes for the calls there are, as in a validation with gradients.
 
-        They are let go, then; the next time twice as many may come, where sequences have become
-        longer.
+        They are let go, then; the next time more may come, as where sequences have become longer.
         """
         calls, most = self.of(path), self.most(path)
         if len(calls) < most:
             return False
         calls.clear()
-        self._usual[path] = min(most, HELD)
+        self._usual[path] = min(MORE * most, HELD)
         return True
 
     def most(self, path: str) -> int:

@@ -183,7 +183,8 @@ def _grows(earlier: NDArray[np.float64]) -> bool:
     third = len(earlier) // 3
     if not third:
         return False
-    return bool(np.median(earlier[-third:]) >= GROWS * np.median(earlier[:third]))
+    early, late = np.median(earlier[:third]), np.median(earlier[-third:])
+    return bool(late > 0 and late >= GROWS * early)  # both may have underflowed
 
 
 def _cut(row: NDArray[np.float64]) -> int | None:

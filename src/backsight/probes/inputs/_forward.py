@@ -68,6 +68,8 @@ class Forward:
     """Whether any of that may be a batch of sequences."""
     goes_on: bool = False
     """Whether the model was given what another one has made: then that one has the input."""
+    trained: str = ""
+    """Path of the first member of a stack whose output carries a gradient."""
     refused: list[str] = field(default_factory=list)
     """Paths of modules that the input goes into and that mix steps themselves."""
     often: dict[int, str] = field(default_factory=dict)

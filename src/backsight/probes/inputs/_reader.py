@@ -288,7 +288,7 @@ class InputReader(LayerReader):
         if points:
             return words.no_gradient(kind, [point.path for point in points])
         if silent:
-            return words.frozen(kind, silent)
+            return words.frozen(kind, silent, seen.trained)
         if seen.refused:
             return words.goes_straight_in(kind, seen.refused[0])
         if not seen.given:

@@ -241,6 +241,8 @@ class Search:
         """Whether that call was one of a block, which maps ``(B, T, D)`` to ``(B, T, D)``."""
         if frame.taken is None or made.shape != frame.taken.shape:
             return
+        if made.requires_grad and frame.path and not self.found.trained:
+            self.found.trained = frame.path
         if frame.edge is None:
             if len(self.found.embeddings) > frame.before and not steps_apart(frame.module, made):
                 # The input itself goes past whatever projects it inside.

@@ -62,13 +62,17 @@ def goes_straight_in(kind: str, path: str) -> str:
     )
 
 
-def frozen(kind: str, paths: Sequence[str]) -> str:
-    """The embedding carries no gradient."""
+def frozen(kind: str, paths: Sequence[str], trained: str = "") -> str:
+    """The embedding carries no gradient; the output of ``trained`` does, if there is one."""
     several = len(paths) > 1
+    instead = (
+        f"; to measure from the output of {trained} on, pass inputs='{trained}' "
+        f"(--inputs {trained})"
+    )
     return (
         f"cannot tell how far back {kind} learns: {' and '.join(paths)} embed{'s' * (not several)} "
         f"its input, but {'they are' if several else 'it is'} frozen, so that no gradient arrives "
-        "there"
+        f"there{instead if trained else ''}"
     )
 
 

@@ -78,6 +78,8 @@ class SteppedReader(LayerReader):
         self._places: dict[str, set[int]] = {}
         """By path, which outputs of a module have been handed on to its next call."""
         self._hopeless: set[str] = set()
+        self._measured: set[str] = set()
+        """Paths that have had a profile: what lies inside is a part of their step."""
         self._bounded: dict[str, bool | None] = {}
         """By path, whether a cell's state stays within ±1; None of a user's own module."""
         self._joined: set[str] = set()
@@ -196,6 +198,7 @@ class SteppedReader(LayerReader):
         for path in chains:
             profile = found.profiles.get(path)
             if profile is not None and profile.outcome != "not enough data":
+                self._measured.add(path)
                 self.unmeasured.pop(path, None)
             elif profile is not None and path not in self._adapters:
                 self.leave_out("no gradient", path)
@@ -212,7 +215,9 @@ class SteppedReader(LayerReader):
     def _give_up(self, path: str, given: Sequence[Tensor], before: Sequence[StateStep]) -> None:
         """It is not called once a step, or its state is changed on the way to the next call."""
         self._hopeless.add(path)
-        nodes = nodes_of(before[-TRIES:]) if len(before) >= MANY else {}
+        if len(before) < MANY or any(path.startswith(f"{p}.".lstrip(".")) for p in self._measured):
+            return
+        nodes = nodes_of(before[-TRIES:])
         if any(made_of(tensor, nodes, NEAR) is not None for tensor in given):
             self.leave_out("changed on its way", path)
 
