@@ -201,7 +201,7 @@ def test_a_module_that_no_gradient_arrives_at(run_path: Path) -> None:
             return self.rnn(x)[0]
 
     model = Aside(Cell())
-    model.rnn = nn.RNN(3, 8)
+    model.add_module("rnn", nn.RNN(3, 8))
     words = "cell: not measured, because no gradient of the loss arrived at its states"
     assert probed(model, 6)["cell"] == words
     run = trained(model, [6, 6], run_path)
@@ -279,3 +279,66 @@ def test_a_frozen_embedding_says_what_to_name_instead(run_path: Path) -> None:
     ]
     found = probe(model, lambda: model(tokens)[:, -1].square().mean(), inputs="layers.0")
     assert found["input:layers.0"].reach.shape == (6,)
+
+
+class Parts(nn.Module):
+    """One module that never runs, and one that makes a vector of each sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.unused = nn.Embedding(10, 8), nn.Linear(8, 8)
+        self.flat = nn.Linear(8, 8)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embed(tokens).cumsum(1)
+        return x + self.flat(x[:, :1].sum(1))[:, None]
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "words"),
+    [
+        (
+            (B, 6),
+            "unused",
+            "unused, named in inputs, did not run; name a module that makes (B, T, features) of "
+            "the input",
+        ),
+        (
+            (B, 6),
+            "flat",
+            "cannot tell how far back input:flat reaches: its output is (4, 8), which has no axis "
+            "of steps; name a module in inputs that returns (B, T, features)",
+        ),
+        ((B, 0), None, "is given (4, 0), which has no element: there is no step to measure"),
+        ((0, 6), None, "is given (0, 6), which has no element: there is no step to measure"),
+        (
+            (B, 1),
+            None,
+            "the window is a single step, so there is no earlier state to follow the gradient to; "
+            "the sequences have one step",
+        ),
+        (
+            (1, 1),
+            None,
+            "the window is a single step, so there is no earlier state to follow the gradient to; "
+            "the sequences have one step",
+        ),
+    ],
+)
+def test_inputs_that_cannot_be_measured(
+    shape: tuple[int, int], inputs: str | None, words: str
+) -> None:
+    model, tokens = Parts(), torch.randint(10, shape)
+    try:
+        found = probe(model, lambda: model(tokens).square().sum(), inputs=inputs)
+        told = "; ".join(profile.summary for profile in found.values())
+    except SettingError as error:
+        told = str(error)
+    assert words in told
+
+
+@pytest.mark.parametrize("path", ["-1", "0.-1", "..", " ", "0,1", "1.weight"])
+def test_paths_of_no_module(path: str) -> None:
+    model = nn.Sequential(nn.Embedding(10, 8), nn.Linear(8, 10))
+    with pytest.raises(SettingError, match=f"Sequential has no module '{path}': its modules are"):
+        probe(model, lambda: model(torch.ones(2, 3).long()).sum(), inputs=path)

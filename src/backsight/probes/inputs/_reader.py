@@ -283,6 +283,13 @@ class InputReader(LayerReader):
         """Why a forward showed no input that a gradient arrives at."""
         seen, kind = search.found, search.kind
         silent = [each.path for each in search.inputs() if each.point is None]
+        if any(0 in shape for shape in seen.given) and not points:
+            return words.empty(kind, seen.given)
+        if missing := search.named_not_run():
+            return words.named_not_run(kind, missing)
+        flat = [point for point in points if point.value.dim() < 3]
+        if flat:
+            return words.no_steps(flat[0].path, tuple(flat[0].value.shape))
         if seen.often:
             return words.called_too_often(kind, min(seen.often.values()))
         if points:

@@ -173,6 +173,8 @@ class Search:
 
     def _embedding(self, frame: Frame, args: Any, kwargs: Any, made: Tensor, count: int) -> None:
         """Whether that call embeds an input."""
+        if not made.numel():
+            return
         module, source, indices, positions = frame.module, None, False, False
         hint = id(module) in self._hinted
         if self._named is not None:
@@ -301,6 +303,14 @@ class Search:
             block.point
             for block in self.found.blocks
             if not any(_lies_in(block.container, path) for path in paths)
+        ]
+
+    def named_not_run(self) -> list[str]:
+        """Paths of the modules that are named as the input's, and were not called."""
+        return [
+            path
+            for number, (path, _) in self._modules.items()
+            if self._named is not None and path in self._named and number not in self._counts
         ]
 
     def called_most(self) -> tuple[str, int] | None:

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 __all__ = [
     "called_too_often",
     "counted_by_itself",
+    "empty",
     "frozen",
     "goes_straight_in",
     "mixed_batch",
+    "named_not_run",
     "no_gradient",
     "no_positions",
     "no_sequence",
+    "no_steps",
     "not_embedded",
     "not_run",
     "one_sequence",
@@ -34,6 +37,28 @@ def no_sequence(kind: str, given: Sequence[tuple[int, ...]]) -> str:
     return (
         f"{kind} is given {shapes}, and no module makes a batch of sequences (B, T, features) of "
         "that: there is no way back in time to measure"
+    )
+
+
+def empty(kind: str, given: Sequence[tuple[int, ...]]) -> str:
+    """No sequence, or no step."""
+    shapes = " and ".join(sorted({_shape(one) for one in given if 0 in one}))
+    return f"{kind} is given {shapes}, which has no element: there is no step to measure"
+
+
+def named_not_run(kind: str, paths: Sequence[str]) -> str:
+    """A module that the caller names as the input's was not called."""
+    return (
+        f"cannot tell how far back {kind} learns: {' and '.join(paths)}, named in inputs, did not "
+        "run; name a module that makes (B, T, features) of the input"
+    )
+
+
+def no_steps(path: str, shape: tuple[int, ...]) -> str:
+    """A module that the caller names returns one vector a sequence."""
+    return (
+        f"cannot tell how far back {path} reaches: its output is {_shape(shape)}, which has no "
+        "axis of steps; name a module in inputs that returns (B, T, features)"
     )
 
 
