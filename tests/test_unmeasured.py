@@ -196,12 +196,15 @@ def test_a_graph_that_is_too_large(run_path: Path, caplog: pytest.LogCaptureFixt
 
 def test_a_module_that_no_gradient_arrives_at(run_path: Path) -> None:
     class Aside(Loop):
+        def __init__(self) -> None:
+            super().__init__(Cell())
+            self.rnn = nn.RNN(3, 8)
+
         def forward(self, x: Tensor) -> Tensor:
             super().forward(x)
             return self.rnn(x)[0]
 
-    model = Aside(Cell())
-    model.add_module("rnn", nn.RNN(3, 8))
+    model = Aside()
     words = "cell: not measured, because no gradient of the loss arrived at its states"
     assert probed(model, 6)["cell"] == words
     run = trained(model, [6, 6], run_path)

@@ -20,8 +20,8 @@ __all__ = ["takes_input"]
 COMPARED = 6
 """Steps whose inputs are compared."""
 
-LEAST_KEPT = 8
-"""Elements that two masks leave, for what they mask to be compared."""
+LEAST_KEPT = 3
+"""Elements that two masks leave, for what they mask to be compared: equal floats are no chance."""
 
 NEAR = 256
 """Operations of a step that are looked at, nearest to its state first."""
