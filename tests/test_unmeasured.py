@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight import Run, probe, watch
+from backsight.cli._run import _paths
 from backsight.errors import SettingError
 from backsight.probes import Readers
 from backsight.probes import _steps as steps_
@@ -345,3 +346,9 @@ def test_paths_of_no_module(path: str) -> None:
     model = nn.Sequential(nn.Embedding(10, 8), nn.Linear(8, 10))
     with pytest.raises(SettingError, match=f"Sequential has no module '{path}': its modules are"):
         probe(model, lambda: model(torch.ones(2, 3).long()).sum(), inputs=path)
+
+
+@pytest.mark.parametrize("words", ["", ",", "embed,", " "])
+def test_an_empty_path_on_the_command_line(words: str) -> None:
+    with pytest.raises(SettingError, match="--inputs needs paths of modules with commas between"):
+        _paths(words)

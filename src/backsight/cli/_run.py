@@ -19,7 +19,7 @@ from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.cli._script import execute_and_close, prepare
 from backsight.distributed import is_first_process
-from backsight.errors import GuardError
+from backsight.errors import GuardError, SettingError
 
 __all__ = ["main", "split"]
 
@@ -118,7 +118,7 @@ def _observe(
     settings = {
         name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
-    settings["inputs"] = None if options.inputs is None else options.inputs.split(",")
+    settings["inputs"] = None if options.inputs is None else _paths(options.inputs)
     monitor = ProcessMonitor(
         runs.first,
         **settings,
@@ -210,3 +210,14 @@ def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     if not guarded:
         return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"
+
+
+def _paths(words: str) -> list[str]:
+    """Those of ``--inputs``; an empty one, as of a shell variable that is not set, is a mistake."""
+    paths = words.split(",")
+    if not all(path.strip() for path in paths):
+        raise SettingError(
+            f"--inputs needs paths of modules with commas between them, not {words!r}: type "
+            "--inputs embed, or leave it out to have the inputs found"
+        )
+    return paths
