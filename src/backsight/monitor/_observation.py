@@ -6,6 +6,7 @@ record in an iteration is handed over when it ends, and the next one begins.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -158,10 +159,9 @@ class Observation:
             self.forwards.close()
             self.readers.begin(armed=False)
 
-    @property
-    def measuring(self) -> bool:
-        """Whether a measurement is at work: what it does is no event of the training."""
-        return self.measurements.feeding
+    measuring = property(attrgetter("measurements.feeding"))
+    """Whether a measurement is at work: what it does is no event of the training. Asked at every
+    call of a cell."""
 
     # -- events ----------------------------------------------------------------------------
 
@@ -269,6 +269,7 @@ class Observation:
     def _feed_begin(self) -> None:
         self.measurements.begin(self.now)
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
+        self.forwards.tells_cells = self.measurements.tells_cells
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

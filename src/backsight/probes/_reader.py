@@ -208,6 +208,11 @@ class LayerReader(ABC):
 
     # -- of every call, sampled or not ---------------------------------------------------------
 
+    @property
+    def shows_states(self) -> bool:
+        """Whether :meth:`states` ever gives any."""
+        return type(self).states is not LayerReader.states
+
     def states(
         self,
         adapter: LayerAdapter,

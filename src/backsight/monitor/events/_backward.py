@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -63,6 +64,9 @@ _listeners: list[Listener] = []
 _originals: list[tuple[Any, str, Any, Any]] = []
 """What was wrapped: whose, its name, itself, and what is in its place."""
 _here = threading.local()
+in_backward: Callable[[], bool] = partial(getattr, _here, "within", False)
+"""Whether a backward pass is under way: a forward inside it is a recomputation. Asked at every call
+of a cell."""
 ENGINE = "_engine_run_backward"
 """What ``torch.autograd.grad`` and ``backward`` call, after they have looked at their arguments."""
 
@@ -79,11 +83,6 @@ class _Scaled:
 
 _scaled: list[_Scaled] = []
 """Those that backward was not called on yet."""
-
-
-def in_backward() -> bool:
-    """Whether a backward pass is under way: a forward inside it is a recomputation."""
-    return getattr(_here, "depth", 0) > 0
 
 
 def tell_step(listener: Listener) -> None:
@@ -137,11 +136,11 @@ def _wrap() -> None:
         if in_backward() or named.get("accumulate_grad", True):
             return engine(outputs, *args, **named)
         query, listeners = _query_begins(outputs, *args)
-        _here.depth = 1  # a forward inside is a recomputation
+        _here.within = True  # a forward inside is a recomputation
         try:
             found = engine(outputs, *args, **named)
         finally:
-            _here.depth = 0
+            _here.within = False
         if query is not None:
             _query_passed(query, listeners, found)
         return found
@@ -158,13 +157,13 @@ def _wrap() -> None:
             backward(*args, **named)
             return
         scale = _scale_of(roots)
-        _here.depth = 1
+        _here.within = True
         try:
             for listener in _around(None):
                 listener.backward_begins(roots, gradients, scale)
             backward(*args, **named)
         finally:
-            _here.depth = 0
+            _here.within = False
         listeners = _around(None)
         reached = [o for o in listeners if o.backward_passed(roots, gradients, scale)]
         for listener in reached if len(reached) > 1 else ():
@@ -239,11 +238,11 @@ def _query_begins(
     places, parameters = tuple(n for n, _ in leaves), tuple(x for _, x in leaves)
     scale = _scale_of(roots, keep=True)
     query = GradientQuery(roots, given, parameters, places, inner, scale)
-    _here.depth = 1  # what a listener asks of autograd is its own business
+    _here.within = True  # what a listener asks of autograd is its own business
     try:
         told = [listener for listener in listeners if listener.query_begins(query)]
     finally:
-        _here.depth = 0
+        _here.within = False
     return (query if told else None), told
 
 

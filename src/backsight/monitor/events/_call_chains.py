@@ -50,22 +50,6 @@ class _Chain:
         self.newest, self.followed, self.hooked = newest, followed, hooked
         self.calls, self.unchanged = 1, False
 
-    def goes_on(self, inputs: Any, result: Any) -> bool:
-        """With most calls of a cell, which are known in no time where this is the only chain."""
-        if len(inputs) < 2 or not self.newest:
-            return False
-        state, new = inputs[1], result
-        if type(state) is tuple and type(new) is tuple and state and new:
-            state, new = state[0], new[0]
-        if not _is_tensor(state) or not _is_tensor(new) or state.is_leaf:
-            return False
-        if state is self.newest[0]():
-            self.unchanged = True
-        elif not self.may_be_changed():
-            return False
-        self.newest[0] = weakref.ref(new)
-        return True
-
     def may_be_changed(self) -> bool:
         """Whether one more state that is not the newest one passes for it."""
         self.calls += 1
@@ -107,6 +91,11 @@ class CallChains:
         self._chains: list[_Chain] = []
 
     @property
+    def newest(self) -> Followed:
+        """Of the chain that began last."""
+        return self._chains[-1].followed
+
+    @property
     def begun(self) -> bool:
         """Whether there are any in this iteration."""
         return bool(self._chains)
@@ -114,6 +103,32 @@ class CallChains:
     def begin(self) -> None:
         """A new iteration: the backward passes that have been are not its own."""
         self._chains = []
+
+    def goes_on(self, inputs: Any, result: Any) -> int | None:
+        """Of one more call of a cell that goes on with the only chain, how many sequences it has.
+
+        So do nearly all calls of a loop, and they are told without asking anybody. None of any
+        other, of which :meth:`follow` is to be told.
+        """
+        if not self._cell or len(self._chains) != 1 or len(inputs) < 2:
+            return None
+        chain = self._chains[0]
+        if not chain.newest:
+            return None
+        state, new = inputs[1], result
+        if type(state) is tuple and type(new) is tuple and state and new:
+            state, new = state[0], new[0]
+        # By their types: a class may lie about itself.
+        if not issubclass(type(state), Tensor) or not issubclass(type(new), Tensor):
+            return None
+        if state.is_leaf:
+            return None
+        if state is chain.newest[0]():
+            chain.unchanged = True
+        elif not chain.may_be_changed():
+            return None
+        chain.newest[0] = weakref.ref(new)
+        return new.shape[0] if new.dim() > 1 else 1
 
     def follow(self, inputs: Any, named: Any, result: Any) -> Followed:
         """One more call.
@@ -123,8 +138,6 @@ class CallChains:
             named: by name.
             result: what it returned.
         """
-        if self._cell and len(self._chains) == 1 and self._chains[0].goes_on(inputs, result):
-            return self._chains[0].followed
         given = _tensors(inputs) if not named else [*_tensors(inputs), *tensors_in(named)]
         outputs = _tensors(result)
         if self._cell:

@@ -34,6 +34,7 @@ class HiddenState(Measurement):
 
     name = "hidden state"
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
+    samples_cells = True
 
     def __init__(self) -> None:
         self._norms: dict[bool, dict[str, list[_Ran]]] = {}

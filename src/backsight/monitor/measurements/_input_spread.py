@@ -33,6 +33,7 @@ class InputSpread(Measurement):
 
     name = "input spread"
     signals = ("input_spread",)
+    samples_cells = True
 
     def __init__(self) -> None:
         self._spreads = {True: InputRange(), False: InputRange()}
