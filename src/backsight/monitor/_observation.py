@@ -223,7 +223,7 @@ class Observation:
         try:
             self.measurements.feed("on_iteration_end", now)
         finally:  # Ctrl-C in a measurement: what is known by then is kept
-            self._faults.isolate("scalars", self._hand_over, now)
+            self._faults.isolate_plain("scalars", self._hand_over, now)
             if now.sampled:
                 self._sampled += 1
                 self._measured |= {

@@ -54,12 +54,12 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
         >>> tensor_norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
         tensor([5., 2.])
     """
+    if _alike(tensors):
+        # In their own arithmetic: it is fast and copies nothing, but the squares may overflow.
+        quick = torch.stack(torch._foreach_norm(list(tensors)))
+        if math.isfinite(sum(quick.tolist())):
+            return quick.detach() if quick.requires_grad else quick  # no_grad takes longer
     with torch.no_grad():
-        if _alike(tensors):
-            # In their own arithmetic: it is fast and copies nothing, but the squares may overflow.
-            quick = torch.stack(torch._foreach_norm(list(tensors)))
-            if math.isfinite(sum(quick.tolist())):
-                return quick
         dense = [_dense(tensor) for tensor in tensors]
         norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)) for g in dense]
         return torch.stack([norm.to(dense[0].device) for norm in norms])

@@ -105,6 +105,8 @@ def _scale_of(roots: tuple[Tensor, ...], *, keep: bool = False) -> Tensor | None
         keep: they may be asked for again.
     """
     global _scaled
+    if not _scaled:
+        return None
     mine = [one for one in _scaled if any(one.loss() is root for root in roots)]
     others = [one for one in _scaled if all(one.loss() is not root for root in roots)]
     found = mine or [one for one in others if not one.asked]
@@ -149,8 +151,11 @@ def _wrap() -> None:
         if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
             backward(*args, **named)
             return
-        args = tuple(tuple(one) if isinstance(one, Iterator) else one for one in args)
-        named = {n: tuple(one) if isinstance(one, Iterator) else one for n, one in named.items()}
+        for one in (*args, *named.values()):
+            if one is not None and type(one) is not Tensor and type(one) is not bool:
+                args = tuple(tuple(x) if isinstance(x, Iterator) else x for x in args)
+                named = {n: tuple(x) if isinstance(x, Iterator) else x for n, x in named.items()}
+                break
         try:
             roots, gradients = _roots(*args, **named)
         except TypeError:  # a wrong call: PyTorch says what is wrong with it
@@ -260,6 +265,8 @@ def _roots(
     tensors: Any, grad_tensors: Any = None, *_: Any, **named: Any
 ) -> tuple[tuple[Tensor, ...], Gradients]:
     """What backward was called on, and with which gradients."""
+    if type(tensors) is Tensor and grad_tensors is None and "grad_variables" not in named:
+        return (tensors,), (None,)
     roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     given = grad_tensors if grad_tensors is not None else named.get("grad_variables")
     if isinstance(given, Tensor):

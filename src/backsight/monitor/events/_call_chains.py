@@ -27,16 +27,20 @@ known for certain whose it is, so a chain that another one follows may be that m
 def follow(result: Any) -> Followed:
     """To be told when a backward pass comes through what a call returned."""
     followed = Followed()
-    _hook(followed, (tensor.grad_fn for tensor in tensors_in(result)))
+    _hook(followed, _tensors(result))
     return followed
 
 
-def _hook(followed: Followed, nodes: Iterable[Node | None]) -> None:
+def _hook(followed: Followed, results: Iterable[Tensor]) -> None:
     def passed(_: Any) -> None:
         followed.by_backward = True
 
-    for node in {node for node in nodes if node is not None}:
-        node.register_prehook(passed)
+    hooked: list[Node] = []  # two or three
+    for result in results:
+        node = result.grad_fn
+        if node is not None and node not in hooked:
+            node.register_prehook(passed)
+            hooked.append(node)
 
 
 class _Chain:
@@ -148,7 +152,7 @@ class CallChains:
             if state is not None:
                 if not chain.hooked:
                     chain.hooked, chain.followed.by_backward = True, False
-                    _hook(chain.followed, [state.grad_fn])
+                    _hook(chain.followed, [state])
                 chain.newest, chain.unchanged = newest, True
                 return chain.followed
         if self._cell and self._chains and given and not given[0].is_leaf:
@@ -165,19 +169,15 @@ class CallChains:
 
 def _tensors(content: Any) -> Sequence[Tensor]:
     """As ``tensors_in``, in less time for what a loop hands on."""
-    if _is_tensor(content):
+    # By their types: a class may lie about itself.
+    if issubclass(type(content), Tensor):
         return (content,)
     if type(content) is not tuple:
         return tuple(tensors_in(content))
     found: list[Tensor] = []
     for part in content:
-        if _is_tensor(part):
+        if issubclass(type(part), Tensor):
             found.append(part)
         elif part is not None:
             found += _tensors(part)
     return found
-
-
-def _is_tensor(thing: Any) -> bool:
-    """By its type: its class may lie about itself."""
-    return issubclass(type(thing), Tensor)

@@ -186,10 +186,11 @@ class Forwards:
         steps = elements = 0
         for path, each in self._extents[self.training].items():
             if self._readers.has_time(path):
-                calls = those_followed(each, lambda one: one.followed)
-                longest = max(one.longest for one in calls)
-                steps = max(steps, longest, sum(one.single for one in calls))
-                elements = max(elements, sum(one.elements for one in calls))
+                single = count = 0
+                for calls in those_followed(each, lambda one: one.followed):
+                    steps = max(steps, calls.longest)
+                    single, count = single + calls.single, count + calls.elements
+                steps, elements = max(steps, single), max(elements, count)
         return steps, elements
 
     def close(self) -> None:
@@ -223,10 +224,10 @@ class Forwards:
             if not self._observing():
                 return
             handed = None if chains is None else chains.goes_on(inputs, result)
-            known = handed is not None and newest is not None and newest.training is module.training
-            if known and plain and not self.tells_cells:  # the everyday of a cell in a loop
-                newest.single += 1
-                newest.elements += handed
+            counts = plain and handed is not None and not self.tells_cells
+            if counts and newest is not None and newest.training is module.training:
+                newest.single += 1  # the everyday of a cell in a loop
+                newest.elements += handed or 0
                 self.spent += self._clock() - at
                 return
             if chains is None:

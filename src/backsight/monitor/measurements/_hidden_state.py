@@ -70,13 +70,12 @@ class HiddenState(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
+        norms = self._norms[now.training]
         for name, profile in now.profiles.items():
             name = name or "model"
             measured = profile.outcome != "not enough data" and profile.hidden_norm.size
-            shown = name in self._shown or name in self._norms[now.training]
-            if measured and not shown:
+            if measured and not (name in self._shown or name in norms):
                 now.record_profile(f"hidden_norm/{name}", profile.hidden_norm)
-        norms = self._norms[now.training]
         self._shown |= norms.keys()
 
         def record(name: str, ran: list[_Ran]) -> None:

@@ -226,13 +226,13 @@ class MeasurementSet:
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
         """
+        listeners = self._now[event]
+        if not listeners:
+            return
         if event in LOOKED_AT and (looks := inspection()):
             passed = self.passed_over.setdefault(looks, [])
             if now.number not in passed[-1:]:
                 passed.append(now.number)
-            return
-        listeners = self._now[event]
-        if not listeners:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
