@@ -257,6 +257,7 @@ class Observation:
             self._sampler.number(self.iteration) if sampled else None,
             self.forwards.layers,
             self.readers,
+            not sampled and self.iteration % self._sampler.spacing > 0,
             _outbox=self._outbox,
             _parameters=self.parameters,
             _ran=self.forwards,

@@ -237,6 +237,16 @@ class LayerReader(ABC):
         """
         return {}
 
+    def ends_finite(self, result: Any) -> bool:
+        """Whether the last states of a call are known to be finite, by a look that costs little.
+
+        What is not finite is nearly always carried on to them.
+
+        Args:
+            result: what the module returned.
+        """
+        return False
+
     def input_of(self, args: Any, kwargs: Any) -> Tensor | PackedSequence:
         """What of a call's arguments is the input."""
         if args:
