@@ -223,7 +223,7 @@ class Iteration:
     readers: Readers
     """How they are read."""
     thinned: bool = False
-    """Whether hidden norms are left out of it to keep to the budget, unless something stands out."""
+    """Whether hidden norms are left out, to keep to the budget, unless something stands out."""
     loss: Tensor | None = None
     """``L``, a scalar on its device, unscaled; None until it is known."""
     scale: Tensor | None = None

@@ -373,8 +373,8 @@ class IterationDetector:
     def _marks_now(self) -> list[tuple[int, int]]:
         """What changes on a parameter when a gradient arrives at it."""
         return [
-            (id(p.grad), -1 if p.grad is None else p.grad._version)
-            for p in self._parameters.of().values()
+            (id(gradient), -1 if gradient is None else gradient._version)
+            for gradient in [p.grad for p in self._parameters.of().values()]
         ]
 
 
