@@ -93,20 +93,17 @@ class CallChains:
     def __init__(self, *, cell: bool, stepped: Callable[[], bool] = bool) -> None:
         self._cell, self._stepped = cell, stepped
         self._chains: list[_Chain] = []
+        self.begun = False
+        """Whether there are any in this iteration."""
 
     @property
     def newest(self) -> Followed:
         """Of the chain that began last."""
         return self._chains[-1].followed
 
-    @property
-    def begun(self) -> bool:
-        """Whether there are any in this iteration."""
-        return bool(self._chains)
-
     def begin(self) -> None:
         """A new iteration: the backward passes that have been are not its own."""
-        self._chains = []
+        self._chains, self.begun = [], False
 
     def goes_on(self, inputs: Any, result: Any) -> int | None:
         """Of one more call of a cell that goes on with the only chain, how many sequences it has.
@@ -164,6 +161,7 @@ class CallChains:
         followed = follow(result) if stepped else Followed(by_backward=True)
         alive = [one for one in self._chains if any(ref() is not None for ref in one.newest)]
         self._chains = [*alive[1 - OPEN :], _Chain(newest, followed, hooked=stepped)]
+        self.begun = True
         return followed
 
 

@@ -25,12 +25,6 @@ class _Extent:
         self.single = self.longest = self.elements = 0
         """Calls of a single step, steps of the longest one, and sequence elements of all."""
 
-    def add(self, steps: int, elements: int) -> None:
-        """One more call."""
-        self.single += steps == 1
-        self.longest = max(self.longest, steps)
-        self.elements += elements
-
 
 class Forwards:
     """Watches recurrent layers, cells and whatever may be called once a step.
@@ -213,7 +207,8 @@ class Forwards:
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
         fused = adapter is not None and adapter.reading == "fused"
         stepped = partial(self._readers.has_time, path)
-        chains = None if fused else CallChains(cell=adapter is not None, stepped=stepped)
+        cell = adapter is not None and not fused
+        chains = None if fused else CallChains(cell=cell, stepped=stepped)
         silent = not fused and not reader.shows_states
         plain = silent and type(reader).extent is LayerReader.extent
         newest: _Extent | None = None
@@ -223,7 +218,7 @@ class Forwards:
             at = self._clock()
             if not self._observing():
                 return
-            handed = None if chains is None else chains.goes_on(inputs, result)
+            handed = chains.goes_on(inputs, result) if chains is not None and cell else None
             counts = plain and handed is not None and not self.tells_cells
             if counts and newest is not None and newest.training is module.training:
                 newest.single += 1  # the everyday of a cell in a loop
@@ -269,5 +264,8 @@ class Forwards:
         calls = self._extents[training].setdefault(path, [])
         if not calls or calls[-1].followed is not followed:
             calls.append(_Extent(training, followed))
-        calls[-1].add(*extent)
-        return calls[-1]
+        newest, (steps, elements) = calls[-1], extent
+        newest.single += steps == 1
+        newest.longest = max(newest.longest, steps)
+        newest.elements += elements
+        return newest
