@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from backsight import Run, diagnose, watch
+from backsight.diagnosis import Judge
 from backsight.monitor.events import Sampler
 from backsight.probes.fused import FusedReader
 from tests.test_watch import Clock, clock
@@ -208,3 +209,19 @@ def test_norms_are_whole_for_a_while_once_a_gradient_stands_out(slow: Slow) -> N
     late = {i for i in at["hidden_norm_mean"] if i > 344}
     assert late == {*range(352, 382), 384} | sampled
     assert not sampled & {351, 382, 383}
+
+
+@pytest.mark.parametrize(("grown", "found"), [(1.5, 2004), (1.0, None)])
+def test_the_early_warning_works_on_norms_with_gaps(grown: float, found: int | None) -> None:
+    """States in every 16th iteration that grow from the 2,000th on; from the 2,002nd, a gradient
+    that stands out, after which there are states in every iteration."""
+    judge, told = Judge(), []
+    for i in range(2_030):
+        wave = 1 + 0.01 * math.sin(i)
+        values = {"loss": wave, "grad_norm": wave * (6.0 if i >= 2_002 else 1.0)}
+        if i % 16 == 0 or i > 2_002:
+            values["hidden_norm_mean/rnn.l0"] = wave * (grown if i >= 2_000 else 1.0)
+        told += [one.iteration for one in judge.update(i, values) if one.code == "BKS206"]
+    # At 2,004, three of the last five gradients have grown, and three of the last five states:
+    # those of 2,000, 2,003 and 2,004.
+    assert told == ([] if found is None else [found])
