@@ -15,6 +15,7 @@ from torch.optim import SGD
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Judge
 from backsight.monitor.events import Sampler
+from backsight.probes import tensor_norms
 from backsight.probes.fused import FusedReader
 from tests.test_watch import Clock, clock
 
@@ -225,3 +226,43 @@ def test_the_early_warning_works_on_norms_with_gaps(grown: float, found: int | N
     # At 2,004, three of the last five gradients have grown, and three of the last five states:
     # those of 2,000, 2,003 and 2,004.
     assert told == ([] if found is None else [found])
+
+
+# -- many small parameters ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("graph", [False, True])
+def test_norms_of_many_small_tensors_are_taken_at_once(
+    dtype: torch.dtype, graph: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each equals that of an operation of its own, in float64; and no operation is spent on it."""
+    shapes = [(3,), (2, 5), (), (4, 1, 2)] * 50
+    tensors = [torch.randn(shape, dtype=dtype, requires_grad=graph) for shape in shapes]
+    tensors[7] = torch.randn(5, 4, dtype=dtype).T[1:, ::2]
+    monkeypatch.delattr(torch, "_foreach_norm")
+    norms = tensor_norms(tensors)
+    assert (norms.shape, norms.dtype, norms.requires_grad) == ((200,), dtype, False)
+    expected = torch.stack([tensor.detach().double().pow(2).sum().sqrt() for tensor in tensors])
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(norms.double(), expected, rtol=2 * eps, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("odd", "norm"),
+    [
+        (torch.tensor([math.nan, 1.0]), math.nan),
+        (torch.tensor([math.inf, 1.0]), math.inf),
+        (torch.tensor([3e38, 3e38, 3e38]), math.sqrt(3) * 3e38),
+        (torch.tensor([3e-30, 4e-30]), 5e-30),
+        (torch.empty(0, 3), 0.0),
+    ],
+)
+def test_none_of_them_spoils_the_others(odd: Tensor, norm: float) -> None:
+    norms = tensor_norms([torch.tensor([3.0, 4.0])] * 99 + [odd, torch.tensor([6.0, 8.0])])
+    assert norms.tolist() == pytest.approx([5.0] * 99 + [norm, 10.0], rel=1e-6, nan_ok=True)
+
+
+def test_large_ones_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch, "cat")
+    assert tensor_norms([torch.ones(1 << 12)] * 100).tolist() == [64.0] * 100
