@@ -23,8 +23,9 @@ __all__ = [
 ELEMENTS = 1 << 17
 """Of a larger parameter, the update is measured on that many of its elements, evenly spaced."""
 
-MANY, SMALL = 64, 1 << 18
-"""Of so many tensors with so few elements together, an operation each takes longer than a copy."""
+MANY, SMALL = 64, 128
+"""Of at least so many tensors, with at most so many elements on average, an operation each takes
+longer than a copy of all."""
 
 WIDEST = 1024
 """Units from which the eigenvalues are too dear (a second, and growing with the cube)."""
@@ -74,9 +75,9 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
 def _norms_at_once(tensors: Sequence[Tensor]) -> Tensor | None:
     """Norms of many small tensors, which are alike, in float64; None where they are too large."""
     sizes = [tensor.numel() for tensor in tensors]
-    if sum(sizes) > SMALL or not all(sizes):
+    if sum(sizes) > SMALL * len(sizes) or not all(sizes):
         return None
-    flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).detach().numpy()
+    flat = torch._C._nn.flatten_dense_tensors(list(tensors)).detach().numpy()
     with np.errstate(all="ignore"):  # NumPy warns, or raises, as the user has set it
         squares = np.square(flat, dtype=np.float64)
         norms = np.sqrt(np.add.reduceat(squares, np.cumsum([0, *sizes[:-1]])))
