@@ -158,8 +158,11 @@ class FusedReader(LayerReader):
 
     def ends_finite(self, result: Any) -> bool:
         """Of all layers and directions; not known of an accelerator, where a look has to wait."""
-        last: Tensor = result[1][0] if isinstance(result[1], tuple) else result[1]
-        return on_host(last) and math.isfinite(last.detach().sum().item())
+        last: Any = result[1] if isinstance(result, tuple) and len(result) == 2 else None
+        last = last[0] if isinstance(last, tuple) and last else last  # of an LSTM, h
+        if not isinstance(last, Tensor) or not on_host(last):
+            return False
+        return math.isfinite(last.detach().sum().item())
 
     def extent(
         self, module: nn.Module, args: Any, kwargs: Any, result: Any
