@@ -19,11 +19,15 @@ class Faults:
 
     def isolate(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
         """Do it so that its failure costs it alone."""
+        with np.errstate(all="ignore"):  # NumPy warns, or raises, as the user has set it
+            self.isolate_plain(what, action, *arguments)
+
+    def isolate_plain(self, what: str, action: Callable[..., None], *arguments: Any) -> None:
+        """The same of what computes nothing with NumPy: once an iteration, it costs less."""
         if what in self._off:
             return
         try:
-            with np.errstate(all="ignore"):  # NumPy warns, or raises, as the user has set it
-                action(*arguments)
+            action(*arguments)
         except Exception as error:  # noqa: BLE001 - see above
             self.tell(what, error)
 

@@ -222,6 +222,8 @@ class Iteration:
     """Recurrent layers and cells by path."""
     readers: Readers
     """How they are read."""
+    thinned: bool = False
+    """Whether hidden norms are left out, to keep to the budget, unless something stands out."""
     loss: Tensor | None = None
     """``L``, a scalar on its device, unscaled; None until it is known."""
     scale: Tensor | None = None
@@ -244,14 +246,14 @@ class Iteration:
     """Scalars that were recorded."""
     declared: Collection[str] = ()
     """Families of signals that whoever is fed now may record."""
+    sampled: bool = field(init=False)
+    """Whether the gradient through time is measured in it."""
     _outbox: _Outbox = field(kw_only=True)
     _parameters: _Parameters = field(kw_only=True)
     _ran: _Ran = field(kw_only=True)
 
-    @property
-    def sampled(self) -> bool:
-        """Whether the gradient through time is measured in it."""
-        return self.sample is not None
+    def __post_init__(self) -> None:
+        self.sampled = self.sample is not None
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -293,7 +295,11 @@ class Iteration:
             ValueError: the signal is not among those that the measurement declares, or the tensor
                 has another number of elements, or is complex.
         """
-        self._check(name)
+        if name.partition("/")[0] not in self.declared:  # as in _check, which costs two calls
+            self._check(name)
+        if type(value) is float:
+            self.numbers[name] = value
+            return
         if isinstance(value, Tensor) and value.numel() != 1:
             raise ValueError(
                 f"record({name!r}, …) takes one number, not a tensor of shape {tuple(value.shape)}"

@@ -396,7 +396,8 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _iteration_recorded(self) -> None:
-        self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
+        if self._observed.readers.inputs.searches:
+            self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
         if self._outbox.due:
             self.collect()
         looked = self.iteration - self._first == LOOKED

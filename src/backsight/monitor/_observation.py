@@ -6,6 +6,7 @@ record in an iteration is handed over when it ends, and the next one begins.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -161,10 +162,9 @@ class Observation:
             self.forwards.close()
             self.readers.begin(armed=False)
 
-    @property
-    def measuring(self) -> bool:
-        """Whether a measurement is at work: what it does is no event of the training."""
-        return self.measurements.feeding
+    measuring = property(attrgetter("measurements.feeding"))
+    """Whether a measurement is at work: what it does is no event of the training. Asked at every
+    call of a cell."""
 
     # -- events ----------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Observation:
         try:
             self.measurements.feed("on_iteration_end", now)
         finally:  # Ctrl-C in a measurement: what is known by then is kept
-            self._faults.isolate("scalars", self._hand_over, now)
+            self._faults.isolate_plain("scalars", self._hand_over, now)
             if now.sampled:
                 self._sampled += 1
                 self._measured |= {
@@ -260,6 +260,7 @@ class Observation:
             self._sampler.number(self.iteration) if sampled else None,
             self.forwards.layers,
             self.readers,
+            not sampled and self.iteration % self._sampler.spacing > 0,
             _outbox=self._outbox,
             _parameters=self.parameters,
             _ran=self.forwards,
@@ -272,6 +273,7 @@ class Observation:
     def _feed_begin(self) -> None:
         self.measurements.begin(self.now)
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
+        self.forwards.tells_cells = self.measurements.tells_cells
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

@@ -14,42 +14,16 @@ from typing import Any, TypeVar, cast
 import torch
 from torch.utils._device import DeviceContext
 
-__all__ = ["compilers_take", "inspection", "left_by_compilers", "skipped", "undisturbed"]
+__all__ = [
+    "compilers_take",
+    "compiling",
+    "inspection",
+    "left_by_compilers",
+    "skipped",
+    "undisturbed",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-# Asked at every call of a cell: looked up once.
-_tracing_state = torch._C._get_tracing_state
-_functorch_level = torch._C._functorch.maybe_current_level
-_dispatch_modes = torch._C._len_torch_dispatch_stack
-_function_modes = torch._C._len_torch_function_stack
-
-
-def inspection() -> str:
-    """What of PyTorch's looks at the operations of this thread; empty for nothing.
-
-    Example:
-        >>> from torch.utils.flop_counter import FlopCounterMode
-        >>> from backsight.probes import inspection
-        >>> with FlopCounterMode(display=False):
-        ...     inspection()
-        'the dispatch mode FlopCounterMode'
-    """
-    if torch.compiler.is_compiling():
-        return "torch.compile or torch.export"
-    if _tracing_state() is not None:
-        return "torch.jit.trace"
-    if _functorch_level() is not None:
-        return "torch.func"
-    if dispatched := _dispatch_modes():
-        mode = torch._C._get_dispatch_stack_at(dispatched - 1)
-        return f"the dispatch mode {type(mode).__name__.lstrip('_')}"
-    for place in range(_function_modes()):
-        mode = torch._C._get_function_stack_at(place)
-        if not isinstance(mode, DeviceContext):  # torch.set_default_device
-            return f"the function mode {type(mode).__name__.lstrip('_')}"
-    return ""
 
 
 @contextmanager
@@ -96,6 +70,48 @@ def skipped(function: Function, *, inside: bool = True) -> Function:
     else:
         return cast(Function, left_by_compilers(function))
     return function
+
+
+# Asked at every call of a cell: looked up once.
+_tracing_state = torch._C._get_tracing_state
+_functorch_level = torch._C._functorch.maybe_current_level
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_function_modes = torch._C._len_torch_function_stack
+
+compiling: Callable[[], bool] = (
+    functools.partial(getattr, torch.compiler, "_is_compiling_flag")
+    if hasattr(torch.compiler, "_is_compiling_flag")
+    else torch.compiler.is_compiling
+)
+"""As ``torch.compiler.is_compiling``, of eager code: it asks TorchScript first, which never runs
+this, by two more calls of Python functions."""
+
+
+@functools.partial(skipped, inside=False)
+def inspection() -> str:
+    """What of PyTorch's looks at the operations of this thread; empty for nothing.
+
+    Example:
+        >>> from torch.utils.flop_counter import FlopCounterMode
+        >>> from backsight.probes import inspection
+        >>> with FlopCounterMode(display=False):
+        ...     inspection()
+        'the dispatch mode FlopCounterMode'
+    """
+    if compiling():
+        return "torch.compile or torch.export"
+    if _tracing_state() is not None:
+        return "torch.jit.trace"
+    if _functorch_level() is not None:
+        return "torch.func"
+    if dispatched := _dispatch_modes():
+        mode = torch._C._get_dispatch_stack_at(dispatched - 1)
+        return f"the dispatch mode {type(mode).__name__.lstrip('_')}"
+    for place in range(_function_modes()):
+        mode = torch._C._get_function_stack_at(place)
+        if not isinstance(mode, DeviceContext):  # torch.set_default_device
+            return f"the function mode {type(mode).__name__.lstrip('_')}"
+    return ""
 
 
 def compilers_take(known: Callable[..., Any], instead: Callable[..., Any]) -> None:

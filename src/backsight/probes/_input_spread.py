@@ -35,6 +35,10 @@ class InputRange:
             low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
         self._ends[path] = low, high
 
+    def __bool__(self) -> bool:
+        """Whether any layer was added."""
+        return bool(self._ends)
+
     def take(self) -> dict[str, Tensor]:
         """Scalars by path, and begin anew: 0 where every step is the same, NaN where one is NaN
         or infinite."""

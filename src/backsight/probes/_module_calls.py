@@ -12,15 +12,14 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from backsight.probes._compilers import compilers_take, inspection, skipped
+from backsight.probes._compilers import compilers_take, compiling, inspection, skipped
 
 __all__ = ["After", "Before", "ModuleCalls"]
 
@@ -78,7 +77,8 @@ class ModuleCalls:
         """
         watcher = _Watcher(self, module, before, after)
         self._watchers[id(watcher)] = watcher
-        _watched(module).watchers += (watcher,)
+        entry = _watched(module)
+        entry.tell((*entry.watchers, watcher))
         return watcher.leave
 
     def know(self, module: nn.Module) -> None:
@@ -135,31 +135,32 @@ class _Watcher:
         module = self._module()
         entry = None if module is None else _modules.get(id(module))
         if entry is not None:
-            entry.watchers = tuple(one for one in entry.watchers if one is not self)
+            entry.tell(tuple(one for one in entry.watchers if one is not self))
             if not entry.watchers:
                 _modules.pop(id(module), None)
 
-    def tell(self, action: Callable[..., None] | None, *call: Any) -> None:
-        if action is None:
-            return
-        try:
-            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
-                action(*call)
-        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
-            self.owner.fail(error)
-            self.leave()
+    def failed(self, error: Exception) -> None:
+        """It is not told again of anything."""
+        self.owner.fail(error)
+        self.leave()
 
 
 class _Watched:
     """A module whose calls somebody is told of."""
 
-    __slots__ = ("alive", "by_forward", "watchers")
+    __slots__ = ("after", "alive", "before", "by_forward", "watchers")
 
     def __init__(self, module: nn.Module) -> None:
         number = id(module)
         self.alive = weakref.ref(module, lambda _: _modules.pop(number, None))
-        self.watchers: tuple[_Watcher, ...] = ()
+        self.tell(())
         self.by_forward = issubclass(type(module), RECURRENT)
+
+    def tell(self, watchers: "tuple[_Watcher, ...]") -> None:
+        """From now on, those: sorted once by what they are told, and not at every call."""
+        self.watchers = watchers
+        self.before = [(one, one.before) for one in watchers if one.before is not None]
+        self.after = [(one, one.after) for one in watchers if one.after is not None]
 
 
 _modules: dict[int, _Watched] = {}
@@ -171,16 +172,18 @@ _patched: list[tuple[Any, str, Callable[..., Any], Callable[..., Any]]] = []
 """Of which class or module, its name, what PyTorch has there, and what is there now."""
 _limits = 0, 0
 """The recursion limit as it was, and as it is while modules are watched; zeros before the first."""
-_here = threading.local()
-"""``calls``: those of recurrent modules that are under way in this thread."""
 
 
-@dataclass(slots=True)
-class _Call:
-    module: int
-    """Its identity."""
-    reached: bool = False
-    """Whether its class's ``forward`` has been called."""
+class _Here(threading.local):
+    """Calls of recurrent modules that are under way in a thread."""
+
+    @skipped
+    def __init__(self) -> None:
+        self.calls: list[list[Any]] = []
+        """Of each, the identity of its module, and whether its class's ``forward`` was reached."""
+
+
+_here = _Here()
 
 
 def _watched(module: nn.Module) -> _Watched:
@@ -198,86 +201,71 @@ def _meet(owner: ModuleCalls, module: nn.Module) -> None:
 
 
 @skipped
-def _begin(entry: _Watched, module: nn.Module, args: Any, kwargs: Any) -> bool:
-    """A call begins; whether its end is to be told."""
-    if inspection():
-        return False
-    for watcher in entry.watchers:
-        watcher.tell(watcher.before, module, args, kwargs)
-    return True
+def _begin(entry: _Watched, module: nn.Module, args: Any, kwargs: Any) -> None:
+    """A call begins, on which nothing of PyTorch's looks."""
+    for watcher, action in entry.before:
+        try:
+            with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
+                action(module, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - must not reach the forward that is called
+            watcher.failed(error)
 
 
 @skipped
 def _end(entry: _Watched, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
     """It has ended; its beginning has seen that nothing of PyTorch's looks on."""
-    for watcher in entry.watchers:
-        watcher.tell(watcher.after, module, args, kwargs, result)
+    for watcher, action in entry.after:
+        try:
+            with torch._C.DisableTorchFunctionSubclass():
+                action(module, args, kwargs, result)
+        except Exception as error:  # noqa: BLE001 - likewise
+            watcher.failed(error)
 
 
-def _calls_here() -> list[_Call]:
-    found: list[_Call] | None = getattr(_here, "calls", None)
-    if found is None:
-        found = _here.calls = []
-    return found
-
-
-@skipped
-def _enter(module: nn.Module) -> tuple[list[_Call], _Call]:
-    """A call of a recurrent module begins in this thread: those under way, it among them."""
-    calls, mine = _calls_here(), _Call(id(module))
-    calls.append(mine)
-    return calls, mine
-
-
-@skipped
-def _reach(module: nn.Module) -> bool:
-    """Whether a call of that module is under way, whose class's ``forward`` is reached now."""
-    calls = _calls_here()
-    if not calls or calls[-1].module != id(module):
-        return False
-    calls[-1].reached = True
-    return True
+# A loop calls its cell hundreds of times in a step, and a call of a Python function costs as much
+# as all that is decided here: so the two wrappers look themselves, and ask nobody.
 
 
 def _told_call(call: Callable[..., Any]) -> Callable[..., Any]:
-    """``nn.Module.__call__``, told."""
+    """``nn.Module.__call__``, told.
+
+    Of a recurrent module, what is told is its class's ``forward``, if that is reached.
+    """
 
     @wraps(call)
     def told(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():
+        if compiling():
             return call(self, *args, **kwargs)
+        number = id(self)
         for owner in _curious:
-            if id(self) not in owner.known:
+            if number not in owner.known:
                 _meet(owner, self)
-        entry = _modules.get(id(self))
+        entry = _modules.get(number)
         if entry is None:
             return call(self, *args, **kwargs)
         if entry.by_forward:
-            return _call_of_forward(call, entry, self, args, kwargs)
-        if not _begin(entry, self, args, kwargs):
+            calls, mine = _here.calls, [number, False]
+            calls.append(mine)
+            try:
+                result = call(self, *args, **kwargs)
+            finally:
+                calls.pop()
+            if mine[1]:
+                return result
+            entry.by_forward = False
+            if inspection():
+                return result
+        elif inspection():
             return call(self, *args, **kwargs)
-        result = call(self, *args, **kwargs)
-        _end(entry, self, args, kwargs, result)
+        else:
+            if entry.before:
+                _begin(entry, self, args, kwargs)
+            result = call(self, *args, **kwargs)
+        if entry.after:
+            _end(entry, self, args, kwargs, result)
         return result
 
     return told
-
-
-@partial(skipped, inside=False)
-def _call_of_forward(
-    call: Callable[..., Any], entry: _Watched, module: nn.Module, args: Any, kwargs: Any
-) -> Any:
-    """A recurrent module is called: what is told is its class's ``forward``, if that is reached."""
-    calls, mine = _enter(module)
-    try:
-        result = call(module, *args, **kwargs)
-    finally:
-        calls.pop()
-    if not mine.reached:
-        entry.by_forward = False
-    if not mine.reached and not inspection():
-        _end(entry, module, args, kwargs, result)
-    return result
 
 
 def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -288,18 +276,24 @@ def _told_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(forward)
     def told(self: nn.Module, input: Any, hx: Any = None) -> Any:  # noqa: A002 - PyTorch's name
-        if torch.compiler.is_compiling():
+        if compiling():
             return forward(self, input, hx)
-        if not _reach(self):
+        number, calls = id(self), _here.calls
+        if calls and calls[-1][0] == number:
+            calls[-1][1] = True
+        else:
             for owner in _curious:
-                if id(self) not in owner.known:
+                if number not in owner.known:
                     _meet(owner, self)
-        entry = _modules.get(id(self))
+        entry = _modules.get(number)
         given = (input,) if hx is None else (input, hx)
-        if entry is None or not entry.by_forward or not _begin(entry, self, given, {}):
+        if entry is None or not entry.by_forward or inspection():
             return forward(self, *given)
+        if entry.before:
+            _begin(entry, self, given, {})
         result = forward(self, *given)
-        _end(entry, self, given, {}, result)
+        if entry.after:
+            _end(entry, self, given, {}, result)
         return result
 
     return told

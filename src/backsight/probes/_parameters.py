@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,10 @@ __all__ = [
 
 ELEMENTS = 1 << 17
 """Of a larger parameter, the update is measured on that many of its elements, evenly spaced."""
+
+MANY, SMALL = 64, 128
+"""Of at least so many tensors, with at most so many elements on average, an operation each takes
+longer than a copy of all."""
 
 WIDEST = 1024
 """Units from which the eigenvalues are too dear (a second, and growing with the cube)."""
@@ -54,15 +59,29 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
         >>> tensor_norms([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
         tensor([5., 2.])
     """
-    with torch.no_grad():
-        if _alike(tensors):
-            # In their own arithmetic: it is fast and copies nothing, but the squares may overflow.
+    if _alike(tensors):
+        # In their own arithmetic: it is fast and copies nothing, but the squares may overflow.
+        quick = _norms_at_once(tensors) if len(tensors) >= MANY else None
+        if quick is None:
             quick = torch.stack(torch._foreach_norm(list(tensors)))
-            if math.isfinite(sum(quick.tolist())):
-                return quick
+        if math.isfinite(sum(quick.tolist())):
+            return quick.detach() if quick.requires_grad else quick  # no_grad takes longer
+    with torch.no_grad():
         dense = [_dense(tensor) for tensor in tensors]
         norms = [torch.linalg.vector_norm(g, dtype=norm_dtype(g)) for g in dense]
         return torch.stack([norm.to(dense[0].device) for norm in norms])
+
+
+def _norms_at_once(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Norms of many small tensors, which are alike, in float64; None where they are too large."""
+    sizes = [tensor.numel() for tensor in tensors]
+    if sum(sizes) > SMALL * len(sizes) or not all(sizes):
+        return None
+    flat = torch._C._nn.flatten_dense_tensors(list(tensors)).detach().numpy()
+    with np.errstate(all="ignore"):  # NumPy warns, or raises, as the user has set it
+        squares = np.square(flat, dtype=np.float64)
+        norms = np.sqrt(np.add.reduceat(squares, np.cumsum([0, *sizes[:-1]])))
+    return torch.from_numpy(norms).to(tensors[0].dtype)
 
 
 def _alike(tensors: Sequence[Tensor]) -> bool:

@@ -217,6 +217,11 @@ class LayerReader(ABC):
 
     # -- of every call, sampled or not ---------------------------------------------------------
 
+    @property
+    def shows_states(self) -> bool:
+        """Whether :meth:`states` ever gives any."""
+        return type(self).states is not LayerReader.states
+
     def states(
         self,
         adapter: LayerAdapter,
@@ -240,6 +245,16 @@ class LayerReader(ABC):
             profile: whether to give the norms by step as well.
         """
         return {}
+
+    def ends_finite(self, result: Any) -> bool:
+        """Whether the last states of a call are known to be finite, by a look that costs little.
+
+        What is not finite is nearly always carried on to them.
+
+        Args:
+            result: what the module returned.
+        """
+        return False
 
     def input_of(self, args: Any, kwargs: Any) -> Tensor | PackedSequence:
         """What of a call's arguments is the input."""

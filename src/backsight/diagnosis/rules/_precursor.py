@@ -35,8 +35,10 @@ class Precursor(Rule):
         "factor of {hidden:g}, at most {together:.0f} iterations earlier. The loss is within "
         "{calm:g} robust standard deviations of its usual level, and the median of the last 20 "
         "losses lies less than {pays:g} of the initial loss below the median of the last 50, "
-        "because states and gradients also grow where learning takes off. Without hidden-state "
-        "norms (a loop over cells), the gradient alone must grow by a factor of {alone:g}."
+        "because states and gradients also grow where learning takes off. Where hidden-state norms "
+        "are recorded less often than in every iteration, the medians are those of as many "
+        "recorded values. Without hidden-state norms (a loop over cells), the gradient alone must "
+        "grow by a factor of {alone:g}."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius has grown past 1",

@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -63,6 +64,9 @@ _listeners: list[Listener] = []
 _originals: list[tuple[Any, str, Any, Any]] = []
 """What was wrapped: whose, its name, itself, and what is in its place."""
 _here = threading.local()
+in_backward: Callable[[], bool] = partial(getattr, _here, "within", False)
+"""Whether a backward pass is under way: a forward inside it is a recomputation. Asked at every call
+of a cell."""
 ENGINE = "_engine_run_backward"
 """What ``torch.autograd.grad`` and ``backward`` call, after they have looked at their arguments."""
 
@@ -79,11 +83,6 @@ class _Scaled:
 
 _scaled: list[_Scaled] = []
 """Those that backward was not called on yet."""
-
-
-def in_backward() -> bool:
-    """Whether a backward pass is under way: a forward inside it is a recomputation."""
-    return getattr(_here, "depth", 0) > 0
 
 
 def tell_step(listener: Listener) -> None:
@@ -106,6 +105,8 @@ def _scale_of(roots: tuple[Tensor, ...], *, keep: bool = False) -> Tensor | None
         keep: they may be asked for again.
     """
     global _scaled
+    if not _scaled:
+        return None
     mine = [one for one in _scaled if any(one.loss() is root for root in roots)]
     others = [one for one in _scaled if all(one.loss() is not root for root in roots)]
     found = mine or [one for one in others if not one.asked]
@@ -137,11 +138,11 @@ def _wrap() -> None:
         if in_backward() or named.get("accumulate_grad", True):
             return engine(outputs, *args, **named)
         query, listeners = _query_begins(outputs, *args)
-        _here.depth = 1  # a forward inside is a recomputation
+        _here.within = True  # a forward inside is a recomputation
         try:
             found = engine(outputs, *args, **named)
         finally:
-            _here.depth = 0
+            _here.within = False
         if query is not None:
             _query_passed(query, listeners, found)
         return found
@@ -150,21 +151,24 @@ def _wrap() -> None:
         if in_backward():  # a checkpoint's recomputation, inside the pass that is being told
             backward(*args, **named)
             return
-        args = tuple(tuple(one) if isinstance(one, Iterator) else one for one in args)
-        named = {n: tuple(one) if isinstance(one, Iterator) else one for n, one in named.items()}
+        for one in (*args, *named.values()):
+            if one is not None and type(one) is not Tensor and type(one) is not bool:
+                args = tuple(tuple(x) if isinstance(x, Iterator) else x for x in args)
+                named = {n: tuple(x) if isinstance(x, Iterator) else x for n, x in named.items()}
+                break
         try:
             roots, gradients = _roots(*args, **named)
         except TypeError:  # a wrong call: PyTorch says what is wrong with it
             backward(*args, **named)
             return
         scale = _scale_of(roots)
-        _here.depth = 1
+        _here.within = True
         try:
             for listener in _around(None):
                 listener.backward_begins(roots, gradients, scale)
             backward(*args, **named)
         finally:
-            _here.depth = 0
+            _here.within = False
         listeners = _around(None)
         reached = [o for o in listeners if o.backward_passed(roots, gradients, scale)]
         for listener in reached if len(reached) > 1 else ():
@@ -239,11 +243,11 @@ def _query_begins(
     places, parameters = tuple(n for n, _ in leaves), tuple(x for _, x in leaves)
     scale = _scale_of(roots, keep=True)
     query = GradientQuery(roots, given, parameters, places, inner, scale)
-    _here.depth = 1  # what a listener asks of autograd is its own business
+    _here.within = True  # what a listener asks of autograd is its own business
     try:
         told = [listener for listener in listeners if listener.query_begins(query)]
     finally:
-        _here.depth = 0
+        _here.within = False
     return (query if told else None), told
 
 
@@ -261,6 +265,8 @@ def _roots(
     tensors: Any, grad_tensors: Any = None, *_: Any, **named: Any
 ) -> tuple[tuple[Tensor, ...], Gradients]:
     """What backward was called on, and with which gradients."""
+    if type(tensors) is Tensor and grad_tensors is None and "grad_variables" not in named:
+        return (tensors,), (None,)
     roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     given = grad_tensors if grad_tensors is not None else named.get("grad_variables")
     if isinstance(given, Tensor):

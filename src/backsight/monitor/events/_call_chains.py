@@ -27,16 +27,20 @@ known for certain whose it is, so a chain that another one follows may be that m
 def follow(result: Any) -> Followed:
     """To be told when a backward pass comes through what a call returned."""
     followed = Followed()
-    _hook(followed, (tensor.grad_fn for tensor in tensors_in(result)))
+    _hook(followed, _tensors(result))
     return followed
 
 
-def _hook(followed: Followed, nodes: Iterable[Node | None]) -> None:
+def _hook(followed: Followed, results: Iterable[Tensor]) -> None:
     def passed(_: Any) -> None:
         followed.by_backward = True
 
-    for node in {node for node in nodes if node is not None}:
-        node.register_prehook(passed)
+    hooked: list[Node] = []  # two or three
+    for result in results:
+        node = result.grad_fn
+        if node is not None and node not in hooked:
+            node.register_prehook(passed)
+            hooked.append(node)
 
 
 class _Chain:
@@ -49,22 +53,6 @@ class _Chain:
     ) -> None:
         self.newest, self.followed, self.hooked = newest, followed, hooked
         self.calls, self.unchanged = 1, False
-
-    def goes_on(self, inputs: Any, result: Any) -> bool:
-        """With most calls of a cell, which are known in no time where this is the only chain."""
-        if len(inputs) < 2 or not self.newest:
-            return False
-        state, new = inputs[1], result
-        if type(state) is tuple and type(new) is tuple and state and new:
-            state, new = state[0], new[0]
-        if not _is_tensor(state) or not _is_tensor(new) or state.is_leaf:
-            return False
-        if state is self.newest[0]():
-            self.unchanged = True
-        elif not self.may_be_changed():
-            return False
-        self.newest[0] = weakref.ref(new)
-        return True
 
     def may_be_changed(self) -> bool:
         """Whether one more state that is not the newest one passes for it."""
@@ -105,15 +93,43 @@ class CallChains:
     def __init__(self, *, cell: bool, stepped: Callable[[], bool] = bool) -> None:
         self._cell, self._stepped = cell, stepped
         self._chains: list[_Chain] = []
+        self.begun = False
+        """Whether there are any in this iteration."""
 
     @property
-    def begun(self) -> bool:
-        """Whether there are any in this iteration."""
-        return bool(self._chains)
+    def newest(self) -> Followed:
+        """Of the chain that began last."""
+        return self._chains[-1].followed
 
     def begin(self) -> None:
         """A new iteration: the backward passes that have been are not its own."""
-        self._chains = []
+        self._chains, self.begun = [], False
+
+    def goes_on(self, inputs: Any, result: Any) -> int | None:
+        """Of one more call of a cell that goes on with the only chain, how many sequences it has.
+
+        So do nearly all calls of a loop, and they are told without asking anybody. None of any
+        other, of which :meth:`follow` is to be told.
+        """
+        if not self._cell or len(self._chains) != 1 or len(inputs) < 2:
+            return None
+        chain = self._chains[0]
+        if not chain.newest:
+            return None
+        state, new = inputs[1], result
+        if type(state) is tuple and type(new) is tuple and state and new:
+            state, new = state[0], new[0]
+        # By their types: a class may lie about itself.
+        if not issubclass(type(state), Tensor) or not issubclass(type(new), Tensor):
+            return None
+        if state.is_leaf:
+            return None
+        if state is chain.newest[0]():
+            chain.unchanged = True
+        elif not chain.may_be_changed():
+            return None
+        chain.newest[0] = weakref.ref(new)
+        return new.shape[0] if new.dim() > 1 else 1
 
     def follow(self, inputs: Any, named: Any, result: Any) -> Followed:
         """One more call.
@@ -123,8 +139,6 @@ class CallChains:
             named: by name.
             result: what it returned.
         """
-        if self._cell and len(self._chains) == 1 and self._chains[0].goes_on(inputs, result):
-            return self._chains[0].followed
         given = _tensors(inputs) if not named else [*_tensors(inputs), *tensors_in(named)]
         outputs = _tensors(result)
         if self._cell:
@@ -135,7 +149,7 @@ class CallChains:
             if state is not None:
                 if not chain.hooked:
                     chain.hooked, chain.followed.by_backward = True, False
-                    _hook(chain.followed, [state.grad_fn])
+                    _hook(chain.followed, [state])
                 chain.newest, chain.unchanged = newest, True
                 return chain.followed
         if self._cell and self._chains and given and not given[0].is_leaf:
@@ -147,24 +161,21 @@ class CallChains:
         followed = follow(result) if stepped else Followed(by_backward=True)
         alive = [one for one in self._chains if any(ref() is not None for ref in one.newest)]
         self._chains = [*alive[1 - OPEN :], _Chain(newest, followed, hooked=stepped)]
+        self.begun = True
         return followed
 
 
 def _tensors(content: Any) -> Sequence[Tensor]:
     """As ``tensors_in``, in less time for what a loop hands on."""
-    if _is_tensor(content):
+    # By their types: a class may lie about itself.
+    if issubclass(type(content), Tensor):
         return (content,)
     if type(content) is not tuple:
         return tuple(tensors_in(content))
     found: list[Tensor] = []
     for part in content:
-        if _is_tensor(part):
+        if issubclass(type(part), Tensor):
             found.append(part)
         elif part is not None:
             found += _tensors(part)
     return found
-
-
-def _is_tensor(thing: Any) -> bool:
-    """By its type: its class may lie about itself."""
-    return issubclass(type(thing), Tensor)

@@ -10,12 +10,20 @@ from torch import nn
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
 from backsight.monitor.events._call_chains import CallChains, follow
-from backsight.probes import ModuleCalls, Readers
+from backsight.probes import LayerReader, ModuleCalls, Readers
 
 __all__ = ["Forwards"]
 
-Extents = dict[bool, dict[str, list[tuple[int, int, Followed | None]]]]
-"""By training mode and by path, steps and elements of each call, and whether backward followed."""
+
+class _Extent:
+    """Calls of one module in one mode, of which a backward pass follows all or none."""
+
+    __slots__ = ("elements", "followed", "longest", "single", "training")
+
+    def __init__(self, training: bool, followed: Followed | None) -> None:
+        self.training, self.followed = training, followed
+        self.single = self.longest = self.elements = 0
+        """Calls of a single step, steps of the longest one, and sequence elements of all."""
 
 
 class Forwards:
@@ -60,6 +68,9 @@ class Forwards:
         """Paths of what has run."""
         self.tells_begin = True
         """Whether anybody wants to hear of a layer that is about to run."""
+        self.tells_cells = True
+        """Whether anybody wants to hear of the calls of modules that show no states: of cells, and
+        of modules of the user's own."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -75,7 +86,8 @@ class Forwards:
 
     def begin(self) -> None:
         """A new iteration: nothing has run."""
-        self._extents: Extents = {True: {}, False: {}}
+        self._extents: dict[bool, dict[str, list[_Extent]]] = {True: {}, False: {}}
+        """By training mode and by path."""
         for chains in self._running:
             chains.begin()
         self._running.clear()
@@ -96,7 +108,7 @@ class Forwards:
         self._calls.watch(
             module,
             before=self._on_begin(path, adapter) if reader.needs_before else None,
-            after=self._on_end(path, role, adapter),
+            after=self._on_end(path, role, adapter, reader),
         )
 
     def search(self, name: str, model: nn.Module, named: Sequence[str] | None) -> None:
@@ -141,14 +153,14 @@ class Forwards:
         if path in self._readers:
             return
         self._readers.adopt_input(path)
-        self._extents[training].setdefault(path, []).append((*extent, None))
+        self._add(path, training, None, extent)
         reader = self._readers.inputs
 
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
             now = reader.extent(module, inputs, named, result)
             if now is not None:
                 self.ran.add(path)
-                self._extents[module.training].setdefault(path, []).append((*now, None))
+                self._add(path, module.training, None, now)
 
         self._calls.watch(module, after=self._if_observing(ended))
 
@@ -165,15 +177,15 @@ class Forwards:
         eval mode count only where there is none in training mode: else they were a validation's.
         Those that no backward pass followed count only where there is none that it did.
         """
-        ran = self._extents[self.training]
-        calls = [
-            [(steps, elements) for steps, elements, _ in those_followed(each, lambda one: one[2])]
-            for path, each in ran.items()
-            if self._readers.has_time(path)
-        ]
-        steps = (max(max(t for t, _ in each), sum(t == 1 for t, _ in each)) for each in calls)
-        elements = (sum(count for _, count in each) for each in calls)
-        return max(steps, default=0), max(elements, default=0)
+        steps = elements = 0
+        for path, each in self._extents[self.training].items():
+            if self._readers.has_time(path):
+                single = count = 0
+                for calls in those_followed(each, lambda one: one.followed):
+                    steps = max(steps, calls.longest)
+                    single, count = single + calls.single, count + calls.elements
+                steps, elements = max(steps, single), max(elements, count)
+        return steps, elements
 
     def close(self) -> None:
         """Watch nothing any longer."""
@@ -191,41 +203,69 @@ class Forwards:
         return began
 
     def _on_end(
-        self, path: str, role: Role, adapter: LayerAdapter | None
+        self, path: str, role: Role, adapter: LayerAdapter | None, reader: LayerReader
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
         fused = adapter is not None and adapter.reading == "fused"
         stepped = partial(self._readers.has_time, path)
-        chains = None if fused else CallChains(cell=adapter is not None, stepped=stepped)
+        cell = adapter is not None and not fused
+        chains = None if fused else CallChains(cell=cell, stepped=stepped)
+        silent = not fused and not reader.shows_states
+        plain = silent and type(reader).extent is LayerReader.extent
+        newest: _Extent | None = None
 
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+            nonlocal newest
             at = self._clock()
             if not self._observing():
                 return
+            handed = chains.goes_on(inputs, result) if chains is not None and cell else None
+            counts = plain and handed is not None and not self.tells_cells
+            if counts and newest is not None and newest.training is module.training:
+                newest.single += 1  # the everyday of a cell in a loop
+                newest.elements += handed or 0
+                self.spent += self._clock() - at
+                return
             if chains is None:
                 followed: Followed | None = follow(result)
+            elif handed is not None:
+                followed = chains.newest
             else:
                 if not chains.begun:
                     self._running.append(chains)
                 followed = chains.follow(inputs, named, result)
-            call = LayerCall(path, module, inputs, named, result, role, adapter, followed)
-            self._count(call)
-            self._ended(call)
+            self.ran.add(path)
+            if path not in self._uncounted:
+                try:
+                    extent = reader.extent(module, inputs, named, result)
+                except Exception as error:  # noqa: BLE001 - must not reach the forward
+                    newest = None
+                    self._uncounted.add(path)
+                    self._failed(path, error)
+                else:
+                    newest = self._add(path, module.training, followed, extent)
+            if not silent or self.tells_cells:
+                call = LayerCall(path, module, inputs, named, result, role, adapter, followed)
+                self._ended(call)
             self.seen = self.seen or self._readers.has_time(path)
             self.spent += self._clock() - at
 
         return ended
 
-    def _count(self, call: LayerCall) -> None:
-        path = call.path
-        self.ran.add(path)
-        if path in self._uncounted:
-            return
-        try:
-            extent = self._readers[path].extent(call.module, call.inputs, call.named, call.result)
-        except Exception as error:  # noqa: BLE001 - must not reach the forward that was called
-            self._uncounted.add(path)
-            self._failed(path, error)
-        else:
-            if extent is not None:
-                ran = self._extents[call.module.training].setdefault(path, [])
-                ran.append((*extent, call.followed))
+    def _add(
+        self,
+        path: str,
+        training: bool,
+        followed: Followed | None,
+        extent: tuple[int, int] | None,
+    ) -> _Extent | None:
+        """One more call; of an empty one, there is nothing to count."""
+        if extent is None:
+            return None
+        calls = self._extents[training].setdefault(path, [])
+        if not calls or calls[-1].followed is not followed:
+            calls.append(_Extent(training, followed))
+        newest, (steps, elements) = calls[-1], extent
+        newest.single += steps == 1
+        newest.longest = max(newest.longest, steps)
+        newest.elements += elements
+        return newest

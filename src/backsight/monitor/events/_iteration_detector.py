@@ -314,10 +314,11 @@ class IterationDetector:
         """
         if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
             return False
-        if self._observer.measuring or self._in_step_again:
+        in_step = self._in_step
+        if self._observer.measuring or (in_step and self._in_step_again):
             return False
         self.thread = threading.get_ident()
-        if self._automatic and not self._in_step and (self._passes or self._ended is not None):
+        if (self._passes or self._ended is not None) and self._automatic and not in_step:
             try:
                 self._notice_next()
             except Exception as error:  # noqa: BLE001 - must not reach the forward
@@ -372,8 +373,8 @@ class IterationDetector:
     def _marks_now(self) -> list[tuple[int, int]]:
         """What changes on a parameter when a gradient arrives at it."""
         return [
-            (id(p.grad), -1 if p.grad is None else p.grad._version)
-            for p in self._parameters.of().values()
+            (id(gradient), -1 if gradient is None else gradient._version)
+            for gradient in [p.grad for p in self._parameters.of().values()]
         ]
 
 

@@ -43,12 +43,8 @@ class ObservedParameters:
         self._names: dict[int, str] = {}
         self._known: list[tuple[int, int]] = []
         self._found: dict[int, dict[str, nn.Parameter]] = {}
-        self._by_hand = True
-
-    @property
-    def by_hand(self) -> bool:
+        self.by_hand = True
         """Whether no optimizer has been seen: the user's own code moves the parameters."""
-        return self._by_hand
 
     def name(self, prefix: str, model: nn.Module) -> None:
         """Learn the names of a model's parameters."""
@@ -60,7 +56,7 @@ class ObservedParameters:
     def add(self, optimizer: Optimizer) -> None:
         """The parameters of one more optimizer; it is not kept alive, and one that is gone is
         forgotten."""
-        self._by_hand = False
+        self.by_hand = False
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         known = [self._numbers[p] for p in parameters if p in self._numbers]
         number = known[0] if known else max(self._numbers.values(), default=-1) + 1

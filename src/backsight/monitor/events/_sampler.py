@@ -29,15 +29,23 @@ LASTING = 0.99
 """What an iteration leaves of the sums that tell how much observing takes: some 100 count."""
 
 
+SPACED = 16
+"""Iterations from one measurement of the hidden norms to the next, at most."""
+
+CHECKED = 100
+"""Iterations after which that spacing is looked at again. The first ones have every norm."""
+
+
 class Sampler:
-    """Decides which iterations are sampled.
+    """Decides which iterations are sampled, and how often hidden norms are taken.
 
     With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
     expected cost has been earned. What is sampled depends on timing; what is trained does not.
 
     What every iteration is observed by costs the same however short the iteration is. Where that
     takes more than ``budget`` by itself, samples are rarer, so that both together take twice the
-    budget; but never rarer than a quarter of it allows.
+    budget; but never rarer than a quarter of it allows. Hidden norms, the dearest part of it, are
+    then taken in every 2nd, 4th, … 16th iteration, as needed.
 
     Args:
         every: iterations between samples, or ``"auto"``.
@@ -66,11 +74,14 @@ class Sampler:
             )
         self.cost = math.nan
         """Seconds that a sample is expected to take."""
+        self.spacing = 1
+        """Hidden norms are taken in iterations that are multiples of it: 1, 2, 4, 8 or 16."""
         self._every = every
         self._budget = budget
         self._earned = 0.0
         self._taken = 0
         self._last = 0
+        self._passed = 0
         self._trained = self._observed = 0.0
         """Seconds, of the last hundred iterations or so."""
 
@@ -106,5 +117,16 @@ class Sampler:
         """
         self._trained = LASTING * self._trained + seconds
         self._observed = LASTING * self._observed + observed
-        rest = WITH_ALL * self._budget - (self._observed / self._trained if self._trained else 0.0)
+        share = self._observed / self._trained if self._trained else 0.0
+        self._passed += 1
+        if self._passed % CHECKED == 0 and self._every == "auto":
+            self._space(share)
+        rest = WITH_ALL * self._budget - share
         self._earned += max(LEAST * self._budget, min(self._budget, rest)) * seconds
+
+    def _space(self, share: float) -> None:
+        """Twice as many norms cost twice as much at most: they fit below half the budget."""
+        if share > self._budget:
+            self.spacing = min(SPACED, 2 * self.spacing)
+        elif share < self._budget / 2:
+            self.spacing = max(1, self.spacing // 2)

@@ -41,8 +41,7 @@ class AppliedGradient(Measurement):
         """Several optimizers share the gradients of one iteration; LBFGS has none yet."""
         if step.closure:
             return
-        every = [parameter.grad for parameter in step.parameters.values()]
-        gradients = [gradient for gradient in every if gradient is not None]
+        gradients = [g for p in step.parameters.values() if (g := p.grad) is not None]
         if gradients:
             norms = tensor_norms(gradients)
             # A fused optimizer divides the loss scale out by itself.

@@ -49,10 +49,13 @@ class GradientNorm(Measurement):
         is a part of the gradient; of several on one parameter, the optimizer reads the sum.
         """
         if passed.returned is None:
-            self._read([(n, p.grad) for n, p in now.parameters.items()], passed.scale)
+            self._read(_gradients(now), passed.scale)
             return
         names, norms, returned = self._names, self._norms, passed.returned
-        self._read([(n, returned.get(id(p))) for n, p in now.parameters.items()], passed.scale)
+        self._read(
+            [(n, g) for n, p in now.parameters.items() if (g := returned.get(id(p))) is not None],
+            passed.scale,
+        )
         self._summed_elsewhere |= not set(names).isdisjoint(self._names)
         if norms is not None and self._norms is not None and names is not self._names:
             self._names = names + self._names
@@ -61,14 +64,14 @@ class GradientNorm(Measurement):
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """The sum, where only the optimizer has it."""
         if self._summed_elsewhere:
-            self._read([(n, p.grad) for n, p in now.parameters.items()], None)
+            self._read(_gradients(now), None)
 
-    def _read(self, gradients: list[tuple[str, Tensor | None]], scale: Tensor | None) -> None:
-        there = [gradient for _, gradient in gradients if gradient is not None]
-        if there:
+    def _read(self, gradients: list[tuple[str, Tensor]], scale: Tensor | None) -> None:
+        if gradients:
+            names, there = zip(*gradients, strict=True)
             norms = tensor_norms(there)
             self._norms = norms if scale is None else norms / scale.to(norms.device)
-            self._names = [name for name, gradient in gradients if gradient is not None]
+            self._names = list(names)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
@@ -78,3 +81,8 @@ class GradientNorm(Measurement):
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
             now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)
+
+
+def _gradients(now: Iteration) -> list[tuple[str, Tensor]]:
+    """By parameter's name."""
+    return [(n, g) for n, p in now.parameters.items() if (g := p.grad) is not None]

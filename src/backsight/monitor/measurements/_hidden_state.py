@@ -14,9 +14,23 @@ from backsight.probes import on_host
 __all__ = ["HiddenState"]
 
 
+STANDS_OUT = math.log(3)
+"""Of the gradient's norm, above its usual logarithm."""
+
+USUAL = 0.02
+"""Weight of the newest gradient in what is usual."""
+
+CLOSELY = 30
+"""Iterations in which every norm is taken once a gradient has stood out: as many as lie between
+states and gradients that an early warning (BKS206) connects."""
+
+
 class HiddenState(Measurement):
     """``‖h_t‖`` of every layer whose states its output shows: a stack's top one, of the whole
     batch. Other layers are known in sampled iterations, by what the reach is read from.
+
+    An iteration that is ``thinned`` is left out, unless the last states are not finite, or the
+    gradient has stood out in one of the iterations before it.
 
     Example:
         >>> import torch
@@ -34,12 +48,17 @@ class HiddenState(Measurement):
 
     name = "hidden state"
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
+    samples_cells = True
 
     def __init__(self) -> None:
         self._norms: dict[bool, dict[str, list[_Ran]]] = {}
         """By training mode and by layer, of each call."""
         self._shown: set[str] = set()
         """Layers whose whole output has ever been measured."""
+        self._usual = math.nan
+        """The logarithm of the gradient's norm, on average."""
+        self._closely_until = 0
+        """Every norm is taken in iterations before that one."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -49,7 +68,11 @@ class HiddenState(Measurement):
         """Measure what the layer returned."""
         if call.adapter is None:
             return
-        norms = now.readers[call.path].states(
+        reader = now.readers[call.path]
+        thinned = now.thinned and now.number >= self._closely_until
+        if thinned and reader.ends_finite(call.result):
+            return
+        norms = reader.states(
             call.adapter,
             call.path,
             call.module,
@@ -69,13 +92,12 @@ class HiddenState(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
+        norms = self._norms[now.training]
         for name, profile in now.profiles.items():
             name = name or "model"
             measured = profile.outcome != "not enough data" and profile.hidden_norm.size
-            shown = name in self._shown or name in self._norms[now.training]
-            if measured and not shown:
+            if measured and not (name in self._shown or name in norms):
                 now.record_profile(f"hidden_norm/{name}", profile.hidden_norm)
-        norms = self._norms[now.training]
         self._shown |= norms.keys()
 
         def record(name: str, ran: list[_Ran]) -> None:
@@ -90,6 +112,20 @@ class HiddenState(Measurement):
                 now.record_profile(f"hidden_norm/{name}", by_step)
 
         self.each_layer(norms, record)
+        gradient = now.numbers.get("grad_norm")
+        if isinstance(gradient, float):
+            self._watch(now.number, gradient)
+
+    def _watch(self, number: int, gradient: float) -> None:
+        """What comes with a gradient that stands out is wanted whole."""
+        finite = math.isfinite(gradient)
+        height = math.log(gradient) if finite and gradient > 0 else math.nan
+        if not finite or height > self._usual + STANDS_OUT:
+            self._closely_until = number + 1 + CLOSELY
+        if math.isnan(self._usual):
+            self._usual = height
+        elif not math.isnan(height):
+            self._usual += USUAL * (height - self._usual)
 
 
 class _Ran(NamedTuple):

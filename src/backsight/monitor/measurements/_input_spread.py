@@ -33,6 +33,7 @@ class InputSpread(Measurement):
 
     name = "input spread"
     signals = ("input_spread",)
+    samples_cells = True
 
     def __init__(self) -> None:
         self._spreads = {True: InputRange(), False: InputRange()}
@@ -40,8 +41,8 @@ class InputSpread(Measurement):
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
-        for spread in self._spreads.values():
-            spread.take()
+        if any(self._spreads.values()):
+            self._spreads = {True: InputRange(), False: InputRange()}
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
@@ -57,5 +58,7 @@ class InputSpread(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record the range over all calls of a layer."""
+        if not any(self._spreads.values()):
+            return
         for path, spread in self._spreads[now.training].take().items():
             now.record(f"input_spread/{path or 'model'}", spread)

@@ -129,6 +129,9 @@ class Measurement:
     """What it is called where it fails; the class's name by default."""
     signals: ClassVar[tuple[str, ...]] = ()
     """Families of the signals that it records: ``hidden_norm`` of ``hidden_norm/rnn.l0``."""
+    samples_cells: ClassVar[bool] = False
+    """Whether it reads the calls of modules that show no states (cells, and modules of the user's
+    own) in sampled iterations alone: a loop calls them hundreds of times in a step."""
     schedule: Schedule = EVERY_ITERATION
     off: frozenset[str] = frozenset()
     """Layers that it has failed for and is no longer fed; kept by the monitor."""

@@ -192,6 +192,9 @@ class MeasurementSet:
             _switch(one, frozenset())
         self._usual = self._listening(None)
         self._now = self._usual
+        self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
+        self.tells_cells = True
+        """Whether anybody is due in this iteration to be told of the calls of cells."""
 
     @property
     def switched_off(self) -> tuple[tuple[str, str], ...]:
@@ -205,6 +208,7 @@ class MeasurementSet:
     def begin(self, now: Iteration) -> None:
         """A new iteration begins."""
         self._now = self._usual if now.sample is None else self._listening(now.sample)
+        self.tells_cells = now.sample is not None or self._cells_usual
         self.feed("on_iteration_begin", now)
 
     def listens(self, event: str) -> bool:
@@ -222,13 +226,13 @@ class MeasurementSet:
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
         """
+        listeners = self._now[event]
+        if not listeners:
+            return
         if event in LOOKED_AT and (looks := inspection()):
             passed = self.passed_over.setdefault(looks, [])
             if now.number not in passed[-1:]:
                 passed.append(now.number)
-            return
-        listeners = self._now[event]
-        if not listeners:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True

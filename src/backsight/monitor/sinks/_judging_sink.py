@@ -136,9 +136,11 @@ class JudgingSink:
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """As the recorder's."""
         self._sink.scalars(iteration, values)
-        for name, value in values.items():
-            if self._is_wanted(name):
-                self._keep(name, iteration, float(value))
+        wanted = self._wanted
+        for name, value in values.items():  # in every iteration: a call for each would tell
+            if wanted[name] if name in wanted else self._is_wanted(name):
+                self._late = self._late or iteration < self._settled
+                self._waiting.add(name, iteration, float(value))
 
     def series(self, name: str, iterations: ArrayLike, values: ArrayLike) -> None:
         """As the recorder's."""

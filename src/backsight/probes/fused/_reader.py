@@ -4,6 +4,7 @@ A layer that is called for single steps and fed its own output has another way f
 the next than the closed form knows: its reach is asked of autograd while the graph is whole.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -15,6 +16,7 @@ from torch.autograd.graph import GradientEdge
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.layers import LayerAdapter
+from backsight.probes._precision import on_host
 from backsight.probes._reader import HiddenNorms, LayerReader, ReaderSettings, Readings
 from backsight.probes.fused._calls import Catcher
 from backsight.probes.fused._hidden_norms import hidden_norms
@@ -156,6 +158,14 @@ class FusedReader(LayerReader):
             return {}
         bounded = adapter.bounded(module)
         return hidden_norms(path, _fused(module), output, profile=profile, bounded=bounded)
+
+    def ends_finite(self, result: Any) -> bool:
+        """Of all layers and directions; not known of an accelerator, where a look has to wait."""
+        last: Any = result[1] if isinstance(result, tuple) and len(result) == 2 else None
+        last = last[0] if isinstance(last, tuple) and last else last  # of an LSTM, h
+        if not isinstance(last, Tensor) or not on_host(last):
+            return False
+        return math.isfinite(last.detach().sum().item())
 
     def extent(
         self, module: nn.Module, args: Any, kwargs: Any, result: Any

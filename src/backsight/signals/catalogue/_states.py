@@ -12,7 +12,8 @@ SIGNALS = (
         axes=("iteration",),
         unit="hidden-state units",
         reduction="L2 over units, mean over time steps and sequences",
-        cost="one pass over the layer's output",
+        cost='one pass over the layer\'s output; with every="auto", in every 2nd, 4th, 8th or 16th '
+        "iteration only, as needed, where observing takes more than the budget",
         source="Backsight",
         per="layer",
     ),
