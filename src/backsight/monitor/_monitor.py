@@ -385,7 +385,7 @@ class Monitor:
             if not self._gate.shut:
                 last = max(0, self.iteration - 1)
                 self._faults.isolate("inputs", self._notes.tell, last, True)
-                self._faults.isolate("findings", self._judging.end, max(0, self.iteration - 1))
+                self._faults.isolate("findings", self._judging.end, last)
 
     def __enter__(self) -> Self:
         return self
@@ -396,14 +396,13 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _iteration_recorded(self) -> None:
-        if self._observed.readers.inputs.searches:
+        if self._observed.now.sampled:
             self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
         if self._outbox.due:
             self.collect()
-        looked = self.iteration - self._first == LOOKED
         seen = self._observed.forwards.seen or self._observed.readers.loops.found
-        if looked and not seen and self._model is not None:
-            model = self._model()
+        if self.iteration - self._first == LOOKED and not seen:
+            model = None if self._model is None else self._model()
             if model is not None and (self._notes.unlogged or not self._notes.logged):
                 _log.warning("backsight: %s", what_was_found(model, self._notes.unlogged))
 

@@ -135,11 +135,6 @@ class InputReader(LayerReader):
         return [words for one in self._models for path, words in one.reasons.items() if path]
 
     @property
-    def searches(self) -> bool:
-        """Whether there is a model whose inputs are looked for."""
-        return bool(self._models)
-
-    @property
     def notes(self) -> dict[str, str]:
         """How inputs were measured, by path, where that is not as usual: the unit of their lags."""
         return {path: note for one in self._models for path, note in one.notes.items()}
