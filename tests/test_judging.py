@@ -5,7 +5,7 @@ import math
 import pytest
 
 from backsight.monitor.sinks import JudgingSink, NullRecorder
-from backsight.monitor.sinks._judging_sink import FEW, MANY, PATIENCE
+from backsight.monitor.sinks._judging_sink import MANY, PATIENCE, SLOW
 from backsight.monitor.sinks._unjudged import Unjudged
 
 
@@ -31,12 +31,23 @@ class Judging:
         return self.sink._judge.iterations
 
 
-def test_few_are_judged_at_once() -> None:
+def test_slow_ones_are_judged_at_once() -> None:
     judging = Judging()
-    judging.record(0, FEW)
-    assert judging.judged == FEW
-    judging.record(FEW, 2 * FEW)
-    assert judging.judged == 2 * FEW
+    judging.now = 4 * SLOW
+    judging.record(0, 4)
+    assert judging.judged == 4
+    judging.now += SLOW / 2
+    judging.record(4, 5)
+    assert judging.judged == 4
+    judging.now += SLOW
+    judging.record(5, 6)
+    assert judging.judged == 4, "two have come in the time of one and a half"
+    judging.now += SLOW
+    judging.record(6, 7)
+    assert judging.judged == 4
+    judging.now += SLOW
+    judging.record(7, 7)
+    assert judging.judged == 7
 
 
 def test_more_wait_until_there_are_many() -> None:
