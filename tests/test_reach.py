@@ -117,21 +117,22 @@ def test_the_heat_map_is_dark_below_its_floor_and_red_where_not_finite(
 
 BESIDE = [1.0, 2e-4, 1e-4, 2e-6, 0.0]
 """P is 2e-4: lag 0, which a residual connection makes large, is capped; then 1, 1/2, 1/100, 0."""
-COLOURS = [0, 0, math.log10(0.5), -2, -4]
+COLOURS: list[float] = [0, 0, math.log10(0.5), -2, -4]
 
 
 def test_colours_follow_the_strongest_earlier_step_and_not_lag_0(
     record: Callable[..., Run],
 ) -> None:
-    """The stronger sample and the upper block have a P of their own; their lag 0 is below it."""
+    """Each sample has its own P: lag 0 of the second is below it. Blocks share one, which is 10."""
     grows = [1.0, 10.0, 5.0, 0.1, 0.0]
-    its = [-1, 0, math.log10(0.5), -2, -4]
+    its: list[float] = [-1, 0, math.log10(0.5), -2, -4]
     run = record(
         {"reach/l0": [BESIDE, grows], "block_reach/l.0": [BESIDE], "block_reach/l.1": [grows]}
     )
     over_time, by_block = reach_time(run), reach_blocks(run)
     np.testing.assert_allclose(np.asarray(over_time.data[0].z, float).T, [COLOURS, its])
-    np.testing.assert_allclose(np.asarray(by_block.data[0].z, float), [COLOURS, its])
+    rows = np.asarray(by_block.data[0].z, float).tolist()
+    assert rows == [pytest.approx([-1, -4, -4, -4, -4]), pytest.approx(its)]
     for figure in (over_time, by_block):
         assert figure.layout.coloraxis.colorbar.title.text == "R/P"
         assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-4, 0)
