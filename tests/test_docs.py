@@ -175,6 +175,14 @@ def check_remedies(names: dict[str, Any], said: str) -> None:
     assert names["study"].verdict.command
 
 
+def check_sequence_model(names: dict[str, Any], said: str) -> None:
+    assert names["run"].status == "finished"
+    assert len(names["rows"]) == 2
+    layers = tuple(f"block_reach/layers.{n}" for n in range(3))
+    assert f"('reach/input:embed',) {layers}" in said
+    assert "input:layers.1 the gradient is " in said
+
+
 def check_map(names: dict[str, Any], said: str) -> None:
     assert names["found"].outcomes.shape == (8, 8)
 
@@ -198,6 +206,9 @@ EXAMPLES = {
     "docs/lab.md": Example(trained_before, check_library, {"iterations=500": "iterations=2"}),
     "docs/measurements.md": Example(ranked, check_ranked),
     "docs/runs.md": Example(recorded_before, check_reading),
+    "docs/sequence-models.md": Example(
+        dict, check_sequence_model, {"range(301)": "range(3)", "every=100": "every=2"}
+    ),
     "docs/studies-map.md": Example(dict, check_map, {"iterations=300": "iterations=2"}),
     "docs/studies-remedies.md": Example(dict, check_remedies),
     "docs/tasks.md": Example(dict, check_task),

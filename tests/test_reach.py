@@ -11,10 +11,11 @@ import pytest
 from backsight.report import summary, write_report
 from backsight.report.figures._grad_time import grad_time
 from backsight.report.figures._reach import reach
+from backsight.report.figures._reach_blocks import reach_blocks
 from backsight.report.figures._reach_time import reach_time
 from backsight.report.figures._style import ALARM
 from backsight.report.figures._update_ratio import update_ratio
-from backsight.signals import Recorder, Run
+from backsight.signals import Recorder, Run, reach_shares
 
 HALVES = 0.5 ** np.arange(20)
 
@@ -106,10 +107,53 @@ def test_the_heat_map_is_dark_below_its_floor_and_red_where_not_finite(
 ) -> None:
     figure = reach_time(record({"reach/l0": [[1, 1e-9, 0.0], [1, math.inf, 0.5]]}))
     cells, red = figure.data
-    np.testing.assert_allclose(np.asarray(cells.z, float)[:, 0], [0, -4, -4])
+    np.testing.assert_allclose(
+        np.asarray(cells.z, float), np.array([[0, 0], [-4, math.nan], [-4, 0]])
+    )
     assert np.asarray(red.z, float)[1, 1] == 1
     assert figure.layout.coloraxis.cmin == -4
     assert figure.layout.coloraxis.colorbar.ticktext[0] == "≤ 0.0001"
+
+
+BESIDE = [1.0, 2e-4, 1e-4, 2e-6, 0.0]
+"""P is 2e-4: lag 0, which a residual connection makes large, is capped; then 1, 1/2, 1/100, 0."""
+COLOURS: list[float] = [0, 0, math.log10(0.5), -2, -4]
+
+
+def test_colours_follow_the_strongest_earlier_step_and_not_lag_0(
+    record: Callable[..., Run],
+) -> None:
+    """Each sample has its own P: lag 0 of the second is below it. Blocks share one, which is 10."""
+    grows = [1.0, 10.0, 5.0, 0.1, 0.0]
+    its: list[float] = [-1, 0, math.log10(0.5), -2, -4]
+    run = record(
+        {"reach/l0": [BESIDE, grows], "block_reach/l.0": [BESIDE], "block_reach/l.1": [grows]}
+    )
+    over_time, by_block = reach_time(run), reach_blocks(run)
+    np.testing.assert_allclose(np.asarray(over_time.data[0].z, float).T, [COLOURS, its])
+    rows = np.asarray(by_block.data[0].z, float).tolist()
+    assert rows == [pytest.approx([-1, -4, -4, -4, -4]), pytest.approx(its)]
+    for figure in (over_time, by_block):
+        assert figure.layout.coloraxis.colorbar.title.text == "R/P"
+        assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-4, 0)
+    np.testing.assert_allclose(np.asarray(over_time.data[0].customdata, float)[:, 0], BESIDE)
+    np.testing.assert_allclose(np.asarray(by_block.data[0].customdata, float)[0], BESIDE)
+
+
+@pytest.mark.parametrize(
+    ("row", "shares"),
+    [
+        ([0.0, 1.0, 1e-8], [0, 1, 1e-8]),
+        ([0.0, 0.0, 0.0], [0, 0, 0]),
+        ([1.0, 1e-7, 0.0], [1, 0, 0]),
+        ([1.0, 0.5, math.nan, math.inf], [1, 1, math.nan, math.nan]),
+        ([math.nan, 0.5, 0.25], [math.nan, 1, 0.5]),
+        ([math.nan, math.nan], [math.nan, math.nan]),
+        ([1.0], [1]),
+    ],
+)
+def test_shares_of_edge_cases(row: list[float], shares: list[float]) -> None:
+    np.testing.assert_allclose(reach_shares(np.array([row])), [shares])
 
 
 def test_every_parameter_has_its_line(tmp_path: Path) -> None:

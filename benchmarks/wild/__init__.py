@@ -2,4 +2,5 @@
 
 * ``libraries``: quickstarts of libraries that train recurrent networks, plain and observed.
 * ``models``: sequence models of other libraries, found by themselves and checked by autograd.
+* ``layers_lags``: which block of a trained sequence model looks how far back.
 """

@@ -20,6 +20,7 @@ from backsight.signals._reach import (
     ReachOutcome,
     measure_reach,
     reach_share,
+    reach_shares,
 )
 from backsight.signals._reach_words import reach_extent, reach_words
 from backsight.signals._recorder import Recorder
@@ -70,6 +71,7 @@ __all__ = [
     "open_regular",
     "reach_extent",
     "reach_share",
+    "reach_shares",
     "reach_words",
     "read_object",
     "replacing",

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Lag", "ReachMeasures", "ReachOutcome", "measure_reach", "reach_share"]
+__all__ = ["Lag", "ReachMeasures", "ReachOutcome", "measure_reach", "reach_share", "reach_shares"]
 
 HALF = 0.5
 VISIBLE = 0.01
@@ -161,6 +161,38 @@ def reach_share(reach: NDArray[np.floating], lag: int) -> float:
     if found.outcome != "ok" or lag > found.earlier:
         return math.nan
     return float(reach[lag]) / float(np.max(reach[1:])) if found.goes_back else 0.0
+
+
+def reach_shares(reach: NDArray[np.floating], *, together: bool = False) -> NDArray[np.float64]:
+    """``R(k)/P`` at every lag of every row, at most 1, for pictures of several rows.
+
+    Lag 0 is 1 wherever it gets at least ``P``. The other lags are 0 where no gradient goes back in
+    time. A value that is not finite becomes NaN, and ``P`` is the largest of the others.
+
+    Args:
+        reach: ``R(k)``, shape ``(rows, lags)``, at least one row.
+        together: take the largest ``P`` of all rows, so that rows can be compared with each other.
+
+    Returns:
+        The same shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import reach_shares
+        >>> reach_shares(np.array([[1.0, 0.02, 0.01], [1.0, 4.0, 1.0], [1.0, 1e-9, 0.0]])).tolist()
+        [[1.0, 1.0, 0.5], [0.25, 1.0, 0.25], [1.0, 0.0, 0.0]]
+    """
+    rows = np.where(np.isfinite(reach), reach, np.nan).astype(np.float64)
+    known = np.nan_to_num(rows)
+    first, earlier = known[:, :1], known[:, 1:]
+    peak = earlier.max(axis=1, keepdims=True, initial=0.0)
+    newest = first
+    if together:
+        peak, newest = (np.full_like(one, one.max()) for one in (peak, first))
+    back = (peak >= NOISE) | ((newest == 0) & (peak > 0))
+    shares = rows / np.where(back, peak, np.inf)
+    shares[:, :1] = np.where(back, shares[:, :1], np.where(first > 0, 1.0, rows[:, :1]))
+    return np.minimum(shares, 1.0)
 
 
 def _last(where: NDArray[np.bool_]) -> int:

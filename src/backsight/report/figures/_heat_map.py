@@ -1,9 +1,11 @@
 """A heat map of a profile signal: time steps or lags upwards, iterations to the right."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from backsight.report._rows import groups
@@ -30,6 +32,8 @@ def heat_map(
     axis: str,
     what: str,
     floor: float | None = None,
+    scale: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
+    scaled: str = "",
 ) -> go.Figure:
     """A panel a signal, on one scale of colours.
 
@@ -43,6 +47,9 @@ def heat_map(
         what: the value's symbol.
         floor: colours follow the logarithm from here on, and anything below looks like it; by
             default they do where the values span too much for anything else.
+        scale: what the colours show of the rows ``(samples, width)``; the values themselves by
+            default. Their text when pointed at shows the values in any case.
+        scaled: the symbol of that, if it is another than ``what``.
     """
     names, left_out = some_of(names, PANELS)
     fig = make_subplots(
@@ -54,15 +61,16 @@ def heat_map(
         figure=figure(axis, height=120 + 240 * len(names)),
     )
     panels = [groups(run.stream(name), COLUMNS) for name in names]
-    shown = np.concatenate([panel.largest[panel.largest > 0] for panel in panels])
+    tables = [scale(panel.largest) for panel in panels]
+    shown = np.concatenate([table[table > 0] for table in tables])
     wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
     logarithmic = bool(shown.size) and (floor is not None or wide)
     low = floor if floor is not None else shown.min() if wide else 0.0
-    for row, panel in enumerate(panels, start=1):
+    for row, (panel, table) in enumerate(zip(panels, tables, strict=True), start=1):
         iterations, largest, broken = panel.iterations, panel.largest, panel.broken
         fig.add_heatmap(
             x=iterations,
-            z=(np.log10(np.maximum(largest, low)) if logarithmic else largest).T,
+            z=(np.log10(np.maximum(table, low)) if logarithmic else table).T,
             customdata=largest.T,
             coloraxis="coloraxis",
             hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>{what} = "
@@ -82,7 +90,7 @@ def heat_map(
             )
         fig.update_yaxes(title={"text": axis}, row=row, col=1)
         fig.update_xaxes(title={"text": "iteration" if row == len(names) else ""}, row=row, col=1)
-    bar: dict[str, Any] = {"title": {"text": what}, "thickness": 14}
+    bar: dict[str, Any] = {"title": {"text": scaled or what}, "thickness": 14}
     colours: dict[str, Any] = {"colorscale": "Viridis"}
     if logarithmic:
         bottom, top = np.floor(np.log10(low)), np.ceil(np.log10(max(shown.max(), low)))

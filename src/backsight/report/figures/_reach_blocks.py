@@ -11,12 +11,12 @@ from backsight.report._rows import ends
 from backsight.report._thin import thin_columns
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import ALARM, empty, figure
-from backsight.signals import Run, member
+from backsight.signals import Run, member, reach_shares
 
 __all__ = ["FIGURE", "reach_blocks"]
 
 FLOOR = 1e-4
-"""A hundredth of what still counts as reached: below it all is equally dark."""
+"""Of P, a hundredth of what still counts as reached: below it all is equally dark."""
 COLUMNS = 400
 
 
@@ -43,10 +43,12 @@ def reach_blocks(run: Run) -> go.Figure:
             broken[place, : len(one)] = ~np.isfinite(one)
         starts = thin_columns(table.shape[1], COLUMNS)
         largest = _largest(table, starts)
+        # One P for all: of a block that looks nowhere, its own would light the whole row.
+        shares = reach_shares(table, together=True)
         labels = [member(name).removeprefix(f"{stack}.") for name in names]
         shown = {"x": starts, "y": labels, "row": row, "col": 1}
         fig.add_heatmap(
-            z=np.log10(np.maximum(largest, FLOOR)),
+            z=np.log10(np.maximum(_largest(shares, starts), FLOOR)),
             customdata=largest,
             coloraxis="coloraxis",
             hovertemplate="block %{y}<br>lag %{x}<br>R = %{customdata:.4g}<extra></extra>",
@@ -73,7 +75,7 @@ def reach_blocks(run: Run) -> go.Figure:
             "cmin": powers[0],
             "cmax": powers[-1],
             "colorbar": {
-                "title": {"text": "R"},
+                "title": {"text": "R/P"},
                 "thickness": 14,
                 "tickvals": powers,
                 "ticktext": [f"≤ {texts[0]}", *texts[1:]],
@@ -106,10 +108,12 @@ FIGURE = Entry(
     "reach-blocks",
     "Reach by block",
     "The reach of the gradient on what each block of the stack is called with, in the last "
-    "sample, relative to lag 0. The first block is at the bottom; the last one, just below the "
-    "loss, is at the top. A row is bright at the lags that this block and those above it carry the "
-    "gradient over. Where only the lower rows are bright at a lag, only the lower blocks look that "
-    "far back.",
+    "sample. Colours show R/P, at most 1: P is the strongest earlier step at any block of the "
+    "stack. Rows can therefore be compared, and lag 0, which a residual connection or attention "
+    "makes large, does not darken the others. The first block is at the bottom; the last one, just "
+    "below the loss, is at the top. A row is bright at the lags that this block and those above it "
+    "carry the gradient over. Where only the lower rows are bright at a lag, only the lower blocks "
+    "look that far back.",
     reach_blocks,
     signals=("block_reach",),
     only_if=lambda run: bool(run.members("block_reach", profile=True)),

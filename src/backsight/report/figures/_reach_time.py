@@ -5,12 +5,12 @@ import plotly.graph_objects as go
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._heat_map import heat_map
 from backsight.report.figures._style import empty
-from backsight.signals import Run
+from backsight.signals import Run, reach_shares
 
 __all__ = ["FIGURE", "reach_time"]
 
 FLOOR = 1e-4
-"""Of lag 0: below it all is equally dark."""
+"""Of P, a hundredth of what still counts as reached: below it all is equally dark."""
 
 
 def reach_time(run: Run) -> go.Figure:
@@ -18,16 +18,17 @@ def reach_time(run: Run) -> go.Figure:
     names = run.members("reach", profile=True)
     if not names:
         return empty("no gradient through time was recorded in this run")
-    return heat_map(run, names, axis="lag", what="R", floor=FLOOR)
+    return heat_map(run, names, axis="lag", what="R", floor=FLOOR, scale=reach_shares, scaled="R/P")
 
 
 FIGURE = Entry(
     "reach-time",
     "Reach during training",
     "Each column is one sampled iteration. Lags that the gradient reaches are bright, and those "
-    "that it does not reach are dark. R is relative to lag 0, so beside a residual connection or "
-    "attention all lags are darker. A bright region that climbs shows a network that learns to "
-    "look further back.",
+    "that it does not reach are dark. Colours show R/P, at most 1: P is the strongest earlier "
+    "step of that sample, so that lag 0, which a residual connection or attention makes large, "
+    "does not darken the others. A bright region that climbs shows a network that learns to look "
+    "further back.",
     reach_time,
     signals=("reach",),
 )
