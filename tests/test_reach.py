@@ -156,6 +156,13 @@ def test_shares_of_edge_cases(row: list[float], shares: list[float]) -> None:
     np.testing.assert_allclose(reach_shares(np.array([row])), [shares])
 
 
+def test_shares_of_rows_together_follow_the_largest_p() -> None:
+    """P is 0.5, of the second row, and no row of its own is noise beside it."""
+    rows = np.array([[1.0, 0.05, 1e-9], [0.25, 0.5, 0.25], [0.0, 0.0, 0.0]])
+    shares = [[1, 0.1, 2e-9], [0.5, 1, 0.5], [0, 0, 0]]
+    np.testing.assert_allclose(reach_shares(rows, together=True), np.array(shares))
+
+
 def test_every_parameter_has_its_line(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run") as recorder:
         for i in range(3):
