@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from backsight import LayerAdapter, layers, probe, register_layer
 from backsight.layers import CellStep
-from backsight.probes import Readers, ReaderSettings
-from backsight.probes.stepped import _gates
+from backsight.probes import Readers, ReaderSettings, _tensors
 
 STEPS, BATCH = 6, 3
 
@@ -100,7 +99,7 @@ def test_an_unbatched_cell_counts_as_one_sequence() -> None:
 def test_many_states_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     cell, xs = made(nn.LSTMCell), inputs()
     whole = probe(cell, lambda: looped(cell, xs))[""].saturation
-    monkeypatch.setattr(_gates, "ROWS", 4)
+    monkeypatch.setattr(_tensors, "TOGETHER", 30)
     assert probe(cell, lambda: looped(cell, xs))[""].saturation == pytest.approx(whole)
 
 

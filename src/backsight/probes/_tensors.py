@@ -2,7 +2,7 @@
 
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-__all__ = ["SameTensor", "Unchanged", "made_from", "made_of", "tensors_in", "uneven"]
+__all__ = ["SameTensor", "Unchanged", "made_from", "made_of", "portions", "tensors_in", "uneven"]
 
 Found = TypeVar("Found")
+
+TOGETHER = 1 << 13
+"""Elements that are copied into one tensor, to be looked at in one operation."""
 
 
 class SameTensor:
@@ -102,6 +105,24 @@ def _parts(content: Any) -> list[Any]:
         except (AttributeError, TypeError):  # it has slots
             return []
     return []
+
+
+def portions(tensors: Sequence[Tensor]) -> Iterator[slice]:
+    """Which consecutive ones to look at together: many small ones, or a large one alone.
+
+    Example:
+        >>> import torch
+        >>> [part.stop - part.start for part in portions([torch.empty(2500)] * 7)]
+        [3, 3, 1]
+    """
+    begin, size = 0, 0
+    for number, tensor in enumerate(tensors):
+        if size and size + tensor.numel() > TOGETHER:
+            yield slice(begin, number)
+            begin, size = number, 0
+        size += tensor.numel()
+    if tensors:
+        yield slice(begin, len(tensors))
 
 
 def uneven(tensor: Tensor) -> Tensor:

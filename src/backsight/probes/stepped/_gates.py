@@ -1,6 +1,6 @@
 """The gates of a cell, computed again from what each call was given, all steps at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,9 @@ from backsight.probes._precision import rounding
 from backsight.probes._profile import NEAR_END, SATURATED
 from backsight.probes._sequences import spacing
 from backsight.probes._steps import CellInput, StateStep
+from backsight.probes._tensors import portions
 
 __all__ = ["gate_saturation"]
-
-ROWS = 1 << 16
-"""States whose gates are computed at once: they take memory."""
 
 
 def gate_saturation(
@@ -31,53 +29,50 @@ def gate_saturation(
         sequences: how many of each call's to follow, as of :class:`ReaderSettings`.
     """
     counts: dict[str, tuple[float, float]] = {}
-    for group in _alike(calls, sequences):
-        module, x, state, returned = group
-        for begin in range(0, len(x), ROWS):
-            part = slice(begin, begin + ROWS)
-            step = adapter.cell_step(module, x[part], tuple(one[part] for one in state))
-            if step is None or not _same(step.state, returned[part]):
-                return {}
-            ends = [
-                values.abs() > SATURATED
-                if gate == adapter.candidate
-                else (values - 0.5).abs() > 0.5 - NEAR_END
-                for gate, values in step.gates.items()
-            ]
-            found = torch.stack([end.sum() for end in ends]).tolist()
-            for gate, end, count in zip(step.gates, ends, found, strict=True):
-                before = counts.get(gate, (0.0, 0.0))
-                counts[gate] = before[0] + count, before[1] + end.numel()
+    for module, x, state, returned in _alike(calls, sequences):
+        step = adapter.cell_step(module, x, state)
+        if step is None or not _same(step.state, returned):
+            return {}
+        ends = [
+            values.abs() > SATURATED
+            if gate == adapter.candidate
+            else (values - 0.5).abs() > 0.5 - NEAR_END
+            for gate, values in step.gates.items()
+        ]
+        found = torch.stack([end.sum() for end in ends]).tolist()
+        for gate, end, count in zip(step.gates, ends, found, strict=True):
+            before = counts.get(gate, (0.0, 0.0))
+            counts[gate] = before[0] + count, before[1] + end.numel()
     return {gate: part / whole for gate, (part, whole) in counts.items() if whole}
 
 
 def _alike(
     calls: Sequence[StateStep], sequences: int | None
-) -> list[tuple[nn.Module, Tensor, tuple[Tensor, ...], Tensor]]:
-    """Input, states and returned state of all calls, stacked: those with a state, those without.
+) -> Iterator[tuple[nn.Module, Tensor, tuple[Tensor, ...], Tensor]]:
+    """Input, states and returned state of all calls, a portion of them stacked at a time.
 
-    Nothing where any tensor has been overwritten since.
+    Those with a state and those without come apart. Nothing where any tensor has been overwritten
+    since.
     """
     groups: dict[tuple[int, ...], list[tuple[CellInput, list[Tensor]]]] = {}
     for call in calls:
         fed = call.fed
         if fed is None:
-            return []
+            return
         tensors = [one.tensor for one in (fed.x, *fed.state)]
         if any(tensor is None for tensor in tensors):
-            return []
+            return
         known = [tensor for tensor in tensors if tensor is not None]
         rows = [_rows(tensor, sequences) for tensor in (*known, call.outputs[0].detach())]
         if len({len(tensor) for tensor in rows}) > 1:
-            return []  # a state that is the same for all sequences
+            return  # a state that is the same for all sequences
         groups.setdefault((id(fed.module), len(rows)), []).append((fed, rows))
-    found = []
     for group in groups.values():
-        x, *state, returned = (
-            torch.cat(each) for each in zip(*(rows for _, rows in group), strict=True)
-        )
-        found.append((group[0][0].module, x, tuple(state), returned))
-    return found
+        for part in portions([rows[-1] for _, rows in group]):
+            x, *state, returned = (
+                torch.cat(each) for each in zip(*(rows for _, rows in group[part]), strict=True)
+            )
+            yield group[0][0].module, x, tuple(state), returned
 
 
 def _rows(tensor: Tensor, sequences: int | None) -> Tensor:

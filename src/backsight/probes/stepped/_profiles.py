@@ -18,12 +18,9 @@ from backsight.probes._lag_tally import LagTally
 from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
-from backsight.probes._tensors import uneven
+from backsight.probes._tensors import portions, uneven
 
 __all__ = ["profiles_of_steps", "stacks_of"]
-
-TOGETHER = 64
-"""Steps whose states are looked at in one operation: a copy of them is made."""
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
@@ -139,8 +136,8 @@ class _Edges:
 
     def add(self, states: Sequence[Tensor]) -> Iterator[NDArray[np.float64]]:
         """Count those of all steps, and give the norms ``(B,)`` of each."""
-        for begin in range(0, len(states), TOGETHER):
-            rows = [_by_sequence(state) for state in states[begin : begin + TOGETHER]]
+        for part in portions(states):
+            rows = [_by_sequence(state) for state in states[part]]
             together = torch.cat(rows)
             both = torch.cat([_norms(together), _edges(together, self._bounded)]).cpu().numpy()
             self._counts += both[-len(self.kinds) :]
