@@ -1,0 +1,125 @@
+"""Broken scripts, their fixed twins, and healthy scripts: is the cause named?
+
+    python -m benchmarks.causes.causes                       # the half for tuning
+    python -m benchmarks.causes.causes --half held-out
+    python -m benchmarks.causes.causes --only clip_tiny
+
+A broken run is ``first`` where its first finding names the cause, ``named`` where another one
+does, ``symptom`` where it has findings that do not, ``silent`` where it has none, and ``failed``
+where there is no diagnosis to read.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks._shared.harness import ROOT, option_parser, publish
+from benchmarks.causes._names import NAMES
+
+METHOD = (
+    "backsight run --every 10 SCRIPT, then backsight diagnose --json. 'first', 'named', 'symptom', "
+    "'silent', 'failed': broken scripts of a kind, by their verdict. 'accused': fixed twins, or "
+    "healthy scripts, with a warning or an error."
+)
+FOLDER = ROOT / "benchmarks" / "causes"
+VERDICTS = ("first", "named", "symptom", "silent", "failed")
+LIMIT = 180
+"""Seconds for one run."""
+
+
+def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
+    """Those of one run in an empty folder, or None where it left no diagnosis."""
+    tool = [sys.executable, "-m", "backsight"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        run = [*tool, "run", "--run", "run", "--every", "10", str(script), *arguments]
+        diagnose = [*tool, "diagnose", "run", "--json"]
+        try:
+            for command in (run, diagnose):
+                done = subprocess.run(
+                    command, cwd=folder, env=environment, capture_output=True, timeout=LIMIT
+                )
+            findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+        except (subprocess.TimeoutExpired, ValueError, KeyError):
+            return None
+    return findings
+
+
+def verdict(kind: str, findings: list[dict[str, Any]] | None) -> str:
+    """One of ``VERDICTS``."""
+    if findings is None:
+        return "failed"
+    codes = [finding["code"] for finding in findings]
+    names = NAMES.get(kind, frozenset())
+    if not codes:
+        return "silent"
+    if codes[0] in names:
+        return "first"
+    return "named" if names.intersection(codes) else "symptom"
+
+
+def accused(findings: list[dict[str, Any]] | None) -> list[str]:
+    """Codes of warnings and errors; a run without a diagnosis counts, too."""
+    if findings is None:
+        return ["failed"]
+    return [f["code"] for f in findings if f["severity"] in ("warning", "error")]
+
+
+def main() -> None:
+    """Run them and publish the table."""
+    parser = option_parser(__doc__)
+    parser.add_argument("--half", choices=("tuning", "held-out", "all"), default="tuning")
+    parser.add_argument("--only", nargs="+", help="names of scripts")
+    options = parser.parse_args()
+    pairs = tomllib.loads((FOLDER / "pairs.toml").read_text(encoding="utf-8"))
+    halves = {"tuning": (False,), "held-out": (True,), "all": (False, True)}[options.half]
+    chosen = {
+        name: pair["kind"]
+        for name, pair in pairs.items()
+        if (name in options.only if options.only else pair["held_out"] in halves)
+    }
+    healthy = [
+        path
+        for path in sorted((FOLDER / "healthy").glob("*.py"))
+        if not options.only or path.stem in options.only
+    ]
+    scripts = [FOLDER / "scripts" / f"{name}.py" for name in chosen]
+    with ThreadPoolExecutor(2) as pool:
+        broken = [pool.submit(findings_of, script) for script in scripts]
+        fixed = [pool.submit(findings_of, script, "--fixed") for script in scripts]
+        sound = [pool.submit(findings_of, script) for script in healthy]
+        counts: dict[str, Counter[str]] = {}
+        for (name, kind), bad, good in zip(chosen.items(), broken, fixed, strict=True):
+            reached, blamed = verdict(kind, bad.result()), accused(good.result())
+            codes = [finding["code"] for finding in bad.result() or []]
+            print(f"{name}: {reached} {' '.join(codes)}; fixed: {' '.join(blamed)}", flush=True)
+            counts.setdefault(kind, Counter()).update([reached, *(["accused"] if blamed else [])])
+        blamed_healthy = 0
+        for path, future in zip(healthy, sound, strict=True):
+            blamed = accused(future.result())
+            blamed_healthy += bool(blamed)
+            print(f"healthy {path.stem}: {' '.join(blamed)}", flush=True)
+    columns = (*VERDICTS, "accused")
+    rows: list[dict[str, Any]] = [
+        {"what": kind, **{column: count[column] for column in columns}}
+        for kind, count in sorted(counts.items())
+    ]
+    if rows:
+        total = {column: sum(row[column] for row in rows) for column in columns}
+        rows.append({"what": "all kinds", **total})
+    if healthy:
+        label = f"healthy ({len(healthy)})"
+        rows.append({"what": label, **dict.fromkeys(VERDICTS, 0), "accused": blamed_healthy})
+    if rows and not options.only:
+        publish(f"causes-{options.half}", METHOD, rows)
+
+
+if __name__ == "__main__":
+    main()

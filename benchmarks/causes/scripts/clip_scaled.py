@@ -1,0 +1,48 @@
+"""The curve was nearly flat with scaled losses. The limit was laid on values
+65,536 times too large, then they were divided."""
+
+import sys
+
+import torch
+from torch import nn
+
+FIXED = "--fixed" in sys.argv
+torch.manual_seed(7)
+torch.set_num_threads(1)
+
+
+def batch(size=32, length=8):
+    x = torch.randint(1, 6, (size, length))
+    return x, x[:, 0] - 1
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(6, 12)
+        self.rnn = nn.GRU(12, 24, batch_first=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, x):
+        return self.head(self.rnn(self.embed(x))[0][:, -1])
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+criterion = nn.CrossEntropyLoss()
+
+losses = []
+for _ in range(300):
+    x, y = batch()
+    loss = criterion(model(x), y)
+    optimizer.zero_grad()
+    (loss * 65536).backward()
+    if not FIXED:
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for p in model.parameters():
+        p.grad /= 65536
+    if FIXED:
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    losses.append(loss.item())
+print(f"final loss {sum(losses[-20:]) / 20:.4f}")

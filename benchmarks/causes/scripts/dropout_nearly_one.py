@@ -1,0 +1,48 @@
+"""Every row received the same class. The keep probability had been passed where
+the drop probability belongs."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FIXED = "--fixed" in sys.argv
+torch.manual_seed(3)
+torch.set_num_threads(1)
+
+
+def batch(size=32, length=8):
+    x = torch.randint(1, 6, (size, length))
+    return x, x[:, 0] - 1
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(6, 12)
+        self.rnn = nn.GRU(12, 24, batch_first=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, x):
+        return self.head(
+            functional.dropout(self.rnn(functional.dropout(self.embed(x), P))[0][:, -1], P)
+        )
+
+
+P = 0.05 if FIXED else 0.95
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+criterion = nn.CrossEntropyLoss()
+
+losses = []
+for _ in range(300):
+    x, y = batch()
+    loss = criterion(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+
+print(f"final loss {sum(losses[-20:]) / 20:.4f}")

@@ -1,0 +1,44 @@
+"""A forecast stayed at its mean. Almost all of the signal was dropped between
+the recurrent part and its input."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FIXED = "--fixed" in sys.argv
+torch.manual_seed(4)
+torch.set_num_threads(1)
+
+
+def batch(size=32, length=8):
+    x = torch.randn(size, length, 2)
+    return x, 2 * x[:, :, 0].mean(1, keepdim=True)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(2, 24, batch_first=True)
+        self.head = nn.Linear(24, 1)
+
+    def forward(self, x):
+        return self.head(self.rnn(functional.dropout(x, 0.0 if FIXED else 0.98))[0][:, -1])
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+criterion = nn.MSELoss()
+
+losses = []
+for _ in range(300):
+    x, y = batch()
+    loss = criterion(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+
+print(f"final loss {sum(losses[-20:]) / 20:.4f}")

@@ -1,0 +1,45 @@
+"""Training went well and then fell apart. The rate climbed without end since the
+growth was counted in batches."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FIXED = "--fixed" in sys.argv
+torch.manual_seed(7)
+torch.set_num_threads(1)
+
+
+def batch(size=32, length=8):
+    x = torch.randint(1, 6, (size, length))
+    return x, x[:, 0] - 1
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(6, 12)
+        self.rnn = nn.LSTM(12, 24, batch_first=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, x):
+        return self.head(self.rnn(self.embed(x))[0][:, -1])
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 1.05)
+losses = []
+for i in range(300):
+    x, y = batch()
+    loss = functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if not FIXED or i % 100 == 99:
+        scheduler.step()
+    losses.append(loss.item())
+print(f"final loss {sum(losses[-20:]) / 20:.4f}")
