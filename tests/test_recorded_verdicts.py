@@ -58,8 +58,8 @@ def record(
             sink.scalars(i, {"loss": loss(i), "lr": 0.1})
             if i % 10 == 0:
                 sink.profile("reach/rnn.l0", i, [0.5**k for k in range(30)])
-                sink.settle(i)
-        sink.settle(size)
+                sink.judge(i)
+        sink.judge(size)
         after(sink)
         if ends:
             sink.end(size - 1)

@@ -17,7 +17,6 @@ measurement is logged once, switches that measurement off (for the layer that it
 training goes on.
 """
 
-import logging
 import math
 import time
 import weakref
@@ -43,12 +42,11 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
-from backsight.probes import Readers, ReaderSettings, parameters_of, what_was_found
+from backsight.probes import Readers, ReaderSettings, parameters_of
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
 
-_log = logging.getLogger("backsight")
 
 LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
@@ -368,10 +366,7 @@ class Monitor:
     def collect(self) -> None:
         """Bring measured values to the host, in one copy a dtype and device, record and judge
         them."""
-        if self._gate.shut:
-            return
-        self._faults.isolate("collect", self._outbox.collect)
-        self._faults.isolate("findings", self._judging.settle, self.iteration)
+        self._collect(self._judging.judge)
 
     def close(self) -> None:
         """Record what is left and take every hook off. A second call does nothing."""
@@ -395,16 +390,19 @@ class Monitor:
 
     # -- inside ----------------------------------------------------------------------------
 
+    def _collect(self, judge: Callable[[int], None]) -> None:
+        if not self._gate.shut:
+            self._faults.isolate("collect", self._outbox.collect)
+            self._faults.isolate("findings", judge, self.iteration)
+
     def _iteration_recorded(self) -> None:
         if self._observed.now.sampled:
             self._faults.isolate("inputs", self._notes.tell, self.iteration - 1)
         if self._outbox.due:
-            self.collect()
+            self._collect(self._judging.settle)
         seen = self._observed.forwards.seen or self._observed.readers.loops.found
         if self.iteration - self._first == LOOKED and not seen:
-            model = None if self._model is None else self._model()
-            if model is not None and (self._notes.unlogged or not self._notes.logged):
-                _log.warning("backsight: %s", what_was_found(model, self._notes.unlogged))
+            self._notes.nothing_found(None if self._model is None else self._model())
 
     def _step_declined(self, optimizer: Optimizer) -> None:
         if self._link is not None:

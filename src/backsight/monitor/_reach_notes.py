@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from backsight.probes import Readers
+from torch import nn
+
+from backsight.probes import Readers, what_was_found
 
 __all__ = ["ReachNotes"]
 
@@ -23,16 +25,6 @@ class ReachNotes:
         self._readers, self._record = readers, record
         self._said: dict[str, Any] = {"notes": {}, "untold": []}
         self._logged: set[str] = set()
-
-    @property
-    def unlogged(self) -> list[str]:
-        """Why the reach of a model is not measured, as far as that is not logged yet."""
-        return [words for words in self._readers.inputs.reasons if words not in self._logged]
-
-    @property
-    def logged(self) -> bool:
-        """Whether anything is."""
-        return bool(self._logged)
 
     def tell(self, iteration: int, ended: bool = False) -> None:
         """That iteration is complete.
@@ -57,3 +49,9 @@ class ReachNotes:
             if key not in self._logged:
                 self._logged.add(key)
                 _log.warning("backsight: %s", sentence)
+
+    def nothing_found(self, model: nn.Module | None) -> None:
+        """Log what a model is made of, and what to pass, unless a reason is logged already."""
+        untold = [words for words in self._readers.inputs.reasons if words not in self._logged]
+        if model is not None and (untold or not self._logged):
+            _log.warning("backsight: %s", what_was_found(model, untold))

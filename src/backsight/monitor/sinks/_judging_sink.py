@@ -168,25 +168,22 @@ class JudgingSink:
         self._sink.event(kind, iteration, body, urgent=urgent)
 
     def settle(self, before: int) -> None:
-        """Judge the iterations before that one, of which nothing is still to come, if it is time.
-
-        Args:
-            before: that one.
-        """
+        """As :meth:`judge`, if it is time."""
         span = self._waiting.span(before)
         waits = span < MANY and self._clock() - self._judged < min(PATIENCE, SLOW * span)
         if not waits or self._waiting.broken:
-            self._settle(before)
+            self.judge(before)
 
     def end(self, iteration: int) -> None:
         """Judge what is left; record what it has come to, and of which samples."""
-        self._settle(sys.maxsize)
+        self.judge(sys.maxsize)
         if self._judge.iterations:
             whole = not self._late and not self._waiting
             body = verdict_body(self._judge, self._extents if whole else {})
             self._sink.event("diagnosis", iteration, body)
 
-    def _settle(self, before: int) -> None:
+    def judge(self, before: int) -> None:
+        """Judge the iterations before that one, of which nothing is still to come."""
         self._judged = self._clock()
         self._settled = max(self._settled, before)
         for finding in self._update(self._waiting.take(before)):
