@@ -1,1 +1,8 @@
-"""Whether the first finding of a broken run names the cause, and not only a symptom."""
+"""Broken, mended and healthy scripts: is the cause named, and who is accused?
+
+* ``causes``: the verdict on each broken script, its mended twin and every healthy one.
+
+``scripts/`` holds the pairs, ``pairs.toml`` what is wrong in each, where it was reported and which
+half it is in, and ``healthy/`` scripts that must not be accused. The held-out half was drawn before
+any rule was written for it: nobody reads those scripts while working on a rule.
+"""
