@@ -1,6 +1,9 @@
 """However a folder is damaged, every reader gives what was recorded, or one sentence."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -72,6 +75,14 @@ def test_many(kind: str, every: dict[str, Truth]) -> None:
         check(every[name], kind, random)
 
     play()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed")
+def test_guided_by_coverage() -> None:
+    words = [sys.executable, "-m", "tests.guided_mutations", "--runs", "20000"]
+    done = subprocess.run(words, cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_damaged_is_whole_and_what_is_other_is_seen(few: dict[str, Truth]) -> None:
