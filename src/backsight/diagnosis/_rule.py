@@ -46,6 +46,8 @@ class Rule(ABC):
     """Families that it looks at besides, where they are."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
+    cause: ClassVar[bool] = False
+    """Whether it names a mistake of the script, from which others of what is found may follow."""
     explanation: ClassVar[str]
     criterion: ClassVar[str]
     """How, in words, with the names of the thresholds in braces."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
-from backsight.probes import GradientProfile, Readers, on_host
+from backsight.probes import GradientProfile, LossOperations, Readers, on_host
 from backsight.signals import family
 
 __all__ = [
@@ -137,6 +137,11 @@ class BackwardPass:
     returned: Mapping[int, Tensor] | None = None
     """The gradients that ``torch.autograd.grad`` returned, by the identity of their parameter;
     None where they are the parameters' ``.grad``."""
+    operations: LossOperations = field(init=False)
+    """What the roots were made by; to be asked in ``on_graph_whole``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operations", LossOperations(self.roots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,8 @@ class _Parameters(Protocol):
     def by_hand(self) -> bool: ...
 
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]: ...
+
+    def name_of(self, parameter: nn.Parameter) -> str | None: ...
 
 
 class _Ran(Protocol):
@@ -259,6 +266,10 @@ class Iteration:
     def parameters(self) -> dict[str, nn.Parameter]:
         """What the optimizers move, by name."""
         return self._parameters.of()
+
+    def name_of(self, parameter: nn.Parameter) -> str | None:
+        """The path of a parameter of an observed model, whoever moves it; None of a stranger."""
+        return self._parameters.name_of(parameter)
 
     @property
     def by_hand(self) -> bool:

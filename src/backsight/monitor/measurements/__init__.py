@@ -20,6 +20,7 @@ from backsight.monitor.measurements._reach import Reach
 from backsight.monitor.measurements._saturation import Saturation
 from backsight.monitor.measurements._spectrum import Spectrum
 from backsight.monitor.measurements._updates import Updates
+from backsight.monitor.measurements.wiring import WIRING
 
 __all__ = [
     "EVERY_ITERATION",
@@ -56,5 +57,6 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Saturation,
     Updates,
     Spectrum,
+    *WIRING,
 )
 """Those of every monitor, in the order in which they are fed."""

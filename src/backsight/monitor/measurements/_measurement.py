@@ -36,10 +36,14 @@ class Schedule:
 
     samples: int
     """0: every iteration; ``n``: every ``n``-th sampled one, the first included."""
+    first: int = 0
+    """So many of the first sampled ones in any case."""
 
     def due(self, sample: int | None) -> bool:
         """Whether it is the turn of an iteration that is sample number ``sample``, or none."""
-        return self.samples == 0 or (sample is not None and sample % self.samples == 0)
+        if sample is None:
+            return self.samples == 0
+        return self.samples == 0 or sample < self.first or sample % self.samples == 0
 
 
 EVERY_ITERATION = Schedule(0)
