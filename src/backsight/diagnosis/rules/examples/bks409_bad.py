@@ -1,11 +1,12 @@
-"""The optimizer is made of the head alone."""
+"""The optimizer is made of the parameters of one part."""
 
 import torch
 from torch import nn
 
 torch.manual_seed(0)
 rnn, head = nn.LSTM(1, 16, batch_first=True), nn.Linear(16, 1)
-optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+parameters = [*head.parameters()]  # and those of rnn?
+optimizer = torch.optim.Adam(parameters, lr=0.01)
 for _ in range(30):
     x = torch.randn(16, 10, 1)
     states, _ = rnn(x)

@@ -5,7 +5,8 @@ from torch import nn
 
 torch.manual_seed(0)
 rnn, head = nn.LSTM(1, 16, batch_first=True), nn.Linear(16, 1)
-optimizer = torch.optim.Adam([*rnn.parameters(), *head.parameters()], lr=0.01)
+parameters = [*rnn.parameters(), *head.parameters()]
+optimizer = torch.optim.Adam(parameters, lr=0.01)
 for _ in range(30):
     x = torch.randn(16, 10, 1)
     states, _ = rnn(x)
