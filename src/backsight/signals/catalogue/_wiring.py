@@ -9,12 +9,12 @@ SIGNALS = (
         name="unowned",
         title="parameters that nothing moves",
         formula="parameters in the graph of L that no observed optimizer holds and whose content "
-        "is what it was at an earlier look; in all, and by the module that holds them "
+        "is what it was 10 or more iterations before; in all, and by the module that holds them "
         "('no module' if none does)",
         axes=("iteration",),
         unit="parameters",
         reduction="none",
-        cost="a walk over the graph of the loss, in the first samples and then rarely",
+        cost="a walk over the graph of the loss, in the first iterations and then rarely",
         source="Backsight",
         per="module, and in all",
     ),
@@ -38,7 +38,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="two more gradient norms, around sampled iterations",
+        cost="two more gradient norms, in the first iterations and then rarely",
         source="Backsight",
     ),
     Signal(
