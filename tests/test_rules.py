@@ -766,6 +766,8 @@ def test_a_loss_at_the_last_step_wastes_no_window() -> None:
     assert not verdict("BKS105", {"reach/rnn": reach, "grad_time/rnn": first}).findings  # reverse
     level = every(10, [np.ones(101)] * 7)
     assert verdict("BKS105", {"reach/rnn": reach, "grad_time/rnn": level}).findings
+    ragged = {"reach_share/rnn": reach, "grad_time/rnn": level}  # each ends at a step of its own
+    assert not verdict("BKS105", {"reach/rnn": reach, **ragged}).findings
 
 
 def test_words_and_rule_count_the_same_steps() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._objective import Objectives, softened, softened_verdict
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis._sample import Value
@@ -105,6 +106,7 @@ class Judge:
         self.version = rules_version(self.rules)
         """Of the rules that judge; read now, since another version may be installed meanwhile."""
         self._courses: dict[str, LossHistory] = {}
+        self._objectives = Objectives()
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
         self.failed: dict[str, Exception] = {}
@@ -115,7 +117,9 @@ class Judge:
     @property
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
-        return frozenset({"loss"}.union(*((*r.reads, *r.optional_signals) for r in self.rules)))
+        return frozenset(
+            {"loss", "adversary"}.union(*((*r.reads, *r.optional_signals) for r in self.rules))
+        )
 
     def update(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
         """Look at everything recorded in an iteration; iterations come in order.
@@ -126,6 +130,7 @@ class Judge:
         now = Sample(iteration, values, self._courses, self.facts)
         for member, loss in now.numbers("loss").items():
             self._courses.setdefault(member, LossHistory()).add(iteration, loss)
+        self._objectives.update(now)
         new: list[Finding] = []
         for rule in self._reading(now.families):
             if rule.code in self.failed:
@@ -135,7 +140,7 @@ class Judge:
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
             if len(rule.findings) != self._known[id(rule)]:
-                new += list(rule.findings.values())[self._known[id(rule)] :]
+                new += self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
                 self._known[id(rule)] = len(rule.findings)
         self.iterations += 1
         return new
@@ -150,6 +155,7 @@ class Judge:
             what was found for the first time, in order.
         """
         stretch = Stretch(signals, self._courses, self.facts)
+        self._objectives.update_many(stretch)
         new: list[tuple[int, int, Finding]] = []
         for number, rule in enumerate(self.rules):
             if rule.code in self.failed or not len(stretch.places(rule.reads)):
@@ -158,7 +164,7 @@ class Judge:
                 rule.update_many(stretch)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
-            found = list(rule.findings.values())[self._known[id(rule)] :]
+            found = self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
             new += [(finding.iteration, number, finding) for finding in found]
             self._known[id(rule)] = len(rule.findings)
         self.iterations += len(stretch.iterations)
@@ -169,6 +175,7 @@ class Judge:
         verdicts = []
         for rule in self.rules:
             verdict = rule.verdict()
+            verdict = softened_verdict(verdict, tuple(self._told(rule, verdict.findings)))
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:
                 verdict = replace(
@@ -176,6 +183,15 @@ class Judge:
                 )
             verdicts.append(verdict)
         return Diagnosis(tuple(verdicts))
+
+    def _told(self, rule: Rule, found: Sequence[Finding]) -> list[Finding]:
+        """As notes, where the rule takes a loss for an objective that is none."""
+        if not rule.judges_objective:
+            return list(found)
+        declared = not self.facts.objective
+        return [
+            softened(one, self._objectives.doubt(one.module, declared=declared)) for one in found
+        ]
 
     def _reading(self, families: frozenset[str]) -> list[Rule]:
         """The rules that any of these concerns."""

@@ -61,7 +61,7 @@ class DiagnosisBody(msgspec.Struct):
     """Event ``diagnosis``."""
 
     rules: str
-    facts: dict[str, float | None]
+    facts: dict[str, float | bool | None]
     covers: str
     findings: list[RecordedFinding]
     verdicts: list[RecordedOutcome]

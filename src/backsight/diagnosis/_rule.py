@@ -44,6 +44,8 @@ class Rule(ABC):
     """Families without any of which there is nothing to see; samples of the first are counted."""
     optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
+    judges_objective: ClassVar[bool] = False
+    """Whether it takes the loss for what the training brings down."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
     explanation: ClassVar[str]

@@ -145,7 +145,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     ends = [
         (int(finding.evidence.get("since", finding.iteration)), finding.code)
         for finding in found.lasting
-        if finding.code in ("BKS203", "BKS204")
+        if (finding.code in ("BKS203", "BKS204") and finding.severity == "error")
         or (finding.code == "BKS201" and not _ends_well(run))
     ]
     if not ends:

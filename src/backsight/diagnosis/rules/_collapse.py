@@ -23,6 +23,7 @@ class Collapse(LossRule):
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The model had learned, then lost most of what it had learned, and does not recover. Its "
         "state is usually saturated or silent by then, so no gradient passes back through it."

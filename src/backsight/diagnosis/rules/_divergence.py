@@ -27,6 +27,7 @@ class Divergence(LossRule):
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The loss is above its initial level and stays there: the steps make the model worse."
     )

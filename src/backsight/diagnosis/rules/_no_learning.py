@@ -27,6 +27,7 @@ class NoLearning(LossRule):
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     optional_signals: ClassVar = ("reach", "reach_share")
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
         "best guess without memory."

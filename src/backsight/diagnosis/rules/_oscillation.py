@@ -25,6 +25,7 @@ class Oscillation(LossRule):
     title: ClassVar[str] = "oscillation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The loss rises and falls with a fixed period: the steps jump across a valley instead of "
         "descending into it."

@@ -22,6 +22,7 @@ class Plateau(LossRule):
     title: ClassVar[str] = "plateau"
     severity: ClassVar = "info"
     reads: ClassVar = ("loss",)
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The loss fell, and has not improved for a long time: training has converged, or needs a "
         "smaller learning rate."

@@ -62,6 +62,7 @@ class LossSpike(LossRule):
     reads: ClassVar = ("loss",)
     optional_signals: ClassVar = ("val_loss",)
     lasting: ClassVar[bool] = False
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The loss of one iteration was far above the losses before it: a step, or a batch, undid "
         "some of what the model had learned."
