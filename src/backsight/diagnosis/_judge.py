@@ -1,6 +1,6 @@
 """Feeds every rule the numbers of a run, iteration by iteration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -69,6 +69,14 @@ class Diagnosis:
     def has_errors(self) -> bool:
         """Whether anything of severity ``error`` is left."""
         return any(finding.severity == "error" for finding in self.lasting)
+
+    def without(self, codes: Collection[str]) -> "Diagnosis":
+        """The same, as if there were no rules with these codes.
+
+        Args:
+            codes: such as ``BKS202``.
+        """
+        return replace(self, verdicts=tuple(v for v in self.verdicts if v.code not in codes))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""

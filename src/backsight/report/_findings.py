@@ -1,6 +1,7 @@
 """A diagnosis on the terminal, and what the page says of it."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -52,6 +53,8 @@ def print_diagnosis(
     chain: Timeline | None,
     tried: Tried | str | None = None,
     console: Console | None = None,
+    *,
+    ignored: Sequence[str] = (),
 ) -> None:
     """Findings, the gravest first; then what is healthy and what could not be judged.
 
@@ -61,6 +64,7 @@ def print_diagnosis(
         chain: what moved first.
         tried: what a study of remedies has left with the run, or why that cannot be read.
         console: where to; the terminal by default.
+        ignored: codes that were left out.
 
     Example:
         >>> import io
@@ -80,6 +84,12 @@ def print_diagnosis(
         console.print(terminal_text(text), soft_wrap=True)
 
     say(f"{printable(run.path)}: {run.iterations:,} iterations, {run.status}")
+    if run.failed and run.reason:
+        say(
+            Text("The run failed: ", "bold red").append(
+                f"{printable(run.reason)}.", "not bold default"
+            )
+        )
     lasting = found.lasting
     for finding in lasting:
         line = Text("\n")
@@ -103,6 +113,8 @@ def print_diagnosis(
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
         say(f"\nresolved: {told}")
+    if ignored:
+        say(Text(f"\nignored: {', '.join(ignored)}", "dim"))
     for outcome in ("healthy", "not finite"):
         codes = [v.code for v in found.verdicts if v.outcome == outcome]
         if codes:
