@@ -734,6 +734,18 @@ def test_a_timeline_of_an_early_end(run_path: Path) -> None:
         assert chain.message
 
 
+def test_a_timeline_of_a_run_that_failed_at_once(run_path: Path) -> None:
+    """Too few samples for what is usual: a value that changes threefold has moved."""
+    write(run_path, {
+        "loss": [3.0, 23.0, NAN], "grad_norm": [0.5, 1.4, INF], "hidden_norm_mean/rnn": [6, 2, 1],
+    })  # fmt: skip
+    chain = timeline(run_path)
+    assert chain is not None
+    told = [(m.name, m.lead, m.usual, m.extreme) for m in chain.moves]
+    assert told == [("hidden_norm_mean/rnn", 1, 6.0, 1.0), ("loss", 1, 3.0, 23.0)]
+    assert "the training loss rose from 3 to 23" in chain.message
+
+
 # -- context ------------------------------------------------------------------------------------
 
 

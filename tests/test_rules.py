@@ -924,6 +924,28 @@ def test_a_spike_that_is_not_over_is_as_grave_as_what_it_leaves() -> None:
     assert the(verdict("BKS202", {"loss": begun})).severity == "warning"
 
 
+def test_a_spike_at_the_very_end_says_whether_it_is_over() -> None:
+    """Fewer than five losses follow it; nobody will see a fifth."""
+    usual = wavy(100, 1.0)
+    for rest, said in (
+        ([], "not yet"), (wavy(2, 1.0), "after 2 iterations"), ([1.0, 9.0], "not yet"),
+        ([1.0, 1.0, NAN], "not yet"),
+    ):  # fmt: skip
+        finding = the(verdict("BKS202", {"loss": [*usual, 9.0, *rest]}))
+        assert finding.outcome == {"recovered": said}
+        assert (finding.severity, finding.resolved_at) == (
+            ("warning", None) if said == "not yet" else ("info", 102)
+        )
+
+
+def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -> None:
+    for row, severity in ((11, "error"), (10, "warning")):
+        loss = [*wavy(60, 4.0), *wavy(100, 1.0), *wavy(row, 1e6)]
+        finding = the(verdict("BKS202", {"loss": loss}))
+        assert (finding.severity, finding.outcome["recovered"]) == (severity, "not yet")
+        assert "more than 1,000 robust" in finding.message
+
+
 @pytest.mark.parametrize(("after", "severity"), [(1.04, "info"), (1.06, "warning")])
 def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severity: str) -> None:
     """It took 31 iterations to heal; validation allows for 5 %."""
@@ -1263,6 +1285,12 @@ def test_a_parameter_that_is_thawed_is_over() -> None:
     one = verdict("BKS402", series)
     assert one.outcome == "healthy"
     assert the(one).resolved_at == 50
+
+
+def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
+    still = {"loss": wavy(150), **ratios(0.0, 15)}
+    said = the(verdict("BKS405", still)).message
+    assert said.startswith("a step does not move half of the weight matrices, and the loss has")
 
 
 @pytest.mark.parametrize(("free", "fires"), [(4, True), (5, True), (6, False)])

@@ -33,9 +33,18 @@ class _Episode:
     began: int
     usual: float
     height: float
+    start: float
+    """The level at which the run began."""
     back: float
     """A level at or below which it is over."""
+    last: int
+    """The newest iteration with a loss."""
     recent: Recent = field(default_factory=lambda: Recent(5))
+
+    @property
+    def rise(self) -> float:
+        """Above the usual loss."""
+        return self.height - self.usual
 
 
 @dataclass(frozen=True)
@@ -137,11 +146,23 @@ class LossSpike(LossRule):
     def verdict(self) -> Verdict:
         """As of any rule, each finding as grave as its gravest episode."""
         for member, finding in self.findings.items():
-            found = [self._gravity(one) for one in self._past if one.member == member]
+            episodes = [one for one in self._past if one.member == member]
             if member in self._open:
-                found.append("warning")  # nobody knows yet what it costs
-            finding.severity = max(found, key=GRAVITY.index)
+                episodes.append(self._so_far(member, self._open[member]))
+            finding.severity = max(map(self._gravity, episodes), key=GRAVITY.index)
         return super().verdict()
+
+    def _so_far(self, member: str, episode: _Episode) -> _Past:
+        """What an episode has come to that nothing has ended yet, as where the run is over."""
+        level, passed = episode.recent.median, episode.last - episode.began
+        newest = episode.recent.last(1)
+        low = level <= episode.back and newest[0] <= episode.back
+        recovered = low and member not in self._off
+        told = f"after {passed} iterations" if recovered else "not yet"
+        episode.finding.outcome = {"recovered": told}
+        episode.finding.resolved_at = episode.last if recovered else None
+        ruined = passed >= self.heals and level > episode.start
+        return _Past(member, episode.began, episode.last, episode.rise, recovered, ruined)
 
     def _gravity(self, one: _Past) -> Severity:
         """What it has cost."""
@@ -184,19 +205,18 @@ class LossSpike(LossRule):
             if len(course.usual) < SLOW.spike_after:
                 continue
             if member in self._open:
-                self._follow(member, now.iteration, value, course.start)
+                self._follow(member, now.iteration, value)
                 continue
             self._look(member, now.iteration, course)
 
     def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         at = history.iterations[history.at_finite].tolist()
         losses = history.past[history.known :].tolist()
-        start = history.at(-1).start
         suspects = self._suspects(history)
         place = 0
         while place < len(losses):
             if member in self._open:
-                self._follow(member, at[place], losses[place], start)
+                self._follow(member, at[place], losses[place])
                 place += 1
                 continue
             after = suspects[np.searchsorted(suspects, place) :]
@@ -256,13 +276,15 @@ class LossSpike(LossRule):
             member,
             iteration,
             f"the loss rose from {short(middle)} to {short(value)} at iteration "
-            f"{iteration:,}, by {height / spread:.0f} robust standard deviations",
+            f"{iteration:,}, by {_many(height / spread)} robust standard deviations",
             {"loss": value, "usual": middle, "robust sigmas": height / spread},
             signals=(named("loss", member),),
         )
         finding.outcome = {"recovered": "not yet"}
         back = middle + max(3 * spread, 0.1 * height)
-        self._open[member] = _Episode(finding, iteration, middle, value, back)
+        self._open[member] = _Episode(
+            finding, iteration, middle, value, course.start, back, iteration
+        )  # fmt: skip
 
     def _is_tail(self, member: str, height: float) -> bool:
         """Whether single losses have been that high before, again and again, and did no harm."""
@@ -278,11 +300,11 @@ class LossSpike(LossRule):
         # The spread of 20 may be half of what it is, by chance; that of 50 is good to a fifth.
         return lowest - middle > self.row * max(spread, 0.8 * usual.spread, least)
 
-    def _follow(self, member: str, iteration: int, value: float, start: float) -> None:
+    def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]
         episode.recent.add(value)
-        passed = iteration - episode.began
-        level = episode.recent.median
+        episode.last = iteration
+        passed, level = iteration - episode.began, episode.recent.median
         recovered = episode.recent.full and level <= episode.back
         if not recovered and passed < self.patience:
             return
@@ -293,11 +315,12 @@ class LossSpike(LossRule):
             episode.finding.outcome = {"recovered": f"not within {passed} iterations"}
             half = (episode.usual + episode.height) / 2
             episode.finding.resolved_at = iteration if level <= half else None
-        ruined = not level <= start
-        self._past.append(
-            _Past(
-                member, episode.began, iteration, episode.height - episode.usual,
-                bool(recovered), ruined,
-            )
-        )  # fmt: skip
+        ruined = level > episode.start
+        past = _Past(member, episode.began, iteration, episode.rise, recovered, ruined)
+        self._past.append(past)
         del self._open[member]
+
+
+def _many(sigmas: float) -> str:
+    """Beyond a thousand, a count says no more."""
+    return f"{sigmas:.0f}" if sigmas < 1000 else "more than 1,000"

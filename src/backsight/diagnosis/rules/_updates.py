@@ -144,11 +144,13 @@ class SmallUpdates(Rule):
         if self._recent.median >= self.ratio or course.learned:
             self.resolve(now.label, now.iteration)
             return
+        ratio = self._recent.median
+        moves = f"moves {MIDDLE} by less than {short(ratio)} of their norm"
         self.found(
             now.label,
             now.iteration,
-            f"a step moves {MIDDLE} by less than {short(self._recent.median)} of their norm, and "
-            f"the loss has not fallen in {course.count:,} iterations",
+            f"a step {moves if ratio else f'does not move {MIDDLE}'}, and the loss has not fallen "
+            f"in {course.count:,} iterations",
             {"update ratio": self._recent.median, "loss level": course.level},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )
