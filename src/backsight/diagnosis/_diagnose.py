@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backsight.diagnosis._finding import Outcome, Verdict
-from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._judge import Diagnosis, Judge, Judged
 from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
 from backsight.diagnosis._rule import Facts, Rule
 from backsight.diagnosis._sample import Value
@@ -223,7 +223,8 @@ def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
         findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
         merged.append(Verdict(gravest.code, gravest.outcome, gravest.reason, findings))
     judged_now = any(one.judged == "now" and _has_seen(one) for one in several)
-    return Diagnosis(tuple(merged), "now" if judged_now else "while training")
+    judged: Judged = "now" if judged_now else "while training"
+    return Diagnosis(tuple(merged), judged, tuple(several))
 
 
 def _has_seen(one: Diagnosis) -> bool:

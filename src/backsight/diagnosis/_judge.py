@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._finding import Finding, Verdict
 from backsight.diagnosis._objective import Objectives, softened, softened_verdict
+from backsight.diagnosis._ranking import ORDER, Lead, advice_of, lead_rank, leads_of
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis._sample import Value
@@ -18,8 +19,6 @@ __all__ = ["Diagnosis", "Judge", "Judged"]
 
 Judged = Literal["while training", "now"]
 """When a verdict was reached: by the monitor, which recorded it, or by whoever asks for it."""
-
-ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +40,42 @@ class Diagnosis:
     judged: Judged = field(default="now", compare=False)
     """When: the verdict is the same."""
 
+    models: "tuple[Diagnosis, ...]" = ()
+    """That of each model, where the run has several."""
+
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything found: what lasts before what is over, the gravest first, then the oldest."""
-        found = [finding for verdict in self.verdicts for finding in verdict.findings]
-        return tuple(
-            sorted(found, key=lambda f: (f.resolved_at is not None, ORDER[f.severity], f.iteration))
-        )
+        """Everything found: what lasts, each lead before its symptoms, then what is over."""
+        led = [f for lead in self.leads for f in (*lead.findings, *lead.symptoms)]
+        known = {id(one) for one in led}
+        rest = [f for verdict in self.verdicts for f in verdict.findings if id(f) not in known]
+        return (*led, *sorted(rest, key=lambda f: (ORDER[f.severity], f.iteration)))
 
     @property
     def lasting(self) -> tuple[Finding, ...]:
-        """Findings of rules whose outcome is ``finding``, without states that are over."""
-        found = {
-            id(finding)  # to compare them all would be quadratic
+        """Findings of rules whose outcome is ``finding``, without states that are over; the order
+        is that of :attr:`findings`."""
+        return tuple(f for lead in self.leads for f in (*lead.findings, *lead.symptoms))
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What lasts, by what it follows from, the gravest first."""
+        if self.models:
+            several = (lead for one in self.models for lead in one.leads)
+            return tuple(sorted(several, key=lead_rank))
+        lasting = [
+            finding
             for verdict in self.verdicts
             if verdict.outcome == "finding"
             for finding in verdict.findings
-        }
-        return tuple(
-            finding
-            for finding in self.findings
-            if id(finding) in found
-            and (finding.resolved_at is None or not _rule(finding.code).lasting)
-        )
+            if finding.resolved_at is None or not _rule(finding.code).lasting
+        ]
+        return leads_of(lasting, RULES)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to try, in order: what is said of one finding never contradicts another."""
+        return advice_of(self.leads, RULES)
 
     @property
     def has_errors(self) -> bool:
@@ -76,7 +88,9 @@ class Diagnosis:
         Args:
             codes: such as ``BKS202``.
         """
-        return replace(self, verdicts=tuple(v for v in self.verdicts if v.code not in codes))
+        verdicts = tuple(v for v in self.verdicts if v.code not in codes)
+        models = tuple(one.without(codes) for one in self.models)
+        return replace(self, verdicts=verdicts, models=models)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
@@ -84,6 +98,11 @@ class Diagnosis:
             "judged": self.judged,
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
+            "leads": [
+                {"code": lead.code, "symptoms": list(dict.fromkeys(f.code for f in lead.symptoms))}
+                for lead in self.leads
+            ],
+            "advice": list(self.advice),
             "verdicts": [
                 {"code": v.code, "outcome": v.outcome, "reason": v.reason} for v in self.verdicts
             ],

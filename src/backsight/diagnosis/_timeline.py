@@ -213,7 +213,7 @@ def _early_move(
     name: str, at: NDArray[np.int64], values: NDArray[np.float64], end: int
 ) -> Move | None:
     """Where there are too few samples to tell what is usual: a change by a factor, for good."""
-    if not len(at) or not values[0] > 0:
+    if not len(at) or not 0 < values[0] < math.inf:
         return None
     with np.errstate(invalid="ignore"):
         away = ~((values < EARLY * values[0]) & (EARLY * values > values[0]))

@@ -21,6 +21,13 @@ class DetachedState(Rule):
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("graph_end", "saturation", "hidden_norm")
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "Beyond a certain lag the gradient is exactly zero, although the steps before it belong to "
         "the same backward pass: the graph is cut there."

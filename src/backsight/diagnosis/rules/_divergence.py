@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
@@ -28,6 +29,14 @@ class Divergence(LossRule):
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS202",
+        "BKS302",
+        "BKS402",
+        "BKS405",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "The loss is above its initial level and stays there: the steps make the model worse."
     )
@@ -44,9 +53,9 @@ class Divergence(LossRule):
         "a wrong sign or reduction in the loss (sum instead of mean)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 10",
+        remedy("lower the learning rate by a factor of 10", lr=-1),
         "clip the gradient norm at about its median",
-        "set the momentum to 0 until the loss falls",
+        remedy("set the momentum to 0 until the loss falls", momentum=-1),
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
     studied_remedies: ClassVar = ("lr-tenth", "clip", "momentum-off", "orthogonal")

@@ -19,6 +19,15 @@ class HiddenDrift(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("hidden_norm",)
     optional_signals: ClassVar = ("saturation", "loss")
+    leads_to: ClassVar = (
+        "BKS102",
+        "BKS104",
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS206",
+    )
     explanation: ClassVar[str] = (
         "The norm of the hidden state grows from step to step and has not levelled off at the end "
         "of the window. On longer sequences it keeps growing, and overflows. A network that is "

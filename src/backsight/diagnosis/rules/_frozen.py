@@ -28,6 +28,10 @@ class Frozen(Rule):
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("lr", "grad_norm", "hidden_norm")
+    leads_to: ClassVar = (
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "No step changes a parameter that the optimizer holds. Its gradient is usually missing or "
         "exactly zero. For a part of a recurrent layer, or a matrix whose bias moves, that is an "

@@ -17,6 +17,13 @@ class LastColumn(Rule):
     title: ClassVar[str] = "batch and time swapped"
     severity: ClassVar = "error"
     reads: ClassVar = ("last_column",)
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "The loss reads the output of the last sequence of the batch at every step, and of no "
         "other sequence. The code takes the last step of the output where its batch axis is: the "

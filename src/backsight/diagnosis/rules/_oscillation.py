@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
@@ -26,6 +27,12 @@ class Oscillation(LossRule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
     judges_objective: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS202",
+        "BKS302",
+        "BKS303",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "The loss rises and falls with a fixed period: the steps jump across a valley instead of "
         "descending into it."
@@ -43,8 +50,8 @@ class Oscillation(LossRule):
         "batches that repeat in the same short order (then it is not a fault)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 2 to 3",
-        "lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)",
+        remedy("lower the learning rate by a factor of 2 to 3", lr=-1),
+        remedy("lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)", momentum=-1),
         "shuffle the batches, to see whether their order is the cause",
     )
     studied_remedies: ClassVar = ("lr-third", "momentum-off")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Sample, named, short
@@ -72,6 +73,13 @@ class LossSpike(LossRule):
     optional_signals: ClassVar = ("val_loss",)
     lasting: ClassVar[bool] = False
     judges_objective: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS203",
+        "BKS204",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "The loss of one iteration was far above the losses before it: a step, or a batch, undid "
         "some of what the model had learned."
@@ -102,8 +110,10 @@ class LossSpike(LossRule):
     remedies: ClassVar = (
         "inspect the batch of that iteration",
         "clip the gradient norm at about its median",
-        "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95",
-        "reduce momentum until training is stable",
+        remedy(
+            "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95", lr=-1
+        ),
+        remedy("reduce momentum until training is stable", momentum=-1),
     )
     studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
     source: ClassVar[str] = (

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, of_module, percent
@@ -38,7 +39,9 @@ class WastedWindow(Rule):
     )
     causes: ClassVar = ("a window that is longer than this cell remembers",)
     remedies: ClassVar = (
-        "with a loss at every step, shorten the window to about twice the horizon",
+        remedy(
+            "with a loss at every step, shorten the window to about twice the horizon", window=-1
+        ),
         "or extend the reach with orthogonal initialisation, a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
