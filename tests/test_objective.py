@@ -74,6 +74,28 @@ def test_a_log_density_that_passes_zero_on_its_way_is_an_objective() -> None:
     assert "BKS204" in {f.code for f in judged({"loss": passed}).lasting if f.severity == "error"}
 
 
+@pytest.mark.parametrize(
+    ("factor", "sick"),
+    [(1.12, False), (1.05, True), (1.0, True)],  # 1.12 to the power of 119 is 720,000
+)
+def test_a_range_test_is_meant_to_go_wrong_in_the_end(factor: float, sick: bool) -> None:
+    """A schedule that rises by mistake does not go through five orders of magnitude."""
+    lost = [*[4.0] * 40, *[1.0] * 40, *[1e6] * 39, float("nan")]
+    rates = [1e-6 * factor**i for i in range(len(lost))]
+    found = judged({"loss": lost, "lr": rates, "grad_norm": lost})
+    assert {f.code for f in found.lasting} >= {"BKS201", "BKS202"}
+    assert found.has_errors == sick
+    told = {f.message for f in found.lasting}
+    assert all("as in a range test" in message for message in told) != sick
+
+
+def test_what_follows_a_range_test_is_judged() -> None:
+    """The training begins with a rate of its own."""
+    search, rates = [2.0] * 119, [1e-6 * 1.12**i for i in range(119)]
+    found = judged({"loss": search + COLLAPSED, "lr": rates + [0.01] * len(COLLAPSED)})
+    assert "BKS204" in {f.code for f in found.lasting if f.severity == "error"}
+
+
 def test_values_that_are_not_finite_stay_an_error() -> None:
     found = judged({"loss": [*COLLAPSED, float("nan")]}, Facts(objective=False))
     assert [f.code for f in found.lasting if f.severity == "error"] == ["BKS201"]

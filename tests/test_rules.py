@@ -1287,6 +1287,29 @@ def test_a_parameter_that_is_thawed_is_over() -> None:
     assert the(one).resolved_at == 50
 
 
+def test_a_note_tells_what_is_known_before_no_learning_can_be_judged() -> None:
+    """FADES reaches 7 of its 100 steps."""
+    series = {"loss": wavy(400), "reach/rnn": every(10, [FADES] * 40)}
+    one = verdict("BKS302", series)
+    assert one.outcome == NOTHING
+    assert one.reason.startswith("it needs 800 losses")
+    note = the(one)
+    assert (note.severity, note.iteration, note.last, note.count) == ("info", 399, 399, 1)
+    assert note.message == (
+        "no progress in 400 iterations; the gradient through time of rnn stays within 7 of 100 "
+        "steps"
+    )
+    found = judged(series)
+    assert [f.message for f in found.lasting if f.code == "BKS302"] == [note.message]
+    assert not found.has_errors
+    later = the(verdict("BKS302", {"loss": wavy(450)}))
+    assert (later.iteration, later.last, later.count) == (399, 449, 51)
+    assert later.message == "no progress in 450 iterations"
+    assert not verdict("BKS302", {"loss": wavy(399)}).findings
+    assert not verdict("BKS302", {"loss": [*wavy(450), *wavy(150, 0.5)]}).findings
+    assert the(verdict("BKS302", {"loss": wavy(800)})).severity == "error"
+
+
 def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
     still = {"loss": wavy(150), **ratios(0.0, 15)}
     said = the(verdict("BKS405", still)).message

@@ -66,7 +66,7 @@ class Diagnosis:
         lasting = [
             finding
             for verdict in self.verdicts
-            if verdict.outcome == "finding"
+            if verdict.outcome in ("finding", "not enough data")  # which may have a note
             for finding in verdict.findings
             if finding.resolved_at is None or not _rule(finding.code).lasting
         ]
@@ -145,7 +145,9 @@ class Judge:
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
         return frozenset(
-            {"loss", "adversary"}.union(*((*r.reads, *r.optional_signals) for r in self.rules))
+            {"loss", "lr", "adversary"}.union(
+                *((*r.reads, *r.optional_signals) for r in self.rules)
+            )
         )
 
     def update(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
@@ -213,11 +215,12 @@ class Judge:
 
     def _told(self, rule: Rule, found: Sequence[Finding]) -> list[Finding]:
         """As notes, where the rule takes a loss for an objective that is none."""
-        if not rule.judges_objective:
+        if not (rule.judges_objective or rule.judges_rate):
             return list(found)
-        declared = not self.facts.objective
+        loss, declared = rule.judges_objective, not self.facts.objective
         return [
-            softened(one, self._objectives.doubt(one.module, declared=declared)) for one in found
+            softened(one, self._objectives.doubt(one, loss=loss, declared=declared))
+            for one in found
         ]
 
     def _reading(self, families: frozenset[str]) -> list[Rule]:

@@ -46,6 +46,8 @@ class Rule(ABC):
     """Families that it looks at besides, where they are."""
     judges_objective: ClassVar[bool] = False
     """Whether it takes the loss for what the training brings down."""
+    judges_rate: ClassVar[bool] = False
+    """Whether a learning rate that is too high, or too low, gives it."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
     explanation: ClassVar[str]

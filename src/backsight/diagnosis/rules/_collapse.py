@@ -25,6 +25,7 @@ class Collapse(LossRule):
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS101",
         "BKS104",

@@ -29,6 +29,7 @@ class Divergence(LossRule):
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
         "BKS202",

@@ -22,6 +22,7 @@ class Exploding(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("reach",)
     explodes: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS201",
         "BKS202",

@@ -23,6 +23,7 @@ class GrowingUpdates(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("loss",)
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
         "BKS201",

@@ -1,12 +1,12 @@
 """BKS302: the loss has not come down."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Finding, Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
@@ -39,6 +39,7 @@ class NoLearning(LossRule):
     reads: ClassVar = ("loss",)
     optional_signals: ClassVar = ("reach", "reach_share", "update_ratio")
     judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
         "best guess without memory."
@@ -48,7 +49,7 @@ class NoLearning(LossRule):
         "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
         "baseline is known. A larger fall does not count as learning either if it is within the "
         "noise: 3 standard errors of the initial loss or, where a baseline is known, 5 of a median "
-        "of 100 losses."
+        "of 100 losses. From {early:.0f} losses on, an info tells what is known so far."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -83,6 +84,8 @@ class NoLearning(LossRule):
 
     patience: float = 800
     """Memory tasks sit at their baseline for hundreds of iterations before they jump."""
+    early: float = 400
+    """Losses after which it is worth a note that nothing has come of them."""
     share: float = 0.03
     """Of the baseline."""
 
@@ -100,6 +103,11 @@ class NoLearning(LossRule):
     """Of the stretch that is looked at."""
     _moved: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, how far the newest measured step moved half of its weight matrices."""
+    _waits: dict[str, tuple[int, int, LossHistory]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """By member, while nothing is learned and patience lasts: the iterations from which on a note
+    is due, and the newest, and how the loss has gone."""
     _steps: list[tuple[int, str, float]] = field(default_factory=list, init=False, repr=False)
     """Place, model and this of each sample that is still to be looked at."""
 
@@ -134,12 +142,38 @@ class NoLearning(LossRule):
                 stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
                 self.ready = True
+                self._waits.pop(member, None)
                 self.resolve(member, now.iteration)
                 continue
             if course.count < self.patience:
+                if course.count >= self.early:
+                    since, *_ = self._waits.get(member, (now.iteration,))
+                    self._waits[member] = since, now.iteration, course
                 continue
             self.ready = True
             self._tell(member, now.iteration, course, baseline)
+
+    def verdict(self) -> Verdict:
+        """As of any rule; with a note of what is known so far, while it cannot judge."""
+        plain = super().verdict()
+        if plain.outcome != "not enough data":
+            return plain
+        notes = (self._note(member, *known) for member, known in self._waits.items())
+        return replace(plain, findings=tuple(notes))
+
+    def _note(self, member: str, since: int, newest: int, course: LossHistory) -> Finding:
+        within = "".join(
+            f"; the gradient through time{of_module(layer)} stays within {one.horizon.steps} of "
+            f"{one.earlier} steps"
+            for layer, one in self._short.items()
+            if one is not None and one.horizon is not None
+        )
+        return Finding(
+            self.code, self.title, "info", member, since,
+            f"no progress in {course.count:,} iterations{within}",
+            {"level": course.level, "start": course.start}, self.thresholds,
+            (named("loss", member),), newest, course.count - math.ceil(self.early) + 1,
+        )  # fmt: skip
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss; the reach goes into the message."""

@@ -38,6 +38,7 @@ class NonFinite(Rule):
     reads: ClassVar = tuple(name for name, _ in ORDER)
     explodes: ClassVar[bool] = True
     lasting: ClassVar[bool] = False
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
         "BKS202",

@@ -27,6 +27,7 @@ class Oscillation(LossRule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
     judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS202",
         "BKS302",

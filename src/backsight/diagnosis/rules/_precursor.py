@@ -25,6 +25,7 @@ class Precursor(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
     optional_signals: ClassVar = ("loss",)
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS201",
         "BKS202",

@@ -21,6 +21,7 @@ class SaturatedUnits(Rule):
     title: ClassVar[str] = "saturation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("saturation",)
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS101",
         "BKS102",

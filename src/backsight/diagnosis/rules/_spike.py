@@ -73,6 +73,7 @@ class LossSpike(LossRule):
     optional_signals: ClassVar = ("val_loss",)
     lasting: ClassVar[bool] = False
     judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
         "BKS203",

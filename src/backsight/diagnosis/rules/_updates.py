@@ -36,6 +36,7 @@ class LargeUpdates(Rule):
     title: ClassVar[str] = "updates too large"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
         "BKS201",
@@ -108,6 +109,7 @@ class SmallUpdates(Rule):
     title: ClassVar[str] = "updates too small"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = ("BKS302",)
     forbids: ClassVar = {"lr": -1}
     explanation: ClassVar[str] = (
