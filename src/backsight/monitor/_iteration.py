@@ -258,6 +258,9 @@ class Iteration:
     """The gradient through time by layer, in sampled iterations, as it becomes known."""
     states_broken: bool = False
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
+    opposed: bool = False
+    """Whether the model has met another one whose losses go through it, or through which its own
+    do, and which does not step on them: a GAN's. Known when the iteration ends."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None

@@ -1,5 +1,6 @@
 """What is measured while a model trains: one measurement a file, all of one shape."""
 
+from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._hidden_state import HiddenState
@@ -28,6 +29,7 @@ __all__ = [
     "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
+    "Adversary",
     "AppliedGradient",
     "GradientNorm",
     "HiddenState",
@@ -59,6 +61,7 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Saturation,
     Updates,
     Spectrum,
+    Adversary,
     *WIRING,
 )
 """Those of every monitor, in the order in which they are fed."""
