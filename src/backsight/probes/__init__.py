@@ -7,6 +7,7 @@ from backsight.probes._compilers import inspection, left_by_compilers, skipped, 
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -82,12 +83,14 @@ __all__ = [
     "Readers",
     "Readings",
     "SteppedReader",
+    "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_inputs",
     "check_layout",
     "children_of",
     "closure_of",
+    "data_mixed",
     "gradient_norm",
     "hidden_norms",
     "inspection",
@@ -96,6 +99,7 @@ __all__ = [
     "listed_optimizers",
     "loss_broadcasts",
     "may_be_stepped",
+    "mixes",
     "named_modules",
     "named_parameters",
     "no_such_module",
@@ -116,6 +120,7 @@ __all__ = [
     "undisturbed",
     "unwrapped",
     "unwrapped_optimizer",
+    "views_that_mix",
     "walk",
     "what_was_found",
 ]

@@ -64,4 +64,17 @@ SIGNALS = (
         cost="shared with unowned",
         source="Backsight",
     ),
+    Signal(
+        name="mixed_rows",
+        title="views that mix sequences",
+        formula="views in the graph of L, or between the data and the input of a layer, after "
+        "which an axis has the size of the batch that was not its axis before; in all, and by the "
+        "shapes before and after",
+        axes=("iteration",),
+        unit="views",
+        reduction="none",
+        cost="shared with unowned",
+        source="Backsight",
+        per="pair of shapes, and in all",
+    ),
 )

@@ -3,15 +3,17 @@
 from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
+from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
-__all__ = ["WIRING"]
+__all__ = ["WIRING", "MixedSequences"]
 
 WIRING: tuple[type[Rule], ...] = (
     UnownedParameters,
     GradientKept,
     SquashedTwice,
     LossBroadcast,
+    MixedSequences,
 )
 """Each of them, by code."""

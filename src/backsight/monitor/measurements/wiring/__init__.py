@@ -7,13 +7,15 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "GradientLeft", "LossInput", "Unowned"]
+__all__ = ["WIRING", "GradientLeft", "LossInput", "MixedRows", "Unowned"]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
     LossInput,
     Unowned,
+    MixedRows,
 )
 """Each of them."""
