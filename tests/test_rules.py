@@ -33,7 +33,6 @@ from backsight.diagnosis.rules._exploding import Exploding
 from backsight.diagnosis.rules._frozen import Frozen
 from backsight.diagnosis.rules._growing_updates import GrowingUpdates
 from backsight.diagnosis.rules._last_column import LastColumn
-from backsight.diagnosis.rules.wiring import MixedSequences
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
@@ -45,6 +44,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring import MixedSequences
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -331,8 +331,35 @@ CASES = [
         "rnn", {"sequences": 20.0}, severity="error",
     ),
     Case(
+        "BKS409",
+        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 20, 3,
+        {"unowned": every(10, [4.0, 4.0, 0.0, 4.0, 4.0])},
+        {"unowned": every(10, [0.0] * 5)},
+        "", {"parameters": 4.0, "of encoder": 4.0}, severity="error",
+    ),
+    Case(
+        "BKS410", {"gradient_left": every(10, [1.0] * 5)}, 20, 3,
+        {"gradient_left": every(10, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0])},
+        {"gradient_left": every(10, [0.0] * 5)}, "", {"share": 1.0},
+    ),
+    Case(
+        "BKS411",
+        {
+            "loss_squashed": every(10, [1.0] * 5),
+            "loss_squashed/softmax, cross-entropy": every(10, [1.0] * 5),
+        },
+        20, 3,
+        {"loss_squashed": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"loss_squashed": every(10, [0.0] * 5)}, "", {"losses": 1.0}, severity="error",
+    ),
+    Case(
+        "BKS412", {"loss_broadcast": every(10, [64.0] * 5)}, 20, 3,
+        {"loss_broadcast": every(10, [64.0, 64.0, 0.0, 64.0, 64.0])},
+        {"loss_broadcast": every(10, [0.0] * 5)}, "", {"comparisons": 64.0}, severity="error",
+    ),
+    Case(
         "BKS413",
-        {"mixed_rows": every(10, [1.0] * 5)}, 20, 3,
+        {"mixed_rows": every(10, [1.0] * 5), "mixed_rows/2×9 as 9×2": every(10, [1.0] * 5)}, 20, 3,
         {"mixed_rows": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
         {"mixed_rows": every(10, [0.0] * 5)},
         "", {"views": 1.0}, severity="error",
@@ -480,7 +507,6 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS402", "update_ratio", 1e-3, NAN),
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
-        ("BKS413", "mixed_rows", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )

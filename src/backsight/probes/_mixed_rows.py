@@ -57,7 +57,7 @@ def mixes(old: Sequence[int], new: Sequence[int], axis: int) -> bool:
     return bool(same) and all(math.prod(new[b] for b in right if b > a) != step for a in same)
 
 
-def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[Shape, int]:
     """By the first two sizes of a tensor, which axis holds its sequences; without what is unclear.
 
     Args:
@@ -77,7 +77,7 @@ def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
 
 
 def views_that_mix(
-    made: LossOperations, axes: Mapping[tuple[int, int], int], states: Sequence[Shape] = ()
+    made: LossOperations, axes: Mapping[Shape, int], states: Sequence[Shape] = ()
 ) -> list[tuple[Shape, Shape]]:
     """The shapes before and after of each view in the graph of a loss that mixes sequences.
 
@@ -152,11 +152,11 @@ def _mixed(
     below: Edge,
     old: Shape,
     new: Shape,
-    axes: Mapping[tuple[int, int], int],
+    axes: Mapping[Shape, int],
     states: Sequence[Shape],
     tokens: set[Shape],
 ) -> bool:
-    axis = 1 if old in states else axes.get(old[:2])  # type: ignore[call-overload]
+    axis = 1 if old in states else axes.get(old[:2])
     if axis is not None:
         return mixes(old, new, axis)
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:

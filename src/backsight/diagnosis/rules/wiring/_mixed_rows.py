@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["MixedSequences"]
@@ -47,12 +47,11 @@ class MixedSequences(InARow):
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The number in all."""
-        return {w: n for w, n in now.numbers("mixed_rows").items() if w == now.label}
+        return in_all(now, "mixed_rows")
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The first view, with its shapes."""
-        stem = f"{where}." if where else ""
-        kinds = [n.removeprefix(stem) for n in now.numbers("mixed_rows") if n != where]
+        kinds = [*parts_of(now, "mixed_rows", where)]
         before, _, after = kinds[0].partition(" as ") if kinds else ("one shape", "", "another")
         more = f" (and {len(kinds) - 1} more)" if len(kinds) > 1 else ""
         return (
