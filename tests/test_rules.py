@@ -44,7 +44,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
-from backsight.diagnosis.rules.wiring import MixedSequences
+from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf

@@ -18,6 +18,8 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
+from backsight.probes._padded_loss import compares_padding, counts_all, losses_of
+from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -38,6 +40,7 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused import (
     Arithmetic,
@@ -83,6 +86,7 @@ __all__ = [
     "Readers",
     "Readings",
     "SteppedReader",
+    "StepsRead",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -90,20 +94,26 @@ __all__ = [
     "check_layout",
     "children_of",
     "closure_of",
+    "compares_padding",
+    "counts_all",
     "data_mixed",
+    "embedded_from",
     "gradient_norm",
     "hidden_norms",
     "inspection",
+    "is_padding",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
+    "losses_of",
     "may_be_stepped",
     "mixes",
     "named_modules",
     "named_parameters",
     "no_such_module",
     "on_host",
+    "padding_of",
     "parameters_of",
     "probe",
     "read_as_loop",

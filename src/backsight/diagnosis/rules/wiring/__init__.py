@@ -4,10 +4,13 @@ from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
+from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
-__all__ = ["WIRING", "MixedSequences"]
+__all__ = ["WIRING"]
 
 WIRING: tuple[type[Rule], ...] = (
     UnownedParameters,
@@ -15,5 +18,8 @@ WIRING: tuple[type[Rule], ...] = (
     SquashedTwice,
     LossBroadcast,
     MixedSequences,
+    OneStepRead,
+    PaddingRead,
+    PaddingInLoss,
 )
 """Each of them, by code."""
