@@ -44,6 +44,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -355,6 +356,13 @@ CASES = [
         "BKS412", {"loss_broadcast": every(10, [64.0] * 5)}, 20, 3,
         {"loss_broadcast": every(10, [64.0, 64.0, 0.0, 64.0, 64.0])},
         {"loss_broadcast": every(10, [0.0] * 5)}, "", {"comparisons": 64.0}, severity="error",
+    ),
+    Case(
+        "BKS413",
+        {"mixed_rows": every(10, [1.0] * 5), "mixed_rows/2×9 as 9×2": every(10, [1.0] * 5)}, 20, 3,
+        {"mixed_rows": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"mixed_rows": every(10, [0.0] * 5)},
+        "", {"views": 1.0}, severity="error",
     ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
@@ -1408,6 +1416,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
+        ("BKS413", MixedSequences(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:
