@@ -1310,6 +1310,15 @@ def test_a_note_tells_what_is_known_before_no_learning_can_be_judged() -> None:
     assert the(verdict("BKS302", {"loss": wavy(800)})).severity == "error"
 
 
+def test_matrices_that_rest_tell_nothing_of_the_size_of_the_steps() -> None:
+    """Two of three are frozen: steps of 0.2 are too large, and none is too small."""
+    rest = {f"update_ratio/{name}": every(10, [0.0] * 15) for name in "ab"}
+    series = {"loss": wavy(150), "update_ratio/c": every(10, [0.2] * 15), **rest}
+    assert {f.code for f in judged(series).findings} & {"BKS404", "BKS405"} == {"BKS404"}
+    usual = {"loss": wavy(150), "update_ratio/c": every(10, [1e-3] * 15), **rest}
+    assert not {f.code for f in judged(usual).findings} & {"BKS404", "BKS405"}
+
+
 def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
     still = {"loss": wavy(150), **ratios(0.0, 15)}
     said = the(verdict("BKS405", still)).message
