@@ -48,6 +48,8 @@ class Lead:
     """One, or several of the same code: one a layer or a parameter."""
     symptoms: tuple[Finding, ...] = ()
     """What follows from it, the gravest first, then the oldest."""
+    cause: bool = False
+    """Whether it is a mistake by itself, which nothing else in a run can give."""
 
     @property
     def code(self) -> str:
@@ -71,7 +73,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         rules: all there are.
 
     Returns:
-        the gravest first, counting what follows; then the oldest.
+        mistakes first, then the gravest, counting what follows; then the oldest.
     """
     facts = _Known({rule.code: rule for rule in rules})
     alike: dict[tuple[str, bool], list[Finding]] = {}
@@ -84,7 +86,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         able = [
             earlier
             for earlier, other in enumerate(groups[:number])
-            if group[0].code in facts[other[0].code].leads_to
+            if group[0].code in _effects(facts[other[0].code], facts)
             and (note or other[0].severity != "info")
         ]
         causes.append(able[0] if able else None)
@@ -96,16 +98,21 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         if root != number:
             symptoms.setdefault(root, []).extend(group)
     made = [
-        Lead(tuple(group), tuple(sorted(symptoms.get(number, ()), key=_rank)))
+        Lead(
+            tuple(group),
+            tuple(sorted(symptoms.get(number, ()), key=_rank)),
+            facts[group[0].code].cause,
+        )
         for number, group in enumerate(groups)
         if causes[number] is None
     ]
     return tuple(sorted(made, key=lead_rank))
 
 
-def lead_rank(lead: Lead) -> tuple[int, int, str]:
-    """The gravest first; then the oldest."""
-    return ORDER[lead.severity], min(f.iteration for f in lead.findings), lead.code
+def lead_rank(lead: Lead) -> tuple[bool, int, int, str]:
+    """Mistakes before what may follow from them, the gravest first; then the oldest."""
+    mistake = lead.cause and lead.findings[0].severity != "info"
+    return not mistake, ORDER[lead.severity], min(f.iteration for f in lead.findings), lead.code
 
 
 def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5) -> tuple[str, ...]:
@@ -135,6 +142,13 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
                 turned |= one.turns
                 chosen.setdefault(one)
     return tuple(map(str, chosen))[:most]
+
+
+def _effects(rule: type[Rule], facts: Mapping[str, type[Rule]]) -> Iterable[str]:
+    """What may follow from it; of a mistake that names nothing, all that is none itself."""
+    if rule.leads_to or not rule.cause:
+        return rule.leads_to
+    return [code for code, other in facts.items() if not other.cause]
 
 
 def _allowed(leads: Sequence[Lead], facts: Mapping[str, type[Rule]]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
 from backsight.monitor.measurements._measurement import (
     EVERY_ITERATION,
+    FIRST_AND_RARELY,
     SAMPLED,
     LayerFaults,
     Measurement,
@@ -21,9 +22,11 @@ from backsight.monitor.measurements._reach import Reach
 from backsight.monitor.measurements._saturation import Saturation
 from backsight.monitor.measurements._spectrum import Spectrum
 from backsight.monitor.measurements._updates import Updates
+from backsight.monitor.measurements.wiring import WIRING
 
 __all__ = [
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
     "Adversary",
@@ -59,5 +62,6 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Updates,
     Spectrum,
     Adversary,
+    *WIRING,
 )
 """Those of every monitor, in the order in which they are fed."""
