@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from backsight.diagnosis._finding import Finding, Severity
 from backsight.diagnosis._remedy import ConditionalRemedy
 from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["ORDER", "Lead", "advice_of", "lead_rank", "leads_of"]
 
@@ -169,5 +170,8 @@ def _begin(group: Sequence[Finding], facts: Mapping[str, type[Rule]]) -> tuple[i
     """From when on it was so, at the latest; then the place in the order of causes."""
     code = group[0].code
     first = min(int(f.evidence.get("since", f.iteration)) for f in group)
-    sampled = "loss" not in facts[code].reads
-    return first - LATE if sampled else first, -len(facts[code].leads_to)
+    if "loss" not in facts[code].reads:
+        first -= LATE
+    elif "since" in group[0].evidence:  # of a level, a median of 20
+        first -= LossHistory.LEVEL
+    return first, -len(facts[code].leads_to)
