@@ -973,6 +973,16 @@ def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -
         assert "more than 1,000 robust" in finding.message
 
 
+def test_of_several_spikes_the_gravest_is_told() -> None:
+    """The first one healed at once."""
+    usual = wavy(80, 1.0)
+    finding = the(verdict("BKS202", {"loss": [*usual, 5.0, *usual, *[30.0] * 20, *usual]}))
+    assert (finding.iteration, finding.count, finding.severity) == (80, 2, "warning")
+    assert "to 30 at iteration 161" in finding.message
+    assert finding.evidence["loss"] == 30.0
+    assert finding.outcome == {"recovered": "after 22 iterations"}
+
+
 @pytest.mark.parametrize(("after", "severity"), [(1.04, "info"), (1.06, "warning")])
 def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severity: str) -> None:
     """It took 31 iterations to heal; validation allows for 5 %."""
