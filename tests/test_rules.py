@@ -981,6 +981,16 @@ def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -
         assert "more than 1,000 robust" in finding.message
 
 
+def test_of_several_spikes_the_gravest_is_told() -> None:
+    """The first one healed at once."""
+    usual = wavy(80, 1.0)
+    finding = the(verdict("BKS202", {"loss": [*usual, 5.0, *usual, *[30.0] * 20, *usual]}))
+    assert (finding.iteration, finding.count, finding.severity) == (80, 2, "warning")
+    assert "to 30 at iteration 161" in finding.message
+    assert finding.evidence["loss"] == 30.0
+    assert finding.outcome == {"recovered": "after 22 iterations"}
+
+
 @pytest.mark.parametrize(("after", "severity"), [(1.04, "info"), (1.06, "warning")])
 def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severity: str) -> None:
     """It took 31 iterations to heal; validation allows for 5 %."""
@@ -1343,6 +1353,15 @@ def test_a_note_tells_what_is_known_before_no_learning_can_be_judged() -> None:
     assert not verdict("BKS302", {"loss": wavy(399)}).findings
     assert not verdict("BKS302", {"loss": [*wavy(450), *wavy(150, 0.5)]}).findings
     assert the(verdict("BKS302", {"loss": wavy(800)})).severity == "error"
+
+
+def test_matrices_that_rest_tell_nothing_of_the_size_of_the_steps() -> None:
+    """Two of three are frozen: steps of 0.2 are too large, and none is too small."""
+    rest = {f"update_ratio/{name}": every(10, [0.0] * 15) for name in "ab"}
+    series = {"loss": wavy(150), "update_ratio/c": every(10, [0.2] * 15), **rest}
+    assert {f.code for f in judged(series).findings} & {"BKS404", "BKS405"} == {"BKS404"}
+    usual = {"loss": wavy(150), "update_ratio/c": every(10, [1e-3] * 15), **rest}
+    assert not {f.code for f in judged(usual).findings} & {"BKS404", "BKS405"}
 
 
 def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
