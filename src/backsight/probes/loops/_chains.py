@@ -5,6 +5,7 @@ given is the state that the step before has handed on. No product is given the l
 found in the place that the others have in their steps.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import Edge, operation, shape_of
+from backsight.probes._operations import Edge, operation, saved, saved_axes, shape_of
 from backsight.probes._steps import HELD
 from backsight.probes.loops._weights import Graph, Use, bare
 
@@ -40,9 +41,14 @@ class Loop:
     """How many products of the weight lie on the way to an operation."""
 
     @property
+    def longest(self) -> list[Edge]:
+        """The chain with the most states."""
+        return max(self.chains, key=len)
+
+    @property
     def size(self) -> int:
         """Elements of a state."""
-        return int(np.prod(shape_of(*self.chains[0][0])))
+        return int(np.prod(shape_of(*self.longest[0])))
 
 
 def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
@@ -122,14 +128,14 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
         chain = [state]
         while (following := follower.get(chain[-1])) is not None:
             chain.append(following)
-        whole = _with_last(graph, chain, steps, depth)
-        if whole is None:
-            return []
-        if len({shape_of(*one) for one in whole}) > 1:
-            graph.uneven.append(uses[0].weight)
-            return []
-        chains.append(whole)
-    return [chain for chain in chains if len(chain) >= LEAST]
+        chains.append(chain)
+    started = {use for _, each in beginning for use in each}
+    whole = _with_last(graph, chains, steps, [use for use in first if use not in started], depth)
+    given = [[steps[state][0].operand for state in chain] for chain in chains]
+    if not all(map(_sequences_end, whole, given)):
+        graph.uneven.append(uses[0].weight)
+        return []
+    return whole if max(map(len, whole), default=0) >= LEAST else []
 
 
 def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:
@@ -139,13 +145,43 @@ def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:
     dims = len(shape_of(*use.operand))
     if use.left and dims == 2 and not turned:
         return None  # states are columns, and sequences lie along the second axis
-    while operation(state[0]) == "Cat":
+    while operation(state[0]) == "Cat" or _first_rows(state):
         pieces = [(n, i) for n, i in state[0].next_functions if n is not None]
         handed = [piece for piece in pieces if depth(piece[0]) == made]
         if len(handed) != 1 or any(depth(piece[0]) > made for piece in pieces):
             return None
         state, _ = bare(handed[0])
     return state if depth(state[0]) == made else None
+
+
+def _first_rows(edge: Edge) -> bool:
+    """Whether a tensor is the first rows of another one: of a batch whose last ones have ended."""
+    node, number = edge
+    name, dims = operation(node), len(shape_of(*edge))
+    if dims != 2 or name not in ("Slice", "Split", "SplitWithSizes"):
+        return False
+    first = (saved(node, "start"), saved(node, "step")) == (0, 1) if name == "Slice" else not number
+    return first and saved_axes(node, dims) == [0]
+
+
+def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bool:
+    """Whether states have one shape, or lose rows as sequences end, sorted by length.
+
+    Then a step is given the first rows of the state before, and makes as many.
+
+    Args:
+        chain: states.
+        operands: what each of them is in the next product.
+    """
+    shapes = [shape_of(*one) for one in chain]
+    return all(
+        old == new
+        or (
+            (len(old) == 2 and old[1:] == new[1:] and old[0] > new[0])
+            and (operand is not None and shape_of(*operand)[0] == new[0])
+        )
+        for (old, new), operand in zip(itertools.pairwise(shapes), operands, strict=True)
+    )
 
 
 def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> Iterator[Node]:
@@ -169,30 +205,43 @@ Way = list[tuple[str, int, int]]
 
 def _with_last(
     graph: Graph,
-    chain: list[Edge],
+    chains: Sequence[list[Edge]],
     steps: dict[Edge, list[Use]],
+    alone: Sequence[Use],
     depth: Callable[[Node], int],
-) -> list[Edge] | None:
-    """The last state as well, where it has the place of the others.
+) -> list[list[Edge]]:
+    """The last state of each chain as well, where it has the place of the others; else nothing.
 
     What follows that place in the other steps alone, as dropout on the way to the next step, is no
     part of the state: then it is what goes in there, in every step.
+
+    Args:
+        graph: of the loss.
+        chains: states without the last one.
+        steps: the products that each is given to.
+        alone: products of sequences with a single step, if they lead to a state.
+        depth: how many products lie on the way to an operation.
     """
-    if len(chain) < LEAST - 1:
-        return None
-    start, end = steps[chain[-2]][0].node, steps[chain[-1]][0].node
-    way = _way(start, chain[-1], graph, depth)
-    if way is None:
-        return None
-    for spare in range(len(way)):
-        found = _follow(end, way[: len(way) - spare], graph, depth)
-        if len(found) == 1:
-            return [*chain, (found.pop(), chain[-1][1])]
-        chain_below = [_only_below(state, graph) for state in chain]
-        if found or any(state is None for state in chain_below):
-            return None
-        chain = [state for state in chain_below if state is not None]
-    return None
+    longest = max(chains, key=len, default=[])
+    if len(longest) < LEAST - 1:
+        return []
+    way = _way(steps[longest[-2]][0].node, longest[-1], graph, depth)
+    starts = [steps[chain[-1]][0].node for chain in chains]
+    for spare in range(len(way or ())):
+        assert way is not None
+        place = way[: len(way) - spare]
+        ends = [_follow(start, place, graph, depth) for start in starts]
+        if all(len(end) == 1 for end in ends):
+            number = longest[-1][1]
+            singles = [_follow(use.node, place, graph, depth) for use in alone]
+            single = dict.fromkeys(end.pop() for end in singles if len(end) == 1)
+            whole = [[*chain, (end.pop(), number)] for chain, end in zip(chains, ends, strict=True)]
+            return [*whole, *([(state, number)] for state in single)]
+        below = [[_only_below(state, graph) for state in chain] for chain in chains]
+        if any(ends) or any(state is None for chain in below for state in chain):
+            return []
+        chains = [[state for state in chain if state is not None] for chain in below]
+    return []
 
 
 def _only_below(state: Edge, graph: Graph) -> Edge | None:
@@ -250,11 +299,11 @@ def _outermost(loops: Sequence[Loop]) -> list[Loop]:
 
 
 def _depend_on_each_other(one: Loop, other: Loop) -> bool:
-    a, b = one.chains[0][-1][0], other.chains[0][-1][0]
+    a, b = one.longest[-1][0], other.longest[-1][0]
     return one.depth(b) > 0 and other.depth(a) > 0
 
 
 def _ahead(loop: Loop, of: Loop) -> int:
     """How many steps of ``of`` a state of ``loop`` is ahead of the state of ``of`` of that step."""
-    at = min(len(loop.chains[0]), len(of.chains[0])) // 2
-    return of.depth(loop.chains[0][at][0]) - of.depth(of.chains[0][at][0])
+    at = min(len(loop.longest), len(of.longest)) // 2
+    return of.depth(loop.longest[at][0]) - of.depth(of.longest[at][0])

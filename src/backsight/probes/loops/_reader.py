@@ -156,7 +156,7 @@ class LoopReader(LayerReader):
         found = {
             f"loop:{leaves[loop.weight]}": loop
             for loop in chains_in(graph, list(leaves))
-            if takes_input(loop.chains[0], graph, loop.depth)
+            if takes_input(loop.longest, graph, loop.depth)
         }
         self.unmeasured.clear()
         for leaf in () if found else graph.uneven:

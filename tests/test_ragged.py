@@ -1,0 +1,111 @@
+"""Sequences of different lengths: the window is that of the longest, each counts at its own lags.
+
+Against autograd on one sequence at a time, in float64.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
+
+from backsight import probe
+from backsight.probes import replay
+from backsight.probes.fused import Catcher
+from tests.test_probe_calls import compare, data, made, run, total, windows
+
+SHORT_FIRST = [1, 6, 3, 2]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+# -- fused layers that follow a few sequences ----------------------------------------------
+
+
+def test_the_longest_of_a_packed_batch_is_followed() -> None:
+    """Of four sequences, one would be: the first, of a single step."""
+    module, xs = made("gru"), data([SHORT_FIRST])
+    catcher = Catcher(sequences=1)
+
+    def called(layer: nn.Module, args: tuple[Tensor, ...], result: tuple[Tensor, ...]) -> None:
+        catcher.after("", module, args, {}, result)
+
+    module.register_forward_hook(called)
+    total("steps", run(module, "packed unsorted", xs)).backward()
+    followed = [windows(module, [x[b] for x in xs]) for b in (0, 1)]
+    compare(replay(catcher.take()), followed)
+
+
+# -- loops in the graph --------------------------------------------------------------------
+
+
+class Loop(nn.Module):
+    """A step that is a method; a loss on each sequence's last state."""
+
+    def __init__(self, batch: Callable[["Loop", list[Tensor]], Tensor]) -> None:
+        super().__init__()
+        self.into, self.again, self.out = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.batch = batch
+        self.double()
+
+    def step(self, x: Tensor, h: Tensor) -> Tensor:
+        return torch.tanh(self.into(x) + self.again(h))
+
+    def states(self, x: Tensor) -> list[Tensor]:
+        """Of one sequence ``(T, 3)``, by step."""
+        h, made = torch.zeros(1, 4).double(), []
+        for row in x:
+            h = self.step(row, h)
+            made.append(h)
+        return made
+
+    def loss(self, last: Tensor) -> Tensor:
+        return self.out(last).square().sum()
+
+    def forward(self, xs: list[Tensor]) -> Tensor:
+        return self.loss(self.batch(self, xs))
+
+
+def packed(net: Loop, xs: list[Tensor]) -> Tensor:
+    """As a packed batch has them: fewer rows as sequences end."""
+    batch = pack_sequence(xs, enforce_sorted=False)
+    h, ended = torch.zeros(len(xs), 4).double(), []
+    for rows in batch.data.split(batch.batch_sizes.tolist()):
+        ended.append(h[len(rows) :])
+        h = net.step(rows, h[: len(rows)])
+    return torch.cat([*ended, h])
+
+
+def one_by_one(net: Loop, xs: list[Tensor]) -> Tensor:
+    return torch.cat([net.states(x)[-1] for x in xs])
+
+
+def mean_reach(sequences: Sequence[list[Tensor]], losses: Sequence[Tensor]) -> np.ndarray:
+    """Over the sequences that have the lag, by autograd on each one's states."""
+    curves = [
+        [float(g.norm()) for g in torch.autograd.grad(loss, states)][::-1]
+        for states, loss in zip(sequences, losses, strict=True)
+    ]
+    lags = range(max(map(len, curves)))
+    mean = np.array([np.mean([c[k] for c in curves if k < len(c)]) for k in lags])
+    return mean / mean[0]
+
+
+@pytest.mark.parametrize("lengths", [[5, 9, 3, 7], [1, 2, 9, 4], [2, 9, 1]])
+@pytest.mark.parametrize("batch", [packed, one_by_one])
+def test_a_loop_over_sequences_of_different_lengths(
+    batch: Callable[[Loop, list[Tensor]], Tensor], lengths: list[int]
+) -> None:
+    """Also where the first one has a single step."""
+    net, (xs,) = Loop(batch), data([lengths])
+    (profile,) = probe(net, lambda: net(xs)).values()
+    states = [net.states(x) for x in xs]
+    truth = mean_reach(states, [net.loss(each[-1]) for each in states])
+    np.testing.assert_allclose(profile.reach, truth, rtol=1e-10)
