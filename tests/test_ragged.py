@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence
+from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from backsight import probe
 from backsight.probes import replay
@@ -67,7 +67,8 @@ class Loop(nn.Module):
         return made
 
     def loss(self, last: Tensor) -> Tensor:
-        return self.out(last).square().sum()
+        loss: Tensor = self.out(last).square().sum()
+        return loss
 
     def forward(self, xs: list[Tensor]) -> Tensor:
         return self.loss(self.batch(self, xs))
@@ -83,6 +84,21 @@ def packed(net: Loop, xs: list[Tensor]) -> Tensor:
     return torch.cat([*ended, h])
 
 
+def padded(net: Loop, xs: list[Tensor], mask: bool = False) -> Tensor:
+    """The state of a sequence that has ended is handed on to the end of the batch."""
+    batch, lengths = pad_packed_sequence(pack_sequence(xs, enforce_sorted=False))
+    h = torch.zeros(len(xs), 4).double()
+    for t, rows in enumerate(batch):
+        goes_on = (t < lengths)[:, None]
+        new = net.step(rows, h)
+        h = goes_on * new + ~goes_on * h if mask else torch.where(goes_on, new, h)
+    return h
+
+
+def masked(net: Loop, xs: list[Tensor]) -> Tensor:
+    return padded(net, xs, mask=True)
+
+
 def one_by_one(net: Loop, xs: list[Tensor]) -> Tensor:
     return torch.cat([net.states(x)[-1] for x in xs])
 
@@ -90,16 +106,16 @@ def one_by_one(net: Loop, xs: list[Tensor]) -> Tensor:
 def mean_reach(sequences: Sequence[list[Tensor]], losses: Sequence[Tensor]) -> np.ndarray:
     """Over the sequences that have the lag, by autograd on each one's states."""
     curves = [
-        [float(g.norm()) for g in torch.autograd.grad(loss, states)][::-1]
+        [float(g.norm()) for g in torch.autograd.grad(loss, states, retain_graph=True)][::-1]
         for states, loss in zip(sequences, losses, strict=True)
     ]
     lags = range(max(map(len, curves)))
-    mean = np.array([np.mean([c[k] for c in curves if k < len(c)]) for k in lags])
-    return mean / mean[0]
+    mean = [np.mean([c[k] for c in curves if k < len(c)]) for k in lags]
+    return np.divide(mean, mean[0])
 
 
 @pytest.mark.parametrize("lengths", [[5, 9, 3, 7], [1, 2, 9, 4], [2, 9, 1]])
-@pytest.mark.parametrize("batch", [packed, one_by_one])
+@pytest.mark.parametrize("batch", [packed, padded, masked, one_by_one])
 def test_a_loop_over_sequences_of_different_lengths(
     batch: Callable[[Loop, list[Tensor]], Tensor], lengths: list[int]
 ) -> None:
@@ -109,3 +125,37 @@ def test_a_loop_over_sequences_of_different_lengths(
     states = [net.states(x) for x in xs]
     truth = mean_reach(states, [net.loss(each[-1]) for each in states])
     np.testing.assert_allclose(profile.reach, truth, rtol=1e-10)
+
+
+class Masked(nn.Module):
+    """Called once a step; it keeps ``h`` and ``c`` of what has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.Linear(7, 8).double()
+
+    def forward(self, x: Tensor, h: Tensor, c: Tensor, goes_on: Tensor) -> tuple[Tensor, Tensor]:
+        gate, new = self.cell(torch.cat([x, h], 1)).chunk(2, 1)
+        one = torch.where(goes_on, 0.5 * c + torch.tanh(new), c)
+        return torch.where(goes_on, gate.sigmoid() * one.tanh(), h), one
+
+
+def test_a_module_that_keeps_the_state_of_what_has_ended() -> None:
+    net = nn.ModuleDict({"own": Masked()})
+
+    def states(xs: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        batch, lengths = pad_packed_sequence(pack_sequence(xs, enforce_sorted=False))
+        h = c = torch.zeros(len(xs), 4).double()
+        made = []
+        for t, x in enumerate(batch):
+            h, c = net["own"](x, h, c, (t < lengths)[:, None])
+            made.append((h, c))
+        return made
+
+    (xs,) = data([[2, 6, 1, 4]])
+    profiles = probe(net, lambda: states(xs)[-1][0].square().sum())
+    each = [states([x]) for x in xs]
+    losses = [one[-1][0].square().sum() for one in each]
+    for place, name in enumerate(("own", "own.state1")):
+        truth = mean_reach([[step[place] for step in one] for one in each], losses)
+        np.testing.assert_allclose(profiles[name].reach, truth, rtol=1e-10)

@@ -37,6 +37,9 @@ class Loop:
     """The leaf of the parameter that they were found by."""
     chains: list[list[Edge]]
     """One for each sequence of calls, in the order in which the states were made."""
+    products: list[list[list[Node]]]
+    """By chain and state, the products of its step that are given the state before, where a row is
+    a sequence."""
     depth: Callable[[Node], int] = field(repr=False)
     """How many products of the weight lie on the way to an operation."""
 
@@ -71,9 +74,9 @@ def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
             row = depths.get(node)
             return 0 if row is None else int(row[number])
 
-        chains = _chains(graph, graph.uses[leaf], depth)
+        chains, products = _chains(graph, graph.uses[leaf], depth)
         if chains and not any(loop.chains == chains for loop in loops):
-            loops.append(Loop(leaf, chains, depth))
+            loops.append(Loop(leaf, chains, products, depth))
     return _outermost(loops)
 
 
@@ -96,10 +99,13 @@ def _depths(graph: Graph, weights: Sequence[Node]) -> Depths:
     return depths
 
 
-def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> list[list[Edge]]:
-    """The states between the products of one weight; none where these do not follow each other."""
+def _chains(
+    graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]
+) -> tuple[list[list[Edge]], list[list[list[Node]]]]:
+    """The states between the products of one weight, and the products by the state that they make;
+    none where these do not follow each other."""
     if max(depth(use.node) for use in uses) < LEAST:
-        return []
+        return [], []
     steps: dict[Edge, list[Use]] = {}
     first: list[Use] = []
     for use in uses:
@@ -109,7 +115,7 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
             continue
         state = None if use.operand is None else _state(use, at - 1, depth)
         if state is None:
-            return []
+            return [], []
         steps.setdefault(state, []).append(use)
     follower: dict[Edge, Edge] = {}
     beginning: list[tuple[Edge, list[Use]]] = []
@@ -121,7 +127,7 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
             beginning.append((state, [use for use in first if use.node in before]))
             continue
         if len(previous) != 1 or not previous.isdisjoint(follower):
-            return []
+            return [], []
         follower[previous.pop()] = state
     chains = []
     for state, _ in beginning:
@@ -134,8 +140,17 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
     given = [[steps[state][0].operand for state in chain] for chain in chains]
     if not all(map(_sequences_end, whole, given)):
         graph.uneven.append(uses[0].weight)
-        return []
-    return whole if max(map(len, whole), default=0) >= LEAST else []
+        return [], []
+    if max(map(len, whole), default=0) < LEAST:
+        return [], []
+    rows = [[_by_row(steps[state]) for state in chain] for chain in chains]
+    return whole, [[[], *each] for each in [*rows, *[[]] * (len(whole) - len(rows))]]
+
+
+def _by_row(uses: Sequence[Use]) -> list[Node]:
+    """Products in which a row is a sequence."""
+    vectors = ("Addmv", "Mv")
+    return [use.node for use in uses if not use.left or operation(use.node) in vectors]
 
 
 def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:

@@ -167,6 +167,7 @@ class LoopReader(LayerReader):
 @dataclass(frozen=True, slots=True)
 class _Step:
     outputs: list[GradientEdge]
+    products: list[GradientEdge]
     anew: None = None
 
 
@@ -203,7 +204,13 @@ def _profiles(
     factor: float,
 ) -> dict[str, GradientProfile]:
     chains = {
-        name: [[_Step([GradientEdge(*state)]) for state in chain] for chain in loop.chains]
+        name: [
+            [
+                _Step([GradientEdge(*state)], [GradientEdge(node, 0) for node in products])
+                for state, products in zip(chain, before, strict=True)
+            ]
+            for chain, before in zip(loop.chains, loop.products, strict=True)
+        ]
         for name, loop in stack.items()
     }
     return profiles_of_steps(chains, roots, gradients, factor, dict.fromkeys(stack, False))
