@@ -23,9 +23,12 @@ from backsight.probes.inputs._norms import joined, norms_at
 from backsight.probes.inputs._outputs import Output, Seedable, outputs_of
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._words import (
+    added_to,
     counted_by_itself,
     mixed_batch,
     no_positions,
+    no_steps,
+    nothing_arrives,
     one_sequence,
     one_step,
     only_ahead,
@@ -46,6 +49,8 @@ class Read:
     """Why nothing can be told, by the path of the input."""
     left_out: set[str] = field(default_factory=set)
     """Paths of inputs that no gradient arrived at, or that are added to another one."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """Of these, why an input has no profile, although another one has."""
     arrived: bool = False
     """Whether a gradient arrived at all."""
 
@@ -99,10 +104,18 @@ def read(
         if total is not None and bool((total != 0).any()) and point.value.dim() > 2:
             live.append(point)
             totals.append(total)
-    live, totals = _distinct(live, totals, positions)
+    live, totals, added = _distinct(live, totals, positions)
     if not live:
         return found
     found.left_out = {point.path for point in points} - {point.path for point in live}
+    told = {point.path for point in live}.union(*added.values())
+    found.silent = {
+        point.path: no_steps(point.path, tuple(point.value.shape))
+        if point.value.dim() < 3
+        else nothing_arrives(point.path)
+        for point in points
+        if point.path not in told
+    }
     returned = outputs_of(results, directs, live)
     outputs: list[Output] = [one for one in returned if not one.single]
     untold = None
@@ -120,6 +133,10 @@ def read(
     for point in waiting:
         if point.path in whole:
             found.reasons[point.path] = no_positions(point.path) if untold is None else untold.words
+    for path in added.keys() & found.profiles.keys():
+        profile = found.profiles[path]
+        note = "; ".join(filter(None, (profile.note, added_to(added[path]))))
+        found.profiles[path] = replace(profile, note=note)
     return found
 
 
@@ -175,17 +192,26 @@ def _apart(points: Sequence[Point], output: Output, known: Known) -> set[str]:
 
 def _distinct(
     points: list[Point], totals: list[Tensor], positions: set[str]
-) -> tuple[list[Point], list[Tensor]]:
-    """One of those that are added up, which have the same gradient: not that of the positions."""
+) -> tuple[list[Point], list[Tensor], dict[str, list[str]]]:
+    """One of those that are added up, which have the same gradient: not that of the positions.
+
+    Returns:
+        those that are kept, their gradients, and by path the others that have the same.
+    """
     order = sorted(range(len(points)), key=lambda n: points[n].path in positions)
     kept: list[int] = []
+    added: dict[str, list[str]] = {}
     for n in order:
-        same = (totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
-                for m in kept)  # fmt: skip
-        if not any(same):
+        same = (m for m in kept
+                if totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
+                )  # fmt: skip
+        first = next(same, None)
+        if first is None:
             kept.append(n)
+        else:
+            added.setdefault(points[first].path, []).append(points[n].path)
     kept.sort()
-    return [points[n] for n in kept], [totals[n] for n in kept]
+    return [points[n] for n in kept], [totals[n] for n in kept], added
 
 
 # -- the reach -----------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class _Model:
     """How an input was measured, by its path, where that is not as usual."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Why something cannot be told, by the path of an input or, of the whole model, by none."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """The same of inputs beside others; a gradient may still arrive in a later sample."""
 
 
 class InputReader(LayerReader):
@@ -127,7 +129,9 @@ class InputReader(LayerReader):
     @property
     def reasons(self) -> list[str]:
         """A sentence for whatever cannot be told."""
-        return [reason for one in self._models for reason in one.reasons.values()]
+        return [
+            why for one in self._models for why in (*one.reasons.values(), *one.silent.values())
+        ]
 
     @property
     def reasons_of_inputs(self) -> list[str]:
@@ -236,8 +240,11 @@ class InputReader(LayerReader):
         if not told.arrived:
             return  # another model's loss
         found.profiles |= told.profiles
-        self.left_out |= told.left_out
+        self.left_out |= told.left_out - told.silent.keys()
+        one.silent = told.silent if told.profiles else {}
         if told.profiles:
+            for path, reason in one.silent.items():
+                found.profiles[path] = _untold(reason)
             one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
             one.reasons = told.reasons | {
                 path: p.reason for path, p in told.profiles.items() if p.reason
@@ -250,12 +257,9 @@ class InputReader(LayerReader):
                 self._end(one)
             return
         one.reasons = told.reasons or {path: self._why(search, points)}
-        nothing = np.empty(0)
         for point in points:
             reason = next(iter(one.reasons.values()))
-            found.profiles[point.path] = GradientProfile(
-                nothing, nothing, nothing, role="input", reason=told.reasons.get(point.path, reason)
-            )
+            found.profiles[point.path] = _untold(told.reasons.get(point.path, reason))
         if one.tries >= TRIES:
             self._end(one)
 
@@ -318,3 +322,8 @@ class InputReader(LayerReader):
         """Let every graph go."""
         for one in self._models:
             one.search.clear()
+
+
+def _untold(reason: str) -> GradientProfile:
+    nothing = np.empty(0)
+    return GradientProfile(nothing, nothing, nothing, role="input", reason=reason)

@@ -21,6 +21,7 @@ from backsight.probes.inputs._sources import (
     looks_like_positions,
     source_of,
     steps_apart,
+    view_of,
 )
 
 __all__ = ["Attach", "Search"]
@@ -176,6 +177,7 @@ class Search:
         if not made.numel():
             return
         module, source, indices, positions = frame.module, None, False, False
+        view: tuple[int, ...] = ()
         hint = id(module) in self._hinted
         if self._named is not None:
             if frame.path not in self._named or made.dim() < 2:
@@ -200,8 +202,8 @@ class Search:
             if not steps_apart(module, made):
                 self.found.refused.append(frame.path or self.kind)
                 return
-            positions = indices and looks_like_positions(fed)
-        if count > MANY or self._embedded(source, module):
+            positions, view = indices and looks_like_positions(fed), view_of(fed)
+        if count > MANY or self._embedded(source, module, view):
             self.found.often[id(module)] = frame.path
             return
         for above in self._stack:
@@ -220,14 +222,30 @@ class Search:
         source = None if source is None else self._past + source
         self.found.embeddings.append(
             Embedding(
-                module, path, tuple(made.shape), point, source, indices, hint, positions, count
+                module,
+                path,
+                tuple(made.shape),
+                point,
+                source,
+                indices,
+                hint,
+                positions,
+                count,
+                view,
             )
         )
 
-    def _embedded(self, source: int | None, module: nn.Module | None = None) -> bool:
-        """Whether that input has been embedded before, by any module or by that one."""
+    def _embedded(
+        self, source: int | None, module: nn.Module | None = None, view: tuple[int, ...] = ()
+    ) -> bool:
+        """Whether that input has been embedded before, by any module or by that one.
+
+        That one may embed the whole of it again; a part of it is a step.
+        """
         return source is not None and any(
-            one.source == self._past + source and (module is None or one.module is module)
+            one.source == self._past + source
+            and (module is None or one.module is module)
+            and not (view and one.view == view)
             for one in self.found.embeddings
         )
 
@@ -278,14 +296,15 @@ class Search:
         return [e for e in each if not e.indices or any(e is one for one in chosen)]
 
     def points(self) -> list[Point]:
-        """One an input: several modules that project the same one are taken together."""
+        """One an input: several modules, or calls, that project the same one are taken together."""
         found: list[tuple[Embedding, Point]] = []
         for one in self.inputs():
             if one.point is None:
                 continue
             for other, point in found:
                 together = one.source is not None and one.source == other.source
-                if together and one.count == 1 and one.point.lead == point.lead:
+                again = one.module is other.module and one.view and one.view == other.view
+                if together and (one.count == 1 or again) and one.point.lead == point.lead:
                     point.edges += one.point.edges
                     break
             else:

@@ -11,7 +11,15 @@ from torch.autograd.graph import Node
 from backsight.probes._modules import named_modules
 from backsight.probes._tensors import tensors_in
 
-__all__ = ["OWN", "first_tensor", "hinted", "looks_like_positions", "source_of", "steps_apart"]
+__all__ = [
+    "OWN",
+    "first_tensor",
+    "hinted",
+    "looks_like_positions",
+    "source_of",
+    "steps_apart",
+    "view_of",
+]
 
 CASTS = 8
 """Operations between the model's input and the module that is fed with it, at most: views,
@@ -81,6 +89,13 @@ def _same_storage(one: Tensor, other: Tensor) -> bool:
     if one.layout != torch.strided or other.layout != torch.strided or one.device != other.device:
         return False
     return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+
+
+def view_of(fed: Tensor) -> tuple[int, ...]:
+    """Address, sizes and strides; empty of a tensor that is not strided."""
+    if fed.layout != torch.strided:
+        return ()
+    return (fed.data_ptr(), *fed.shape, *fed.stride())
 
 
 def _chained(fed: Tensor, given: Tensor) -> bool:

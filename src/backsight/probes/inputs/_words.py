@@ -75,7 +75,8 @@ def stepped(kind: str, path: str, count: int) -> str:
     """A loop over steps in a method of the model's own."""
     return (
         f"cannot tell how far back {kind} learns: {path} is called {count} times in a forward, as "
-        "in a loop over steps that is no module of its own"
+        "in a loop over steps that is no module of its own; make the step a module that is given "
+        "the state and returns it"
     )
 
 
@@ -105,6 +106,14 @@ def no_gradient(kind: str, paths: Sequence[str]) -> str:
     """It carries one, and none arrives."""
     return (
         f"cannot tell how far back {kind} learns: the loss has no gradient at {' and '.join(paths)}"
+    )
+
+
+def nothing_arrives(path: str) -> str:
+    """At one of several inputs."""
+    return (
+        f"cannot tell how far back {path} reaches: no gradient of the loss arrives there; check "
+        "that the loss depends on it"
     )
 
 
@@ -151,6 +160,15 @@ def only_ahead(path: str) -> str:
     return (
         f"the loss reads the first step of {path}, which has none before it; the gradient at later "
         "steps is in reach_ahead"
+    )
+
+
+def added_to(paths: Sequence[str]) -> str:
+    """Of several embeddings that are added up, one is measured."""
+    several = len(paths) > 1
+    return (
+        f"{' and '.join(paths)} {'are' if several else 'is'} added to it and "
+        f"ha{'ve' if several else 's'} the same gradient"
     )
 
 

@@ -25,6 +25,9 @@ LEAST = 3
 MOST = 128
 """Weights that may be recurrent; with more, the search would take long."""
 
+PART = ("_saved_dim", "_saved_start", "_saved_end", "_saved_step")
+"""What autograd keeps of a slice."""
+
 Depths = dict[Node, NDArray[np.int32]]
 """By operation, how many products of each weight lie on the way to it, one after the other."""
 
@@ -138,7 +141,8 @@ def _chains(
     started = {use for _, each in beginning for use in each}
     whole = _with_last(graph, chains, steps, [use for use in first if use not in started], depth)
     given = [[steps[state][0].operand for state in chain] for chain in chains]
-    if not all(map(_sequences_end, whole, given)):
+    uneven = (len({shape_of(*state) for state in chain}) > 1 for chain in chains)
+    if not all(map(_sequences_end, whole, given)) or (not whole and any(uneven)):
         graph.uneven.append(uses[0].weight)
         return [], []
     if max(map(len, whole), default=0) < LEAST:
@@ -228,7 +232,8 @@ def _with_last(
     """The last state of each chain as well, where it has the place of the others; else nothing.
 
     What follows that place in the other steps alone, as dropout on the way to the next step, is no
-    part of the state: then it is what goes in there, in every step.
+    part of the state: then it is what goes in there, in every step. Likewise where the next step is
+    given a part of the units, and the last state is returned whole.
 
     Args:
         graph: of the loss.
@@ -245,7 +250,14 @@ def _with_last(
     for spare in range(len(way or ())):
         assert way is not None
         place = way[: len(way) - spare]
-        ends = [_follow(start, place, graph, depth) for start in starts]
+        ends = [
+            {
+                one
+                for one in _follow(start, place, graph, depth)
+                if _same_part(one, chain[-1], graph)
+            }
+            for start, chain in zip(starts, chains, strict=True)
+        ]
         if all(len(end) == 1 for end in ends):
             number = longest[-1][1]
             singles = [_follow(use.node, place, graph, depth) for use in alone]
@@ -259,13 +271,26 @@ def _with_last(
     return []
 
 
+def _same_part(node: Node, state: Edge, graph: Graph) -> bool:
+    """Whether an operation like the one that made ``state`` takes the same part out of a tensor,
+    and whether that part goes on into anything."""
+    other, number = state
+    same = all(getattr(node, name, 0) == getattr(other, name, 0) for name in PART)
+    goes_on = {taken for _, _, taken in graph.takers.get(node, ())} or {number}
+    return same and number in goes_on
+
+
 def _only_below(state: Edge, graph: Graph) -> Edge | None:
     below = [
         (node, number)
         for node, number in state[0].next_functions
         if node is not None and node not in graph.constant
     ]
-    return below[0] if len(below) == 1 and shape_of(*below[0]) == shape_of(*state) else None
+    if len(below) != 1:
+        return None
+    part = operation(state[0]) in ("Slice", "Split", "SplitWithSizes")  # of the units of a step
+    old, new = shape_of(*below[0]), shape_of(*state)
+    return below[0] if old == new or (part and old[:-1] == new[:-1]) else None
 
 
 def _way(start: Node, state: Edge, graph: Graph, depth: Callable[[Node], int]) -> Way | None:
