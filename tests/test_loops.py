@@ -171,6 +171,52 @@ def test_a_loss_at_every_step() -> None:
     np.testing.assert_allclose(profile.reach, last[::-1] / last[-1], rtol=EXACT)
 
 
+class Joined(nn.Module):
+    """Two layers of masked weights whose states are handed on in one tensor, as ncps has them."""
+
+    def __init__(self, stacked: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList([nn.Linear(3 + 4, 4), nn.Linear(4 + 4, 4)])
+        self.stacked, self.kept = stacked, list[list[Tensor]]()
+        self.double()
+
+    def forward(self, steps: Tensor) -> Tensor:
+        h, self.kept = steps.new_zeros(steps.shape[1], 8), [[], []]
+        h = h.view(2, -1, 4) if self.stacked else h
+        for x in steps:
+            new: list[Tensor] = []
+            states = h if self.stacked else h.split([4, 4], 1)
+            for layer, state in zip(self.layers, states, strict=True):
+                masked = layer.weight * (torch.arange(layer.weight.shape[1]) % 3 > 0)
+                x = torch.tanh(functional.linear(torch.cat([x, state], 1), masked, layer.bias))
+                new.append(x)
+                self.kept[len(new) - 1].append(x)
+            h = torch.stack(new) if self.stacked else torch.cat(new, 1)
+        return x
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_states_that_are_handed_on_in_one_tensor(stacked: bool) -> None:
+    net, losses = Joined(stacked), []
+
+    def compute() -> Tensor:
+        losses.append(net(steps()).square().sum())
+        return losses[-1]
+
+    found = probe(net, compute)
+    assert list(found) == ["loop:layers.0", "loop:layers.1"]
+    for profile, kept in zip(found.values(), net.kept, strict=True):
+        back = norms(torch.autograd.grad(losses[0], kept, retain_graph=True)).mean(1)
+        np.testing.assert_allclose(profile.reach, back[::-1] / back[-1], rtol=EXACT)
+
+
+def test_an_input_with_a_gradient_beside_the_state() -> None:
+    net = Net(lambda n, x, h: torch.tanh(n.both(torch.cat([x @ n.embed, h], 1))),
+              embed=nn.Parameter(torch.eye(3)), both=nn.Linear(11, 8))  # fmt: skip
+    assert list(read(net, steps(), lambda y: y[-1].sum())) == ["loop:both"]
+
+
 def test_two_sequences_through_one_loop() -> None:
     """A siamese network: both count, as further sequences."""
     net = Net(plain)

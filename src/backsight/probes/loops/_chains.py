@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import Edge, operation, saved, saved_axes, shape_of
+from backsight.probes._operations import Edge, operation, shape_of
 from backsight.probes._steps import HELD
-from backsight.probes.loops._weights import Graph, Use, bare
+from backsight.probes.loops._handed import handed_on
+from backsight.probes.loops._weights import Graph, Use
 
 __all__ = ["LEAST", "Loop", "chains_in"]
 
@@ -90,8 +91,8 @@ def _depths(graph: Graph, weights: Sequence[Node]) -> Depths:
     depths: Depths = {}
     for node in graph.order:
         row = nothing
-        for below, _ in node.next_functions:
-            other = None if below is None else depths.get(below)
+        for below, _ in graph.below[node]:
+            other = depths.get(below)
             if other is None or other is row or other is nothing:
                 continue
             row = other if row is nothing else np.maximum(row, other)
@@ -116,7 +117,7 @@ def _chains(
         if at == 1:
             first.append(use)
             continue
-        state = None if use.operand is None else _state(use, at - 1, depth)
+        state = None if use.operand is None else handed_on(use, at - 1, depth)
         if state is None:
             return [], []
         steps.setdefault(state, []).append(use)
@@ -124,7 +125,7 @@ def _chains(
     beginning: list[tuple[Edge, list[Use]]] = []
     made_by = {use.node: state for state, each in steps.items() for use in each}
     for state in steps:
-        before = [*_made_in(state[0], depth, {use.node for use in uses})]
+        before = [*_made_in(state[0], graph, depth, {use.node for use in uses})]
         previous = {made_by[node] for node in before if node in made_by}
         if not previous and before:
             beginning.append((state, [use for use in first if use.node in before]))
@@ -157,32 +158,6 @@ def _by_row(uses: Sequence[Use]) -> list[Node]:
     return [use.node for use in uses if not use.left or operation(use.node) in vectors]
 
 
-def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:
-    """What the step before has handed on, in the operand of a product: perhaps beside an input."""
-    assert use.operand is not None
-    state, turned = bare(use.operand)
-    dims = len(shape_of(*use.operand))
-    if use.left and dims == 2 and not turned:
-        return None  # states are columns, and sequences lie along the second axis
-    while operation(state[0]) == "Cat" or _first_rows(state):
-        pieces = [(n, i) for n, i in state[0].next_functions if n is not None]
-        handed = [piece for piece in pieces if depth(piece[0]) == made]
-        if len(handed) != 1 or any(depth(piece[0]) > made for piece in pieces):
-            return None
-        state, _ = bare(handed[0])
-    return state if depth(state[0]) == made else None
-
-
-def _first_rows(edge: Edge) -> bool:
-    """Whether a tensor is the first rows of another one: of a batch whose last ones have ended."""
-    node, number = edge
-    name, dims = operation(node), len(shape_of(*edge))
-    if dims != 2 or name not in ("Slice", "Split", "SplitWithSizes"):
-        return False
-    first = (saved(node, "start"), saved(node, "step")) == (0, 1) if name == "Slice" else not number
-    return first and saved_axes(node, dims) == [0]
-
-
 def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bool:
     """Whether states have one shape, or lose rows as sequences end, sorted by length.
 
@@ -203,7 +178,9 @@ def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bo
     )
 
 
-def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> Iterator[Node]:
+def _made_in(
+    node: Node, graph: Graph, depth: Callable[[Node], int], products: set[Node]
+) -> Iterator[Node]:
     """The products of the step that made ``node``."""
     at = depth(node)
     seen, waiting = {node}, [node]
@@ -212,8 +189,8 @@ def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> I
         if node in products:
             yield node
             continue
-        for below, _ in node.next_functions:
-            if below is not None and below not in seen and depth(below) == at:
+        for below, _ in graph.below.get(node, ()):
+            if below not in seen and depth(below) == at:
                 seen.add(below)
                 waiting.append(below)
 

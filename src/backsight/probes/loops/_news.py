@@ -59,12 +59,25 @@ def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[
         if len(waiting) > NEAR:
             break
         yield from _taken(node, operation(node), graph)
-        for below, _ in node.next_functions:
-            if below is None or below in seen or below in graph.constant:
-                continue
-            if depth(below) in (0, at):
+        for below in _below(node, graph, depth, at):
+            if below not in seen:
                 seen.add(below)
                 waiting.append(below)
+
+
+def _below(node: Node, graph: Graph, depth: Callable[[Node], int], at: int) -> Iterator[Node]:
+    """What goes into an operation of the step, and what is joined to the state before on the way.
+
+    Nothing that was made of parameters alone.
+    """
+    for below, _ in graph.below.get(node, ()):
+        if depth(below) in (0, at):
+            beside = [below]
+        elif operation(below) == "Cat":
+            beside = [piece for piece, _ in graph.below.get(below, ()) if depth(piece) in (0, at)]
+        else:
+            continue
+        yield from (one for one in beside if one not in graph.constant)
 
 
 def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
