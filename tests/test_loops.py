@@ -254,6 +254,15 @@ def with_dropout(net: Any, x: Tensor) -> Tensor:
     return net.out(h)
 
 
+def with_dropped_bits(net: Any, x: Tensor) -> Tensor:
+    """Ones and zeros under a fresh mask each time."""
+    return with_dropout(net, (x > 0).double())
+
+
+def with_dropped_one_hot(net: Any, x: Tensor) -> Tensor:
+    return with_dropout(net, functional.one_hot(x.argmax(-1), 3).double())
+
+
 def beside_input(net: Any, x: Tensor) -> Tensor:
     h = torch.zeros(*x.shape[:2], 8).double()
     for _ in range(6):
@@ -274,8 +283,10 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "forward", [repeated, with_input, with_dropout, beside_input, solver, side_by_side]
-)
+    "forward",
+    [repeated, with_input, with_dropout, with_dropped_bits, with_dropped_one_hot, beside_input,
+     solver, side_by_side],
+)  # fmt: skip
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""
     net = Net(plain, wide=nn.Linear(11, 8))
@@ -285,6 +296,19 @@ def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     except SettingError:
         found = {}
     assert not [name for name in found if name.startswith("loop:")]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3])
+@pytest.mark.parametrize("of", ["bits", "one-hot", "the same bits but one"])
+def test_ones_and_zeros_by_step_are_time(of: str, p: float) -> None:
+    """With dropout, and without."""
+    x = torch.randn(7, 40, 3)
+    bits = (x > 0).double() if of == "bits" else functional.one_hot(x.argmax(-1), 3).double()
+    if of == "the same bits but one" and not p:
+        bits = bits[:1].repeat(7, 1, 1)
+        bits[:, 0, 0] = torch.arange(7) % 2
+    net = Net(lambda n, x, h: plain(n, functional.dropout(x, p), h))
+    assert list(probe(net, lambda: net(bits)[-1].square().sum())) == ["loop:again"]
 
 
 def test_columns_are_left_alone() -> None:
