@@ -211,6 +211,42 @@ def test_states_that_are_handed_on_in_one_tensor(stacked: bool) -> None:
         np.testing.assert_allclose(profile.reach, back[::-1] / back[-1], rtol=EXACT)
 
 
+class Layers(nn.Module):
+    """Layer after layer, each through all steps, with a norm and a skip connection between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.into = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+        self.again = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+        self.norm, self.kept = nn.LayerNorm(3), list[list[Tensor]]()
+        self.double()
+
+    def forward(self, steps: Tensor) -> Tensor:
+        self.kept = [[], []]
+        for into, again, kept in zip(self.into, self.again, self.kept, strict=True):
+            h = torch.zeros_like(steps[0])
+            for x in steps:
+                h = torch.tanh(into(x) + again(h))
+                kept.append(h)
+            steps = self.norm(steps + torch.stack(kept))
+        return steps
+
+
+def test_a_layer_that_follows_another_one_is_on_the_way_back() -> None:
+    net, losses = Layers(), []
+
+    def compute() -> Tensor:
+        losses.append(net(steps())[-1].square().mul(torch.arange(3)).sum())
+        return losses[-1]
+
+    found = probe(net, compute)
+    assert list(found) == ["loop:again.0", "loop:again.1"]
+    for profile, kept in zip(found.values(), net.kept, strict=True):
+        back = norms(torch.autograd.grad(losses[0], kept, retain_graph=True)).mean(1)
+        np.testing.assert_allclose(profile.reach, back[::-1] / back[-1], rtol=EXACT)
+
+
 def test_an_input_with_a_gradient_beside_the_state() -> None:
     net = Net(lambda n, x, h: torch.tanh(n.both(torch.cat([x @ n.embed, h], 1))),
               embed=nn.Parameter(torch.eye(3)), both=nn.Linear(11, 8))  # fmt: skip

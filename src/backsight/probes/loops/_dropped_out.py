@@ -1,8 +1,8 @@
 """Ones and zeros, or one-hot vectors, under dropout: the same at each step, or others?
 
 Dropout leaves no trace in the graph where data has no gradient, and what it leaves of ones are
-equal numbers. It keeps a share q of the ones and turns them into 1/q. So of what is left at one step, the
-share q is left at another one, if both were given the same, and less, if they were not.
+equal numbers. It keeps a share q of the ones and turns them into 1/q. So of what is left at one
+step, the share q is left at another one, if both were given the same, and less, if they were not.
 """
 
 import math

@@ -20,6 +20,7 @@ from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
 from backsight.probes.loops._names import paths_of
 from backsight.probes.loops._news import takes_input
+from backsight.probes.loops._stacks import stacked
 from backsight.probes.loops._weights import LARGEST, graph_of
 from backsight.probes.stepped import profiles_of_steps
 
@@ -172,29 +173,17 @@ class _Step:
 
 
 def _stacks(loops: dict[str, Loop]) -> list[dict[str, Loop]]:
-    """Those together whose states go into each other's steps, step by step."""
+    """Those together that lie on each other."""
     stacks: list[dict[str, Loop]] = []
     for name, loop in loops.items():
-        under = [s for s in stacks if any(_aligned(loop, other) for other in s.values())]
+        under = [s for s in stacks if any(_lie_together(loop, other) for other in s.values())]
         joined = {n: one for stack in under for n, one in stack.items()} | {name: loop}
         stacks = [*(stack for stack in stacks if stack not in under), joined]
     return stacks
 
 
-def _aligned(one: Loop, other: Loop) -> bool:
-    return _lies_on(one, other) or _lies_on(other, one)
-
-
-def _lies_on(upper: Loop, lower: Loop) -> bool:
-    """Whether step ``t`` above is given the state of step ``t`` below, and no later one."""
-    if [*map(len, upper.chains)] != [*map(len, lower.chains)]:
-        return False
-    return all(
-        lower.depth(above[place][0]) == lower.depth(below[place][0])
-        and not upper.depth(below[place][0])
-        for above, below in zip(upper.chains, lower.chains, strict=True)
-        for place in (0, -1)
-    )
+def _lie_together(one: Loop, other: Loop) -> bool:
+    return stacked(one, other) or stacked(other, one)
 
 
 def _profiles(
