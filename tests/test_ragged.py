@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import (
+    PackedSequence,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 
 from backsight import probe
 from backsight.probes import replay
 from backsight.probes.fused import Catcher
+from tests.test_inputs import scan
 from tests.test_probe_calls import compare, data, made, run, total, windows
 
 SHORT_FIRST = [1, 6, 3, 2]
@@ -159,3 +166,61 @@ def test_a_module_that_keeps_the_state_of_what_has_ended() -> None:
     for place, name in enumerate(("own", "own.state1")):
         truth = mean_reach([[step[place] for step in one] for one in each], losses)
         np.testing.assert_allclose(profiles[name].reach, truth, rtol=1e-10)
+
+
+# -- embedded inputs -----------------------------------------------------------------------
+
+
+class Scans(nn.Module):
+    """A packed batch, embedded row by row or before it is packed, and a scan without a layer."""
+
+    def __init__(self, answers: str) -> None:
+        super().__init__()
+        self.embed, self.head, self.answers = nn.Linear(3, 4), nn.Linear(4, 2), answers
+        self.kept = torch.empty(0)
+        self.double()
+
+    def forward(self, batch: PackedSequence | Tensor, lengths: Tensor | None = None) -> Tensor:
+        if isinstance(batch, Tensor):
+            self.kept = self.embed(batch)
+            embedded = packed_of(self.kept, lengths)
+        else:
+            self.kept = self.embed(batch.data)
+            embedded = PackedSequence(self.kept, *batch[1:])
+        padded, steps = pad_packed_sequence(embedded, batch_first=True)
+        states = scan(0.9)(padded, 1)
+        if self.answers == "last":
+            last: Tensor = self.head(states[torch.arange(len(steps)), steps - 1])
+            return last
+        logits: Tensor = self.head(packed_of(states, steps).data)
+        return logits.square().sum() if self.answers == "its loss" else logits
+
+
+def packed_of(padded: Tensor, lengths: Tensor | None) -> PackedSequence:
+    assert lengths is not None
+    return pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
+
+
+@pytest.mark.parametrize("lengths", [[5, 9, 3, 7], [1, 2, 9, 4], [3, 5, 7]])
+@pytest.mark.parametrize("answers", ["last", "each", "its loss"])
+@pytest.mark.parametrize("before", [False, True])
+def test_an_embedded_packed_batch(lengths: list[int], answers: str, before: bool) -> None:
+    """Also where the model sorts its sequences, so that its answers are in another order."""
+    net, (xs,) = Scans(answers), data([lengths])
+    given = (pad_sequence(xs, batch_first=True), torch.tensor(lengths))
+    batch = pack_sequence(xs, enforce_sorted=False)
+
+    def loss() -> Tensor:
+        result: Tensor = (net(*given) if before else net(batch)).square().sum().sqrt()
+        return result
+
+    (profile,) = probe(net, loss).values()
+    net.answers = "each" if answers == "its loss" else answers
+    rows = []
+    for x in xs:
+        last = net(pack_sequence([x]))[-1]
+        (back,) = torch.autograd.grad(last.square().sum(), net.kept)
+        rows.append(back.norm(dim=-1).flip(0).tolist())
+    mean = [np.mean([row[k] for row in rows if k < len(row)]) for k in range(max(lengths))]
+    np.testing.assert_allclose(profile.reach, np.divide(mean, mean[0]), rtol=1e-9)
+    assert profile.hidden_norm.shape == (max(lengths),)

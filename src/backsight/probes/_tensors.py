@@ -9,8 +9,18 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
+from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["SameTensor", "Unchanged", "made_from", "made_of", "portions", "tensors_in", "uneven"]
+__all__ = [
+    "SameTensor",
+    "Unchanged",
+    "made_from",
+    "made_of",
+    "packed_in",
+    "portions",
+    "tensors_in",
+    "uneven",
+]
 
 Found = TypeVar("Found")
 
@@ -78,6 +88,15 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
         >>> [len(tensor) for tensor in tensors_in(state)]
         [2, 3]
     """
+    return (part for part in _walked(content) if issubclass(type(part), Tensor))
+
+
+def packed_in(content: Any) -> Iterator[PackedSequence]:
+    """Every packed batch in such containers."""
+    return (part for part in _walked(content) if type(part) is PackedSequence)
+
+
+def _walked(content: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [content]
     while waiting:
@@ -85,9 +104,8 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if issubclass(type(part), Tensor):
-            yield part
-        else:
+        yield part
+        if not issubclass(type(part), Tensor):
             waiting.extend(reversed(_parts(part)))
 
 

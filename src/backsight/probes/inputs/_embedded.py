@@ -101,7 +101,7 @@ def read(
     for point in points:
         there, asked = asked[: len(point.edges)], asked[len(point.edges) :]
         total = joined(there, point)
-        if total is not None and bool((total != 0).any()) and point.value.dim() > 2:
+        if total is not None and bool((total != 0).any()) and point.has_steps:
             live.append(point)
             totals.append(total)
     live, totals, added = _distinct(live, totals, positions)
@@ -111,7 +111,7 @@ def read(
     told = {point.path for point in live}.union(*added.values())
     found.silent = {
         point.path: no_steps(point.path, tuple(point.value.shape))
-        if point.value.dim() < 3
+        if not point.has_steps
         else nothing_arrives(point.path)
         for point in points
         if point.path not in told
@@ -279,7 +279,8 @@ def _profile(
     back = _by_sequence(norms.cpu().numpy(), layout)
     steps = np.arange(n[1])
     aligned = _aligned(point, output) and seed.at is not None and not apart
-    at = seed.at if aligned else np.where(back != 0, steps, -1).max(1, initial=-1)
+    last = np.where(back != 0, steps, -1).max(1, initial=-1)
+    at = last if not aligned or _moved(point, last, seed, known) else seed.at
     assert at is not None
     if seed.only is not None:
         at = np.where(np.arange(len(at)) == seed.only, at, -1)
@@ -288,7 +289,7 @@ def _profile(
     lags.add_sized(lag, back, at[:, None] + 1)
     if total is None:
         return replace(_made(time, lags, hidden), role="block")
-    where = np.broadcast_to(steps, n)
+    where = np.where(_inside(point, n), steps, -1)
     width = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64).cpu().numpy()
     time.add(where, _by_sequence(width, layout) * factor)
     size = joined([point.value], point)
@@ -296,11 +297,30 @@ def _profile(
     states = torch.linalg.vector_norm(size, dim=-1, dtype=torch.float64).cpu().numpy()
     hidden.add(where, _by_sequence(states, layout))
     notes = [
-        counted_by_itself(point.path, n[1]) if not aligned and not output.single else "",
+        "" if aligned or output.single else counted_by_itself(point.path, n[1]),
         one_sequence() if seed.only is not None and n[0] > 1 else "",
         one_step() if n[1] == 1 else "",
     ]
     return replace(_made(time, lags, hidden), role="input", note="; ".join(filter(None, notes)))
+
+
+def _moved(point: Point, last: NDArray[np.int64], seed: _Seed, known: Known) -> bool:
+    """Whether the sequences are in another order than those of the output, sorted by the model.
+
+    Then the last step that has a gradient is that of the position. Where a model looks back only, a
+    sequence that has one after its own position shows it, too.
+    """
+    if point.path in known.moved:
+        return True
+    causal = point.path not in known.ahead and not known.mixed
+    return causal and seed.at is not None and bool((last > seed.at).any())
+
+
+def _inside(point: Point, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """``(B, T)``: whether a sequence has that step."""
+    if point.packed is None:
+        return np.ones(shape, dtype=bool)
+    return point.packed.there.T.cpu().numpy()
 
 
 def _made(time: Tally, lags: LagTally, hidden: Tally) -> GradientProfile:
@@ -327,7 +347,8 @@ def _ahead(
     those = [
         (point, one)
         for point, one in there
-        if point.path in known.ahead.intersection(totals) - apart and _aligned(point, output)
+        if point.path in known.ahead.intersection(totals) - apart - known.moved
+        and _aligned(point, output)
     ]
     if seed.at is None or not those or not isinstance(output, Seedable):
         return {}
@@ -341,6 +362,6 @@ def _ahead(
         lags = Tally()
         back = _by_sequence(one.cpu().numpy(), layout_of(point, output, known))
         ahead = np.arange(back.shape[1]) - at[:, None]
-        lags.add(np.where(at[:, None] >= 0, ahead, -1), back)
+        lags.add(np.where((at[:, None] >= 0) & _inside(point, back.shape), ahead, -1), back)
         curves[point.path] = relative(lags)
     return curves

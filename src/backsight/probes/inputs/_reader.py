@@ -270,12 +270,10 @@ class InputReader(LayerReader):
             if point is None or point.path not in told.profiles or point.path not in points:
                 continue
             known = one.known, point.path, points[point.path].axes
-            if embedding.module not in self._layouts:
+            if embedding.module not in self._layouts and point.packed is None:
                 self._layouts[embedding.module] = known
             steps = one.known.steps(point)
-            one.found(
-                point.path, embedding.module, point.training, (steps, point.lead[0] * point.lead[1])
-            )
+            one.found(point.path, embedding.module, point.training, (steps, point.elements))
 
     def _end(self, one: _Model) -> None:
         one.over = True
@@ -291,7 +289,7 @@ class InputReader(LayerReader):
             return words.empty(kind, seen.given)
         if missing := search.named_not_run():
             return words.named_not_run(kind, missing)
-        flat = [point for point in points if point.value.dim() < 3]
+        flat = [point for point in points if not point.has_steps]
         if flat:
             return words.no_steps(flat[0].path, tuple(flat[0].value.shape))
         if seen.often:

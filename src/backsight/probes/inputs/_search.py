@@ -8,17 +8,19 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
+from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
-from backsight.probes._tensors import tensors_in
+from backsight.probes._tensors import packed_in, tensors_in
 from backsight.probes.inputs._forward import Block, Embedding, Forward, Frame
-from backsight.probes.inputs._points import Point, point_of
+from backsight.probes.inputs._points import Packed, Point, point_of
 from backsight.probes.inputs._sources import (
     OWN,
     first_tensor,
     hinted,
     looks_like_positions,
+    packed_like,
     source_of,
     steps_apart,
     view_of,
@@ -64,6 +66,7 @@ class Search:
                         self._container.setdefault(id(child), path)
         self._hinted = hinted(model) if named is None else set()
         self._given: list[Tensor] = []
+        self._batches: list[PackedSequence] = []
         self._past = 0
         """Inputs of calls from outside that have ended."""
         self._counts: dict[int, int] = {}
@@ -96,13 +99,14 @@ class Search:
         for stop in self._stops:
             stop()
         self._stops = []
-        self._given = []
+        self._given, self._batches = [], []
         self._stack.clear()
 
     def clear(self) -> None:
         """Forget what was found, and let its graph go."""
         self.found = Forward()
         self._given, self._past, self._counts, self._again = [], 0, {}, {}
+        self._batches = []
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -140,7 +144,7 @@ class Search:
         # What another part has made is no input, seen or, before the iteration began, not.
         given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
-        self._given = given
+        self._given, self._batches = given, list(packed_in((args, kwargs)))
         self.found.given += [tuple(tensor.shape) for tensor in given]
         self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
@@ -178,6 +182,7 @@ class Search:
             return
         module, source, indices, positions = frame.module, None, False, False
         view: tuple[int, ...] = ()
+        packed: Packed | None = None
         hint = id(module) in self._hinted
         if self._named is not None:
             if frame.path not in self._named or made.dim() < 2:
@@ -186,7 +191,8 @@ class Search:
         else:
             fed = first_tensor(args, kwargs)
             leaf = next(children_of(module), None) is None
-            if fed is None or made is fed or made.dim() != 3:
+            packed = packed_like(made, fed, self._batches)
+            if fed is None or made is fed or (made.dim() != 3 and packed is None):
                 return
             if not self._stack and not (leaf and fed.grad_fn is None):
                 return  # the whole model, or a part that goes on from another one
@@ -219,6 +225,7 @@ class Search:
             name = f"{self._prefix}{path}".strip(".") or self.kind
             point = point_of(f"input:{name}", made, axes, module.training)
             point.fixed = "batch" if axes == (0, 2) else None
+            point.packed = packed
         source = None if source is None else self._past + source
         self.found.embeddings.append(
             Embedding(
