@@ -42,7 +42,9 @@ def summaries(join: Join) -> dict[str, str]:
 def test_an_embedding_that_is_added_to_another_one_is_named() -> None:
     told = summaries(torch.add)
     assert list(told) == ["input:word"]
-    assert told["input:word"].endswith("; input:tag is added to it and has the same gradient")
+    assert told["input:word"].endswith(
+        "; input:tag has the same gradient, as where embeddings are added up"
+    )
 
 
 def test_an_input_that_no_gradient_arrives_at_is_named(

@@ -6,6 +6,8 @@ Against autograd on one sequence at a time, in float64.
 # mypy: disable-error-code="no-untyped-call"
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from torch.nn.utils.rnn import (
     pad_sequence,
 )
 
-from backsight import probe
+from backsight import Run, probe, watch
 from backsight.probes import replay
 from backsight.probes.fused import Catcher
 from tests.test_inputs import scan
@@ -224,3 +226,55 @@ def test_an_embedded_packed_batch(lengths: list[int], answers: str, before: bool
     mean = [np.mean([row[k] for row in rows if k < len(row)]) for k in range(max(lengths))]
     np.testing.assert_allclose(profile.reach, np.divide(mean, mean[0]), rtol=1e-9)
     assert profile.hidden_norm.shape == (max(lengths),)
+
+
+class OneByOne(nn.Module):
+    """Embeds and scans one sequence ``(1, T)`` after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(9, 4).double(), nn.Linear(4, 2).double()
+
+    def forward(self, xs: list[Tensor]) -> Tensor:
+        return torch.cat([self.head(scan(0.5)(self.embed(x), 1)[:, -1]) for x in xs])
+
+
+class EachStep(OneByOne):
+    """Answers every step."""
+
+    def forward(self, xs: list[Tensor]) -> Any:
+        return [self.head(scan(0.5)(self.embed(x), 1)) for x in xs]
+
+
+@pytest.mark.parametrize("kind", [OneByOne, EachStep])
+@pytest.mark.parametrize("lengths", [[1, 6, 3], [1, 1, 5, 2, 4, 3, 6, 1, 2, 5, 1]])
+def test_sequences_that_are_embedded_one_after_the_other_are_one_input(
+    kind: type[OneByOne], lengths: list[int], run_path: Path
+) -> None:
+    net, xs = kind(), [torch.randint(9, (1, length)) for length in lengths]
+    for weight in (net.head.weight, net.head.bias):
+        nn.init.ones_(weight)
+
+    def loss() -> Tensor:
+        """Of which each sequence has the same gradient at its end."""
+        total: Tensor = sum(answer.sum() for answer in net(xs))
+        return total
+
+    (found,) = probe(net, loss).items()
+    assert found[0] == "input:embed"
+    np.testing.assert_allclose(found[1].reach, 0.5 ** np.arange(6.0), rtol=1e-10)
+    assert found[1].grad_time.shape == (6,)
+    assert not found[1].note
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(net, optimizer, run_path, every=1):
+        loss().backward()
+        optimizer.step()
+    assert Run(run_path).members("reach") == ("reach/input:embed",)
+
+
+def test_a_forward_pass_for_each_sequence_is_said() -> None:
+    net = OneByOne()
+    xs = [torch.randint(9, (1, length)) for length in (2, 5, 3)]
+    (profile,) = probe(net, lambda: torch.stack([net([x]).sum() for x in xs]).sum()).values()
+    assert profile.reach.shape == (3,)
+    assert profile.note == "measured on the last of 3 forward passes before the backward pass"

@@ -37,7 +37,12 @@ from backsight.probes.inputs._words import (
 __all__ = ["Read", "read"]
 
 OUTPUTS = 4
-"""Results that are followed back at most, as long as there are inputs that none of them told of."""
+"""Results that are followed back at most, as long as there are inputs that none of them told of; of
+sequences that are embedded one after the other, as many as these."""
+
+
+_Tallies = tuple[Tally, LagTally, Tally]
+"""By time and by lag, and of norms of the input."""
 
 
 @dataclass(slots=True)
@@ -47,12 +52,29 @@ class Read:
     profiles: dict[str, GradientProfile] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     """Why nothing can be told, by the path of the input."""
+    tallies: dict[str, _Tallies] = field(default_factory=dict)
+    """Of inputs, what their profiles are the means of."""
     left_out: set[str] = field(default_factory=set)
     """Paths of inputs that no gradient arrived at, or that are added to another one."""
     silent: dict[str, str] = field(default_factory=dict)
     """Of these, why an input has no profile, although another one has."""
     arrived: bool = False
     """Whether a gradient arrived at all."""
+
+    def join(self, paths: Sequence[str]) -> None:
+        """Take inputs together that are sequences of one batch, under the path of the first one.
+
+        Not where a model looks ahead.
+        """
+        first, *others = paths
+        if any(self.profiles[path].reach_ahead is not None for path in paths):
+            return
+        for path in others:
+            for mine, other in zip(self.tallies[first], self.tallies[path], strict=True):
+                mine.join(other)
+            del self.profiles[path]
+        self.left_out.update(others)
+        self.profiles[first] = replace(_made(*self.tallies[first]), role="input")
 
 
 @dataclass(slots=True)
@@ -119,12 +141,15 @@ def read(
     returned = outputs_of(results, directs, live)
     outputs: list[Output] = [one for one in returned if not one.single]
     untold = None
-    if not outputs:  # the positions of a loss that the model returns itself
+    if returned and any(point.of for point in live):
+        outputs = outputs or [*returned]
+    elif not outputs:  # the positions of a loss that the model returns itself
         outputs, untold = outputs_in_graph(roots, gradients, live)
         outputs = [*returned, *outputs] if all(one.single for one in outputs) else outputs
     waiting = [*live, *blocks]
     whole = {point.path: total for point, total in zip(live, totals, strict=True)}
-    for number, output in enumerate(outputs[:OUTPUTS]):
+    most = max(OUTPUTS, *(point.of for point in live))
+    for number, output in enumerate(outputs[:most]):
         inputs = sum(point.path in whole for point in waiting)
         if not inputs:
             break
@@ -169,8 +194,9 @@ def _from(
     for point, one in there:
         total = totals.get(point.path)
         profile = _profile(
-            point, one, total, output, seed, known, factor, apart=point.path in apart
-        )
+            point, one, total, output, seed, known, factor, found.tallies,
+            apart=point.path in apart,
+        )  # fmt: skip
         if total is not None or profile.reach.size > 1:
             found.profiles[point.path] = profile
     for path, ahead in _ahead(output, there, seed, known, totals, apart).items():
@@ -202,7 +228,8 @@ def _distinct(
     kept: list[int] = []
     added: dict[str, list[str]] = {}
     for n in order:
-        same = (m for m in kept
+        others = [m for m in kept if not (points[n].of and points[m].of)]  # no other sequence
+        same = (m for m in others
                 if totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
                 )  # fmt: skip
         first = next(same, None)
@@ -271,6 +298,7 @@ def _profile(
     seed: _Seed,
     known: Known,
     factor: float,
+    tallies: dict[str, _Tallies],
     *,
     apart: bool,
 ) -> GradientProfile:
@@ -296,6 +324,7 @@ def _profile(
     assert size is not None
     states = torch.linalg.vector_norm(size, dim=-1, dtype=torch.float64).cpu().numpy()
     hidden.add(where, _by_sequence(states, layout))
+    tallies[point.path] = time, lags, hidden
     notes = [
         "" if aligned or output.single else counted_by_itself(point.path, n[1]),
         one_sequence() if seed.only is not None and n[0] > 1 else "",

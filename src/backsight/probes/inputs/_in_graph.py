@@ -63,6 +63,8 @@ def outputs_in_graph(
     """
     first: Untold | None = None
     for point in reversed(points):
+        if point.of in point.lead:
+            continue  # as many steps as there are sequences: sizes would not tell them apart
         found = find_positions(
             roots, gradients, point.edges, point.lead, point.axes, packed=point.packed
         )

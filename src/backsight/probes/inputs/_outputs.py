@@ -120,7 +120,7 @@ def outputs_of(
         for result, direct in zip(results, directs, strict=True)
         if direct is not None and direct.dim() and bool((direct != 0).any())
     ]
-    batches = {size for point in points for size in point.lead}
+    batches = {size for point in points for size in (*point.lead, point.of)}
     found: list[Returned] = []
     for result, direct in read:
         like = (_like(result, direct, point) for point in reversed(points))
@@ -139,6 +139,9 @@ def _like(result: Tensor, direct: Tensor, point: Point) -> Returned | None:
     """As one by position: both axes side by side, the steps last, both in one, or nothing else."""
     n0, n1 = lead = point.lead
     shape = result.shape
+    if point.of:  # else it is an answer to each sequence
+        by_step = result.dim() > 2 and shape[:2] == lead
+        return Returned(result, direct, (0, 1)) if by_step else None
     if point.packed is not None and len(result) == len(point.value) > n1:
         return Returned(result, direct, None, packed=point.packed)
     if result.dim() >= 3:

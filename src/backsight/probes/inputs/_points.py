@@ -62,6 +62,8 @@ class Point:
     training: bool = True
     fixed: Layout | None = None
     """The layout where the module itself defines it."""
+    of: int = 0
+    """Of one sequence of a batch that is embedded one after the other: how many there are."""
     packed: Packed | None = None
     """Of rows of a packed batch, ``(N, features)``: their layout is time first."""
 

@@ -1,7 +1,7 @@
 """Reads the reach of any sequence model on its embedded inputs, and on what its blocks take."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs import _words as words
 from backsight.probes.inputs._embedded import Read, read
 from backsight.probes.inputs._layouts import Known
+from backsight.probes.inputs._one_by_one import fix_layouts, one_by_one
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._search import Attach, Search
 
@@ -228,6 +229,7 @@ class InputReader(LayerReader):
         search = one.search
         points = search.points()
         path = points[0].path if points else ""
+        fix_layouts(points, one_by_one(search.inputs(), [point.path for point in points]))
         try:
             told = read(
                 points, search.blocks(), search.results(), roots, gradients, factor, one.known,
@@ -239,6 +241,15 @@ class InputReader(LayerReader):
             return
         if not told.arrived:
             return  # another model's loss
+        groups = one_by_one(search.inputs(), told.profiles)
+        for paths in groups:
+            told.join(paths)
+        if search.passes > 1:
+            note = words.last_pass(search.passes)
+            for path, p in told.profiles.items():
+                if p.role == "input":
+                    note_of = "; ".join(filter(None, (p.note, note)))
+                    told.profiles[path] = replace(p, note=note_of)
         found.profiles |= told.profiles
         self.left_out |= told.left_out - told.silent.keys()
         one.silent = told.silent if told.profiles else {}
@@ -249,7 +260,7 @@ class InputReader(LayerReader):
             one.reasons = told.reasons | {
                 path: p.reason for path, p in told.profiles.items() if p.reason
             }
-            self._tell(one, told)
+            self._tell(one, told, groups)
             return
         one.tries += 1
         if search.found.goes_on and not points:
@@ -263,8 +274,9 @@ class InputReader(LayerReader):
         if one.tries >= TRIES:
             self._end(one)
 
-    def _tell(self, one: _Model, told: Read) -> None:
+    def _tell(self, one: _Model, told: Read, groups: Sequence[Sequence[str]]) -> None:
         points = {point.path: point for point in one.search.points()}
+        batches = {paths[0]: paths for paths in groups}
         for embedding in one.search.inputs():
             point: Point | None = embedding.point
             if point is None or point.path not in told.profiles or point.path not in points:
@@ -272,8 +284,9 @@ class InputReader(LayerReader):
             known = one.known, point.path, points[point.path].axes
             if embedding.module not in self._layouts and point.packed is None:
                 self._layouts[embedding.module] = known
-            steps = one.known.steps(point)
-            one.found(point.path, embedding.module, point.training, (steps, point.elements))
+            each = [points[path] for path in batches.get(point.path, [point.path])]
+            extent = max(map(one.known.steps, each)), sum(other.elements for other in each)
+            one.found(point.path, embedding.module, point.training, extent)
 
     def _end(self, one: _Model) -> None:
         one.over = True

@@ -14,6 +14,7 @@ from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
 from backsight.probes._tensors import packed_in, tensors_in
 from backsight.probes.inputs._forward import Block, Embedding, Forward, Frame
+from backsight.probes.inputs._one_by_one import is_one_of_many
 from backsight.probes.inputs._points import Packed, Point, point_of
 from backsight.probes.inputs._sources import (
     OWN,
@@ -67,19 +68,20 @@ class Search:
         self._hinted = hinted(model) if named is None else set()
         self._given: list[Tensor] = []
         self._batches: list[PackedSequence] = []
-        self._past = 0
-        """Inputs of calls from outside that have ended."""
+        self._past = 0  # inputs of calls from outside that have ended
         self._counts: dict[int, int] = {}
         """Calls in this forward, by the module's identity,"""
         self._again: dict[str, int] = {}
         """and those that embed an input, by path."""
-        self._passing = False
-        """Whether the call that is under way is a validation's."""
+        self._passing = False  # whether the call that is under way is a validation's
         self._local = threading.local()
         self._stops: list[Callable[[], None]] = []
+        self.passes = 1
+        """Forward passes so far, without those of a validation."""
 
     def start(self) -> None:
         """Watch."""
+        self.passes = 1
         if not self._stops:
             # Of the model itself, it is told that a call begins, by which the iteration is known.
             self._stops = [
@@ -105,8 +107,8 @@ class Search:
     def clear(self) -> None:
         """Forget what was found, and let its graph go."""
         self.found = Forward()
-        self._given, self._past, self._counts, self._again = [], 0, {}, {}
-        self._batches = []
+        self._given, self._batches, self._past = [], [], 0
+        self._counts, self._again = {}, {}
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -138,6 +140,7 @@ class Search:
         if self._passing:
             return
         if known or (self.found.results and module.training and not self.found.training):
+            self.passes += bool(self.results())
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
@@ -209,7 +212,8 @@ class Search:
                 self.found.refused.append(frame.path or self.kind)
                 return
             positions, view = indices and looks_like_positions(fed), view_of(fed)
-        if count > MANY or self._embedded(source, module, view):
+        often = count > MANY and not is_one_of_many(module, made, self.found.embeddings)
+        if often or self._embedded(source, module, view):
             self.found.often[id(module)] = frame.path
             return
         for above in self._stack:

@@ -121,7 +121,7 @@ def called_too_often(kind: str, path: str) -> str:
     """Once a step."""
     return (
         f"cannot tell how far back {kind} learns: {path} embeds one input in several calls, as in "
-        "a loop over steps"
+        "a loop over steps; embed all steps in one call"
     )
 
 
@@ -165,11 +165,13 @@ def only_ahead(path: str) -> str:
 
 def added_to(paths: Sequence[str]) -> str:
     """Of several embeddings that are added up, one is measured."""
-    several = len(paths) > 1
-    return (
-        f"{' and '.join(paths)} {'are' if several else 'is'} added to it and "
-        f"ha{'ve' if several else 's'} the same gradient"
-    )
+    have = "have" if len(paths) > 1 else "has"
+    return f"{' and '.join(paths)} {have} the same gradient, as where embeddings are added up"
+
+
+def last_pass(count: int) -> str:
+    """Of several forward passes before one backward pass."""
+    return f"measured on the last of {count} forward passes before the backward pass"
 
 
 def one_step() -> str:
