@@ -42,11 +42,10 @@ class Diagnosis:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything found: what lasts before what is over, the gravest first, then the oldest."""
+        """Everything found: what lasts before what is over, then causes before what may follow from
+        them, the gravest first, then the oldest."""
         found = [finding for verdict in self.verdicts for finding in verdict.findings]
-        return tuple(
-            sorted(found, key=lambda f: (f.resolved_at is not None, ORDER[f.severity], f.iteration))
-        )
+        return tuple(sorted(found, key=_rank))
 
     @property
     def lasting(self) -> tuple[Finding, ...]:
@@ -79,6 +78,15 @@ class Diagnosis:
                 {"code": v.code, "outcome": v.outcome, "reason": v.reason} for v in self.verdicts
             ],
         }
+
+
+CAUSES = frozenset(rule.code for rule in RULES if rule.cause)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, int, int]:
+    cause = finding.code in CAUSES and finding.severity != "info"
+    over = finding.resolved_at is not None
+    return over, not cause, ORDER[finding.severity], finding.iteration
 
 
 class Judge:

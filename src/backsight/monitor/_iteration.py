@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
-from backsight.probes import GradientProfile, Readers, on_host
+from backsight.probes import GradientProfile, LossOperations, Readers, on_host
 from backsight.signals import family
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Iteration",
     "LayerCall",
     "OptimizerStep",
+    "looked_at",
     "number_of",
     "those_followed",
 ]
@@ -27,6 +28,24 @@ __all__ = [
 Gradients = tuple[Tensor | None, ...]
 
 Role = Literal["layer", "module"]
+
+
+FIRST, RARELY = 6, 512
+
+
+def looked_at(iteration: int) -> bool:
+    """Whether it is an iteration in which to look at how the training is wired.
+
+    The first six, those that are a power of 2, and every 512th: what is wrong is mostly wrong at
+    once, and what comes later is found within as many iterations as the training has had.
+
+    Example:
+        >>> from backsight.monitor import looked_at
+        >>> [iteration for iteration in range(1600) if looked_at(iteration)]
+        [0, 1, 2, 3, 4, 5, 8, 16, 32, 64, 128, 256, 512, 1024, 1536]
+    """
+    power_of_two = not iteration & (iteration - 1)
+    return iteration < FIRST or power_of_two or not iteration % RARELY
 
 
 def number_of(value: float | Tensor) -> float | Tensor:
@@ -137,6 +156,11 @@ class BackwardPass:
     returned: Mapping[int, Tensor] | None = None
     """The gradients that ``torch.autograd.grad`` returned, by the identity of their parameter;
     None where they are the parameters' ``.grad``."""
+    operations: LossOperations = field(init=False)
+    """What the roots were made by; to be asked in ``on_graph_whole``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operations", LossOperations(self.roots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +206,8 @@ class _Parameters(Protocol):
     def by_hand(self) -> bool: ...
 
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]: ...
+
+    def name_of(self, parameter: nn.Parameter) -> str | None: ...
 
 
 class _Ran(Protocol):
@@ -248,17 +274,24 @@ class Iteration:
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)
     """Whether the gradient through time is measured in it."""
+    looked: bool = field(init=False)
+    """Whether it is looked at how the training is wired."""
     _outbox: _Outbox = field(kw_only=True)
     _parameters: _Parameters = field(kw_only=True)
     _ran: _Ran = field(kw_only=True)
 
     def __post_init__(self) -> None:
         self.sampled = self.sample is not None
+        self.looked = looked_at(self.number)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
         """What the optimizers move, by name."""
         return self._parameters.of()
+
+    def name_of(self, parameter: nn.Parameter) -> str | None:
+        """The path of a parameter of an observed model, whoever moves it; None of a stranger."""
+        return self._parameters.name_of(parameter)
 
     @property
     def by_hand(self) -> bool:

@@ -1,10 +1,12 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._autograd import retained
+from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
+from backsight.probes._loss_operations import LossOperations
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -73,6 +75,7 @@ __all__ = [
     "LayerReader",
     "Layered",
     "LoopReader",
+    "LossOperations",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
@@ -91,6 +94,7 @@ __all__ = [
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
+    "loss_broadcasts",
     "may_be_stepped",
     "named_modules",
     "named_parameters",

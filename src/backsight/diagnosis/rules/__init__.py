@@ -22,6 +22,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring import WIRING
 
 __all__ = ["RULES"]
 
@@ -49,5 +50,6 @@ RULES: tuple[type[Rule], ...] = (
     BadInput,
     ConstantInput,
     LastColumn,
+    *WIRING,
 )
 """Every rule, by code."""

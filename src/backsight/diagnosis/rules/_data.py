@@ -35,6 +35,7 @@ class BadInput(Rule):
     code: ClassVar[str] = "BKS406"
     title: ClassVar[str] = "data not finite"
     severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
     reads: ClassVar = ("input_spread", "loss", "grad_norm")
     optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max")
     lasting: ClassVar[bool] = False
@@ -107,6 +108,7 @@ class ConstantInput(Rule):
     code: ClassVar[str] = "BKS407"
     title: ClassVar[str] = "data constant"
     severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
     reads: ClassVar = ("input_spread",)
     explanation: ClassVar[str] = (
         "Every step of every sequence is the same, so there is nothing to learn from. The input is "

@@ -19,6 +19,7 @@ class DetachedState(Rule):
     code: ClassVar[str] = "BKS401"
     title: ClassVar[str] = "state detached"
     severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("graph_end", "saturation", "hidden_norm")
     explanation: ClassVar[str] = (

@@ -1,21 +1,23 @@
 """BKS408: the loss reads one sequence of the batch, because time and batch are swapped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, of_module
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, of_module
+from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["LastColumn"]
 
 
 @dataclass
-class LastColumn(Rule):
+class LastColumn(InARow):
     """The last sequence at every step, in the place of the last step of every sequence."""
 
     code: ClassVar[str] = "BKS408"
     title: ClassVar[str] = "batch and time swapped"
     severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
     reads: ClassVar = ("last_column",)
     explanation: ClassVar[str] = (
         "The loss reads the output of the last sequence of the batch at every step, and of no "
@@ -40,37 +42,10 @@ class LastColumn(Rule):
     )
     source: ClassVar[str] = "Backsight; a frequent question about batch_first"
 
-    samples: float = 3
-    """In a row."""
-    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def requirement(self) -> Requirement:
-        """In a row, where it is so."""
-        return self.require(
-            self.samples, "sample", "of last_column in a row, all of one kind",
-            sooner=(1, "the loss reads several sequences") if self.samples > 1 else None,
-        )  # fmt: skip
-
-    def _update(self, now: Sample) -> None:
-        for layer, sequences in now.numbers("last_column").items():
-            if not self.finite(layer, sequences):
-                continue
-            if not sequences:
-                self._row[layer] = 0
-                self.ready = True
-                self.resolve(layer, now.iteration)
-                continue
-            self._row[layer] = self._row.get(layer, 0) + 1
-            self.usable(layer, self._row[layer])
-            if self._row[layer] < self.samples:
-                continue
-            self.ready = True
-            self.found(
-                layer,
-                now.iteration,
-                f"the loss reads only the last of {sequences:.0f} sequences{of_module(layer)}, at "
-                "every step: batch and time are swapped",
-                {"sequences": sequences},
-                signals=(named("last_column", layer),),
-            )
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """Of how many sequences."""
+        return (
+            f"the loss reads only the last of {value:.0f} sequences{of_module(where)}, at "
+            "every step: batch and time are swapped",
+            {"sequences": value},
+        )

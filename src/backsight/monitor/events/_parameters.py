@@ -39,7 +39,8 @@ class ObservedParameters:
         self._numbers: Any = WeakIdKeyDictionary()
         """By parameter, the number of the optimizer that moves it: a later one of the same
         parameters has the same."""
-        self._models: list[weakref.ref[nn.Module]] = []
+        self._models: list[tuple[weakref.ref[nn.Module], str]] = []
+        """Each with what its paths begin with."""
         self._names: dict[int, str] = {}
         self._known: list[tuple[int, int]] = []
         self._found: dict[int, dict[str, nn.Parameter]] = {}
@@ -50,8 +51,17 @@ class ObservedParameters:
         """Learn the names of a model's parameters."""
         for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
-        self._models.append(weakref.ref(model))
+        self._models.append((weakref.ref(model), prefix))
         self._found = {}
+
+    def name_of(self, parameter: nn.Parameter) -> str | None:
+        """The path of a parameter that an observed model holds now; None where none does."""
+        for reference, prefix in self._models:
+            model = reference()
+            for path, one in named_parameters(model) if model is not None else ():
+                if one is parameter:
+                    return ".".join(filter(None, (prefix, path)))
+        return None
 
     def add(self, optimizer: Optimizer) -> None:
         """The parameters of one more optimizer; it is not kept alive, and one that is gone is
@@ -98,7 +108,7 @@ class ObservedParameters:
         return self._found[key]
 
     def _of_models(self) -> dict[str, nn.Parameter]:
-        models = (reference() for reference in self._models)
+        models = (reference() for reference, _ in self._models)
         return {
             self._names.get(id(parameter), path): parameter
             for model in models

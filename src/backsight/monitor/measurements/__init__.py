@@ -7,6 +7,7 @@ from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
 from backsight.monitor.measurements._measurement import (
     EVERY_ITERATION,
+    FIRST_AND_RARELY,
     SAMPLED,
     LayerFaults,
     Measurement,
@@ -20,9 +21,11 @@ from backsight.monitor.measurements._reach import Reach
 from backsight.monitor.measurements._saturation import Saturation
 from backsight.monitor.measurements._spectrum import Spectrum
 from backsight.monitor.measurements._updates import Updates
+from backsight.monitor.measurements.wiring import WIRING
 
 __all__ = [
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
     "AppliedGradient",
@@ -56,5 +59,6 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Saturation,
     Updates,
     Spectrum,
+    *WIRING,
 )
 """Those of every monitor, in the order in which they are fed."""

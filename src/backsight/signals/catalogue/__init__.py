@@ -11,7 +11,14 @@ parameters; ``L`` the scalar that backward was called on.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backsight.signals.catalogue import _gradients, _parameters, _states, _training, _validation
+from backsight.signals.catalogue import (
+    _gradients,
+    _parameters,
+    _states,
+    _training,
+    _validation,
+    _wiring,
+)
 from backsight.signals.catalogue._signal import Signal, family, member
 
 __all__ = ["CATALOGUE", "Signal", "describe", "family", "member"]
@@ -19,7 +26,7 @@ __all__ = ["CATALOGUE", "Signal", "describe", "family", "member"]
 CATALOGUE: Mapping[str, Signal] = MappingProxyType(
     {
         signal.name: signal
-        for module in (_training, _gradients, _states, _parameters, _validation)
+        for module in (_training, _gradients, _states, _parameters, _wiring, _validation)
         for signal in module.SIGNALS
     }
 )

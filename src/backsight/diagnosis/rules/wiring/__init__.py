@@ -1,0 +1,17 @@
+"""What is wrong in how a training is put together: mistakes of the script, not of its numbers."""
+
+from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
+from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
+from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
+
+__all__ = ["WIRING"]
+
+WIRING: tuple[type[Rule], ...] = (
+    UnownedParameters,
+    GradientKept,
+    SquashedTwice,
+    LossBroadcast,
+)
+"""Each of them, by code."""

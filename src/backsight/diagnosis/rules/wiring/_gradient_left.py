@@ -1,0 +1,93 @@
+"""BKS410: gradients are not zeroed between steps, so that each step repeats all earlier ones."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+
+__all__ = ["GradientKept"]
+
+
+@dataclass
+class GradientKept(Rule):
+    """``zero_grad`` is missing, or stands in the wrong loop."""
+
+    code: ClassVar[str] = "BKS410"
+    title: ClassVar[str] = "gradients not zeroed"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("gradient_left",)
+    explanation: ClassVar[str] = (
+        "backward() adds to the gradients that are there. They still hold those of the steps "
+        "before, so that every step repeats what earlier batches asked for: the gradient grows, "
+        "and the training behaves as with a far too large momentum."
+    )
+    criterion: ClassVar[str] = (
+        "In at least {samples:.0f} of the last {window:.0f} samples, and in half of them, "
+        "the gradient that the last step has read is there unchanged when the next backward "
+        "begins, in each pass between the two steps. What is there on purpose (gradients that are "
+        "scaled down instead of zeroed) is told as a note."
+    )
+    causes: ClassVar = (
+        "optimizer.zero_grad() is missing",
+        "it stands outside of the loop over batches, and is called once an epoch",
+        "zero_grad() of another optimizer, or of a model that does not hold these parameters",
+    )
+    remedies: ClassVar = (
+        "call optimizer.zero_grad() before each backward(), or after each step()",
+        "if gradients are to add up over several batches, step only once after all of them",
+    )
+    source: ClassVar[str] = "PyTorch's tutorials; a frequent question"
+
+    samples: float = 3
+    window: float = 8
+    same: float = 1e-4
+    """A share that differs less from 1 was not changed."""
+    _shares: dict[str, "deque[float]"] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """A few steps."""
+        return self.require(
+            self.samples, "sample", "of gradient_left",
+            sooner=(1, "nothing is left") if self.samples > 1 else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        for where, share in now.numbers("gradient_left").items():
+            if not self.finite(where, share):
+                continue
+            # An epoch's first step may find none.
+            recent = self._shares.setdefault(where, deque(maxlen=int(self.window)))
+            recent.append(share)
+            kept = [one for one in recent if one]
+            self.usable(where, len(kept))
+            if share == 0:
+                self.ready = True
+                if 2 * len(kept) < len(recent):
+                    self.resolve(where, now.iteration)
+            elif len(kept) >= max(self.samples, len(recent) / 2):
+                self.ready = True
+                self._tell(where, now.iteration, share, all(one >= 1 - self.same for one in kept))
+
+    def _tell(self, where: str, iteration: int, share: float, unchanged: bool) -> None:
+        if unchanged:
+            message = (
+                "the gradient of the last step is still there when the next backward begins: "
+                "gradients are not zeroed, and add up from step to step"
+            )
+        else:
+            message = (
+                f"{percent(share)} of the gradient of the last step is left when the next backward "
+                "begins: gradients are scaled, not zeroed"
+            )
+        self.found(
+            where,
+            iteration,
+            message,
+            {"share": float(short(share))},
+            signals=(named("gradient_left", where),),
+            severity=self.severity if unchanged else "info",
+        )

@@ -1,0 +1,57 @@
+"""BKS411: a softmax or sigmoid before a loss that applies its own, or expects logarithms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, in_all, parts_of
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["SquashedTwice"]
+
+
+@dataclass
+class SquashedTwice(InARow):
+    """Probabilities where logits are expected."""
+
+    code: ClassVar[str] = "BKS411"
+    title: ClassVar[str] = "loss input squashed twice"
+    severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("loss_squashed",)
+    explanation: ClassVar[str] = (
+        "Cross-entropy and binary cross-entropy with logits apply a softmax or a sigmoid "
+        "themselves. Of numbers between 0 and 1, theirs is nearly the same for all classes: the "
+        "loss cannot come near 0, and its gradient is small. Given to NLLLoss, probabilities do "
+        "not even make a likelihood: that expects their logarithms."
+    )
+    criterion: ClassVar[str] = (
+        "In the graph of the loss, what goes into cross-entropy, NLLLoss or binary cross-entropy "
+        "with logits was made by a softmax or a sigmoid, with nothing but reshaping in between, in "
+        "{samples:.0f} samples in a row. A log-softmax does not count: applied twice, it is the "
+        "same."
+    )
+    causes: ClassVar = (
+        "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",
+        "NLLLoss of probabilities instead of log-probabilities",
+    )
+    remedies: ClassVar = (
+        "return the logits: remove the softmax or sigmoid before the loss",
+        "with NLLLoss, use log_softmax; with a sigmoid, use BCELoss",
+    )
+    source: ClassVar[str] = "PyTorch's documentation of CrossEntropyLoss; a frequent question"
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """The number in all."""
+        return in_all(now, "loss_squashed")
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """What comes before what."""
+        kinds = [*parts_of(now, "loss_squashed", where)]
+        before, _, loss = kinds[0].partition(", ") if kinds else ("softmax", "", "the loss")
+        return (
+            f"what goes into the {loss} loss comes out of a {before}: that loss applies its own, "
+            "or expects logarithms",
+            {"losses": value},
+        )

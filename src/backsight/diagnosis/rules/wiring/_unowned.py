@@ -1,0 +1,77 @@
+"""BKS409: the loss depends on parameters that no optimizer moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, in_all, parts_of
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["UnownedParameters"]
+
+TOLD = 3
+"""Modules that are told by name."""
+
+
+@dataclass
+class UnownedParameters(InARow):
+    """An encoder that was forgotten, cells in a list, a head that was replaced too late."""
+
+    code: ClassVar[str] = "BKS409"
+    title: ClassVar[str] = "moved by no optimizer"
+    severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("unowned",)
+    optional_signals: ClassVar = ("stale",)
+    samples: float = 2
+    explanation: ClassVar[str] = (
+        "The loss depends on parameters that the optimizer was not given, and nothing else moves "
+        "them either: they stay as they were initialised, while the rest is trained around them."
+    )
+    criterion: ClassVar[str] = (
+        "Parameters that need a gradient are in the graph of the loss, no observed optimizer "
+        "holds them, and they are what they were 10 or more iterations before, in {samples:.0f} "
+        "samples in a row. Parameters that are frozen (requires_grad=False) do not count, nor do "
+        "those that another optimizer or the script's own code moves."
+    )
+    causes: ClassVar = (
+        "the optimizer was made of one part of the model only",
+        "modules in a Python list or dict, which parameters() does not find",
+        "a layer that was replaced, or made, after the optimizer",
+    )
+    remedies: ClassVar = (
+        "give the optimizer the parameters of every part: "
+        "torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])",
+        "keep modules in nn.ModuleList or nn.ModuleDict instead of a list or a dict",
+        "make the optimizer after the model is complete",
+        "if they are to stay as they are, say so: module.requires_grad_(False)",
+    )
+    source: ClassVar[str] = "Backsight; a frequent question about optimizers and parameters()"
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """The number in all."""
+        return in_all(now, "unowned")
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """By the modules that hold them."""
+        parts = parts_of(now, "unowned", where)
+        largest = sorted(parts, key=lambda name: (-parts[name], name))
+        told = ", ".join(_place(name) for name in largest[:TOLD])
+        more = f" and {len(largest) - TOLD} other modules" if len(largest) > TOLD else ""
+        many = "parameter" if value == 1 else "parameters"
+        message = f"no optimizer moves {value:.0f} {many} that the loss depends on ({told}{more})"
+        evidence: dict[str, float | str] = {"parameters": value}
+        evidence |= {f"of {name}": parts[name] for name in largest[:TOLD]}
+        stale = now.numbers("stale").get(where, 0.0)
+        if stale:
+            message += (
+                f"; the optimizer holds {stale:.0f} that no module has: it was made before a part "
+                "of the model was replaced"
+            )
+            evidence["held, but of no module"] = stale
+        return message, evidence
+
+
+def _place(module: str) -> str:
+    return "of no module of the model" if module == "no module" else module

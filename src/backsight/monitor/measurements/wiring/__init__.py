@@ -1,0 +1,19 @@
+"""How a training is put together: what its graph and its calls show, whatever the numbers are.
+
+Most mistakes in a training script can be told from there without a threshold. None of these asks
+the model for another forward.
+"""
+
+from backsight.monitor.measurements._measurement import Measurement
+from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._unowned import Unowned
+
+__all__ = ["WIRING", "GradientLeft", "LossInput", "Unowned"]
+
+WIRING: tuple[type[Measurement], ...] = (
+    GradientLeft,
+    LossInput,
+    Unowned,
+)
+"""Each of them."""

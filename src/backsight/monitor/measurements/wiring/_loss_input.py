@@ -1,0 +1,92 @@
+"""What a loss of PyTorch's is given: numbers of the wrong kind, or of a shape that broadcasts."""
+
+from collections import Counter
+
+from torch.autograd.graph import Node
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import LossOperations, loss_broadcasts
+
+__all__ = ["LossInput"]
+
+LOSSES = {
+    "NllLoss": "cross-entropy",
+    "NllLoss2D": "cross-entropy",
+    "BinaryCrossEntropyWithLogits": "binary cross-entropy with logits",
+}
+SQUASHED = ("Softmax", "Sigmoid", "LogSigmoid")
+
+
+class LossInput(Measurement):
+    """Losses of PyTorch's whose input was squashed before, and losses whose operands broadcast.
+
+    ``loss_squashed``: a softmax or sigmoid goes into a loss that applies its own; or probabilities
+    go into one that expects their logarithms. ``loss_broadcast``: prediction and target are both
+    expanded, so that each prediction is held against each target.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> from torch.nn.functional import cross_entropy, mse_loss
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     states = rnn(torch.randn(20, 2, 3))[0][-1]
+        ...     loss = cross_entropy(states.softmax(-1), torch.tensor([0, 1]))
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["loss_squashed/softmax, cross-entropy"].tolist(), run["loss_broadcast"].tolist()
+        ([1.0], [0.0])
+    """
+
+    name = "loss input"
+    signals = ("loss_broadcast", "loss_squashed")
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._squashed: Counter[str] | None = None
+        self._broadcast = 0
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._squashed, self._broadcast = None, 0
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at each loss of PyTorch's."""
+        self._squashed = self._squashed or Counter()
+        for name, node in passed.operations.named():
+            loss = LOSSES.get(name)
+            before = None if loss is None else _squashes(name, node)
+            if before is not None:
+                self._squashed[f"{before}, {loss}"] += 1
+        self._broadcast = max(self._broadcast, loss_broadcasts(passed.operations))
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record how many there are."""
+        if self._squashed is None:
+            return
+        now.record("loss_squashed", float(self._squashed.total()))
+        for which, count in self._squashed.items():
+            now.record(f"loss_squashed/{which}", float(count))
+        now.record("loss_broadcast", float(self._broadcast))
+
+
+def _squashes(loss: str, node: Node) -> str | None:
+    """What was applied before a loss that applies the like itself."""
+    before = LossOperations.source(node.next_functions[0][0])
+    if before is None:
+        return None
+    from_name = _name(before)
+    if loss == "BinaryCrossEntropyWithLogits":
+        return from_name.lower() if from_name in SQUASHED else None
+    if from_name != "LogSoftmax":  # then these should be logarithms
+        return from_name.lower() if from_name in ("Softmax", "Sigmoid") else None
+    inside = LossOperations.source(before.next_functions[0][0])
+    name = "" if inside is None else _name(inside)
+    return name.lower() if name in SQUASHED else None
+
+
+def _name(node: Node) -> str:
+    return LossOperations.name(node)

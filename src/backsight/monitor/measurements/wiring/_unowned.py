@@ -1,0 +1,133 @@
+"""Parameters that the loss depends on and that nothing moves."""
+
+import weakref
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+
+__all__ = ["Unowned"]
+
+LOOKED_AT = 1024
+"""Elements of a parameter that tell whether it has moved."""
+
+STILL = 10
+"""Iterations in which what nothing moves stands still: several losses may take turns."""
+
+GROUPS = 12
+"""Modules that are told by name; where there are more, those that hold them are."""
+
+NOBODY = "no module"
+
+
+class Unowned(Measurement):
+    """Parameters in the loss's graph that no observed optimizer holds and that stand still.
+
+    Those that are frozen are not in the graph. What another optimizer moves, or the user's own
+    code, is different at the next look.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> encoder, decoder = torch.nn.RNN(3, 4), torch.nn.Linear(4, 1)
+        >>> model = torch.nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+        >>> optimizer = torch.optim.SGD(decoder.parameters(), lr=0.1)  # the encoder is forgotten
+        >>> with backsight.watch(model, optimizer, "runs/mine", every=1):
+        ...     for _ in range(20):
+        ...         decoder(encoder(torch.randn(20, 2, 3))[0][-1]).square().mean().backward()
+        ...         optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["unowned"].tolist(), run["unowned/encoder"].tolist()
+        ([4.0], [4.0])
+    """
+
+    name = "unowned parameters"
+    signals = ("stale", "unowned")
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Look] = {}
+        """By the parameter's identity."""
+        self._still: dict[int, nn.Parameter] | None = None
+        self._stale = 0
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._still, self._stale = None, 0
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at the parameters of the pass that no optimizer holds."""
+        if now.by_hand:
+            return
+        owned = now.parameters
+        held = set(map(id, owned.values()))
+        reached = {id(p): p for p in passed.operations.leaves() if isinstance(p, nn.Parameter)}
+        if held.isdisjoint(reached):
+            return  # of another training
+        still = self._still or {}
+        known = True
+        for number, parameter in reached.items():
+            if number not in held:
+                stands = self._stands_still(parameter, now.number)
+                known = known and stands is not None
+                if stands:
+                    still[number] = parameter
+        if not known:  # ask again at the next look
+            return
+        self._still = still
+        if passed.operations.whole:
+            self._stale = sum(
+                id(p) not in reached and p.requires_grad and now.name_of(p) is None
+                for p in owned.values()
+            )
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """How many they are, in all and by module."""
+        if self._still is None:
+            return
+        now.record("unowned", float(len(self._still)))
+        for module, count in _by_module([now.name_of(p) for p in self._still.values()]).items():
+            now.record(f"unowned/{module}", float(count))
+        now.record("stale", float(self._stale))
+        self._still = None
+
+    def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool | None:
+        """Whether it is what it was some iterations before; None where that is not known yet."""
+        content = _some_of(parameter)
+        before = self._seen.get(id(parameter))
+        known = before is not None and before.of() is parameter
+        if known and before is not None and before.content == content:
+            return True if iteration - before.iteration >= STILL else None
+        self._seen[id(parameter)] = _Look(weakref.ref(parameter), iteration, content)
+        return False if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    of: "weakref.ref[nn.Parameter]"
+    iteration: int
+    content: tuple[float, float]
+
+
+def _some_of(parameter: nn.Parameter) -> tuple[float, float]:
+    """What is another number once any of many elements has moved."""
+    flat = parameter.detach().reshape(-1)
+    flat = flat[:: max(1, flat.numel() // LOOKED_AT)].to(torch.float64)
+    return float(flat.sum()), float((flat * torch.arange(1, len(flat) + 1).to(flat)).sum())
+
+
+def _by_module(paths: list[str | None]) -> Counter[str]:
+    """How many of the parameters each module holds; the outer ones where that is too many."""
+    modules = [None if path is None else path.split(".")[:-1] for path in paths]
+    depth = max((len(module) for module in modules if module is not None), default=0)
+    while True:
+        found = Counter(
+            NOBODY if module is None else ".".join(module[:depth]) or "model" for module in modules
+        )
+        if len(found) <= GROUPS or depth <= 1:
+            return found
+        depth -= 1

@@ -1,0 +1,94 @@
+"""The operations that a loss was made by, from autograd's graph, as long as that is whole."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import SAME_ORDER, Edge, operation
+
+__all__ = ["LossOperations"]
+
+LIMIT = 20_000
+"""Operations to look at: a loop of as many is known by its first ones."""
+
+RESHAPED = SAME_ORDER | {
+    *("Alias", "AsStrided", "Clone", "Permute", "Select", "Slice", "Split", "SplitWithSizes"),
+    *("T", "To", "ToCopy", "Transpose", "Unbind"),
+}
+"""The same numbers, or some of them, in another shape, order or precision."""
+
+
+class LossOperations:
+    """What the roots of a backward pass were made by, nearest first.
+
+    Args:
+        roots: what backward is called on.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations
+        >>> x = torch.ones(3, requires_grad=True)
+        >>> made = LossOperations([(2 * x).tanh().sum()])
+        >>> [name for name, node in made.named()]
+        ['Sum', 'Tanh', 'Mul', 'AccumulateGrad']
+        >>> [len(leaf) for leaf in made.leaves()], made.whole
+        ([3], True)
+    """
+
+    def __init__(self, roots: Sequence[Tensor]) -> None:
+        self._roots = roots
+        self._found: list[tuple[str, Node]] | None = None
+        self._whole = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether :meth:`named` tells of all of them."""
+        self._look()
+        return self._whole
+
+    def named(self) -> list[tuple[str, Node]]:
+        """Each operation once, with its name (``Mul`` of ``MulBackward0``)."""
+        return self._look()
+
+    def leaves(self) -> Iterator[Tensor]:
+        """Tensors that backward leaves a gradient at."""
+        for name, node in self._look():
+            if name == "AccumulateGrad":
+                yield node.variable  # type: ignore[attr-defined]
+
+    @staticmethod
+    def source(node: Node | None) -> Node | None:
+        """``node``, or the operation whose numbers it only shows in another shape or order."""
+        while node is not None and operation(node) in RESHAPED:
+            node = node.next_functions[0][0]
+        return node
+
+    @staticmethod
+    def name(node: Node) -> str:
+        """``Mul`` of ``MulBackward0``."""
+        return operation(node)
+
+    @staticmethod
+    def inputs(node: Node) -> list[Edge]:
+        """What an operation was given, without what needs no gradient."""
+        return [(below, number) for below, number in node.next_functions if below is not None]
+
+    def _look(self) -> list[tuple[str, Node]]:
+        if self._found is not None:
+            return self._found
+        self._found = []
+        waiting = deque(node for root in self._roots if (node := root.grad_fn) is not None)
+        seen = set(waiting)
+        while waiting:
+            if len(self._found) == LIMIT:
+                self._whole = False
+                break
+            node = waiting.popleft()
+            self._found.append((operation(node), node))
+            for below, _ in node.next_functions:
+                if below is not None and below not in seen:
+                    seen.add(below)
+                    waiting.append(below)
+        return self._found
