@@ -191,3 +191,41 @@ def test_a_layout_that_there_is_none_of(layout: object, run_path: Path) -> None:
         probe(model, lambda: model(torch.ones(2, 3).long()).sum(), layout=layout)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match=words):
         watch(model, None, run_path, layout=layout)  # type: ignore[arg-type]
+
+
+class Step(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.again = nn.Linear(1, 1), nn.Linear(1, 1)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return torch.tanh(self.into(x) + self.again(h))
+
+
+class Single(nn.Module):
+    """A loop over steps of one sequence with one feature: a number may be the step's own."""
+
+    def __init__(self, *, called: bool) -> None:
+        super().__init__()
+        self.step, self.called = Step(), called
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(1, 1)
+        for row in x:
+            h = self.step(row, h) if self.called else self.step.forward(row, h)
+        return h
+
+
+def test_what_to_do_about_a_loop_that_is_not_found_works() -> None:
+    x, model = torch.randn(5, 1, 1), Single(called=False)
+    words = "or make the step a module that is given the state and returns it"
+    with pytest.raises(SettingError, match=words):
+        probe(model, lambda: model(x).sum())
+    model.called = True
+    assert probe(model, lambda: model(x).sum())["step"].reach.shape == (5,)
+
+
+def test_an_input_without_any_gradient() -> None:
+    model = nn.Sequential(nn.Embedding(2, 1), nn.Linear(1, 1))
+    (profile,) = probe(model, lambda: 0 * model(torch.zeros(1, 2).long()).sum()).values()
+    assert profile.summary.endswith("learns: the loss has no gradient at input:0")

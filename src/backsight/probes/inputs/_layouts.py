@@ -78,6 +78,8 @@ def learn_layouts(
                 lines += [("time", at)] if lead[1] == size else []
         if point.packed is not None:  # a model may answer in the order of the packed batch
             lines = [("time", at) for at in range(lead[1])]
+        if point.of and point.fixed:  # a single sequence
+            lines = [(point.fixed, 0)]
         support = support_of(here, list(dict.fromkeys(lines)))
         supports[point.path] = support
         known.mixed = known.mixed or support.weak

@@ -102,6 +102,8 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
 
 def _only_line(norms: NDArray[np.float64]) -> tuple[Layout, int] | None:
     """The one row, or column, that has all of the gradient, several elements of it."""
+    if min(norms.shape) < 2:
+        return None  # a single line is no choice
     rows, columns = (np.flatnonzero(norms.any(axis)) for axis in (1, 0))
     if len(rows) == 1 < len(columns):
         return "batch", int(rows[0])

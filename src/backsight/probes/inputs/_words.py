@@ -67,7 +67,8 @@ def not_embedded(kind: str, given: Sequence[tuple[int, ...]]) -> str:
     shapes = " and ".join(sorted({_shape(one) for one in given}))
     return (
         f"cannot tell how far back {kind} learns: it is given {shapes}, and no module was called "
-        "that embeds all steps of that at once"
+        "that embeds all steps of that at once; embed them in one call, or make the step a module "
+        "that is given the state and returns it"
     )
 
 
