@@ -79,6 +79,7 @@ class Unmeasured:
             "no gradient": "no gradient of the loss arrived at its states",
             "graph too large": f"the graph of the loss has more than {self.limit:,} operations, "
             "in which no loop is looked for",
-            "shapes differ": "its state does not have the same shape at each step",
+            "shapes differ": "its state does not have the same shape at each step; where sequences "
+            "end on the way, pad the batch",
         }[self.cause]
         return f"{name}: not measured, because {why}"

@@ -27,14 +27,18 @@ class Held:
     Args:
         states: by step and place.
         products: by step, edges of products that its states are made of.
+        least: the first step that is a sequence's position. What comes before it is looked at as
+            long as any state is handed on.
     """
 
     def __init__(
         self,
         states: Sequence[Sequence[GradientTarget]],
         products: Sequence[Sequence[GradientEdge]],
+        least: int,
     ) -> None:
-        self._states, self._products = states, products
+        self._states, self._products, self._least = states, products, least
+        self._over = False
         self._later: dict[int, tuple[int, Tensor]] = {}
         """By place, the step and the gradient that was seen last."""
         self._same: dict[tuple[int, int], Tensor] = {}
@@ -47,16 +51,21 @@ class Held:
 
     def state(self, t: int, place: int, gradient: Tensor) -> None:
         """The gradient on a state."""
+        if self._over:
+            return
         rows = lead_of(gradient).flatten(1)
         self._there[t, place] = (rows != 0).any(-1)
         after, later = self._later.get(place, (-1, rows))
         if after == t + 1:
             same = (rows[: len(later)] == later).all(-1) | ~self._there[after, place]
             self._same[t, place] = same
+            self._over = t < self._least and not bool(same.any())
         self._later[place] = t, rows
 
     def product(self, t: int, gradient: Tensor) -> None:
         """The gradient on a product of that step."""
+        if self._over:
+            return
         self._used.setdefault(t, []).append((lead_of(gradient).flatten(1) != 0).any(-1))
 
     def back(self, at: NDArray[np.int64]) -> NDArray[np.int64]:

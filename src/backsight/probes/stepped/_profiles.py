@@ -201,7 +201,7 @@ def _through(
     if position is None or not bool((position >= 0).any()):
         return None
     back: _ByState = {}
-    held = Held(states, products)
+    held = Held(states, products, int(position[position >= 0].min()))
     made = [(t, edge) for t, edges in enumerate(products) for edge in edges]
 
     def visit(number: int, gradient: Tensor) -> None:
