@@ -88,15 +88,6 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
         >>> [len(tensor) for tensor in tensors_in(state)]
         [2, 3]
     """
-    return (part for part in _walked(content) if issubclass(type(part), Tensor))
-
-
-def packed_in(content: Any) -> Iterator[PackedSequence]:
-    """Every packed batch in such containers."""
-    return (part for part in _walked(content) if type(part) is PackedSequence)
-
-
-def _walked(content: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [content]
     while waiting:
@@ -104,9 +95,25 @@ def _walked(content: Any) -> Iterator[Any]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        yield part
-        if not issubclass(type(part), Tensor):
+        if issubclass(type(part), Tensor):
+            yield part
+        else:
             waiting.extend(reversed(_parts(part)))
+
+
+def packed_in(content: Any) -> Iterator[PackedSequence]:
+    """Every packed batch in such containers, in no order."""
+    seen: set[int] = set()
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or issubclass(type(part), Tensor):
+            continue
+        seen.add(id(part))
+        if type(part) is PackedSequence:
+            yield part
+        else:
+            waiting.extend(_parts(part))
 
 
 def _parts(content: Any) -> list[Any]:
