@@ -5,6 +5,7 @@ __all__ = ["NAMES"]
 NAMES: dict[str, frozenset[str]] = {
     "bad_inputs": frozenset({"BKS406", "BKS407"}),
     "clip_limit": frozenset({"BKS403"}),
+    "not_shifted": frozenset({"BKS431"}),
     "rate": frozenset({"BKS404", "BKS405"}),
     "scale": frozenset({"BKS104"}),
     "swapped": frozenset({"BKS408"}),

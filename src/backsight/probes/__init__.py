@@ -1,5 +1,6 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
@@ -7,6 +8,7 @@ from backsight.probes._compilers import inspection, left_by_compilers, skipped, 
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -62,6 +64,7 @@ from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
+    "AnswerGiven",
     "Arithmetic",
     "Catcher",
     "Closures",
@@ -72,16 +75,19 @@ __all__ = [
     "InputRange",
     "InputReader",
     "Lag",
+    "LayerInput",
     "LayerReader",
     "Layered",
     "LoopReader",
     "LossOperations",
+    "LossTarget",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
     "Readers",
     "Readings",
     "SteppedReader",
+    "answers_given",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_inputs",
@@ -95,6 +101,8 @@ __all__ = [
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
+    "loss_targets",
+    "mark_input",
     "may_be_stepped",
     "named_modules",
     "named_parameters",

@@ -1,6 +1,7 @@
 """What is wrong in how a training is put together: mistakes of the script, not of its numbers."""
 
 from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
@@ -13,5 +14,6 @@ WIRING: tuple[type[Rule], ...] = (
     GradientKept,
     SquashedTwice,
     LossBroadcast,
+    AnswerInInput,
 )
 """Each of them, by code."""

@@ -5,15 +5,17 @@ the model for another forward.
 """
 
 from backsight.monitor.measurements._measurement import Measurement
+from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "GradientLeft", "LossInput", "Unowned"]
+__all__ = ["WIRING", "AnswerInInput", "GradientLeft", "LossInput", "Unowned"]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
     LossInput,
     Unowned,
+    AnswerInInput,
 )
 """Each of them."""
