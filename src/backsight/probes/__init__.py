@@ -9,6 +9,7 @@ from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -19,6 +20,8 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
+from backsight.probes._padded_loss import compares_padding, counts_all, losses_of
+from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -39,6 +42,7 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused import (
     Arithmetic,
@@ -87,27 +91,37 @@ __all__ = [
     "Readers",
     "Readings",
     "SteppedReader",
+    "StepsRead",
     "answers_given",
+    "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_inputs",
     "check_layout",
     "children_of",
     "closure_of",
+    "compares_padding",
+    "counts_all",
+    "data_mixed",
+    "embedded_from",
     "gradient_norm",
     "hidden_norms",
     "inspection",
+    "is_padding",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
     "loss_targets",
+    "losses_of",
     "mark_input",
     "may_be_stepped",
+    "mixes",
     "named_modules",
     "named_parameters",
     "no_such_module",
     "on_host",
+    "padding_of",
     "parameters_of",
     "probe",
     "read_as_loop",
@@ -124,6 +138,7 @@ __all__ = [
     "undisturbed",
     "unwrapped",
     "unwrapped_optimizer",
+    "views_that_mix",
     "walk",
     "what_was_found",
 ]

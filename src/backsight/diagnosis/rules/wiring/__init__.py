@@ -4,6 +4,10 @@ from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
+from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
+from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
@@ -14,6 +18,10 @@ WIRING: tuple[type[Rule], ...] = (
     GradientKept,
     SquashedTwice,
     LossBroadcast,
+    MixedSequences,
+    OneStepRead,
+    PaddingRead,
+    PaddingInLoss,
     AnswerInInput,
 )
 """Each of them, by code."""

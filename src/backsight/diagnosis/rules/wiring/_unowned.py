@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["UnownedParameters"]
@@ -24,15 +24,16 @@ class UnownedParameters(InARow):
     cause: ClassVar[bool] = True
     reads: ClassVar = ("unowned",)
     optional_signals: ClassVar = ("stale",)
+    samples: float = 2
     explanation: ClassVar[str] = (
         "The loss depends on parameters that the optimizer was not given, and nothing else moves "
         "them either: they stay as they were initialised, while the rest is trained around them."
     )
     criterion: ClassVar[str] = (
         "Parameters that need a gradient are in the graph of the loss, no observed optimizer "
-        "holds them, and they are the same as at an earlier look, in {samples:.0f} samples in a "
-        "row. Parameters that are frozen (requires_grad=False) do not count, nor do those that "
-        "another optimizer or the script's own code moves."
+        "holds them, and they are what they were 10 or more iterations before, in {samples:.0f} "
+        "samples in a row. Parameters that are frozen (requires_grad=False) do not count, nor do "
+        "those that another optimizer or the script's own code moves."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",
@@ -50,16 +51,11 @@ class UnownedParameters(InARow):
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The number in all."""
-        return {w: n for w, n in now.numbers("unowned").items() if w == now.label}
+        return in_all(now, "unowned")
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """By the modules that hold them."""
-        stem = f"{where}." if where else ""
-        parts = {
-            name.removeprefix(stem): count
-            for name, count in now.numbers("unowned").items()
-            if name != where and name.startswith(stem)
-        }
+        parts = parts_of(now, "unowned", where)
         largest = sorted(parts, key=lambda name: (-parts[name], name))
         told = ", ".join(_place(name) for name in largest[:TOLD])
         more = f" and {len(largest) - TOLD} other modules" if len(largest) > TOLD else ""

@@ -8,14 +8,26 @@ from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
+from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "AnswerInInput", "GradientLeft", "LossInput", "Unowned"]
+__all__ = [
+    "WIRING",
+    "AnswerInInput",
+    "GradientLeft",
+    "LossInput",
+    "MixedRows",
+    "StepsOfLoss",
+    "Unowned",
+]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
     LossInput,
     Unowned,
+    MixedRows,
+    StepsOfLoss,
     AnswerInInput,
 )
 """Each of them."""
