@@ -1,5 +1,6 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._alike import units_alike
 from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
@@ -136,6 +137,7 @@ __all__ = [
     "total_norm",
     "total_norm_value",
     "undisturbed",
+    "units_alike",
     "unwrapped",
     "unwrapped_optimizer",
     "views_that_mix",

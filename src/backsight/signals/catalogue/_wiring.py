@@ -113,20 +113,5 @@ SIGNALS = (
         reduction="maximum over the losses of an iteration",
         cost="shared with padding_read",
         source="Backsight",
-        per="layer",
-    ),
-    Signal(
-        name="answer_in_input",
-        title="targets that their model reads",
-        formula="targets of a loss that are the newest input their answer depends on (this step), "
-        "that a bidirectional layer reads one step later (next step), or that are numbers to be "
-        "reproduced; in all, and by kind",
-        axes=("iteration",),
-        unit="targets",
-        reduction="none",
-        cost="shared with unowned; a comparison of targets and inputs; where they are equal, a "
-        "backward pass",
-        source="Backsight",
-        per="kind, and in all",
     ),
 )

@@ -7,18 +7,22 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
+from backsight.monitor.measurements.wiring._units_alike import UnitsAlike
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
 __all__ = [
     "WIRING",
     "AnswerInInput",
     "GradientLeft",
+    "InputScale",
     "LossInput",
     "MixedRows",
     "StepsOfLoss",
+    "UnitsAlike",
     "Unowned",
 ]
 
@@ -29,5 +33,7 @@ WIRING: tuple[type[Measurement], ...] = (
     MixedRows,
     StepsOfLoss,
     AnswerInInput,
+    InputScale,
+    UnitsAlike,
 )
 """Each of them."""
