@@ -6,10 +6,12 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -75,6 +77,7 @@ __all__ = [
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "Guesses",
     "HiddenNorms",
     "IdentityMap",
     "InputRange",
@@ -86,6 +89,7 @@ __all__ = [
     "LoopReader",
     "LossOperations",
     "LossTarget",
+    "LossTerm",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
@@ -114,6 +118,7 @@ __all__ = [
     "listed_optimizers",
     "loss_broadcasts",
     "loss_targets",
+    "loss_terms",
     "losses_of",
     "mark_input",
     "may_be_stepped",

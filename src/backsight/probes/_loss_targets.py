@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import Edge, saved, signed
 
-__all__ = ["CLASSES", "NUMBERS", "LossTarget", "loss_targets"]
+__all__ = ["CLASSES", "NUMBERS", "LossTarget", "loss_targets", "target_of"]
 
 CLASSES = frozenset({"NllLoss", "NllLoss2D"})
 """Losses of indices of classes."""
@@ -86,20 +86,23 @@ def loss_targets(made: LossOperations) -> list[LossTarget]:
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    found = []
-    for name, node in made.named():
-        if name not in CLASSES and name not in NUMBERS:
-            continue
-        sides = node.next_functions[:2]
-        carried = [number for number, (below, _) in enumerate(sides) if below is not None]
-        if len(carried) != 1:
-            continue
-        try:
-            both = saved(node, "self").detach(), saved(node, "target").detach()
-        except RuntimeError:  # it was overwritten, or the graph is released
-            continue
-        prediction, target = both if carried == [0] else both[::-1]
-        below, number = sides[carried[0]]
-        assert below is not None
-        found.append(LossTarget(name, node, target, prediction, (below, number)))
-    return found
+    found = (target_of(name, node) for name, node in made.named())
+    return [one for one in found if one is not None]
+
+
+def target_of(name: str, node: Node) -> LossTarget | None:
+    """That of one operation; None where it is no such loss."""
+    if name not in CLASSES and name not in NUMBERS:
+        return None
+    sides = node.next_functions[:2]
+    carried = [number for number, (below, _) in enumerate(sides) if below is not None]
+    if len(carried) != 1:
+        return None
+    try:
+        both = saved(node, "self").detach(), saved(node, "target").detach()
+    except RuntimeError:  # it was overwritten, or the graph is released
+        return None
+    prediction, target = both if carried == [0] else both[::-1]
+    below, number = sides[carried[0]]
+    assert below is not None
+    return LossTarget(name, node, target, prediction, (below, number))

@@ -42,4 +42,39 @@ SIGNALS = (
         source="Backsight",
         per="layer",
     ),
+    Signal(
+        name="guess_loss",
+        title="loss of the best constant answer",
+        formula="entropy of the frequencies of the classes, variance of the numbers, or entropy of "
+        "their mean (binary), over the targets of all samples so far, reduced as L is; where L is "
+        "a sum of such losses and nothing else",
+        axes=("iteration",),
+        unit="that of the loss",
+        reduction="as the loss",
+        cost="a look at the targets, and the loss once more, in sampled iterations",
+        source="Miller 1955 for the entropy of few targets",
+    ),
+    Signal(
+        name="one_class",
+        title="targets of one class",
+        formula="targets of all samples so far, if all are of one class among several that a layer "
+        "has weights for; 0 otherwise",
+        axes=("iteration",),
+        unit="targets",
+        reduction="maximum over the losses",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
+        name="single_step",
+        title="sequences of one step without a state",
+        formula="sequences of a layer's calls, if each call has one step and an initial state that "
+        "is not given or is 0; 0 otherwise",
+        axes=("iteration",),
+        unit="sequences",
+        reduction="sum over the calls of an iteration",
+        cost="a look at the initial state, in the first iterations and then rarely",
+        source="Backsight",
+        per="layer",
+    ),
 )

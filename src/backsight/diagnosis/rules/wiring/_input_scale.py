@@ -67,6 +67,8 @@ class InputScale(Rule):
             saturated = self._saturated(where, now)
             if not self.finite(where, scale, *(() if saturated is None else (saturated,))):
                 continue
+            if saturated is None and scale >= self.scale:
+                continue
             bad = scale >= self.scale and saturated is not None and saturated >= self.share
             seen = self._seen[where] = self._seen.get(where, 0) + 1
             self._hit[where] = self._hit.get(where, 0) + bad
@@ -92,19 +94,20 @@ class InputScale(Rule):
     @staticmethod
     def _saturated(where: str, now: Sample) -> float | None:
         """The share in the layers that read the input: of their gates, or of their units."""
-        stem = "" if where == "model" else f"{where}."
-        layers: dict[str, float] = {}
-        gates: dict[str, float] = {}
-        for name, share in now.numbers("saturation").items():
+        layers: list[float] = []
+        gates: list[float] = []
+        shares = now.numbers("saturation")
+        for name, share in shares.items():
             if name == where:
-                layers[name] = share
+                layers.append(share)
                 continue
-            if not name.startswith(stem):
+            inside = name.removeprefix(f"{where}.")
+            if inside == name and where.rpartition(".")[2] != "model":
                 continue
-            layer, _, gate = name.removeprefix(stem).partition(".")
-            if layer in FIRST and not gate:
-                layers[name] = share
-            elif layer in FIRST or (where in now.numbers("saturation") and not gate):
-                gates[name] = share
+            layer, _, gate = inside.partition(".")
+            if layer in FIRST:
+                (gates if gate else layers).append(share)
+            elif where in shares and inside != name and not gate:  # of a cell
+                gates.append(share)
         found = gates or layers
-        return sum(found.values()) / len(found) if found else None
+        return sum(found) / len(found) if found else None

@@ -7,9 +7,11 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._guess import Guess
 from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
+from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._units_alike import UnitsAlike
 from backsight.monitor.measurements.wiring._unowned import Unowned
@@ -18,9 +20,11 @@ __all__ = [
     "WIRING",
     "AnswerInInput",
     "GradientLeft",
+    "Guess",
     "InputScale",
     "LossInput",
     "MixedRows",
+    "SingleStep",
     "StepsOfLoss",
     "UnitsAlike",
     "Unowned",
@@ -34,6 +38,8 @@ WIRING: tuple[type[Measurement], ...] = (
     StepsOfLoss,
     AnswerInInput,
     InputScale,
+    Guess,
+    SingleStep,
     UnitsAlike,
 )
 """Each of them."""
