@@ -1,12 +1,17 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._alike import units_alike
+from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -66,20 +71,25 @@ from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
+    "AnswerGiven",
     "Arithmetic",
     "Catcher",
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "Guesses",
     "HiddenNorms",
     "IdentityMap",
     "InputRange",
     "InputReader",
     "Lag",
+    "LayerInput",
     "LayerReader",
     "Layered",
     "LoopReader",
     "LossOperations",
+    "LossTarget",
+    "LossTerm",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
@@ -87,6 +97,7 @@ __all__ = [
     "Readings",
     "SteppedReader",
     "StepsRead",
+    "answers_given",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -106,7 +117,10 @@ __all__ = [
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
+    "loss_targets",
+    "loss_terms",
     "losses_of",
+    "mark_input",
     "may_be_stepped",
     "mixes",
     "named_modules",
@@ -128,6 +142,7 @@ __all__ = [
     "total_norm",
     "total_norm_value",
     "undisturbed",
+    "units_alike",
     "unwrapped",
     "unwrapped_optimizer",
     "views_that_mix",

@@ -1,13 +1,18 @@
 """What is wrong in how a training is put together: mistakes of the script, not of its numbers."""
 
 from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
+from backsight.diagnosis.rules.wiring._input_scale import InputScale
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_class import OneClass
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
+from backsight.diagnosis.rules.wiring._single_step import SingleStep
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
 __all__ = ["WIRING"]
@@ -21,5 +26,10 @@ WIRING: tuple[type[Rule], ...] = (
     OneStepRead,
     PaddingRead,
     PaddingInLoss,
+    AnswerInInput,
+    SingleStep,
+    InputScale,
+    OneClass,
+    UnitsAlike,
 )
 """Each of them, by code."""

@@ -5,13 +5,30 @@ the model for another forward.
 """
 
 from backsight.monitor.measurements._measurement import Measurement
+from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._guess import Guess
+from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
+from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
+from backsight.monitor.measurements.wiring._units_alike import UnitsAlike
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "GradientLeft", "LossInput", "MixedRows", "StepsOfLoss", "Unowned"]
+__all__ = [
+    "WIRING",
+    "AnswerInInput",
+    "GradientLeft",
+    "Guess",
+    "InputScale",
+    "LossInput",
+    "MixedRows",
+    "SingleStep",
+    "StepsOfLoss",
+    "UnitsAlike",
+    "Unowned",
+]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
@@ -19,5 +36,10 @@ WIRING: tuple[type[Measurement], ...] = (
     Unowned,
     MixedRows,
     StepsOfLoss,
+    AnswerInInput,
+    InputScale,
+    Guess,
+    SingleStep,
+    UnitsAlike,
 )
 """Each of them."""
