@@ -5,6 +5,14 @@ from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._identity import IdentityMap
+from backsight.probes._initial_state import (
+    Window,
+    is_drawn,
+    is_spent,
+    is_spent_node,
+    made_by,
+    same_direction,
+)
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
@@ -87,6 +95,7 @@ __all__ = [
     "Readings",
     "SteppedReader",
     "StepsRead",
+    "Window",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -101,12 +110,16 @@ __all__ = [
     "gradient_norm",
     "hidden_norms",
     "inspection",
+    "is_drawn",
     "is_padding",
+    "is_spent",
+    "is_spent_node",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
     "losses_of",
+    "made_by",
     "may_be_stepped",
     "mixes",
     "named_modules",
@@ -121,6 +134,7 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "same_direction",
     "skipped",
     "spectrum",
     "tensor_norms",

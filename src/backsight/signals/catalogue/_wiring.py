@@ -113,4 +113,41 @@ SIGNALS = (
         cost="shared with padding_read",
         source="Backsight",
     ),
+    Signal(
+        name="state_drawn",
+        title="initial state drawn at random",
+        formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
+        "and has the mean, spread and fourth moment of torch.randn or torch.rand; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="five sums over the state, in the samples of unowned and the iterations after them",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_carried",
+        title="initial state carried over",
+        formula="1 if the initial state of a layer is a multiple of the final one of the iteration "
+        "before, without its graph, and its input does not begin where the former one ends in "
+        "memory; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="a copy of the final states of four sequences, in the samples of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_attached",
+        title="graph of an earlier iteration",
+        formula="1 if the initial state of a layer hangs on the graph of an earlier iteration, 2 "
+        "if that graph, or another part of the graph of L, can no longer be used; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first backward pass of an iteration",
+        cost="a walk over the graph of the initial state, in the samples of unowned and the "
+        "iterations after them",
+        source="Backsight",
+    ),
 )

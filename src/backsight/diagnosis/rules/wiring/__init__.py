@@ -8,6 +8,8 @@ from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._state_carried import StateCarried
+from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
 __all__ = ["WIRING"]
@@ -20,6 +22,8 @@ WIRING: tuple[type[Rule], ...] = (
     MixedSequences,
     OneStepRead,
     PaddingRead,
+    StateCarried,
+    StateDrawn,
     PaddingInLoss,
 )
 """Each of them, by code."""

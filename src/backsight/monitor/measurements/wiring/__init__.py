@@ -6,12 +6,21 @@ the model for another forward.
 
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._initial_state import InitialState
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "GradientLeft", "LossInput", "MixedRows", "StepsOfLoss", "Unowned"]
+__all__ = [
+    "WIRING",
+    "GradientLeft",
+    "InitialState",
+    "LossInput",
+    "MixedRows",
+    "StepsOfLoss",
+    "Unowned",
+]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
@@ -19,5 +28,6 @@ WIRING: tuple[type[Measurement], ...] = (
     Unowned,
     MixedRows,
     StepsOfLoss,
+    InitialState,
 )
 """Each of them."""
