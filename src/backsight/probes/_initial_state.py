@@ -1,16 +1,19 @@
 """What the initial state of a call is: drawn at random, or made from what ran before."""
 
 import weakref
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loss_operations import LIMIT
+from backsight.probes._operations import shape_of
 from backsight.probes._tensors import made_from
 
-__all__ = ["Window", "is_drawn", "is_spent", "is_spent_node", "made_by", "same_direction"]
+__all__ = ["Window", "hangs_on_spent", "is_drawn", "is_spent", "made_by", "same_direction"]
 
 FEWEST = 64
 """Numbers that tell a distribution."""
@@ -149,23 +152,64 @@ def is_spent(state: Tensor) -> bool:
         >>> before, is_spent(state)
         (False, True)
     """
-    return any(is_spent_node(node) for node, _ in made_from(state, CLOSE))
+    return any(_is_spent(node) for node, _ in made_from(state, CLOSE))
 
 
-def is_spent_node(node: Node) -> bool:
-    """Whether what an operation kept for backward is gone, or was overwritten.
+def hangs_on_spent(roots: Sequence[Tensor]) -> bool:
+    """Whether a loss was made now, from something that backward can no longer go through.
+
+    A term that is an earlier loss itself does not count: it was added up, and is no state.
 
     Args:
-        node: of a graph.
+        roots: what backward is about to be called on.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import is_spent_node
-        >>> y = torch.ones(3, requires_grad=True).tanh()
-        >>> y.sum().backward()
-        >>> is_spent_node(y.grad_fn)
-        True
+        >>> from backsight.probes import hangs_on_spent
+        >>> state = torch.ones(3, requires_grad=True).tanh()
+        >>> first = state.square().sum()
+        >>> first.backward()
+        >>> second = state.exp().square().sum()
+        >>> hangs_on_spent([second]), hangs_on_spent([first])
+        (True, False)
     """
+    return any(map(_is_new_on_old, _terms(roots)))
+
+
+def _terms(roots: Sequence[Tensor]) -> Iterator[Node]:
+    """What made the single numbers that a loss is the sum of."""
+    waiting = [node for root in roots if (node := root.grad_fn) is not None]
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        given = [edge for edge in node.next_functions if edge[0] is not None]
+        single = [below for below, number in given if below and not shape_of(below, number)]
+        if not single:
+            yield node
+        for below in single:
+            if below not in seen and len(seen) < FAR:
+                seen.add(below)
+                waiting.append(below)
+
+
+def _is_new_on_old(term: Node) -> bool:
+    """Whether the nearest operation that has kept anything still has it, and a later one not."""
+    waiting, seen, first = deque([term]), {term}, True
+    while waiting and len(seen) < LIMIT:
+        node = waiting.popleft()
+        if _kept(type(node)):
+            if _is_spent(node):
+                return not first
+            first = False
+        for below, _ in node.next_functions:
+            if below is not None and below not in seen:
+                seen.add(below)
+                waiting.append(below)
+    return False
+
+
+def _is_spent(node: Node) -> bool:
+    """Whether what an operation kept for backward is gone, or was overwritten."""
     for name in _kept(type(node)):
         try:
             getattr(node, name)

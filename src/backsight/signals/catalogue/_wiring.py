@@ -141,8 +141,9 @@ SIGNALS = (
     Signal(
         name="state_attached",
         title="graph of an earlier iteration",
-        formula="1 if the initial state of a layer hangs on the graph of an earlier iteration, 2 "
-        "if that graph, or another part of the graph of L, can no longer be used; 0 otherwise",
+        formula="1 if the initial state of a layer hangs on the graph of an earlier iteration and "
+        "the graph of L has grown by a fifth, 2 if that graph, or another part of a graph of L "
+        "that has grown so, can no longer be used; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first backward pass of an iteration",

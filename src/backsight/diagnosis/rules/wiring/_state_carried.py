@@ -30,8 +30,9 @@ class StateCarried(Rule):
     )
     criterion: ClassVar[str] = (
         "The initial state of a layer hangs on a graph that its own weights were in before this "
-        "iteration, or the graph of the loss has grown and holds operations that backward cannot "
-        "go through. A note: in {samples:.0f} samples in a row, the initial state is the final one "
+        "iteration, and backward can no longer go through it or the graph of the loss has grown by "
+        "a fifth; or that has grown so and holds operations that backward cannot go through. "
+        "A note: in {samples:.0f} samples in a row, the initial state is the final one "
         "of the iteration before, or a multiple of it, without its graph, and the input does not "
         "begin in memory where the former one ends."
     )

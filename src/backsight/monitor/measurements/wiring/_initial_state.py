@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
@@ -13,9 +12,9 @@ from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
 from backsight.probes import (
     Window,
     embedded_from,
+    hangs_on_spent,
     is_drawn,
     is_spent,
-    is_spent_node,
     made_by,
     same_direction,
     tensors_in,
@@ -27,7 +26,7 @@ SEQUENCES = 4
 """Of a batch, whose final states are kept until the next iteration."""
 
 GROWN = 1.2
-"""Times as many operations as in the iteration before, from which a graph is looked through."""
+"""Times as many operations as in the iteration before, from which on a graph has grown."""
 
 ALIVE, SPENT = 1.0, 2.0
 """Of a state that an earlier iteration's graph hangs on: backward can go through it, or cannot."""
@@ -112,10 +111,11 @@ class InitialState(Measurement):
         if not self._looks or self._passed:
             return
         self._passed = True
-        named = passed.operations.named()
-        grown = bool(self._size) and len(named) > GROWN * self._size
-        self._size = len(named)
-        if not self._attached and grown and _hangs_on_spent(named):
+        before, self._size = self._size, len(passed.operations.named())
+        grown = bool(before) and self._size > GROWN * before
+        if self._attached == ALIVE and not grown:
+            self._attached = 0.0  # of this training's step: another optimizer's came in between
+        elif not self._attached and grown and hangs_on_spent(passed.roots):
             self._attached = SPENT
         if self._attached:
             now.record_each(["state_attached"], torch.tensor([self._attached]))
@@ -187,11 +187,3 @@ def _data(x: Any, call: LayerCall) -> Tensor | None:
     steps, batch = (second, first) if swapped else (first, second)
     symbols = embedded_from(x, steps, batch)
     return symbols if symbols is None or swapped else symbols.t()
-
-
-def _hangs_on_spent(named: list[tuple[str, Node]]) -> bool:
-    """Whether the nearest operation that backward cannot go through is that of no former loss."""
-    for _, node in named:
-        if is_spent_node(node):
-            return any(tuple(one.shape) for one in node._input_metadata)
-    return False
