@@ -50,6 +50,18 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         lambda m: m["rnn"](drawn(30, STEPS)[10:20].view(STEPS, BATCH, INPUTS))[0][-1].mean(),
         {"rnn": rnn("LSTM")},
     ),
+    "all data, of which a batch is taken": (
+        lambda m: m["rnn"](drawn(30, STEPS).view(STEPS, 30, INPUTS)[:, 7:17])[0][-1].mean(),
+        {"rnn": rnn()},
+    ),
+    "all data, time first": (
+        lambda m: m["rnn"](drawn(STEPS, 30).view(30, STEPS, INPUTS)[7:17])[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "data before a linear layer": (
+        lambda m: m["rnn"](m["in"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS)))[0][-1].mean(),
+        {"rnn": rnn(), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
     "a series": (
         lambda m: m["rnn"](torch.randn(BATCH, STEPS).view(STEPS, BATCH, 1))[0][-1].mean(),
         {"rnn": rnn("RNN", 1)},
@@ -148,6 +160,22 @@ def relative(m: nn.ModuleDict) -> Tensor:
 
 
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "a batch of the data": (
+        lambda m: m["rnn"](drawn(30, STEPS)[5:15])[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "windows of long series": (
+        lambda m: m["rnn"](m["in"](drawn(BATCH, 30)[:, 4 : 4 + STEPS]))[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
+    "a linear layer": (
+        lambda m: m["rnn"](m["in"](drawn(30, STEPS)[5:15]))[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
+    "a linear layer, time first": (
+        lambda m: m["rnn"](m["in"](drawn(30, BATCH)[STEPS : 2 * STEPS]))[0][-1].mean(),
+        {"rnn": rnn(), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
     "transposed data": (
         lambda m: m["rnn"](drawn(BATCH, STEPS).transpose(0, 1))[0][-1].mean(), {"rnn": rnn()},
     ),

@@ -90,6 +90,11 @@ class StepsRead:
         return one
 
     @property
+    def full(self) -> bool:
+        """Whether all sequences have all steps."""
+        return int(self.lengths.min()) == self.steps
+
+    @property
     def arrived(self) -> bool:
         """Whether any gradient has."""
         return self.output is not None or self.final is not None

@@ -93,12 +93,24 @@ SIGNALS = (
     Signal(
         name="padding_read",
         title="padding before the step that is read",
-        formula="padded steps / all steps of a batch whose sequences end in padding, if L reads "
-        "the last step of the padded batch alone; 0 otherwise",
+        formula="padded steps / all steps of a batch whose sequences end in padding, or are "
+        "packed, if L reads the last step of the padded batch alone; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the largest",
         cost="shared with one_step_read; one look at the input",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_packed",
+        title="padding that is packed",
+        formula="padded steps / all steps, if all sequences were packed with the length of the "
+        "padded batch, end in padding all the same, and L reads their end; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="shared with padding_read",
         source="Backsight",
         per="layer",
     ),

@@ -6,6 +6,7 @@ from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
@@ -22,6 +23,7 @@ WIRING: tuple[type[Rule], ...] = (
     MixedSequences,
     OneStepRead,
     PaddingRead,
+    PaddingPacked,
     StateCarried,
     StateDrawn,
     PaddingInLoss,
