@@ -93,6 +93,12 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         lambda m: m["rnn"](drawn(BATCH, STEPS))[0].reshape(STEPS, BATCH, UNITS)[-1].mean(),
         {"rnn": rnn(batch_first=True)},
     ),
+    "channels first": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, 4 * STEPS)).view(STEPS, BATCH, INPUTS)
+        )[0][-1].mean(),
+        {"rnn": rnn(), "filter": nn.Conv1d(1, INPUTS, 4, stride=4)},
+    ),
     "steps joined": (
         lambda m: m["rnn"](drawn(STEPS, BATCH))[0].view(BATCH, -1).square().mean(),
         {"rnn": rnn("RNN")},
@@ -196,6 +202,12 @@ SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "rows joined and parted": (
         there_and_back,
         {"rnn": rnn(batch_first=True), "norm": nn.BatchNorm1d(UNITS), "head": nn.Linear(UNITS, 1)},
+    ),
+    "images of each step": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH * STEPS, 1, 4)).view(BATCH, STEPS, INPUTS)
+        )[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "filter": nn.Conv1d(1, INPUTS, 4)},
     ),
     "attention heads": (heads, {"rnn": rnn(batch_first=True)}),
     "a text in parts": (batchified, {"rnn": rnn(), "embed": nn.Embedding(9, INPUTS)}),

@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LIMIT
@@ -218,7 +219,11 @@ def _is_spent(node: Node) -> bool:
     return False
 
 
-@cache
 def _kept(kind: type[Node]) -> tuple[str, ...]:
-    """Names of the tensors that an operation of that kind keeps."""
+    """Names of the tensors that an operation of that kind keeps; none of a function of a user's."""
+    return () if issubclass(kind, BackwardCFunction) else _names(kind)
+
+
+@cache
+def _names(kind: type[Node]) -> tuple[str, ...]:
     return tuple(name.removeprefix("_raw") for name in dir(kind) if name.startswith("_raw_saved_"))

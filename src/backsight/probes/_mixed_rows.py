@@ -161,6 +161,9 @@ def _mixed(
     axis = 1 if old in states else axes.get(old[:2])
     if axis is not None:
         return mixes(old, new, axis)
+    axis = axes.get(new[:2])
+    if axis is not None and mixes(new, old, axis):
+        return True
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
         source = LossOperations.source(below[0])
         return source is not None and operation(source) not in PADDED
