@@ -45,6 +45,12 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
+from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
+from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
+from backsight.diagnosis.rules.wiring._state_carried import StateCarried
+from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -364,6 +370,49 @@ CASES = [
         {"mixed_rows": every(10, [0.0] * 5)},
         "", {"views": 1.0}, severity="error",
     ),
+    Case(
+        "BKS414",
+        {"one_step_read/rnn": every(10, [1.0] * 5)}, 20, 3,
+        {"one_step_read/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"one_step_read/rnn": every(10, [0.0] * 5)},
+        "rnn", {"halves": 1.0}, severity="error",
+    ),
+    Case(
+        "BKS415",
+        {"padding_read/rnn": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_read/rnn": every(10, [0.4, 0.4, 0.09, 0.4, 0.4])},
+        {"padding_read/rnn": every(10, [0.0] * 5)}, "rnn", {"padding": 0.4},
+    ),
+    Case(
+        "BKS416",
+        {"padding_packed/rnn": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_packed/rnn": every(10, [0.4, 0.4, 0.09, 0.4, 0.4])},
+        {"padding_packed/rnn": every(10, [0.0] * 5)}, "rnn", {"padding": 0.4},
+    ),
+    Case(
+        "BKS418",
+        {
+            "state_attached": {0: 0.0, 1: 0.0, 10: 0.0, 11: 2.0},
+            "state_carried/rnn": {0: 0.0, 1: 0.0, 11: 0.0},
+        },
+        11, 1,
+        {"state_attached": every(10, [0.0] * 5),
+         "state_carried/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"state_attached": every(10, [0.0] * 5), "state_carried/rnn": every(10, [0.0] * 5)},
+        "", {}, severity="error",
+    ),
+    Case(
+        "BKS419",
+        {"state_drawn/rnn": every(10, [1.0] * 5)}, 20, 3,
+        {"state_drawn/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"state_drawn/rnn": every(10, [0.0] * 5)}, "rnn", {},
+    ),
+    Case(
+        "BKS420",
+        {"padding_in_loss": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_in_loss": every(10, [0.4, 0.4, 0.0, 0.4, 0.4])},
+        {"padding_in_loss": every(10, [0.0] * 5)}, "", {"padding": 0.4},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -507,6 +556,10 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS402", "update_ratio", 1e-3, NAN),
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
+        ("BKS414", "one_step_read", 0.0, NAN),
+        ("BKS415", "padding_read", 0.0, NAN),
+        ("BKS416", "padding_packed", 0.0, NAN),
+        ("BKS419", "state_drawn", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1435,7 +1488,10 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
-        ("BKS413", MixedSequences(samples=2)),
+        ("BKS413", MixedSequences(samples=2)), ("BKS414", OneStepRead(samples=2)),
+        ("BKS415", PaddingRead(share=0.08)), ("BKS416", PaddingPacked(share=0.08)),
+        ("BKS418", StateCarried(samples=2)),
+        ("BKS419", StateDrawn(samples=2)), ("BKS420", PaddingInLoss(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

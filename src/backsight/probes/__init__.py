@@ -8,6 +8,14 @@ from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
+from backsight.probes._initial_state import (
+    Window,
+    hangs_on_spent,
+    is_drawn,
+    is_spent,
+    made_by,
+    same_direction,
+)
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
@@ -97,6 +105,7 @@ __all__ = [
     "Readings",
     "SteppedReader",
     "StepsRead",
+    "Window",
     "answers_given",
     "batch_axes",
     "by_probe_input",
@@ -110,9 +119,12 @@ __all__ = [
     "data_mixed",
     "embedded_from",
     "gradient_norm",
+    "hangs_on_spent",
     "hidden_norms",
     "inspection",
+    "is_drawn",
     "is_padding",
+    "is_spent",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
@@ -120,6 +132,7 @@ __all__ = [
     "loss_targets",
     "loss_terms",
     "losses_of",
+    "made_by",
     "mark_input",
     "may_be_stepped",
     "mixes",
@@ -135,6 +148,7 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "same_direction",
     "skipped",
     "spectrum",
     "tensor_norms",

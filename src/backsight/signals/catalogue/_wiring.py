@@ -94,12 +94,24 @@ SIGNALS = (
     Signal(
         name="padding_read",
         title="padding before the step that is read",
-        formula="padded steps / all steps of a batch whose sequences end in padding, if L reads "
-        "the last step of the padded batch alone; 0 otherwise",
+        formula="padded steps / all steps of a batch whose sequences end in padding, or are "
+        "packed, if L reads the last step of the padded batch alone; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the largest",
         cost="shared with one_step_read; one look at the input",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_packed",
+        title="padding that is packed",
+        formula="padded steps / all steps, if all sequences were packed with the length of the "
+        "padded batch, end in padding all the same, and L reads their end; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="shared with padding_read",
         source="Backsight",
         per="layer",
     ),
@@ -112,6 +124,44 @@ SIGNALS = (
         unit="1",
         reduction="maximum over the losses of an iteration",
         cost="shared with padding_read",
+        source="Backsight",
+    ),
+    Signal(
+        name="state_drawn",
+        title="initial state drawn at random",
+        formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
+        "and has the mean, spread and fourth moment of torch.randn or torch.rand; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="five sums over the state, in the samples of unowned and the iterations after them",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_carried",
+        title="initial state carried over",
+        formula="1 if the initial state of a layer is a multiple of the final one of the iteration "
+        "before, without its graph, and its input does not begin where the former one ends in "
+        "memory; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="a copy of the final states of four sequences, in the samples of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_attached",
+        title="graph of an earlier iteration",
+        formula="1 if the initial state of a layer hangs on the graph of an earlier iteration and "
+        "the graph of L has grown by a fifth, 2 if that graph, or another part of a graph of L "
+        "that has grown so, can no longer be used; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first backward pass of an iteration",
+        cost="a walk over the graph of the initial state, in the samples of unowned and the "
+        "iterations after them",
         source="Backsight",
     ),
 )

@@ -9,9 +9,12 @@ from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._single_step import SingleStep
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._state_carried import StateCarried
+from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
@@ -25,6 +28,9 @@ WIRING: tuple[type[Rule], ...] = (
     MixedSequences,
     OneStepRead,
     PaddingRead,
+    PaddingPacked,
+    StateCarried,
+    StateDrawn,
     PaddingInLoss,
     AnswerInInput,
     SingleStep,

@@ -8,6 +8,7 @@ from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._guess import Guess
+from backsight.monitor.measurements.wiring._initial_state import InitialState
 from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
@@ -21,6 +22,7 @@ __all__ = [
     "AnswerInInput",
     "GradientLeft",
     "Guess",
+    "InitialState",
     "InputScale",
     "LossInput",
     "MixedRows",
@@ -41,5 +43,6 @@ WIRING: tuple[type[Measurement], ...] = (
     Guess,
     SingleStep,
     UnitsAlike,
+    InitialState,
 )
 """Each of them."""
