@@ -44,6 +44,7 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -329,6 +330,13 @@ CASES = [
         {"last_column/rnn": every(10, [0.0] * 5)},
         "rnn", {"sequences": 20.0}, severity="error",
     ),
+    Case(
+        "BKS421",
+        {"clip_misplaced": every(10, [5.0] * 5)}, 20, 3,
+        {"clip_misplaced": every(10, [5.0, 5.0, 0.0, 5.0, 5.0])},
+        {"clip_misplaced": every(10, [0.0] * 5)},
+        "", {"gradient relative to the limit": 5.0},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -472,6 +480,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS402", "update_ratio", 1e-3, NAN),
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
+        ("BKS421", "clip_misplaced", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1195,6 +1204,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
+        ("BKS421", ClipMisplaced(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -4,7 +4,8 @@ __all__ = ["NAMES"]
 
 NAMES: dict[str, frozenset[str]] = {
     "bad_inputs": frozenset({"BKS406", "BKS407"}),
-    "clip_limit": frozenset({"BKS403"}),
+    "clip_limit": frozenset({"BKS403", "BKS421"}),
+    "clip_misplaced": frozenset({"BKS421"}),
     "rate": frozenset({"BKS404", "BKS405"}),
     "scale": frozenset({"BKS104"}),
     "swapped": frozenset({"BKS408"}),

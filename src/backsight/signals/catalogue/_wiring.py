@@ -64,4 +64,38 @@ SIGNALS = (
         cost="shared with unowned",
         source="Backsight",
     ),
+    Signal(
+        name="clip_factor",
+        title="shortening by clip_grad_norm_",
+        formula="min(1, limit / ‖g‖) at a call between backward and the step; of several, the "
+        "product",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="Pascanu et al. 2013",
+    ),
+    Signal(
+        name="clip_misplaced",
+        title="clipping that no step reads",
+        formula="‖g‖ as the step reads it / the limit, where clip_grad_norm_ is called before "
+        "backward or after the step and not in between; ‖g‖ at the step / ‖g‖ afterwards where "
+        "nothing is clipped and gradients are shorter after the step; else 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over calls, or over optimizers",
+        cost="two more gradient norms, in sampled iterations",
+        source="Backsight",
+    ),
+    Signal(
+        name="clip_scaled",
+        title="division of gradients after the clip",
+        formula="the limit of clip_grad_norm_, where it acts, / ‖g‖ as the step reads it, where "
+        "that is above 64; else 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="Backsight",
+    ),
 )

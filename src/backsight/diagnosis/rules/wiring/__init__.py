@@ -2,6 +2,7 @@
 
 from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
+from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
@@ -13,5 +14,6 @@ WIRING: tuple[type[Rule], ...] = (
     GradientKept,
     SquashedTwice,
     LossBroadcast,
+    ClipMisplaced,
 )
 """Each of them, by code."""
