@@ -45,6 +45,7 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -337,6 +338,13 @@ CASES = [
         {"clip_misplaced": every(10, [0.0] * 5)},
         "", {"gradient relative to the limit": 5.0},
     ),
+    Case(
+        "BKS422",
+        {"eval_mode": every(10, [2.0] * 5)}, 20, 3,
+        {"eval_mode": every(10, [2.0, 2.0, 0.0, 2.0, 2.0])},
+        {"eval_mode": every(10, [0.0] * 5)},
+        "", {"modules in eval mode": 2.0},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -481,6 +489,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
         ("BKS421", "clip_misplaced", 0.0, NAN),
+        ("BKS422", "eval_mode", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1205,6 +1214,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
         ("BKS421", ClipMisplaced(samples=2)),
+        ("BKS422", WrongMode(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -6,6 +6,8 @@ NAMES: dict[str, frozenset[str]] = {
     "bad_inputs": frozenset({"BKS406", "BKS407"}),
     "clip_limit": frozenset({"BKS403", "BKS421"}),
     "clip_misplaced": frozenset({"BKS421"}),
+    "dropout_high": frozenset({"BKS422"}),
+    "mode": frozenset({"BKS422"}),
     "rate": frozenset({"BKS404", "BKS405"}),
     "scale": frozenset({"BKS104"}),
     "swapped": frozenset({"BKS408"}),

@@ -190,6 +190,8 @@ class _Parameters(Protocol):
 
     def name_of(self, parameter: nn.Parameter) -> str | None: ...
 
+    def models(self) -> dict[str, nn.Module]: ...
+
 
 class _Ran(Protocol):
     @property
@@ -272,6 +274,11 @@ class Iteration:
     def name_of(self, parameter: nn.Parameter) -> str | None:
         """The path of a parameter of an observed model, whoever moves it; None of a stranger."""
         return self._parameters.name_of(parameter)
+
+    @property
+    def models(self) -> dict[str, nn.Module]:
+        """The observed models, by what the paths of their modules begin with."""
+        return self._parameters.models()
 
     @property
     def by_hand(self) -> bool:

@@ -4,6 +4,7 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
@@ -88,6 +89,7 @@ __all__ = [
     "check_layout",
     "children_of",
     "closure_of",
+    "dropout_of",
     "gradient_norm",
     "hidden_norms",
     "inspection",
@@ -102,6 +104,7 @@ __all__ = [
     "on_host",
     "parameters_of",
     "probe",
+    "rate_of_dropout",
     "read_as_loop",
     "reading_of",
     "register_reader",

@@ -98,4 +98,37 @@ SIGNALS = (
         cost="none",
         source="Backsight",
     ),
+    Signal(
+        name="eval_mode",
+        title="modules in eval mode",
+        formula="modules with dropout or batch normalisation in eval mode at the last backward "
+        "pass before a step, where all of them are and so are the models that hold them; else 0",
+        axes=("iteration",),
+        unit="modules",
+        reduction="none",
+        cost="a look at each module, in sampled iterations",
+        source="Backsight",
+    ),
+    Signal(
+        name="eval_part",
+        title="modules in eval mode beside others",
+        formula="modules with dropout or batch normalisation in eval mode at the last backward "
+        "pass before a step, where others, or a model that holds them, are in training mode",
+        axes=("iteration",),
+        unit="modules",
+        reduction="none",
+        cost="shared with eval_mode",
+        source="Backsight",
+    ),
+    Signal(
+        name="dropout_rate",
+        title="highest dropout",
+        formula="the highest rate of the dropout modules in training mode, and of dropout near the "
+        "loss in its graph; 0 if there is none",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum",
+        cost="shared with eval_mode",
+        source="Srivastava et al. 2014",
+    ),
 )

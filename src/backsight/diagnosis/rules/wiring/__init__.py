@@ -5,6 +5,7 @@ from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 
 __all__ = ["WIRING"]
@@ -15,5 +16,6 @@ WIRING: tuple[type[Rule], ...] = (
     SquashedTwice,
     LossBroadcast,
     ClipMisplaced,
+    WrongMode,
 )
 """Each of them, by code."""

@@ -8,14 +8,16 @@ from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "ClipMoment", "GradientLeft", "LossInput", "Unowned"]
+__all__ = ["WIRING", "ClipMoment", "GradientLeft", "LossInput", "TrainingMode", "Unowned"]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
     LossInput,
     Unowned,
     ClipMoment,
+    TrainingMode,
 )
 """Each of them."""
