@@ -45,6 +45,7 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.signals import reach_words
 
@@ -345,6 +346,13 @@ CASES = [
         {"eval_mode": every(10, [0.0] * 5)},
         "", {"modules in eval mode": 2.0},
     ),
+    Case(
+        "BKS424",
+        {"state_lost": every(10, [0.5] * 5)}, 20, 3,
+        {"state_lost": every(10, [0.5, 0.5, 0.0, 0.5, 0.5])},
+        {"state_lost": every(10, [0.0] * 5)},
+        "", {"share of steps": 0.5},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -490,6 +498,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS408", "last_column", 0.0, NAN),
         ("BKS421", "clip_misplaced", 0.0, NAN),
         ("BKS422", "eval_mode", 0.0, NAN),
+        ("BKS424", "state_lost", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1215,6 +1224,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
         ("BKS421", ClipMisplaced(samples=2)),
         ("BKS422", WrongMode(samples=2)),
+        ("BKS424", StateLost(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

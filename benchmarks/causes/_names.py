@@ -8,6 +8,7 @@ NAMES: dict[str, frozenset[str]] = {
     "clip_misplaced": frozenset({"BKS421"}),
     "dropout_high": frozenset({"BKS422"}),
     "mode": frozenset({"BKS422"}),
+    "optimizer_anew": frozenset({"BKS424"}),
     "rate": frozenset({"BKS404", "BKS405"}),
     "scale": frozenset({"BKS104"}),
     "swapped": frozenset({"BKS408"}),

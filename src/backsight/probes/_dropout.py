@@ -69,4 +69,4 @@ def _rate_of_mask(mask: Tensor) -> float:
     kept, n = 1 / factor, mask.numel()
     seen = float((mask != 0).double().mean())
     apart = CERTAIN * math.sqrt(kept * (1 - kept) / n)
-    return 1 - kept if abs(seen - kept) <= apart else 0.0
+    return round(1 - kept, 6) if abs(seen - kept) <= apart else 0.0  # of a float32 mask

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named
 
@@ -22,6 +22,10 @@ class InARow(Rule):
     @abstractmethod
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The message, and the evidence, of a value that is not 0."""
+
+    def gravity(self, value: float) -> Severity:
+        """How grave it is."""
+        return self.severity
 
     def counts(self, value: float) -> bool:
         """Whether it is so."""
@@ -54,4 +58,11 @@ class InARow(Rule):
                 self.ready = True
                 message, evidence = self.tell(where, value, now)
                 signal = named(self.reads[0], where)
-                self.found(where, now.iteration, message, evidence, signals=(signal,))
+                self.found(
+                    where,
+                    now.iteration,
+                    message,
+                    evidence,
+                    signals=(signal,),
+                    severity=self.gravity(value),
+                )

@@ -131,4 +131,15 @@ SIGNALS = (
         cost="shared with eval_mode",
         source="Srivastava et al. 2014",
     ),
+    Signal(
+        name="state_lost",
+        title="steps of a new optimizer",
+        formula="the share of the steps since the last sample that begin with an empty state of "
+        "the optimizer, where the one before them left a state",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a look at the optimizer's state",
+        source="Backsight",
+    ),
 )

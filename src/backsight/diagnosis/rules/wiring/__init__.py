@@ -4,6 +4,7 @@ from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
+from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
@@ -17,5 +18,6 @@ WIRING: tuple[type[Rule], ...] = (
     LossBroadcast,
     ClipMisplaced,
     WrongMode,
+    StateLost,
 )
 """Each of them, by code."""

@@ -8,10 +8,19 @@ from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._unowned import Unowned
 
-__all__ = ["WIRING", "ClipMoment", "GradientLeft", "LossInput", "TrainingMode", "Unowned"]
+__all__ = [
+    "WIRING",
+    "ClipMoment",
+    "GradientLeft",
+    "LossInput",
+    "OptimizerAnew",
+    "TrainingMode",
+    "Unowned",
+]
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
@@ -19,5 +28,6 @@ WIRING: tuple[type[Measurement], ...] = (
     Unowned,
     ClipMoment,
     TrainingMode,
+    OptimizerAnew,
 )
 """Each of them."""

@@ -31,7 +31,7 @@ class ClipMoment(Measurement):
         >>> import torch
         >>> import backsight
         >>> rnn = torch.nn.RNN(3, 4)
-        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=1e-6)
         >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
         ...     for _ in range(2):
         ...         (1e3 * rnn(torch.randn(20, 2, 3))[0].mean()).backward()
