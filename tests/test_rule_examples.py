@@ -18,8 +18,6 @@ from backsight.signals import Run
 
 EXAMPLES = files("backsight.diagnosis.rules") / "examples"
 EVERY_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
-TOLD_BEFORE = {"BKS406": "BKS201"}
-"""NaN in the data is not finite, too: both are errors of one iteration, and codes are in order."""
 
 
 def diagnosis_of(
@@ -73,8 +71,6 @@ def test_the_bad_example_gives_the_finding(
     found = diagnosis_of(rule, "bad", tmp_path, monkeypatch)
     assert "switched off" not in caplog.text
     codes = list(dict.fromkeys(finding.code for finding in found.lasting))
-    if rule.code in TOLD_BEFORE:
-        assert codes.pop(0) == TOLD_BEFORE[rule.code]
     assert codes[:1] == [rule.code]
 
 

@@ -333,6 +333,33 @@ CASES = [
         "rnn", {"sequences": 20.0}, severity="error",
     ),
     Case(
+        "BKS409",
+        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 20, 3,
+        {"unowned": every(10, [4.0, 4.0, 0.0, 4.0, 4.0])},
+        {"unowned": every(10, [0.0] * 5)},
+        "", {"parameters": 4.0, "of encoder": 4.0}, severity="error",
+    ),
+    Case(
+        "BKS410", {"gradient_left": every(10, [1.0] * 5)}, 20, 3,
+        {"gradient_left": every(10, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0])},
+        {"gradient_left": every(10, [0.0] * 5)}, "", {"share": 1.0},
+    ),
+    Case(
+        "BKS411",
+        {
+            "loss_squashed": every(10, [1.0] * 5),
+            "loss_squashed/softmax, cross-entropy": every(10, [1.0] * 5),
+        },
+        20, 3,
+        {"loss_squashed": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"loss_squashed": every(10, [0.0] * 5)}, "", {"losses": 1.0}, severity="error",
+    ),
+    Case(
+        "BKS412", {"loss_broadcast": every(10, [64.0] * 5)}, 20, 3,
+        {"loss_broadcast": every(10, [64.0, 64.0, 0.0, 64.0, 64.0])},
+        {"loss_broadcast": every(10, [0.0] * 5)}, "", {"comparisons": 64.0}, severity="error",
+    ),
+    Case(
         "BKS421",
         {"clip_misplaced": every(10, [5.0] * 5)}, 20, 3,
         {"clip_misplaced": every(10, [5.0, 5.0, 0.0, 5.0, 5.0])},

@@ -80,8 +80,11 @@ class Diagnosis:
         }
 
 
+CAUSES = frozenset(rule.code for rule in RULES if rule.cause)
+
+
 def _rank(finding: Finding) -> tuple[bool, bool, int, int]:
-    cause = _rule(finding.code).cause and finding.severity != "info"
+    cause = finding.code in CAUSES and finding.severity != "info"
     over = finding.resolved_at is not None
     return over, not cause, ORDER[finding.severity], finding.iteration
 

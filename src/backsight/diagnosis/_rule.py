@@ -19,7 +19,18 @@ from backsight.diagnosis._sample import Facts, ProfileRow, Sample
 from backsight.diagnosis._stretch import Stretch
 from backsight.signals import spell
 
-__all__ = ["Facts", "ProfileRow", "Rule", "Sample", "named", "of_module", "percent", "short"]
+__all__ = [
+    "Facts",
+    "ProfileRow",
+    "Rule",
+    "Sample",
+    "in_all",
+    "named",
+    "of_module",
+    "parts_of",
+    "percent",
+    "short",
+]
 
 
 @dataclass
@@ -284,6 +295,23 @@ def percent(share: float) -> str:
 def named(family_: str, member_: str) -> str:
     """A signal's whole name."""
     return f"{family_}/{member_}" if member_ else family_
+
+
+def in_all(now: Sample, family_: str) -> dict[str, float]:
+    """Of a family that is recorded in all and by part, the number in all."""
+    known = now.numbers(family_)
+    label = now.label if now.courses else min(known, key=len, default="")
+    return {where: number for where, number in known.items() if where == label}
+
+
+def parts_of(now: Sample, family_: str, where: str) -> dict[str, float]:
+    """The numbers by part."""
+    stem = f"{where}." if where else ""
+    return {
+        name.removeprefix(stem): number
+        for name, number in now.numbers(family_).items()
+        if name != where and name.startswith(stem)
+    }
 
 
 def of_module(module: str) -> str:

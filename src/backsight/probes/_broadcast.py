@@ -76,6 +76,8 @@ def _broadcast(node: Node) -> int:
         whole = tuple(target.shape)
         other = [size for size, stride in zip(whole, target.stride(), strict=True) if stride == 0]
         return target.numel() if _grown(given, whole) and any(s > 1 for s in other) else 0
+    if operation(inner) == "Expand" and LossOperations.inputs(inner):  # as l1_loss does
+        ((inner, number),) = LossOperations.inputs(inner)
     whole, given = shape_of(node, 0), shape_of(inner, number)
     grown = _grown(given, whole)
     # The other side is unknown: it made another axis of the same size, or it would be meant.

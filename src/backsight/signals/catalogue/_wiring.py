@@ -33,7 +33,8 @@ SIGNALS = (
         name="gradient_left",
         title="gradient left by the last step",
         formula="‖g before backward‖ / ‖g at the last step‖ over the parameters that the step "
-        "moved: the least over the passes between two steps; the largest over optimizers",
+        "moved: the least over the passes between two steps; the largest over optimizers; 0 in the "
+        "first iteration",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -1,4 +1,4 @@
-"""Outputs and targets have the same shape."""
+"""The targets are of the same sequences as the inputs."""
 
 import torch
 from torch import nn
@@ -10,8 +10,8 @@ optimizer = torch.optim.Adam(parameters, lr=0.01)
 for _ in range(820):
     x = torch.randn(5, 8, 1)
     states, _ = rnn(x)
-    output, target = head(states[-1]), x[-1, :, 0]
-    loss = (output.squeeze(-1) - target).square().mean()
+    target = x[-1]
+    loss = (head(states[-1]) - target).square().mean()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -64,10 +64,11 @@ class GradientKept(Rule):
             recent.append(share)
             kept = [one for one in recent if one]
             self.usable(where, len(kept))
-            if share == 0 and 2 * len(kept) < len(recent):
+            if share == 0:
                 self.ready = True
-                self.resolve(where, now.iteration)
-            elif share and len(kept) >= max(self.samples, len(recent) / 2):
+                if 2 * len(kept) < len(recent):
+                    self.resolve(where, now.iteration)
+            elif len(kept) >= max(self.samples, len(recent) / 2):
                 self.ready = True
                 self._tell(where, now.iteration, share, all(one >= 1 - self.same for one in kept))
 

@@ -20,8 +20,8 @@ class StateLost(InARow):
     cause: ClassVar[bool] = True
     reads: ClassVar = ("state_lost",)
     explanation: ClassVar[str] = (
-        "The optimizer is replaced by a new one, or its state is cleared, every few steps. Momentum "
-        "and the averages of Adam need ten to a thousand steps to form; they are lost each time. "
+        "Every few steps a new optimizer takes over, or its state is cleared. Momentum and the "
+        "averages of Adam need ten to a thousand steps to form; they are lost each time. "
         "Adam's first step, by the sign of the gradient alone, is then repeated for ever."
     )
     criterion: ClassVar[str] = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["SquashedTwice"]
@@ -44,12 +44,11 @@ class SquashedTwice(InARow):
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The number in all."""
-        return {w: n for w, n in now.numbers("loss_squashed").items() if w == now.label}
+        return in_all(now, "loss_squashed")
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """What comes before what."""
-        stem = f"{where}." if where else ""
-        kinds = [n.removeprefix(stem) for n in now.numbers("loss_squashed") if n != where]
+        kinds = [*parts_of(now, "loss_squashed", where)]
         before, _, loss = kinds[0].partition(", ") if kinds else ("softmax", "", "the loss")
         return (
             f"what goes into the {loss} loss comes out of a {before}: that loss applies its own, "

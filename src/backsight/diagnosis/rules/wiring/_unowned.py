@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["UnownedParameters"]
@@ -50,16 +50,11 @@ class UnownedParameters(InARow):
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The number in all."""
-        return {w: n for w, n in now.numbers("unowned").items() if w == now.label}
+        return in_all(now, "unowned")
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """By the modules that hold them."""
-        stem = f"{where}." if where else ""
-        parts = {
-            name.removeprefix(stem): count
-            for name, count in now.numbers("unowned").items()
-            if name != where and name.startswith(stem)
-        }
+        parts = parts_of(now, "unowned", where)
         largest = sorted(parts, key=lambda name: (-parts[name], name))
         told = ", ".join(_place(name) for name in largest[:TOLD])
         more = f" and {len(largest) - TOLD} other modules" if len(largest) > TOLD else ""

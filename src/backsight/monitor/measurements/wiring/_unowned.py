@@ -67,10 +67,16 @@ class Unowned(Measurement):
         if held.isdisjoint(reached):
             return  # of another training
         still = self._still or {}
+        known = True
         for number, parameter in reached.items():
-            if number not in held and self._stands_still(parameter, now.number):
-                still[number] = parameter
-        self._still = still if self._still is not None or self._looked_twice(now) else None
+            if number not in held:
+                stands = self._stands_still(parameter, now.number)
+                known = known and stands is not None
+                if stands:
+                    still[number] = parameter
+        if not known:  # ask again at the next look
+            return
+        self._still = still
         if passed.operations.whole:
             self._stale = sum(
                 id(p) not in reached and p.requires_grad and now.name_of(p) is None
@@ -87,22 +93,15 @@ class Unowned(Measurement):
         now.record("stale", float(self._stale))
         self._still = None
 
-    def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool:
-        """Whether it is what it was in an earlier iteration."""
+    def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool | None:
+        """Whether it is what it was in an earlier iteration; None where there was none."""
         content = _some_of(parameter)
         before = self._seen.get(id(parameter))
-        same = before is not None and before.of() is parameter
-        if same and before is not None and before.iteration < iteration:
-            if before.content == content:
-                return True
-        elif same:
-            return False
+        known = before is not None and before.of() is parameter
+        if known and before is not None and before.content == content:
+            return True if before.iteration < iteration else None
         self._seen[id(parameter)] = _Look(weakref.ref(parameter), iteration, content)
-        return False
-
-    def _looked_twice(self, now: Iteration) -> bool:
-        """Whether an earlier iteration was looked at."""
-        return bool(now.sample)
+        return False if known else None
 
 
 @dataclass(frozen=True, slots=True)
