@@ -46,6 +46,7 @@ from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
+from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.signals import reach_words
 
@@ -380,6 +381,13 @@ CASES = [
         {"state_lost": every(10, [0.0] * 5)},
         "", {"share of steps": 0.5},
     ),
+    Case(
+        "BKS423",
+        {"group_lr/rnn": every(10, [0.0] * 8)}, 60, 2,
+        {"group_lr/rnn": every(10, [0.0] * 6 + [1e-3])},
+        {"group_lr/rnn": every(10, [1e-3] * 8)},
+        "rnn", {"learning rate": 0.0, "iterations": 71.0}, severity="error",
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -526,6 +534,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS421", "clip_misplaced", 0.0, NAN),
         ("BKS422", "eval_mode", 0.0, NAN),
         ("BKS424", "state_lost", 0.0, NAN),
+        ("BKS423", "group_lr", 1.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1252,6 +1261,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS421", ClipMisplaced(samples=2)),
         ("BKS422", WrongMode(samples=2)),
         ("BKS424", StateLost(samples=2)),
+        ("BKS423", RateCourse(stuck=50)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -143,4 +143,16 @@ SIGNALS = (
         cost="a look at the optimizer's state",
         source="Backsight",
     ),
+    Signal(
+        name="group_lr",
+        title="learning rate of a group",
+        formula="η of each group of parameters, as a step is about to use it, where one of them "
+        "has a gradient; group_lr/2.0 of the second optimizer",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a look at the first 16 groups, in sampled iterations",
+        source="Backsight",
+        per="group",
+    ),
 )

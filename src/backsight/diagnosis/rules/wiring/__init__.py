@@ -5,6 +5,7 @@ from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
+from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
@@ -19,5 +20,6 @@ WIRING: tuple[type[Rule], ...] = (
     ClipMisplaced,
     WrongMode,
     StateLost,
+    RateCourse,
 )
 """Each of them, by code."""

@@ -7,6 +7,7 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
@@ -16,6 +17,7 @@ __all__ = [
     "WIRING",
     "ClipMoment",
     "GradientLeft",
+    "GroupRates",
     "LossInput",
     "OptimizerAnew",
     "TrainingMode",
@@ -29,5 +31,6 @@ WIRING: tuple[type[Measurement], ...] = (
     ClipMoment,
     TrainingMode,
     OptimizerAnew,
+    GroupRates,
 )
 """Each of them."""
