@@ -48,6 +48,7 @@ from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
+from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -388,6 +389,13 @@ CASES = [
         {"group_lr/rnn": every(10, [1e-3] * 8)},
         "rnn", {"learning rate": 0.0, "iterations": 71.0}, severity="error",
     ),
+    Case(
+        "BKS425",
+        {"weights_replaced": every(10, [0.0, 1.0, 0.0, 1.0, 1.0])}, 30, 2,
+        {"weights_replaced": every(10, [0.0, 1.0, 0.0, 0.0, 0.25])},
+        {"weights_replaced": every(10, [0.0] * 5)},
+        "", {"share of matrices": 1.0, "times": 3.0}, severity="error",
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -535,6 +543,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS422", "eval_mode", 0.0, NAN),
         ("BKS424", "state_lost", 0.0, NAN),
         ("BKS423", "group_lr", 1.0, NAN),
+        ("BKS425", "weights_replaced", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1262,6 +1271,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS422", WrongMode(samples=2)),
         ("BKS424", StateLost(samples=2)),
         ("BKS423", RateCourse(stuck=50)),
+        ("BKS425", Reinitialised(times=1)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -155,4 +155,16 @@ SIGNALS = (
         source="Backsight",
         per="group",
     ),
+    Signal(
+        name="weights_replaced",
+        title="weights that something else has made anew",
+        formula="the share of the four largest matrices whose cosine with what the last step left "
+        "is below 0.5 when the next backward pass begins; from the second write on that is not the "
+        "optimizer's",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over optimizers",
+        cost="PyTorch's count of writes to four matrices; 256 elements of each once there was one",
+        source="Backsight",
+    ),
 )

@@ -9,6 +9,7 @@ from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
+from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 
 __all__ = ["WIRING"]
 
@@ -21,5 +22,6 @@ WIRING: tuple[type[Rule], ...] = (
     WrongMode,
     StateLost,
     RateCourse,
+    Reinitialised,
 )
 """Each of them, by code."""

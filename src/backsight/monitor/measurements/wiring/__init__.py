@@ -12,6 +12,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._unowned import Unowned
+from backsight.monitor.measurements.wiring._weights_replaced import WeightsReplaced
 
 __all__ = [
     "WIRING",
@@ -22,6 +23,7 @@ __all__ = [
     "OptimizerAnew",
     "TrainingMode",
     "Unowned",
+    "WeightsReplaced",
 ]
 
 WIRING: tuple[type[Measurement], ...] = (
@@ -32,5 +34,6 @@ WIRING: tuple[type[Measurement], ...] = (
     TrainingMode,
     OptimizerAnew,
     GroupRates,
+    WeightsReplaced,
 )
 """Each of them."""
