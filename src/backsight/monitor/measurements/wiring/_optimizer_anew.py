@@ -39,11 +39,16 @@ class OptimizerAnew(Measurement):
         self._known: dict[int, weakref.ref[Optimizer]] = {}
         self._steps = self._lost = 0
         """Since the last sample."""
+        self._sampled = -1
+        """The iteration of the last sample."""
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Whether the state is gone."""
         if step.closure:  # LBFGS begins anew by itself
             return
+        if self._sampled not in (-1, now.number):
+            self._steps = self._lost = 0
+            self._sampled = -1
         self._steps += 1
         if self._had.get(step.number) and not _has_state(step.optimizer):
             self._lost += 1
@@ -54,12 +59,9 @@ class OptimizerAnew(Measurement):
         if known is None or known() is not step.optimizer or now.sampled:
             self._known[step.number] = weakref.ref(step.optimizer)
             self._had[step.number] = _has_state(step.optimizer)
-
-    def on_iteration_end(self, now: Iteration) -> None:
-        """Record it."""
         if now.sampled and self._steps:
             now.record("state_lost", self._lost / self._steps)
-            self._steps = self._lost = 0
+            self._sampled = now.number
 
 
 def _has_state(optimizer: Optimizer) -> bool:

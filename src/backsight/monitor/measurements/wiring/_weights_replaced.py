@@ -1,6 +1,8 @@
 """Weights that are others when the next backward pass begins than the last step has left."""
 
 import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -61,15 +63,18 @@ class WeightsReplaced(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look whether anything was written since the last step."""
         for number, left in self._left.items():
-            matrices = left.alive()
-            if matrices is None or number in self._share or left.versions == _versions(matrices):
+            matrices = [p for one in left.matrices if (p := one()) is not None]
+            versions = [p._version for p in matrices]
+            if versions == left.versions or len(versions) < len(left.versions):
+                continue
+            left.versions = versions
+            if number in self._share:  # told already
                 continue
             if left.contents:
                 self._share[number] = _replaced(left.contents, matrices)
                 self._wary = LOOKS if self._share[number] else max(self._wary - 1, -1)
             elif self._wary == 0:
                 self._wary = LOOKS
-            left.versions = _versions(matrices)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Another optimizer begins another training."""
@@ -82,39 +87,28 @@ class WeightsReplaced(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember what it leaves."""
         left = self._left.get(step.number)
-        matrices = None if left is None or left.optimizer() is not step.optimizer else left.alive()
-        if left is None or matrices is None:
-            matrices = _largest(step.parameters.values())
-            left = _Left(weakref.ref(step.optimizer), [weakref.ref(p) for p in matrices])
+        if left is None or left.optimizer() is not step.optimizer:
+            largest = map(weakref.ref, _largest(step.parameters))
+            left = _Left(weakref.ref(step.optimizer), list(largest))
             self._left[step.number] = left
-        left.versions = _versions(matrices)
+        matrices = [p for one in left.matrices if (p := one()) is not None]
+        left.versions = [p._version for p in matrices]
         left.contents = [_some_of(p) for p in matrices] if self._wary > 0 else []
 
 
+@dataclass
 class _Left:
     """What the last step of an optimizer has left."""
 
-    def __init__(
-        self, optimizer: "weakref.ref[Optimizer]", matrices: "list[weakref.ref[nn.Parameter]]"
-    ) -> None:
-        self.optimizer = optimizer
-        self._matrices = matrices
-        self.versions: list[int] = []
-        self.contents: list[Tensor] = []
-
-    def alive(self) -> list[nn.Parameter] | None:
-        """The matrices, if all of them still exist."""
-        there = [p for one in self._matrices if (p := one()) is not None]
-        return there if len(there) == len(self._matrices) else None
+    optimizer: "weakref.ref[Optimizer]"
+    matrices: "list[weakref.ref[nn.Parameter]]"
+    versions: list[int] = field(default_factory=list)
+    contents: list[Tensor] = field(default_factory=list)
 
 
-def _largest(parameters: "object") -> list[nn.Parameter]:
-    matrices = [p for p in parameters if p.dim() > 1]  # type: ignore[attr-defined]
+def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
+    matrices = [p for p in parameters.values() if p.dim() > 1]
     return sorted(matrices, key=lambda p: -p.numel())[:MATRICES]
-
-
-def _versions(parameters: list[nn.Parameter]) -> list[int]:
-    return [p._version for p in parameters]
 
 
 def _some_of(parameter: nn.Parameter) -> Tensor:
