@@ -45,6 +45,7 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
@@ -396,6 +397,13 @@ CASES = [
         {"weights_replaced": every(10, [0.0] * 5)},
         "", {"share of matrices": 1.0, "times": 3.0}, severity="error",
     ),
+    Case(
+        "BKS426",
+        {"graphs_kept": every(10, [float(i) for i in range(8)])}, 50, 3,
+        {"graphs_kept": every(10, [0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 1.0, 2.0])},
+        {"graphs_kept": every(10, [0.0] * 5)},
+        "", {"graphs": 7.0},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -544,6 +552,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS424", "state_lost", 0.0, NAN),
         ("BKS423", "group_lr", 1.0, NAN),
         ("BKS425", "weights_replaced", 0.0, NAN),
+        ("BKS426", "graphs_kept", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1272,6 +1281,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS424", StateLost(samples=2)),
         ("BKS423", RateCourse(stuck=50)),
         ("BKS425", Reinitialised(times=1)),
+        ("BKS426", GraphsKeptAlive(kept=4)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -5,6 +5,7 @@ from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._graph_tags import GraphTags
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
@@ -68,6 +69,7 @@ __all__ = [
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "GraphTags",
     "HiddenNorms",
     "IdentityMap",
     "InputRange",

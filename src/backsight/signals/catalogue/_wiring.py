@@ -167,4 +167,15 @@ SIGNALS = (
         cost="PyTorch's count of writes to four matrices; 256 elements of each once there was one",
         source="Backsight",
     ),
+    Signal(
+        name="graphs_kept",
+        title="graphs of earlier samples that exist",
+        formula="graphs of the losses of earlier samples, without the newest, that exist when "
+        "backward begins; 0 where L itself is made of them",
+        axes=("iteration",),
+        unit="graphs",
+        reduction="none",
+        cost="shared with unowned, in every sample",
+        source="PyTorch's FAQ on memory",
+    ),
 )

@@ -7,6 +7,7 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
+from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
@@ -18,6 +19,7 @@ __all__ = [
     "WIRING",
     "ClipMoment",
     "GradientLeft",
+    "GraphsKept",
     "GroupRates",
     "LossInput",
     "OptimizerAnew",
@@ -35,5 +37,6 @@ WIRING: tuple[type[Measurement], ...] = (
     OptimizerAnew,
     GroupRates,
     WeightsReplaced,
+    GraphsKept,
 )
 """Each of them."""
