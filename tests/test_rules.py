@@ -46,6 +46,7 @@ from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
@@ -404,6 +405,12 @@ CASES = [
         {"graphs_kept": every(10, [0.0] * 5)},
         "", {"graphs": 7.0},
     ),
+    Case(
+        "BKS429",
+        {"loss_unbounded": every(10, [1.0] * 5)}, 20, 3,
+        {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -553,6 +560,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS423", "group_lr", 1.0, NAN),
         ("BKS425", "weights_replaced", 0.0, NAN),
         ("BKS426", "graphs_kept", 0.0, NAN),
+        ("BKS429", "loss_unbounded", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1282,6 +1290,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS423", RateCourse(stuck=50)),
         ("BKS425", Reinitialised(times=1)),
         ("BKS426", GraphsKeptAlive(kept=4)),
+        ("BKS429", WrongSign(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

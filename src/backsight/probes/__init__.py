@@ -9,6 +9,7 @@ from backsight.probes._graph_tags import GraphTags
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -116,6 +117,7 @@ __all__ = [
     "spectrum",
     "tensor_norms",
     "tensors_in",
+    "terms_without_bound",
     "total_norm",
     "total_norm_value",
     "undisturbed",

@@ -178,4 +178,16 @@ SIGNALS = (
         cost="shared with unowned, in every sample",
         source="PyTorch's FAQ on memory",
     ),
+    Signal(
+        name="loss_unbounded",
+        title="terms of the loss that fall without bound",
+        formula="terms of L that are never negative and have a negative factor, or are a "
+        "log-probability with a positive one, where all are such and the step moves all that is "
+        "trained; else 0",
+        axes=("iteration",),
+        unit="terms",
+        reduction="maximum over the steps of an iteration",
+        cost="a walk from the loss to its terms",
+        source="Backsight",
+    ),
 )

@@ -5,6 +5,7 @@ from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
@@ -25,5 +26,6 @@ WIRING: tuple[type[Rule], ...] = (
     RateCourse,
     Reinitialised,
     GraphsKeptAlive,
+    WrongSign,
 )
 """Each of them, by code."""

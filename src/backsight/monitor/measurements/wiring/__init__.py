@@ -10,6 +10,7 @@ from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._loss_input import LossInput
+from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._unowned import Unowned
@@ -22,6 +23,7 @@ __all__ = [
     "GraphsKept",
     "GroupRates",
     "LossInput",
+    "LossSign",
     "OptimizerAnew",
     "TrainingMode",
     "Unowned",
@@ -38,5 +40,6 @@ WIRING: tuple[type[Measurement], ...] = (
     GroupRates,
     WeightsReplaced,
     GraphsKept,
+    LossSign,
 )
 """Each of them."""
