@@ -45,6 +45,7 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
@@ -411,6 +412,22 @@ CASES = [
         {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
         {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
     ),
+    Case(
+        "BKS427",
+        {
+            "decay_ratio": every(10, [20.0] * 12),
+            "decayed_norm": every(10, [10 * 0.9**i for i in range(12)]),
+            "loss": wavy(120),
+        },
+        100, 2,
+        {
+            "decay_ratio": every(10, [20.0] * 11 + [1.0]),
+            "decayed_norm": every(10, [10 * 0.995**i for i in range(12)]),
+            "loss": wavy(120),
+        },
+        {"decay_ratio": every(10, [0.1] * 12), "loss": wavy(120)},
+        "", {"decay relative to the gradient": 20.0},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -561,6 +578,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS425", "weights_replaced", 0.0, NAN),
         ("BKS426", "graphs_kept", 0.0, NAN),
         ("BKS429", "loss_unbounded", 0.0, NAN),
+        ("BKS427", "decay_ratio", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1291,6 +1309,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS425", Reinitialised(times=1)),
         ("BKS426", GraphsKeptAlive(kept=4)),
         ("BKS429", WrongSign(samples=2)),
+        ("BKS427", StrongDecay(fall=0.01)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

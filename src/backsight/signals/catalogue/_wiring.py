@@ -190,4 +190,25 @@ SIGNALS = (
         cost="a walk from the loss to its terms",
         source="Backsight",
     ),
+    Signal(
+        name="decay_ratio",
+        title="weight decay relative to the gradient",
+        formula="‖λθ‖ / ‖g‖ over the parameters that are decayed; where the optimizer decays them "
+        "by themselves, ‖ηλθ‖ / ‖Δθ + ηλθ‖ over up to 1024 elements of each; 0 without decay",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="the norms of weights and gradients, in sampled iterations",
+        source="Loshchilov & Hutter 2019",
+    ),
+    Signal(
+        name="decayed_norm",
+        title="norm of the weights that are decayed",
+        formula="‖θ‖ over the parameters that are decayed, when the step begins (or has ended)",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with decay_ratio",
+        source="Backsight",
+    ),
 )

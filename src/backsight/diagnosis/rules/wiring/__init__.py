@@ -3,6 +3,7 @@
 from backsight.diagnosis._rule import Rule
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
@@ -27,5 +28,6 @@ WIRING: tuple[type[Rule], ...] = (
     Reinitialised,
     GraphsKeptAlive,
     WrongSign,
+    StrongDecay,
 )
 """Each of them, by code."""

@@ -28,8 +28,9 @@ class WrongSign(InARow):
         "squared or absolute difference from a target) with a negative factor, or the "
         "log-probability of a class with a positive one, in {samples:.0f} samples in a row; and "
         "the step moves everything that is trained. A term that is multiplied by a reward or by "
-        "any other varying number does not count, nor does one that is known to have a bound, nor an adversary that has an "
-        "optimizer of its own. With maximize=True, it is the other way round."
+        "any other varying number does not count, nor does one that is known to have a bound, nor "
+        "an adversary that has an optimizer of its own. With maximize=True, it is the other way "
+        "round."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",

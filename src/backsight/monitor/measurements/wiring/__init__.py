@@ -6,6 +6,7 @@ the model for another forward.
 
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
+from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
@@ -19,6 +20,7 @@ from backsight.monitor.measurements.wiring._weights_replaced import WeightsRepla
 __all__ = [
     "WIRING",
     "ClipMoment",
+    "DecayShare",
     "GradientLeft",
     "GraphsKept",
     "GroupRates",
@@ -41,5 +43,6 @@ WIRING: tuple[type[Measurement], ...] = (
     WeightsReplaced,
     GraphsKept,
     LossSign,
+    DecayShare,
 )
 """Each of them."""
