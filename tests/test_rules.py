@@ -50,6 +50,7 @@ from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 from backsight.signals import reach_words
@@ -379,18 +380,18 @@ CASES = [
         "", {"modules in eval mode": 2.0},
     ),
     Case(
-        "BKS424",
-        {"state_lost": every(10, [0.5] * 5)}, 20, 3,
-        {"state_lost": every(10, [0.5, 0.5, 0.0, 0.5, 0.5])},
-        {"state_lost": every(10, [0.0] * 5)},
-        "", {"share of steps": 0.5},
-    ),
-    Case(
         "BKS423",
         {"group_lr/rnn": every(10, [0.0] * 8)}, 60, 2,
         {"group_lr/rnn": every(10, [0.0] * 6 + [1e-3])},
         {"group_lr/rnn": every(10, [1e-3] * 8)},
         "rnn", {"learning rate": 0.0, "iterations": 71.0}, severity="error",
+    ),
+    Case(
+        "BKS424",
+        {"state_lost": every(10, [0.5] * 5)}, 20, 3,
+        {"state_lost": every(10, [0.5, 0.5, 0.0, 0.5, 0.5])},
+        {"state_lost": every(10, [0.0] * 5)},
+        "", {"share of steps": 0.5},
     ),
     Case(
         "BKS425",
@@ -407,12 +408,6 @@ CASES = [
         "", {"graphs": 7.0},
     ),
     Case(
-        "BKS429",
-        {"loss_unbounded": every(10, [1.0] * 5)}, 20, 3,
-        {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
-        {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
-    ),
-    Case(
         "BKS427",
         {
             "decay_ratio": every(10, [20.0] * 12),
@@ -427,6 +422,18 @@ CASES = [
         },
         {"decay_ratio": every(10, [0.1] * 12), "loss": wavy(120)},
         "", {"decay relative to the gradient": 20.0},
+    ),
+    Case(
+        "BKS428",
+        {"fragile_decay": every(10, [0.1] * 5), "fragile_decay/A_log": every(10, [0.1] * 5)}, 20, 3,
+        {"fragile_decay": every(10, [0.1, 0.1, 0.0, 0.1, 0.1])},
+        {"fragile_decay": every(10, [0.0] * 5)}, "", {"weight decay": 0.1},
+    ),
+    Case(
+        "BKS429",
+        {"loss_unbounded": every(10, [1.0] * 5)}, 20, 3,
+        {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
     ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
@@ -1310,6 +1317,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS426", GraphsKeptAlive(kept=4)),
         ("BKS429", WrongSign(samples=2)),
         ("BKS427", StrongDecay(fall=0.01)),
+        ("BKS428", FragileParameters(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

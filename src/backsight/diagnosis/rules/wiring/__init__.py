@@ -10,6 +10,7 @@ from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
+from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
@@ -23,11 +24,12 @@ WIRING: tuple[type[Rule], ...] = (
     LossBroadcast,
     ClipMisplaced,
     WrongMode,
-    StateLost,
     RateCourse,
+    StateLost,
     Reinitialised,
     GraphsKeptAlive,
-    WrongSign,
     StrongDecay,
+    FragileParameters,
+    WrongSign,
 )
 """Each of them, by code."""

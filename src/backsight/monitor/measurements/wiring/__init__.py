@@ -13,6 +13,7 @@ from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._time_constants import TimeConstants
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._unowned import Unowned
 from backsight.monitor.measurements.wiring._weights_replaced import WeightsReplaced
@@ -27,6 +28,7 @@ __all__ = [
     "LossInput",
     "LossSign",
     "OptimizerAnew",
+    "TimeConstants",
     "TrainingMode",
     "Unowned",
     "WeightsReplaced",
@@ -44,5 +46,6 @@ WIRING: tuple[type[Measurement], ...] = (
     GraphsKept,
     LossSign,
     DecayShare,
+    TimeConstants,
 )
 """Each of them."""
