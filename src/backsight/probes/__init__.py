@@ -6,6 +6,8 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
@@ -18,6 +20,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
@@ -85,6 +88,7 @@ __all__ = [
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "GraphTags",
     "Guesses",
     "HiddenNorms",
     "IdentityMap",
@@ -117,6 +121,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "dropout_of",
     "embedded_from",
     "gradient_norm",
     "hangs_on_spent",
@@ -143,6 +148,7 @@ __all__ = [
     "padding_of",
     "parameters_of",
     "probe",
+    "rate_of_dropout",
     "read_as_loop",
     "reading_of",
     "register_reader",
@@ -153,6 +159,7 @@ __all__ = [
     "spectrum",
     "tensor_norms",
     "tensors_in",
+    "terms_without_bound",
     "total_norm",
     "total_norm_value",
     "undisturbed",

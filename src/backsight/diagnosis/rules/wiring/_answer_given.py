@@ -53,7 +53,7 @@ class AnswerInInput(InARow):
             if where == now.label
         }
 
-    def severity_of(self, value: float) -> Severity:
+    def gravity(self, value: float) -> Severity:
         """An autoencoder is to do so."""
         return "info" if value < 0 else self.severity
 

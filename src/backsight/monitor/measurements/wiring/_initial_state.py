@@ -85,7 +85,7 @@ class InitialState(Measurement):
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has run."""
         after = self._due
-        self._due = now.sample is not None and FIRST_AND_RARELY.due(now.sample)
+        self._due = now.looked
         self._looks = after or self._due
         if not self._looks:
             return
