@@ -9,12 +9,12 @@ SIGNALS = (
         name="unowned",
         title="parameters that nothing moves",
         formula="parameters in the graph of L that no observed optimizer holds and whose content "
-        "is what it was at an earlier look; in all, and by the module that holds them "
+        "is what it was 10 or more iterations before; in all, and by the module that holds them "
         "('no module' if none does)",
         axes=("iteration",),
         unit="parameters",
         reduction="none",
-        cost="a walk over the graph of the loss, in the first samples and then rarely",
+        cost="a walk over the graph of the loss, in the first iterations and then rarely",
         source="Backsight",
         per="module, and in all",
     ),
@@ -33,11 +33,12 @@ SIGNALS = (
         name="gradient_left",
         title="gradient left by the last step",
         formula="‖g before backward‖ / ‖g at the last step‖ over the parameters that the step "
-        "moved: the least over the passes between two steps; the largest over optimizers",
+        "moved: the least over the passes between two steps; the largest over optimizers; 0 in the "
+        "first iteration",
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="two more gradient norms, around sampled iterations",
+        cost="two more gradient norms, in the first iterations and then rarely",
         source="Backsight",
     ),
     Signal(
@@ -86,7 +87,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the smallest",
-        cost="one comparison of each gradient on a layer's output, in the samples of unowned",
+        cost="one comparison of each gradient on a layer's output, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -133,7 +134,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
-        cost="five sums over the state, in the samples of unowned and the iterations after them",
+        cost="five sums over the state, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -141,12 +142,12 @@ SIGNALS = (
         name="state_carried",
         title="initial state carried over",
         formula="1 if the initial state of a layer is a multiple of the final one of the iteration "
-        "before, without its graph, and its input does not begin where the former one ends in "
-        "memory; 0 otherwise",
+        "before, without its graph, and its input neither begins where the former one ends in "
+        "memory nor is what the loss has asked for at the last step; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
-        cost="a copy of the final states of four sequences, in the samples of unowned",
+        cost="a copy of the final states of four sequences, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -159,8 +160,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="the first backward pass of an iteration",
-        cost="a walk over the graph of the initial state, in the samples of unowned and the "
-        "iterations after them",
+        cost="a walk over the graph of the initial state, in the iterations of unowned",
         source="Backsight",
     ),
 )

@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import batch_axes, data_mixed, tensors_in, views_that_mix
 
 __all__ = ["MixedRows"]

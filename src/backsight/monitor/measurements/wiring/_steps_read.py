@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     StepsRead,
     compares_padding,
