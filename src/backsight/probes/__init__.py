@@ -1,10 +1,15 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._alike import units_alike
+from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._following import Window, is_asked, last_targets
+from backsight.probes._graph_tags import GraphTags
+from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
     hangs_on_spent,
@@ -15,6 +20,9 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_sign import terms_without_bound
+from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -74,20 +82,26 @@ from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
+    "AnswerGiven",
     "Arithmetic",
     "Catcher",
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "GraphTags",
+    "Guesses",
     "HiddenNorms",
     "IdentityMap",
     "InputRange",
     "InputReader",
     "Lag",
+    "LayerInput",
     "LayerReader",
     "Layered",
     "LoopReader",
     "LossOperations",
+    "LossTarget",
+    "LossTerm",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
@@ -96,6 +110,7 @@ __all__ = [
     "SteppedReader",
     "StepsRead",
     "Window",
+    "answers_given",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -106,6 +121,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "dropout_of",
     "embedded_from",
     "gradient_norm",
     "hangs_on_spent",
@@ -120,8 +136,11 @@ __all__ = [
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
+    "loss_targets",
+    "loss_terms",
     "losses_of",
     "made_by",
+    "mark_input",
     "may_be_stepped",
     "mixes",
     "named_modules",
@@ -131,6 +150,7 @@ __all__ = [
     "padding_of",
     "parameters_of",
     "probe",
+    "rate_of_dropout",
     "read_as_loop",
     "reading_of",
     "register_reader",
@@ -141,9 +161,11 @@ __all__ = [
     "spectrum",
     "tensor_norms",
     "tensors_in",
+    "terms_without_bound",
     "total_norm",
     "total_norm_value",
     "undisturbed",
+    "units_alike",
     "unwrapped",
     "unwrapped_optimizer",
     "views_that_mix",
