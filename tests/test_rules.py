@@ -44,7 +44,12 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
+from backsight.diagnosis.rules.wiring._input_scale import InputScale
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_class import OneClass
+from backsight.diagnosis.rules.wiring._single_step import SingleStep
+from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -364,6 +369,40 @@ CASES = [
         {"mixed_rows": every(10, [0.0] * 5)},
         "", {"views": 1.0}, severity="error",
     ),
+    Case(
+        "BKS431",
+        {"answer_in_input": every(10, [44.0] * 5), "answer_in_input/this step": every(10, [44.0] * 5)},
+        20, 3,
+        {"answer_in_input": every(10, [44.0, 44.0, 0.0, 44.0, 44.0])},
+        {"answer_in_input": every(10, [0.0] * 5)}, "", {"targets": 44.0}, severity="error",
+    ),
+    Case(
+        "BKS432",
+        {"single_step/rnn": every(10, [16.0] * 5)}, 20, 3,
+        {"single_step/rnn": every(10, [16.0, 16.0, 0.0, 16.0, 16.0])},
+        {"single_step/rnn": every(10, [0.0] * 5)}, "rnn", {"sequences": 16.0},
+    ),
+    Case(
+        "BKS433",
+        {"input_scale/rnn": every(10, [5000.0] * 5), "saturation/rnn.l0.new": every(10, [0.9] * 5)},
+        20, 3,
+        {"input_scale/rnn": every(10, [5000.0] * 5),
+         "saturation/rnn.l0.new": every(10, [0.9, 0.9, 0.5, 0.9, 0.9])},
+        {"input_scale/rnn": every(10, [1.0] * 5)}, "rnn",
+        {"mean size": 5000.0, "share saturated": 0.9},
+    ),
+    Case(
+        "BKS435",
+        {"one_class": every(10, [64.0 * (n + 1) for n in range(12)])}, 90, 3,
+        {"one_class": every(10, [40.0 * (n + 1) for n in range(12)])},
+        {"one_class": every(10, [0.0] * 5)}, "", {"targets": 768.0},
+    ),
+    Case(
+        "BKS436",
+        {"units_alike/rnn.l0": every(10, [8.0] * 5)}, 20, 3,
+        {"units_alike/rnn.l0": every(10, [8.0, 8.0, 0.0, 8.0, 8.0])},
+        {"units_alike/rnn.l0": every(10, [0.0] * 5)}, "rnn.l0", {"units": 8.0}, severity="error",
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -507,6 +546,9 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS402", "update_ratio", 1e-3, NAN),
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
+        ("BKS432", "single_step", 0.0, NAN),
+        ("BKS433", "input_scale", 1.0, NAN),
+        ("BKS436", "units_alike", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1416,6 +1458,9 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
+        ("BKS431", AnswerInInput(samples=2)), ("BKS432", SingleStep(samples=2)),
+        ("BKS433", InputScale(share=0.45)), ("BKS435", OneClass(targets=400)),
+        ("BKS436", UnitsAlike(samples=2)),
         ("BKS413", MixedSequences(samples=2)),
     ],
 )  # fmt: skip
