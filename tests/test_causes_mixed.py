@@ -50,6 +50,18 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         lambda m: m["rnn"](drawn(30, STEPS)[10:20].view(STEPS, BATCH, INPUTS))[0][-1].mean(),
         {"rnn": rnn("LSTM")},
     ),
+    "all data, of which a batch is taken": (
+        lambda m: m["rnn"](drawn(30, STEPS).view(STEPS, 30, INPUTS)[:, 7:17])[0][-1].mean(),
+        {"rnn": rnn()},
+    ),
+    "all data, time first": (
+        lambda m: m["rnn"](drawn(STEPS, 30).view(30, STEPS, INPUTS)[7:17])[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "data before a linear layer": (
+        lambda m: m["rnn"](m["in"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS)))[0][-1].mean(),
+        {"rnn": rnn(), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
     "a series": (
         lambda m: m["rnn"](torch.randn(BATCH, STEPS).view(STEPS, BATCH, 1))[0][-1].mean(),
         {"rnn": rnn("RNN", 1)},
@@ -80,6 +92,12 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "the output, batch first": (
         lambda m: m["rnn"](drawn(BATCH, STEPS))[0].reshape(STEPS, BATCH, UNITS)[-1].mean(),
         {"rnn": rnn(batch_first=True)},
+    ),
+    "channels first": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, 4 * STEPS)).view(STEPS, BATCH, INPUTS)
+        )[0][-1].mean(),
+        {"rnn": rnn(), "filter": nn.Conv1d(1, INPUTS, 4, stride=4)},
     ),
     "steps joined": (
         lambda m: m["rnn"](drawn(STEPS, BATCH))[0].view(BATCH, -1).square().mean(),
@@ -148,6 +166,22 @@ def relative(m: nn.ModuleDict) -> Tensor:
 
 
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "a batch of the data": (
+        lambda m: m["rnn"](drawn(30, STEPS)[5:15])[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "windows of long series": (
+        lambda m: m["rnn"](m["in"](drawn(BATCH, 30)[:, 4 : 4 + STEPS]))[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
+    "a linear layer": (
+        lambda m: m["rnn"](m["in"](drawn(30, STEPS)[5:15]))[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
+    "a linear layer, time first": (
+        lambda m: m["rnn"](m["in"](drawn(30, BATCH)[STEPS : 2 * STEPS]))[0][-1].mean(),
+        {"rnn": rnn(), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
     "transposed data": (
         lambda m: m["rnn"](drawn(BATCH, STEPS).transpose(0, 1))[0][-1].mean(), {"rnn": rnn()},
     ),
@@ -168,6 +202,12 @@ SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "rows joined and parted": (
         there_and_back,
         {"rnn": rnn(batch_first=True), "norm": nn.BatchNorm1d(UNITS), "head": nn.Linear(UNITS, 1)},
+    ),
+    "images of each step": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH * STEPS, 1, 4)).view(BATCH, STEPS, INPUTS)
+        )[0][:, -1].mean(),
+        {"rnn": rnn(batch_first=True), "filter": nn.Conv1d(1, INPUTS, 4)},
     ),
     "attention heads": (heads, {"rnn": rnn(batch_first=True)}),
     "a text in parts": (batchified, {"rnn": rnn(), "embed": nn.Embedding(9, INPUTS)}),

@@ -152,6 +152,12 @@ def by_state(x: Tensor | PackedSequence, m: nn.ModuleDict) -> Tensor:
     return top.square().mean()
 
 
+def unpacked(m: nn.ModuleDict) -> Tensor:
+    x = pack_padded_sequence(m["embed"](symbols()), LENGTHS, True, enforce_sorted=False)
+    output, _ = pad_packed_sequence(m["rnn"](x)[0], batch_first=True)
+    return output[:, -1].square().mean()
+
+
 EMBED = {"embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=0)}
 BEHIND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "symbols": (
@@ -179,6 +185,7 @@ BEHIND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "both directions": (
         lambda m: last(features(), m), {"rnn": rnn(batch_first=True, bidirectional=True)}
     ),
+    "zeros behind packed sequences": (unpacked, {"rnn": rnn("LSTM", batch_first=True), **EMBED}),
 }  # fmt: skip
 
 
@@ -251,15 +258,40 @@ BEFORE: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 @pytest.mark.parametrize("which", BEFORE)
 def test_a_last_step_of_the_sequences_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = BEFORE[which]
-    if which == "packed":  # of which nobody asks
-        modules = {**modules, "second": rnn(inputs=UNITS)}
-        loss = _then_second
     assert not findings("BKS415", loss, tmp_path, modules)
 
 
-def _then_second(m: nn.ModuleDict) -> Tensor:
-    state: Tensor = m["second"](drawn(STEPS, BATCH).repeat(1, 1, 2)[..., :UNITS])[0]
-    return packed(m) + state.square().mean()
+# -- BKS416: packed with wrong lengths ------------------------------------------------------------
+
+
+def packed_whole(m: nn.ModuleDict, *, embed: bool = True, mean: bool = False) -> Tensor:
+    x = m["embed"](symbols()) if embed else features()
+    whole = pack_padded_sequence(x, [STEPS] * BATCH, batch_first=True)
+    if mean:
+        output, _ = pad_packed_sequence(m["rnn"](whole)[0], batch_first=True)
+        return output.masked_fill(PADDING[..., None], 0).square().mean()
+    return by_state(whole, m)
+
+
+@pytest.mark.parametrize("embed", [True, False])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_lengths_of_the_padded_batch_are_found(
+    embed: bool, bidirectional: bool, tmp_path: Path
+) -> None:
+    modules: dict[str, nn.Module] = {"rnn": rnn("LSTM", bidirectional=bidirectional), **EMBED}
+    (finding,) = findings("BKS416", partial(packed_whole, embed=embed), tmp_path, modules)
+    assert finding.severity == "warning"
+    assert finding.evidence == {"padding": pytest.approx(SHARE)}
+
+
+def packed_equally(m: nn.ModuleDict) -> Tensor:
+    whole = pack_padded_sequence(drawn(BATCH, STEPS), [STEPS] * BATCH, batch_first=True)
+    return by_state(whole, m)
+
+
+@pytest.mark.parametrize("loss", [packed, packed_equally, partial(packed_whole, mean=True)])
+def test_right_lengths_are_not(loss: Loss, tmp_path: Path) -> None:
+    assert not findings("BKS416", loss, tmp_path, {"rnn": rnn(), **EMBED})
 
 
 def test_padding_is_told_from_what_looks_like_it() -> None:

@@ -52,16 +52,25 @@ def test_a_cause_leads_though_its_symptom_is_graver() -> None:
 
 
 def test_what_begins_later_explains_nothing() -> None:
-    """Saturation that comes 51 iterations after a collapse follows from it, and not it from that;
-    a rule that reads samples may be 50 iterations late."""
+    """Saturation that comes long after a collapse follows from it, and not it from that.
+
+    A rule that reads samples may be 50 iterations late, and a level of 20 losses, 20.
+    """
     collapse = found("BKS204", 400, evidence={"since": 300})
     assert told(collapse, found("BKS104", 351)) == [("BKS204", ["BKS104"])]
-    assert told(found("BKS404", 349), found("BKS203", 320, evidence={"since": 300})) == [
+    assert told(found("BKS404", 330), found("BKS203", 320, evidence={"since": 300})) == [
         ("BKS404", ["BKS203"])
     ]
-    assert told(found("BKS404", 351), found("BKS203", 320, evidence={"since": 300})) == [
+    assert told(found("BKS404", 331), found("BKS203", 320, evidence={"since": 300})) == [
         ("BKS203", []), ("BKS404", [])
     ]  # fmt: skip
+
+
+def test_a_spike_that_was_a_collapse_is_its_symptom() -> None:
+    collapse = found("BKS204", 190, evidence={"since": 140})
+    assert told(found("BKS202", 130), collapse) == [("BKS204", ["BKS202"])]
+    early = found("BKS202", 100, severity="error")
+    assert told(early, collapse) == [("BKS202", []), ("BKS204", [])]
 
 
 def test_a_note_explains_nothing_graver_than_a_note() -> None:

@@ -45,11 +45,26 @@ from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
+from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
+from backsight.diagnosis.rules.wiring._decay import StrongDecay
+from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._input_scale import InputScale
+from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
+from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
+from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
+from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
+from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
+from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
+from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._single_step import SingleStep
+from backsight.diagnosis.rules.wiring._state_carried import StateCarried
+from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
+from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
+from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
+from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -370,8 +385,124 @@ CASES = [
         "", {"views": 1.0}, severity="error",
     ),
     Case(
+        "BKS414",
+        {"one_step_read/rnn": every(10, [1.0] * 5)}, 20, 3,
+        {"one_step_read/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"one_step_read/rnn": every(10, [0.0] * 5)},
+        "rnn", {"halves": 1.0}, severity="error",
+    ),
+    Case(
+        "BKS415",
+        {"padding_read/rnn": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_read/rnn": every(10, [0.4, 0.4, 0.09, 0.4, 0.4])},
+        {"padding_read/rnn": every(10, [0.0] * 5)}, "rnn", {"padding": 0.4},
+    ),
+    Case(
+        "BKS416",
+        {"padding_packed/rnn": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_packed/rnn": every(10, [0.4, 0.4, 0.09, 0.4, 0.4])},
+        {"padding_packed/rnn": every(10, [0.0] * 5)}, "rnn", {"padding": 0.4},
+    ),
+    Case(
+        "BKS418",
+        {
+            "state_attached": {0: 0.0, 1: 0.0, 10: 0.0, 11: 2.0},
+            "state_carried/rnn": {0: 0.0, 1: 0.0, 11: 0.0},
+        },
+        11, 1,
+        {"state_attached": every(10, [0.0] * 5),
+         "state_carried/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"state_attached": every(10, [0.0] * 5), "state_carried/rnn": every(10, [0.0] * 5)},
+        "", {}, severity="error",
+    ),
+    Case(
+        "BKS419",
+        {"state_drawn/rnn": every(10, [1.0] * 5)}, 20, 3,
+        {"state_drawn/rnn": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"state_drawn/rnn": every(10, [0.0] * 5)}, "rnn", {},
+    ),
+    Case(
+        "BKS420",
+        {"padding_in_loss": every(10, [0.4] * 5)}, 20, 3,
+        {"padding_in_loss": every(10, [0.4, 0.4, 0.0, 0.4, 0.4])},
+        {"padding_in_loss": every(10, [0.0] * 5)}, "", {"padding": 0.4},
+    ),
+    Case(
+        "BKS421",
+        {"clip_misplaced": every(10, [5.0] * 5)}, 20, 3,
+        {"clip_misplaced": every(10, [5.0, 5.0, 0.0, 5.0, 5.0])},
+        {"clip_misplaced": every(10, [0.0] * 5)},
+        "", {"gradient relative to the limit": 5.0},
+    ),
+    Case(
+        "BKS422",
+        {"eval_mode": every(10, [2.0] * 5)}, 20, 3,
+        {"eval_mode": every(10, [2.0, 2.0, 0.0, 2.0, 2.0])},
+        {"eval_mode": every(10, [0.0] * 5)},
+        "", {"modules in eval mode": 2.0},
+    ),
+    Case(
+        "BKS423",
+        {"group_lr/rnn": every(10, [0.0] * 8)}, 60, 2,
+        {"group_lr/rnn": every(10, [0.0] * 6 + [1e-3])},
+        {"group_lr/rnn": every(10, [1e-3] * 8)},
+        "rnn", {"learning rate": 0.0, "iterations": 71.0}, severity="error",
+    ),
+    Case(
+        "BKS424",
+        {"state_lost": every(10, [0.5] * 5)}, 20, 3,
+        {"state_lost": every(10, [0.5, 0.5, 0.0, 0.5, 0.5])},
+        {"state_lost": every(10, [0.0] * 5)},
+        "", {"share of steps": 0.5},
+    ),
+    Case(
+        "BKS425",
+        {"weights_replaced": every(10, [0.0, 1.0, 0.0, 1.0, 1.0])}, 30, 2,
+        {"weights_replaced": every(10, [0.0, 1.0, 0.0, 0.0, 0.25])},
+        {"weights_replaced": every(10, [0.0] * 5)},
+        "", {"share of matrices": 1.0, "times": 3.0}, severity="error",
+    ),
+    Case(
+        "BKS426",
+        {"graphs_kept": every(10, [float(i) for i in range(8)])}, 50, 3,
+        {"graphs_kept": every(10, [0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 1.0, 2.0])},
+        {"graphs_kept": every(10, [0.0] * 5)},
+        "", {"graphs": 7.0},
+    ),
+    Case(
+        "BKS427",
+        {
+            "decay_ratio": every(10, [20.0] * 12),
+            "decayed_norm": every(10, [10 * 0.9**i for i in range(12)]),
+            "loss": wavy(120),
+        },
+        100, 2,
+        {
+            "decay_ratio": every(10, [20.0] * 11 + [1.0]),
+            "decayed_norm": every(10, [10 * 0.995**i for i in range(12)]),
+            "loss": wavy(120),
+        },
+        {"decay_ratio": every(10, [0.1] * 12), "loss": wavy(120)},
+        "", {"decay relative to the gradient": 20.0},
+    ),
+    Case(
+        "BKS428",
+        {"fragile_decay": every(10, [0.1] * 5), "fragile_decay/A_log": every(10, [0.1] * 5)}, 20, 3,
+        {"fragile_decay": every(10, [0.1, 0.1, 0.0, 0.1, 0.1])},
+        {"fragile_decay": every(10, [0.0] * 5)}, "", {"weight decay": 0.1},
+    ),
+    Case(
+        "BKS429",
+        {"loss_unbounded": every(10, [1.0] * 5)}, 20, 3,
+        {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
+    ),
+    Case(
         "BKS431",
-        {"answer_in_input": every(10, [44.0] * 5), "answer_in_input/this step": every(10, [44.0] * 5)},
+        {
+            "answer_in_input": every(10, [44.0] * 5),
+            "answer_in_input/this step": every(10, [44.0] * 5),
+        },
         20, 3,
         {"answer_in_input": every(10, [44.0, 44.0, 0.0, 44.0, 44.0])},
         {"answer_in_input": every(10, [0.0] * 5)}, "", {"targets": 44.0}, severity="error",
@@ -546,6 +677,18 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS402", "update_ratio", 1e-3, NAN),
         ("BKS407", "input_spread", 1.0, NAN),
         ("BKS408", "last_column", 0.0, NAN),
+        ("BKS414", "one_step_read", 0.0, NAN),
+        ("BKS415", "padding_read", 0.0, NAN),
+        ("BKS416", "padding_packed", 0.0, NAN),
+        ("BKS419", "state_drawn", 0.0, NAN),
+        ("BKS421", "clip_misplaced", 0.0, NAN),
+        ("BKS422", "eval_mode", 0.0, NAN),
+        ("BKS424", "state_lost", 0.0, NAN),
+        ("BKS423", "group_lr", 1.0, NAN),
+        ("BKS425", "weights_replaced", 0.0, NAN),
+        ("BKS426", "graphs_kept", 0.0, NAN),
+        ("BKS429", "loss_unbounded", 0.0, NAN),
+        ("BKS427", "decay_ratio", 0.0, NAN),
         ("BKS432", "single_step", 0.0, NAN),
         ("BKS433", "input_scale", 1.0, NAN),
         ("BKS436", "units_alike", 0.0, NAN),
@@ -1023,6 +1166,16 @@ def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -
         assert "more than 1,000 robust" in finding.message
 
 
+def test_of_several_spikes_the_gravest_is_told() -> None:
+    """The first one healed at once."""
+    usual = wavy(80, 1.0)
+    finding = the(verdict("BKS202", {"loss": [*usual, 5.0, *usual, *[30.0] * 20, *usual]}))
+    assert (finding.iteration, finding.count, finding.severity) == (80, 2, "warning")
+    assert "to 30 at iteration 161" in finding.message
+    assert finding.evidence["loss"] == 30.0
+    assert finding.outcome == {"recovered": "after 22 iterations"}
+
+
 @pytest.mark.parametrize(("after", "severity"), [(1.04, "info"), (1.06, "warning")])
 def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severity: str) -> None:
     """It took 31 iterations to heal; validation allows for 5 %."""
@@ -1387,6 +1540,15 @@ def test_a_note_tells_what_is_known_before_no_learning_can_be_judged() -> None:
     assert the(verdict("BKS302", {"loss": wavy(800)})).severity == "error"
 
 
+def test_matrices_that_rest_tell_nothing_of_the_size_of_the_steps() -> None:
+    """Two of three are frozen: steps of 0.2 are too large, and none is too small."""
+    rest = {f"update_ratio/{name}": every(10, [0.0] * 15) for name in "ab"}
+    series = {"loss": wavy(150), "update_ratio/c": every(10, [0.2] * 15), **rest}
+    assert {f.code for f in judged(series).findings} & {"BKS404", "BKS405"} == {"BKS404"}
+    usual = {"loss": wavy(150), "update_ratio/c": every(10, [1e-3] * 15), **rest}
+    assert not {f.code for f in judged(usual).findings} & {"BKS404", "BKS405"}
+
+
 def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
     still = {"loss": wavy(150), **ratios(0.0, 15)}
     said = the(verdict("BKS405", still)).message
@@ -1458,10 +1620,22 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
+        ("BKS413", MixedSequences(samples=2)), ("BKS414", OneStepRead(samples=2)),
+        ("BKS415", PaddingRead(share=0.08)), ("BKS416", PaddingPacked(share=0.08)),
+        ("BKS418", StateCarried(samples=2)),
+        ("BKS419", StateDrawn(samples=2)), ("BKS420", PaddingInLoss(samples=2)),
+        ("BKS421", ClipMisplaced(samples=2)),
+        ("BKS422", WrongMode(samples=2)),
+        ("BKS424", StateLost(samples=2)),
+        ("BKS423", RateCourse(stuck=50)),
+        ("BKS425", Reinitialised(times=1)),
+        ("BKS426", GraphsKeptAlive(kept=4)),
+        ("BKS429", WrongSign(samples=2)),
+        ("BKS427", StrongDecay(fall=0.01)),
+        ("BKS428", FragileParameters(samples=2)),
         ("BKS431", AnswerInInput(samples=2)), ("BKS432", SingleStep(samples=2)),
         ("BKS433", InputScale(share=0.45)), ("BKS435", OneClass(targets=400)),
         ("BKS436", UnitsAlike(samples=2)),
-        ("BKS413", MixedSequences(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

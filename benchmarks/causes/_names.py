@@ -6,7 +6,7 @@ _CODES = {
     "bad_inputs": "406 407",
     "bad_labels": "435",
     "broadcast": "412",
-    "clip_limit": "403",
+    "clip_limit": "403 421",
     "clip_misplaced": "421",
     "double_activation": "411",
     "dropout_high": "422",

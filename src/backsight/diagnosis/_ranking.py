@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from backsight.diagnosis._finding import Finding, Severity
 from backsight.diagnosis._remedy import ConditionalRemedy
 from backsight.diagnosis._rule import Rule
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["ORDER", "Lead", "advice_of", "lead_rank", "leads_of"]
 
@@ -48,6 +49,8 @@ class Lead:
     """One, or several of the same code: one a layer or a parameter."""
     symptoms: tuple[Finding, ...] = ()
     """What follows from it, the gravest first, then the oldest."""
+    cause: bool = False
+    """Whether it is a mistake by itself, which nothing else in a run can give."""
 
     @property
     def code(self) -> str:
@@ -73,7 +76,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         rules: all there are.
 
     Returns:
-        the gravest first, counting what follows; then the oldest.
+        mistakes first, then the gravest, counting what follows; then the oldest.
     """
     facts = _Known({rule.code: rule for rule in rules})
     alike: dict[tuple[str, bool], list[Finding]] = {}
@@ -86,7 +89,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         able = [
             earlier
             for earlier, other in enumerate(groups[:number])
-            if _may_follow(facts[group[0].code], facts[other[0].code])
+            if group[0].code in _effects(facts[other[0].code], facts)
             and (note or other[0].severity != "info")
         ]
         causes.append(able[0] if able else None)
@@ -98,16 +101,21 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         if root != number:
             symptoms.setdefault(root, []).extend(group)
     made = [
-        Lead(tuple(group), tuple(sorted(symptoms.get(number, ()), key=_rank)))
+        Lead(
+            tuple(group),
+            tuple(sorted(symptoms.get(number, ()), key=_rank)),
+            facts[group[0].code].cause,
+        )
         for number, group in enumerate(groups)
         if causes[number] is None
     ]
     return tuple(sorted(made, key=lead_rank))
 
 
-def lead_rank(lead: Lead) -> tuple[int, int, str]:
-    """The gravest first; then the oldest."""
-    return ORDER[lead.severity], min(f.iteration for f in lead.findings), lead.code
+def lead_rank(lead: Lead) -> tuple[bool, int, int, str]:
+    """Mistakes before what may follow from them, the gravest first; then the oldest."""
+    mistake = lead.cause and lead.findings[0].severity != "info"
+    return not mistake, ORDER[lead.severity], min(f.iteration for f in lead.findings), lead.code
 
 
 def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5) -> tuple[str, ...]:
@@ -139,6 +147,13 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
     return tuple(map(str, chosen))[:most]
 
 
+def _effects(rule: type[Rule], facts: Mapping[str, type[Rule]]) -> Iterable[str]:
+    """What may follow from it; of a mistake that names nothing, all that is none itself."""
+    if rule.leads_to or not rule.cause:
+        return rule.leads_to
+    return [code for code, other in facts.items() if not other.cause]
+
+
 def _allowed(leads: Sequence[Lead], facts: Mapping[str, type[Rule]]) -> dict[str, int]:
     """By setting, the one way that is left; of findings that contradict each other, the first."""
     ways: dict[str, int] = {}
@@ -147,10 +162,6 @@ def _allowed(leads: Sequence[Lead], facts: Mapping[str, type[Rule]]) -> dict[str
             for name, way in facts[one.code].forbids.items():
                 ways.setdefault(name, -way)
     return ways
-
-
-def _may_follow(one: type[Rule], other: type[Rule]) -> bool:
-    return one.code in other.leads_to or (other.cause and not one.cause)
 
 
 def _rank(one: Finding) -> tuple[int, int, str]:
@@ -162,5 +173,8 @@ def _begin(group: Sequence[Finding], facts: Mapping[str, type[Rule]]) -> tuple[b
     code = group[0].code
     mistake = facts[code].cause and group[0].severity != "info"
     first = min(int(f.evidence.get("since", f.iteration)) for f in group)
-    sampled = "loss" not in facts[code].reads
-    return not mistake, first - LATE if sampled else first, -len(facts[code].leads_to)
+    if "loss" not in facts[code].reads:
+        first -= LATE
+    elif "since" in group[0].evidence:  # of a level, a median of 20
+        first -= LossHistory.LEVEL
+    return not mistake, first, -len(facts[code].leads_to)

@@ -209,6 +209,8 @@ class _Parameters(Protocol):
 
     def name_of(self, parameter: nn.Parameter) -> str | None: ...
 
+    def models(self) -> dict[str, nn.Module]: ...
+
 
 class _Ran(Protocol):
     @property
@@ -273,6 +275,8 @@ class Iteration:
     """Seconds that sampling took in it."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
+    clips: list[tuple[float, Tensor]] = field(default_factory=list)
+    """Calls of ``clip_grad_norm_`` so far, where it is sampled: the limit, and the norm before."""
     declared: Collection[str] = ()
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)
@@ -295,6 +299,11 @@ class Iteration:
     def name_of(self, parameter: nn.Parameter) -> str | None:
         """The path of a parameter of an observed model, whoever moves it; None of a stranger."""
         return self._parameters.name_of(parameter)
+
+    @property
+    def models(self) -> dict[str, nn.Module]:
+        """The observed models, by what the paths of their modules begin with."""
+        return self._parameters.models()
 
     @property
     def by_hand(self) -> bool:

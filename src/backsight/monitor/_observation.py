@@ -198,6 +198,13 @@ class Observation:
             self.readers.forget()
         self._stepped()
 
+    def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
+        """The script clips gradients; where the iteration is sampled, that is remembered."""
+        if self.now.sampled:
+            here = set(map(id, self.parameters.of().values()))
+            if not here.isdisjoint(map(id, parameters)):
+                self.now.clips.append((float(limit), norm.detach()))
+
     def step_declined(self, optimizer: Optimizer) -> None:
         """A gradient scaler has kept it from stepping."""
         self._declined(optimizer)

@@ -6,10 +6,21 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
+from backsight.probes._initial_state import (
+    Window,
+    hangs_on_spent,
+    is_drawn,
+    is_spent,
+    made_by,
+    same_direction,
+)
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
@@ -77,6 +88,7 @@ __all__ = [
     "Closures",
     "FusedReader",
     "GradientProfile",
+    "GraphTags",
     "Guesses",
     "HiddenNorms",
     "IdentityMap",
@@ -97,6 +109,7 @@ __all__ = [
     "Readings",
     "SteppedReader",
     "StepsRead",
+    "Window",
     "answers_given",
     "batch_axes",
     "by_probe_input",
@@ -108,11 +121,15 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "dropout_of",
     "embedded_from",
     "gradient_norm",
+    "hangs_on_spent",
     "hidden_norms",
     "inspection",
+    "is_drawn",
     "is_padding",
+    "is_spent",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
@@ -120,6 +137,7 @@ __all__ = [
     "loss_targets",
     "loss_terms",
     "losses_of",
+    "made_by",
     "mark_input",
     "may_be_stepped",
     "mixes",
@@ -130,15 +148,18 @@ __all__ = [
     "padding_of",
     "parameters_of",
     "probe",
+    "rate_of_dropout",
     "read_as_loop",
     "reading_of",
     "register_reader",
     "replay",
     "retained",
+    "same_direction",
     "skipped",
     "spectrum",
     "tensor_norms",
     "tensors_in",
+    "terms_without_bound",
     "total_norm",
     "total_norm_value",
     "undisturbed",

@@ -136,16 +136,18 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     features = math.prod(base.shape[2:])
     if features != math.prod(x.shape[2:]) or (x.dim() == 3 and features > 1 and x.stride(2) != 1):
         return None
-    row = base.stride(0)  # of the first axis, a part may have been taken
-    if not row or x.numel() % row or x.storage_offset() % row:
+    along = 0 if x.stride(0) > x.stride(1) else 1  # the axis that the view has put first
+    rows, rest = divmod(x.stride(along), features)
+    first, second = base.shape[:2]
+    long, short = x.shape[along], x.shape[1 - along]
+    if rest or x.stride(1 - along) != features or second == rows or min(long, short, second) < 2:
         return None
-    first, second = x.numel() // row, base.shape[1]
-    if first == second or min(first, second) < 2 or {*x.shape[:2]} != {first, second}:
+    if rows == first:  # all of the data, of which a part may have been taken since
+        if first < 2 or (long != second and short != first):
+            return None
+    elif long != second or short != rows or x.storage_offset() % base.stride(0):
         return None
-    at = x.shape.index(first)
-    if (x.stride(at), x.stride(1 - at)) != (features, first * features):
-        return None
-    return (first, second, *base.shape[2:]), tuple(x.shape)
+    return (rows, second, *base.shape[2:]), tuple(x.shape)
 
 
 def _mixed(
@@ -159,6 +161,9 @@ def _mixed(
     axis = 1 if old in states else axes.get(old[:2])
     if axis is not None:
         return mixes(old, new, axis)
+    axis = axes.get(new[:2])
+    if axis is not None and mixes(new, old, axis):
+        return True
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
         source = LossOperations.source(below[0])
         return source is not None and operation(source) not in PADDED
@@ -185,8 +190,22 @@ def _joined(edge: Edge) -> Iterator[tuple[int, int]]:
             return
         following = _main(node, name, rows)
         if following is None:
+            yield from _joined_data(node, name, rows)
             return
         edge = following
+
+
+def _joined_data(node: Node, name: str, rows: int) -> Iterator[tuple[int, int]]:
+    """The same of data that a linear layer was given."""
+    kept = {"Addmm": "mat1", "Mm": "self"}.get(name)
+    data: Tensor | None = saved(node, kept) if kept else None
+    base = None if data is None else data._base
+    if data is None or base is None or base.dim() != 3 or data.shape[1] != base.shape[2]:
+        return
+    steps = base.shape[1]
+    begins = data.storage_offset() % base.stride(0) == 0 and rows % steps == 0
+    if base.is_contiguous() and data.is_contiguous() and begins:
+        yield rows // steps, steps
 
 
 def _main(node: Node, name: str, rows: int) -> Edge | None:

@@ -57,14 +57,14 @@ class StepsRead:
         if isinstance(output, PackedSequence):
             data, sizes = output.data, output.batch_sizes
             steps, batch = len(sizes), int(sizes[0])
-            lengths = (sizes[:, None] > torch.arange(batch)).sum(0)
-            place = (torch.arange(batch) < sizes[:, None]).nonzero().t()
+            lengths = (sizes[:, None] > torch.arange(batch, device=sizes.device)).sum(0)
+            place = (torch.arange(batch, device=sizes.device) < sizes[:, None]).nonzero().t()
         else:
             data, place = output, None
             if data.dim() != 3:
                 return None
             steps, batch = data.transpose(0, 1).shape[:2] if batch_first else data.shape[:2]
-            lengths = torch.full((batch,), steps)
+            lengths = torch.full((batch,), steps, device="cpu")
         if not data.requires_grad:
             return None
         one = cls(steps, batch, directions, lengths, place is not None)
@@ -88,6 +88,11 @@ class StepsRead:
         for state in tensors_in(final):
             one._watch(state, ended, asked)
         return one
+
+    @property
+    def full(self) -> bool:
+        """Whether all sequences have all steps."""
+        return int(self.lengths.min()) == self.steps
 
     @property
     def arrived(self) -> bool:

@@ -15,6 +15,9 @@ from backsight.diagnosis._windows import Floats, middles, sorted_windows
 
 __all__ = ["Clipping"]
 
+DIVIDED = 10
+"""What is so many times shorter than clipping has made it was divided besides."""
+
 
 @dataclass
 class Clipping(Rule):
@@ -24,7 +27,7 @@ class Clipping(Rule):
     title: ClassVar[str] = "clipping always on"
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm_applied",)
-    optional_signals: ClassVar = ("grad_norm",)
+    optional_signals: ClassVar = ("clip_factor", "grad_norm")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -37,7 +40,8 @@ class Clipping(Rule):
     )
     criterion: ClassVar[str] = (
         "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
-        "less than {factor:g} of their norm."
+        "less than {factor:g} of their norm. What clip_grad_norm_ is seen not to have done does "
+        "not count: gradients that the script divides are not clipped."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -61,6 +65,8 @@ class Clipping(Rule):
     """With a tenth, orthogonal networks on temporal order still train well; of those that crawl it
     is a hundredth."""
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    _called: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By how much ``clip_grad_norm_`` was last seen to shorten gradients."""
 
     @property
     def requirement(self) -> Requirement:
@@ -70,6 +76,7 @@ class Clipping(Rule):
 
     def _update(self, now: Sample) -> None:
         computed = now.numbers("grad_norm")
+        self._called |= now.numbers("clip_factor")
         for member, applied in now.numbers("grad_norm_applied").items():
             before = computed.get(member, math.nan)
             if member not in computed or not self.finite(member, before, applied) or before <= 0:
@@ -86,7 +93,8 @@ class Clipping(Rule):
                 if factors.median > 2 * self.factor:
                     self.resolve(member, now.iteration)
                 continue
-            self._tell(member, now.iteration, factors.median, before, applied)
+            if self._called.get(member, 0.0) < DIVIDED * factors.median:
+                self._tell(member, now.iteration, factors.median, before, applied)
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule; all pairs at once where a full window precedes them."""
@@ -104,11 +112,27 @@ class Clipping(Rule):
             _, mine, theirs = np.intersect1d(
                 applied.at, computed.at, assume_unique=True, return_indices=True
             )
+            called = self._called_at(applied.member, applied.at[mine], stretch)
             at = stretch.iterations[applied.at[mine]]
-            self._update_pairs(applied.member, at, computed.numbers[theirs], applied.numbers[mine])
+            norms = computed.numbers[theirs], applied.numbers[mine]
+            self._update_pairs(applied.member, at, *norms, called)
+
+    def _called_at(self, member: str, places: NDArray[np.int64], stretch: Stretch) -> Floats:
+        """What was last known of ``clip_grad_norm_`` at each place."""
+        known, since = [self._called.get(member, 0.0)], np.zeros(0, np.int64)
+        for one in stretch.scalars("clip_factor"):
+            if one.member == member:
+                known, since = [*known, *one.numbers.tolist()], one.at
+        self._called[member] = known[-1]
+        return np.array(known)[np.searchsorted(since, places, side="right")]
 
     def _update_pairs(
-        self, member: str, at: NDArray[np.int64], before: Floats, applied: Floats
+        self,
+        member: str,
+        at: NDArray[np.int64],
+        before: Floats,
+        applied: Floats,
+        called: Floats,
     ) -> None:
         finite = np.isfinite(before) & np.isfinite(applied)
         if finite.size:
@@ -125,6 +149,7 @@ class Clipping(Rule):
         middle = middles(ordered)
         last = ordered[:, min(int((self.share - 1 / self.window) * size), size - 1)]
         misses = (last >= 0.999) | (middle >= self.factor)
+        divided = ~(called[usable] < DIVIDED * middle)
 
         def tell(place: int) -> None:
             sample = usable[place]
@@ -132,7 +157,7 @@ class Clipping(Rule):
             self._tell(member, int(at[sample]), *numbers)
 
         over = misses & (middle > 2 * self.factor)
-        self.hit_or_miss(member, at[usable], ~misses, over, tell)
+        self.hit_or_miss(member, at[usable], ~misses & ~divided, over, tell)
 
     def _tell(
         self, member: str, iteration: int, median: float, before: float, applied: float

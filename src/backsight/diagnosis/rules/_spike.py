@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._finding import Evidence, Finding, Severity, Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
@@ -40,12 +40,17 @@ class _Episode:
     """A level at or below which it is over."""
     last: int
     """The newest iteration with a loss."""
+    message: str
+    evidence: Evidence
     recent: Recent = field(default_factory=lambda: Recent(5))
 
-    @property
-    def rise(self) -> float:
-        """Above the usual loss."""
-        return self.height - self.usual
+    def past(self, *, recovered: bool, ruined: bool, told: str) -> "_Past":
+        """What is kept of it."""
+        rise = self.height - self.usual
+        return _Past(
+            self.finding.module, self.began, self.last, rise, recovered, ruined, told,
+            self.message, self.evidence,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class _Past:
     recovered: bool
     ruined: bool
     """Whether the loss stood above where it began."""
+    told: str
+    """Whether it recovered, in words."""
+    message: str
+    evidence: Evidence
 
 
 @dataclass
@@ -74,13 +83,7 @@ class LossSpike(LossRule):
     lasting: ClassVar[bool] = False
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
-    leads_to: ClassVar = (
-        "BKS104",
-        "BKS203",
-        "BKS204",
-        "BKS302",
-        "BKS303",
-    )
+    leads_to: ClassVar = ("BKS104", "BKS302", "BKS303")
     explanation: ClassVar[str] = (
         "The loss of one iteration was far above the losses before it: a step, or a batch, undid "
         "some of what the model had learned."
@@ -160,7 +163,11 @@ class LossSpike(LossRule):
             episodes = [one for one in self._past if one.member == member]
             if member in self._open:
                 episodes.append(self._so_far(member, self._open[member]))
-            finding.severity = max(map(self._gravity, episodes), key=GRAVITY.index)
+            gravest = max(episodes, key=lambda one: GRAVITY.index(self._gravity(one)))
+            finding.severity = self._gravity(gravest)
+            if finding.severity != "info":  # else it is told as it was found first
+                finding.message, finding.evidence = gravest.message, gravest.evidence
+                finding.outcome = {"recovered": gravest.told}
         return super().verdict()
 
     def _so_far(self, member: str, episode: _Episode) -> _Past:
@@ -173,7 +180,7 @@ class LossSpike(LossRule):
         episode.finding.outcome = {"recovered": told}
         episode.finding.resolved_at = episode.last if recovered else None
         ruined = passed >= self.heals and level > episode.start
-        return _Past(member, episode.began, episode.last, episode.rise, recovered, ruined)
+        return episode.past(recovered=recovered, ruined=ruined, told=told)
 
     def _gravity(self, one: _Past) -> Severity:
         """What it has cost."""
@@ -283,19 +290,18 @@ class LossSpike(LossRule):
         known = self._is_tail(member, height)
         if (known or height <= max(self.sigmas * spread, self.tail * tail)) and not lasts:
             return
-        finding = self.found(
-            member,
-            iteration,
-            f"the loss rose from {short(middle)} to {short(value)} at iteration "
-            f"{iteration:,}, by {_many(height / spread)} robust standard deviations",
-            {"loss": value, "usual": middle, "robust sigmas": height / spread},
-            signals=(named("loss", member),),
+        sigmas = min(height / spread, 1e9)  # it may overflow
+        message = (
+            f"the loss rose from {short(middle)} to {short(value)} at iteration {iteration:,}, by "
+            f"{_many(sigmas)} robust standard deviations"
         )
+        evidence = {"loss": value, "usual": middle, "robust sigmas": sigmas}
+        finding = self.found(member, iteration, message, evidence, signals=(named("loss", member),))
         finding.outcome = {"recovered": "not yet"}
         back = middle + max(3 * spread, 0.1 * height)
         self._open[member] = _Episode(
-            finding, iteration, middle, value, course.start, back, iteration
-        )  # fmt: skip
+            finding, iteration, middle, value, course.start, back, iteration, message, evidence
+        )
 
     def _is_tail(self, member: str, height: float) -> bool:
         """Whether single losses have been that high before, again and again, and did no harm."""
@@ -320,15 +326,15 @@ class LossSpike(LossRule):
         if not recovered and passed < self.patience:
             return
         if recovered:
-            episode.finding.outcome = {"recovered": f"after {passed} iterations"}
+            told = f"after {passed} iterations"
             episode.finding.resolved_at = iteration
         else:
-            episode.finding.outcome = {"recovered": f"not within {passed} iterations"}
+            told = f"not within {passed} iterations"
             half = (episode.usual + episode.height) / 2
             episode.finding.resolved_at = iteration if level <= half else None
+        episode.finding.outcome = {"recovered": told}
         ruined = level > episode.start
-        past = _Past(member, episode.began, iteration, episode.rise, recovered, ruined)
-        self._past.append(past)
+        self._past.append(episode.past(recovered=recovered, ruined=ruined, told=told))
         del self._open[member]
 
 

@@ -17,10 +17,12 @@ MIDDLE = "half of the weight matrices"
 def matrices(now: Sample) -> dict[str, float]:
     """How far a step moves each weight matrix, by name; none of a bias.
 
-    Biases begin at or near zero, where every step is a large one.
+    Biases begin at or near zero, where every step is a large one. A matrix that rests while others
+    move is frozen, by design or as BKS402 says: it tells nothing of the size of the steps.
     """
     ratios = now.numbers("update_ratio")
-    return {name: r for name, r in ratios.items() if "bias" not in name.rpartition(".")[2]}
+    found = {name: r for name, r in ratios.items() if "bias" not in name.rpartition(".")[2]}
+    return {name: ratio for name, ratio in found.items() if ratio} or found
 
 
 def middle_of(ratios: Mapping[str, float]) -> float:

@@ -4,7 +4,8 @@ No hook of PyTorch's tells the loss, and an end-of-backward callback may come be
 (data-parallel training) has finished with the gradients. So while somebody listens,
 ``torch.autograd.backward`` is wrapped (``Tensor.backward`` goes through it), and so are
 ``GradScaler.scale`` and ``step``, which alone know the loss scale and that a step was skipped, and
-``Tensor.retain_grad``, to whose gradient a measurement must not add.
+``Tensor.retain_grad``, to whose gradient a measurement must not add. What ``clip_grad_norm_`` hands
+its arguments to is wrapped as well: where there is nothing to clip, nothing else shows the call.
 ``torch.autograd.grad`` itself, which compilers know and scripts import by its name, is left alone:
 what it hands its arguments to is wrapped. The last listener to leave puts the originals back.
 """
@@ -13,12 +14,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.amp import GradScaler
+from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import Gradients
@@ -62,6 +64,9 @@ class Listener(Protocol):
     def step_skipped(self, optimizer: Optimizer) -> None:
         """A GradScaler found gradients that are not finite, and did not step."""
 
+    def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
+        """``clip_grad_norm_`` is about to scale the gradients of those, which have that norm."""
+
 
 _listeners: list[Listener] = []
 _originals: list[tuple[Any, str, Any, Any]] = []
@@ -70,6 +75,8 @@ _here = threading.local()
 in_backward: Callable[[], bool] = partial(getattr, _here, "within", False)
 """Whether a backward pass is under way: a forward inside it is a recomputation. Asked at every call
 of a cell."""
+CLIP = "_clip_grads_with_norm_"
+"""What ``clip_grad_norm_`` calls, once it has the norm; earlier versions of PyTorch have none."""
 ENGINE = "_engine_run_backward"
 """What ``torch.autograd.grad`` and ``backward`` call, after they have looked at their arguments."""
 
@@ -211,8 +218,23 @@ def _wrap() -> None:
         (Tensor, "retain_grad", retain, told_retain),
     ):
         _replace(owner, name, original, left_by_compilers(told))
+    clip = getattr(clip_grad, CLIP, None)
+    if clip is not None:
+        _replace(clip_grad, CLIP, clip, left_by_compilers(_telling(clip)))
     for place in (torch.autograd, torch.autograd.graph):  # whoever wraps it, puts back the second
         _replace(place, ENGINE, engine, skipped(told_engine, inside=False))
+
+
+def _telling(clip: Any) -> Any:
+    @wraps(clip)
+    def told_clip(*args: Any, **named: Any) -> Any:
+        parameters, limit, norm = (*args, None, None, None)[:3]
+        usual = isinstance(parameters, list) and isinstance(limit, int | float)
+        for listener in _around(None) if usual and isinstance(norm, Tensor) else ():
+            listener.clips(parameters, limit, norm)
+        return clip(*args, **named)
+
+    return told_clip
 
 
 def _replace(owner: Any, name: str, original: Any, told: Any) -> None:

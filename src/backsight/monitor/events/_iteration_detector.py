@@ -255,6 +255,12 @@ class IterationDetector:
         self._observer.step_declined(optimizer)  # where a guard may end the training
 
     @harmless
+    def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
+        """The script clips gradients."""
+        if not self.paused:
+            self._observer.clips(parameters, limit, norm)
+
+    @harmless
     def _declined(self, optimizer: Optimizer) -> None:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:

@@ -1,7 +1,9 @@
 """Who is told of the events of one training."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, OptimizerStep
@@ -30,6 +32,9 @@ class Observer(Protocol):
 
     def step_declined(self, optimizer: Optimizer) -> None:
         """A gradient scaler has kept it from stepping."""
+
+    def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
+        """The script clips the norm of some gradients, which is ``norm``."""
 
     def iteration_ended(self, *, at: float | None = None) -> None:
         """The next iteration has shown itself."""

@@ -54,6 +54,11 @@ class ObservedParameters:
         self._models.append((weakref.ref(model), prefix))
         self._found = {}
 
+    def models(self) -> dict[str, nn.Module]:
+        """The observed models, by what the paths of their modules begin with."""
+        models = {prefix: reference() for reference, prefix in self._models}
+        return {prefix: model for prefix, model in models.items() if model is not None}
+
     def name_of(self, parameter: nn.Parameter) -> str | None:
         """The path of a parameter that an observed model holds now; None where none does."""
         for reference, prefix in self._models:

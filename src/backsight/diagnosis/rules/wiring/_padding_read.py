@@ -23,18 +23,21 @@ class PaddingRead(InARow):
         "Sequences of different lengths are padded at their end, and the loss reads the last step "
         "of the padded batch. By then, the layer has run over the padding of most sequences: what "
         "it knew of them has to outlast as many steps as their padding has, and the shorter the "
-        "sequence, the more of them."
+        "sequence, the more of them. If they were packed, that step of the output is zero for all "
+        "but the longest."
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, no gradient arrives at any step but the last, at least "
         "half of the sequences end in one and the same value, over at least three different "
         "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
-        "{share:.0%} of all steps are such an end. Packed sequences do not count, nor does a loss "
-        "that gathers the last valid step of each sequence."
+        "{share:.0%} of all steps are such an end. Of packed sequences, at least half are shorter "
+        "than the longest, and a gradient arrives at the longest alone. A loss that gathers the "
+        "last valid step of each sequence does not count."
     )
     causes: ClassVar = (
         "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",
         "h_n of a padded batch that was not packed",
+        "output[:, -1] of what pad_packed_sequence returns",
     )
     remedies: ClassVar = (
         "pack the batch: pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), "
@@ -54,7 +57,7 @@ class PaddingRead(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
         return (
-            f"the loss reads only the last step of the output{of_module(where)}, and the input "
-            f"ends in padding ({percent(value)} of all steps): the layer has run over it",
+            f"the loss reads only the last step of the padded output{of_module(where)}, and "
+            f"{percent(value)} of all steps are padding: of most sequences, that step is",
             {"padding": float(short(value))},
         )

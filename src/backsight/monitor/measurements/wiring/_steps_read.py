@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -32,6 +33,7 @@ class StepsOfLoss(Measurement):
 
     ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
+    ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``padding_in_loss``: steps whose input is padding have targets, and these count.
 
     Example:
@@ -48,7 +50,7 @@ class StepsOfLoss(Measurement):
     """
 
     name = "steps of the loss"
-    signals = ("one_step_read", "padding_in_loss", "padding_read")
+    signals = ("one_step_read", "padding_in_loss", "padding_packed", "padding_read")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -76,8 +78,12 @@ class StepsOfLoss(Measurement):
             return
         x = now.readers[call.path].input_of(call.inputs, call.named)
         padding = None
-        if not isinstance(x, PackedSequence) and min(read.steps, read.batch) >= SHORTEST:
-            padding = _Padding.of(x, read, layer.batch_first)
+        if min(read.steps, read.batch) >= SHORTEST:
+            if not isinstance(x, PackedSequence):
+                padding = _Padding.of(x, read, layer.batch_first)
+            elif read.full:
+                whole = x.data.view(read.steps, read.batch, -1).transpose(0, 1)
+                padding = _Padding(*padding_of(whole, exact=x.data.grad_fn is None))
         self._calls[call.path].append((read, padding))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
@@ -126,6 +132,8 @@ class StepsOfLoss(Measurement):
         if any(read.directions == 2 for read, _ in reached):
             now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
         now.record(f"padding_read/{name}", max(_behind(*one) for one in reached))
+        if any(read.packed for read, _ in reached):
+            now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))
 
 
 class _Padding:
@@ -190,13 +198,39 @@ def _begun(read: StepsRead, padding: _Padding | None) -> float:
 
 def _behind(read: StepsRead, padding: _Padding | None) -> float:
     """Share of padding before the last step, where that alone is read; else 0."""
-    if padding is None:
+    if read.packed:
+        return _beyond(read)
+    if padding is None or not _last_alone(read):
         return 0.0
+    if read.output is None and read.directions == 2:
+        return 0.0  # the reverse half has read all of the sequence by then
+    return padding.share if padding.certain else 0.0
+
+
+def _last_alone(read: StepsRead) -> bool:
+    """Whether the forward half is read at the last step and at no other."""
     if read.output is None:
-        last = read.directions == 1  # a reverse half has read all of the sequence by then
-    else:
-        forward = read.read_at(0)
-        last = forward is not None and bool(
-            ((forward == read.steps - 1) | (forward < 0)).all() and (forward >= 0).any()
-        )
-    return padding.share if last and padding.certain else 0.0
+        return True  # the final state
+    forward = read.read_at(0)
+    if forward is None:
+        return False
+    return bool(((forward == read.steps - 1) | (forward < 0)).all() and (forward >= 0).any())
+
+
+def _beyond(read: StepsRead) -> float:
+    """Share of padding, where of sequences that are packed only the longest are read, at the last
+    step of the padded output, in which the others have zeros."""
+    if read.output is None or read.final_read or not _last_alone(read):
+        return 0.0
+    there = read.output.any(0).any(0)
+    longest = read.lengths.to(there.device) == read.steps
+    if not torch.equal(there, longest) or 2 * int(longest.sum()) > read.batch:
+        return 0.0
+    return 1 - float(read.lengths.sum()) / (read.steps * read.batch)
+
+
+def _packed(read: StepsRead, padding: _Padding | None) -> float:
+    """Share of padding in what was packed as if it were whole, where the end of it is read."""
+    if not read.packed or padding is None or not _last_alone(read):
+        return 0.0
+    return padding.share if padding.certain else 0.0

@@ -1,0 +1,17 @@
+"""Every batch begins in a random state."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+rnn, head = nn.GRU(1, 16, batch_first=True), nn.Linear(16, 1)
+parameters = [*rnn.parameters(), *head.parameters()]
+optimizer = torch.optim.Adam(parameters, lr=0.01)
+for _ in range(30):
+    x = torch.randn(16, 10, 1)
+    state = torch.randn(1, 16, 16)
+    output, _ = rnn(x, state)
+    loss = nn.functional.mse_loss(head(output[:, -1]), x[:, -1])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

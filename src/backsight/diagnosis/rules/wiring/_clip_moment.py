@@ -1,0 +1,114 @@
+"""BKS421: gradients are clipped when no step reads them, or while they are scaled."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, short
+
+__all__ = ["ClipMisplaced"]
+
+
+@dataclass
+class ClipMisplaced(Rule):
+    """Before backward, after the step, or before ``unscale_``."""
+
+    code: ClassVar[str] = "BKS421"
+    title: ClassVar[str] = "clipping at the wrong moment"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("clip_misplaced", "clip_scaled")
+    optional_signals: ClassVar = ("gradient_left",)
+    explanation: ClassVar[str] = (
+        "Clipping works on the gradients that are there when it is called. Before backward these "
+        "are zero or those of the last step, and after the step nobody reads them any more: the "
+        "step takes the gradient unclipped. While the loss is scaled (AMP), the limit is applied "
+        "to gradients that are tens of thousands of times too large, and what is left of them "
+        "after the division is next to nothing."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, clip_grad_norm_ is called before the backward pass or "
+        "after the step and not in between, or gradients that are zeroed next are shortened after "
+        "the step; and the step reads a gradient above the limit. Or, in as many, clip_grad_norm_ "
+        "shortens the gradient, and the step reads a gradient at least 64 times below the limit. "
+        "Where no gradient is above the limit in {harmless:.0f} samples, a misplaced call is told "
+        "as a note."
+    )
+    causes: ClassVar = (
+        "clip_grad_norm_ stands before loss.backward(), or after optimizer.step()",
+        "with a GradScaler, clip_grad_norm_ without scaler.unscale_(optimizer) before it",
+        "a loss that is multiplied by hand, and gradients that are divided after the clip",
+    )
+    remedies: ClassVar = (
+        "call clip_grad_norm_ after loss.backward() and before optimizer.step()",
+        "with a GradScaler, call scaler.unscale_(optimizer) before clip_grad_norm_",
+    )
+    source: ClassVar[str] = "PyTorch's documentation of AMP, 'Gradient clipping'; public reports"
+
+    samples: float = 3
+    harmless: float = 20
+    """Samples without a gradient above the limit."""
+    _misplaced: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False)
+    _scaled: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _left: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where it is so; a single one where not."""
+        return self.require(
+            self.samples, "sample", "of clip_misplaced",
+            sooner=(1, "clip_misplaced is 0") if self.samples > 1 else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        self._left |= now.numbers("gradient_left")
+        scaled = now.numbers("clip_scaled")
+        for where, ratio in now.numbers("clip_misplaced").items():
+            factor = scaled.get(where, 0.0)
+            if not self.finite(where, ratio, factor):
+                continue
+            row = self._misplaced.setdefault(where, [])
+            # Gradients that are scaled down instead of zeroed are shorter after the step, too.
+            row[:] = [*row, ratio][-int(self.harmless) :] if ratio and not self._kept(where) else []
+            self._scaled[where] = self._scaled.get(where, 0) + 1 if factor else 0
+            self.usable(where, max(len(row), self._scaled[where]))
+            above = [one for one in row if one > 1]
+            if self._scaled[where] >= self.samples:
+                self._tell_scaled(where, now.iteration, factor)
+            elif len(above) >= self.samples:
+                self._tell_misplaced(where, now.iteration, max(above), "warning")
+            elif len(row) >= self.harmless:
+                self._tell_misplaced(where, now.iteration, max(row), "info")
+            elif not row and not factor:
+                self.ready = True
+                self.resolve(where, now.iteration)
+
+    def _kept(self, where: str) -> bool:
+        return self._left.get(where, 0.0) > 0
+
+    def _tell_scaled(self, where: str, iteration: int, factor: float) -> None:
+        self.ready = True
+        self.found(
+            where,
+            iteration,
+            f"gradients are clipped, and then divided by {short(factor)} or more before the step "
+            "reads them: the limit is applied to gradients that are still scaled",
+            {"divided by": factor},
+            signals=(named("clip_scaled", where),),
+        )
+
+    def _tell_misplaced(self, where: str, iteration: int, ratio: float, severity: str) -> None:
+        self.ready = True
+        effect = (
+            f"the step reads gradients of up to {short(ratio)} times the limit"
+            if ratio > 1
+            else "so far the gradients have been below the limit anyway"
+        )
+        self.found(
+            where,
+            iteration,
+            f"gradients are clipped before backward or after the step, not in between: {effect}",
+            {"gradient relative to the limit": ratio},
+            signals=(named("clip_misplaced", where),),
+            severity="warning" if severity == "warning" else "info",
+        )

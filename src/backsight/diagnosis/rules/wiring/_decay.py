@@ -1,0 +1,107 @@
+"""BKS427: weight decay is stronger than the gradient."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis.stability import LossHistory
+
+__all__ = ["StrongDecay"]
+
+
+@dataclass
+class StrongDecay(Rule):
+    """All weights shrink, whatever the data say."""
+
+    code: ClassVar[str] = "BKS427"
+    title: ClassVar[str] = "weight decay too strong"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("decay_ratio",)
+    optional_signals: ClassVar = ("decayed_norm", "loss")
+    explanation: ClassVar[str] = (
+        "Each step follows the decay of the weights and hardly the gradient of the loss. The "
+        "weights shrink towards 0, and the loss stays at what can be guessed without an input. "
+        "Adam divides the sum of both by its size, so that even a small decay may be all that is "
+        "left of a step."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, ‖λθ‖ is larger than ‖g‖ (of AdamW, the decay larger "
+        "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
+        "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
+        "had gained. Where it has fallen, a decay that is stronger than a small gradient does no "
+        "harm."
+    )
+    causes: ClassVar = (
+        "a weight_decay of 0.1 to 1, as AdamW takes it, given to Adam or SGD",
+        "a loss that was divided, so that its gradient is small beside the decay",
+    )
+    remedies: ClassVar = (
+        "use a weight_decay of 1e-4 or less with Adam and SGD, and of 0.01 to 0.1 with AdamW",
+        "use torch.optim.AdamW, which keeps the decay apart from the gradient",
+        "leave biases, norms and embeddings without decay",
+    )
+    source: ClassVar[str] = "Loshchilov & Hutter 2019; thresholds: Backsight"
+
+    samples: float = 5
+    fall: float = 0.05
+    patience: float = 100
+    """Losses."""
+    _recent: dict[str, "deque[tuple[float, float]]"] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _shrunk: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
+    """The least ratio, and the norm before, of the samples in which the weights last shrank."""
+
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where it is so; a single one where not."""
+        return self.require(
+            self.samples, "sample", "of decay_ratio",
+            sooner=(1, "decay_ratio is at most 1") if self.samples > 1 else None,
+        )  # fmt: skip
+
+    def _stuck(self, history: LossHistory | None) -> bool:
+        """Whether nothing has been learned, or half of it is lost."""
+        if history is None or history.count < self.patience:
+            return False
+        return not history.learned or history.lost > 0.5
+
+    def _update(self, now: Sample) -> None:
+        norms = now.numbers("decayed_norm")
+        for where, ratio in now.numbers("decay_ratio").items():
+            norm = norms.get(where, 0.0)
+            if not self.finite(where, ratio, norm):
+                continue
+            recent = self._recent.setdefault(where, deque(maxlen=int(self.samples)))
+            if ratio > 1:
+                recent.append((ratio, norm))
+                self.usable(where, len(recent))
+            else:
+                recent.clear()
+                self.ready = True
+            if len(recent) == recent.maxlen:
+                self.ready = True
+                if norm <= (1 - self.fall) * recent[0][1]:
+                    self._shrunk[where] = min(one for one, _ in recent), recent[0][1]
+            if where not in self._shrunk:
+                continue
+            if self._stuck(now.courses.get(now.label)):
+                self._tell(where, now.iteration, norm)
+            elif where in self.findings:
+                self.resolve(where, now.iteration)
+
+    def _tell(self, where: str, iteration: int, norm: float) -> None:
+        ratio, before = self._shrunk[where]
+        shrunk = f" from {short(before)} to {short(norm)}" if norm < before else ""
+        self.found(
+            where,
+            iteration,
+            f"weight decay was at least {short(ratio)} times as strong as the gradient in "
+            f"{self.samples:.0f} samples in a row, the norm of the weights has fallen{shrunk}, and "
+            "the loss has not",
+            {"decay relative to the gradient": ratio, "norm before": before},
+            signals=(named("decay_ratio", where),),
+        )

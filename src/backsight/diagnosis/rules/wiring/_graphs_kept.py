@@ -1,0 +1,75 @@
+"""BKS426: the graphs of old losses are kept, and memory grows."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named
+
+__all__ = ["GraphsKeptAlive"]
+
+
+@dataclass
+class GraphsKeptAlive(Rule):
+    """``total += loss`` without ``item()``."""
+
+    code: ClassVar[str] = "BKS426"
+    title: ClassVar[str] = "graphs kept"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("graphs_kept",)
+    explanation: ClassVar[str] = (
+        "A loss, an output or a state of each iteration is kept with its graph: the operations "
+        "that it was made of, and what they hold. Memory grows from iteration to iteration, until "
+        "the process is stopped."
+    )
+    criterion: ClassVar[str] = (
+        "At least {kept:.0f} graphs of earlier samples exist when a backward pass begins, and one "
+        "more with each of {samples:.0f} samples in a row. Graphs that the newest loss is made of "
+        "do not count, nor do fewer, which are held until the end of an epoch."
+    )
+    causes: ClassVar = (
+        "total_loss += loss, to report a mean",
+        "losses.append(loss) or outputs.append(output), for a later plot or accuracy",
+        "a hidden state that is stored with its graph",
+    )
+    remedies: ClassVar = (
+        "add up numbers: total_loss += loss.item()",
+        "store tensors without their graph: outputs.append(output.detach())",
+    )
+    source: ClassVar[str] = "PyTorch's FAQ: 'My model reports out of memory'"
+
+    kept: float = 5
+    samples: float = 4
+    _before: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where they become more; a single one where there are none."""
+        return self.require(
+            self.kept + 1, "sample", "of graphs_kept",
+            sooner=(1, "graphs_kept is 0") if self.kept else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        for where, count in now.numbers("graphs_kept").items():
+            if not self.finite(where, count):
+                continue
+            grows = count > self._before.get(where, 0.0)
+            self._before[where] = count
+            self._row[where] = self._row.get(where, 0) + 1 if grows else 0
+            self.usable(where)
+            if count >= self.kept and self._row[where] >= self.samples:
+                self.ready = True
+                self.found(
+                    where,
+                    now.iteration,
+                    f"the graphs of {count:.0f} earlier samples still exist, and they become more "
+                    "with each: losses or outputs are kept without detach() or item()",
+                    {"graphs": count},
+                    signals=(named("graphs_kept", where),),
+                )
+            elif not count:
+                self.ready = True
+                self.resolve(where, now.iteration)

@@ -1,0 +1,56 @@
+"""BKS416: sequences are packed with the length of the padded batch, and end in padding."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, of_module, percent, short
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["PaddingPacked"]
+
+
+@dataclass
+class PaddingPacked(InARow):
+    """``pack_padded_sequence(x, [x.shape[1]] * len(x))``."""
+
+    code: ClassVar[str] = "BKS416"
+    title: ClassVar[str] = "packed with wrong lengths"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("padding_packed",)
+    explanation: ClassVar[str] = (
+        "The batch was packed, but each sequence with the length of the padded batch: nothing is "
+        "left out, and the layer runs over the padding as if the batch were not packed. The final "
+        "states are those after the padding."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, all sequences of a packed batch are equally long, at "
+        "least half of them end in one and the same value, over at least three different numbers "
+        "of steps, that value makes up at most 10 % of the steps before, and at least {share:.0%} "
+        "of all steps are such an end; and the loss reads the final state, or the last step alone."
+    )
+    causes: ClassVar = (
+        "lengths that were taken from the padded batch: x.shape[1], or len of a padded row",
+        "lengths that are those of the longest sequence, for all",
+    )
+    remedies: ClassVar = (
+        "pass the length of each sequence before it was padded",
+        "count the symbols that are not padding: lengths = (x != PAD).sum(1)",
+    )
+    source: ClassVar[str] = "Backsight; PyTorch's documentation of pack_padded_sequence"
+
+    share: float = 0.1
+    """Of all steps; a step or two hardly matter."""
+
+    def counts(self, value: float) -> bool:
+        """Whether there is enough of it."""
+        return value >= self.share
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """How much of the batch is padding."""
+        return (
+            f"the packed input{of_module(where)} has sequences of the same length only, and ends "
+            f"in padding all the same ({percent(value)} of all steps): the lengths are wrong",
+            {"padding": float(short(value))},
+        )

@@ -1,0 +1,201 @@
+"""BKS423: the learning rate is 0, falls to nothing too early, or grows until the loss does."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis.stability import LossHistory
+
+__all__ = ["RateCourse"]
+
+
+@dataclass
+class _Course:
+    """How the learning rate of one group has gone."""
+
+    began: int
+    start: float
+    highest: float
+    last: float
+    low_since: int | None = None
+    """Since when it has been next to nothing."""
+    rising: int = 0
+    """Samples in a row in each of which it was higher than in the one before."""
+    held: int = 0
+    """Iterations that it was constant for, the longest time before it was low."""
+    changed: int = 0
+    """When it changed last."""
+
+
+@dataclass
+class RateCourse(Rule):
+    """A warm-up that is stuck, a decay by batch where one by epoch was meant, a schedule that
+    grows.
+    """
+
+    code: ClassVar[str] = "BKS423"
+    title: ClassVar[str] = "learning rate schedule"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("group_lr",)
+    optional_signals: ClassVar = ("loss",)
+    explanation: ClassVar[str] = (
+        "What a schedule makes of the learning rate decides whether anything is learned. At a rate "
+        "of 0, or at a thousandth of the rate that the training began with, the weights stay where "
+        "they are; a rate that grows without end throws them out."
+    )
+    criterion: ClassVar[str] = (
+        "The learning rate of an optimizer has been 0 from the beginning on, for at least "
+        "{stuck:.0f} iterations; of one group beside others, {group:.0f}. Or it has been below "
+        "{nothing:g} of its highest for at least {idle:.0f} iterations, and for as many as it was "
+        "above: a schedule that reaches 0 at the end does not count, because there the training "
+        "ends, nor does a single drop to a new phase. Where it was constant for {held:.0f} "
+        "iterations or more before, as when a plateau lowers it, a note tells of it. Or it has "
+        "risen in {rising:.0f} samples in a row to {growth:g} times what it began with, and the "
+        "loss is 3 times its lowest level, or is not finite."
+    )
+    causes: ClassVar = (
+        "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
+        "scheduler.step() after each batch, of a schedule that counts epochs",
+        "a schedule that multiplies where it should divide, or that is stepped beyond its end",
+        "a group of parameters that was given lr=0",
+    )
+    remedies: ClassVar = (
+        "plot the learning rate of the run, and count what scheduler.step() is called for",
+        "call scheduler.step() once an epoch for schedules in epochs, such as StepLR(step_size=30)",
+        "let a warm-up begin at a small number above 0",
+        "to keep parameters as they are, use requires_grad_(False) instead of a rate of 0",
+    )
+    source: ClassVar[str] = "PyTorch's documentation of lr_scheduler; public reports"
+
+    stuck: float = 60
+    """Iterations."""
+    group: float = 120
+    """Iterations; a group that is to be thawed later begins at 0 as well."""
+    idle: float = 50
+    """Iterations."""
+    nothing: float = 1e-3
+    """Of the highest rate: half of all steps move nothing that float32 would show in the loss."""
+    drop: float = 50
+    """A rate that falls so many times at once, and not to 0, is that of another phase."""
+    held: float = 100
+    """Iterations."""
+    rising: float = 8
+    growth: float = 10
+    _courses: dict[str, _Course] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """One that is above 0."""
+        return self.require(
+            self.stuck, "iteration", "with a learning rate",
+            sooner=(1, "it is above 0") if self.stuck > 1 else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        rates = now.numbers("group_lr")
+        for where, rate in rates.items():
+            if not self.finite(where, rate):
+                continue
+            course = self._courses.get(where)
+            if course is None or 0 < rate * self.drop < course.last:
+                self._courses[where] = course = _Course(
+                    now.iteration, rate, rate, rate, changed=now.iteration
+                )
+            self._follow(course, now.iteration, rate)
+            self._judge(where, course, now)
+
+    def _follow(self, course: _Course, iteration: int, rate: float) -> None:
+        course.highest = max(course.highest, rate)
+        course.start = course.start or rate
+        course.rising = course.rising + 1 if rate > course.last else 0
+        low = rate <= self.nothing * course.highest * (1 + 1e-6)  # powers of 0.1 round up
+        if rate != course.last:
+            if course.low_since is None:
+                course.held = max(course.held, iteration - course.changed)
+            course.changed = iteration
+        if not low:
+            course.low_since = None
+        elif course.low_since is None:
+            course.low_since = iteration
+        course.last = rate
+
+    def _judge(self, where: str, course: _Course, now: Sample) -> None:
+        lasted = now.iteration - course.began + 1
+        if course.highest == 0:
+            self.usable(where, lasted)
+            others = [
+                other.highest for name, other in self._courses.items() if _together(name, where)
+            ]
+            if lasted >= (self.group if any(others) else self.stuck):
+                self.ready = True
+                self._tell_stuck(where, now.iteration, lasted, any(others))
+            return
+        self.ready = True
+        low = course.low_since
+        history = now.courses.get(now.label)
+        if low is not None and now.iteration - low >= max(self.idle, low - course.began):
+            self._tell_idle(where, now.iteration, course, low)
+        elif course.rising >= self.rising and course.last >= self.growth * course.start:
+            if history is not None and _worse(history):
+                self._tell_growth(where, now.iteration, course)
+        elif low is None:
+            self.resolve(where, now.iteration)
+
+    def _tell_stuck(self, where: str, iteration: int, lasted: int, beside: bool) -> None:
+        rest = ", while that of other groups is not" if beside else ": nothing moves"
+        self.found(
+            where,
+            iteration,
+            f"the learning rate{_whose(where)} has been 0 for {lasted:,} iterations, from the "
+            f"beginning on{rest}",
+            {"learning rate": 0.0, "iterations": float(lasted)},
+            signals=(named("group_lr", where),),
+            severity="warning" if beside else "error",
+        )
+
+    def _tell_idle(self, where: str, iteration: int, course: _Course, low: int) -> None:
+        beside = [one for name, one in self._courses.items() if _together(name, where)]
+        slow = course.held >= self.held or any(one.low_since is None for one in beside)
+        self.found(
+            where,
+            iteration,
+            f"the learning rate{_whose(where)} fell from {short(course.highest)} to "
+            f"{short(course.last)} within {low - course.began:,} iterations, and the training goes "
+            f"on without one for {iteration - low:,}",
+            {"learning rate": course.last, "highest": course.highest},
+            signals=(named("group_lr", where),),
+            severity="info" if slow else "warning",
+        )
+
+    def _tell_growth(self, where: str, iteration: int, course: _Course) -> None:
+        self.found(
+            where,
+            iteration,
+            f"the learning rate{_whose(where)} has grown from {short(course.start)} to "
+            f"{short(course.last)} and still grows, and the loss with it",
+            {"learning rate": course.last, "at the beginning": course.start},
+            signals=(named("group_lr", where),),
+        )
+
+
+def _together(name: str, other: str) -> bool:
+    """Whether two are groups of one optimizer."""
+    return name.rpartition(".")[0] == other.rpartition(".")[0]
+
+
+def _whose(where: str) -> str:
+    stem, _, group = where.rpartition(".")
+    if stem.isdigit():
+        stem = f"optimizer {stem}"
+    return f" of group {group}{' of ' + stem if stem else ''}" if group != "0" or stem else ""
+
+
+def _worse(history: LossHistory) -> bool:
+    """Whether the loss is far above the lowest level that it had."""
+    if not math.isfinite(history.value):
+        return True
+    best = min(history.best, history.first)
+    return math.isfinite(best) and history.level - best > 2 * abs(best)

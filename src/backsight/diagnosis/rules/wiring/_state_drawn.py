@@ -1,0 +1,49 @@
+"""BKS419: each call of a layer begins in a state that is drawn at random."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, of_module
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["StateDrawn"]
+
+
+@dataclass
+class StateDrawn(InARow):
+    """``rnn(x, torch.randn(…))``."""
+
+    code: ClassVar[str] = "BKS419"
+    title: ClassVar[str] = "initial state drawn at random"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("state_drawn",)
+    explanation: ClassVar[str] = (
+        "Every call begins in another random state, with numbers as large as those that a state "
+        "ever has. The same sequence gives a different output each time, and the layer has to "
+        "learn to forget its beginning before it can learn anything from it."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, the initial state that a layer is given needs no "
+        "gradient, is another one than before, and its mean, spread and fourth moment are those of "
+        "torch.randn, or of torch.rand, within five standard errors. A state that was learned, or "
+        "computed by an encoder or by a projection of noise, does not count."
+    )
+    causes: ClassVar = (
+        "an init_hidden() that returns torch.randn or torch.rand",
+        "an example of PyTorch's documentation, which passes random states to show their shapes",
+    )
+    remedies: ClassVar = (
+        "leave the state out: rnn(x) begins with zeros",
+        "learn it: make it an nn.Parameter, and expand it to the batch",
+    )
+    source: ClassVar[str] = "Backsight; PyTorch's documentation of nn.LSTM"
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """Of which layer."""
+        return (
+            f"the initial state{of_module(where)} is drawn at random in every iteration: the same "
+            "sequence never begins the same way twice",
+            {},
+        )

@@ -1,0 +1,75 @@
+"""BKS425: weights are initialised again while they are trained."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, percent
+
+__all__ = ["Reinitialised"]
+
+
+@dataclass
+class Reinitialised(Rule):
+    """``model.apply(init_weights)`` inside the loop over epochs."""
+
+    code: ClassVar[str] = "BKS425"
+    title: ClassVar[str] = "weights initialised again"
+    severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("weights_replaced",)
+    explanation: ClassVar[str] = (
+        "Between two steps, something else than the optimizer writes new weights into the model, "
+        "which have nothing of the former ones. What was learned until then is lost, each time."
+    )
+    criterion: ClassVar[str] = (
+        "Between the end of a step and the next backward pass, at least {share:g} of the largest "
+        "matrices are replaced by others (the cosine between the two is below 0.5), {times:.0f} "
+        "times, while the optimizer stays the same. Averaged, clamped, normalised or reloaded "
+        "weights are like the former ones, and a new optimizer begins a new training."
+    )
+    causes: ClassVar = (
+        "the initialisation stands inside the loop over epochs, or in a function called there",
+        "reset_parameters() in forward, or in a method that is called to reset the state",
+        "a checkpoint of another run, or of the beginning, that is loaded in each epoch",
+    )
+    remedies: ClassVar = (
+        "initialise the model once, before the loop",
+        "to reset a recurrent state, write zeros into the state instead of initialising the layer",
+    )
+    source: ClassVar[str] = "Backsight; public reports"
+
+    share: float = 0.75
+    """A head alone is made anew on purpose, where a policy has learned too early."""
+    times: float = 2
+    """Once may be a phase of its own."""
+    _times: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """A sample is enough where nothing is replaced."""
+        return self.require(
+            self.times, "sample", "of weights_replaced",
+            sooner=(1, "weights_replaced is 0") if self.times > 1 else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        for where, share in now.numbers("weights_replaced").items():
+            if not self.finite(where, share):
+                continue
+            if share < self.share:
+                self.ready = True  # it is no state: it may happen again
+                continue
+            self._times[where] = self._times.get(where, 0) + 1
+            self.usable(where, self._times[where])
+            if self._times[where] >= self.times:
+                self.ready = True
+                self.found(
+                    where,
+                    now.iteration,
+                    f"{percent(share)} of the largest weight matrices were replaced by others "
+                    f"between two steps, and that {self._times[where]} times or more: the model is "
+                    "initialised again while it trains",
+                    {"share of matrices": share, "times": float(self._times[where])},
+                    signals=(named("weights_replaced", where),),
+                )

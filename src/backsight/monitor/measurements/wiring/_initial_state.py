@@ -1,0 +1,188 @@
+"""Where the initial state of a layer comes from."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import EVERY_ITERATION, Measurement
+from backsight.probes import (
+    Window,
+    embedded_from,
+    hangs_on_spent,
+    is_drawn,
+    is_spent,
+    made_by,
+    same_direction,
+    tensors_in,
+)
+
+__all__ = ["InitialState"]
+
+SEQUENCES = 4
+"""Of a batch, whose final states are kept until the next iteration."""
+
+GROWN = 1.2
+"""Times as many operations as in the iteration before, from which on a graph has grown."""
+
+ALIVE, SPENT = 1.0, 2.0
+"""Of a state that an earlier iteration's graph hangs on: backward can go through it, or cannot."""
+
+
+class InitialState(Measurement):
+    """Initial states that are drawn, carried over from the iteration before, or not detached.
+
+    Two iterations that follow each other are looked at: a sample, and the one after it. What fails
+    in that one, because backward has freed the graph that a state hangs on, is recorded before.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 16)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for _ in range(3):
+        ...         optimizer.zero_grad()
+        ...         output, _ = rnn(torch.randn(20, 8, 3), torch.randn(1, 8, 16))
+        ...         output.square().mean().backward()
+        ...         optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["state_drawn/model"].tolist(), run["state_carried/model"].tolist()
+        ([1.0, 1.0], [0.0, 0.0])
+    """
+
+    name = "initial state"
+    signals = ("state_attached", "state_carried", "state_drawn")
+    schedule = EVERY_ITERATION
+    samples_cells = True
+
+    def __init__(self) -> None:
+        self._looks = False
+        self._due = False
+        """Whether this iteration is one of the samples, and the next one is looked at for it."""
+        self._ends: dict[str, Tensor] = {}
+        """By path, final states of a few sequences."""
+        self._ended: dict[str, Tensor] = {}
+        """Those of the iteration before."""
+        self._windows: dict[str, Window] = {}
+        """By path, which part of the data a layer was given."""
+        self._drawn: dict[str, float] = {}
+        """By path, what tells one drawn state from the next."""
+        self._size = 0
+        """Operations of the loss's graph, in the iteration before."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._begun: set[str] = set()
+        """Paths of layers that have run."""
+        self._attached = 0.0
+        self._passed = False
+        self._found: dict[str, tuple[float | None, float | None]] = {}
+        """By path, whether its state was drawn, and whether it was carried."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """Nothing has run."""
+        after = self._due
+        self._due = now.looked
+        self._looks = after or self._due
+        if not self._looks:
+            return
+        self._ended, self._ends = (self._ends if after else {}), {}
+        self._size = self._size if after else 0
+        self._begin()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Look at the state that a layer's first call begins with, and at how it ends."""
+        if not self._looks or call.adapter is None or not torch.is_grad_enabled():
+            return
+        if call.path not in self._begun:
+            self._begun.add(call.path)
+            self._first(call, now)
+        if self._due and call.adapter.reading == "fused":
+            final = next(tensors_in(call.result[1]), None)
+            if final is not None and final.dim() == 3:
+                self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Record at once what makes this pass fail."""
+        if not self._looks or self._passed:
+            return
+        self._passed = True
+        before, self._size = self._size, len(passed.operations.named())
+        grown = bool(before) and self._size > GROWN * before
+        if self._attached == ALIVE and not grown:
+            self._attached = 0.0  # of this training's step: another optimizer's came in between
+        elif not self._attached and grown and hangs_on_spent(passed.roots):
+            self._attached = SPENT
+        if self._attached:
+            now.record_each(["state_attached"], torch.tensor([self._attached]))
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record what the states were."""
+        if not self._looks:
+            return
+        if self._passed and not self._attached:
+            now.record("state_attached", 0.0)
+        for path, (drawn, carried) in self._found.items():
+            name = path or "model"
+            if drawn is not None:
+                now.record(f"state_drawn/{name}", drawn)
+            if carried is not None:
+                now.record(f"state_carried/{name}", carried)
+        if not self._due:
+            self._ends, self._ended, self._windows = {}, {}, {}
+
+    def _first(self, call: LayerCall, now: Iteration) -> None:
+        given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
+        state = next(tensors_in(given), None)
+        x = _data(now.readers[call.path].input_of(call.inputs, call.named), call)
+        follows = self._follows(call, x)
+        if state is None:
+            self._found[call.path] = 0.0, 0.0
+        elif state.requires_grad:
+            if state.grad_fn is not None and made_by(state, call.module.parameters()):
+                self._attached = max(self._attached, SPENT if is_spent(state) else ALIVE)
+            self._found[call.path] = 0.0, 0.0
+        else:
+            drawn = self._is_drawn(call.path, state)
+            carried = None
+            if call.path in self._ended and state.dim() == 3:
+                ended = self._ended[call.path]
+                carried = float(not follows and same_direction(state[:, :SEQUENCES], ended))
+            self._found[call.path] = drawn, carried
+
+    def _is_drawn(self, path: str, state: Tensor) -> float | None:
+        """Whether it is, each time anew; None where it is the first one."""
+        if not is_drawn(state):
+            self._drawn.pop(path, None)
+            return 0.0
+        rows = state.detach() if state.dim() < 3 else state.detach()[:, 0]
+        mark = float(rows.reshape(-1)[: rows.shape[-1]].sum())
+        before = self._drawn.get(path)
+        self._drawn[path] = mark
+        return None if before is None else float(before != mark)
+
+    def _follows(self, call: LayerCall, x: Tensor | None) -> bool:
+        """Whether the data go on from those of the iteration before, as far as memory tells."""
+        before = self._windows.pop(call.path, None)
+        if x is None:
+            return False
+        window = Window(x, 1 if getattr(call.module, "batch_first", False) else 0)
+        if self._due:
+            self._windows[call.path] = window
+        return before is not None and window.follows(before)
+
+
+def _data(x: Any, call: LayerCall) -> Tensor | None:
+    """``x``, or the symbols that it was embedded from, as they lie in memory."""
+    if isinstance(x, PackedSequence) or not isinstance(x, Tensor) or x.dim() != 3:
+        return None
+    if x.grad_fn is None:
+        return x
+    first, second = x.shape[:2]
+    swapped = getattr(call.module, "batch_first", False)
+    steps, batch = (second, first) if swapped else (first, second)
+    symbols = embedded_from(x, steps, batch)
+    return symbols if symbols is None or swapped else symbols.t()

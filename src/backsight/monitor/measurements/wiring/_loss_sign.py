@@ -1,0 +1,85 @@
+"""Losses that are maximised."""
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import terms_without_bound
+
+__all__ = ["LossSign"]
+
+
+class LossSign(Measurement):
+    """Terms of the loss that fall without bound as the step minimises them, where all do.
+
+    Where a step moves a part of what the loss depends on, or of what is trained, the other part may
+    be an adversary: then nothing is counted.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for sign in (1, -1):
+        ...         (sign * (rnn(torch.randn(20, 2, 3))[0] - 1).square().mean()).backward()
+        ...         optimizer.step()
+        >>> backsight.Run("runs/mine")["loss_unbounded"].tolist()
+        [0.0, 1.0]
+    """
+
+    name = "sign of the loss"
+    signals = ("loss_unbounded",)
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._counts: list[tuple[int, int]] = []
+        """Of each pass since the last step: if it is minimised, and if it is maximised."""
+        self._leaves: set[int] = set()
+        """Identities of what these passes depend on."""
+        self._moved: set[int] = set()
+        """Identities of what was moved since."""
+        self._climbs = False
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._begin()
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at the terms."""
+        if self._moved:
+            self._record(now)
+            self._begin()
+        down, up = (
+            terms_without_bound(passed.roots, passed.gradients, maximised=maximised)
+            for maximised in (False, True)
+        )
+        self._counts.append((down, up))
+        if down or up:
+            parameters = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
+            self._leaves |= _identities(parameters)
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """It has followed these gradients, down or up."""
+        self._moved |= _identities(step.parameters.values())
+        self._climbs = any(group.get("maximize") for group in step.optimizer.param_groups)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it."""
+        if self._counts and self._moved:
+            self._record(now)
+
+    def _record(self, now: Iteration) -> None:
+        counts = [up if self._climbs else down for down, up in self._counts]
+        whole = self._leaves | _identities(now.parameters.values()) <= self._moved
+        count = sum(counts) if all(counts) and whole else 0
+        now.record("loss_unbounded", max(float(count), now.numbers.get("loss_unbounded", 0.0)))
+
+
+def _identities(parameters: Iterable[nn.Parameter]) -> set[int]:
+    return set(map(id, parameters))

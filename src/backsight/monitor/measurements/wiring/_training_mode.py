@@ -1,0 +1,84 @@
+"""Modules that behave otherwise in training: whether they are told that it is training."""
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.probes import dropout_of, named_modules, named_parameters, rate_of_dropout
+
+__all__ = ["TrainingMode"]
+
+LOOKED_AT = 200
+"""Operations nearest to the loss that may be dropout."""
+
+
+class TrainingMode(Measurement):
+    """Dropout and batch normalisation in eval mode, and the highest dropout, at the last pass.
+
+    ``eval_mode``: how many of these modules are in eval mode, where all are, together with the
+    models that hold them; ``eval_part``: the same where others train, or the model itself does.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4, 2, dropout=0.1)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for training in (True, False):
+        ...         rnn.train(training)(torch.randn(20, 2, 3))[0].mean().backward()
+        ...         optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["eval_mode"].tolist(), run["dropout_rate"].tolist()
+        ([0.0, 1.0], [0.1, 0.0])
+    """
+
+    name = "training mode"
+    signals = ("dropout_rate", "eval_mode", "eval_part")
+    schedule = SAMPLED
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int, float] | None = None
+        self._stepped = False
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._seen, self._stepped = None, False
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at the modes; of several passes, the last counts."""
+        moved = set(map(id, now.parameters.values()))
+        modes: list[bool] = []
+        trains, rate = False, 0.0
+        for model in now.models.values():
+            if moved.isdisjoint(id(p) for _, p in named_parameters(model)):
+                continue
+            its = [(m.training, dropout_of(m)) for _, m in named_modules(model) if _depends(m)]
+            modes += [training for training, _ in its]
+            trains = trains or (model.training and bool(its))
+            rate = max([rate, *(p for training, p in its if training)])
+        operations = [node for _, node in passed.operations.named()[:LOOKED_AT]]
+        rate = max([rate, *map(rate_of_dropout, operations)])
+        still = modes.count(False)
+        everywhere = still == len(modes) and not trains
+        self._seen = (still, 0, rate) if everywhere else (0, still, rate)
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """What was seen was training."""
+        self._stepped = True
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it."""
+        if self._seen is None or not (self._stepped or now.by_hand):
+            return
+        whole, part, rate = self._seen
+        now.record("eval_mode", float(whole))
+        now.record("eval_part", float(part))
+        now.record("dropout_rate", rate)
+
+
+def _depends(module: nn.Module) -> bool:
+    """Whether it does something else in training than in eval mode."""
+    if isinstance(module, _NormBase):
+        return module.track_running_stats and "Instance" not in type(module).__name__
+    return dropout_of(module) > 0

@@ -1,0 +1,125 @@
+"""Weights that are others when the next backward pass begins than the last step has left."""
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import Measurement
+
+__all__ = ["WeightsReplaced"]
+
+MATRICES = 4
+"""The largest, which tell."""
+
+ELEMENTS = 256
+"""Of a matrix, those that are compared."""
+
+LOOKS = 64
+"""Changes that replace nothing, after which nobody looks any more: weights that are clamped or
+averaged after each step."""
+
+ALIKE = 0.5
+"""A cosine that two matrices have where one was made of the other."""
+
+
+class WeightsReplaced(Measurement):
+    """The share of matrices that something else than an optimizer has made anew between two steps.
+
+    In every iteration PyTorch's own count of writes is read. Contents are compared from the first
+    write on that was not the optimizer's: the first one itself is not told. What is written through
+    ``.data`` is not counted, and not seen.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for epoch in range(3):
+        ...         rnn.reset_parameters()
+        ...         for _ in range(2):
+        ...             rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...             optimizer.step()
+        >>> backsight.Run("runs/mine")["weights_replaced"].tolist()
+        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    """
+
+    name = "weights replaced"
+    signals = ("weights_replaced",)
+
+    def __init__(self) -> None:
+        self._left: dict[int, _Left] = {}
+        """By the optimizer's number."""
+        self._wary = 0
+        """Changes that are still compared; 0 until there is one."""
+        self._share: dict[int, float] = {}
+        """What the changes since the last step come to."""
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look whether anything was written since the last step."""
+        for number, left in self._left.items():
+            matrices = [p for one in left.matrices if (p := one()) is not None]
+            versions = [p._version for p in matrices]
+            if versions == left.versions or len(versions) < len(left.versions):
+                continue
+            left.versions = versions
+            if number in self._share:  # told already
+                continue
+            if left.contents:
+                self._share[number] = _replaced(left.contents, matrices)
+                self._wary = LOOKS if self._share[number] else max(self._wary - 1, -1)
+            elif self._wary == 0:
+                self._wary = LOOKS
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """Another optimizer begins another training."""
+        left, share = self._left.get(step.number), self._share.pop(step.number, 0.0)
+        same = left is not None and left.optimizer() is step.optimizer
+        if (share and same) or now.looked:
+            share = share if same else 0.0
+            now.record("weights_replaced", max(share, now.numbers.get("weights_replaced", 0.0)))
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """Remember what it leaves."""
+        left = self._left.get(step.number)
+        if left is None or left.optimizer() is not step.optimizer:
+            largest = map(weakref.ref, _largest(step.parameters))
+            left = _Left(weakref.ref(step.optimizer), list(largest))
+            self._left[step.number] = left
+        matrices = [p for one in left.matrices if (p := one()) is not None]
+        left.versions = [p._version for p in matrices]
+        left.contents = [_some_of(p) for p in matrices] if self._wary > 0 else []
+
+
+@dataclass
+class _Left:
+    """What the last step of an optimizer has left."""
+
+    optimizer: "weakref.ref[Optimizer]"
+    matrices: "list[weakref.ref[nn.Parameter]]"
+    versions: list[int] = field(default_factory=list)
+    contents: list[Tensor] = field(default_factory=list)
+
+
+def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
+    matrices = [p for p in parameters.values() if p.dim() > 1]
+    return sorted(matrices, key=lambda p: -p.numel())[:MATRICES]
+
+
+def _some_of(parameter: nn.Parameter) -> Tensor:
+    flat = parameter.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // ELEMENTS)].to(torch.float32, copy=True)
+
+
+def _replaced(before: list[Tensor], now: list[nn.Parameter]) -> float:
+    """The share of them that have nothing of what they were."""
+    alike = [
+        bool(torch.equal(b, a)) or float(torch.cosine_similarity(b, a, dim=0)) >= ALIKE
+        for b, a in zip(before, map(_some_of, now), strict=True)
+    ]
+    return alike.count(False) / len(alike) if alike else 0.0

@@ -1,0 +1,72 @@
+"""Dropout: which modules have any, and how much of it an operation in a graph has applied."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn.modules.dropout import _DropoutNd
+
+from backsight.probes._operations import operation
+
+__all__ = ["dropout_of", "rate_of_dropout"]
+
+CERTAIN = 5.0
+"""Standard deviations that the share of zeros may be away from the rate."""
+
+LEAST = 64
+"""Elements of a mask that tell a rate."""
+
+
+def dropout_of(module: nn.Module) -> float:
+    """The rate that a module of PyTorch's drops at while it trains; 0 of any other.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import dropout_of
+        >>> one_layer, two_layers = (torch.nn.GRU(3, 4, n, dropout=0.2) for n in (2, 3))
+        >>> dropout_of(torch.nn.Dropout(0.5)), dropout_of(two_layers), dropout_of(torch.nn.ReLU())
+        (0.5, 0.2, 0.0)
+    """
+    if isinstance(module, _DropoutNd):
+        return float(module.p)
+    if isinstance(module, nn.RNNBase):
+        return float(module.dropout) if module.num_layers > 1 else 0.0
+    return float(module.dropout) if isinstance(module, nn.MultiheadAttention) else 0.0
+
+
+def rate_of_dropout(node: Node) -> float:
+    """The rate of the dropout that an operation of a whole graph is; 0 where it is none.
+
+    On a CPU, dropout is a product with zeros and ``1 / (1 - p)``, in the shares that ``p`` says.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import dropout
+        >>> from backsight.probes import rate_of_dropout
+        >>> seed, x = torch.manual_seed(0), torch.ones(1000, requires_grad=True)
+        >>> rate_of_dropout(dropout(x, 0.75).grad_fn), rate_of_dropout((2 * x).grad_fn)
+        (0.75, 0.0)
+    """
+    name = operation(node)
+    if name == "NativeDropout":
+        return float(node._saved_p)  # type: ignore[attr-defined]
+    if name != "Mul":
+        return 0.0
+    mask = node._saved_other  # type: ignore[attr-defined]
+    if not isinstance(mask, Tensor) or mask.requires_grad or mask.numel() < LEAST:
+        return 0.0
+    if not mask.is_floating_point():
+        return 0.0
+    with torch.no_grad():
+        return _rate_of_mask(mask)
+
+
+def _rate_of_mask(mask: Tensor) -> float:
+    factor = float(mask.max())
+    if factor <= 1 or not bool(((mask == 0) | (mask == factor)).all()):
+        return 0.0
+    kept, n = 1 / factor, mask.numel()
+    seen = float((mask != 0).double().mean())
+    apart = CERTAIN * math.sqrt(kept * (1 - kept) / n)
+    return round(1 - kept, 6) if abs(seen - kept) <= apart else 0.0  # of a float32 mask

@@ -1,0 +1,177 @@
+"""Whether a loss that has a lower bound is maximised: the sign of each of its terms."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._loss_operations import RESHAPED
+from backsight.probes._operations import operation
+
+__all__ = ["terms_without_bound"]
+
+LIMIT = 500
+"""Operations between the loss and its terms."""
+
+SUMS = frozenset({"Sum", "Mean", "Stack", "Cat"}) | RESHAPED
+"""What keeps a sign, and picks nothing."""
+
+PICKS = frozenset({"Gather", "Index", "IndexSelect"})
+"""What takes the probability of the class that is meant."""
+
+NEVER_NEGATIVE = frozenset({
+    *("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "CtcLoss", "HuberLoss", "L1Loss"),
+    *("MseLoss", "MultiMarginLoss", "NllLoss", "NllLoss2D", "SmoothL1Loss", "SoftMarginLoss"),
+})  # fmt: skip
+DISTANCES = frozenset({"Abs", "LinalgVectorNorm", "Norm", "Pow"})
+"""Never negative either; an error where they are those of a difference from a target, and a penalty
+where they are those of a parameter."""
+
+
+def terms_without_bound(
+    roots: Sequence[Tensor], gradients: Sequence[Tensor | None], *, maximised: bool = False
+) -> int:
+    """How many terms of a loss fall without bound as they are minimised; 0 unless all do.
+
+    Such a term is a cross-entropy, a squared error or another loss of PyTorch's that is never
+    negative, with a negative factor; or a log-probability with a positive one. A term that is
+    multiplied by other numbers than a mask or a constant, such as a reward, may have any sign, and
+    so may whatever is not known here: then the answer is 0.
+
+    Args:
+        roots: what backward is called on.
+        gradients: those that it is given, one a root; None stands for 1.
+        maximised: whether the optimizer climbs.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import cross_entropy
+        >>> from backsight.probes import terms_without_bound
+        >>> logits, classes = torch.randn(4, 3, requires_grad=True), torch.tensor([0, 1, 2, 0])
+        >>> loss = cross_entropy(logits, classes)
+        >>> terms_without_bound([loss], [None]), terms_without_bound([-loss], [None])
+        (0, 1)
+        >>> picked = logits.log_softmax(-1)[range(4), classes]
+        >>> terms_without_bound([picked.mean()], [None]), terms_without_bound([-picked], [None])
+        (1, 0)
+    """
+    waiting: list[tuple[Node, float, bool]] = []
+    for root, gradient in zip(roots, gradients, strict=True):
+        sign = 1.0 if gradient is None else _sign_of(gradient)
+        if root.grad_fn is None or not sign:
+            return 0
+        waiting.append((root.grad_fn, -sign if maximised else sign, False))
+    found = looked_at = 0
+    while waiting:
+        node, sign, picked = waiting.pop()
+        looked_at += 1
+        if _is_penalty(node):  # beside a loss it changes nothing
+            continue
+        known = _bound(node, sign, picked)
+        if known is None:
+            inside = _factors(node)
+            if inside is None or looked_at > LIMIT:
+                return 0
+            picked = picked or operation(node) in PICKS
+            waiting += [(below, sign * factor, picked) for below, factor in inside]
+        elif known:
+            return 0
+        else:
+            found += 1
+    return found
+
+
+def _bound(node: Node, sign: float, picked: bool) -> bool | None:
+    """Whether a term has a lower bound; None where the operation is no term."""
+    name = operation(node)
+    if name in ("NllLoss", "NllLoss2D"):
+        source = _through(node.next_functions[0][0], RESHAPED)
+        return True if source is None or operation(source) != "LogSoftmax" else sign > 0
+    if name in DISTANCES:
+        squared = name != "Pow" or getattr(node, "_saved_exponent", None) == 2
+        return sign > 0 or not (squared and _is_error(node))
+    if name in NEVER_NEGATIVE:
+        return sign > 0
+    if _is_log_probability(node):
+        return not ((picked or _picks_before(node)) and sign > 0)
+    return None
+
+
+def _is_penalty(node: Node) -> bool:
+    """Whether it is the size of a parameter, and not of a difference."""
+    if operation(node) not in DISTANCES:
+        return False
+    below = _through(node.next_functions[0][0], RESHAPED)
+    return below is not None and operation(below) == "AccumulateGrad"
+
+
+def _is_error(node: Node) -> bool:
+    """Whether it is the size of a difference from something given, such as a target."""
+    below = _through(node.next_functions[0][0], RESHAPED)
+    return below is not None and operation(below) in ("Sub", "Rsub") and None in _below(below)
+
+
+def _is_log_probability(node: Node) -> bool:
+    """``log_softmax``, ``x - logsumexp(x)``, or the logarithm of a softmax."""
+    name = operation(node)
+    if name == "LogSoftmax":
+        return True
+    if name == "Sub":
+        return any(below is not None and operation(below) == "Logsumexp" for below in _below(node))
+    if name == "Log":
+        source = _through(node.next_functions[0][0], RESHAPED | PICKS | {"Clamp", "Div", "Add"})
+        return source is not None and operation(source) == "Softmax"
+    return False
+
+
+def _picks_before(node: Node) -> bool:
+    """Whether the logarithm is taken of what was picked."""
+    below = _through(node.next_functions[0][0], RESHAPED | {"Clamp", "Add"})
+    return operation(node) == "Log" and below is not None and operation(below) in PICKS
+
+
+def _through(node: Node | None, names: frozenset[str]) -> Node | None:
+    while node is not None and operation(node) in names:
+        node = node.next_functions[0][0]
+    return node
+
+
+def _below(node: Node) -> list[Node | None]:
+    return [below for below, _ in node.next_functions]
+
+
+def _factors(node: Node) -> list[tuple[Node, float]] | None:
+    """What a sum is made of, each with the sign of its factor; None where that is not known."""
+    name, below = operation(node), _below(node)
+    there = [one for one in below if one is not None]
+    if name in SUMS or name in PICKS:
+        return [(one, 1.0) for one in there]
+    if name == "Neg":
+        return [(one, -1.0) for one in there]
+    if name in ("Add", "Sub", "Rsub"):
+        alpha = float(getattr(node, "_saved_alpha", 1))
+        if name == "Rsub":
+            return [(one, -1.0) for one in there] if alpha == 1 else None
+        second = alpha if name == "Add" else -alpha
+        pairs = zip(below, (1.0, second), strict=False)
+        return [(one, factor) for one, factor in pairs if one is not None]
+    if name in ("Mul", "Div") and len(there) == 1:
+        constant = getattr(node, "_saved_other", None)
+        if constant is None and name == "Mul":
+            constant = getattr(node, "_saved_self", None)
+        sign = _sign_of(constant) if isinstance(constant, Tensor) and below else 0.0
+        return [(there[0], sign)] if sign and (name == "Mul" or below[0] is not None) else None
+    return None
+
+
+def _sign_of(constant: Tensor) -> float:
+    """1 or -1 of a constant or of a mask; 0 where the sign is not known."""
+    with torch.no_grad():
+        if constant.numel() == 0 or constant.is_complex():
+            return 0.0
+        low, high = (float(x) for x in torch.aminmax(constant.float()))
+        if low == high:
+            return float((low > 0) - (low < 0))
+        mask = low == 0 and bool(((constant == 0) | (constant == high)).all())
+        return 1.0 if mask else 0.0

@@ -1,0 +1,322 @@
+"""Gradients that are clipped at the wrong moment, and everything that looks like it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.utils import clip_grad, clip_grad_norm_
+
+from backsight import Run, diagnose, watch
+from backsight.diagnosis import Finding
+
+STEPS = 6
+
+
+class Training:
+    """One net, and what a script may do with it in a step."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.rnn, self.head = nn.LSTM(2, 4), nn.Linear(4, 1)
+        self.net = nn.ModuleList([self.rnn, self.head])
+        self.parameters = list(self.net.parameters())
+        self.optimizer = torch.optim.SGD(self.parameters, lr=1e-3)
+        self.scaler = GradScaler("cpu", init_scale=2.0**16)
+
+    def loss(self) -> Tensor:
+        states = self.rnn(torch.randn(5, 3, 2))[0]
+        result: Tensor = 4 * (self.head(states[-1]) - 3).square().mean()
+        return result
+
+    def clip(self, limit: float = 0.5) -> None:
+        clip_grad_norm_(self.parameters, limit)
+
+
+Step = Callable[[Training], object]
+
+
+def findings(step: Step, path: Path, n: int = STEPS) -> list[Finding]:
+    """Of rule BKS421, after some steps."""
+    training = Training()
+    with watch(training.net, training.optimizer, path, every=1):
+        for _ in range(n):
+            step(training)
+    assert {"clip_misplaced", "clip_scaled"} <= set(Run(path).names)
+    return [one for one in diagnose(Run(path)).lasting if one.code == "BKS421"]
+
+
+def after_the_step(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+    t.clip()
+
+
+def after_the_step_of_zeroed_tensors(t: Training) -> None:
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+    t.clip()
+    t.optimizer.zero_grad(set_to_none=False)
+
+
+def by_hand_after_the_step(t: Training) -> None:
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+    for p in t.parameters:
+        assert p.grad is not None
+        p.grad.clamp_(-0.01, 0.01)
+    t.optimizer.zero_grad()
+
+
+def before_backward(t: Training) -> None:
+    loss = t.loss()
+    t.optimizer.zero_grad()
+    t.clip()
+    loss.backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
+def before_the_forward(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.clip()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
+def of_the_step_before(t: Training) -> None:
+    loss = t.loss()
+    t.clip()
+    t.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
+def before_unscale(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.scaler.scale(t.loss()).backward()  # type: ignore[no-untyped-call]
+    t.clip()
+    t.scaler.step(t.optimizer)
+    t.scaler.update()
+
+
+def divided_by_hand(t: Training) -> None:
+    t.optimizer.zero_grad()
+    (1024 * t.loss()).backward()  # type: ignore[no-untyped-call]
+    t.clip()
+    for p in t.parameters:
+        assert p.grad is not None
+        p.grad /= 1024
+    t.optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        after_the_step,
+        after_the_step_of_zeroed_tensors,
+        by_hand_after_the_step,
+        before_backward,
+        before_the_forward,
+        of_the_step_before,
+        before_unscale,
+        divided_by_hand,
+    ],
+)
+def test_clipping_at_the_wrong_moment_is_found(step: Step, tmp_path: Path) -> None:
+    (found,) = findings(step, tmp_path / "run")
+    assert found.severity == "warning"
+
+
+def test_how_much_too_late_and_how_much_too_small(tmp_path: Path) -> None:
+    """The step reads the whole gradient; of a scaled one, what the division has left."""
+    (found,) = findings(after_the_step, tmp_path / "late")
+    norm = Run(tmp_path / "late")["grad_norm"].max()
+    assert found.evidence["gradient relative to the limit"] == pytest.approx(norm / 0.5, rel=1e-5)
+    (found,) = findings(before_unscale, tmp_path / "scaled")
+    assert found.evidence["divided by"] == pytest.approx(2**16, rel=1e-4)
+
+
+def in_place(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.clip()
+    t.optimizer.step()
+
+
+def accumulated(t: Training) -> None:
+    for _ in range(2):
+        (t.loss() / 2).backward()  # type: ignore[no-untyped-call]
+    t.clip()
+    t.optimizer.step()
+    t.optimizer.zero_grad()
+
+
+def in_each_pass(t: Training) -> None:
+    for _ in range(2):
+        (t.loss() / 2).backward()  # type: ignore[no-untyped-call]
+        t.clip()
+    t.optimizer.step()
+    t.optimizer.zero_grad()
+
+
+def unscaled(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.scaler.scale(t.loss()).backward()  # type: ignore[no-untyped-call]
+    t.scaler.unscale_(t.optimizer)
+    t.clip()
+    t.scaler.step(t.optimizer)
+    t.scaler.update()
+
+
+def not_at_all(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
+def noise(t: Training) -> None:
+    not_at_all(t)
+    for p in t.parameters:
+        assert p.grad is not None
+        p.grad += torch.randn_like(p)
+
+
+def centralised(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    for p in t.parameters:
+        if p.grad is not None and p.dim() > 1:
+            p.grad -= p.grad.mean(1, keepdim=True)
+    t.clip()
+    t.optimizer.step()
+
+
+def scaled_instead_of_zeroed(t: Training) -> None:
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+    for p in t.parameters:
+        assert p.grad is not None
+        p.grad *= 0.5
+
+
+def twice(t: Training) -> None:
+    """Once more to log a norm."""
+    in_place(t)
+    t.clip(1e9)
+
+
+def with_a_smaller_limit_next(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.clip(1.0)
+    t.clip(0.001)
+    t.optimizer.step()
+
+
+def inside_a_closure(t: Training) -> None:
+    def closure() -> Tensor:
+        t.optimizer.zero_grad()
+        loss = t.loss()
+        loss.backward()  # type: ignore[no-untyped-call]
+        t.clip()
+        return loss
+
+    t.optimizer.step(closure)
+
+
+def of_two_optimizers(t: Training) -> None:
+    first = torch.optim.SGD(t.rnn.parameters(), lr=1e-3)
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.clip()
+    first.step()
+    t.clip()
+    t.optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        in_place,
+        accumulated,
+        in_each_pass,
+        unscaled,
+        not_at_all,
+        noise,
+        centralised,
+        scaled_instead_of_zeroed,
+        twice,
+        with_a_smaller_limit_next,
+        inside_a_closure,
+        of_two_optimizers,
+    ],
+)
+def test_clipping_before_the_step_is_not_accused(step: Step, tmp_path: Path) -> None:
+    assert findings(step, tmp_path / "run") == []
+
+
+def test_a_decay_that_an_optimizer_adds_to_gradients_is_no_clip(tmp_path: Path) -> None:
+    """It is there after the step: longer here, and shorter with the other sign."""
+
+    class Decays(torch.optim.SGD):
+        def step(self) -> None:  # type: ignore[override]
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.grad.sub_(0.1 * p.detach())
+            super().step()
+
+    def step(t: Training) -> None:
+        not_at_all(t)
+
+    training = Training()
+    optimizer = Decays(training.parameters, lr=1e-3)
+    training.optimizer = optimizer
+    with watch(training.net, optimizer, tmp_path / "run", every=1):
+        for _ in range(STEPS):
+            step(training)
+    assert "BKS421" not in {one.code for one in diagnose(Run(tmp_path / "run")).findings}
+
+
+def test_a_limit_that_nothing_reaches_is_a_note_at_most(tmp_path: Path) -> None:
+    def step(t: Training) -> None:
+        not_at_all(t)
+        t.clip(1e6)
+
+    assert findings(step, tmp_path / "few") == []
+    (found,) = findings(step, tmp_path / "many", 21)
+    assert found.severity == "info"
+
+
+def test_gradients_that_are_divided_by_hand_are_not_always_clipped(tmp_path: Path) -> None:
+    """BKS403 compares norms; it is told what the clip itself has done."""
+
+    def step(t: Training) -> None:
+        t.optimizer.zero_grad()
+        (1024 * t.loss()).backward()  # type: ignore[no-untyped-call]
+        for p in t.parameters:
+            assert p.grad is not None
+            p.grad /= 1024
+        t.clip(1.0)
+        t.optimizer.step()
+
+    assert findings(step, tmp_path / "run", 120) == []
+    assert not diagnose(Run(tmp_path / "run")).lasting
+
+
+def test_clip_functions_are_left_as_they_were(tmp_path: Path) -> None:
+    """Also their answer, and what they say of a wrong call."""
+    before = clip_grad.clip_grad_norm_, clip_grad._clip_grads_with_norm_
+    training = Training()
+    with watch(training.net, training.optimizer, tmp_path / "run", every=1):
+        assert clip_grad.clip_grad_norm_ is before[0]
+        training.loss().backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in training.parameters if p.grad is not None]
+        norm = torch.stack([g.norm() for g in gradients]).norm()
+        assert clip_grad_norm_(iter(training.parameters), 0.5) == pytest.approx(norm.item())
+        with pytest.raises(ValueError, match="could not convert"):
+            clip_grad_norm_(training.parameters, "large")  # type: ignore[arg-type]
+        training.optimizer.step()
+    assert (clip_grad.clip_grad_norm_, clip_grad._clip_grads_with_norm_) == before

@@ -1,0 +1,169 @@
+"""A model that trains in eval mode, dropout that leaves nothing, and what looks like it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backsight import Run, diagnose, watch
+from backsight.diagnosis import Finding
+
+
+class Net(nn.Module):
+    """A recurrent layer, something in between, and a head."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor], rnn: nn.RNNBase | None = None) -> None:
+        super().__init__()
+        self.rnn = rnn or nn.GRU(2, 8)
+        self.between = between
+        self.head = nn.Linear(8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(self.between(self.rnn(x)[0][-1]))
+        return result
+
+
+def findings(
+    between: Callable[[Tensor], Tensor],
+    each: Callable[[Net], object],
+    path: Path,
+    rnn: nn.RNNBase | None = None,
+) -> list[Finding]:
+    """Of rule BKS422; ``each`` is called before each of some steps."""
+    torch.manual_seed(0)
+    net = Net(between, rnn)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    with watch(net, optimizer, path, every=1):
+        for _ in range(5):
+            each(net)
+            optimizer.zero_grad()
+            loss = net(torch.randn(5, 16, 2)).square().mean()
+            loss.backward()
+            optimizer.step()
+    diagnosis = diagnose(Run(path))
+    outcomes = {one.code: one.outcome for one in diagnosis.verdicts}
+    assert outcomes["BKS422"] in ("finding", "healthy")
+    return [one for one in diagnosis.lasting if one.code == "BKS422"]
+
+
+def evaluates(net: Net) -> None:
+    """Like a validation."""
+    net.eval()
+    with torch.no_grad():
+        net(torch.randn(5, 16, 2))
+
+
+@pytest.mark.parametrize(
+    ("between", "rnn"),
+    [
+        (nn.Dropout(0.2), None),
+        (nn.AlphaDropout(0.2), None),
+        (nn.BatchNorm1d(8), None),
+        (nn.Sequential(nn.LayerNorm(8), nn.Dropout(0.5)), None),
+        (nn.Identity(), nn.LSTM(2, 8, 2, dropout=0.3)),
+    ],
+)
+def test_a_model_that_stays_in_eval_mode_is_found(
+    between: nn.Module, rnn: nn.RNNBase | None, tmp_path: Path
+) -> None:
+    (found,) = findings(between, evaluates, tmp_path / "run", rnn)
+    assert (found.severity, found.evidence) == ("warning", {"modules in eval mode": 1.0})
+
+
+def train(net: Net) -> None:
+    net.train()
+
+
+def validates(net: Net) -> None:
+    evaluates(net)
+    net.train()
+
+
+def explains(net: Net) -> None:
+    """A gradient in eval mode that no step follows."""
+    net.eval()
+    net(torch.randn(5, 16, 2)).sum().backward()
+    net.train()
+
+
+@pytest.mark.parametrize(
+    ("between", "rnn", "each"),
+    [
+        (nn.Dropout(0.2), None, train),
+        (nn.Dropout(0.2), None, validates),
+        (nn.Dropout(0.2), None, explains),
+        (nn.Dropout(0.0), None, evaluates),
+        (nn.ReLU(), None, evaluates),
+        (nn.LayerNorm(8), None, evaluates),
+        (nn.BatchNorm1d(8, track_running_stats=False), None, evaluates),
+        (nn.Identity(), nn.LSTM(2, 8, 2), evaluates),
+        (nn.Dropout(0.5), None, train),
+        (nn.Dropout(0.8), None, train),
+    ],
+)
+def test_the_usual_modes_are_not_accused(
+    between: nn.Module, rnn: nn.RNNBase | None, each: Callable[[Net], object], tmp_path: Path
+) -> None:
+    assert findings(between, each, tmp_path / "run", rnn) == []
+
+
+def test_a_part_in_eval_mode_is_a_note(tmp_path: Path) -> None:
+    """Batch normalisation that is kept as it is, while the rest is fine-tuned."""
+    between = nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.1))
+    (found,) = findings(between, lambda _: between[0].eval(), tmp_path / "run")
+    assert found.severity == "info"
+
+
+def test_a_model_that_trains_while_its_only_such_module_does_not_is_a_note(tmp_path: Path) -> None:
+    between = nn.BatchNorm1d(8)
+    (found,) = findings(between, lambda _: between.eval(), tmp_path / "run")
+    assert found.severity == "info"
+
+
+@pytest.mark.parametrize(
+    ("between", "rnn"),
+    [
+        (nn.Dropout(0.95), None),
+        (lambda x: functional.dropout(x, 0.95), None),
+        (nn.Identity(), nn.LSTM(2, 8, 2, dropout=0.95)),
+    ],
+)
+def test_dropout_that_leaves_next_to_nothing_is_found(
+    between: Callable[[Tensor], Tensor], rnn: nn.RNNBase | None, tmp_path: Path
+) -> None:
+    (found,) = findings(between, train, tmp_path / "run", rnn)
+    assert found.severity == "warning"
+    assert found.evidence["dropout"] == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x: x * (torch.arange(8) < 4),
+        lambda x: x * (20.0 * (torch.arange(8) < 1)),  # an attention to one unit
+        lambda x: x * torch.full((8,), 20.0),
+        lambda x: functional.dropout(x, 0.95, training=False),
+    ],
+)
+def test_a_mask_is_no_dropout(between: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
+    assert findings(between, train, tmp_path / "run") == []
+
+
+def test_a_teacher_in_eval_mode_is_a_note_at_most(tmp_path: Path) -> None:
+    """It has dropout, and learns nothing."""
+    torch.manual_seed(0)
+    teacher, net = Net(nn.Dropout(0.1)).eval(), Net(nn.ReLU())
+    both = nn.ModuleDict({"teacher": teacher, "net": net})
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    with watch(both, optimizer, tmp_path / "run", every=1):
+        for _ in range(5):
+            x = torch.randn(5, 16, 2)
+            loss = (net(x) - teacher(x).detach()).square().mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    found = diagnose(Run(tmp_path / "run")).findings
+    assert {one.severity for one in found if one.code == "BKS422"} <= {"info"}

@@ -1,0 +1,178 @@
+"""Learning rates that are 0, fall to nothing or grow without end, and every healthy schedule."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Optimizer
+from torch.optim import lr_scheduler as lr
+
+from backsight import Run, diagnose, watch
+from backsight.diagnosis import Finding, Judge
+from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+
+Make = Callable[[Optimizer], lr.LRScheduler]
+COUNT = 300
+
+
+def rates(make: Make, count: int = COUNT, *, each: int = 1) -> list[float]:
+    """Those of a schedule that is stepped after every ``each``-th step of an optimizer."""
+    optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule, found = make(optimizer), []
+    for i in range(count):
+        found.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        if i % each == each - 1:
+            schedule.step()
+    return found
+
+
+def falling(count: int) -> list[float]:
+    return [1 + 3 * math.exp(-i / 40) for i in range(count)]
+
+
+def rising(count: int) -> list[float]:
+    return [1 + 3 * math.exp(-i / 40) + math.exp((i - 200) / 20) for i in range(count)]
+
+
+def findings(*groups: Sequence[float], loss: Sequence[float] | None = None) -> list[Finding]:
+    """Of rule BKS423, with a sample every tenth iteration; also of what is over."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(len(groups[0])):
+        values = {"loss": (loss or falling(len(groups[0])))[i]}
+        if i % 10 == 0:
+            values |= {f"group_lr/{number}": group[i] for number, group in enumerate(groups)}
+        judge.update(i, values)
+    diagnosis = judge.diagnosis()
+    assert not judge.failed
+    assert diagnosis.verdicts[0].outcome in ("finding", "healthy")
+    return list(diagnosis.findings)
+
+
+def test_a_warm_up_that_is_stuck_is_an_error() -> None:
+    (found,) = findings([0.0] * COUNT)
+    assert (found.severity, found.iteration) == ("error", 60)
+
+
+def test_a_group_at_nought_is_a_warning() -> None:
+    (found,) = findings([0.1] * COUNT, [0.0] * COUNT)
+    assert (found.severity, found.module) == ("warning", "1")
+    assert "group 1 " in found.message
+
+
+@pytest.mark.parametrize(
+    ("make", "each"),
+    [
+        (lambda o: lr.StepLR(o, 30, 0.1), 1),
+        (lambda o: lr.StepLR(o, 10, 0.5), 1),
+        (lambda o: lr.ExponentialLR(o, 0.9), 1),
+        (lambda o: lr.ExponentialLR(o, 0.95), 1),
+        (lambda o: lr.ExponentialLR(o, 0.5), 5),
+        (lambda o: lr.MultiStepLR(o, [30, 60, 90], 0.1), 1),
+        (lambda o: lr.LambdaLR(o, lambda i: max(0.0, 1 - i / 50)), 1),
+    ],
+)
+def test_a_rate_that_is_used_up_long_before_the_end_is_found(make: Make, each: int) -> None:
+    (found,) = findings(rates(make, each=each))
+    assert found.severity == "warning"
+    assert found.resolved_at is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: lr.ExponentialLR(o, 1.03),
+        lambda o: lr.LambdaLR(o, lambda i: 1.0 + i),
+        lambda o: lr.StepLR(o, 1, 1.1),
+    ],
+)
+def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
+    (found,) = findings(rates(make), loss=rising(COUNT))
+    assert found.severity == "warning"
+    assert findings(rates(make), loss=[1.0] * 150 + [math.nan] * 150)
+    assert findings(rates(make)) == []
+
+
+HEALTHY: list[Make] = [
+    lambda o: lr.LambdaLR(o, lambda i: 1.0),
+    lambda o: lr.LambdaLR(o, lambda i: min(i / 50, 1.0)),
+    lambda o: lr.LambdaLR(o, lambda i: min(i / 300, 1.0)),
+    lambda o: lr.CosineAnnealingLR(o, COUNT),
+    lambda o: lr.CosineAnnealingLR(o, 30),
+    lambda o: lr.CosineAnnealingWarmRestarts(o, 30),
+    lambda o: lr.OneCycleLR(o, 0.1, COUNT + 1),
+    lambda o: lr.CyclicLR(o, 1e-5, 0.1, step_size_up=30),
+    lambda o: lr.LambdaLR(o, lambda i: 1 - i / COUNT),
+    lambda o: lr.LinearLR(o, 1e-8, 1.0, 100),
+    lambda o: lr.PolynomialLR(o, COUNT, 2.0),
+    lambda o: lr.LambdaLR(o, lambda i: min(i, 20) ** 0.5 / max(i, 1) if i else 0.0),
+    lambda o: lr.StepLR(o, 100, 0.1),
+    lambda o: lr.ExponentialLR(o, 0.98),
+    lambda o: lr.MultiStepLR(o, [150], 1e-4),  # a phase of its own
+    lambda o: lr.LambdaLR(o, lambda i: 1.0 if i < 200 else 0.0),
+]
+
+
+@pytest.mark.parametrize("make", HEALTHY)
+def test_a_healthy_schedule_is_not_accused(make: Make) -> None:
+    assert findings(rates(make)) == []
+
+
+@pytest.mark.parametrize("make", HEALTHY)
+def test_nor_is_it_while_the_run_goes_on(make: Make) -> None:
+    """A rule does not know that the end of a schedule is the end of the training."""
+    schedule = rates(make)
+    for end in (40, 120, 290):
+        assert findings(schedule[:end]) == []
+
+
+def test_a_rate_of_0_at_the_end_that_goes_on_is_found() -> None:
+    """Of a cosine that ends in the middle; one that just ends is above."""
+    cosine = rates(lambda o: lr.CosineAnnealingLR(o, 100), 101)
+    assert findings(cosine) == []
+    assert findings(cosine + [0.0] * 150)
+
+
+def test_a_plateau_that_has_lowered_the_rate_is_a_note() -> None:
+    schedule = [0.1] * 400 + [0.01] * 150 + [0.001] * 150 + [0.0001] * 800
+    (found,) = findings(schedule)
+    assert found.severity == "info"
+
+
+def test_a_group_that_is_thawed_later_is_not_accused() -> None:
+    assert findings([0.1] * COUNT, [0.0] * 100 + [0.01] * 200) == []
+
+
+def test_a_group_that_is_switched_off_is_a_note_at_most() -> None:
+    assert {one.severity for one in findings([0.1] * COUNT, [0.1] * 50 + [0.0] * 250)} <= {"info"}
+
+
+def test_a_second_optimizer_is_named() -> None:
+    judge = Judge(rules=[RateCourse()])
+    for i in range(0, 100, 10):
+        judge.update(i, {"group_lr/0": 0.1, "group_lr/2.0": 0.0})
+    (found,) = judge.diagnosis().findings
+    assert (found.severity, "group 0 of optimizer 2" in found.message) == ("error", True)
+
+
+def test_only_groups_that_are_used_are_recorded(tmp_path: Path) -> None:
+    """A part that is frozen, or takes no part, has a rate that nobody reads."""
+    rnn, head, frozen = nn.RNN(2, 3), nn.Linear(3, 1), nn.Linear(1, 1).requires_grad_(False)
+    model = nn.ModuleList([rnn, head, frozen])
+    groups = [{"params": [*m.parameters()]} for m in model]
+    groups[1]["lr"] = torch.tensor(0.0)  # type: ignore[assignment]
+    optimizer = SGD(groups, lr=0.1)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(2):
+            head(rnn(torch.randn(4, 2, 2))[0]).mean().backward()
+            optimizer.step()
+    run = Run(tmp_path / "run")
+    assert [name for name in run.names if name.startswith("group_lr")] == [
+        "group_lr/0",
+        "group_lr/1",
+    ]
+    assert run["group_lr/0"].tolist() == [0.1, 0.1]
+    assert not diagnose(run).lasting

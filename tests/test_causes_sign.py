@@ -1,0 +1,242 @@
+"""Losses with the wrong sign, and everything that is negative on purpose."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Normal
+from torch.nn import functional as f
+
+from backsight import Run, diagnose
+from backsight.monitor import LateRecorder, ProcessMonitor
+from backsight.probes import terms_without_bound
+
+N, CLASSES = 6, 3
+X = torch.randn(N, CLASSES, generator=torch.manual_seed(0))
+Y = torch.tensor([0, 1, 2, 0, 1, 2])
+TARGET = X.flip(0)
+MASK = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+REWARD = torch.tensor([0.5, 0.0, 2.0, 1.0, 0.0, 1.0])
+
+Loss = Callable[[Tensor], Tensor]
+
+
+def count(loss: Loss, *, maximised: bool = False) -> int:
+    root = loss(X.clone().requires_grad_())
+    return terms_without_bound([root], [None], maximised=maximised)
+
+
+WRONG: list[tuple[Loss, int]] = [
+    (lambda x: -f.cross_entropy(x, Y), 1),
+    (lambda x: -1 * f.cross_entropy(x, Y), 1),
+    (lambda x: f.cross_entropy(x, Y) * -0.5, 1),
+    (lambda x: f.cross_entropy(x, Y) / -N, 1),
+    (lambda x: 0 - f.cross_entropy(x, Y), 1),
+    (lambda x: 1 - f.cross_entropy(x, Y), 1),
+    (lambda x: torch.zeros(()) - f.cross_entropy(x, Y), 1),
+    (lambda x: -f.cross_entropy(x[None].transpose(1, 2), Y[None]), 1),
+    (lambda x: -f.nll_loss(x.log_softmax(-1), Y), 1),
+    (lambda x: (-f.cross_entropy(x, Y, reduction="none") * MASK).sum() / MASK.sum(), 1),
+    (lambda x: -(f.cross_entropy(x, Y) + f.mse_loss(x, TARGET)), 2),
+    (lambda x: torch.stack([-f.mse_loss(row, row.detach() + 1) for row in x]).sum(), N),
+    (lambda x: -f.mse_loss(x, TARGET), 1),
+    (lambda x: -f.smooth_l1_loss(x, TARGET), 1),
+    (lambda x: -f.huber_loss(x, TARGET), 1),
+    (lambda x: -f.l1_loss(x, TARGET), 1),
+    (lambda x: -((x - TARGET) ** 2).mean(), 1),
+    (lambda x: -(TARGET - x).square().sum(), 1),
+    (lambda x: -f.binary_cross_entropy_with_logits(x, MASK[:, None].expand(N, CLASSES)), 1),
+    (lambda x: -f.binary_cross_entropy(x.sigmoid(), MASK[:, None].expand(N, CLASSES)), 1),
+    (lambda x: x.log_softmax(-1).gather(1, Y[:, None]).mean(), 1),
+    (lambda x: x.log_softmax(-1)[range(N), Y].sum(), 1),
+    (lambda x: x.softmax(-1).gather(1, Y[:, None]).log().mean(), 1),
+    (lambda x: x.softmax(-1).log()[range(N), Y].mean(), 1),
+    (lambda x: Categorical(logits=x).log_prob(Y).mean(), 1),  # type: ignore[no-untyped-call]
+    (lambda x: Categorical(probs=x.softmax(-1)).log_prob(Y).mean(), 1),  # type: ignore[no-untyped-call]
+]
+
+
+@pytest.mark.parametrize(("loss", "terms"), WRONG)
+def test_a_wrong_sign_is_found(loss: Loss, terms: int) -> None:
+    """The negative of each is a right one; an optimizer that climbs exchanges the two."""
+    assert count(loss) == terms
+    assert count(lambda x: -loss(x)) == 0
+    assert count(loss, maximised=True) == 0
+    assert count(lambda x: -loss(x), maximised=True) == terms
+
+
+def reverse(x: Tensor) -> Tensor:
+    """The gradient turns round below the loss, where an adversary is trained with the rest."""
+
+    class Reverse(torch.autograd.Function):
+        @staticmethod
+        def forward(_: object, x: Tensor) -> Tensor:
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(_: object, gradient: Tensor) -> Tensor:
+            return -gradient
+
+    result: Tensor = Reverse.apply(x)  # type: ignore[no-untyped-call]
+    return result
+
+
+FINE: list[Loss] = [
+    lambda x: (-x.log_softmax(-1)[range(N), Y] * REWARD).mean(),
+    lambda x: (x.log_softmax(-1)[range(N), Y] * -REWARD).mean(),
+    lambda x: (x.log_softmax(-1)[range(N), Y] * REWARD).mean(),  # of a cost
+    lambda x: (Categorical(logits=x).log_prob(Y) * (REWARD - 0.6)).mean(),  # type: ignore[no-untyped-call]
+    lambda x: -(f.cross_entropy(x, Y, reduction="none") * REWARD).mean(),
+    lambda x: -Normal(x, 0.1).log_prob(TARGET).mean(),  # type: ignore[no-untyped-call]
+    lambda x: -Normal(x, x.exp()).log_prob(TARGET).mean(),  # type: ignore[no-untyped-call]
+    lambda x: f.cross_entropy(x, Y) - 0.01 * Categorical(logits=x).entropy().mean(),  # type: ignore[no-untyped-call]
+    lambda x: -Categorical(logits=x).entropy().mean(),  # type: ignore[no-untyped-call]
+    lambda x: f.cross_entropy(x, Y) - f.cross_entropy(x.roll(1, 1), Y),
+    lambda x: f.cross_entropy(reverse(x), Y),
+    lambda x: -x.mean(),
+    lambda x: -x.tanh().square().mean(),
+    lambda x: -(x[0] - x[1]).square().sum(),
+    lambda x: -f.cosine_similarity(x, TARGET).mean(),
+    lambda x: -f.logsigmoid(x[0] - x[1]).mean(),
+    lambda x: f.cross_entropy(x, Y, label_smoothing=0.1),
+    lambda x: f.kl_div(x.log_softmax(-1), TARGET.softmax(-1), reduction="batchmean"),
+    lambda x: -0.5 * (1 + x - TARGET.square() - x.exp()).sum(),
+    lambda x: -x.log_softmax(-1).mean(),
+    lambda x: x.log_softmax(-1).mean(),
+    lambda x: f.nll_loss(x, Y),
+    lambda x: f.ctc_loss(
+        x.log_softmax(-1)[:, None], Y[None, :1], torch.tensor([N]), torch.tensor([1])
+    ),
+    lambda x: f.mse_loss(x, TARGET) + x.square().sum(),
+    lambda x: x.log_softmax(-1)[0, 1] - x.log_softmax(-1)[0, 2],
+]
+
+
+@pytest.mark.parametrize("loss", FINE)
+def test_what_may_be_negative_is_not_accused(loss: Loss) -> None:
+    assert count(loss) == 0
+
+
+@pytest.mark.parametrize(("given", "terms"), [(None, 0), (1.0, 0), (-1.0, 1), (0.0, 0)])
+def test_the_gradient_that_a_root_is_given_has_a_sign(given: float | None, terms: int) -> None:
+    loss = f.cross_entropy(X.clone().requires_grad_(), Y)
+    gradient = None if given is None else torch.tensor(given)
+    assert terms_without_bound([loss], [gradient]) == terms
+
+
+def test_a_penalty_on_weights_beside_a_wrong_loss_is_no_bound() -> None:
+    weight = torch.ones(3, requires_grad=True)
+    loss = -f.cross_entropy(X * weight, Y) + 0.1 * weight.square().sum()
+    assert terms_without_bound([loss], [None]) == 1
+    assert terms_without_bound([weight.square().sum()], [None]) == 0
+
+
+def test_a_root_without_a_graph_has_no_terms() -> None:
+    leaf = torch.ones((), requires_grad=True)
+    assert terms_without_bound([leaf], [None]) == 0
+    assert terms_without_bound([], []) == 0
+
+
+# -- whom the step moves ------------------------------------------------------------------------
+
+
+class Maker:
+    """A generator, a judge, and their optimizers."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.maker, self.judge = nn.Linear(2, CLASSES), nn.Linear(CLASSES, CLASSES)
+        self.of_maker = torch.optim.SGD(self.maker.parameters(), lr=1e-3)
+        self.of_judge = torch.optim.SGD(self.judge.parameters(), lr=1e-3)
+        self.climber = torch.optim.SGD(self.maker.parameters(), lr=1e-3, maximize=True)
+
+    def loss(self, judged: bool = True) -> Tensor:
+        made = self.maker(torch.randn(N, 2))
+        return f.cross_entropy(self.judge(made) if judged else made, Y)
+
+
+def codes(step: Callable[[Maker], object], path: Path) -> set[str]:
+    recorder = LateRecorder(path, kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    try:
+        training = Maker()
+        for _ in range(4):
+            step(training)
+    finally:
+        monitor.close()
+        recorder.close()
+    return {one.code for one in diagnose(Run(path)).lasting} & {"BKS429"}
+
+
+def ascends(t: Maker) -> None:
+    (-t.loss(judged=False)).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.step()
+    t.of_maker.zero_grad()
+
+
+def climbs_an_error(t: Maker) -> None:
+    t.loss(judged=False).backward()  # type: ignore[no-untyped-call]
+    t.climber.step()
+    t.climber.zero_grad()
+
+
+def accumulates(t: Maker) -> None:
+    for _ in range(2):
+        (-t.loss(judged=False) / 2).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.step()
+    t.of_maker.zero_grad()
+
+
+def climbs_a_gain(t: Maker) -> None:
+    (-t.loss(judged=False)).backward()  # type: ignore[no-untyped-call]
+    t.climber.step()
+    t.climber.zero_grad()
+
+
+def deceives(t: Maker) -> None:
+    """The judge learns the loss, and the maker its negative."""
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.of_judge.step()
+    t.of_judge.zero_grad()
+    t.of_maker.zero_grad()
+    (-t.loss()).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.step()
+    t.of_judge.zero_grad()
+    t.of_maker.zero_grad()
+
+
+def deceives_a_frozen_judge(t: Maker) -> None:
+    t.judge.requires_grad_(True)
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.of_judge.step()
+    t.of_maker.zero_grad()
+    t.judge.requires_grad_(False)
+    (-t.loss()).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.step()
+    t.of_judge.zero_grad()
+    t.of_maker.zero_grad()
+
+
+def attacks(t: Maker) -> None:
+    """Its gradients are thrown away before the step."""
+    (-t.loss(judged=False)).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.zero_grad()
+    t.loss(judged=False).backward()  # type: ignore[no-untyped-call]
+    t.of_maker.step()
+    t.of_maker.zero_grad()
+
+
+@pytest.mark.parametrize("step", [ascends, climbs_an_error, accumulates])
+def test_a_step_along_the_wrong_sign_is_found(
+    step: Callable[[Maker], object], tmp_path: Path
+) -> None:
+    assert codes(step, tmp_path / "run") == {"BKS429"}
+
+
+@pytest.mark.parametrize("step", [climbs_a_gain, deceives, deceives_a_frozen_judge, attacks])
+def test_an_adversary_and_a_climber_are_not_accused(
+    step: Callable[[Maker], object], tmp_path: Path
+) -> None:
+    assert codes(step, tmp_path / "run") == set()

@@ -1,0 +1,294 @@
+"""Initial states: drawn at random, carried over, kept with their graph, and all that is right."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from backsight import diagnose, watch
+from backsight.probes import Window, is_drawn, is_spent, made_by, same_direction
+from backsight.signals import Run
+from tests.causes import BATCH, INPUTS, STEPS, Loss, drawn, findings
+
+UNITS = 16
+
+
+def layer(kind: str = "GRU", **settings: bool | int) -> nn.RNNBase:
+    """Of so many units that a batch of its states tells a distribution."""
+    made: nn.RNNBase = getattr(nn, kind)(INPUTS, UNITS, **settings)
+    return made
+
+
+def begun(
+    state: Callable[[nn.ModuleDict], object], shape: tuple[int, int] = (STEPS, BATCH)
+) -> Loss:
+    """A loss of a layer that is given a state."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        result: Tensor = m["rnn"](drawn(STEPS, BATCH), state(m))[0].square().mean()
+        return result
+
+    return loss
+
+
+# -- BKS419: drawn at random ----------------------------------------------------------------------
+
+
+def pair(draw: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+    return draw(1, BATCH, UNITS), draw(1, BATCH, UNITS)
+
+
+def cells(m: nn.ModuleDict) -> Tensor:
+    state = torch.randn(BATCH, UNITS)
+    for x in drawn(STEPS, BATCH):
+        state = m["cell"](x, state)
+    return state.square().mean()
+
+
+DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "randn": (begun(lambda m: torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
+    "of an LSTM": (begun(lambda m: pair(torch.randn)), {"rnn": layer("LSTM")}),
+    "rand": (begun(lambda m: torch.rand(2, BATCH, UNITS)), {"rnn": layer("RNN", num_layers=2)}),
+    "of a cell": (cells, {"cell": nn.GRUCell(INPUTS, UNITS)}),
+}
+
+
+@pytest.mark.parametrize("which", DRAWN)
+def test_a_state_that_is_drawn_is_found(which: str, tmp_path: Path) -> None:
+    loss, modules = DRAWN[which]
+    (finding,) = findings("BKS419", loss, tmp_path, modules, iterations=4)
+    assert finding.severity == "warning"
+    assert "drawn at random in every iteration" in finding.message
+
+
+class Learned(nn.Module):
+    """An initial state of unit spread that is a parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = nn.Parameter(torch.randn(1, 1, UNITS))
+
+    def forward(self) -> Tensor:
+        return self.state.expand(1, BATCH, UNITS).contiguous()
+
+
+ONCE = torch.randn(1, BATCH, UNITS)
+
+
+def projected(m: nn.ModuleDict) -> Tensor:
+    """The latent of a VAE."""
+    mean: Tensor = m["mean"](m["encoder"](drawn(STEPS, BATCH))[1])
+    return begun(lambda m: mean + torch.randn_like(mean))(m)
+
+
+def encoded(m: nn.ModuleDict) -> Tensor:
+    with torch.no_grad():
+        state = m["encoder"](drawn(STEPS, BATCH))[1]
+    return begun(lambda m: state)(m)
+
+
+NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "zeros": (begun(lambda m: torch.zeros(1, BATCH, UNITS)), {"rnn": layer()}),
+    "none": (begun(lambda m: None), {"rnn": layer("LSTM")}),
+    "learned": (begun(lambda m: m["start"]()), {"rnn": layer(), "start": Learned()}),
+    "drawn once": (begun(lambda m: ONCE), {"rnn": layer()}),
+    "noise of little size": (begun(lambda m: 0.1 * pair(torch.randn)[0]), {"rnn": layer()}),
+    "a latent": (
+        projected, {"rnn": layer(), "encoder": layer(), "mean": nn.Linear(UNITS, UNITS)}
+    ),
+    "an encoder's": (encoded, {"rnn": layer(), "encoder": layer()}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", NOT_DRAWN)
+def test_another_state_is_not(which: str, tmp_path: Path) -> None:
+    loss, modules = NOT_DRAWN[which]
+    assert not findings("BKS419", loss, tmp_path, modules, iterations=4)
+
+
+def test_what_counts_as_drawn() -> None:
+    """200 draws of each kind; a state of a layer never passes."""
+    torch.manual_seed(0)
+    assert all(is_drawn(torch.randn(1, 8, 16)) for _ in range(200))
+    assert all(is_drawn(torch.rand(1, 8, 16)) for _ in range(200))
+    for made in (torch.zeros, torch.ones, lambda *n: torch.randn(*n).relu(),
+                 lambda *n: torch.randn(*n).sign(), lambda *n: 2 * torch.rand(*n) - 1,
+                 lambda *n: 3 * torch.randn(*n).tanh()):  # fmt: skip
+        assert not any(is_drawn(made(2, 16, 32)) for _ in range(20))
+    assert not is_drawn(torch.randn(1, 3, 16))  # too few to tell
+    assert not is_drawn(torch.full((1, 8, 16), torch.nan))
+
+
+# -- BKS418: carried over -------------------------------------------------------------------------
+
+
+def carrying(change: Callable[[Tensor], Tensor], inputs: Callable[[int], Tensor]) -> Loss:
+    """Each iteration begins in what ``change`` makes of the last final state."""
+    kept: list[Tensor | None] = [None, torch.zeros(())]
+    number = iter(range(100))
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        output, state = m["rnn"](inputs(next(number)), kept[0])
+        kept[0] = change(state)
+        result: Tensor = output.square().mean()
+        return result
+
+    return loss
+
+
+TEXT = torch.randint(9, (BATCH, 8 * STEPS))
+DATA = torch.randn(8 * STEPS, BATCH, INPUTS)
+
+
+@pytest.mark.parametrize(
+    "change", [Tensor.detach, lambda s: 3 * s.detach(), lambda s: s.detach().clone()]
+)
+def test_a_state_that_is_carried_is_a_note(
+    change: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    loss = carrying(change, lambda i: drawn(STEPS, BATCH))
+    (finding,) = findings("BKS418", loss, tmp_path, {"rnn": layer()}, iterations=5)
+    assert finding.severity == "info"
+    assert finding.evidence == {"samples in a row": 4}  # the first one begins with zeros
+    assert finding.iteration == 3
+
+
+def windows(m: nn.ModuleDict) -> Tensor:
+    """Truncated backpropagation through a text that is split in parts."""
+    return _text(m)
+
+
+_text = carrying(Tensor.detach, lambda i: TEXT[:, i * STEPS : (i + 1) * STEPS])
+
+
+class Embedded(nn.Module):
+    """Symbols to states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.rnn = nn.Embedding(9, INPUTS), layer(batch_first=True)
+
+    def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        output, state = self.rnn(self.embed(x), state)
+        assert state is not None
+        return output, state
+
+
+NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "windows of a text": (windows, {"rnn": Embedded()}),
+    "windows of data": (
+        carrying(Tensor.detach, lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"rnn": layer()},
+    ),
+    "begun anew": (
+        carrying(torch.zeros_like, lambda i: drawn(STEPS, BATCH)), {"rnn": layer()}
+    ),
+    "encoder and decoder": (
+        lambda m: begun(lambda m: m["encoder"](drawn(STEPS, BATCH))[1])(m),
+        {"rnn": layer(), "encoder": layer()},
+    ),
+    "an encoder's, detached": (encoded, {"rnn": layer(), "encoder": layer()}),
+    "windows in an iteration": (
+        lambda m: m["rnn"](drawn(STEPS, BATCH), m["rnn"](drawn(STEPS, BATCH))[1])[0].mean(),
+        {"rnn": layer()},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", NOT_CARRIED)
+def test_states_that_are_right_are_not_told(which: str, tmp_path: Path) -> None:
+    loss, modules = NOT_CARRIED[which]
+    assert not findings("BKS418", loss, tmp_path, modules, iterations=5)
+
+
+class Keeps(nn.Module):
+    """A module that keeps its state, with its graph."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.inner: nn.Module = nn.GRUCell(INPUTS, UNITS) if kind == "GRUCell" else layer(kind)
+        self.state: Tensor | tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.inner, nn.GRUCell):
+            for step in x:
+                self.state = self.inner(step, self.state)
+            assert isinstance(self.state, Tensor)
+            return self.state
+        output: Tensor
+        output, self.state = self.inner(x, self.state)
+        return output
+
+
+def kept(model: Keeps, optimizer: torch.optim.Optimizer, path: Path, every: int) -> None:
+    with watch(model, optimizer, path, every=every):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(drawn(STEPS, BATCH)).mean().backward()
+            optimizer.step()
+
+
+@pytest.mark.parametrize("every", [1, 10])
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "GRUCell"])
+def test_a_run_that_fails_in_its_second_pass_says_why(
+    kind: str, every: int, run_path: Path
+) -> None:
+    """The pass raises what it raises without Backsight."""
+    model = Keeps(kind)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        kept(model, optimizer, run_path, every)
+    (finding,) = [f for f in diagnose(run_path).findings if f.code == "BKS418"]
+    assert (finding.severity, finding.iteration) == ("error", 1)
+    assert "backward can no longer go through it: detach the state" in finding.message
+    assert diagnose(run_path, rejudge=True).findings[0].code == "BKS418"
+
+
+def test_a_graph_that_is_retained_is_told_as_well(run_path: Path) -> None:
+    """Steps that leave the weights' memory alone do not fail: the graph only grows."""
+    model = Keeps("GRU")
+    with watch(model, None, run_path, every=1):
+        for _ in range(3):
+            model(drawn(STEPS, BATCH)).mean().backward(retain_graph=True)
+            model.zero_grad()
+    (finding,) = [f for f in diagnose(run_path).findings if f.code == "BKS418"]
+    assert finding.severity == "error"
+    assert "each backward pass goes through all of them" in finding.message
+
+
+def added_up(model: nn.Module, path: Path) -> None:
+    total = torch.zeros(())
+    with watch(model, None, path, every=1):
+        for _ in range(3):
+            total = total + model(drawn(STEPS, BATCH))[0].square().mean()
+            total.backward()
+            model.zero_grad()
+
+
+def test_losses_that_are_added_up_are_not_blamed_on_a_state(run_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="second time"):
+        added_up(layer(), run_path)
+    assert not [f for f in diagnose(run_path).findings if f.code == "BKS418"]
+    assert Run(run_path)["state_attached"].tolist() == [0.0]
+
+
+def test_what_a_state_was_made_by() -> None:
+    rnn, other = layer(), layer()
+    _, state = rnn(drawn(STEPS, BATCH))
+    assert made_by(state, rnn.parameters())
+    assert not made_by(state, other.parameters())
+    assert not is_spent(state)
+    assert same_direction(state, 2 * state)
+    assert not same_direction(state, state[:, :2])
+    assert not same_direction(torch.zeros_like(state), state)
+    state.sum().backward()
+    assert is_spent(state)
+
+
+def test_windows_of_other_memory_do_not_follow() -> None:
+    first = Window(DATA[:STEPS], 0)
+    assert Window(DATA[STEPS : 2 * STEPS], 0).follows(first)
+    assert not Window(DATA[STEPS : 2 * STEPS].clone(), 0).follows(first)
+    gone = Window(torch.zeros(4, 2), 0)
+    assert not Window(torch.zeros(8, 2)[4:], 0).follows(gone)

@@ -1,0 +1,159 @@
+"""Weights that are made anew while they are trained, and everything that looks like it."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+from torch.optim import SGD, Adam, Optimizer
+
+from backsight import Run, diagnose, watch
+from backsight.diagnosis import Diagnosis
+from backsight.monitor import LateRecorder, ProcessMonitor
+
+EPOCHS, STEPS = 4, 3
+
+Between = Callable[[nn.Sequential, Optimizer], object]
+"""What happens before each epoch, and may return another optimizer."""
+
+
+def trained(path: Path, before: Between, *, after: Between | None = None) -> Diagnosis:
+    """Four short epochs; ``after`` is called after each step."""
+    recorder = LateRecorder(path, kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    try:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh())
+        optimizer: Optimizer = Adam(net.parameters(), lr=1e-2)
+        for _ in range(EPOCHS):
+            returned = before(net, optimizer)
+            optimizer = returned if isinstance(returned, Optimizer) else optimizer
+            for _ in range(STEPS):
+                optimizer.zero_grad()
+                (net(torch.randn(8, 3)) - 1).square().mean().backward()
+                optimizer.step()
+                if after is not None:
+                    after(net, optimizer)
+    finally:
+        monitor.close()
+        recorder.close()
+    diagnosis = diagnose(Run(path))
+    outcomes = {one.code: one.outcome for one in diagnosis.verdicts}
+    assert outcomes["BKS425"] in ("finding", "healthy")
+    return diagnosis
+
+
+def codes(diagnosis: Diagnosis) -> set[str]:
+    return {one.code for one in diagnosis.findings} & {"BKS425"}
+
+
+def linear(net: nn.Module) -> list[nn.Linear]:
+    return [m for m in net.modules() if isinstance(m, nn.Linear)]
+
+
+def reset(net: nn.Sequential, _: Optimizer) -> None:
+    for layer in linear(net):
+        layer.reset_parameters()
+
+
+def initialise(net: nn.Sequential, _: Optimizer) -> None:
+    for layer in linear(net):
+        nn.init.xavier_uniform_(layer.weight)
+
+
+def load_another(net: nn.Sequential, _: Optimizer) -> None:
+    other = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh())
+    net.load_state_dict(other.state_dict())
+
+
+@pytest.mark.parametrize("before", [reset, initialise, load_another])
+def test_weights_that_each_epoch_makes_anew_are_found(before: Between, tmp_path: Path) -> None:
+    """The first time that follows a step is only noticed."""
+    found = trained(tmp_path / "run", before)
+    assert codes(found) == {"BKS425"}
+    replaced = Run(tmp_path / "run")["weights_replaced"].tolist()
+    assert replaced == [0.0] * (2 * STEPS) + [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+
+
+def nothing(net: nn.Sequential, _: Optimizer) -> None:
+    """An epoch like any other."""
+
+
+def one_layer(net: nn.Sequential, _: Optimizer) -> None:
+    net[0].reset_parameters()  # type: ignore[operator]
+
+
+def a_fold(net: nn.Sequential, optimizer: Optimizer) -> Optimizer:
+    """Of a cross-validation, with an optimizer of its own."""
+    reset(net, optimizer)
+    return Adam(net.parameters(), lr=1e-2)
+
+
+def swapped(net: nn.Sequential, _: Optimizer) -> None:
+    """For a validation with averages, and back."""
+    kept = copy.deepcopy(net.state_dict())
+    with torch.no_grad():
+        for p in net.parameters():
+            p.zero_()
+    net.load_state_dict(kept)
+
+
+def averaged(net: nn.Sequential, _: Optimizer) -> None:
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(0.9)
+
+
+def noisy(net: nn.Sequential, _: Optimizer) -> None:
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.01 * torch.randn_like(p))
+
+
+@pytest.mark.parametrize("before", [nothing, one_layer, a_fold, swapped, averaged, noisy])
+def test_weights_that_stay_what_they_were_are_not_accused(before: Between, tmp_path: Path) -> None:
+    assert codes(trained(tmp_path / "run", before)) == set()
+
+
+def clamp(net: nn.Sequential, _: Optimizer) -> None:
+    with torch.no_grad():
+        for p in net.parameters():
+            p.clamp_(-0.1, 0.1)
+
+
+def unit_rows(net: nn.Sequential, _: Optimizer) -> None:
+    with torch.no_grad():
+        for layer in linear(net):
+            layer.weight /= layer.weight.norm(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("after", [clamp, unit_rows])
+def test_a_constraint_after_each_step_is_not_accused(after: Between, tmp_path: Path) -> None:
+    assert codes(trained(tmp_path / "run", nothing, after=after)) == set()
+
+
+def test_a_rollback_is_not_accused(tmp_path: Path) -> None:
+    kept: list[Any] = []
+
+    def back(net: nn.Sequential, optimizer: Optimizer) -> None:
+        if kept:
+            net.load_state_dict(kept[0][0])
+            optimizer.load_state_dict(kept[0][1])
+        kept[:] = [copy.deepcopy((net.state_dict(), optimizer.state_dict()))]
+
+    assert codes(trained(tmp_path / "run", back)) == set()
+
+
+def test_parametrizations_are_not_accused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 16)), nn.Tanh())
+    optimizer = SGD(net.parameters(), lr=0.01)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(6):
+            net(torch.randn(8, 3)).square().mean().backward()
+            optimizer.step()
+    assert codes(diagnose(Run(tmp_path / "run"))) == set()
