@@ -44,21 +44,26 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
+from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._input_scale import InputScale
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
+from backsight.diagnosis.rules.wiring._one_class import OneClass
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._single_step import SingleStep
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
 from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
+from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 from backsight.signals import reach_words
 
@@ -492,6 +497,43 @@ CASES = [
         {"loss_unbounded": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
         {"loss_unbounded": every(10, [0.0] * 5)}, "", {"terms": 1.0}, severity="error",
     ),
+    Case(
+        "BKS431",
+        {
+            "answer_in_input": every(10, [44.0] * 5),
+            "answer_in_input/this step": every(10, [44.0] * 5),
+        },
+        20, 3,
+        {"answer_in_input": every(10, [44.0, 44.0, 0.0, 44.0, 44.0])},
+        {"answer_in_input": every(10, [0.0] * 5)}, "", {"targets": 44.0}, severity="error",
+    ),
+    Case(
+        "BKS432",
+        {"single_step/rnn": every(10, [16.0] * 5)}, 20, 3,
+        {"single_step/rnn": every(10, [16.0, 16.0, 0.0, 16.0, 16.0])},
+        {"single_step/rnn": every(10, [0.0] * 5)}, "rnn", {"sequences": 16.0},
+    ),
+    Case(
+        "BKS433",
+        {"input_scale/rnn": every(10, [5000.0] * 5), "saturation/rnn.l0.new": every(10, [0.9] * 5)},
+        20, 3,
+        {"input_scale/rnn": every(10, [5000.0] * 5),
+         "saturation/rnn.l0.new": every(10, [0.9, 0.9, 0.5, 0.9, 0.9])},
+        {"input_scale/rnn": every(10, [1.0] * 5)}, "rnn",
+        {"mean size": 5000.0, "share saturated": 0.9},
+    ),
+    Case(
+        "BKS435",
+        {"one_class": every(10, [64.0 * (n + 1) for n in range(12)])}, 90, 3,
+        {"one_class": every(10, [40.0 * (n + 1) for n in range(12)])},
+        {"one_class": every(10, [0.0] * 5)}, "", {"targets": 768.0},
+    ),
+    Case(
+        "BKS436",
+        {"units_alike/rnn.l0": every(10, [8.0] * 5)}, 20, 3,
+        {"units_alike/rnn.l0": every(10, [8.0, 8.0, 0.0, 8.0, 8.0])},
+        {"units_alike/rnn.l0": every(10, [0.0] * 5)}, "rnn.l0", {"units": 8.0}, severity="error",
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -647,6 +689,9 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS426", "graphs_kept", 0.0, NAN),
         ("BKS429", "loss_unbounded", 0.0, NAN),
         ("BKS427", "decay_ratio", 0.0, NAN),
+        ("BKS432", "single_step", 0.0, NAN),
+        ("BKS433", "input_scale", 1.0, NAN),
+        ("BKS436", "units_alike", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1588,6 +1633,9 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS429", WrongSign(samples=2)),
         ("BKS427", StrongDecay(fall=0.01)),
         ("BKS428", FragileParameters(samples=2)),
+        ("BKS431", AnswerInInput(samples=2)), ("BKS432", SingleStep(samples=2)),
+        ("BKS433", InputScale(share=0.45)), ("BKS435", OneClass(targets=400)),
+        ("BKS436", UnitsAlike(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -169,6 +169,11 @@ def made_up(random: np.random.Generator, size: int) -> Columns:
         rows = 1 + random.random((len(samples), 24))
         rows[random.random(len(samples)) < 0.02] = NAN
         columns["hidden_norm/rnn.l0"] = samples, list(rows)
+    if f"loss{label}" in columns and random.random() < 0.5:
+        losses = columns[f"loss{label}"][1]
+        guesses = np.nanmedian(losses) * random.uniform(0.9, 1.3, size)
+        guesses[random.random(size) < 0.02] = NAN
+        add(f"guess_loss{label}", some(1, 0.1, 0.02), guesses)
     return columns
 
 

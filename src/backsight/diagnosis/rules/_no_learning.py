@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backsight.diagnosis._finding import Evidence, Finding, Verdict
 from backsight.diagnosis._remedy import remedy
@@ -37,19 +38,21 @@ class NoLearning(LossRule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("reach", "reach_share", "update_ratio")
+    optional_signals: ClassVar = ("guess_loss", "reach", "reach_share", "update_ratio")
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
-        "best guess without memory."
+        "best guess without memory: of the most frequent answers, or of their mean."
     )
     criterion: ClassVar[str] = (
         "After {patience:.0f} losses, the lowest median of 100 consecutive losses is at most a "
         "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
-        "baseline is known. A larger fall does not count as learning either if it is within the "
-        "noise: 3 standard errors of the initial loss or, where a baseline is known, 5 of a median "
-        "of 100 losses. From {early:.0f} losses on, an info tells what is known so far."
+        "lower baseline is known. Where the run does not know its baseline, it is what the best "
+        "constant answer gives (guess_loss). A larger fall does not count as learning either if it "
+        "is within the noise: 3 standard errors of the initial loss or, where a baseline is known, "
+        "5 of a median of 100 losses. From {early:.0f} losses on, an info tells what is known so "
+        "far."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -101,6 +104,8 @@ class NoLearning(LossRule):
 
     _lag: int | None = field(default=None, init=False, repr=False)
     """Of the stretch that is looked at."""
+    _guesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By model, the newest loss of the best constant answer."""
     _moved: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, how far the newest measured step moved half of its weight matrices."""
     _waits: dict[str, tuple[int, int, LossHistory]] = field(
@@ -124,6 +129,8 @@ class NoLearning(LossRule):
             self._reaches(layer, row, ragged.get(layer), now.facts.lag)
         if ratios := matrices(now):
             self._moved[now.label] = middle_of(ratios)
+        newest = now.numbers("guess_loss")
+        self._guesses |= {member: g for member, g in newest.items() if math.isfinite(g)}
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -132,6 +139,9 @@ class NoLearning(LossRule):
             if not math.isfinite(course.deep):
                 continue
             baseline = now.facts.baseline
+            guess: float | None = None
+            if baseline is None and self._guesses.get(member, math.inf) < course.began:
+                baseline = guess = self._guesses[member]
             against = course.began if baseline is None else baseline
             fallen = against - course.deep
             stuck = fallen <= max(
@@ -151,7 +161,7 @@ class NoLearning(LossRule):
                     self._waits[member] = since, now.iteration, course
                 continue
             self.ready = True
-            self._tell(member, now.iteration, course, baseline)
+            self._tell(member, now.iteration, course, baseline, guess)
 
     def verdict(self) -> Verdict:
         """As of any rule; with a note of what is known so far, while it cannot judge."""
@@ -203,32 +213,55 @@ class NoLearning(LossRule):
         ]
         super().update_many(stretch)
         self._reach_until(len(stretch.iterations))
+        for column in stretch.scalars("guess_loss"):
+            known = column.numbers[column.finite & np.isin(column.at, losses)]
+            if len(known):
+                self._guesses[column.member] = float(known[-1])
 
     def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         first, baseline = history.at(-1), stretch.facts.baseline
-        against = first.began if baseline is None else baseline
-        fallen = against - history.deep
-        least = max(self.share * abs(against), first.margin if baseline is None else 0)
+        places = stretch.loss_places(member)[history.at_finite]
+        if baseline is None:
+            lines = self._guesses_at(member, places, stretch)
+            known = lines < first.began  # NaN is not
+            lines = np.where(known, lines, first.began)
+        else:
+            lines, known = np.full(len(places), baseline), np.ones(len(places), bool)
+        fallen = lines - history.deep
+        least = np.maximum(self.share * np.abs(lines), np.where(known, 0, first.margin))
         stuck = fallen <= least
-        if baseline is not None:
-            near = np.flatnonzero(~stuck & (fallen < 0.5 * abs(against)))
+        near = np.flatnonzero(known & ~stuck & (fallen < 0.5 * np.abs(lines)))
+        if near.size:
             size = first.usual.size
             ends = history.known + near
             middle = history.before(size)[near]
             spread = spreads(history.past, size, ends, middle)
             stuck[near] = fallen[near] <= 5 * 1.25 * np.maximum(first.noise, spread) / 10
-        places = stretch.loss_places(member)[history.at_finite]
-
         at = history.iterations[history.at_finite]
 
         def tell(place: int) -> None:
             self._reach_until(int(places[place]) + 1)
             sample = int(history.at_finite[place])
             iteration = int(history.iterations[sample])
-            self._tell(member, iteration, history.at(sample), baseline)
+            line = float(lines[place]) if known[place] else None
+            guess = line if baseline is None else None
+            self._tell(member, iteration, history.at(sample), line, guess)
 
         hits = stuck & (history.count >= self.patience)
         self.hit_or_miss(member, at, hits, ~stuck, tell)
+
+    def _guesses_at(
+        self, member: str, places: NDArray[np.intp], stretch: Stretch
+    ) -> NDArray[np.float64]:
+        """The loss of the best constant answer as it is known at each place; NaN before that."""
+        found = np.full(len(places), self._guesses.get(member, math.nan))
+        for column in stretch.scalars("guess_loss"):
+            usable = column.finite & np.isin(column.at, stretch.places(self.reads))
+            if column.member == member and usable.any():
+                at, numbers = column.at[usable], column.numbers[usable]
+                newest = np.searchsorted(at, places, "right") - 1
+                found[newest >= 0] = numbers[newest[newest >= 0]]
+        return found
 
     def _reach_until(self, place: int) -> None:
         """Look at the samples of the reach before that place of the stretch."""
@@ -254,7 +287,12 @@ class NoLearning(LossRule):
         self._short[layer] = measures if short_of else None
 
     def _tell(
-        self, member: str, iteration: int, course: LossHistory, baseline: float | None
+        self,
+        member: str,
+        iteration: int,
+        course: LossHistory,
+        baseline: float | None,
+        guess: float | None,
     ) -> None:
         against = course.began if baseline is None else baseline
         short_of = {layer: one for layer, one in self._short.items() if one is not None}
@@ -264,11 +302,12 @@ class NoLearning(LossRule):
             else f"; no gradient{of_module(layer)} goes back in time"
             for layer, one in short_of.items()
         )
-        from_ = (
-            f"it started at {short(against)}"
-            if baseline is None
-            else f"guessing without memory gives {short(against)}"
-        )
+        if baseline is None:
+            from_ = f"it started at {short(against)}"
+        elif guess is None:
+            from_ = f"guessing without memory gives {short(against)}"
+        else:
+            from_ = f"the frequencies or the mean of the answers alone give {short(guess)}"
         self.found(
             member,
             iteration,
@@ -276,7 +315,8 @@ class NoLearning(LossRule):
             f"{told}",
             {"level": course.level, "start": course.start}
             | ({"update ratio": self._moved[member]} if member in self._moved else {})
-            | ({} if baseline is None else {"memoryless baseline": baseline})
+            | ({} if baseline is None or guess is not None else {"memoryless baseline": baseline})
+            | ({} if guess is None else {"best constant answer": guess})
             | {
                 f"horizon {layer}".rstrip(): one.horizon.steps
                 for layer, one in short_of.items()

@@ -45,6 +45,11 @@ def loss(run: Run) -> go.Figure:
             label = f"{what} {member_label(name)}".rstrip()
             colour = COLOURS[len(drawn) % len(COLOURS)]
             drawn.append(add_series(fig, run, name, label, colour, mode=mode))
+    guessed = [] if facts.get("baselines") else run.members("guess_loss", profile=False)
+    for name in guessed if len(guessed) <= MOST else []:
+        label = f"best constant answer {member_label(name)}".rstrip()
+        drawn.append(add_series(fig, run, name, label, COLOURS[5], mode="lines"))
+        fig.data[-1].line.update(width=1, dash="dot")
     logarithmic = wide_range(drawn)
     if logarithmic:
         log_axis(fig, drawn)
@@ -66,7 +71,9 @@ FIGURE = Entry(
     "The loss that the training minimises. In a run on text, a network below the bigram line uses "
     "more than the previous character; one at the unigram line has only learned which characters "
     "are frequent. In a memory task, a network at the memoryless line guesses; only below the "
-    "lowest line does it use the oldest input that it needs.",
+    "lowest line does it use the oldest input that it needs. In any other run, the dotted line is "
+    "what the best constant answer gives: the frequencies of the classes, or the mean of the "
+    "numbers; a network at that line does not use its input.",
     loss,
-    signals=("loss", "val_loss"),
+    signals=("loss", "val_loss", "guess_loss"),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence, Severity
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["AnswerInInput"]
@@ -49,8 +49,7 @@ class AnswerInInput(InARow):
         """The number in all; negative where they are only to be reproduced."""
         return {
             where: -targets if self._kinds(where, now) == ["reproduced"] else targets
-            for where, targets in now.numbers("answer_in_input").items()
-            if where == now.label
+            for where, targets in in_all(now, "answer_in_input").items()
         }
 
     def gravity(self, value: float) -> Severity:
@@ -76,5 +75,4 @@ class AnswerInInput(InARow):
 
     @staticmethod
     def _kinds(where: str, now: Sample) -> list[str]:
-        stem = f"{where}." if where else ""
-        return [n.removeprefix(stem) for n in now.numbers("answer_in_input") if n != where]
+        return [*parts_of(now, "answer_in_input", where)]

@@ -1,0 +1,212 @@
+"""Inputs and weights that leave nothing to learn with, and those that only look like it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings, rnn
+
+Parts = nn.ModuleDict
+LossOf = Callable[[Parts], Tensor]
+
+
+def alone(layer: nn.Module) -> dict[str, nn.Module]:
+    return {"rnn": layer}
+
+
+# -- BKS432: a window of one step -----------------------------------------------------------------
+
+
+def one_step(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](drawn(BATCH, 1))[0].square().mean()
+    return total
+
+
+def one_step_of_zeros(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](drawn(BATCH, 1), torch.zeros(1, BATCH, UNITS))[0].square().mean()
+    return total
+
+
+def never_handed_on(m: Parts) -> Tensor:
+    total = torch.zeros(())
+    for _ in range(STEPS):
+        total = total + m["rnn"](drawn(BATCH, 1))[0].square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [one_step, one_step_of_zeros, never_handed_on])
+def test_sequences_of_one_step_are_found(loss: LossOf, tmp_path: Path) -> None:
+    (finding,) = findings("BKS432", loss, tmp_path, alone(rnn(batch_first=True)))
+    assert "has one step" in finding.message
+    calls = STEPS if loss is never_handed_on else 1
+    assert finding.evidence == {"sequences": calls * BATCH}
+
+
+def handed_on(m: Parts) -> Tensor:
+    state, total = None, torch.zeros(())
+    for _ in range(STEPS):
+        out, state = m["rnn"](drawn(BATCH, 1), state)
+        total = total + out.square().mean()
+    return total
+
+
+def a_state_of_its_own(m: Parts) -> Tensor:
+    """Of an encoder."""
+    total: Tensor = m["rnn"](drawn(BATCH, 1), drawn(1, BATCH)[..., :1].repeat(1, 1, UNITS))[0].sum()
+    return total
+
+
+def several_steps(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](drawn(BATCH, 2))[0].square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [handed_on, a_state_of_its_own, several_steps])
+def test_steps_with_a_past_are_not(loss: LossOf, tmp_path: Path) -> None:
+    assert not findings("BKS432", loss, tmp_path, alone(rnn(batch_first=True)))
+
+
+def test_cells_in_a_loop(tmp_path: Path) -> None:
+    def loop(m: Parts) -> Tensor:
+        h = torch.zeros(BATCH, UNITS)
+        for _ in range(STEPS):
+            h = m["rnn"](drawn(BATCH), h)
+        return h.square().mean()
+
+    def forgotten(m: Parts) -> Tensor:
+        total = torch.zeros(())
+        for _ in range(STEPS):
+            total = total + m["rnn"](drawn(BATCH)).square().mean()
+        return total
+
+    assert not findings("BKS432", loop, tmp_path / "loop", alone(nn.GRUCell(INPUTS, UNITS)))
+    assert findings("BKS432", forgotten, tmp_path / "lost", alone(nn.GRUCell(INPUTS, UNITS)))
+
+
+def test_one_long_call_beside_single_steps(tmp_path: Path) -> None:
+    def loss(m: Parts) -> Tensor:
+        return one_step(m) + several_steps(m)
+
+    assert not findings("BKS432", loss, tmp_path, alone(rnn(batch_first=True)))
+
+
+# -- BKS433: inputs that are not normalised -------------------------------------------------------
+
+
+def scaled(by: float, around: float = 0.0) -> LossOf:
+    def loss(m: Parts) -> Tensor:
+        x = around + by * drawn(BATCH, STEPS)
+        if "norm" in m:
+            x = m["norm"](x)
+        if "project" in m:
+            x = m["project"](x)
+        total: Tensor = m["rnn"](x)[0][:, -1].square().mean()
+        return total
+
+    return loss
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_raw_counts_are_found(kind: str, tmp_path: Path) -> None:
+    layer = rnn(kind, batch_first=True)
+    (finding,) = findings("BKS433", scaled(3000, 5000), tmp_path, alone(layer))
+    assert finding.module == "rnn"
+    assert finding.severity == "warning"
+
+
+def small_weights(layer: nn.Module) -> nn.Module:
+    for weights in layer.parameters():
+        nn.init.uniform_(weights, -1e-5, 1e-5)
+    return layer
+
+
+def wide(layer: nn.Module) -> nn.Module:
+    """Its recurrent weights saturate it, not its input."""
+    for name, weights in layer.named_parameters():
+        if "hh" in name:
+            nn.init.normal_(weights, 0.0, 1e3)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("loss", "parts"),
+    [
+        (scaled(1), {}),
+        (scaled(5, 3), {}),
+        (scaled(3000, 5000), {"norm": nn.LayerNorm(INPUTS)}),
+        (scaled(300), {"project": small_weights(nn.Linear(INPUTS, INPUTS))}),
+        (scaled(300), {"rnn": small_weights(rnn("LSTM", batch_first=True))}),
+        (scaled(1), {"rnn": wide(rnn("RNN", batch_first=True))}),
+    ],
+)
+def test_what_saturates_nothing_or_is_normalised_is_not(
+    loss: LossOf, parts: dict[str, nn.Module], tmp_path: Path
+) -> None:
+    layer = rnn("LSTM", batch_first=True)
+    assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
+
+
+# -- BKS436: units with the same weights ----------------------------------------------------------
+
+
+def read(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](drawn(STEPS, BATCH))[0].square().mean()
+    return total
+
+
+def filled(value: float, which: str = "", kind: str = "GRU", **settings: bool | int) -> nn.Module:
+    layer = rnn(kind, **settings)
+    for name, weights in layer.named_parameters():
+        if which in name:
+            nn.init.constant_(weights, value)
+    return layer
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.3])
+def test_one_number_everywhere_is_found(kind: str, value: float, tmp_path: Path) -> None:
+    (finding,) = findings("BKS436", read, tmp_path, alone(filled(value, kind=kind)))
+    assert finding.module == "rnn.l0"
+    assert finding.evidence == {"units": UNITS}
+
+
+def test_each_layer_and_direction_for_itself(tmp_path: Path) -> None:
+    layer = rnn("RNN", num_layers=2, bidirectional=True)
+    for name, weights in layer.named_parameters():
+        if name.endswith("l1_reverse"):
+            nn.init.constant_(weights, 0.1)
+    (finding,) = findings("BKS436", read, tmp_path, alone(layer))
+    assert finding.module == "rnn.l1_reverse"
+
+
+def identity() -> nn.Module:
+    """IRNN."""
+    layer = filled(0.0, "bias", "RNN")
+    nn.init.eye_(layer.weight_hh_l0)  # type: ignore[arg-type]
+    return layer
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        rnn("LSTM"),
+        filled(0.0, "bias"),
+        filled(1.0, "bias"),
+        filled(0.0, "weight_hh"),
+        filled(0.0, "weight_ih"),
+        identity(),
+        nn.RNN(INPUTS, 1),
+    ],
+)
+def test_what_else_begins_with_a_constant_is_not(layer: nn.Module, tmp_path: Path) -> None:
+    from backsight import diagnose, watch
+
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1e-3)
+    with watch(nn.ModuleDict(alone(layer)), optimizer, tmp_path / "run", every=1):
+        for _ in range(3):
+            layer(drawn(STEPS, BATCH))[0].square().mean().backward()
+            optimizer.step()
+    assert "BKS436" not in {finding.code for finding in diagnose(tmp_path / "run").findings}
