@@ -113,6 +113,9 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     versions = installed()
+    if list(versions) == [BACKSIGHT]:
+        print("there is no tool to compare with; --help says how to install them")
+        return
     pairs = tomllib.loads((FOLDER / "pairs.toml").read_text(encoding="utf-8"))
     halves = {"tuning": (False,), "held-out": (True,), "all": (False, True)}[options.half]
     kinds = {
