@@ -10,9 +10,10 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,15 @@ def _memory() -> dict[str, float]:
     return {"host_mem_mb": int(pages.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20}
 
 
+@cache
+def _preload() -> None:
+    """Import once, before the forks, what each of them would need seconds for."""
+    torch.optim.SGD([nn.Parameter(torch.zeros(1))])  # the first optimizer imports a compiler
+    for tool in WATCHERS:
+        with suppress(ImportError):
+            import_module(tool)
+
+
 def run_watched(
     tool: str | None, script: Path, arguments: Sequence[str], folder: Path, limit: float
 ) -> Watched:
@@ -221,6 +231,7 @@ def run_watched(
 
     ``folder/runs`` then holds ``metrics.csv`` and ``train.log``, which is all that was printed.
     """
+    _preload()
     (folder / "runs").mkdir(parents=True)
     target = partial(_child, tool, script, list(arguments), folder)
     process = get_context("fork").Process(target=target)

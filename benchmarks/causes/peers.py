@@ -36,6 +36,7 @@ METHOD = (
     "'first' to 'failed': broken scripts, by their verdict. 'accused': runs with a warning or an "
     "error. 'crashed': fixed and healthy runs on which the tool failed."
 )
+TOOLS = (BACKSIGHT, *sorted((*WATCHERS, *READERS)))
 NAMES = {**PEER_NAMES, BACKSIGHT: NAMED_BY_BACKSIGHT}
 
 
@@ -93,10 +94,10 @@ def verdict(kind: str, run: Watched, names: Mapping[str, frozenset[str]]) -> str
     return "wrong" if names.get(heard[0].code) else "symptom"
 
 
-def installed() -> dict[str, str]:
-    """Versions of Backsight and of those tools that are here."""
+def installed(wanted: Sequence[str]) -> dict[str, str]:
+    """Versions of those that are here."""
     versions: dict[str, str] = {}
-    for tool in (BACKSIGHT, *sorted((*WATCHERS, *READERS))):
+    for tool in wanted:
         try:
             versions[tool] = metadata.version(tool)
         except metadata.PackageNotFoundError:
@@ -109,11 +110,12 @@ def main() -> None:
     parser = option_parser(__doc__)
     parser.add_argument("--half", choices=("tuning", "held-out", "all"), default="tuning")
     parser.add_argument("--only", nargs="+", help="names of scripts; nothing is published")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=TOOLS)
     parser.add_argument("--words", type=Path, help="write all that was said to this file")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    versions = installed()
-    if list(versions) == [BACKSIGHT]:
+    versions = installed(options.tools)
+    if list(versions) == [BACKSIGHT] and len(options.tools) > 1:
         print("there is no tool to compare with; --help says how to install them")
         return
     pairs = tomllib.loads((FOLDER / "pairs.toml").read_text(encoding="utf-8"))
@@ -128,11 +130,12 @@ def main() -> None:
         for path in sorted((FOLDER / "healthy").glob("*.py"))
         if not options.only or path.stem in options.only
     ]
-    tasks: dict[tuple[str, str], tuple[Path, list[str]]] = {}
-    for name in kinds:
-        path = FOLDER / "scripts" / f"{name}.py"
-        tasks |= {("broken", name): (path, []), ("fixed", name): (path, ["--fixed"])}
-    tasks |= {("healthy", path.stem): (path, []) for path in healthy}
+    scripts = {name: FOLDER / "scripts" / f"{name}.py" for name in kinds}
+    tasks: dict[tuple[str, str], tuple[Path, list[str]]] = {
+        **{("broken", name): (path, []) for name, path in scripts.items()},
+        **{("healthy", path.stem): (path, []) for path in healthy},
+        **{("fixed", name): (path, ["--fixed"]) for name, path in scripts.items()},
+    }
     counts = {tool: Counter[str]() for tool in versions}
     words: list[dict[str, Any]] = []
     with worker_pool(2) as pool:
@@ -152,8 +155,8 @@ def main() -> None:
                     print(f"  it logged {error}", flush=True)
                 row = {"group": group, "name": name, "tool": tool, "outcome": outcome}
                 words.append({**row, **asdict(run)})
-    if options.words:
-        options.words.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+            if options.words:
+                options.words.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     columns = (*VERDICTS, "fixed accused", "healthy accused", "crashed")
     rows = [
         {"what": f"{tool} {version}", **{column: counts[tool][column] for column in columns}}
