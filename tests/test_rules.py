@@ -331,8 +331,8 @@ CASES = [
     ),
     Case(
         "BKS409",
-        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 20, 3,
-        {"unowned": every(10, [4.0, 4.0, 0.0, 4.0, 4.0])},
+        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 10, 4,
+        {"unowned": every(10, [4.0, 0.0, 4.0, 0.0, 4.0])},
         {"unowned": every(10, [0.0] * 5)},
         "", {"parameters": 4.0, "of encoder": 4.0}, severity="error",
     ),

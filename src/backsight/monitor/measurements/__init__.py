@@ -7,6 +7,7 @@ from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
 from backsight.monitor.measurements._measurement import (
     EVERY_ITERATION,
+    FIRST_AND_RARELY,
     SAMPLED,
     LayerFaults,
     Measurement,
@@ -24,6 +25,7 @@ from backsight.monitor.measurements.wiring import WIRING
 
 __all__ = [
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
     "AppliedGradient",

@@ -9,12 +9,12 @@ SIGNALS = (
         name="unowned",
         title="parameters that nothing moves",
         formula="parameters in the graph of L that no observed optimizer holds and whose content "
-        "is what it was at an earlier look; in all, and by the module that holds them "
+        "is what it was 10 or more iterations before; in all, and by the module that holds them "
         "('no module' if none does)",
         axes=("iteration",),
         unit="parameters",
         reduction="none",
-        cost="a walk over the graph of the loss, in the first samples and then rarely",
+        cost="a walk over the graph of the loss, in the first iterations and then rarely",
         source="Backsight",
         per="module, and in all",
     ),
@@ -33,11 +33,12 @@ SIGNALS = (
         name="gradient_left",
         title="gradient left by the last step",
         formula="‖g before backward‖ / ‖g at the last step‖ over the parameters that the step "
-        "moved: the least over the passes between two steps; the largest over optimizers",
+        "moved: the least over the passes between two steps; the largest over optimizers; 0 in the "
+        "first iteration",
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="two more gradient norms, around sampled iterations",
+        cost="two more gradient norms, in the first iterations and then rarely",
         source="Backsight",
     ),
     Signal(

@@ -26,7 +26,7 @@ class GradientLeft(Measurement):
         ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
         ...         optimizer.step()
         >>> backsight.Run("runs/mine")["gradient_left"].tolist()
-        [1.0, 1.0]
+        [0.0, 1.0]
     """
 
     name = "gradient left"
@@ -34,33 +34,55 @@ class GradientLeft(Measurement):
 
     def __init__(self) -> None:
         self._stepped: dict[int, tuple[list[nn.Parameter], float]] = {}
-        """By optimizer: what a sampled step has moved, and the norm of its gradient."""
+        """By optimizer that had something left in a sampled iteration: what its step has moved, and
+        the norm of the gradient that the step has read."""
         self._left: dict[int, float] = {}
         """By optimizer, the least share so far."""
+        self._zeroed: set[int] = set()
+        """Identities of parameters without a gradient at the beginning of a pass."""
+        self._passes = 0
 
-    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
-        """Remember the gradient that the step has read."""
-        if step.closure:
-            return
-        self._left.pop(step.number, None)
-        parameters = [p for p in step.parameters.values() if p.grad is not None]
-        norm = _norm(parameters) if now.sampled else 0.0
-        if norm:
-            self._stepped[step.number] = parameters, norm
-        else:
-            self._stepped.pop(step.number, None)
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._zeroed.clear()
+        self._passes = 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
-        """Look at what is left of it."""
+        """Look at what is left of the gradient."""
         for number, (parameters, norm) in self._stepped.items():
             share = _norm(parameters) / norm
             self._left[number] = min(share, self._left.get(number, share))
+        if now.looked and not now.by_hand:
+            self._passes += 1
+            self._zeroed |= {id(p) for p in now.parameters.values() if not _has_gradient(p)}
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """No further pass comes before this one."""
         if self._stepped.pop(step.number, None) is not None and step.number in self._left:
-            share = self._left.pop(step.number)
-            now.record("gradient_left", max(share, float(now.numbers.get("gradient_left", 0.0))))
+            self._record(self._left.pop(step.number), now)
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """Of a step that found gradients, remember what it has read."""
+        if step.closure or not now.looked or not self._passes:
+            return
+        parameters = [p for p in step.parameters.values() if p.grad is not None]
+        if not parameters:
+            return
+        if not self._zeroed.isdisjoint(map(id, parameters)):
+            self._record(0.0, now)
+            return
+        norm = _norm(parameters)
+        if norm:
+            self._stepped[step.number] = parameters, norm
+
+    def _record(self, share: float, now: Iteration) -> None:
+        """The largest over the optimizers that step in an iteration."""
+        before = now.numbers.get("gradient_left", 0.0)
+        now.record("gradient_left", max(share, float(before)))
+
+
+def _has_gradient(parameter: nn.Parameter) -> bool:
+    return parameter.grad is not None and bool(parameter.grad.any())
 
 
 def _norm(parameters: list[nn.Parameter]) -> float:
