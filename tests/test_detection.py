@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import backsight
-from backsight.diagnosis import RULES, diagnose
+from backsight.diagnosis import RULES
 from benchmarks._shared.tasks import Chaos, Majority
 from benchmarks.diagnosis import _peers as peers
 from benchmarks.diagnosis._cases import CASES, SEEDS, Case
@@ -27,6 +27,7 @@ from benchmarks.diagnosis._scores import (
     wrong_alarms,
 )
 from benchmarks.diagnosis._training import train
+from benchmarks.diagnosis.detection import judge
 
 N = 200
 
@@ -302,7 +303,7 @@ def said(kind: str, *alarms: tuple[str, int], **given: Any) -> Said:
         Path(), "fit", kind, kind, 0, kind, "", 1000, 2.0, 1.0, given.get("lost"),
         given.get("builds_up", False), (),
     )  # fmt: skip
-    return Said(run, alarms)
+    return Said(run, alarms, notes=given.get("notes", frozenset()))
 
 
 def test_scores_by_hand() -> None:
@@ -322,6 +323,14 @@ def test_scores_by_hand() -> None:
     assert false_alarms(runs, wrong_alarms) == (2, 2000, 10.0)
     spikes = by_question(runs, "spike", lambda one: "BKS202" in one.codes)
     assert (spikes.runs, spikes.found, spikes.wrong) == (2, 1, 1)
+
+
+def test_a_note_tells_a_spike_and_a_drift_and_nothing_else() -> None:
+    kinds = {"spike": "BKS202", "drift": "BKS103", "frozen": "BKS402"}
+    runs = [said(kind, notes=frozenset({code})) for kind, code in kinds.items()]
+    scores = by_kind(runs)
+    assert [scores[kind].found for kind in kinds] == [1, 1, 0]
+    assert false_alarms([said("healthy", notes=frozenset({"BKS202"}))], wrong_alarms)[0] == 0
 
 
 def test_lead_counts_true_findings_before_the_collapse() -> None:
@@ -356,8 +365,5 @@ def test_held_out_runs_get_the_verdict_of_their_label(
     chosen = case(start)
     run = make(chosen, seed, tmp_path / "run")
     assert (run.kind, run.why) == (chosen.made_for, "")
-    found = {f.code for f in diagnose(run.folder / "run").findings if f.severity != "info"}
-    if run.healthy:
-        assert found == set()
-    else:
-        assert found & run.told_by
+    told = judge(run)
+    assert told.codes == set() if run.healthy else told.tells(KINDS[chosen.made_for])

@@ -349,14 +349,14 @@ def test_a_finding_is_told_once_and_cost_never(
     model = Net()
     with torch.no_grad():
         model.get_parameter("rnn.weight_hh_l0").mul_(0.01)  # reaches next to nothing: BKS105
-    optimizer = SGD([{"params": model.rnn.parameters()}, still(model.head)], lr=0.1)
+    optimizer = SGD([{"params": model.head.parameters()}, still(model.rnn)], lr=0.1)
     with watch(model, optimizer, run_path, every=1) as monitor:
         train(model, monitor, optimizer, 20, collects=0.5)
     codes = {f.code: f.count for f in diagnose(run_path).findings}
     assert codes.keys() == {"BKS105", "BKS402"}
     lines = [r.getMessage() for r in caplog.records if "BKS" in r.getMessage()]
     told = [line for line in lines if line.startswith("backsight: BKS402")]
-    assert len(told) == 2  # weight and bias
+    assert len(told) == 4  # two matrices and two biases
     assert not any("BKS105" in line for line in lines)
 
 
@@ -732,6 +732,18 @@ def test_a_timeline_of_an_early_end(run_path: Path) -> None:
         assert chain is not None
         assert (chain.end, chain.moves) == (end, ())
         assert chain.message
+
+
+def test_a_timeline_of_a_run_that_failed_at_once(run_path: Path) -> None:
+    """Too few samples for what is usual: a value that changes threefold has moved."""
+    write(run_path, {
+        "loss": [3.0, 23.0, NAN], "grad_norm": [0.5, 1.4, INF], "hidden_norm_mean/rnn": [6, 2, 1],
+    })  # fmt: skip
+    chain = timeline(run_path)
+    assert chain is not None
+    told = [(m.name, m.lead, m.usual, m.extreme) for m in chain.moves]
+    assert told == [("hidden_norm_mean/rnn", 1, 6.0, 1.0), ("loss", 1, 3.0, 23.0)]
+    assert "the training loss rose from 3 to 23" in chain.message
 
 
 # -- context ------------------------------------------------------------------------------------

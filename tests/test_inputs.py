@@ -481,6 +481,16 @@ def test_the_layout_from_the_support() -> None:
     assert support_of(np.zeros((3, 4)), lines) == Support("nothing")
 
 
+def test_a_batch_that_the_model_has_sorted() -> None:
+    """The gradient of position (2, 3) lies in another row; a single column is no choice."""
+    norms = np.zeros((4, 5))
+    norms[1, :4] = 1
+    lines: list[Any] = [("batch", 2), ("time", 3)]
+    assert support_of(norms, lines) == Support("line", "batch", 1, moved=True)
+    assert support_of(norms.T, lines) == Support("line", "time", 1, moved=True)
+    assert support_of(np.ones((4, 1)), [("batch", 2)]).kind == "mixed"
+
+
 def test_where_the_layout_is_looked_for() -> None:
     """In the middle, and not where both coordinates are alike."""
     assert seed_position(np.ones((4, 9), dtype=bool)) == (2, 4)

@@ -113,7 +113,9 @@ LOOPS: dict[str, tuple[str, Step, Callable[[], dict[str, Any]]]] = {
 
 def steps(count: int = 7, batch: int = 4) -> Tensor:
     torch.manual_seed(2)
-    return torch.randn(count, batch, 3, dtype=torch.float64)
+    x = torch.randn(count, batch, 3, dtype=torch.float64)
+    x[-1] = x[-1].abs()  # no mask holds the last state
+    return x
 
 
 def norms(gradients: Any) -> np.ndarray:
@@ -169,6 +171,88 @@ def test_a_loss_at_every_step() -> None:
     np.testing.assert_allclose(profile.reach, last[::-1] / last[-1], rtol=EXACT)
 
 
+class Joined(nn.Module):
+    """Two layers of masked weights whose states are handed on in one tensor, as ncps has them."""
+
+    def __init__(self, stacked: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList([nn.Linear(3 + 4, 4), nn.Linear(4 + 4, 4)])
+        self.stacked, self.kept = stacked, list[list[Tensor]]()
+        self.double()
+
+    def forward(self, steps: Tensor) -> Tensor:
+        h, self.kept = steps.new_zeros(steps.shape[1], 8), [[], []]
+        h = h.view(2, -1, 4) if self.stacked else h
+        for x in steps:
+            new: list[Tensor] = []
+            states = h if self.stacked else h.split([4, 4], 1)
+            for layer, state in zip(self.layers, states, strict=True):
+                masked = layer.weight * (torch.arange(layer.weight.shape[1]) % 3 > 0)
+                x = torch.tanh(functional.linear(torch.cat([x, state], 1), masked, layer.bias))
+                new.append(x)
+                self.kept[len(new) - 1].append(x)
+            h = torch.stack(new) if self.stacked else torch.cat(new, 1)
+        return x
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_states_that_are_handed_on_in_one_tensor(stacked: bool) -> None:
+    net, losses = Joined(stacked), []
+
+    def compute() -> Tensor:
+        losses.append(net(steps()).square().sum())
+        return losses[-1]
+
+    found = probe(net, compute)
+    assert list(found) == ["loop:layers.0", "loop:layers.1"]
+    for profile, kept in zip(found.values(), net.kept, strict=True):
+        back = norms(torch.autograd.grad(losses[0], kept, retain_graph=True)).mean(1)
+        np.testing.assert_allclose(profile.reach, back[::-1] / back[-1], rtol=EXACT)
+
+
+class Layers(nn.Module):
+    """Layer after layer, each through all steps, with a norm and a skip connection between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.into = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+        self.again = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+        self.norm, self.kept = nn.LayerNorm(3), list[list[Tensor]]()
+        self.double()
+
+    def forward(self, steps: Tensor) -> Tensor:
+        self.kept = [[], []]
+        for into, again, kept in zip(self.into, self.again, self.kept, strict=True):
+            h = torch.zeros_like(steps[0])
+            for x in steps:
+                h = torch.tanh(into(x) + again(h))
+                kept.append(h)
+            steps = self.norm(steps + torch.stack(kept))
+        return steps
+
+
+def test_a_layer_that_follows_another_one_is_on_the_way_back() -> None:
+    net, losses = Layers(), []
+
+    def compute() -> Tensor:
+        losses.append(net(steps())[-1].square().mul(torch.arange(3)).sum())
+        return losses[-1]
+
+    found = probe(net, compute)
+    assert list(found) == ["loop:again.0", "loop:again.1"]
+    for profile, kept in zip(found.values(), net.kept, strict=True):
+        back = norms(torch.autograd.grad(losses[0], kept, retain_graph=True)).mean(1)
+        np.testing.assert_allclose(profile.reach, back[::-1] / back[-1], rtol=EXACT)
+
+
+def test_an_input_with_a_gradient_beside_the_state() -> None:
+    net = Net(lambda n, x, h: torch.tanh(n.both(torch.cat([x @ n.embed, h], 1))),
+              embed=nn.Parameter(torch.eye(3)), both=nn.Linear(11, 8))  # fmt: skip
+    assert list(read(net, steps(), lambda y: y[-1].sum())) == ["loop:both"]
+
+
 def test_two_sequences_through_one_loop() -> None:
     """A siamese network: both count, as further sequences."""
     net = Net(plain)
@@ -206,6 +290,15 @@ def with_dropout(net: Any, x: Tensor) -> Tensor:
     return net.out(h)
 
 
+def with_dropped_bits(net: Any, x: Tensor) -> Tensor:
+    """Ones and zeros under a fresh mask each time."""
+    return with_dropout(net, (x > 0).double())
+
+
+def with_dropped_one_hot(net: Any, x: Tensor) -> Tensor:
+    return with_dropout(net, functional.one_hot(x.argmax(-1), 3).double())
+
+
 def beside_input(net: Any, x: Tensor) -> Tensor:
     h = torch.zeros(*x.shape[:2], 8).double()
     for _ in range(6):
@@ -226,8 +319,10 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "forward", [repeated, with_input, with_dropout, beside_input, solver, side_by_side]
-)
+    "forward",
+    [repeated, with_input, with_dropout, with_dropped_bits, with_dropped_one_hot, beside_input,
+     solver, side_by_side],
+)  # fmt: skip
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""
     net = Net(plain, wide=nn.Linear(11, 8))
@@ -237,6 +332,19 @@ def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     except SettingError:
         found = {}
     assert not [name for name in found if name.startswith("loop:")]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3])
+@pytest.mark.parametrize("of", ["bits", "one-hot", "the same bits but one"])
+def test_ones_and_zeros_by_step_are_time(of: str, p: float) -> None:
+    """With dropout, and without."""
+    x = torch.randn(7, 40, 3)
+    bits = (x > 0).double() if of == "bits" else functional.one_hot(x.argmax(-1), 3).double()
+    if of == "the same bits but one" and not p:
+        bits = bits[:1].repeat(7, 1, 1)
+        bits[:, 0, 0] = torch.arange(7) % 2
+    net = Net(lambda n, x, h: plain(n, functional.dropout(x, p), h))
+    assert list(probe(net, lambda: net(bits)[-1].square().sum())) == ["loop:again"]
 
 
 def test_columns_are_left_alone() -> None:

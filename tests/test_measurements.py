@@ -635,8 +635,8 @@ def test_ours_declare_what_they_record(kind: type[Measurement], tmp_path: Path) 
     train(tmp_path / "other", 1, every=1, make=attention)
     recorded |= {family(name) for name in Run(tmp_path / "other").names}
     # Recorded only where sequences have different numbers of lags or begin anew, where a gradient
-    # underflows, of ReLU, and where gradients are clipped.
-    seldom = {"reach_share", "begun_anew", "underflow", "inactive", "clip_factor"}
+    # underflows, of ReLU, of models that are trained against each other, and of clipped gradients.
+    seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary", "clip_factor"}
     assert set(kind.signals) - seldom <= recorded
     assert recorded <= {signal for one in MEASUREMENTS for signal in one.signals}
 

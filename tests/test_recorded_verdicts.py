@@ -125,6 +125,13 @@ def test_a_watched_training(run_path: Path) -> None:
     assert same(kept, diagnose(run, rejudge=True))
 
 
+def test_a_note_beside_a_rule_that_cannot_judge_yet_is_kept(run_path: Path) -> None:
+    kept = diagnose(record(run_path, lambda i: 2.0 + i % 2 / 100, 450))
+    assert kept.judged == "while training"
+    assert "BKS302" in {f.code for f in kept.lasting if f.severity == "info"}
+    assert same(kept, diagnose(run_path, rejudge=True))
+
+
 def test_several_models_have_a_verdict_each(run_path: Path) -> None:
     with Recorder(run_path) as recorder:
         for label, loss in (("A", falls), ("B", breaks)):

@@ -48,6 +48,7 @@ from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
+from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
 from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
@@ -234,7 +235,7 @@ CASES = [
         {"loss": [*wavy(100, 4.0), 12.0, *wavy(60, 4.0)]}, 100, 1,
         {"loss": [*wavy(100, 4.0), 4.35, *wavy(60, 4.0)]},
         {"loss": falling(160)},
-        "", {"loss": 12.0, "usual": pytest.approx(4.0, abs=0.05)},
+        "", {"loss": 12.0, "usual": pytest.approx(4.0, abs=0.05)}, severity="info",
     ),
     # 26 values of 20: the median of the last 20 is up once 11 of them are, at 60 + 10.
     Case(
@@ -340,8 +341,8 @@ CASES = [
     ),
     Case(
         "BKS409",
-        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 20, 3,
-        {"unowned": every(10, [4.0, 4.0, 0.0, 4.0, 4.0])},
+        {"unowned": every(10, [4.0] * 5), "unowned/encoder": every(10, [4.0] * 5)}, 10, 4,
+        {"unowned": every(10, [4.0, 0.0, 4.0, 0.0, 4.0])},
         {"unowned": every(10, [0.0] * 5)},
         "", {"parameters": 4.0, "of encoder": 4.0}, severity="error",
     ),
@@ -364,6 +365,13 @@ CASES = [
         "BKS412", {"loss_broadcast": every(10, [64.0] * 5)}, 20, 3,
         {"loss_broadcast": every(10, [64.0, 64.0, 0.0, 64.0, 64.0])},
         {"loss_broadcast": every(10, [0.0] * 5)}, "", {"comparisons": 64.0}, severity="error",
+    ),
+    Case(
+        "BKS413",
+        {"mixed_rows": every(10, [1.0] * 5), "mixed_rows/2×9 as 9×2": every(10, [1.0] * 5)}, 20, 3,
+        {"mixed_rows": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"mixed_rows": every(10, [0.0] * 5)},
+        "", {"views": 1.0}, severity="error",
     ),
     Case(
         "BKS421",
@@ -646,6 +654,50 @@ def test_a_state_that_learns_not_to_grow_and_a_random_walk_are_no_drift() -> Non
     assert verdict("BKS103", {"hidden_norm/rnn": walks}).outcome == "healthy"
 
 
+def test_a_bounded_state_that_fills_up_is_no_drift() -> None:
+    """Where saturation is measured, the range has an end; gates alone say nothing of the state."""
+    rows = every(10, [GROWS] * 25)
+    few = every(10, [0.0] * 25)
+    assert not verdict("BKS103", {"hidden_norm/rnn": rows, "saturation/rnn": few}).findings
+    assert verdict("BKS103", {"hidden_norm/rnn": rows, "saturation/rnn.update": few}).findings
+
+
+@pytest.mark.parametrize(
+    ("end", "row", "severity"),
+    [
+        (0.5, GROWS, "info"),
+        (0.8, GROWS, "warning"),
+        # Quarters of 1, 2 and 5.1: the second growth is 3.1 times the first.
+        (0.5, np.repeat([0.5, 1.0, 2.0, 5.1], 4), "warning"),
+    ],
+)
+def test_a_network_that_is_meant_to_sum_is_a_note(end: float, row: Any, severity: str) -> None:
+    """Its loss falls while its state grows in proportion to time; one that multiplies is not."""
+    series = {"hidden_norm/rnn": every(10, [row] * 25), "loss": falling(250, 1.0, end, 20.0)}
+    assert the(verdict("BKS103", series)).severity == severity
+
+
+def test_three_first_losses_that_are_low_by_chance_are_no_divergence() -> None:
+    """After them the loss is what it was from the fourth on; where it stays up, that is told."""
+    low = [0.2, 0.2, 0.2]
+    up = [*low, *wavy(17, 1.0, 0.3)]
+    assert not verdict("BKS203", {"loss": [*up, *wavy(60, 0.5), *wavy(60, 0.3)]}).findings
+    assert the(verdict("BKS203", {"loss": [*up, *wavy(200, 0.5)]})).iteration == 138
+    ruined = the(verdict("BKS203", {"loss": [0.09, 0.09, 0.09, *wavy(117, 1.0)]}))
+    assert ruined.iteration == 58  # ten times as high: 20 levels from the 40th loss on
+
+
+def test_a_loss_near_zero_swings_by_more_than_its_level() -> None:
+    """What counts is the swing beside what has been learned, too."""
+
+    def swinging(size: float) -> list[float]:
+        wave = 0.001 + size * np.sin(2 * np.pi * np.arange(300) / 16)
+        return [*wavy(20, 1.0), *falling(100, 1.0, 0.1, 20.0), *map(float, wave)]
+
+    assert not verdict("BKS205", {"loss": swinging(0.013)}).findings
+    assert verdict("BKS205", {"loss": swinging(0.015)}).findings
+
+
 def test_an_input_that_is_not_finite_does_not_end_a_constant_one() -> None:
     finding = the(verdict("BKS407", {"input_spread/rnn": every(10, [0, 0, 0, NAN])}))
     assert (finding.count, finding.resolved_at) == (1, None)
@@ -836,6 +888,8 @@ def test_a_loss_at_the_last_step_wastes_no_window() -> None:
     assert not verdict("BKS105", {"reach/rnn": reach, "grad_time/rnn": first}).findings  # reverse
     level = every(10, [np.ones(101)] * 7)
     assert verdict("BKS105", {"reach/rnn": reach, "grad_time/rnn": level}).findings
+    ragged = {"reach_share/rnn": reach, "grad_time/rnn": level}  # each ends at a step of its own
+    assert not verdict("BKS105", {"reach/rnn": reach, **ragged}).findings
 
 
 def test_words_and_rule_count_the_same_steps() -> None:
@@ -971,6 +1025,76 @@ def test_a_spike_that_stays_says_so() -> None:
     assert finding.outcome == {"recovered": "not within 100 iterations"}
     finding = the(verdict("BKS202", {"loss": [*wavy(100, 1.0), *wavy(50, 9.0)]}))
     assert finding.outcome == {"recovered": "not yet"}
+
+
+@pytest.mark.parametrize(
+    ("high", "severity"),
+    # The median of five is back once three of them are: 8 + 3 - 1 = 10 iterations after the first.
+    [(8, "info"), (9, "warning")],
+)
+def test_a_spike_that_heals_within_ten_iterations_is_a_note(high: int, severity: str) -> None:
+    finding = the(verdict("BKS202", {"loss": [*wavy(100, 1.0), *[9.0] * high, *wavy(60, 1.0)]}))
+    assert (finding.severity, finding.resolved_at) == (severity, 100 + high + 2)
+
+
+def test_a_spike_that_is_not_over_is_as_grave_as_what_it_leaves() -> None:
+    """Above where the loss began (4), that is an error; below, something was kept."""
+    for level, severity in ((9.0, "error"), (2.9, "warning")):
+        loss = [*wavy(60, 4.0), *wavy(100, 1.0), *wavy(150, level)]
+        assert the(verdict("BKS202", {"loss": loss})).severity == severity
+    begun = [*wavy(100, 1.0), *wavy(3, 9.0)]  # the run ends before anybody knows
+    assert the(verdict("BKS202", {"loss": begun})).severity == "warning"
+
+
+def test_a_spike_at_the_very_end_says_whether_it_is_over() -> None:
+    """Fewer than five losses follow it; nobody will see a fifth."""
+    usual = wavy(100, 1.0)
+    for rest, said in (
+        ([], "not yet"), (wavy(2, 1.0), "after 2 iterations"), ([1.0, 9.0], "not yet"),
+        ([1.0, 1.0, NAN], "not yet"),
+    ):  # fmt: skip
+        finding = the(verdict("BKS202", {"loss": [*usual, 9.0, *rest]}))
+        assert finding.outcome == {"recovered": said}
+        assert (finding.severity, finding.resolved_at) == (
+            ("warning", None) if said == "not yet" else ("info", 102)
+        )
+
+
+def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -> None:
+    for row, severity in ((11, "error"), (10, "warning")):
+        loss = [*wavy(60, 4.0), *wavy(100, 1.0), *wavy(row, 1e6)]
+        finding = the(verdict("BKS202", {"loss": loss}))
+        assert (finding.severity, finding.outcome["recovered"]) == (severity, "not yet")
+        assert "more than 1,000 robust" in finding.message
+
+
+def test_of_several_spikes_the_gravest_is_told() -> None:
+    """The first one healed at once."""
+    usual = wavy(80, 1.0)
+    finding = the(verdict("BKS202", {"loss": [*usual, 5.0, *usual, *[30.0] * 20, *usual]}))
+    assert (finding.iteration, finding.count, finding.severity) == (80, 2, "warning")
+    assert "to 30 at iteration 161" in finding.message
+    assert finding.evidence["loss"] == 30.0
+    assert finding.outcome == {"recovered": "after 22 iterations"}
+
+
+@pytest.mark.parametrize(("after", "severity"), [(1.04, "info"), (1.06, "warning")])
+def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severity: str) -> None:
+    """It took 31 iterations to heal; validation allows for 5 %."""
+    loss = [*wavy(100, 1.0), *[9.0] * 30, *wavy(120, 1.0)]
+    validation = {50: 2.0, 99: 1.0, 110: 8.0, 199: after, 249: 3.0}
+    finding = the(verdict("BKS202", {"loss": loss, "val_loss": validation}))
+    assert (finding.iteration, finding.severity) == (100, severity)
+
+
+def test_single_losses_that_were_high_before_are_the_tail_of_the_run() -> None:
+    """Two that healed: a third is no news, unless it is more than twice as high, or stays."""
+    usual = wavy(80, 1.0)
+    twice = [9.0, *usual, 9.0, *usual]
+    assert the(verdict("BKS202", {"loss": [*usual, *twice, 15.0, *usual]})).count == 2
+    assert the(verdict("BKS202", {"loss": [*usual, *twice, 20.0, *usual]})).count == 3
+    stays = the(verdict("BKS202", {"loss": [*usual, *twice, *[9.0] * 40, *usual]}))
+    assert (stays.count, stays.severity) == (3, "warning")
 
 
 def test_a_loss_with_a_long_upper_tail_is_no_spike_where_tails_usually_end() -> None:
@@ -1234,6 +1358,57 @@ def test_frozen_waits_for_a_learning_rate_and_for_company() -> None:
     assert not verdict("BKS402", {"update_ratio/a": still, "update_ratio/b": still}).findings
 
 
+@pytest.mark.parametrize(
+    ("still", "moves", "severity"),
+    [
+        ("rnn.weight_hh_l0", "head.weight", "error"),  # carries the state
+        ("cell.inner.weight", "head.weight", "error"),
+        ("head.weight", "head.bias", "error"),  # a matrix whose bias moves
+        ("group0.4", "head.weight", "error"),  # of no module
+        ("head.bias", "head.weight", "info"),  # cancels in a distance
+        ("rnn.bias_hh_l0", "rnn.weight_hh_l0", "info"),
+        ("embedding.weight", "head.weight", "info"),  # frozen
+        ("other.bias", "head.bias", "info"),  # the head of another task
+        ("frozen.weight_hh_l0", "head.weight", "error"),
+    ],
+)
+def test_a_parameter_that_may_be_meant_to_rest_is_a_note(
+    still: str, moves: str, severity: str
+) -> None:
+    series = {
+        f"update_ratio/{still}": every(10, [0.0] * 5),
+        f"update_ratio/{moves}": every(10, [1e-3] * 5),
+        "hidden_norm/rnn.l0": every(10, [LEVELS] * 5), "hidden_norm/cell": every(10, [LEVELS] * 5),
+    }  # fmt: skip
+    assert the(verdict("BKS402", series)).severity == severity
+
+
+def test_a_recurrent_layer_that_never_ran_with_gradients_is_frozen_on_purpose() -> None:
+    """Its states are not observed where no gradient is wanted."""
+    series = {
+        "update_ratio/rnn.weight_hh_l0": every(10, [0.0] * 5),
+        "update_ratio/head.weight": every(10, [1e-3] * 5),
+    }
+    assert the(verdict("BKS402", series)).severity == "info"
+
+
+@pytest.mark.parametrize(
+    ("norms", "said"),
+    [
+        ({"a": 0.0, "b": 1.0}, "steps; its gradient is exactly zero"),
+        ({"b": 1.0}, "steps; it gets no gradient"),
+        ({}, "steps"),
+        ({"a": 0.5, "b": 1.0}, "steps"),
+    ],
+)
+def test_a_parameter_that_never_moves_tells_of_its_gradient(
+    norms: dict[str, float], said: str
+) -> None:
+    series = {"update_ratio/a": every(10, [0.0] * 5), "update_ratio/b": every(10, [1e-3] * 5)}
+    series |= {f"grad_norm/{name}": every(10, [norm] * 5) for name, norm in norms.items()}
+    assert the(verdict("BKS402", series)).message.endswith(said)
+
+
 def test_a_parameter_that_is_thawed_is_over() -> None:
     series = {
         "update_ratio/a": every(10, [1e-3] * 8),
@@ -1242,6 +1417,44 @@ def test_a_parameter_that_is_thawed_is_over() -> None:
     one = verdict("BKS402", series)
     assert one.outcome == "healthy"
     assert the(one).resolved_at == 50
+
+
+def test_a_note_tells_what_is_known_before_no_learning_can_be_judged() -> None:
+    """FADES reaches 7 of its 100 steps."""
+    series = {"loss": wavy(400), "reach/rnn": every(10, [FADES] * 40)}
+    one = verdict("BKS302", series)
+    assert one.outcome == NOTHING
+    assert one.reason.startswith("it needs 800 losses")
+    note = the(one)
+    assert (note.severity, note.iteration, note.last, note.count) == ("info", 399, 399, 1)
+    assert note.message == (
+        "no progress in 400 iterations; the gradient through time of rnn stays within 7 of 100 "
+        "steps"
+    )
+    found = judged(series)
+    assert [f.message for f in found.lasting if f.code == "BKS302"] == [note.message]
+    assert not found.has_errors
+    later = the(verdict("BKS302", {"loss": wavy(450)}))
+    assert (later.iteration, later.last, later.count) == (399, 449, 51)
+    assert later.message == "no progress in 450 iterations"
+    assert not verdict("BKS302", {"loss": wavy(399)}).findings
+    assert not verdict("BKS302", {"loss": [*wavy(450), *wavy(150, 0.5)]}).findings
+    assert the(verdict("BKS302", {"loss": wavy(800)})).severity == "error"
+
+
+def test_matrices_that_rest_tell_nothing_of_the_size_of_the_steps() -> None:
+    """Two of three are frozen: steps of 0.2 are too large, and none is too small."""
+    rest = {f"update_ratio/{name}": every(10, [0.0] * 15) for name in "ab"}
+    series = {"loss": wavy(150), "update_ratio/c": every(10, [0.2] * 15), **rest}
+    assert {f.code for f in judged(series).findings} & {"BKS404", "BKS405"} == {"BKS404"}
+    usual = {"loss": wavy(150), "update_ratio/c": every(10, [1e-3] * 15), **rest}
+    assert not {f.code for f in judged(usual).findings} & {"BKS404", "BKS405"}
+
+
+def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
+    still = {"loss": wavy(150), **ratios(0.0, 15)}
+    said = the(verdict("BKS405", still)).message
+    assert said.startswith("a step does not move half of the weight matrices, and the loss has")
 
 
 @pytest.mark.parametrize(("free", "fires"), [(4, True), (5, True), (6, False)])
@@ -1309,6 +1522,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
+        ("BKS413", MixedSequences(samples=2)),
         ("BKS421", ClipMisplaced(samples=2)),
         ("BKS422", WrongMode(samples=2)),
         ("BKS424", StateLost(samples=2)),

@@ -246,16 +246,24 @@ class Kind:
     """What comes with it or follows from it."""
     outcome: Callable[[Numbers], str]
     """Why the run did not become that; empty where it did."""
+    noted: frozenset[str] = frozenset()
+    """Those of ``told_by`` that may be a note: what healed at once, or is meant to be so, is no
+    fault."""
 
 
 def _kind(
-    told_by: str, also: str, outcome: Callable[[Numbers], str], own: str | None = None
+    told_by: str,
+    also: str,
+    outcome: Callable[[Numbers], str],
+    own: str | None = None,
+    noted: str = "",
 ) -> Kind:
     return Kind(
         frozenset(f"BKS{code}" for code in told_by.split()),
         frozenset(f"BKS{code}" for code in (told_by if own is None else own).split()),
         frozenset(f"BKS{code}" for code in also.split()),
         outcome,
+        frozenset(f"BKS{code}" for code in noted.split()),
     )
 
 
@@ -269,9 +277,9 @@ KINDS: dict[str, Kind] = {
     "vanishing": _kind("101", "301 302", faded),
     "exploding": _kind(PIECES, ABOUT, lost, "102 201 203 206 207"),
     "collapse": _kind(PIECES, ABOUT, lost, "204"),
-    "drift": _kind("103", "102", drifted),
+    "drift": _kind("103", "102", drifted, noted="103"),
     "saturation": _kind("104", "101 102 302 405", flat),
-    "spike": _kind("202", "102 206", spiked),
+    "spike": _kind("202", "102 206", spiked, noted="202"),
     "oscillation": _kind("205", "202 404", swings),
     "short-term": _kind("101 301", "302", short_only, "301"),
     "no learning": _kind("302", "405", at_baseline),

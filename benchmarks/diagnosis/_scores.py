@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.diagnosis._collection import Labelled
-from benchmarks.diagnosis._outcomes import HEALTHY, KINDS
+from benchmarks.diagnosis._outcomes import HEALTHY, KINDS, Kind
 from benchmarks.diagnosis._peers import CLAIMS, Claim
 
 __all__ = ["Said", "by_kind", "by_question", "false_alarms", "leads", "macro"]
@@ -22,11 +22,17 @@ class Said:
     """Codes of findings of severity error or warning, with their iterations, each once a place."""
     peers: tuple[int | None, ...] = ()
     """The first alarm of each of ``PEERS``."""
+    notes: frozenset[str] = frozenset()
+    """Codes of findings of severity info."""
 
     @property
     def codes(self) -> frozenset[str]:
         """What was ever found, whether it was over later or not."""
         return frozenset(code for code, _ in self.alarms)
+
+    def tells(self, kind: Kind) -> bool:
+        """Whether any code tells that failure; in a note, where that is grave enough."""
+        return bool(self.codes & kind.told_by or self.notes & kind.noted)
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,8 @@ class Score:
 def by_kind(said: Sequence[Said]) -> dict[str, Score]:
     """One score a kind of failure.
 
-    Found: any code that tells it. Wrongly: a code of its own of a run of which that code is not
-    true, neither as its failure nor as a consequence of it.
+    Found: any code that tells it, as a note if no more is right. Wrongly: a code of its own of a
+    run of which that code is not true, neither as its failure nor as a consequence of it.
     """
     scores = {}
     for name, kind in KINDS.items():
@@ -78,7 +84,7 @@ def by_kind(said: Sequence[Said]) -> dict[str, Score]:
             continue
         sick = [one for one in said if one.run.kind == name]
         wrong = sum(bool((one.codes & kind.own) - one.run.true) for one in said)
-        scores[name] = Score(len(sick), sum(bool(s.codes & kind.told_by) for s in sick), wrong)
+        scores[name] = Score(len(sick), sum(one.tells(kind) for one in sick), wrong)
     return scores
 
 

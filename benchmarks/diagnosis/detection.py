@@ -15,6 +15,7 @@ from typing import Any
 from backsight.diagnosis import diagnose
 from benchmarks._shared.harness import option_parser, publish
 from benchmarks.diagnosis._collection import Labelled, collect
+from benchmarks.diagnosis._outcomes import HEALTHY, KINDS
 from benchmarks.diagnosis._peers import CLAIMS, PEERS
 from benchmarks.diagnosis._scores import (
     Said,
@@ -31,7 +32,9 @@ METHOD = (
     "recorded with every=10. A run's label comes from its construction and its outcome (loss "
     "against the untrained net's, states, weights), never from a rule; a run that became "
     "something else is labelled by that, or left out and counted. Found: any code that tells the "
-    "failure, of severity error or warning, at any time. Wrongly: one of the kind's own codes of "
+    "failure, of severity error or warning, at any time; a spike and a drift may be told by an "
+    "info, because one that heals at once, or that a network which sums needs, is no fault. "
+    "Wrongly: one of the kind's own codes of "
     "a run of which it is not true, neither as its failure nor as a consequence nor as a plain "
     "fact. False alarms: every finding in a healthy run, also one that was over later, in 10,000 "
     "healthy iterations; of other tools the first alarm of each rule. Lead: iterations from our "
@@ -45,13 +48,11 @@ METHOD = (
 
 def judge(run: Labelled) -> Said:
     """What our rules and those of others say of a run."""
-    alarms = [
-        (finding.code, finding.iteration)
-        for finding in diagnose(run.folder / "run").findings
-        if finding.severity != "info"
-    ]
+    found = diagnose(run.folder / "run").findings
+    alarms = tuple((one.code, one.iteration) for one in found if one.severity != "info")
     numbers = run.numbers
-    return Said(run, tuple(alarms), tuple(peer.alarm(numbers) for peer in PEERS))
+    notes = frozenset(one.code for one in found if one.severity == "info")
+    return Said(run, alarms, tuple(peer.alarm(numbers) for peer in PEERS), notes)
 
 
 def rows_of(half: str, said: Sequence[Said]) -> list[dict[str, Any]]:
@@ -117,7 +118,7 @@ def disagreements(said: Sequence[Said]) -> list[str]:
     told = []
     for one in said:
         run = one.run
-        missed = bool(run.told_by) and not one.codes & run.told_by
+        missed = bool(run.told_by) and not one.tells(KINDS[run.kind or HEALTHY])
         wrong = sorted({(code, at) for code, at in one.alarms if code not in run.true})
         if missed or wrong:
             told.append(

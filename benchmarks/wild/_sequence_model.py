@@ -85,7 +85,8 @@ def _catch(module: nn.Module, place: Place, caught: dict[str, list[Tensor]]) -> 
         nonlocal calls
         calls += 1
         if place.call is None:
-            caught.setdefault(place.name, []).append(result[place.state])
+            state = result if isinstance(result, Tensor) else result[place.state]
+            caught.setdefault(place.name, []).append(state)
         elif calls == place.call:
             caught[place.name] = [result]
 
@@ -239,8 +240,7 @@ def loss_alone(subject: Subject, right: Curves) -> float | str:
         return f"{type(error).__name__}: {error}"
     curves: Curves = {}
     for path, profile in found.items():
-        name = path.replace("input:model.", "input:").replace("block:model.", "block:")
-        name = name.removeprefix("model.")
+        name = path.replace(":model.", ":", 1).removeprefix("model.")
         curves[name] = profile.reach
         if profile.reach_ahead is not None:
             curves[f"ahead {name}"] = profile.reach_ahead

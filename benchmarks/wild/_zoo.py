@@ -22,12 +22,12 @@ class Place:
     """Where a gradient is read."""
 
     name: str
-    """``input:`` or ``block:`` and a path."""
+    """``input:``, ``block:`` or ``loop:`` and a path."""
     module: str
     call: int | None = 1
     """Which of the module's calls, where it has several; None where each is a step,"""
     state: int = 0
-    """and this of its results the state."""
+    """and this of its results the state, if there are several."""
 
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
@@ -280,7 +280,14 @@ def _cfc() -> Subject:
             result: Tensor = self.layer(x)[0]
             return result
 
-    return _tagger(Sequences)
+    subject = _tagger(Sequences)
+    # The cell is called by its forward; the identity behind it returns its state.
+    subject.inputs = [
+        Place(f"loop:layers.{n}.layer.rnn_cell.backbone.0", f"layers.{n}.layer.fc", None)
+        for n in range(2)
+    ]
+    subject.blocks = []
+    return subject
 
 
 def _snn() -> Subject:

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--study", type=Path, help="folder of a trained length study")
     study: Path | None = parser.parse_args().study
     if study is not None:
-        shoot(study / "report.html", HERE / "length-study.png", {"verdict", "reach"})
+        shoot(study / "report.html", HERE / "length-study.png", {"verdict", "reach-length"})
         return
     with tempfile.TemporaryDirectory() as folder:
         for words in (["run", str(SCRIPT)], ["report", "runs/first_symbol-1"]):

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 ITERATIONS = [8]
-LAYERS = 1
+LAYERS = 3
 
 if __name__ == "__main__":
     torch.manual_seed(0)

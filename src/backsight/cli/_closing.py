@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from backsight.diagnosis import diagnose
+from backsight.diagnosis import Lead, diagnose
 from backsight.errors import RunError
 from backsight.monitor import Seen
 from backsight.report import reach_sentences, tally_words
@@ -51,9 +51,9 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
         yield f"reach not measured: {', '.join(layers)}"
     for looker, count in seen.passed_over.items():
         yield f"{_counted(count, 'iteration')} not fully measured, under {looker}"
-    for finding in diagnose(run).lasting:
-        if finding.severity != "info":
-            yield f"{finding.code} {finding.title}, {tally_words(finding)}: {finding.message}"
+    for lead in diagnose(run).leads:
+        if lead.severity != "info":
+            yield _found(lead)
     # Without any pass, a child process has trained.
     if seen.passes and not seen.recurrent and not seen.untold:
         held = ", ".join(sorted(seen.inner)) or "no module"
@@ -61,6 +61,16 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
             f"no recurrent layer ran, and no module that embeds a sequence was found (the script's "
             f"model contains {held})"
         )
+
+
+def _found(lead: Lead) -> str:
+    """A finding, how many more there are like it, and what follows from it."""
+    first, more = lead.findings[0], len(lead.findings) - 1
+    words = f"{first.code} {first.title}, {tally_words(first)}: {first.message}"
+    words += f", and {more} more like it" if more else ""
+    graver = (f"{f.code} {f.title}" for f in lead.symptoms if f.severity != "info")
+    symptoms = ", ".join(dict.fromkeys(graver))
+    return f"{words}; from it follows {symptoms}" if symptoms else words
 
 
 def several_trainings(paths: Sequence[Path]) -> str:

@@ -1,6 +1,6 @@
-"""``backsight diagnose RUN``: findings with evidence; the exit status reports a lasting error."""
+"""``backsight diagnose RUN``: findings with evidence; the exit status reports what failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from backsight.cli._options import parse
+from backsight.cli._project import Project, project_settings
 from backsight.errors import RunError, SettingError
 
 __all__ = ["main"]
@@ -17,7 +18,7 @@ __all__ = ["main"]
 class Diagnose:
     """Show what goes wrong in a run, with the evidence for each finding.
 
-    The exit status is 1 if an error lasts, 2 if the run cannot be read, else 0.
+    The exit status is 1 if an error lasts or the run failed, 2 if the run cannot be read, else 0.
     """
 
     run: tyro.conf.Positional[Path]
@@ -28,23 +29,22 @@ class Diagnose:
     """Judge the recorded signals again, even if the run holds the verdict reached in training."""
     fail_on: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
     """Exit with status 1 on these codes only, whatever their severity, such as BKS101 BKS202."""
+    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
+    """Leave out the findings with these codes. [tool.backsight] in pyproject.toml may name codes
+    under ignore and fail-on as well."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Judge the run, print the diagnosis, and return the exit status."""
     options = parse(Diagnose, "backsight diagnose", arguments)
-    from backsight.diagnosis import RULES, Tried, diagnose, read_tried, timeline
+    from backsight.diagnosis import Tried, diagnose, read_tried, timeline
     from backsight.signals import Run, dumps
 
-    known = {rule.code for rule in RULES}
-    asked = {code.upper() for code in options.fail_on}
-    if asked - known:
-        raise SettingError(
-            f"--fail-on expects codes of findings, not {', '.join(sorted(asked - known))}: "
-            f"choose from {', '.join(sorted(known))}"
-        )
+    project = project_settings()
+    asked = _codes("--fail-on", options.fail_on) or _of_project(project, "fail-on", project.fail_on)
+    ignored = _codes("--ignore", options.ignore) | _of_project(project, "ignore", project.ignore)
     run = Run(options.run)
-    found = diagnose(run, rejudge=options.rejudge)
+    found = diagnose(run, rejudge=options.rejudge).without(ignored)
     chain = timeline(run, found)
     tried: Tried | str | None
     try:
@@ -53,17 +53,39 @@ def main(arguments: Sequence[str]) -> int:
         tried = str(error)
     if options.json:
         told = {"run": str(run.path), "status": run.status, "iterations": run.iterations}
+        told |= {"end_reason": run.end_reason, "reason": run.reason, "ignored": sorted(ignored)}
         told |= found.as_dict() | {"timeline": None if chain is None else chain.as_dict()}
         told["remedies"] = tried.as_dict() if isinstance(tried, Tried) else _unread(tried)
         print(dumps(told, indent=2))
     else:
         from backsight.report import print_diagnosis
 
-        print_diagnosis(run, found, chain, tried)
-    lasting = found.lasting
+        print_diagnosis(run, found, chain, tried, ignored=sorted(ignored))
     if asked:
-        return int(any(finding.code in asked for finding in lasting))
-    return int(any(finding.severity == "error" for finding in lasting))
+        return int(any(finding.code in asked for finding in found.lasting))
+    return int(found.has_errors or run.failed)
+
+
+def _codes(option: str, given: Iterable[str]) -> set[str]:
+    """In capitals.
+
+    Raises:
+        SettingError: there is no such code.
+    """
+    from backsight.diagnosis import RULES
+
+    known = {rule.code for rule in RULES}
+    codes = {code.upper() for code in given}
+    if codes - known:
+        raise SettingError(
+            f"{option} expects codes of findings, not {', '.join(sorted(codes - known))}: "
+            f"choose from {', '.join(sorted(known))}"
+        )
+    return codes
+
+
+def _of_project(project: Project, key: str, given: Iterable[str]) -> set[str]:
+    return _codes(f"{project.path}: {key} in [tool.backsight]", given)
 
 
 def _unread(error: str | None) -> dict[str, Any] | None:

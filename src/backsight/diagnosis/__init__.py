@@ -19,7 +19,9 @@ from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._ranking import Lead
 from backsight.diagnosis._recorded import verdict_body
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
@@ -39,6 +41,7 @@ __all__ = [
     "Facts",
     "Finding",
     "Judge",
+    "Lead",
     "LossHistory",
     "Move",
     "Outcome",
@@ -64,6 +67,7 @@ __all__ = [
     "parts",
     "read_tried",
     "recorded",
+    "remedy",
     "timeline",
     "usable_context",
     "verdict_body",

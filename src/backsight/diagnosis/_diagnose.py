@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backsight.diagnosis._finding import Outcome, Verdict
-from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._judge import Diagnosis, Judge, Judged
 from backsight.diagnosis._recorded import Verdicts, recorded_verdicts
 from backsight.diagnosis._rule import Facts, Rule
 from backsight.diagnosis._sample import Value
@@ -91,7 +91,7 @@ def facts_of(run: Run) -> Facts:
         >>> from backsight.signals import Recorder, Run
         >>> Recorder("runs/mine", config={"facts": {"lag": 40}}).close()
         >>> facts_of(Run("runs/mine"))
-        Facts(lag=40, baseline=None, near=None)
+        Facts(lag=40, baseline=None, near=None, objective=True)
     """
     known: dict[str, Any] = {}
     for event in run.events("setup"):
@@ -104,13 +104,13 @@ def facts_from(known: Any) -> Facts:
     """Facts by name; what makes no sense is left out.
 
     Args:
-        known: ``lag``, ``baseline`` and ``near``, or, as the lab's setup has them, ``baselines``
-            by name.
+        known: ``lag``, ``baseline``, ``near`` and ``objective``, or, as the lab's setup has them,
+            ``baselines`` by name.
 
     Example:
         >>> from backsight.diagnosis import facts_from
         >>> facts_from({"lag": 40, "baseline": 1.386, "colour": "red"})
-        Facts(lag=40, baseline=1.386, near=None)
+        Facts(lag=40, baseline=1.386, near=None, objective=True)
     """
     known = known if isinstance(known, dict) else {}
     given = known.get("baselines")
@@ -121,6 +121,7 @@ def facts_from(known: Any) -> Facts:
         lag=None if lag is None or lag < 1 else int(lag),
         baseline=_number(guess),
         near=_number(known.get("near", by_name.get("short memory"))),
+        objective=known.get("objective") is not False,
     )
 
 
@@ -222,7 +223,8 @@ def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
         findings = tuple(finding for verdict in verdicts for finding in verdict.findings)
         merged.append(Verdict(gravest.code, gravest.outcome, gravest.reason, findings))
     judged_now = any(one.judged == "now" and _has_seen(one) for one in several)
-    return Diagnosis(tuple(merged), "now" if judged_now else "while training")
+    judged: Judged = "now" if judged_now else "while training"
+    return Diagnosis(tuple(merged), judged, tuple(several))
 
 
 def _has_seen(one: Diagnosis) -> bool:

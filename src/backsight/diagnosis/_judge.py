@@ -1,10 +1,12 @@
 """Feeds every rule the numbers of a run, iteration by iteration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from backsight.diagnosis._finding import Finding, Severity, Verdict
+from backsight.diagnosis._finding import Finding, Verdict
+from backsight.diagnosis._objective import Objectives, softened, softened_verdict
+from backsight.diagnosis._ranking import ORDER, Lead, advice_of, lead_rank, leads_of
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._rules_version import rules_version
 from backsight.diagnosis._sample import Value
@@ -17,8 +19,6 @@ __all__ = ["Diagnosis", "Judge", "Judged"]
 
 Judged = Literal["while training", "now"]
 """When a verdict was reached: by the monitor, which recorded it, or by whoever asks for it."""
-
-ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +40,57 @@ class Diagnosis:
     judged: Judged = field(default="now", compare=False)
     """When: the verdict is the same."""
 
+    models: "tuple[Diagnosis, ...]" = ()
+    """That of each model, where the run has several."""
+
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything found: what lasts before what is over, then causes before what may follow from
-        them, the gravest first, then the oldest."""
-        found = [finding for verdict in self.verdicts for finding in verdict.findings]
-        return tuple(sorted(found, key=_rank))
+        """Everything found: what lasts, each lead before its symptoms, then what is over."""
+        led = [f for lead in self.leads for f in (*lead.findings, *lead.symptoms)]
+        known = {id(one) for one in led}
+        rest = [f for verdict in self.verdicts for f in verdict.findings if id(f) not in known]
+        return (*led, *sorted(rest, key=lambda f: (ORDER[f.severity], f.iteration)))
 
     @property
     def lasting(self) -> tuple[Finding, ...]:
-        """Findings of rules whose outcome is ``finding``, without states that are over."""
-        found = {
-            id(finding)  # to compare them all would be quadratic
-            for verdict in self.verdicts
-            if verdict.outcome == "finding"
-            for finding in verdict.findings
-        }
-        return tuple(
+        """Findings of rules whose outcome is ``finding``, without states that are over; the order
+        is that of :attr:`findings`."""
+        return tuple(f for lead in self.leads for f in (*lead.findings, *lead.symptoms))
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What lasts, by what it follows from, the gravest first."""
+        if self.models:
+            several = (lead for one in self.models for lead in one.leads)
+            return tuple(sorted(several, key=lead_rank))
+        lasting = [
             finding
-            for finding in self.findings
-            if id(finding) in found
-            and (finding.resolved_at is None or not _rule(finding.code).lasting)
-        )
+            for verdict in self.verdicts
+            if verdict.outcome in ("finding", "not enough data")  # which may have a note
+            for finding in verdict.findings
+            if finding.resolved_at is None or not _rule(finding.code).lasting
+        ]
+        return leads_of(lasting, RULES)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to try, in order: what is said of one finding never contradicts another."""
+        return advice_of(self.leads, RULES)
 
     @property
     def has_errors(self) -> bool:
         """Whether anything of severity ``error`` is left."""
         return any(finding.severity == "error" for finding in self.lasting)
+
+    def without(self, codes: Collection[str]) -> "Diagnosis":
+        """The same, as if there were no rules with these codes.
+
+        Args:
+            codes: such as ``BKS202``.
+        """
+        verdicts = tuple(v for v in self.verdicts if v.code not in codes)
+        models = tuple(one.without(codes) for one in self.models)
+        return replace(self, verdicts=verdicts, models=models)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for ``backsight.signals.dumps``."""
@@ -74,19 +98,15 @@ class Diagnosis:
             "judged": self.judged,
             "has_errors": self.has_errors,
             "findings": [finding.as_dict() for finding in self.findings],
+            "leads": [
+                {"code": lead.code, "symptoms": list(dict.fromkeys(f.code for f in lead.symptoms))}
+                for lead in self.leads
+            ],
+            "advice": list(self.advice),
             "verdicts": [
                 {"code": v.code, "outcome": v.outcome, "reason": v.reason} for v in self.verdicts
             ],
         }
-
-
-CAUSES = frozenset(rule.code for rule in RULES if rule.cause)
-
-
-def _rank(finding: Finding) -> tuple[bool, bool, int, int]:
-    cause = finding.code in CAUSES and finding.severity != "info"
-    over = finding.resolved_at is not None
-    return over, not cause, ORDER[finding.severity], finding.iteration
 
 
 class Judge:
@@ -113,6 +133,7 @@ class Judge:
         self.version = rules_version(self.rules)
         """Of the rules that judge; read now, since another version may be installed meanwhile."""
         self._courses: dict[str, LossHistory] = {}
+        self._objectives = Objectives()
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
         self.failed: dict[str, Exception] = {}
@@ -123,7 +144,11 @@ class Judge:
     @property
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
-        return frozenset({"loss"}.union(*((*r.reads, *r.optional_signals) for r in self.rules)))
+        return frozenset(
+            {"loss", "lr", "adversary"}.union(
+                *((*r.reads, *r.optional_signals) for r in self.rules)
+            )
+        )
 
     def update(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:
         """Look at everything recorded in an iteration; iterations come in order.
@@ -134,6 +159,7 @@ class Judge:
         now = Sample(iteration, values, self._courses, self.facts)
         for member, loss in now.numbers("loss").items():
             self._courses.setdefault(member, LossHistory()).add(iteration, loss)
+        self._objectives.update(now)
         new: list[Finding] = []
         for rule in self._reading(now.families):
             if rule.code in self.failed:
@@ -143,7 +169,7 @@ class Judge:
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
             if len(rule.findings) != self._known[id(rule)]:
-                new += list(rule.findings.values())[self._known[id(rule)] :]
+                new += self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
                 self._known[id(rule)] = len(rule.findings)
         self.iterations += 1
         return new
@@ -158,6 +184,7 @@ class Judge:
             what was found for the first time, in order.
         """
         stretch = Stretch(signals, self._courses, self.facts)
+        self._objectives.update_many(stretch)
         new: list[tuple[int, int, Finding]] = []
         for number, rule in enumerate(self.rules):
             if rule.code in self.failed or not len(stretch.places(rule.reads)):
@@ -166,7 +193,7 @@ class Judge:
                 rule.update_many(stretch)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
-            found = list(rule.findings.values())[self._known[id(rule)] :]
+            found = self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
             new += [(finding.iteration, number, finding) for finding in found]
             self._known[id(rule)] = len(rule.findings)
         self.iterations += len(stretch.iterations)
@@ -177,6 +204,7 @@ class Judge:
         verdicts = []
         for rule in self.rules:
             verdict = rule.verdict()
+            verdict = softened_verdict(verdict, tuple(self._told(rule, verdict.findings)))
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:
                 verdict = replace(
@@ -184,6 +212,16 @@ class Judge:
                 )
             verdicts.append(verdict)
         return Diagnosis(tuple(verdicts))
+
+    def _told(self, rule: Rule, found: Sequence[Finding]) -> list[Finding]:
+        """As notes, where the rule takes a loss for an objective that is none."""
+        if not (rule.judges_objective or rule.judges_rate):
+            return list(found)
+        loss, declared = rule.judges_objective, not self.facts.objective
+        return [
+            softened(one, self._objectives.doubt(one, loss=loss, declared=declared))
+            for one in found
+        ]
 
     def _reading(self, families: frozenset[str]) -> list[Rule]:
         """The rules that any of these concerns."""

@@ -61,7 +61,7 @@ class DiagnosisBody(msgspec.Struct):
     """Event ``diagnosis``."""
 
     rules: str
-    facts: dict[str, float | None]
+    facts: dict[str, float | bool | None]
     covers: str
     findings: list[RecordedFinding]
     verdicts: list[RecordedOutcome]
@@ -149,7 +149,9 @@ def _verdicts(
     """One a rule, up to the first that contradicts its findings."""
     for body, rule in zip(bodies, RULES, strict=True):
         found = tuple(sorted(by_code[rule.code], key=lambda f: (f.iteration, f.module)))
-        lasts = any(f.resolved_at is None or not rule.lasting for f in found)
+        unready = body["outcome"] == "not enough data"  # which may have a note
+        graver = (f for f in found if not (unready and f.severity == "info"))
+        lasts = any(f.resolved_at is None or not rule.lasting for f in graver)
         sound = all(f.title == rule.title and _is_iteration(f.evidence.get("since", 0))
                     for f in found)  # fmt: skip
         if lasts != (body["outcome"] == "finding") or not sound:

@@ -6,7 +6,7 @@ the same order, so that both come to the same verdict.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
@@ -55,6 +55,10 @@ class Rule(ABC):
     """Families without any of which there is nothing to see; samples of the first are counted."""
     optional_signals: ClassVar[tuple[str, ...]] = ()
     """Families that it looks at besides, where they are."""
+    judges_objective: ClassVar[bool] = False
+    """Whether it takes the loss for what the training brings down."""
+    judges_rate: ClassVar[bool] = False
+    """Whether a learning rate that is too high, or too low, gives it."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
     cause: ClassVar[bool] = False
@@ -62,9 +66,14 @@ class Rule(ABC):
     explanation: ClassVar[str]
     criterion: ClassVar[str]
     """How, in words, with the names of the thresholds in braces."""
+    leads_to: ClassVar[tuple[str, ...]] = ()
+    """Codes of what may follow from it: its symptoms, where it was there before."""
+    forbids: ClassVar[Mapping[str, int]] = {}
+    """Settings that must not be turned any further that way, as in ``remedy``: steps that are too
+    large rule out a higher learning rate."""
     causes: ClassVar[tuple[str, ...]]
     remedies: ClassVar[tuple[str, ...]]
-    """In the order to try."""
+    """In the order to try; :func:`remedy` makes one that depends on the evidence."""
     studied_remedies: ClassVar[tuple[str, ...]] = ()
     """Names of those that ``backsight study remedies`` can try, in the same order; none where no
     setting mends it, as where the code cuts the graph."""

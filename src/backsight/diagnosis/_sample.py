@@ -33,6 +33,8 @@ class Facts:
     """The loss of the best guess that needs no memory."""
     near: float | None = None
     """The best loss with a memory shorter than the lag, where that helps at all."""
+    objective: bool = True
+    """Whether the loss is what the training brings down: that of a GAN or a policy is not."""
 
 
 class Sample:

@@ -34,6 +34,9 @@ BEFORE = 400
 SIGMAS = 6.0
 """Robust standard deviations, of the logarithm where a signal is positive, that are a move."""
 
+EARLY = 3.0
+"""Times the first value, or a part of it: a move where there are too few samples to say more."""
+
 GAP = 2
 """Samples that may fall back into the usual without ending a move."""
 
@@ -145,7 +148,7 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     ends = [
         (int(finding.evidence.get("since", finding.iteration)), finding.code)
         for finding in found.lasting
-        if finding.code in ("BKS203", "BKS204")
+        if (finding.code in ("BKS203", "BKS204") and finding.severity == "error")
         or (finding.code == "BKS201" and not _ends_well(run))
     ]
     if not ends:
@@ -182,7 +185,7 @@ def _move(
     reference = values[: len(values) // 2]
     reference = reference[np.isfinite(reference)]
     if len(reference) < 3 or len(at) < 6:
-        return None
+        return _early_move(name, at, values, end)
     scale = np.log if (reference > 0).all() else (lambda x: x)
     middle = float(np.median(scale(reference)))
     spread = SIGMA * float(np.median(np.abs(scale(reference) - middle)))
@@ -204,6 +207,27 @@ def _move(
     finite = moved[np.isfinite(moved)]
     farthest = finite[np.abs(finite - usual).argmax()] if finite.size else off[0]
     return Move(name, int(end - at[first]), usual, float(farthest))
+
+
+def _early_move(
+    name: str, at: NDArray[np.int64], values: NDArray[np.float64], end: int
+) -> Move | None:
+    """Where there are too few samples to tell what is usual: a change by a factor, for good."""
+    if not len(at) or not 0 < values[0] < math.inf:
+        return None
+    with np.errstate(invalid="ignore"):
+        away = ~((values < EARLY * values[0]) & (EARLY * values > values[0]))
+    back = np.flatnonzero(~away)
+    first = int(back[-1]) + 1
+    finite = values[first:][np.isfinite(values[first:])]
+    if not finite.size:
+        return None  # that is the failure itself
+    farthest = (
+        float(finite[np.abs(np.log(finite / values[0])).argmax()])
+        if (finite > 0).all()
+        else (float(finite[-1]))
+    )
+    return Move(name, int(end - at[first]), float(values[0]), farthest)
 
 
 def _one_a_family(moves: Sequence[Move]) -> list[Move]:

@@ -1,12 +1,19 @@
 """Observes a training loop: step events in, recorded signals out."""
 
-from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._iteration import (
+    BackwardPass,
+    Iteration,
+    LayerCall,
+    OptimizerStep,
+    looked_at,
+)
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._process import ProcessMonitor
 from backsight.monitor._seen import Seen
 from backsight.monitor._watch import watch
 from backsight.monitor.measurements import (
     EVERY_ITERATION,
+    FIRST_AND_RARELY,
     MEASUREMENTS,
     SAMPLED,
     LayerFaults,
@@ -17,6 +24,7 @@ from backsight.monitor.sinks import LateRecorder, NullRecorder, Sink, announce
 
 __all__ = [
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
     "BackwardPass",
@@ -33,5 +41,6 @@ __all__ = [
     "Sink",
     "announce",
     "every_nth_sample",
+    "looked_at",
     "watch",
 ]

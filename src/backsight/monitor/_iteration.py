@@ -20,6 +20,7 @@ __all__ = [
     "Iteration",
     "LayerCall",
     "OptimizerStep",
+    "looked_at",
     "number_of",
     "those_followed",
 ]
@@ -27,6 +28,24 @@ __all__ = [
 Gradients = tuple[Tensor | None, ...]
 
 Role = Literal["layer", "module"]
+
+
+FIRST, RARELY = 6, 512
+
+
+def looked_at(iteration: int) -> bool:
+    """Whether it is an iteration in which to look at how the training is wired.
+
+    The first six, those that are a power of 2, and every 512th: what is wrong is mostly wrong at
+    once, and what comes later is found within as many iterations as the training has had.
+
+    Example:
+        >>> from backsight.monitor import looked_at
+        >>> [iteration for iteration in range(1600) if looked_at(iteration)]
+        [0, 1, 2, 3, 4, 5, 8, 16, 32, 64, 128, 256, 512, 1024, 1536]
+    """
+    power_of_two = not iteration & (iteration - 1)
+    return iteration < FIRST or power_of_two or not iteration % RARELY
 
 
 def number_of(value: float | Tensor) -> float | Tensor:
@@ -241,6 +260,9 @@ class Iteration:
     """The gradient through time by layer, in sampled iterations, as it becomes known."""
     states_broken: bool = False
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
+    opposed: bool = False
+    """Whether the model has met another one whose losses go through it, or through which its own
+    do, and which does not step on them: a GAN's. Known when the iteration ends."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None
@@ -259,12 +281,15 @@ class Iteration:
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)
     """Whether the gradient through time is measured in it."""
+    looked: bool = field(init=False)
+    """Whether it is looked at how the training is wired."""
     _outbox: _Outbox = field(kw_only=True)
     _parameters: _Parameters = field(kw_only=True)
     _ran: _Ran = field(kw_only=True)
 
     def __post_init__(self) -> None:
         self.sampled = self.sample is not None
+        self.looked = looked_at(self.number)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:

@@ -226,6 +226,7 @@ class Observation:
         told = self._clock()
         at = told if at is None else at
         now = self.now
+        now.opposed = self.detector.opposed
         self.detector.begin()  # it is not told again, whatever comes between
         now.steps, now.elements = steps, elements
         now.seconds = max(at - self._began, 1e-9)

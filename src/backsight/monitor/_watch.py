@@ -93,6 +93,7 @@ def watch(
     config: Mapping[str, Any] | None = None,
     lag: int | None = None,
     baseline: float | None = None,
+    objective: bool = True,
     guard: Guard | None = None,
     measurements: Iterable[Measurement] = (),
 ) -> Watching:
@@ -125,6 +126,9 @@ def watch(
         lag: how many steps back lies what the loss asks for, where you know it: a gradient that
             does not reach it is a finding, one that fades where nothing is needed is none.
         baseline: the loss of the best guess without any memory, where you know it.
+        objective: False where the loss is not what the training brings down, as that of a policy
+            gradient: what rules find in it is a note then. Of models that are trained against each
+            other, and of a loss that is noise around zero, that is found by itself.
         guard: one that acts on this training: what it does is recorded, and it hears the loss,
             so that ``optimizer.step()`` does as well as ``guard.step(loss)``. It stays when the
             watching ends.
@@ -185,7 +189,7 @@ def watch(
             tell=lambda finding: None,
         )  # fmt: skip
     path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
-    known = {"lag": lag, "baseline": baseline}
+    known = {"lag": lag, "baseline": baseline, "objective": None if objective else False}
     settings: dict[str, Any] = {
         "every": every,
         "budget": budget,

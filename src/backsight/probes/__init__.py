@@ -1,15 +1,21 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
+from backsight.probes._alike import units_alike
+from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._graph_tags import GraphTags
+from backsight.probes._guesses import Guesses
 from backsight.probes._identity import IdentityMap
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import terms_without_bound
+from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_terms import LossTerm, loss_terms
+from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -20,6 +26,8 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
+from backsight.probes._padded_loss import compares_padding, counts_all, losses_of
+from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -40,6 +48,7 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused import (
     Arithmetic,
@@ -65,46 +74,65 @@ from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
+    "AnswerGiven",
     "Arithmetic",
     "Catcher",
     "Closures",
     "FusedReader",
     "GradientProfile",
     "GraphTags",
+    "Guesses",
     "HiddenNorms",
     "IdentityMap",
     "InputRange",
     "InputReader",
     "Lag",
+    "LayerInput",
     "LayerReader",
     "Layered",
     "LoopReader",
     "LossOperations",
+    "LossTarget",
+    "LossTerm",
     "ModuleCalls",
     "ParameterUpdates",
     "ReaderSettings",
     "Readers",
     "Readings",
     "SteppedReader",
+    "StepsRead",
+    "answers_given",
+    "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_inputs",
     "check_layout",
     "children_of",
     "closure_of",
+    "compares_padding",
+    "counts_all",
+    "data_mixed",
     "dropout_of",
+    "embedded_from",
     "gradient_norm",
     "hidden_norms",
     "inspection",
+    "is_padding",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
+    "loss_targets",
+    "loss_terms",
+    "losses_of",
+    "mark_input",
     "may_be_stepped",
+    "mixes",
     "named_modules",
     "named_parameters",
     "no_such_module",
     "on_host",
+    "padding_of",
     "parameters_of",
     "probe",
     "rate_of_dropout",
@@ -121,8 +149,10 @@ __all__ = [
     "total_norm",
     "total_norm_value",
     "undisturbed",
+    "units_alike",
     "unwrapped",
     "unwrapped_optimizer",
+    "views_that_mix",
     "walk",
     "what_was_found",
 ]

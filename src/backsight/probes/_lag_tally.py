@@ -45,6 +45,13 @@ class LagTally(Tally):
             if self._count_held > HELD:
                 self._add_up()
 
+    def join(self, other: Tally) -> None:
+        """Add what ``other`` has counted."""
+        super().join(other)
+        if isinstance(other, LagTally):
+            self._held += other._held
+            self._count_held += other._count_held
+
     def shares(self) -> NDArray[np.float64] | None:
         """``(lags,)``: ``R(k)/P`` over the sequences that have lag k; None where all have all.
 

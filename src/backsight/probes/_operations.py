@@ -1,5 +1,6 @@
 """The operations of autograd's graph: what kind each is of, and which axes it keeps."""
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -74,8 +75,12 @@ ALONG = _named("""
 
 def operation(node: Node) -> str:
     """``Mul`` of ``MulBackward0``, ``AccumulateGrad`` of a leaf."""
-    name = node.name().rpartition("::")[2]
-    return re.sub(r"Backward\d*$", "", name)
+    return _operation(node.name())
+
+
+@functools.cache
+def _operation(name: str) -> str:
+    return re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
 
 
 def shape_of(node: Node, number: int) -> tuple[int, ...]:

@@ -143,7 +143,7 @@ def _unmeasured(reasons: Sequence[Unmeasured], found: Readings) -> dict[str, Gra
     empty = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     told: dict[str, GradientProfile] = {}
     for one in reasons:
-        if one.cause == "feedback left out":
+        if one.partial:
             stem = f"{one.path}.".lstrip(".")
             told |= {
                 name: replace(profile, note=one.words)

@@ -161,6 +161,15 @@ class Tally:
             counted[: len(before)] += before
             setattr(self, name, counted)
 
+    def join(self, other: "Tally") -> None:
+        """Add what ``other`` has counted."""
+        size = max(len(self._sum), len(other._sum))
+        for name in ("_sum", "_count"):
+            joined = np.zeros(size)
+            for one in (getattr(self, name), getattr(other, name)):
+                joined[: len(one)] += one
+            setattr(self, name, joined)
+
     def mean(self) -> NDArray[np.float64]:
         """``(places,)``; empty where nothing was added."""
         return self._sum / np.maximum(self._count, 1)

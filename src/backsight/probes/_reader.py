@@ -67,7 +67,7 @@ class ReaderSettings:
 
     sequences: int | None = None
     """Sequences of a batch that are followed through fused layers, evenly spaced; None for all, 0
-    for 8 or a quarter of the batch, if that is less."""
+    for 8 or a quarter of the batch, if that is less. The longest of a packed batch is added."""
     force: bool = False
     """Follow also what is frozen, on plain inputs, so that its outputs need no gradient."""
     layout: Literal["auto", "batch", "time"] = "auto"

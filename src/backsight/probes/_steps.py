@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.autograd.graph import Node
+from torch.autograd.graph import GradientEdge, Node
 
 from backsight.probes._autograd import GradientTarget
 from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
@@ -49,6 +49,10 @@ class StepStates(Protocol):
     def anew(self) -> Tensor | None:
         """As of :class:`StateStep`."""
 
+    @property
+    def products(self) -> Sequence[GradientEdge]:
+        """Where the values of states are not known: products of the step, a row a sequence."""
+
 
 @dataclass(eq=False)
 class CellInput:
@@ -74,6 +78,7 @@ class StateStep:
     """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
     fed: "CellInput | None" = None
     """Of a cell with gates: what they are computed from."""
+    products: tuple[GradientEdge, ...] = ()
 
 
 Chain = list[StateStep]

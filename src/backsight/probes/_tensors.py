@@ -9,8 +9,18 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
+from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["SameTensor", "Unchanged", "made_from", "made_of", "portions", "tensors_in", "uneven"]
+__all__ = [
+    "SameTensor",
+    "Unchanged",
+    "made_from",
+    "made_of",
+    "packed_in",
+    "portions",
+    "tensors_in",
+    "uneven",
+]
 
 Found = TypeVar("Found")
 
@@ -89,6 +99,21 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
             yield part
         else:
             waiting.extend(reversed(_parts(part)))
+
+
+def packed_in(content: Any) -> Iterator[PackedSequence]:
+    """Every packed batch in such containers, in no order."""
+    seen: set[int] = set()
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or issubclass(type(part), Tensor):
+            continue
+        seen.add(id(part))
+        if type(part) is PackedSequence:
+            yield part
+        else:
+            waiting.extend(_parts(part))
 
 
 def _parts(content: Any) -> list[Any]:

@@ -12,6 +12,9 @@ UnmeasuredCause = Literal[
     "changed on its way",
     "no gradient",
     "feedback left out",
+    "feedback both ways",
+    "feedback packed",
+    "feedback in windows",
     "graph too large",
     "shapes differ",
 ]
@@ -42,13 +45,28 @@ class Unmeasured:
         return self.cause != "no gradient"
 
     @property
+    def partial(self) -> bool:
+        """Whether there is a profile, which leaves something out."""
+        return self.cause.startswith("feedback")
+
+    @property
     def words(self) -> str:
         """What it means, in a sentence without its full stop."""
         name = self.path or "the model"
-        if self.cause == "feedback left out":
+        if self.partial:
+            why = {
+                "feedback left out": f"it was called more than {self.limit:,} times before a "
+                "backward pass",
+                "feedback both ways": "it runs in both directions; it is measured of a layer that "
+                "runs in one and is called for one step at a time",
+                "feedback packed": "its input is packed; call it with each step as a tensor to "
+                "have it measured",
+                "feedback in windows": "it is called for several steps at once; call it for one "
+                "step at a time to have it measured",
+            }[self.cause]
             return (
                 f"{name}: the reach leaves out the way through its own output as the next input, "
-                f"because it was called more than {self.limit:,} times before a backward pass"
+                f"because {why}"
             )
         why = {
             "too many calls": f"it was called {self.count:,} times, and at most {self.limit:,} "
@@ -61,6 +79,7 @@ class Unmeasured:
             "no gradient": "no gradient of the loss arrived at its states",
             "graph too large": f"the graph of the loss has more than {self.limit:,} operations, "
             "in which no loop is looked for",
-            "shapes differ": "its state does not have the same shape at each step",
+            "shapes differ": "its state does not have the same shape at each step; where sequences "
+            "end on the way, pad the batch",
         }[self.cause]
         return f"{name}: not measured, because {why}"

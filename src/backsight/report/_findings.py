@@ -1,13 +1,23 @@
 """A diagnosis on the terminal, and what the page says of it."""
 
 import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
 from backsight._printable import printable
-from backsight.diagnosis import RULES, Diagnosis, Finding, Timeline, Tried, explain
+from backsight.diagnosis import (
+    RULES,
+    Diagnosis,
+    Finding,
+    Lead,
+    Severity,
+    Timeline,
+    Tried,
+    explain,
+)
 from backsight.report._terminal_text import terminal_text
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
@@ -24,6 +34,8 @@ __all__ = [
 
 PROSE = 79
 """The longest line of an explanation, however wide the terminal is."""
+MOST = 4
+"""Findings of one code that are told one by one."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -52,8 +64,11 @@ def print_diagnosis(
     chain: Timeline | None,
     tried: Tried | str | None = None,
     console: Console | None = None,
+    *,
+    ignored: Sequence[str] = (),
 ) -> None:
-    """Findings, the gravest first; then what is healthy and what could not be judged.
+    """Findings, each with what follows from it, the gravest first, and what to try; then what is
+    healthy and what could not be judged.
 
     Args:
         run: what was judged.
@@ -61,6 +76,7 @@ def print_diagnosis(
         chain: what moved first.
         tried: what a study of remedies has left with the run, or why that cannot be read.
         console: where to; the terminal by default.
+        ignored: codes that were left out.
 
     Example:
         >>> import io
@@ -80,16 +96,21 @@ def print_diagnosis(
         console.print(terminal_text(text), soft_wrap=True)
 
     say(f"{printable(run.path)}: {run.iterations:,} iterations, {run.status}")
+    if run.failed and run.reason:
+        say(
+            Text("The run failed: ", "bold red").append(
+                f"{printable(run.reason)}.", "not bold default"
+            )
+        )
     lasting = found.lasting
-    for finding in lasting:
-        line = Text("\n")
-        line.append(f"{finding.severity:8}", STYLES[finding.severity])
-        line.append(f"{finding.code} {finding.title}", "bold")
-        line.append(f"  {tally_words(finding)}", "dim")
-        say(line)
-        say(f"        {printable(_sentence(finding.message))}")
+    for lead in found.leads:
+        _say_lead(lead, say)
     if not lasting:
         say("\nThe run has no lasting finding.")
+    else:
+        say("\nTry, in order:")
+        for number, told in enumerate(found.advice, 1):
+            say(f"  {number}. {printable(told)}")
     if chain is not None:
         say(f"\n{chain.message}")
     if isinstance(tried, Tried):
@@ -103,6 +124,8 @@ def print_diagnosis(
     if past:
         told = "; ".join(f"{f.code} {f.title} ({f.iteration:,} to {f.resolved_at:,})" for f in past)
         say(f"\nresolved: {told}")
+    if ignored:
+        say(Text(f"\nignored: {', '.join(ignored)}", "dim"))
     for outcome in ("healthy", "not finite"):
         codes = [v.code for v in found.verdicts if v.outcome == outcome]
         if codes:
@@ -113,6 +136,40 @@ def print_diagnosis(
         say(Text(f"  {rule}: {reason}", "dim"))
     if lasting:
         say(f"\nRun `backsight explain {lasting[0].code}` for causes and remedies.")
+
+
+def _say_lead(lead: Lead, say: Callable[[Text | str], None]) -> None:
+    """A heading for all findings of a code, and below it what follows from them."""
+    first = lead.findings[0]
+    line = Text("\n")
+    line.append(f"{first.severity:8}", STYLES[first.severity])
+    line.append(f"{first.code} {first.title}", "bold")
+    line.append(f"  {tally_words(first)}", "dim")
+    say(line)
+    for told in _sentences(lead.findings):
+        say(f"        {printable(told)}")
+    if not lead.symptoms:
+        return
+    say("        From it follows:")
+    for severity, symptoms in _by_code(lead.symptoms):
+        line = Text(f"        {severity:8}", STYLES[severity])
+        line.append(f"{symptoms[0].code} {symptoms[0].title}: ", "not bold default")
+        say(line.append(printable(" ".join(_sentences(symptoms))), "not bold default"))
+
+
+def _by_code(found: Iterable[Finding]) -> list[tuple[Severity, list[Finding]]]:
+    """Findings of a code together, with the severity of the gravest, in their order."""
+    alike: dict[str, list[Finding]] = {}
+    for one in found:
+        alike.setdefault(one.code, []).append(one)
+    return [(several[0].severity, several) for several in alike.values()]
+
+
+def _sentences(found: Sequence[Finding]) -> list[str]:
+    """Their messages; of many, the first ones and how many there are."""
+    told = [_sentence(one.message) for one in found[:MOST]]
+    rest = len(found) - MOST
+    return [*told, f"{rest} more are like these."] if rest > 0 else told
 
 
 def print_explanation(code: str, console: Console | None = None) -> None:
@@ -181,19 +238,29 @@ def _code(code: str, other: str, style: str) -> Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Symptom:
+    """What follows from a finding, on the page."""
+
+    severity: Severity
+    code: str
+    title: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """A finding on the page."""
+    """A finding on the page, with those of the same code."""
 
     finding: Finding
-    sentence: str
+    sentences: tuple[str, ...]
     when: str
-    remedies: tuple[str, ...]
+    symptoms: tuple[Symptom, ...]
     pictures: tuple[tuple[str, str], ...]
     """Key and title of the figures that show it."""
 
 
 def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
-    """What the page shows of each finding that lasts.
+    """What the page shows of each finding that leads.
 
     Args:
         found: the diagnosis.
@@ -201,16 +268,20 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
     """
     titles = {entry.key: entry.title for entry in FIGURES}
     shown = []
-    for finding in found.lasting:
-        keys = (_picture_of(family(name)) for name in finding.signals)
-        pictures = tuple(dict.fromkeys(key for key in keys if key in drawn))
+    for lead in found.leads:
+        signals = (name for f in (*lead.findings, *lead.symptoms) for name in f.signals)
+        pictures = dict.fromkeys(_picture_of(family(name)) for name in signals)
+        symptoms = (
+            Symptom(severity, several[0].code, several[0].title, tuple(_sentences(several)))
+            for severity, several in _by_code(lead.symptoms)
+        )
         shown.append(
             Card(
-                finding,
-                _sentence(finding.message),
-                tally_words(finding),
-                explain(finding.code).remedies[:3],
-                tuple((key, titles[key].lower()) for key in pictures if key),
+                lead.findings[0],
+                tuple(_sentences(lead.findings)),
+                tally_words(lead.findings[0]),
+                tuple(symptoms),
+                tuple((key, titles[key].lower()) for key in pictures if key and key in drawn),
             )
         )
     return shown

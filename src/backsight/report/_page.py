@@ -72,6 +72,7 @@ def _render(run: Run, rejudge: bool) -> str:
         tiles=_tiles(run),
         summary=summary(run),
         findings=cards(found, frozenset(entry.key for entry in entries)),
+        advice=found.advice,
         healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
         broken=[v.code for v in found.verdicts if v.outcome == "not finite"],
         lacking=lacking(found),

@@ -104,6 +104,17 @@ class Run:
         return word
 
     @property
+    def reason(self) -> str | None:
+        """The same in a sentence without its full stop, where there is something to say."""
+        given = self.info.get("reason")
+        return None if given is None else str(given)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended as nobody meant it to; not where it was asked to stop."""
+        return self.status == "failed" and self.end_reason != "interrupted"
+
+    @property
     def heartbeat(self) -> float | None:
         """When the writer last committed, in seconds since the epoch.
 

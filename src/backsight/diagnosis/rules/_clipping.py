@@ -28,6 +28,11 @@ class Clipping(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm_applied",)
     optional_signals: ClassVar = ("clip_factor", "grad_norm")
+    leads_to: ClassVar = (
+        "BKS302",
+        "BKS303",
+        "BKS405",
+    )
     explanation: ClassVar[str] = (
         "Clipping is meant for rare steps. Here it shortens nearly every gradient, and by a large "
         "factor, so that all gradients have the same norm. With SGD the threshold then acts as the "

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
@@ -23,6 +24,18 @@ class Collapse(LossRule):
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
+    judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS104",
+        "BKS105",
+        "BKS202",
+        "BKS302",
+        "BKS303",
+        "BKS402",
+        "BKS405",
+    )
     explanation: ClassVar[str] = (
         "The model had learned, then lost most of what it had learned, and does not recover. Its "
         "state is usually saturated or silent by then, so no gradient passes back through it."
@@ -38,14 +51,17 @@ class Collapse(LossRule):
         "a learning rate that rises, or does not decay",
     )
     remedies: ClassVar = (
-        "go back to the last good snapshot, with a lower learning rate",
+        remedy("go back to the last good snapshot, with a lower learning rate", lr=-1),
         "clip the gradient norm at about the median of the healthy part of the run",
-        "lengthen the sequences more slowly, and only once the reach spans their length",
+        remedy(
+            "lengthen the sequences more slowly, and only once the reach spans their length",
+            window=-1,
+        ),
         (
             "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "
             "safe,omega)"
         ),
-        "reduce momentum, or set Adam's beta2 to 0.99",
+        remedy("reduce momentum, or set Adam's beta2 to 0.99", momentum=-1),
     )
     studied_remedies: ClassVar = ("guard", "clip", "curriculum", "omega", "momentum-off")
     source: ClassVar[str] = (

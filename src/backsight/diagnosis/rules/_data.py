@@ -39,6 +39,15 @@ class BadInput(Rule):
     reads: ClassVar = ("input_spread", "loss", "grad_norm")
     optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max")
     lasting: ClassVar[bool] = False
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS302",
+        "BKS407",
+    )
     explanation: ClassVar[str] = (
         "The input of a layer contained NaN or infinity while the weights were still finite, so no "
         "setting of the training helps. Several reported cases of exploding gradients were this."
@@ -110,6 +119,16 @@ class ConstantInput(Rule):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("input_spread",)
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS104",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+        "BKS402",
+        "BKS405",
+    )
     explanation: ClassVar[str] = (
         "Every step of every sequence is the same, so there is nothing to learn from. The input is "
         "silent, a normalisation has removed it, or an index does not advance."

@@ -19,9 +19,15 @@ class DetachedState(Rule):
     code: ClassVar[str] = "BKS401"
     title: ClassVar[str] = "state detached"
     severity: ClassVar = "error"
-    cause: ClassVar[bool] = True
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("graph_end", "saturation", "hidden_norm")
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "Beyond a certain lag the gradient is exactly zero, although the steps before it belong to "
         "the same backward pass: the graph is cut there."

@@ -2,15 +2,21 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+import numpy as np
+
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis._windows import Floats
 from backsight.diagnosis.rules._loss_rule import LossRule, in_a_row
 from backsight.diagnosis.stability import SLOW, HistoryStretch, LossHistory, divergence_limit
 
 __all__ = ["Divergence"]
+
+Level = TypeVar("Level", float, Floats)
 
 
 @dataclass
@@ -22,13 +28,25 @@ class Divergence(LossRule):
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
     explodes: ClassVar[bool] = True
+    judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS202",
+        "BKS302",
+        "BKS402",
+        "BKS405",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "The loss is above its initial level and stays there: the steps make the model worse."
     )
     criterion: ClassVar[str] = (
         "The median of the last 20 losses exceeds the median of the first 20 by {rise:g} of it and "
-        "by {sigmas:g} robust standard deviations, or exceeds twice the median of the first three, "
-        "in {patience:.0f} iterations in a row."
+        "by {sigmas:g} robust standard deviations, or exceeds ten times the median of the first "
+        "three, in {patience:.0f} iterations in a row. Twice the median of the first three is "
+        "enough if it is exceeded in {long:.0f} iterations in a row: three losses may be low by "
+        "chance."
     )
     causes: ClassVar = (
         "a learning rate that is too high for the optimizer or its momentum",
@@ -36,9 +54,9 @@ class Divergence(LossRule):
         "a wrong sign or reduction in the loss (sum instead of mean)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 10",
+        remedy("lower the learning rate by a factor of 10", lr=-1),
         "clip the gradient norm at about its median",
-        "set the momentum to 0 until the loss falls",
+        remedy("set the momentum to 0 until the loss falls", momentum=-1),
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
     studied_remedies: ClassVar = ("lr-tenth", "clip", "momentum-off", "orthogonal")
@@ -50,6 +68,8 @@ class Divergence(LossRule):
     """Of the first 20."""
     patience: float = SLOW.divergence_patience
     """A spike is over by then."""
+    long: float = 100
+    """The same, where the first 20 losses may have been high already, or the first three low."""
     _above: dict[str, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -72,12 +92,15 @@ class Divergence(LossRule):
                 continue
             count, since = self._above.get(member, (0, now.iteration))
             self._above[member] = count + 1, since
-            if count + 1 >= self.patience:
+            if count + 1 >= (self.patience if self._is_far(course, course.level) else self.long):
                 self._tell(member, now.iteration, since, course)
 
     def _update_history(self, member: str, history: HistoryStretch, stretch: Stretch) -> None:
         at = history.iterations[history.at_finite]
-        above = history.level > self._limit(history.at(-1))
+        first = history.at(-1)
+        above = history.level > self._limit(first)
+        far = self._is_far(first, history.level)
+        enough = np.where(far, max(1, self.patience), self.long)
         before, began = self._above.get(member, (0, 0))
         counts, since = in_a_row(above, before)
 
@@ -88,17 +111,21 @@ class Divergence(LossRule):
             course = history.at(int(history.at_finite[place]))
             self._tell(member, int(at[place]), start(place), course)
 
-        self.hit_or_miss(member, at, counts >= max(1, self.patience), ~above, tell)
+        self.hit_or_miss(member, at, above & (counts >= enough), ~above, tell)
         if above[-1]:
             self._above[member] = int(counts[-1]), start(-1)
         else:
             self._above.pop(member, None)
 
-    def _limit(self, course: LossHistory) -> float:
+    def _limit(self, course: LossHistory, times: float = 2) -> float:
         """Above which a level is too high."""
         limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)
         # The first steps may have ruined what the first 20 losses would say.
-        return min(limit, 2 * course.three if course.three > 0 else math.inf)
+        return min(limit, times * course.three if course.three > 0 else math.inf)
+
+    def _is_far(self, course: LossHistory, level: Level) -> Level:
+        """Whether that is plain, and not a matter of three losses that were low by chance."""
+        return level > self._limit(course, times=10)  # type: ignore[return-value]
 
     def _tell(self, member: str, iteration: int, since: int, course: LossHistory) -> None:
         limit = divergence_limit(course.start, course.noise, rise=self.rise, sigmas=self.sigmas)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, of_module, short
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["HiddenDrift"]
 
@@ -17,9 +18,20 @@ class HiddenDrift(Rule):
     title: ClassVar[str] = "hidden state drifts"
     severity: ClassVar = "warning"
     reads: ClassVar = ("hidden_norm",)
+    optional_signals: ClassVar = ("saturation", "loss")
+    leads_to: ClassVar = (
+        "BKS102",
+        "BKS104",
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS206",
+    )
     explanation: ClassVar[str] = (
         "The norm of the hidden state grows from step to step and has not levelled off at the end "
-        "of the window. On longer sequences it keeps growing, saturates or overflows."
+        "of the window. On longer sequences it keeps growing, and overflows. A network that is "
+        "meant to sum must grow like this, so the finding is an info where the loss falls with it."
     )
     criterion: ClassVar[str] = (
         "The mean norm over the last quarter of the window is more than {times:g} times the mean "
@@ -27,7 +39,10 @@ class HiddenDrift(Rule):
         "From the third quarter to the last the norm grows by at least {onward:g} of its growth "
         "from the second to the third, so it does not level off. Both hold in {samples:.0f} "
         "samples in a row. (Growth in proportion to time gives a factor of 2.33, a random walk "
-        "1.53.)"
+        "1.53.) A state that is bounded, as with tanh, only fills up, and is not judged. The "
+        "finding is an info if the norm grows at most {onward_at_most:g} times as much from the "
+        "third quarter to the last as before, and the loss has fallen to {learned:g} of its "
+        "initial level or lower."
     )
     causes: ClassVar = (
         "a recurrent matrix with a spectral radius above 1, together with ReLU or small states",
@@ -52,9 +67,15 @@ class HiddenDrift(Rule):
     """Bounded states that fill up come to rest: theirs is below a half; steady growth is 1."""
     samples: float = 20
     """In a row: networks that begin as an identity grow at first, and learn not to."""
+    onward_at_most: float = 3.0
+    """Growth in proportion to the square of time is 1.67; a state that multiplies passes it."""
+    learned: float = 0.7
+    """Of the initial loss: the network uses what its state has summed up."""
     least: float = 8
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _bounded: set[str] = field(default_factory=set, init=False, repr=False)
+    """Layers whose states have an end of their range, at which they saturate."""
 
     @property
     def requirement(self) -> Requirement:
@@ -62,6 +83,7 @@ class HiddenDrift(Rule):
         return self.require(1, "sample", f"of hidden_norm over {self.least:g} steps or more")
 
     def _update(self, now: Sample) -> None:
+        self._bounded.update(now.numbers("saturation"))
         for layer, row in now.rows("hidden_norm").items():
             if len(row) < self.least or not self.finite(layer, row):
                 continue
@@ -72,7 +94,8 @@ class HiddenDrift(Rule):
                 for i in (1, 2, 3)
             )
             growing = (
-                second > 0
+                layer not in self._bounded
+                and second > 0
                 and last > self.times * second
                 and second < third
                 and last - third >= self.onward * (third - second)
@@ -83,7 +106,10 @@ class HiddenDrift(Rule):
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1
             if self._row[layer] >= self.samples:
-                self.found(
+                course = now.courses.get(now.label)
+                steady = last - third <= self.onward_at_most * (third - second)
+                useful = course is not None and _has_fallen(course, self.learned)
+                finding = self.found(
                     layer,
                     now.iteration,
                     f"the hidden-state norm{of_module(layer)} grows over the sequence, from "
@@ -92,3 +118,9 @@ class HiddenDrift(Rule):
                     {"second quarter": second, "third quarter": third, "last quarter": last},
                     signals=(f"hidden_norm/{layer}",),
                 )
+                finding.severity = "info" if steady and useful else self.severity
+
+
+def _has_fallen(course: LossHistory, share: float) -> bool:
+    """Whether the loss is a good part below where it began, and was above zero there."""
+    return course.settled and course.began > 0 and course.level <= share * course.began

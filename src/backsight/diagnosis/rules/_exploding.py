@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 
@@ -21,6 +22,18 @@ class Exploding(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("reach",)
     explodes: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS206",
+        "BKS207",
+        "BKS302",
+        "BKS403",
+        "BKS404",
+    )
     explanation: ClassVar[str] = (
         "On its way back through time the gradient is multiplied by the recurrent matrix at every "
         "step, and grows. The distant past then dominates the update with a huge norm and in an "
@@ -48,7 +61,7 @@ class Exploding(Rule):
             "safe,omega)"
         ),
         "penalise or cap the spectral radius of the recurrent matrix",
-        "shorten the window until training is stable",
+        remedy("shorten the window until training is stable", window=-1),
     )
     studied_remedies: ClassVar = (
         "clip",

@@ -1,5 +1,6 @@
 """BKS402: a parameter that the optimizer has and never moves."""
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -7,6 +8,15 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample
 
 __all__ = ["Frozen"]
+
+RECURRENT = re.compile(r"(^|_)(hh|ih|hr)(_|$)")
+"""In the names that PyTorch gives the parameters of its recurrent layers and cells."""
+
+NOWHERE = re.compile(r"(^|\.)group\d+\.\d+$")
+"""The name of a parameter that no module holds."""
+
+FUSED = re.compile(r"l\d+(_reverse)?")
+"""The end of the name of one layer of a stack."""
 
 
 @dataclass
@@ -17,15 +27,23 @@ class Frozen(Rule):
     title: ClassVar[str] = "parameter never moves"
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("lr",)
+    optional_signals: ClassVar = ("lr", "grad_norm", "hidden_norm")
+    leads_to: ClassVar = (
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "No step changes a parameter that the optimizer holds. Its gradient is usually missing or "
-        "exactly zero."
+        "exactly zero. For a part of a recurrent layer, or a matrix whose bias moves, that is an "
+        "error. Elsewhere it may be meant (a bias that cancels in a distance, a frozen embedding, "
+        "the head of another task), and is a note."
     )
     criterion: ClassVar[str] = (
         "The update is exactly zero in each of the first {samples:.0f} samples with a learning "
         "rate above zero, while another parameter of the model moves. A parameter whose "
-        "requires_grad is False is frozen on purpose, and not judged."
+        "requires_grad is False is frozen on purpose, and not judged. It is an error in a "
+        "recurrent layer, and where another parameter of the same module moves, unless the one "
+        "that does not is a bias; else an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
@@ -44,6 +62,8 @@ class Frozen(Rule):
     """From the first on."""
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
+    _layers: set[str] = field(default_factory=set, init=False, repr=False)
+    """Paths of the modules that carry a state, and run where gradients are wanted."""
 
     @property
     def requirement(self) -> Requirement:
@@ -52,6 +72,7 @@ class Frozen(Rule):
         return self.require(1, "sample", of)
 
     def _update(self, now: Sample) -> None:
+        self._layers.update(map(_module_of, now.rows("hidden_norm")))
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
         if not ratios or (rates and not any(rates)):
@@ -72,7 +93,38 @@ class Frozen(Rule):
                 self.found(
                     name,
                     now.iteration,
-                    f"the parameter {name} has not moved in any of {count} sampled steps",
+                    f"the parameter {name} has not moved in any of {count} sampled steps"
+                    + _gradient(name, now),
                     {"samples": count, "update ratio": 0.0},
                     signals=(f"update_ratio/{name}",),
+                    severity="error" if self._is_fault(name) else "info",
                 )
+
+    def _is_fault(self, name: str) -> bool:
+        """Whether it can hardly be meant: a part of what carries the state, or of a module whose
+        other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
+        module, _, tail = name.rpartition(".")
+        if "bias" in tail:
+            siblings = {other for other in self._moved if other.rpartition(".")[0] == module}
+            if siblings:
+                return False
+        carries = RECURRENT.search(tail) and self._layers
+        inside = any(layer and name.startswith(f"{layer}.") for layer in self._layers)
+        if carries or inside or NOWHERE.search(name):
+            return True
+        return any(other.rpartition(".")[0] == module for other in self._moved)
+
+
+def _gradient(name: str, now: Sample) -> str:
+    """What is known of it; each parameter that gets a gradient has a norm."""
+    norms = now.numbers("grad_norm")
+    if norms.get(name) == 0:
+        return "; its gradient is exactly zero"
+    known = any(norms.get(other) for other in now.numbers("update_ratio"))
+    return "; it gets no gradient" if known and name not in norms else ""
+
+
+def _module_of(layer: str) -> str:
+    """``rnn`` of ``rnn.l0``; nothing of ``l0``, which is a layer without a path of its own."""
+    path, _, last = layer.rpartition(".")
+    return path if FUSED.fullmatch(last) else layer

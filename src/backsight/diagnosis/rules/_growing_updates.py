@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
@@ -22,6 +23,18 @@ class GrowingUpdates(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("loss",)
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS205",
+        "BKS206",
+        "BKS404",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "In healthy training the updates become smaller relative to the weights, because weights "
         "grow and gradients shrink. Here they have become larger again, and are large: training "
@@ -42,7 +55,7 @@ class GrowingUpdates(Rule):
     )
     remedies: ClassVar = (
         "plot the learning rate, and end its rise where the update ratio passes 0.01",
-        "lower the learning rate by a factor of 2 to 3 now",
+        remedy("lower the learning rate by a factor of 2 to 3 now", lr=-1),
         "clip the gradient norm at about the median of the healthy part of the run",
     )
     studied_remedies: ClassVar = ("lr-third", "clip")

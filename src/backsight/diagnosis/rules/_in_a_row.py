@@ -23,13 +23,13 @@ class InARow(Rule):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The message, and the evidence, of a value that is not 0."""
 
-    def gravity(self, value: float) -> Severity:
-        """How grave it is."""
-        return self.severity
-
     def counts(self, value: float) -> bool:
         """Whether it is so."""
         return value != 0
+
+    def severity_of(self, value: float) -> Severity:
+        """How grave it is."""
+        return self.severity
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The numbers to look at, by where."""
@@ -59,10 +59,6 @@ class InARow(Rule):
                 message, evidence = self.tell(where, value, now)
                 signal = named(self.reads[0], where)
                 self.found(
-                    where,
-                    now.iteration,
-                    message,
-                    evidence,
-                    signals=(signal,),
-                    severity=self.gravity(value),
-                )
+                    where, now.iteration, message, evidence,
+                    signals=(signal,), severity=self.severity_of(value),
+                )  # fmt: skip

@@ -19,6 +19,13 @@ class LastColumn(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("last_column",)
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "The loss reads the output of the last sequence of the batch at every step, and of no "
         "other sequence. The code takes the last step of the output where its batch axis is: the "

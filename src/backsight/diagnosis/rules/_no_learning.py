@@ -1,21 +1,32 @@
 """BKS302: the loss has not come down."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._finding import Evidence, Finding, Verdict
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import spreads
 from backsight.diagnosis.rules._arriving import arriving
 from backsight.diagnosis.rules._loss_rule import LossRule
+from backsight.diagnosis.rules._updates import matrices, middle_of
 from backsight.diagnosis.stability import HistoryStretch, LossHistory
 from backsight.signals import ReachMeasures, measure_reach, reach_extent
 
 __all__ = ["NoLearning"]
+
+SMALL, LARGE = 1e-3, 1e-2
+"""‖Δθ‖/‖θ‖ of half of the weight matrices: a common target is 1e-3."""
+
+
+def _ratio(evidence: Evidence) -> float:
+    """NaN where no step was measured."""
+    return float(evidence.get("update ratio", math.nan))
 
 
 @dataclass
@@ -26,7 +37,9 @@ class NoLearning(LossRule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("reach", "reach_share")
+    optional_signals: ClassVar = ("reach", "reach_share", "update_ratio")
+    judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
         "best guess without memory."
@@ -36,7 +49,7 @@ class NoLearning(LossRule):
         "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
         "baseline is known. A larger fall does not count as learning either if it is within the "
         "noise: 3 standard errors of the initial loss or, where a baseline is known, 5 of a median "
-        "of 100 losses."
+        "of 100 losses. From {early:.0f} losses on, an info tells what is known so far."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -46,9 +59,24 @@ class NoLearning(LossRule):
     )
     remedies: ClassVar = (
         "overfit a single batch first: if that fails, the code is wrong",
-        "raise the learning rate by a factor of 10",
-        "measure how far the gradient reaches, and begin with shorter sequences that still hold "
-        "what the answer needs",
+        remedy(
+            "raise the learning rate by a factor of 10, if a step moves the weights by less than a "
+            "thousandth",
+            when=lambda evidence: _ratio(evidence) < SMALL,
+            lr=1,
+        ),
+        remedy(
+            "lower the learning rate by a factor of 10, if a step moves them by more than a "
+            "hundredth",
+            when=lambda evidence: _ratio(evidence) > LARGE,
+            lr=-1,
+        ),
+        remedy(
+            "measure how far the gradient reaches, and begin with shorter sequences that still "
+            "hold what the answer needs",
+            when=lambda evidence: any(name.startswith("horizon") for name in evidence),
+            window=-1,
+        ),
         "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
@@ -56,6 +84,8 @@ class NoLearning(LossRule):
 
     patience: float = 800
     """Memory tasks sit at their baseline for hundreds of iterations before they jump."""
+    early: float = 400
+    """Losses after which it is worth a note that nothing has come of them."""
     share: float = 0.03
     """Of the baseline."""
 
@@ -71,6 +101,15 @@ class NoLearning(LossRule):
 
     _lag: int | None = field(default=None, init=False, repr=False)
     """Of the stretch that is looked at."""
+    _moved: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By model, how far the newest measured step moved half of its weight matrices."""
+    _waits: dict[str, tuple[int, int, LossHistory]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """By member, while nothing is learned and patience lasts: the iterations from which on a note
+    is due, and the newest, and how the loss has gone."""
+    _steps: list[tuple[int, str, float]] = field(default_factory=list, init=False, repr=False)
+    """Place, model and this of each sample that is still to be looked at."""
 
     @property
     def requirement(self) -> Requirement:
@@ -83,6 +122,8 @@ class NoLearning(LossRule):
         ragged = now.rows("reach_share")
         for layer, row in now.rows("reach").items():
             self._reaches(layer, row, ragged.get(layer), now.facts.lag)
+        if ratios := matrices(now):
+            self._moved[now.label] = middle_of(ratios)
         for member in now.numbers("loss"):
             course = now.courses[member]
             if not self.finite(member, course.value):
@@ -101,12 +142,38 @@ class NoLearning(LossRule):
                 stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
                 self.ready = True
+                self._waits.pop(member, None)
                 self.resolve(member, now.iteration)
                 continue
             if course.count < self.patience:
+                if course.count >= self.early:
+                    since, *_ = self._waits.get(member, (now.iteration,))
+                    self._waits[member] = since, now.iteration, course
                 continue
             self.ready = True
             self._tell(member, now.iteration, course, baseline)
+
+    def verdict(self) -> Verdict:
+        """As of any rule; with a note of what is known so far, while it cannot judge."""
+        plain = super().verdict()
+        if plain.outcome != "not enough data":
+            return plain
+        notes = (self._note(member, *known) for member, known in self._waits.items())
+        return replace(plain, findings=tuple(notes))
+
+    def _note(self, member: str, since: int, newest: int, course: LossHistory) -> Finding:
+        within = "".join(
+            f"; the gradient through time{of_module(layer)} stays within {one.horizon.steps} of "
+            f"{one.earlier} steps"
+            for layer, one in self._short.items()
+            if one is not None and one.horizon is not None
+        )
+        return Finding(
+            self.code, self.title, "info", member, since,
+            f"no progress in {course.count:,} iterations{within}",
+            {"level": course.level, "start": course.start}, self.thresholds,
+            (named("loss", member),), newest, course.count - math.ceil(self.early) + 1,
+        )  # fmt: skip
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss; the reach goes into the message."""
@@ -127,6 +194,13 @@ class NoLearning(LossRule):
             if losses[min(np.searchsorted(losses, place), len(losses) - 1)] == place
         ]
         self._rows.sort(key=lambda row: row[0])
+        measured = np.intersect1d(stretch.places(("update_ratio",)), losses).tolist()
+        samples = ((place, stretch.sample(place)) for place in measured)
+        self._steps = [
+            (place, now.label, middle_of(ratios))
+            for place, now in samples
+            if (ratios := matrices(now))
+        ]
         super().update_many(stretch)
         self._reach_until(len(stretch.iterations))
 
@@ -161,6 +235,9 @@ class NoLearning(LossRule):
         while self._rows and self._rows[0][0] < place:
             _, layer, row, ragged = self._rows.pop(0)
             self._reaches(layer, row, ragged, self._lag)
+        while self._steps and self._steps[0][0] < place:
+            _, label, ratio = self._steps.pop(0)
+            self._moved[label] = ratio
 
     def _reaches(
         self, layer: str, row: ProfileRow, ragged: ProfileRow | None, lag: int | None
@@ -198,6 +275,7 @@ class NoLearning(LossRule):
             f"after {course.count:,} iterations the loss is at {short(course.level)}; {from_}"
             f"{told}",
             {"level": course.level, "start": course.start}
+            | ({"update ratio": self._moved[member]} if member in self._moved else {})
             | ({} if baseline is None else {"memoryless baseline": baseline})
             | {
                 f"horizon {layer}".rstrip(): one.horizon.steps

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules._data import overflowed
@@ -37,6 +38,16 @@ class NonFinite(Rule):
     reads: ClassVar = tuple(name for name, _ in ORDER)
     explodes: ClassVar[bool] = True
     lasting: ClassVar[bool] = False
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS302",
+        "BKS303",
+        "BKS402",
+    )
     explanation: ClassVar[str] = (
         "A NaN or an infinity appeared in the input, a hidden state, the loss, a gradient or a "
         "weight. Every value computed from it is not finite either, so within a step or two no "
@@ -57,10 +68,16 @@ class NonFinite(Rule):
         "half precision without loss scaling",
     )
     remedies: ClassVar = (
-        "if the input came first, clean the data: no setting helps",
-        "if the loss came first, check the targets and the loss function",
+        remedy(
+            "if the input came first, clean the data: no setting helps",
+            when=lambda evidence: evidence.get("came first") == "the input",
+        ),
+        remedy(
+            "if the loss came first, check the targets and the loss function",
+            when=lambda evidence: evidence.get("came first") == "the loss",
+        ),
         "clip the gradient norm at about its median, and skip steps that are not finite",
-        "lower the learning rate by a factor of 3 to 10",
+        remedy("lower the learning rate by a factor of 3 to 10", lr=-1),
         "initialise the recurrent matrix orthogonally or with smaller values; use a GRU or an LSTM",
     )
     studied_remedies: ClassVar = (

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
@@ -25,6 +26,14 @@ class Oscillation(LossRule):
     title: ClassVar[str] = "oscillation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
+    judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS202",
+        "BKS302",
+        "BKS303",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "The loss rises and falls with a fixed period: the steps jump across a valley instead of "
         "descending into it."
@@ -32,8 +41,9 @@ class Oscillation(LossRule):
     criterion: ClassVar[str] = (
         "In the last {window:.0f} losses, after their linear trend is removed, one frequency and "
         "its neighbours hold at least {share:g} of the variance, and the root mean square of the "
-        "swing is at least {amplitude:g} of the level. The rule checks this every quarter of a "
-        "window; it must hold {times:.0f} times in a row."
+        "swing is at least {amplitude:g} of the level and {worth:g} of what has been learned so "
+        "far. The rule checks this every quarter of a window; it must hold {times:.0f} times in a "
+        "row."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
@@ -41,8 +51,8 @@ class Oscillation(LossRule):
         "batches that repeat in the same short order (then it is not a fault)",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 2 to 3",
-        "lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)",
+        remedy("lower the learning rate by a factor of 2 to 3", lr=-1),
+        remedy("lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)", momentum=-1),
         "shuffle the batches, to see whether their order is the cause",
     )
     studied_remedies: ClassVar = ("lr-third", "momentum-off")
@@ -54,6 +64,8 @@ class Oscillation(LossRule):
     """White noise has 0.2; a hundred false peaks in a million windows are at 0.5."""
     amplitude: float = 0.05
     """Root mean square around the line, of the level."""
+    worth: float = 0.01
+    """Of how far the loss has come down: a loss near zero swings by more than its level."""
     times: float = 3
     """In a row."""
     _seen: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
@@ -78,7 +90,8 @@ class Oscillation(LossRule):
             if not seen.full or self._count[member] % (size // 4):
                 continue
             self.ready = True
-            self._look(member, now.iteration, np.array(seen.oldest_first), seen.median)
+            losses, start = np.array(seen.oldest_first), now.courses[member].start
+            self._look(member, now.iteration, losses, seen.median, start)
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss, once the windows of all members are full."""
@@ -104,20 +117,23 @@ class Oscillation(LossRule):
         windows = sliding_window_view(losses, size)[asked]
         levels = middles(sorted_windows(losses, size, asked + size))
         suspects = _may_swing(windows, np.abs(levels), self.share, self.amplitude).tolist()
-        at = history.iterations[history.at_finite[asked - 1]].tolist()
+        at, start = history.iterations[history.at_finite[asked - 1]].tolist(), history.at(-1).start
         for iteration, window, level, suspect in zip(
             at, windows, levels.tolist(), suspects, strict=True
         ):
             if suspect:
-                self._look(member, iteration, window, level)
+                self._look(member, iteration, window, level, start)
             else:
                 self._row[member] = 0
                 self.resolve(member, iteration)
 
-    def _look(self, member: str, iteration: int, losses: Floats, middle: float) -> None:
+    def _look(
+        self, member: str, iteration: int, losses: Floats, middle: float, start: float
+    ) -> None:
         """Whether a full window swings."""
         share, swing, period = _peak(losses)
-        if share < self.share or swing < self.amplitude * abs(middle):
+        least = max(self.amplitude * abs(middle), self.worth * (start - middle))
+        if share < self.share or swing < least:
             self._row[member] = 0
             self.resolve(member, iteration)
             return

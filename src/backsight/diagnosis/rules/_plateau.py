@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
@@ -22,6 +23,7 @@ class Plateau(LossRule):
     title: ClassVar[str] = "plateau"
     severity: ClassVar = "info"
     reads: ClassVar = ("loss",)
+    judges_objective: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "The loss fell, and has not improved for a long time: training has converged, or needs a "
         "smaller learning rate."
@@ -36,7 +38,7 @@ class Plateau(LossRule):
         "structure in the data that lies further back than the gradient reaches",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 3 to 10",
+        remedy("lower the learning rate by a factor of 3 to 10", lr=-1),
         "stop, if the validation loss no longer falls either",
         "check the usable context and the reach",
     )

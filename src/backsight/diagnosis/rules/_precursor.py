@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
 from backsight.diagnosis._stretch import Column, Stretch
@@ -24,6 +25,13 @@ class Precursor(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
     optional_signals: ClassVar = ("loss",)
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+    )
     explanation: ClassVar[str] = (
         "The norm of the hidden states has grown, and after it the norm of the gradient, while the "
         "loss has not moved yet. This usually precedes a spike or NaN."
@@ -46,7 +54,7 @@ class Precursor(Rule):
         "an unbounded activation (ReLU) with an identity initialisation",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 2 to 3 now",
+        remedy("lower the learning rate by a factor of 2 to 3 now", lr=-1),
         "clip the gradient norm at about the median of the healthy part of the run",
         "penalise or cap the spectral radius of the recurrent matrix",
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, percent
@@ -20,6 +21,17 @@ class SaturatedUnits(Rule):
     title: ClassVar[str] = "saturation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("saturation",)
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS101",
+        "BKS102",
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+        "BKS402",
+        "BKS405",
+    )
     explanation: ClassVar[str] = (
         "Most units are in the flat part of their nonlinearity. The slope there is almost zero, "
         "and so is every gradient that passes through them."
@@ -38,7 +50,7 @@ class SaturatedUnits(Rule):
     remedies: ClassVar = (
         "normalise the input to a standard deviation of 1",
         "initialise the recurrent and the input matrix with smaller values",
-        "lower the learning rate, clip gradients, or add weight decay",
+        remedy("lower the learning rate, clip gradients, or add weight decay", lr=-1),
         "add layer normalisation",
     )
     studied_remedies: ClassVar = ("orthogonal", "lr-third", "clip", "layer-norm")

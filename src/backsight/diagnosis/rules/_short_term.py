@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._context import usable_context
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 from backsight.signals import measure_reach
@@ -20,6 +21,7 @@ class ShortTerm(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("context_loss", "reach")
     optional_signals: ClassVar = ("context_length",)
+    leads_to: ClassVar = ("BKS303",)
     explanation: ClassVar[str] = (
         "Beyond a few steps, more context does not lower the loss: the model has learned what the "
         "last few steps tell, and ignores what lies further back although the task needs it."
@@ -39,7 +41,7 @@ class ShortTerm(Rule):
     )
     remedies: ClassVar = (
         "measure the reach, and extend it with orthogonal initialisation, a GRU or an LSTM",
-        "use a window of at least twice the memory demand, or carry the state",
+        remedy("use a window of at least twice the memory demand, or carry the state", window=1),
         "train for longer",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")

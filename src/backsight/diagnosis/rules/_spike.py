@@ -1,12 +1,14 @@
 """BKS202: a loss spike, and whether the run recovered from it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._finding import Finding
+from backsight.diagnosis._finding import Evidence, Finding, Severity, Verdict
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Sample, named, short
@@ -23,6 +25,8 @@ from backsight.diagnosis.stability import (
 
 __all__ = ["LossSpike"]
 
+GRAVITY: tuple[Severity, ...] = ("info", "warning", "error")
+
 
 @dataclass
 class _Episode:
@@ -30,9 +34,41 @@ class _Episode:
     began: int
     usual: float
     height: float
+    start: float
+    """The level at which the run began."""
     back: float
     """A level at or below which it is over."""
+    last: int
+    """The newest iteration with a loss."""
+    message: str
+    evidence: Evidence
     recent: Recent = field(default_factory=lambda: Recent(5))
+
+    def past(self, *, recovered: bool, ruined: bool, told: str) -> "_Past":
+        """What is kept of it."""
+        rise = self.height - self.usual
+        return _Past(
+            self.finding.module, self.began, self.last, rise, recovered, ruined, told,
+            self.message, self.evidence,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Past:
+    """An episode that is over, or that has outlasted all patience."""
+
+    member: str
+    began: int
+    ended: int
+    height: float
+    """Above the usual loss."""
+    recovered: bool
+    ruined: bool
+    """Whether the loss stood above where it began."""
+    told: str
+    """Whether it recovered, in words."""
+    message: str
+    evidence: Evidence
 
 
 @dataclass
@@ -43,7 +79,11 @@ class LossSpike(LossRule):
     title: ClassVar[str] = "loss spike"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("val_loss",)
     lasting: ClassVar[bool] = False
+    judges_objective: ClassVar[bool] = True
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = ("BKS104", "BKS302", "BKS303")
     explanation: ClassVar[str] = (
         "The loss of one iteration was far above the losses before it: a step, or a batch, undid "
         "some of what the model had learned."
@@ -51,11 +91,16 @@ class LossSpike(LossRule):
     criterion: ClassVar[str] = (
         "Either one loss exceeds the median of the 20 losses before it by {sigmas:g} robust "
         "standard deviations (1.4826 times the median absolute deviation), and also by {tail:g} "
-        "times the distance from the median to the 0.9 quantile of the 50 losses before it; or "
+        "times the distance from the median to the 0.9 quantile of the 50 losses before it, unless "
+        "{often:.0f} earlier ones of at least half its height were over within {heals:.0f} "
+        "iterations; or "
         "three losses in a row exceed the median of the 20 before them by {row:g} deviations. In "
         "both cases the rise is more than {share:g} of what the model had learned so far, which "
         "counts as at least {least:g} of the initial loss. The run has recovered if the median of "
-        "five losses is back within {patience:.0f} iterations."
+        "five losses is back within {patience:.0f} iterations. A spike that is over within "
+        "{heals:.0f} iterations is an info, and so is one that is over later and has left the "
+        "validation loss within {trace:g} of where it was. One that is not over, and leaves the "
+        "loss above where it began, is an error."
     )
     causes: ClassVar = (
         "one large gradient without clipping, or clipping that acts on too many steps",
@@ -69,8 +114,10 @@ class LossSpike(LossRule):
     remedies: ClassVar = (
         "inspect the batch of that iteration",
         "clip the gradient norm at about its median",
-        "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95",
-        "reduce momentum until training is stable",
+        remedy(
+            "lower the learning rate by a factor of 2 to 3, or Adam's beta2 to 0.99 or 0.95", lr=-1
+        ),
+        remedy("reduce momentum until training is stable", momentum=-1),
     )
     studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
     source: ClassVar[str] = (
@@ -90,6 +137,19 @@ class LossSpike(LossRule):
     """The same, where little was learned."""
     patience: float = 100
     """Iterations to come back in."""
+    heals: float = 10
+    """Iterations within which nothing that was learned is lost: the batch was bad, not the step."""
+    trace: float = 0.05
+    """Of the validation loss before: less is no harm."""
+    often: float = 2
+    """Single losses of a height that healed: the next ones are the tail of this run's losses."""
+    known: float = 2.0
+    """Times their height."""
+    _past: list[_Past] = field(default_factory=list, init=False, repr=False)
+    _validation: dict[str, list[tuple[int, float]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """By member, iteration and loss."""
     _open: dict[str, _Episode] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -97,7 +157,62 @@ class LossSpike(LossRule):
         """Until its level means anything."""
         return self.require(LossHistory.SETTLED, "loss")
 
+    def verdict(self) -> Verdict:
+        """As of any rule, each finding as grave as its gravest episode."""
+        for member, finding in self.findings.items():
+            episodes = [one for one in self._past if one.member == member]
+            if member in self._open:
+                episodes.append(self._so_far(member, self._open[member]))
+            gravest = max(episodes, key=lambda one: GRAVITY.index(self._gravity(one)))
+            finding.severity = self._gravity(gravest)
+            if finding.severity != "info":  # else it is told as it was found first
+                finding.message, finding.evidence = gravest.message, gravest.evidence
+                finding.outcome = {"recovered": gravest.told}
+        return super().verdict()
+
+    def _so_far(self, member: str, episode: _Episode) -> _Past:
+        """What an episode has come to that nothing has ended yet, as where the run is over."""
+        level, passed = episode.recent.median, episode.last - episode.began
+        newest = episode.recent.last(1)
+        low = level <= episode.back and newest[0] <= episode.back
+        recovered = low and member not in self._off
+        told = f"after {passed} iterations" if recovered else "not yet"
+        episode.finding.outcome = {"recovered": told}
+        episode.finding.resolved_at = episode.last if recovered else None
+        ruined = passed >= self.heals and level > episode.start
+        return episode.past(recovered=recovered, ruined=ruined, told=told)
+
+    def _gravity(self, one: _Past) -> Severity:
+        """What it has cost."""
+        if not one.recovered:
+            return "error" if one.ruined else "warning"
+        if self._healed(one):
+            return "info"
+        known = self._validation.get(one.member, [])
+        before = [loss for at, loss in known if at < one.began]
+        after = [loss for at, loss in known if at >= one.ended]
+        harmless = before and after and after[0] <= before[-1] + self.trace * abs(before[-1])
+        return "info" if harmless else "warning"
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule that reads the loss; what is validated is kept beside."""
+        losses = {int(place) for place in stretch.places(self.reads)}
+        for column in stretch.scalars("val_loss"):
+            at = stretch.iterations[column.at].tolist()
+            for place, iteration, value in zip(column.at.tolist(), at, column.values, strict=True):
+                if place in losses:
+                    self._validated(column.member, iteration, value)
+        super().update_many(stretch)
+
+    def _validated(self, member: str, iteration: int, value: float) -> None:
+        """Each is kept once: a stretch may be fed sample by sample."""
+        known = self._validation.setdefault(member, [])
+        if math.isfinite(value) and (not known or known[-1][0] < iteration):
+            known.append((iteration, value))
+
     def _update(self, now: Sample) -> None:
+        for member, value in now.numbers("val_loss").items():
+            self._validated(member, now.iteration, value)
         for member in now.numbers("loss"):
             course = now.courses[member]
             value = course.value
@@ -172,19 +287,29 @@ class LossSpike(LossRule):
             usual, lowest, rise.least
         )
         tail = usual.quantile(0.9) - usual.median
-        if height <= max(self.sigmas * spread, self.tail * tail) and not lasts:
+        known = self._is_tail(member, height)
+        if (known or height <= max(self.sigmas * spread, self.tail * tail)) and not lasts:
             return
-        finding = self.found(
-            member,
-            iteration,
-            f"the loss rose from {short(middle)} to {short(value)} at iteration "
-            f"{iteration:,}, by {height / spread:.0f} robust standard deviations",
-            {"loss": value, "usual": middle, "robust sigmas": height / spread},
-            signals=(named("loss", member),),
+        sigmas = min(height / spread, 1e9)  # it may overflow
+        message = (
+            f"the loss rose from {short(middle)} to {short(value)} at iteration {iteration:,}, by "
+            f"{_many(sigmas)} robust standard deviations"
         )
+        evidence = {"loss": value, "usual": middle, "robust sigmas": sigmas}
+        finding = self.found(member, iteration, message, evidence, signals=(named("loss", member),))
         finding.outcome = {"recovered": "not yet"}
         back = middle + max(3 * spread, 0.1 * height)
-        self._open[member] = _Episode(finding, iteration, middle, value, back)
+        self._open[member] = _Episode(
+            finding, iteration, middle, value, course.start, back, iteration, message, evidence
+        )
+
+    def _is_tail(self, member: str, height: float) -> bool:
+        """Whether single losses have been that high before, again and again, and did no harm."""
+        heights = (one.height for one in self._past if one.member == member and self._healed(one))
+        return sum(height <= self.known * other for other in heights) >= self.often
+
+    def _healed(self, one: _Past) -> bool:
+        return one.recovered and one.ended - one.began <= self.heals
 
     def _stands(self, usual: Recent, lowest: float, least: float) -> bool:
         """Whether three in a row are far above the 20 before them, none of which they are."""
@@ -195,14 +320,24 @@ class LossSpike(LossRule):
     def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]
         episode.recent.add(value)
-        passed = iteration - episode.began
-        if episode.recent.full and episode.recent.median <= episode.back:
-            episode.finding.outcome = {"recovered": f"after {passed} iterations"}
+        episode.last = iteration
+        passed, level = iteration - episode.began, episode.recent.median
+        recovered = episode.recent.full and level <= episode.back
+        if not recovered and passed < self.patience:
+            return
+        if recovered:
+            told = f"after {passed} iterations"
             episode.finding.resolved_at = iteration
-            del self._open[member]
-        elif passed >= self.patience:
-            episode.finding.outcome = {"recovered": f"not within {passed} iterations"}
-            episode.finding.resolved_at = None
-            if episode.recent.median <= (episode.usual + episode.height) / 2:
-                episode.finding.resolved_at = iteration
-            del self._open[member]
+        else:
+            told = f"not within {passed} iterations"
+            half = (episode.usual + episode.height) / 2
+            episode.finding.resolved_at = iteration if level <= half else None
+        episode.finding.outcome = {"recovered": told}
+        ruined = level > episode.start
+        self._past.append(episode.past(recovered=recovered, ruined=ruined, told=told))
+        del self._open[member]
+
+
+def _many(sigmas: float) -> str:
+    """Beyond a thousand, a count says no more."""
+    return f"{sigmas:.0f}" if sigmas < 1000 else "more than 1,000"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
@@ -16,10 +17,12 @@ MIDDLE = "half of the weight matrices"
 def matrices(now: Sample) -> dict[str, float]:
     """How far a step moves each weight matrix, by name; none of a bias.
 
-    Biases begin at or near zero, where every step is a large one.
+    Biases begin at or near zero, where every step is a large one. A matrix that rests while others
+    move is frozen, by design or as BKS402 says: it tells nothing of the size of the steps.
     """
     ratios = now.numbers("update_ratio")
-    return {name: r for name, r in ratios.items() if "bias" not in name.rpartition(".")[2]}
+    found = {name: r for name, r in ratios.items() if "bias" not in name.rpartition(".")[2]}
+    return {name: ratio for name, ratio in found.items() if ratio} or found
 
 
 def middle_of(ratios: Mapping[str, float]) -> float:
@@ -35,6 +38,18 @@ class LargeUpdates(Rule):
     title: ClassVar[str] = "updates too large"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = (
+        "BKS104",
+        "BKS201",
+        "BKS202",
+        "BKS203",
+        "BKS204",
+        "BKS205",
+        "BKS207",
+        "BKS302",
+    )
+    forbids: ClassVar = {"lr": 1}
     explanation: ClassVar[str] = (
         "Every step moves the weights by a large fraction of their norm, and overwrites what the "
         "model has learned."
@@ -49,7 +64,7 @@ class LargeUpdates(Rule):
         "weight decay that shrinks the weights too much",
     )
     remedies: ClassVar = (
-        "lower the learning rate by a factor of 10",
+        remedy("lower the learning rate by a factor of 10", lr=-1),
         "warm the learning rate up from zero",
     )
     studied_remedies: ClassVar = ("lr-tenth",)
@@ -96,6 +111,9 @@ class SmallUpdates(Rule):
     title: ClassVar[str] = "updates too small"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    judges_rate: ClassVar[bool] = True
+    leads_to: ClassVar = ("BKS302",)
+    forbids: ClassVar = {"lr": -1}
     explanation: ClassVar[str] = (
         "The steps are so small relative to the weights that the model cannot learn in any "
         "practical number of iterations."
@@ -110,7 +128,7 @@ class SmallUpdates(Rule):
         "tiny gradients, from a loss in the wrong unit or from saturated units",
     )
     remedies: ClassVar = (
-        "raise the learning rate by a factor of 10 to 100",
+        remedy("raise the learning rate by a factor of 10 to 100", lr=1),
         "use Adam, which adapts its step size",
     )
     studied_remedies: ClassVar = ("lr-tenfold",)
@@ -144,11 +162,13 @@ class SmallUpdates(Rule):
         if self._recent.median >= self.ratio or course.learned:
             self.resolve(now.label, now.iteration)
             return
+        ratio = self._recent.median
+        moves = f"moves {MIDDLE} by less than {short(ratio)} of their norm"
         self.found(
             now.label,
             now.iteration,
-            f"a step moves {MIDDLE} by less than {short(self._recent.median)} of their norm, and "
-            f"the loss has not fallen in {course.count:,} iterations",
+            f"a step {moves if ratio else f'does not move {MIDDLE}'}, and the loss has not fallen "
+            f"in {course.count:,} iterations",
             {"update ratio": self._recent.median, "loss level": course.level},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )

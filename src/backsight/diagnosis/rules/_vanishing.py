@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
@@ -22,6 +23,12 @@ class Vanishing(Rule):
     severity: ClassVar = "error"
     reads: ClassVar = ("reach",)
     optional_signals: ClassVar = ("loss", "reach_share")
+    leads_to: ClassVar = (
+        "BKS105",
+        "BKS301",
+        "BKS302",
+        "BKS303",
+    )
     explanation: ClassVar[str] = (
         "Going back from the loss, the gradient fades within a few steps, but the loss depends on "
         "inputs from further back. The weights therefore get no signal to use those inputs. The "
@@ -47,12 +54,12 @@ class Vanishing(Rule):
     remedies: ClassVar = (
         "initialise the recurrent matrix orthogonally",
         "use a GRU, or an LSTM with a forget-gate bias of 1 or a chrono initialisation",
-        "start with short sequences and lengthen them as the reach grows",
+        remedy("start with short sequences and lengthen them as the reach grows", window=-1),
         (
             "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "
             "safe,omega)"
         ),
-        "clip gradients and raise the learning rate a little",
+        remedy("clip gradients and raise the learning rate a little", lr=1),
     )
     studied_remedies: ClassVar = ("orthogonal", "lstm", "chrono", "gru", "curriculum", "omega")
     source: ClassVar[str] = (

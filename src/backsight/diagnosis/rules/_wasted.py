@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, of_module, percent
@@ -22,7 +23,7 @@ class WastedWindow(Rule):
     title: ClassVar[str] = "wasted window"
     severity: ClassVar = "info"
     reads: ClassVar = ("reach",)
-    optional_signals: ClassVar = ("grad_time",)
+    optional_signals: ClassVar = ("grad_time", "reach_share")
     explanation: ClassVar[str] = (
         "The run spends time and memory on steps whose states get less than 1 % of the gradient "
         "that the strongest earlier step gets. With a loss at every step, a model learns the same "
@@ -33,11 +34,14 @@ class WastedWindow(Rule):
         "median of {samples:.0f} samples. With a loss at the last step only, the rule reports "
         "nothing: what the loss needs may lie at the beginning of the sequence, and a shorter "
         "window would leave it out. In such a sample the gradient over time is the reach, read "
-        "from the end (to {same:g})."
+        "from the end (to {same:g}). Where sequences have different lengths, the gradient over "
+        "time does not show where the loss is taken, and the rule reports nothing."
     )
     causes: ClassVar = ("a window that is longer than this cell remembers",)
     remedies: ClassVar = (
-        "with a loss at every step, shorten the window to about twice the horizon",
+        remedy(
+            "with a loss at every step, shorten the window to about twice the horizon", window=-1
+        ),
         "or extend the reach with orthogonal initialisation, a GRU or an LSTM",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
@@ -70,7 +74,9 @@ class WastedWindow(Rule):
             if not recent.full:
                 continue
             self.ready = True
-            if recent.median <= self.share or self._one_loss(row, now.rows("grad_time").get(layer)):
+            ragged = layer in now.rows("reach_share")
+            one_loss = ragged or self._one_loss(row, now.rows("grad_time").get(layer))
+            if recent.median <= self.share or one_loss:
                 self.resolve(layer, now.iteration)
                 continue
             self.found(

@@ -35,6 +35,9 @@ class Listener(Protocol):
 
     thread: int | None
     """Where it trains: it is not told of other threads' passes. None where that is not known."""
+    opposed: bool
+    """Whether a loss of another one has gone through it, or one of its own through another, and
+    only one of them has stepped on it."""
 
     def backward_begins(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None

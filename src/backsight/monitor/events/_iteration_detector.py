@@ -83,6 +83,7 @@ class IterationDetector:
         """Seconds in events, whoever was told of them included."""
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
+        self.opposed = False
         self._observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -115,8 +116,8 @@ class IterationDetector:
         """When that was."""
         self._shared: list[int] = []
         """Other detectors whose parameters it brought gradients to."""
-        self._lent = False
-        """Whether one of them has stepped on it."""
+        self._lent: list[Listener] = []
+        """Those of them that have stepped on it."""
         self._ended: float | None = None
         """When the newest step ended: the iteration is over unless another optimizer steps."""
         self.queries.begin()
@@ -195,7 +196,7 @@ class IterationDetector:
         self._passes += 1
         self.passes += 1
         self._marks, self._passed = marks, self.clock()
-        self._shared, self._lent = [], False
+        self._shared, self._lent = [], []
         self._observer.backward_ended(passed)
 
     @harmless
@@ -245,7 +246,8 @@ class IterationDetector:
     @harmless
     def other_stepped(self, other: Listener) -> None:
         """Another training's optimizer has stepped."""
-        self._lent = self._lent or id(other) in self._shared
+        if id(other) in self._shared:
+            self._lent.append(other)
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""
@@ -368,6 +370,8 @@ class IterationDetector:
         Unless they were left there by a loss that another model stepped on.
         """
         if self._lent:
+            for one in (self, *self._lent):
+                one.opposed = True
             self._observer.gradients_discarded()
         else:
             self._observer.iteration_ended(at=self._passed)

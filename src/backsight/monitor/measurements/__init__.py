@@ -1,5 +1,6 @@
 """What is measured while a model trains: one measurement a file, all of one shape."""
 
+from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._hidden_state import HiddenState
@@ -7,6 +8,7 @@ from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
 from backsight.monitor.measurements._measurement import (
     EVERY_ITERATION,
+    FIRST_AND_RARELY,
     SAMPLED,
     LayerFaults,
     Measurement,
@@ -24,8 +26,10 @@ from backsight.monitor.measurements.wiring import WIRING
 
 __all__ = [
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
+    "Adversary",
     "AppliedGradient",
     "GradientNorm",
     "HiddenState",
@@ -57,6 +61,7 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Saturation,
     Updates,
     Spectrum,
+    Adversary,
     *WIRING,
 )
 """Those of every monitor, in the order in which they are fed."""

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from backsight.errors import SettingError
-from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._iteration import (
+    BackwardPass,
+    Iteration,
+    LayerCall,
+    OptimizerStep,
+    looked_at,
+)
 
 __all__ = [
     "EVENTS",
     "EVERY_ITERATION",
+    "FIRST_AND_RARELY",
     "SAMPLED",
     "LayerFaults",
     "Measurement",
@@ -36,18 +43,24 @@ class Schedule:
 
     samples: int
     """0: every iteration; ``n``: every ``n``-th sampled one, the first included."""
-    first: int = 0
-    """So many of the first sampled ones in any case."""
 
-    def due(self, sample: int | None) -> bool:
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
         """Whether it is the turn of an iteration that is sample number ``sample``, or none."""
-        if sample is None:
-            return self.samples == 0
-        return self.samples == 0 or sample < self.first or sample % self.samples == 0
+        return self.samples == 0 or (sample is not None and sample % self.samples == 0)
+
+
+class _Looks(Schedule):
+    """In the first iterations and then rarely, whether these are sampled or not."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether ``iteration`` is one of them."""
+        return iteration is not None and looked_at(iteration)
 
 
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
+FIRST_AND_RARELY: Schedule = _Looks(1)
+"""For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
 
 
 def every_nth_sample(n: int) -> Schedule:

@@ -190,7 +190,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
-        self._usual = self._listening(None)
+        self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
         self.tells_cells = True
@@ -207,8 +207,9 @@ class MeasurementSet:
 
     def begin(self, now: Iteration) -> None:
         """A new iteration begins."""
-        self._now = self._usual if now.sample is None else self._listening(now.sample)
-        self.tells_cells = now.sample is not None or self._cells_usual
+        usual = now.sample is None and not now.looked
+        self._now = self._usual if usual else self._listening(now.sample, now.number)
+        self.tells_cells = not usual or self._cells_usual
         self.feed("on_iteration_begin", now)
 
     def listens(self, event: str) -> bool:
@@ -243,7 +244,7 @@ class MeasurementSet:
                 began = self._clock() if timed else 0.0
                 now.declared = signals
                 try:
-                    if own and now.sample is None:  # in tensors alone
+                    if own and now.sample is None and not now.looked:  # in tensors alone
                         told(*arguments)
                     elif own:  # an infinite gradient makes NumPy warn, or raise, as the user says
                         with np.errstate(all="ignore"):
@@ -279,8 +280,8 @@ class MeasurementSet:
         except Exception:  # noqa: BLE001 - it has failed already, and that was said
             self._off.add(id(one))
 
-    def _listening(self, sample: int | None) -> Listening:
-        """Who is due, by event."""
+    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
+        """Who is due, by event; without an iteration, who is in every one."""
         return {
             event: [
                 _Listener(
@@ -291,7 +292,7 @@ class MeasurementSet:
                     self._signals[id(one)],
                 )
                 for one in self.measurements
-                if _defines(one, event) and self._schedules[id(one)].due(sample)
+                if _defines(one, event) and self._schedules[id(one)].due(sample, iteration)
             ]
             for event in EVENTS
         }

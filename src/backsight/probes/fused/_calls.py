@@ -100,7 +100,7 @@ class Catcher:
     Args:
         sequences: how many sequences of a batch to keep, evenly spaced; None for all, 0 for 8 or
             a quarter of the batch, if that is less: a replay of all of them would take as much
-            memory as the training itself.
+            memory as the training itself. The longest of a packed batch is added.
         force: follow also a frozen layer on plain inputs, whose outputs need no gradient.
 
     Example:
@@ -127,6 +127,7 @@ class Catcher:
         self._random: dict[str, Tensor] = {}
         self._ends: dict[str, list[Ending]] = {}
         self._past: dict[int, tuple[int | None, int]] = {}
+        self._longest: dict[int, Tensor] = {}
         self._number = 0
         self._mark = object()
         self._reached: dict[int, _Watched] = {}
@@ -152,7 +153,7 @@ class Catcher:
 
     def forget(self) -> None:
         """What runs from now on does not go on from what ran before."""
-        self._ends, self._past, self._reached = {}, {}, {}
+        self._ends, self._past, self._reached, self._longest = {}, {}, {}, {}
 
     def _steps_before(self, number: int | None) -> int:
         """Steps of a call and of those it goes on from."""
@@ -187,6 +188,8 @@ class Catcher:
         number, handed = self._chain(path, given)
         watched = _Watched(self, path, module, x, given, output, number, handed)
         self._past[number] = watched.previous, watched.steps
+        if watched.longest is not None:
+            self._longest[number] = watched.longest
         for index, tensor in enumerate(live):
             if tensor.requires_grad:
                 base = watched.base(tensor) if index == 0 else None
@@ -240,6 +243,7 @@ class _Watched:
         self._batch_sizes = x.batch_sizes if isinstance(x, PackedSequence) else None
         self._order = x.sorted_indices if isinstance(x, PackedSequence) else None
         self._x = (x.data if isinstance(x, PackedSequence) else x).detach()
+        self.longest = self._longest_sequence()
         data = output.data if isinstance(output, PackedSequence) else output
         self._output, self._version = data.detach(), data._version
         states = *tensors_in(given), None, None
@@ -264,6 +268,17 @@ class _Watched:
     def steps(self) -> int:
         """``T``, of the longest sequence."""
         return self._size()[0]
+
+    def _longest_sequence(self) -> Tensor | None:
+        """``(1,)``: the longest sequence of a packed batch, which is followed in any case: the
+        window is as long as it. Calls that hand their state on follow that of the first one."""
+        if self.previous is not None:
+            return self._catcher._longest.get(self.previous)
+        if self._batch_sizes is None:
+            return None
+        if self._order is None:
+            return torch.zeros(1, dtype=torch.long, device=self._x.device)
+        return self._order[:1]
 
     def base(self, output: Tensor) -> Tensor | None:
         """What the output is a view of, if that is the same by time.
@@ -337,6 +352,8 @@ class _Watched:
         steps, batch = self._size()
         self._spaced = instead is None
         chosen = self._choose(batch) if instead is None else instead
+        if self.longest is not None and not bool((chosen == self.longest).any()):
+            chosen, self._spaced = torch.cat([chosen, self.longest]).sort().values, False
         rows = chosen
         if self._order is not None:
             place = torch.empty_like(self._order)

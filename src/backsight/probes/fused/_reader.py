@@ -88,6 +88,8 @@ class FusedReader(LayerReader):
         self._single_steps.called(path, _fused(module), args, kwargs, result)
         for left, most in self._single_steps.left_out.items():
             self.leave_out("feedback left out", left, limit=most)
+        for left, cause in self._single_steps.unseen.items():
+            self.leave_out(cause, left)
 
     def graph_whole(
         self,

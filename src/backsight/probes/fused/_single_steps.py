@@ -5,8 +5,9 @@ state alone; here the gradient also goes back through the next call's input, so 
 one position has to be asked of autograd.
 """
 
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._autograd import Gradient, gradients_of
 from backsight.probes._profile import Tally, relative
-from backsight.probes._state_handoff import TRIES
+from backsight.probes._state_handoff import NEAR, TRIES
 from backsight.probes._steps import (
     Chain,
     StateStep,
@@ -34,6 +35,9 @@ __all__ = ["SingleSteps", "single_step_reach"]
 FAR = 512
 """Operations between an output and the input it is fed back into: an attention, say."""
 
+Feedback = Literal["feedback both ways", "feedback packed", "feedback in windows"]
+"""Causes of :class:`Unmeasured`."""
+
 
 class SingleSteps:
     """Catches the calls of fused layers that are single steps, while it is armed."""
@@ -44,7 +48,13 @@ class SingleSteps:
         """Layers whose input is made of an output of theirs, by path."""
         self.left_out: dict[str, int] = {}
         """Such layers whose calls became too many, by path, and how many are kept."""
+        self.unseen: dict[str, Feedback] = {}
+        """Layers that go on from a state and from an output of theirs in a way that is not
+        measured, by path."""
         self._log = StepLog()
+        self._windows: dict[str, deque[tuple[SameTensor, Node | None, Node]]] = {}
+        """By path, of the last calls that are no single steps: the final state, what made it, and
+        what made the output."""
         self._made: dict[str, dict[Node, StateStep]] = {}
         """By path, which step made what the caller's graph holds."""
 
@@ -52,7 +62,11 @@ class SingleSteps:
         """A fused layer has run: in a loop, if for a single step."""
         output, final = result
         finals = final if isinstance(final, tuple) else (final,)
-        if not self.armed or module.bidirectional or isinstance(output, PackedSequence):
+        if not self.armed:
+            return
+        feedback = _unseen(module, output)
+        if feedback is not None:
+            self._window(path, feedback, [*tensors_in(args), *tensors_in(kwargs)], output, finals)
             return
         most = self._log.most(path)
         if self._log.piles_up(path):
@@ -63,8 +77,6 @@ class SingleSteps:
                 self.forget()
             return
         if not output.requires_grad:
-            return
-        if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
             return
         calls = self._log.of(path)
         given = [*tensors_in(args), *tensors_in(kwargs)]
@@ -80,6 +92,23 @@ class SingleSteps:
         marks = [SameTensor(finals[0])]
         calls.append(StateStep([output, *finals], previous, marks, module.training, anew=anew))
         made |= nodes_of(calls[-1:])
+
+    def _window(
+        self, path: str, feedback: Feedback, given: Sequence[Tensor], output: Any, finals: Any
+    ) -> None:
+        """See whether a call goes on from the state and from the output of one before."""
+        before = self._windows.setdefault(path, deque(maxlen=TRIES))
+        made = {node: True for _, _, node in before}
+        ends = {node: True for _, node, _ in before if node is not None}
+        goes_on = any(
+            any(mark.is_in(state) for mark, _, _ in before) or made_of(state, ends, NEAR)
+            for state in given[1:]
+        )
+        if goes_on and made_of(given[0], made, FAR):
+            self.unseen[path] = feedback
+        data = output.data if isinstance(output, PackedSequence) else output
+        if data.grad_fn is not None:
+            before.append((SameTensor(finals[0]), finals[0].grad_fn, data.grad_fn))
 
     def reach(
         self, path: str, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
@@ -98,7 +127,19 @@ class SingleSteps:
     def forget(self) -> None:
         """Let every graph go."""
         self._log.forget()
-        self._made, self.fed_back = {}, {}
+        self._made, self.fed_back, self._windows, self.unseen = {}, {}, {}, {}
+
+
+def _unseen(module: nn.RNNBase, output: Any) -> Feedback | None:
+    """Why a way through the output as the next input is not measured of such a call, if it is
+    not."""
+    if module.bidirectional:
+        return "feedback both ways"
+    if isinstance(output, PackedSequence):
+        return "feedback packed"
+    if output.dim() == 3 and output.shape[1 if module.batch_first else 0] != 1:
+        return "feedback in windows"
+    return None
 
 
 def single_step_reach(

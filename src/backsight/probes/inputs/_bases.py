@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from backsight.probes._operations import Edge, feature_axes, operation, saved, shape_of
+from backsight.probes.inputs._points import Packed
 from backsight.probes.inputs._rows import reshaped
 
 __all__ = ["Base", "Layouts"]
@@ -51,6 +52,8 @@ class Layouts:
     """Whether sizes alone are enough for a start."""
     choice: int = 0
     """Which of several layouts to take where a tensor allows several."""
+    packed: Packed | None = None
+    """Of rows of a packed batch, where they belong."""
 
     def shown(self, edge: Edge) -> Base | None:
         """By an axis for each of the two sizes."""
@@ -58,6 +61,9 @@ class Layouts:
         n0, n1 = self.leading
         if 0 in shape:
             return None
+        if self.packed is not None and shape and shape[0] == len(self.packed.places):
+            rows = self.packed.places
+            return Base(edge, rows.reshape(-1, *[1] * (len(shape) - 1)))
         pieces = self._pieces(edge)
         if pieces is not None:
             return pieces

@@ -23,9 +23,12 @@ from backsight.probes.inputs._norms import joined, norms_at
 from backsight.probes.inputs._outputs import Output, Seedable, outputs_of
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._words import (
+    added_to,
     counted_by_itself,
     mixed_batch,
     no_positions,
+    no_steps,
+    nothing_arrives,
     one_sequence,
     one_step,
     only_ahead,
@@ -34,7 +37,12 @@ from backsight.probes.inputs._words import (
 __all__ = ["Read", "read"]
 
 OUTPUTS = 4
-"""Results that are followed back at most, as long as there are inputs that none of them told of."""
+"""Results that are followed back at most, as long as there are inputs that none of them told of; of
+sequences that are embedded one after the other, as many as these."""
+
+
+_Tallies = tuple[Tally, LagTally, Tally]
+"""By time and by lag, and of norms of the input."""
 
 
 @dataclass(slots=True)
@@ -44,10 +52,29 @@ class Read:
     profiles: dict[str, GradientProfile] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     """Why nothing can be told, by the path of the input."""
+    tallies: dict[str, _Tallies] = field(default_factory=dict)
+    """Of inputs, what their profiles are the means of."""
     left_out: set[str] = field(default_factory=set)
     """Paths of inputs that no gradient arrived at, or that are added to another one."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """Of these, why an input has no profile, although another one has."""
     arrived: bool = False
     """Whether a gradient arrived at all."""
+
+    def join(self, paths: Sequence[str]) -> None:
+        """Take inputs together that are sequences of one batch, under the path of the first one.
+
+        Not where a model looks ahead.
+        """
+        first, *others = paths
+        if any(self.profiles[path].reach_ahead is not None for path in paths):
+            return
+        for path in others:
+            for mine, other in zip(self.tallies[first], self.tallies[path], strict=True):
+                mine.join(other)
+            del self.profiles[path]
+        self.left_out.update(others)
+        self.profiles[first] = replace(_made(*self.tallies[first]), role="input")
 
 
 @dataclass(slots=True)
@@ -96,22 +123,33 @@ def read(
     for point in points:
         there, asked = asked[: len(point.edges)], asked[len(point.edges) :]
         total = joined(there, point)
-        if total is not None and bool((total != 0).any()) and point.value.dim() > 2:
+        if total is not None and bool((total != 0).any()) and point.has_steps:
             live.append(point)
             totals.append(total)
-    live, totals = _distinct(live, totals, positions)
+    live, totals, added = _distinct(live, totals, positions)
     if not live:
         return found
     found.left_out = {point.path for point in points} - {point.path for point in live}
+    told = {point.path for point in live}.union(*added.values())
+    found.silent = {
+        point.path: no_steps(point.path, tuple(point.value.shape))
+        if not point.has_steps
+        else nothing_arrives(point.path)
+        for point in points
+        if point.path not in told
+    }
     returned = outputs_of(results, directs, live)
     outputs: list[Output] = [one for one in returned if not one.single]
     untold = None
-    if not outputs:  # the positions of a loss that the model returns itself
+    if returned and any(point.of for point in live):
+        outputs = outputs or [*returned]
+    elif not outputs:  # the positions of a loss that the model returns itself
         outputs, untold = outputs_in_graph(roots, gradients, live)
         outputs = [*returned, *outputs] if all(one.single for one in outputs) else outputs
     waiting = [*live, *blocks]
     whole = {point.path: total for point, total in zip(live, totals, strict=True)}
-    for number, output in enumerate(outputs[:OUTPUTS]):
+    most = max(OUTPUTS, *(point.of for point in live))
+    for number, output in enumerate(outputs[:most]):
         inputs = sum(point.path in whole for point in waiting)
         if not inputs:
             break
@@ -120,6 +158,10 @@ def read(
     for point in waiting:
         if point.path in whole:
             found.reasons[point.path] = no_positions(point.path) if untold is None else untold.words
+    for path in added.keys() & found.profiles.keys():
+        profile = found.profiles[path]
+        note = "; ".join(filter(None, (profile.note, added_to(added[path]))))
+        found.profiles[path] = replace(profile, note=note)
     return found
 
 
@@ -152,8 +194,9 @@ def _from(
     for point, one in there:
         total = totals.get(point.path)
         profile = _profile(
-            point, one, total, output, seed, known, factor, apart=point.path in apart
-        )
+            point, one, total, output, seed, known, factor, found.tallies,
+            apart=point.path in apart,
+        )  # fmt: skip
         if total is not None or profile.reach.size > 1:
             found.profiles[point.path] = profile
     for path, ahead in _ahead(output, there, seed, known, totals, apart).items():
@@ -175,17 +218,27 @@ def _apart(points: Sequence[Point], output: Output, known: Known) -> set[str]:
 
 def _distinct(
     points: list[Point], totals: list[Tensor], positions: set[str]
-) -> tuple[list[Point], list[Tensor]]:
-    """One of those that are added up, which have the same gradient: not that of the positions."""
+) -> tuple[list[Point], list[Tensor], dict[str, list[str]]]:
+    """One of those that are added up, which have the same gradient: not that of the positions.
+
+    Returns:
+        those that are kept, their gradients, and by path the others that have the same.
+    """
     order = sorted(range(len(points)), key=lambda n: points[n].path in positions)
     kept: list[int] = []
+    added: dict[str, list[str]] = {}
     for n in order:
-        same = (totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
-                for m in kept)  # fmt: skip
-        if not any(same):
+        others = [m for m in kept if not (points[n].of and points[m].of)]  # no other sequence
+        same = (m for m in others
+                if totals[n].shape == totals[m].shape and torch.equal(totals[n], totals[m])
+                )  # fmt: skip
+        first = next(same, None)
+        if first is None:
             kept.append(n)
+        else:
+            added.setdefault(points[first].path, []).append(points[n].path)
     kept.sort()
-    return [points[n] for n in kept], [totals[n] for n in kept]
+    return [points[n] for n in kept], [totals[n] for n in kept], added
 
 
 # -- the reach -----------------------------------------------------------------------------
@@ -245,6 +298,7 @@ def _profile(
     seed: _Seed,
     known: Known,
     factor: float,
+    tallies: dict[str, _Tallies],
     *,
     apart: bool,
 ) -> GradientProfile:
@@ -253,7 +307,8 @@ def _profile(
     back = _by_sequence(norms.cpu().numpy(), layout)
     steps = np.arange(n[1])
     aligned = _aligned(point, output) and seed.at is not None and not apart
-    at = seed.at if aligned else np.where(back != 0, steps, -1).max(1, initial=-1)
+    last = np.where(back != 0, steps, -1).max(1, initial=-1)
+    at = last if not aligned or _moved(point, last, seed, known) else seed.at
     assert at is not None
     if seed.only is not None:
         at = np.where(np.arange(len(at)) == seed.only, at, -1)
@@ -262,19 +317,39 @@ def _profile(
     lags.add_sized(lag, back, at[:, None] + 1)
     if total is None:
         return replace(_made(time, lags, hidden), role="block")
-    where = np.broadcast_to(steps, n)
+    where = np.where(_inside(point, n), steps, -1)
     width = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64).cpu().numpy()
     time.add(where, _by_sequence(width, layout) * factor)
     size = joined([point.value], point)
     assert size is not None
     states = torch.linalg.vector_norm(size, dim=-1, dtype=torch.float64).cpu().numpy()
     hidden.add(where, _by_sequence(states, layout))
+    tallies[point.path] = time, lags, hidden
     notes = [
-        counted_by_itself(point.path, n[1]) if not aligned and not output.single else "",
+        "" if aligned or output.single else counted_by_itself(point.path, n[1]),
         one_sequence() if seed.only is not None and n[0] > 1 else "",
         one_step() if n[1] == 1 else "",
     ]
     return replace(_made(time, lags, hidden), role="input", note="; ".join(filter(None, notes)))
+
+
+def _moved(point: Point, last: NDArray[np.int64], seed: _Seed, known: Known) -> bool:
+    """Whether the sequences are in another order than those of the output, sorted by the model.
+
+    Then the last step that has a gradient is that of the position. Where a model looks back only, a
+    sequence that has one after its own position shows it, too.
+    """
+    if point.path in known.moved:
+        return True
+    causal = point.path not in known.ahead and not known.mixed
+    return causal and seed.at is not None and bool((last > seed.at).any())
+
+
+def _inside(point: Point, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """``(B, T)``: whether a sequence has that step."""
+    if point.packed is None:
+        return np.ones(shape, dtype=bool)
+    return point.packed.there.T.cpu().numpy()
 
 
 def _made(time: Tally, lags: LagTally, hidden: Tally) -> GradientProfile:
@@ -301,7 +376,8 @@ def _ahead(
     those = [
         (point, one)
         for point, one in there
-        if point.path in known.ahead.intersection(totals) - apart and _aligned(point, output)
+        if point.path in known.ahead.intersection(totals) - apart - known.moved
+        and _aligned(point, output)
     ]
     if seed.at is None or not those or not isinstance(output, Seedable):
         return {}
@@ -315,6 +391,6 @@ def _ahead(
         lags = Tally()
         back = _by_sequence(one.cpu().numpy(), layout_of(point, output, known))
         ahead = np.arange(back.shape[1]) - at[:, None]
-        lags.add(np.where(at[:, None] >= 0, ahead, -1), back)
+        lags.add(np.where((at[:, None] >= 0) & _inside(point, back.shape), ahead, -1), back)
         curves[point.path] = relative(lags)
     return curves

@@ -43,6 +43,8 @@ class Embedding:
     """Whether it was fed with what looks like positions."""
     count: int
     """Which call of the module in this forward it is, from 1."""
+    view: tuple[int, ...] = ()
+    """Address, sizes and strides of what it was given, by which the same tensor is known again."""
 
 
 @dataclass(slots=True, eq=False)

@@ -63,7 +63,11 @@ def outputs_in_graph(
     """
     first: Untold | None = None
     for point in reversed(points):
-        found = find_positions(roots, gradients, point.edges, point.lead, point.axes)
+        if point.of in point.lead:
+            continue  # as many steps as there are sequences: sizes would not tell them apart
+        found = find_positions(
+            roots, gradients, point.edges, point.lead, point.axes, packed=point.packed
+        )
         if isinstance(found, Untold):
             first = first or found
             if found.cause == "one loss a sequence" and found.rows in point.lead:

@@ -33,11 +33,15 @@ class Known:
     """Whether a normalisation mixes the batch a little."""
     ahead: set[str] = field(default_factory=set)
     """Paths of points of which later steps have a gradient, too."""
+    moved: set[str] = field(default_factory=set)
+    """Paths of points whose sequences are in another order than those of the output."""
     output: str = ""
     """The path of the output under way, which is one more in ``layouts``."""
 
     def steps(self, point: Point) -> int:
         """How many steps its sequences have, batch first where nothing tells."""
+        if point.packed is not None:
+            return point.lead[0]
         return point.lead[self.layouts.get(point.path, self.layout or "batch") == "batch"]
 
 
@@ -72,15 +76,22 @@ def learn_layouts(
             for size, at in list(zip(other, (i, j), strict=True))[: 1 if output.single else 2]:
                 lines += [("batch", at)] if lead[0] == size else []
                 lines += [("time", at)] if lead[1] == size else []
+        if point.packed is not None:  # a model may answer in the order of the packed batch
+            lines = [("time", at) for at in range(lead[1])]
+        if point.of and point.fixed:  # a single sequence
+            lines = [(point.fixed, 0)]
         support = support_of(here, list(dict.fromkeys(lines)))
         supports[point.path] = support
         known.mixed = known.mixed or support.weak
-        layout = known.layout or point.fixed or support.layout
+        layout = _settled(point, known) or support.layout
         if support.kind == "line" and layout is not None:
             known.layouts[point.path] = layout
+            if support.moved:
+                known.moved.add(point.path)
             if known.output not in known.layouts:
                 _know_output(output, point, layout, support, (i, j), known)
-            if not output.single and lead == other and _reaches_ahead(here, layout, (i, j)):
+            same = not output.single and lead == other and not support.moved
+            if same and _reaches_ahead(here, layout, (i, j)):
                 known.ahead.add(point.path)
         elif support.kind == "mixed" and (known.layout or len(here) == 1):
             known.mixed = True  # the caller knows, or there is a single sequence
@@ -90,6 +101,11 @@ def learn_layouts(
         output = output.by_sequence()
         known.layouts.pop(known.output, None)
     return output, supports
+
+
+def _settled(point: Point, known: Known) -> Layout | None:
+    """The layout that is known before any gradient."""
+    return "time" if point.packed is not None else known.layout or point.fixed
 
 
 def _know_output(
@@ -125,8 +141,9 @@ def layout_of(point: Point, output: Output, known: Known) -> Layout:
     """As known, or as its sizes and the output tell."""
     if point.path in known.layouts:
         return known.layouts[point.path]
-    if known.layout or point.fixed:
-        return known.layout or point.fixed or "batch"
+    settled = _settled(point, known)
+    if settled is not None:
+        return settled
     whole = known.layouts.get(known.output, "batch")
     if not output.single and point.lead == output.lead:
         return whole

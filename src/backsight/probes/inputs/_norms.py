@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._autograd import gradients_of
-from backsight.probes.inputs._points import Point, by_position
+from backsight.probes.inputs._points import Point
 
 __all__ = ["joined", "norms_at"]
 
@@ -36,7 +36,7 @@ def norms_at(
             return
         passed.add((number, place))
         with torch.no_grad():
-            x = by_position(gradient, points[number].axes)
+            x = points[number].by_position(gradient)
             norms = torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64).square()
             before = squares[number]
             squares[number] = norms if before is None else before + norms
@@ -70,5 +70,5 @@ def _asked(
 
 def joined(gradients: Sequence[Tensor | None], point: Point) -> Tensor | None:
     """``(n0, n1, features)`` of the gradients on all that one input is projected to."""
-    there = [by_position(one, point.axes) for one in gradients if one is not None]
+    there = [point.by_position(one) for one in gradients if one is not None]
     return torch.cat(there, -1) if there else None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from backsight.probes._tensors import uneven
-from backsight.probes.inputs._points import Point, by_position, leads
+from backsight.probes.inputs._points import Packed, Point, by_position, leads
 
 __all__ = ["Output", "Returned", "Seedable", "outputs_of"]
 
@@ -50,6 +50,7 @@ class Returned(Seedable):
         direct: the loss's gradient on it.
         axes: which of its axes are those of positions; None of a single answer to each sequence.
         flat: the sizes of both axes where they are one, ``(n0·n1, …)``.
+        packed: of rows of a packed batch, where they belong.
         doubtful: see :class:`Output`.
     """
 
@@ -61,16 +62,21 @@ class Returned(Seedable):
         flat: tuple[int, int] | None = None,
         *,
         doubtful: bool = False,
+        packed: Packed | None = None,
     ) -> None:
         self.result, self._direct, self._axes, self._flat = result, direct, axes, flat
-        self.single, self.doubtful = axes is None, doubtful
+        self._packed = packed
+        self.single, self.doubtful = axes is None and packed is None, doubtful
         shape = direct.shape
         self.lead = flat or ((shape[0], 1) if axes is None else leads(shape, axes))
+        self.lead = self.lead if packed is None else packed.lead
 
     @property
     def there(self) -> Tensor:
         """``(n0, n1)``: where the loss has a gradient."""
-        if self._flat is not None or self._axes is None:
+        if self._packed is not None:
+            x = self._packed.opened(self._direct)
+        elif self._flat is not None or self._axes is None:
             x = self._direct.detach().reshape(*self.lead, -1)
         else:
             x = by_position(self._direct, self._axes)
@@ -79,7 +85,9 @@ class Returned(Seedable):
     def seeded(self, mask: Tensor, *, alike: bool = False) -> tuple[list[Any], list[Tensor]]:
         """The result, and its gradient at some positions."""
         x = uneven(self._direct) if alike else self._direct
-        if self._flat is not None or self._axes is None:
+        if self._packed is not None:
+            mask = mask.flatten()[self._packed.places.to(mask.device)]
+        if self._packed is not None or self._flat is not None or self._axes is None:
             shape = [len(x), *[1] * (x.dim() - 1)]
         else:
             first, second = (axis % x.dim() for axis in self._axes)
@@ -112,7 +120,7 @@ def outputs_of(
         for result, direct in zip(results, directs, strict=True)
         if direct is not None and direct.dim() and bool((direct != 0).any())
     ]
-    batches = {size for point in points for size in point.lead}
+    batches = {size for point in points for size in (*point.lead, point.of)}
     found: list[Returned] = []
     for result, direct in read:
         like = (_like(result, direct, point) for point in reversed(points))
@@ -131,6 +139,11 @@ def _like(result: Tensor, direct: Tensor, point: Point) -> Returned | None:
     """As one by position: both axes side by side, the steps last, both in one, or nothing else."""
     n0, n1 = lead = point.lead
     shape = result.shape
+    if point.of:  # else it is an answer to each sequence
+        by_step = result.dim() > 2 and shape[:2] == lead
+        return Returned(result, direct, (0, 1)) if by_step else None
+    if point.packed is not None and len(result) == len(point.value) > n1:
+        return Returned(result, direct, None, packed=point.packed)
     if result.dim() >= 3:
         last = (shape[0], shape[-1]) == lead
         if last and point.axes == (0, 2):

@@ -12,6 +12,7 @@ from backsight.probes._operations import Edge
 from backsight.probes.inputs._bases import Base, Layouts
 from backsight.probes.inputs._loss_graph import LossGraph, edges_to
 from backsight.probes.inputs._paths import Paths
+from backsight.probes.inputs._points import Packed, by_position
 from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]
@@ -77,6 +78,8 @@ def find_positions(
     inputs: Sequence[GradientEdge],
     leading: tuple[int, int],
     axes: tuple[int, int] = (0, 1),
+    *,
+    packed: Packed | None = None,
 ) -> Positions | Untold:
     """Where a loss has its positions, found in its graph.
 
@@ -86,6 +89,7 @@ def find_positions(
         inputs: the embedded input: one tensor, or several of one shape that it is made into.
         leading: its sizes ``(n0, n1)``: sequences and steps, in either order.
         axes: which of its axes these are.
+        packed: of rows of a packed batch, where they belong.
 
     Returns:
         The positions as ``(n0, n1)``, or why they cannot be told.
@@ -95,14 +99,14 @@ def find_positions(
     leads = edges_to(tops, targets, LARGEST_GRAPH)
     if leads is None:
         return Untold("too large")
-    reached = _Reached(inputs, axes)
+    reached = _Reached(inputs, axes, packed)
     for trusting in (True, False):
         several: list[Positions] = []
         graphs: list[LossGraph] = []
         first: Untold | None = None
         choice, layouts = 0, 1
         while choice < min(layouts, MOST_LAYOUTS):
-            graph = LossGraph(Paths(targets, leads, Layouts(leading, trusting, choice)))
+            graph = LossGraph(Paths(targets, leads, Layouts(leading, trusting, choice, packed)))
             choice += 1
             bases = graph.bases(tops)
             if isinstance(bases, Untold):
@@ -176,10 +180,13 @@ class _Reached:
     Args:
         inputs: the embedded input, one tensor or several.
         axes: which of its axes are those of positions.
+        packed: of rows of a packed batch, where they belong.
     """
 
-    def __init__(self, inputs: Sequence[GradientEdge], axes: tuple[int, int]) -> None:
-        self._inputs, self._axes = inputs, axes
+    def __init__(
+        self, inputs: Sequence[GradientEdge], axes: tuple[int, int], packed: Packed | None
+    ) -> None:
+        self._inputs, self._axes, self._packed = inputs, axes, packed
 
     def sequences(self, positions: Positions) -> int | None:
         """The axis along which the loss at one place depends on that place alone, if any."""
@@ -209,6 +216,7 @@ class _Reached:
         there = torch.zeros_like(keep)
         for back in positions.from_only(keep, self._inputs):
             if back is not None:
-                moved = back.movedim(self._axes, (0, 1)).reshape(*keep.shape, -1)
+                packed = self._packed
+                moved = by_position(back, self._axes) if packed is None else packed.opened(back)
                 there |= (moved != 0).any(-1).cpu()
         return [int(place) for place in there.any(1 - axis).nonzero()]

@@ -1,7 +1,7 @@
 """Reads the reach of any sequence model on its embedded inputs, and on what its blocks take."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs import _words as words
 from backsight.probes.inputs._embedded import Read, read
 from backsight.probes.inputs._layouts import Known
+from backsight.probes.inputs._one_by_one import fix_layouts, one_by_one
 from backsight.probes.inputs._points import Layout, Point
 from backsight.probes.inputs._search import Attach, Search
 
@@ -42,6 +43,8 @@ class _Model:
     """How an input was measured, by its path, where that is not as usual."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Why something cannot be told, by the path of an input or, of the whole model, by none."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """The same of inputs beside others; a gradient may still arrive in a later sample."""
 
 
 class InputReader(LayerReader):
@@ -127,7 +130,9 @@ class InputReader(LayerReader):
     @property
     def reasons(self) -> list[str]:
         """A sentence for whatever cannot be told."""
-        return [reason for one in self._models for reason in one.reasons.values()]
+        return [
+            why for one in self._models for why in (*one.reasons.values(), *one.silent.values())
+        ]
 
     @property
     def reasons_of_inputs(self) -> list[str]:
@@ -224,6 +229,7 @@ class InputReader(LayerReader):
         search = one.search
         points = search.points()
         path = points[0].path if points else ""
+        fix_layouts(points, one_by_one(search.inputs(), [point.path for point in points]))
         try:
             told = read(
                 points, search.blocks(), search.results(), roots, gradients, factor, one.known,
@@ -235,14 +241,26 @@ class InputReader(LayerReader):
             return
         if not told.arrived:
             return  # another model's loss
+        groups = one_by_one(search.inputs(), told.profiles)
+        for paths in groups:
+            told.join(paths)
+        if search.passes > 1:
+            note = words.last_pass(search.passes)
+            for path, p in told.profiles.items():
+                if p.role == "input":
+                    note_of = "; ".join(filter(None, (p.note, note)))
+                    told.profiles[path] = replace(p, note=note_of)
         found.profiles |= told.profiles
-        self.left_out |= told.left_out
+        self.left_out |= told.left_out - told.silent.keys()
+        one.silent = told.silent if told.profiles else {}
         if told.profiles:
+            for path, reason in one.silent.items():
+                found.profiles[path] = _untold(reason)
             one.notes = {path: p.note for path, p in told.profiles.items() if p.note}
             one.reasons = told.reasons | {
                 path: p.reason for path, p in told.profiles.items() if p.reason
             }
-            self._tell(one, told)
+            self._tell(one, told, groups)
             return
         one.tries += 1
         if search.found.goes_on and not points:
@@ -250,28 +268,25 @@ class InputReader(LayerReader):
                 self._end(one)
             return
         one.reasons = told.reasons or {path: self._why(search, points)}
-        nothing = np.empty(0)
         for point in points:
             reason = next(iter(one.reasons.values()))
-            found.profiles[point.path] = GradientProfile(
-                nothing, nothing, nothing, role="input", reason=told.reasons.get(point.path, reason)
-            )
+            found.profiles[point.path] = _untold(told.reasons.get(point.path, reason))
         if one.tries >= TRIES:
             self._end(one)
 
-    def _tell(self, one: _Model, told: Read) -> None:
+    def _tell(self, one: _Model, told: Read, groups: Sequence[Sequence[str]]) -> None:
         points = {point.path: point for point in one.search.points()}
+        batches = {paths[0]: paths for paths in groups}
         for embedding in one.search.inputs():
             point: Point | None = embedding.point
             if point is None or point.path not in told.profiles or point.path not in points:
                 continue
             known = one.known, point.path, points[point.path].axes
-            if embedding.module not in self._layouts:
+            if embedding.module not in self._layouts and point.packed is None:
                 self._layouts[embedding.module] = known
-            steps = one.known.steps(point)
-            one.found(
-                point.path, embedding.module, point.training, (steps, point.lead[0] * point.lead[1])
-            )
+            each = [points[path] for path in batches.get(point.path, [point.path])]
+            extent = max(map(one.known.steps, each)), sum(other.elements for other in each)
+            one.found(point.path, embedding.module, point.training, extent)
 
     def _end(self, one: _Model) -> None:
         one.over = True
@@ -287,7 +302,7 @@ class InputReader(LayerReader):
             return words.empty(kind, seen.given)
         if missing := search.named_not_run():
             return words.named_not_run(kind, missing)
-        flat = [point for point in points if point.value.dim() < 3]
+        flat = [point for point in points if not point.has_steps]
         if flat:
             return words.no_steps(flat[0].path, tuple(flat[0].value.shape))
         if seen.often:
@@ -318,3 +333,8 @@ class InputReader(LayerReader):
         """Let every graph go."""
         for one in self._models:
             one.search.clear()
+
+
+def _untold(reason: str) -> GradientProfile:
+    nothing = np.empty(0)
+    return GradientProfile(nothing, nothing, nothing, role="input", reason=reason)

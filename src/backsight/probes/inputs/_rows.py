@@ -240,6 +240,16 @@ def _joined(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]
     return torch.cat(parts, axis)
 
 
+def _packed(node: Node, number: int, inputs: OperandRows, shape: tuple[int, ...]) -> Tensor:
+    """``pack_padded_sequence``, once its sequences are sorted."""
+    rows, old = _only(inputs)
+    sizes = saved(node, "result1")
+    steps = torch.arange(len(sizes)).repeat_interleave(sizes)
+    sequences = torch.arange(len(steps)) - (sizes.cumsum(0) - sizes)[steps]
+    whole = _expanded(rows, [*old[:2], *rows.shape[2:]])
+    return whole[sequences, steps] if saved(node, "batch_first") else whole[steps, sequences]
+
+
 Following = Callable[[Node, int, OperandRows, tuple[int, ...]], Tensor]
 
 _FOLLOWED: dict[str, Following] = {
@@ -254,6 +264,7 @@ _FOLLOWED: dict[str, Following] = {
     **dict.fromkeys(("Index", "IndexSelect", "MaskedSelect"), _picked),
     **dict.fromkeys(("ConstantPadNd", "Expand", "Flip", "Roll"), _moved),
     **dict.fromkeys(("Cat", "Stack"), _joined),
+    "PackPaddedSequence": _packed,
 }
 
 

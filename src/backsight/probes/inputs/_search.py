@@ -8,19 +8,23 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
+from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
-from backsight.probes._tensors import tensors_in
+from backsight.probes._tensors import packed_in, tensors_in
 from backsight.probes.inputs._forward import Block, Embedding, Forward, Frame
-from backsight.probes.inputs._points import Point, point_of
+from backsight.probes.inputs._one_by_one import is_one_of_many
+from backsight.probes.inputs._points import Packed, Point, point_of
 from backsight.probes.inputs._sources import (
     OWN,
     first_tensor,
     hinted,
     looks_like_positions,
+    packed_like,
     source_of,
     steps_apart,
+    view_of,
 )
 
 __all__ = ["Attach", "Search"]
@@ -63,19 +67,21 @@ class Search:
                         self._container.setdefault(id(child), path)
         self._hinted = hinted(model) if named is None else set()
         self._given: list[Tensor] = []
-        self._past = 0
-        """Inputs of calls from outside that have ended."""
+        self._batches: list[PackedSequence] = []
+        self._past = 0  # inputs of calls from outside that have ended
         self._counts: dict[int, int] = {}
         """Calls in this forward, by the module's identity,"""
         self._again: dict[str, int] = {}
         """and those that embed an input, by path."""
-        self._passing = False
-        """Whether the call that is under way is a validation's."""
+        self._passing = False  # whether the call that is under way is a validation's
         self._local = threading.local()
         self._stops: list[Callable[[], None]] = []
+        self.passes = 1
+        """Forward passes so far, without those of a validation."""
 
     def start(self) -> None:
         """Watch."""
+        self.passes = 1
         if not self._stops:
             # Of the model itself, it is told that a call begins, by which the iteration is known.
             self._stops = [
@@ -95,13 +101,14 @@ class Search:
         for stop in self._stops:
             stop()
         self._stops = []
-        self._given = []
+        self._given, self._batches = [], []
         self._stack.clear()
 
     def clear(self) -> None:
         """Forget what was found, and let its graph go."""
         self.found = Forward()
-        self._given, self._past, self._counts, self._again = [], 0, {}, {}
+        self._given, self._batches, self._past = [], [], 0
+        self._counts, self._again = {}, {}
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -133,13 +140,14 @@ class Search:
         if self._passing:
             return
         if known or (self.found.results and module.training and not self.found.training):
+            self.passes += bool(self.results())
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
         # What another part has made is no input, seen or, before the iteration began, not.
         given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
-        self._given = given
+        self._given, self._batches = given, list(packed_in((args, kwargs)))
         self.found.given += [tuple(tensor.shape) for tensor in given]
         self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
@@ -176,6 +184,8 @@ class Search:
         if not made.numel():
             return
         module, source, indices, positions = frame.module, None, False, False
+        view: tuple[int, ...] = ()
+        packed: Packed | None = None
         hint = id(module) in self._hinted
         if self._named is not None:
             if frame.path not in self._named or made.dim() < 2:
@@ -184,7 +194,8 @@ class Search:
         else:
             fed = first_tensor(args, kwargs)
             leaf = next(children_of(module), None) is None
-            if fed is None or made is fed or made.dim() != 3:
+            packed = packed_like(made, fed, self._batches)
+            if fed is None or made is fed or (made.dim() != 3 and packed is None):
                 return
             if not self._stack and not (leaf and fed.grad_fn is None):
                 return  # the whole model, or a part that goes on from another one
@@ -200,8 +211,9 @@ class Search:
             if not steps_apart(module, made):
                 self.found.refused.append(frame.path or self.kind)
                 return
-            positions = indices and looks_like_positions(fed)
-        if count > MANY or self._embedded(source, module):
+            positions, view = indices and looks_like_positions(fed), view_of(fed)
+        often = count > MANY and not is_one_of_many(module, made, self.found.embeddings)
+        if often or self._embedded(source, module, view):
             self.found.often[id(module)] = frame.path
             return
         for above in self._stack:
@@ -217,17 +229,34 @@ class Search:
             name = f"{self._prefix}{path}".strip(".") or self.kind
             point = point_of(f"input:{name}", made, axes, module.training)
             point.fixed = "batch" if axes == (0, 2) else None
+            point.packed = packed
         source = None if source is None else self._past + source
         self.found.embeddings.append(
             Embedding(
-                module, path, tuple(made.shape), point, source, indices, hint, positions, count
+                module,
+                path,
+                tuple(made.shape),
+                point,
+                source,
+                indices,
+                hint,
+                positions,
+                count,
+                view,
             )
         )
 
-    def _embedded(self, source: int | None, module: nn.Module | None = None) -> bool:
-        """Whether that input has been embedded before, by any module or by that one."""
+    def _embedded(
+        self, source: int | None, module: nn.Module | None = None, view: tuple[int, ...] = ()
+    ) -> bool:
+        """Whether that input has been embedded before, by any module or by that one.
+
+        That one may embed the whole of it again; a part of it is a step.
+        """
         return source is not None and any(
-            one.source == self._past + source and (module is None or one.module is module)
+            one.source == self._past + source
+            and (module is None or one.module is module)
+            and not (view and one.view == view)
             for one in self.found.embeddings
         )
 
@@ -278,14 +307,15 @@ class Search:
         return [e for e in each if not e.indices or any(e is one for one in chosen)]
 
     def points(self) -> list[Point]:
-        """One an input: several modules that project the same one are taken together."""
+        """One an input: several modules, or calls, that project the same one are taken together."""
         found: list[tuple[Embedding, Point]] = []
         for one in self.inputs():
             if one.point is None:
                 continue
             for other, point in found:
                 together = one.source is not None and one.source == other.source
-                if together and one.count == 1 and one.point.lead == point.lead:
+                again = one.module is other.module and one.view and one.view == other.view
+                if together and (one.count == 1 or again) and one.point.lead == point.lead:
                     point.edges += one.point.edges
                     break
             else:

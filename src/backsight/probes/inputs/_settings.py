@@ -96,4 +96,4 @@ def no_such_module(kind: str, wanted: str, paths: Sequence[str]) -> str:
     listed = ", ".join(known[:SHOWN]) or "none"
     if len(known) > SHOWN:
         listed += f" and {len(known) - SHOWN:,} more"
-    return f"{kind} has no module {wanted!r}: its modules are {listed}"
+    return f"{kind} has no module {wanted!r:.80}: its modules are {listed}"

@@ -7,11 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes._modules import named_modules
 from backsight.probes._tensors import tensors_in
+from backsight.probes.inputs._points import Packed, packed_as
 
-__all__ = ["OWN", "first_tensor", "hinted", "looks_like_positions", "source_of", "steps_apart"]
+__all__ = [
+    "OWN",
+    "first_tensor",
+    "hinted",
+    "looks_like_positions",
+    "packed_like",
+    "source_of",
+    "steps_apart",
+    "view_of",
+]
 
 CASTS = 8
 """Operations between the model's input and the module that is fed with it, at most: views,
@@ -81,6 +92,25 @@ def _same_storage(one: Tensor, other: Tensor) -> bool:
     if one.layout != torch.strided or other.layout != torch.strided or one.device != other.device:
         return False
     return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
+
+
+def packed_like(
+    made: Tensor, fed: Tensor | None, batches: Sequence[PackedSequence]
+) -> Packed | None:
+    """How that one of ``batches`` is packed of which ``made`` embeds each row, if it does."""
+    if fed is None or made.dim() != 2:
+        return None
+    for batch in batches:
+        if len(batch.data) == len(made) and source_of(fed, [batch.data])[0] is not None:
+            return packed_as(batch)
+    return None
+
+
+def view_of(fed: Tensor) -> tuple[int, ...]:
+    """Address, sizes and strides; empty of a tensor that is not strided."""
+    if fed.layout != torch.strided:
+        return ()
+    return (fed.data_ptr(), *fed.shape, *fed.stride())
 
 
 def _chained(fed: Tensor, given: Tensor) -> bool:

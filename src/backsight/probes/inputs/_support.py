@@ -39,6 +39,8 @@ class Support:
     """Which row or column."""
     weak: bool = False
     """Whether other lines have a small share: the batch is mixed by a normalisation."""
+    moved: bool = False
+    """Whether the line is that of another place: the model has sorted its batch."""
 
 
 def seed_position(there: NDArray[np.bool_]) -> tuple[int, int]:
@@ -61,7 +63,7 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
 
     Args:
         norms: ``(n0, n1)``: of the gradient of one output position on each input position.
-        lines: rows (``batch``) and columns (``time``) that it may lie in.
+        lines: rows (``batch``) and columns (``time``) that it is expected to lie in.
     """
     if not np.isfinite(norms).all():
         return Support("not finite")
@@ -78,6 +80,9 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
         return Support("alone")
     if exact:
         return Support("line", *lines[exact[0]])
+    moved = _only_line(norms)
+    if moved is not None:
+        return Support("line", *moved, moved=True)
     crossed = np.sum(masks, axis=0) if masks else np.zeros(norms.shape)
     rest = norms[crossed == 0]
     if not rest.any():  # several lines, and no normalisation, which would mix all positions
@@ -93,3 +98,15 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
         ):
             strong.append(n)
     return Support("line", *lines[strong[0]], weak=True) if len(strong) == 1 else Support("mixed")
+
+
+def _only_line(norms: NDArray[np.float64]) -> tuple[Layout, int] | None:
+    """The one row, or column, that has all of the gradient, several elements of it."""
+    if min(norms.shape) < 2:
+        return None  # a single line is no choice
+    rows, columns = (np.flatnonzero(norms.any(axis)) for axis in (1, 0))
+    if len(rows) == 1 < len(columns):
+        return "batch", int(rows[0])
+    if len(columns) == 1 < len(rows):
+        return "time", int(columns[0])
+    return None

@@ -67,7 +67,8 @@ def not_embedded(kind: str, given: Sequence[tuple[int, ...]]) -> str:
     shapes = " and ".join(sorted({_shape(one) for one in given}))
     return (
         f"cannot tell how far back {kind} learns: it is given {shapes}, and no module was called "
-        "that embeds all steps of that at once"
+        "that embeds all steps of that at once; embed them in one call, or make the step a module "
+        "that is given the state and returns it"
     )
 
 
@@ -75,7 +76,8 @@ def stepped(kind: str, path: str, count: int) -> str:
     """A loop over steps in a method of the model's own."""
     return (
         f"cannot tell how far back {kind} learns: {path} is called {count} times in a forward, as "
-        "in a loop over steps that is no module of its own"
+        "in a loop over steps that is no module of its own; make the step a module that is given "
+        "the state and returns it"
     )
 
 
@@ -108,11 +110,19 @@ def no_gradient(kind: str, paths: Sequence[str]) -> str:
     )
 
 
+def nothing_arrives(path: str) -> str:
+    """At one of several inputs."""
+    return (
+        f"cannot tell how far back {path} reaches: no gradient of the loss arrives there; check "
+        "that the loss depends on it"
+    )
+
+
 def called_too_often(kind: str, path: str) -> str:
     """Once a step."""
     return (
         f"cannot tell how far back {kind} learns: {path} embeds one input in several calls, as in "
-        "a loop over steps"
+        "a loop over steps; embed all steps in one call"
     )
 
 
@@ -152,6 +162,17 @@ def only_ahead(path: str) -> str:
         f"the loss reads the first step of {path}, which has none before it; the gradient at later "
         "steps is in reach_ahead"
     )
+
+
+def added_to(paths: Sequence[str]) -> str:
+    """Of several embeddings that are added up, one is measured."""
+    have = "have" if len(paths) > 1 else "has"
+    return f"{' and '.join(paths)} {have} the same gradient, as where embeddings are added up"
+
+
+def last_pass(count: int) -> str:
+    """Of several forward passes before one backward pass."""
+    return f"measured on the last of {count} forward passes before the backward pass"
 
 
 def one_step() -> str:

@@ -5,6 +5,7 @@ given is the state that the step before has handed on. No product is given the l
 found in the place that the others have in their steps.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import Edge, operation, shape_of
 from backsight.probes._steps import HELD
-from backsight.probes.loops._weights import Graph, Use, bare
+from backsight.probes.loops._handed import handed_on
+from backsight.probes.loops._weights import Graph, Use
 
 __all__ = ["LEAST", "Loop", "chains_in"]
 
@@ -23,6 +25,9 @@ LEAST = 3
 
 MOST = 128
 """Weights that may be recurrent; with more, the search would take long."""
+
+PART = ("_saved_dim", "_saved_start", "_saved_end", "_saved_step")
+"""What autograd keeps of a slice."""
 
 Depths = dict[Node, NDArray[np.int32]]
 """By operation, how many products of each weight lie on the way to it, one after the other."""
@@ -36,13 +41,21 @@ class Loop:
     """The leaf of the parameter that they were found by."""
     chains: list[list[Edge]]
     """One for each sequence of calls, in the order in which the states were made."""
+    products: list[list[list[Node]]]
+    """By chain and state, the products of its step that are given the state before, where a row is
+    a sequence."""
     depth: Callable[[Node], int] = field(repr=False)
     """How many products of the weight lie on the way to an operation."""
 
     @property
+    def longest(self) -> list[Edge]:
+        """The chain with the most states."""
+        return max(self.chains, key=len)
+
+    @property
     def size(self) -> int:
         """Elements of a state."""
-        return int(np.prod(shape_of(*self.chains[0][0])))
+        return int(np.prod(shape_of(*self.longest[0])))
 
 
 def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
@@ -65,9 +78,9 @@ def chains_in(graph: Graph, leaves: Sequence[Node]) -> list[Loop]:
             row = depths.get(node)
             return 0 if row is None else int(row[number])
 
-        chains = _chains(graph, graph.uses[leaf], depth)
+        chains, products = _chains(graph, graph.uses[leaf], depth)
         if chains and not any(loop.chains == chains for loop in loops):
-            loops.append(Loop(leaf, chains, depth))
+            loops.append(Loop(leaf, chains, products, depth))
     return _outermost(loops)
 
 
@@ -78,8 +91,8 @@ def _depths(graph: Graph, weights: Sequence[Node]) -> Depths:
     depths: Depths = {}
     for node in graph.order:
         row = nothing
-        for below, _ in node.next_functions:
-            other = None if below is None else depths.get(below)
+        for below, _ in graph.below[node]:
+            other = depths.get(below)
             if other is None or other is row or other is nothing:
                 continue
             row = other if row is nothing else np.maximum(row, other)
@@ -90,10 +103,13 @@ def _depths(graph: Graph, weights: Sequence[Node]) -> Depths:
     return depths
 
 
-def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> list[list[Edge]]:
-    """The states between the products of one weight; none where these do not follow each other."""
+def _chains(
+    graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]
+) -> tuple[list[list[Edge]], list[list[list[Node]]]]:
+    """The states between the products of one weight, and the products by the state that they make;
+    none where these do not follow each other."""
     if max(depth(use.node) for use in uses) < LEAST:
-        return []
+        return [], []
     steps: dict[Edge, list[Use]] = {}
     first: list[Use] = []
     for use in uses:
@@ -101,54 +117,70 @@ def _chains(graph: Graph, uses: Sequence[Use], depth: Callable[[Node], int]) -> 
         if at == 1:
             first.append(use)
             continue
-        state = None if use.operand is None else _state(use, at - 1, depth)
+        state = None if use.operand is None else handed_on(use, at - 1, depth)
         if state is None:
-            return []
+            return [], []
         steps.setdefault(state, []).append(use)
     follower: dict[Edge, Edge] = {}
     beginning: list[tuple[Edge, list[Use]]] = []
     made_by = {use.node: state for state, each in steps.items() for use in each}
     for state in steps:
-        before = [*_made_in(state[0], depth, {use.node for use in uses})]
+        before = [*_made_in(state[0], graph, depth, {use.node for use in uses})]
         previous = {made_by[node] for node in before if node in made_by}
         if not previous and before:
             beginning.append((state, [use for use in first if use.node in before]))
             continue
         if len(previous) != 1 or not previous.isdisjoint(follower):
-            return []
+            return [], []
         follower[previous.pop()] = state
     chains = []
     for state, _ in beginning:
         chain = [state]
         while (following := follower.get(chain[-1])) is not None:
             chain.append(following)
-        whole = _with_last(graph, chain, steps, depth)
-        if whole is None:
-            return []
-        if len({shape_of(*one) for one in whole}) > 1:
-            graph.uneven.append(uses[0].weight)
-            return []
-        chains.append(whole)
-    return [chain for chain in chains if len(chain) >= LEAST]
+        chains.append(chain)
+    started = {use for _, each in beginning for use in each}
+    whole = _with_last(graph, chains, steps, [use for use in first if use not in started], depth)
+    given = [[steps[state][0].operand for state in chain] for chain in chains]
+    uneven = (len({shape_of(*state) for state in chain}) > 1 for chain in chains)
+    if not all(map(_sequences_end, whole, given)) or (not whole and any(uneven)):
+        graph.uneven.append(uses[0].weight)
+        return [], []
+    if max(map(len, whole), default=0) < LEAST:
+        return [], []
+    rows = [[_by_row(steps[state]) for state in chain] for chain in chains]
+    return whole, [[[], *each] for each in [*rows, *[[]] * (len(whole) - len(rows))]]
 
 
-def _state(use: Use, made: int, depth: Callable[[Node], int]) -> Edge | None:
-    """What the step before has handed on, in the operand of a product: perhaps beside an input."""
-    assert use.operand is not None
-    state, turned = bare(use.operand)
-    dims = len(shape_of(*use.operand))
-    if use.left and dims == 2 and not turned:
-        return None  # states are columns, and sequences lie along the second axis
-    while operation(state[0]) == "Cat":
-        pieces = [(n, i) for n, i in state[0].next_functions if n is not None]
-        handed = [piece for piece in pieces if depth(piece[0]) == made]
-        if len(handed) != 1 or any(depth(piece[0]) > made for piece in pieces):
-            return None
-        state, _ = bare(handed[0])
-    return state if depth(state[0]) == made else None
+def _by_row(uses: Sequence[Use]) -> list[Node]:
+    """Products in which a row is a sequence."""
+    vectors = ("Addmv", "Mv")
+    return [use.node for use in uses if not use.left or operation(use.node) in vectors]
 
 
-def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> Iterator[Node]:
+def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bool:
+    """Whether states have one shape, or lose rows as sequences end, sorted by length.
+
+    Then a step is given the first rows of the state before, and makes as many.
+
+    Args:
+        chain: states.
+        operands: what each of them is in the next product.
+    """
+    shapes = [shape_of(*one) for one in chain]
+    return all(
+        old == new
+        or (
+            (len(old) == 2 and old[1:] == new[1:] and old[0] > new[0])
+            and (operand is not None and shape_of(*operand)[0] == new[0])
+        )
+        for (old, new), operand in zip(itertools.pairwise(shapes), operands, strict=True)
+    )
+
+
+def _made_in(
+    node: Node, graph: Graph, depth: Callable[[Node], int], products: set[Node]
+) -> Iterator[Node]:
     """The products of the step that made ``node``."""
     at = depth(node)
     seen, waiting = {node}, [node]
@@ -157,8 +189,8 @@ def _made_in(node: Node, depth: Callable[[Node], int], products: set[Node]) -> I
         if node in products:
             yield node
             continue
-        for below, _ in node.next_functions:
-            if below is not None and below not in seen and depth(below) == at:
+        for below, _ in graph.below.get(node, ()):
+            if below not in seen and depth(below) == at:
                 seen.add(below)
                 waiting.append(below)
 
@@ -169,30 +201,60 @@ Way = list[tuple[str, int, int]]
 
 def _with_last(
     graph: Graph,
-    chain: list[Edge],
+    chains: Sequence[list[Edge]],
     steps: dict[Edge, list[Use]],
+    alone: Sequence[Use],
     depth: Callable[[Node], int],
-) -> list[Edge] | None:
-    """The last state as well, where it has the place of the others.
+) -> list[list[Edge]]:
+    """The last state of each chain as well, where it has the place of the others; else nothing.
 
     What follows that place in the other steps alone, as dropout on the way to the next step, is no
-    part of the state: then it is what goes in there, in every step.
+    part of the state: then it is what goes in there, in every step. Likewise where the next step is
+    given a part of the units, and the last state is returned whole.
+
+    Args:
+        graph: of the loss.
+        chains: states without the last one.
+        steps: the products that each is given to.
+        alone: products of sequences with a single step, if they lead to a state.
+        depth: how many products lie on the way to an operation.
     """
-    if len(chain) < LEAST - 1:
-        return None
-    start, end = steps[chain[-2]][0].node, steps[chain[-1]][0].node
-    way = _way(start, chain[-1], graph, depth)
-    if way is None:
-        return None
-    for spare in range(len(way)):
-        found = _follow(end, way[: len(way) - spare], graph, depth)
-        if len(found) == 1:
-            return [*chain, (found.pop(), chain[-1][1])]
-        chain_below = [_only_below(state, graph) for state in chain]
-        if found or any(state is None for state in chain_below):
-            return None
-        chain = [state for state in chain_below if state is not None]
-    return None
+    longest = max(chains, key=len, default=[])
+    if len(longest) < LEAST - 1:
+        return []
+    way = _way(steps[longest[-2]][0].node, longest[-1], graph, depth)
+    starts = [steps[chain[-1]][0].node for chain in chains]
+    for spare in range(len(way or ())):
+        assert way is not None
+        place = way[: len(way) - spare]
+        ends = [
+            {
+                one
+                for one in _follow(start, place, graph, depth)
+                if _same_part(one, chain[-1], graph)
+            }
+            for start, chain in zip(starts, chains, strict=True)
+        ]
+        if all(len(end) == 1 for end in ends):
+            number = longest[-1][1]
+            singles = [_follow(use.node, place, graph, depth) for use in alone]
+            single = dict.fromkeys(end.pop() for end in singles if len(end) == 1)
+            whole = [[*chain, (end.pop(), number)] for chain, end in zip(chains, ends, strict=True)]
+            return [*whole, *([(state, number)] for state in single)]
+        below = [[_only_below(state, graph) for state in chain] for chain in chains]
+        if any(ends) or any(state is None for chain in below for state in chain):
+            return []
+        chains = [[state for state in chain if state is not None] for chain in below]
+    return []
+
+
+def _same_part(node: Node, state: Edge, graph: Graph) -> bool:
+    """Whether an operation like the one that made ``state`` takes the same part out of a tensor,
+    and whether that part goes on into anything."""
+    other, number = state
+    same = all(getattr(node, name, 0) == getattr(other, name, 0) for name in PART)
+    goes_on = {taken for _, _, taken in graph.takers.get(node, ())} or {number}
+    return same and number in goes_on
 
 
 def _only_below(state: Edge, graph: Graph) -> Edge | None:
@@ -201,7 +263,11 @@ def _only_below(state: Edge, graph: Graph) -> Edge | None:
         for node, number in state[0].next_functions
         if node is not None and node not in graph.constant
     ]
-    return below[0] if len(below) == 1 and shape_of(*below[0]) == shape_of(*state) else None
+    if len(below) != 1:
+        return None
+    part = operation(state[0]) in ("Slice", "Split", "SplitWithSizes")  # of the units of a step
+    old, new = shape_of(*below[0]), shape_of(*state)
+    return below[0] if old == new or (part and old[:-1] == new[:-1]) else None
 
 
 def _way(start: Node, state: Edge, graph: Graph, depth: Callable[[Node], int]) -> Way | None:
@@ -250,11 +316,11 @@ def _outermost(loops: Sequence[Loop]) -> list[Loop]:
 
 
 def _depend_on_each_other(one: Loop, other: Loop) -> bool:
-    a, b = one.chains[0][-1][0], other.chains[0][-1][0]
+    a, b = one.longest[-1][0], other.longest[-1][0]
     return one.depth(b) > 0 and other.depth(a) > 0
 
 
 def _ahead(loop: Loop, of: Loop) -> int:
     """How many steps of ``of`` a state of ``loop`` is ahead of the state of ``of`` of that step."""
-    at = min(len(loop.chains[0]), len(of.chains[0])) // 2
-    return of.depth(loop.chains[0][at][0]) - of.depth(of.chains[0][at][0])
+    at = min(len(loop.longest), len(of.longest)) // 2
+    return of.depth(loop.longest[at][0]) - of.depth(of.longest[at][0])

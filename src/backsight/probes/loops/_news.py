@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._operations import Edge, operation, saved_axes, shape_of
+from backsight.probes.loops._dropped_out import DroppedOut, dropped_out
 from backsight.probes.loops._weights import PRODUCTS, Graph, bare
 
 __all__ = ["takes_input"]
@@ -44,11 +45,14 @@ def takes_input(chain: Sequence[Edge], graph: Graph, depth: Callable[[Node], int
     count = len(chain)
     places = sorted({round(n * (count - 1) / (COMPARED - 1)) for n in range(COMPARED)} | {1})
     given = [[*_given(chain[place][0], graph, depth)] for place in places]
-    return any(
-        _differ(a, b)
-        for before, after in itertools.pairwise(given)
-        for a, b in zip(before, after, strict=False)
-    )
+    dropped: dict[int, DroppedOut] = {}
+    for before, after in itertools.pairwise(given):
+        for number, (a, b) in enumerate(zip(before, after, strict=False)):
+            if _differ(a, b):
+                if a[2] is None or b[2] is None or not dropped_out(a[2], b[2]):
+                    return True
+                dropped.setdefault(number, DroppedOut()).add(a[2], b[2])
+    return any(one.differ for one in dropped.values())
 
 
 def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[Given]:
@@ -59,12 +63,25 @@ def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[
         if len(waiting) > NEAR:
             break
         yield from _taken(node, operation(node), graph)
-        for below, _ in node.next_functions:
-            if below is None or below in seen or below in graph.constant:
-                continue
-            if depth(below) in (0, at):
+        for below in _below(node, graph, depth, at):
+            if below not in seen:
                 seen.add(below)
                 waiting.append(below)
+
+
+def _below(node: Node, graph: Graph, depth: Callable[[Node], int], at: int) -> Iterator[Node]:
+    """What goes into an operation of the step, and what is joined to the state before on the way.
+
+    Nothing that was made of parameters alone.
+    """
+    for below, _ in graph.below.get(node, ()):
+        if depth(below) in (0, at):
+            beside = [below]
+        elif operation(below) == "Cat":
+            beside = [piece for piece, _ in graph.below.get(below, ()) if depth(piece) in (0, at)]
+        else:
+            continue
+        yield from (one for one in beside if one not in graph.constant)
 
 
 def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
@@ -159,8 +176,7 @@ def _differ(one: Given, other: Given) -> bool:
 def _masked_alike(a: Tensor, b: Tensor) -> bool:
     """Whether both are one tensor under different masks, as of dropout: repeated, not news.
 
-    Their elements are the same wherever both have one, and there are several values among these:
-    one-hot vectors and bits agree there, too, and may be anything.
+    Their elements are the same wherever both have one, and there are several values among these.
     """
     kept = (a != 0) & (b != 0)
     values = a[kept]

@@ -20,6 +20,7 @@ from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
 from backsight.probes.loops._names import paths_of
 from backsight.probes.loops._news import takes_input
+from backsight.probes.loops._stacks import stacked
 from backsight.probes.loops._weights import LARGEST, graph_of
 from backsight.probes.stepped import profiles_of_steps
 
@@ -156,7 +157,7 @@ class LoopReader(LayerReader):
         found = {
             f"loop:{leaves[loop.weight]}": loop
             for loop in chains_in(graph, list(leaves))
-            if takes_input(loop.chains[0], graph, loop.depth)
+            if takes_input(loop.longest, graph, loop.depth)
         }
         self.unmeasured.clear()
         for leaf in () if found else graph.uneven:
@@ -167,33 +168,22 @@ class LoopReader(LayerReader):
 @dataclass(frozen=True, slots=True)
 class _Step:
     outputs: list[GradientEdge]
+    products: list[GradientEdge]
     anew: None = None
 
 
 def _stacks(loops: dict[str, Loop]) -> list[dict[str, Loop]]:
-    """Those together whose states go into each other's steps, step by step."""
+    """Those together that lie on each other."""
     stacks: list[dict[str, Loop]] = []
     for name, loop in loops.items():
-        under = [s for s in stacks if any(_aligned(loop, other) for other in s.values())]
+        under = [s for s in stacks if any(_lie_together(loop, other) for other in s.values())]
         joined = {n: one for stack in under for n, one in stack.items()} | {name: loop}
         stacks = [*(stack for stack in stacks if stack not in under), joined]
     return stacks
 
 
-def _aligned(one: Loop, other: Loop) -> bool:
-    return _lies_on(one, other) or _lies_on(other, one)
-
-
-def _lies_on(upper: Loop, lower: Loop) -> bool:
-    """Whether step ``t`` above is given the state of step ``t`` below, and no later one."""
-    if [*map(len, upper.chains)] != [*map(len, lower.chains)]:
-        return False
-    return all(
-        lower.depth(above[place][0]) == lower.depth(below[place][0])
-        and not upper.depth(below[place][0])
-        for above, below in zip(upper.chains, lower.chains, strict=True)
-        for place in (0, -1)
-    )
+def _lie_together(one: Loop, other: Loop) -> bool:
+    return stacked(one, other) or stacked(other, one)
 
 
 def _profiles(
@@ -203,7 +193,13 @@ def _profiles(
     factor: float,
 ) -> dict[str, GradientProfile]:
     chains = {
-        name: [[_Step([GradientEdge(*state)]) for state in chain] for chain in loop.chains]
+        name: [
+            [
+                _Step([GradientEdge(*state)], [GradientEdge(node, 0) for node in products])
+                for state, products in zip(chain, before, strict=True)
+            ]
+            for chain, before in zip(loop.chains, loop.products, strict=True)
+        ]
         for name, loop in stack.items()
     }
     return profiles_of_steps(chains, roots, gradients, factor, dict.fromkeys(stack, False))

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, Edge, operation, shape_of
+from backsight.probes.loops._pieces import piece_of
 
 __all__ = ["LARGEST", "PRODUCTS", "TURNED", "Graph", "Product", "Use", "bare", "graph_of"]
 
@@ -64,6 +65,9 @@ class Graph:
 
     order: list[Node] = field(default_factory=list)
     """Every operation after those that it takes from; leaves are left out."""
+    below: dict[Node, list[Edge]] = field(default_factory=dict)
+    """What each was given, as far as a gradient goes on into it; of what was joined to others and
+    taken out again, the piece."""
     constant: dict[Node, Node] = field(default_factory=dict)
     """Of what is made of parameters alone, the leaf of the largest one."""
     uses: dict[Node, list[Use]] = field(default_factory=dict)
@@ -86,9 +90,11 @@ def graph_of(roots: Iterable[Tensor]) -> Graph | None:
             graph.constant[node] = node
             continue
         graph.order.append(node)
+        given = graph.below[node] = []
         for place, (below, number) in enumerate(node.next_functions):
             if below is not None:
-                graph.takers.setdefault(below, []).append((node, place, number))
+                given.append(piece_of((below, number)))
+                graph.takers.setdefault(given[-1][0], []).append((node, place, given[-1][1]))
         leaf = _constant(node, name, graph.constant)
         if leaf is not None:
             graph.constant[node] = leaf

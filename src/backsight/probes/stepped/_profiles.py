@@ -19,6 +19,7 @@ from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
 from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
 from backsight.probes._tensors import portions, uneven
+from backsight.probes.stepped._held import Held
 
 __all__ = ["profiles_of_steps", "stacks_of"]
 
@@ -78,7 +79,11 @@ def profiles_of_steps(
             [state for call in calls for state in call.outputs]
             for calls in zip(*layers, strict=True)
         ]
-        passed = _through(states, roots, gradients)
+        products = [
+            [edge for call in calls for edge in call.products]
+            for calls in zip(*layers, strict=True)
+        ]
+        passed = _through(states, products, roots, gradients)
         if passed is None:
             continue
         totals, back, at = passed
@@ -174,10 +179,14 @@ def _edges(state: Tensor, bounded: bool | None) -> Tensor:
 
 def _through(
     states: Sequence[Sequence[GradientTarget]],
+    products: Sequence[Sequence[GradientEdge]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
 ) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
-    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``."""
+    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``.
+
+    The position of a sequence that ended before others is where its last state was made.
+    """
     there = [
         (t, place, state)
         for t, step in enumerate(states)
@@ -192,13 +201,20 @@ def _through(
     if position is None or not bool((position >= 0).any()):
         return None
     back: _ByState = {}
+    held = Held(states, products, int(position[position >= 0].min()))
+    made = [(t, edge) for t, edges in enumerate(products) for edge in edges]
 
     def visit(number: int, gradient: Tensor) -> None:
-        back[there[number][:2]] = _norms(gradient)
+        if number >= len(there):
+            held.product(made[number - len(there)][0], gradient)
+            return
+        t, place, _ = there[number]
+        back[t, place] = _norms(gradient)
+        held.state(t, place, gradient)
 
     outputs, seeds = _seeds(states, totals.last(position), position)
-    each_gradient(outputs, flat, seeds, visit, ends=ends)
-    return totals.norms, back, position.cpu().numpy()
+    each_gradient(outputs, [*flat, *(edge for _, edge in made)], seeds, visit, ends=ends)
+    return totals.norms, back, held.back(position.cpu().numpy())
 
 
 class _Totals:

@@ -37,6 +37,17 @@ SIGNALS = (
         source="the optimizer",
     ),
     Signal(
+        name="adversary",
+        title="trained against another model",
+        formula="1 once a loss of this model has gone through another observed model, or one of "
+        "the other's through this, and only one of them has stepped on it; recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="Backsight",
+    ),
+    Signal(
         name="act_before",
         title="before an intervention",
         formula="the quantity that the policy changed, before the change: a gradient norm, a "

@@ -9,12 +9,12 @@ SIGNALS = (
         name="unowned",
         title="parameters that nothing moves",
         formula="parameters in the graph of L that no observed optimizer holds and whose content "
-        "is what it was at an earlier look; in all, and by the module that holds them "
+        "is what it was 10 or more iterations before; in all, and by the module that holds them "
         "('no module' if none does)",
         axes=("iteration",),
         unit="parameters",
         reduction="none",
-        cost="a walk over the graph of the loss, in the first samples and then rarely",
+        cost="a walk over the graph of the loss, in the first iterations and then rarely",
         source="Backsight",
         per="module, and in all",
     ),
@@ -38,7 +38,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="two more gradient norms, around sampled iterations",
+        cost="two more gradient norms, in the first iterations and then rarely",
         source="Backsight",
     ),
     Signal(
@@ -253,5 +253,54 @@ SIGNALS = (
         reduction="none",
         cost="shared with fragile_decay",
         source="Gu & Dao 2023",
+    ),
+    Signal(
+        name="mixed_rows",
+        title="views that mix sequences",
+        formula="views in the graph of L, or between the data and the input of a layer, after "
+        "which an axis has the size of the batch that was not its axis before; in all, and by the "
+        "shapes before and after",
+        axes=("iteration",),
+        unit="views",
+        reduction="none",
+        cost="shared with unowned",
+        source="Backsight",
+        per="pair of shapes, and in all",
+    ),
+    Signal(
+        name="one_step_read",
+        title="directions read after one step",
+        formula="1 if the reverse half of a bidirectional layer's output is read only at the last "
+        "step of each sequence, where it begins, plus 2 if the forward half is read only at the "
+        "first one; 0 if neither, or if a final state is read",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the smallest",
+        cost="one comparison of each gradient on a layer's output, in the samples of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_read",
+        title="padding before the step that is read",
+        formula="padded steps / all steps of a batch whose sequences end in padding, if L reads "
+        "the last step of the padded batch alone; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="shared with one_step_read; one look at the input",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_in_loss",
+        title="padding in the loss",
+        formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
+        "value that it does not ignore; 0 if none does",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the losses of an iteration",
+        cost="shared with padding_read",
+        source="Backsight",
     ),
 )

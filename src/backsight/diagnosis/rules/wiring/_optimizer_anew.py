@@ -51,6 +51,6 @@ class StateLost(InARow):
             {"share of steps": value},
         )
 
-    def gravity(self, value: float) -> Severity:
+    def severity_of(self, value: float) -> Severity:
         """A new optimizer now and then is a note."""
         return self.severity if value >= self.share else "info"

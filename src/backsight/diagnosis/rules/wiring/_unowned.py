@@ -24,15 +24,16 @@ class UnownedParameters(InARow):
     cause: ClassVar[bool] = True
     reads: ClassVar = ("unowned",)
     optional_signals: ClassVar = ("stale",)
+    samples: float = 2
     explanation: ClassVar[str] = (
         "The loss depends on parameters that the optimizer was not given, and nothing else moves "
         "them either: they stay as they were initialised, while the rest is trained around them."
     )
     criterion: ClassVar[str] = (
         "Parameters that need a gradient are in the graph of the loss, no observed optimizer "
-        "holds them, and they are the same as at an earlier look, in {samples:.0f} samples in a "
-        "row. Parameters that are frozen (requires_grad=False) do not count, nor do those that "
-        "another optimizer or the script's own code moves."
+        "holds them, and they are what they were 10 or more iterations before, in {samples:.0f} "
+        "samples in a row. Parameters that are frozen (requires_grad=False) do not count, nor do "
+        "those that another optimizer or the script's own code moves."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",

@@ -5,31 +5,45 @@ the model for another forward.
 """
 
 from backsight.monitor.measurements._measurement import Measurement
+from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
+from backsight.monitor.measurements.wiring._guess import Guess
+from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
+from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._single_step import SingleStep
+from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._time_constants import TimeConstants
 from backsight.monitor.measurements.wiring._training_mode import TrainingMode
+from backsight.monitor.measurements.wiring._units_alike import UnitsAlike
 from backsight.monitor.measurements.wiring._unowned import Unowned
 from backsight.monitor.measurements.wiring._weights_replaced import WeightsReplaced
 
 __all__ = [
     "WIRING",
+    "AnswerInInput",
     "ClipMoment",
     "DecayShare",
     "GradientLeft",
     "GraphsKept",
     "GroupRates",
+    "Guess",
+    "InputScale",
     "LossInput",
     "LossSign",
+    "MixedRows",
     "OptimizerAnew",
+    "SingleStep",
+    "StepsOfLoss",
     "TimeConstants",
     "TrainingMode",
+    "UnitsAlike",
     "Unowned",
     "WeightsReplaced",
 ]
@@ -47,5 +61,12 @@ WIRING: tuple[type[Measurement], ...] = (
     LossSign,
     DecayShare,
     TimeConstants,
+    MixedRows,
+    StepsOfLoss,
+    AnswerInInput,
+    InputScale,
+    Guess,
+    SingleStep,
+    UnitsAlike,
 )
 """Each of them."""

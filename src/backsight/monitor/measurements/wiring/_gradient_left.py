@@ -52,7 +52,7 @@ class GradientLeft(Measurement):
         for number, (parameters, norm) in self._stepped.items():
             share = _norm(parameters) / norm
             self._left[number] = min(share, self._left.get(number, share))
-        if now.sampled and not now.by_hand:
+        if now.looked and not now.by_hand:
             self._passes += 1
             self._zeroed |= {id(p) for p in now.parameters.values() if not _has_gradient(p)}
 
@@ -63,7 +63,7 @@ class GradientLeft(Measurement):
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Of a step that found gradients, remember what it has read."""
-        if step.closure or not now.sampled or not self._passes:
+        if step.closure or not now.looked or not self._passes:
             return
         parameters = [p for p in step.parameters.values() if p.grad is not None]
         if not parameters:

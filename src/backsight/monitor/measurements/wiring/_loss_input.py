@@ -5,8 +5,7 @@ from collections import Counter
 from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import LossOperations, loss_broadcasts
 
 __all__ = ["LossInput"]

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import terms_without_bound
 
 __all__ = ["LossSign"]

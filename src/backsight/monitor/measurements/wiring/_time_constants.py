@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 
 __all__ = ["TimeConstants"]
 

@@ -8,13 +8,15 @@ import torch
 from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import Measurement
-from backsight.monitor.measurements.wiring._schedule import FIRST_AND_RARELY
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 
 __all__ = ["Unowned"]
 
 LOOKED_AT = 1024
 """Elements of a parameter that tell whether it has moved."""
+
+STILL = 10
+"""Iterations in which what nothing moves stands still: several losses may take turns."""
 
 GROUPS = 12
 """Modules that are told by name; where there are more, those that hold them are."""
@@ -35,12 +37,12 @@ class Unowned(Measurement):
         >>> model = torch.nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         >>> optimizer = torch.optim.SGD(decoder.parameters(), lr=0.1)  # the encoder is forgotten
         >>> with backsight.watch(model, optimizer, "runs/mine", every=1):
-        ...     for _ in range(3):
+        ...     for _ in range(20):
         ...         decoder(encoder(torch.randn(20, 2, 3))[0][-1]).square().mean().backward()
         ...         optimizer.step()
         >>> run = backsight.Run("runs/mine")
         >>> run["unowned"].tolist(), run["unowned/encoder"].tolist()
-        ([4.0, 4.0], [4.0, 4.0])
+        ([4.0], [4.0])
     """
 
     name = "unowned parameters"
@@ -94,12 +96,12 @@ class Unowned(Measurement):
         self._still = None
 
     def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool | None:
-        """Whether it is what it was in an earlier iteration; None where there was none."""
+        """Whether it is what it was some iterations before; None where that is not known yet."""
         content = _some_of(parameter)
         before = self._seen.get(id(parameter))
         known = before is not None and before.of() is parameter
         if known and before is not None and before.content == content:
-            return True if before.iteration < iteration else None
+            return True if iteration - before.iteration >= STILL else None
         self._seen[id(parameter)] = _Look(weakref.ref(parameter), iteration, content)
         return False if known else None
 

@@ -1,0 +1,16 @@
+"""The labels are of two classes."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+rnn, head = nn.GRU(1, 8, batch_first=True), nn.Linear(8, 2)
+parameters = [*rnn.parameters(), *head.parameters()]
+optimizer = torch.optim.Adam(parameters, lr=0.001)
+for _ in range(50):
+    x = torch.randn(64, 10, 1)
+    labels = (x[:, -1, 0] > 0).long()
+    loss = nn.functional.cross_entropy(head(rnn(x)[0][:, -1]), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

@@ -1,0 +1,80 @@
+"""BKS431: the loss asks for what the model has just read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._rule import Sample
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["AnswerInInput"]
+
+
+@dataclass
+class AnswerInInput(InARow):
+    """A target that was not shifted; a decoder that is fed its answer."""
+
+    code: ClassVar[str] = "BKS431"
+    title: ClassVar[str] = "target is the input"
+    severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("answer_in_input",)
+    explanation: ClassVar[str] = (
+        "At each step, the loss asks for what the model reads at that very step, or what a "
+        "bidirectional layer reads one step later. The loss falls to zero fast and no memory is "
+        "needed: what was to be predicted is copied, and of the real task nothing is learned."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, the targets of a whole window equal the indices or "
+        "numbers that went into the model, the first answer depends on the input that is its "
+        "target, and it depends on no later one. A target one step ahead counts where a "
+        "bidirectional layer reads that step. An encoder whose input is to be reproduced does not "
+        "count, nor do masked inputs or a delay; where numbers are to be reproduced by a model "
+        "that may be an autoencoder, this is told as a note."
+    )
+    causes: ClassVar = (
+        "the target of a language model is not shifted: it is to be the next symbol",
+        "a decoder is fed the answer itself, not the answer one step earlier",
+        "a bidirectional layer is to predict what comes next",
+    )
+    remedies: ClassVar = (
+        "shift by one: read text[:, :-1] and ask for text[:, 1:]",
+        "feed the decoder a start symbol and y[:, :-1], and ask for y",
+        "make the layer unidirectional (bidirectional=False)",
+    )
+    source: ClassVar[str] = "Backsight; a frequent question about language models and decoders"
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """The number in all; negative where they are only to be reproduced."""
+        return {
+            where: -targets if self._kinds(where, now) == ["reproduced"] else targets
+            for where, targets in now.numbers("answer_in_input").items()
+            if where == now.label
+        }
+
+    def severity_of(self, value: float) -> Severity:
+        """An autoencoder is to do so."""
+        return "info" if value < 0 else self.severity
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """Which step's input it is."""
+        kinds = self._kinds(where, now)
+        if "this step" in kinds:
+            message = "the target of each step is the input of that very step: it is not shifted"
+        elif "next step" in kinds:
+            message = (
+                "the target of each step is the input of the next one, which a bidirectional layer "
+                "reads: it sees what it is to predict"
+            )
+        else:
+            message = (
+                "the target is the input: for an autoencoder that is right; a forecast has to ask "
+                "for a later value"
+            )
+        return message, {"targets": abs(value)}
+
+    @staticmethod
+    def _kinds(where: str, now: Sample) -> list[str]:
+        stem = f"{where}." if where else ""
+        return [n.removeprefix(stem) for n in now.numbers("answer_in_input") if n != where]

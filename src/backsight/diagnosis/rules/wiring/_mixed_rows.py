@@ -1,0 +1,65 @@
+"""BKS413: a view takes the place of a transposition, so that sequences of the batch mix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, in_all, parts_of
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["MixedSequences"]
+
+
+@dataclass
+class MixedSequences(InARow):
+    """``x.view(T, B, …)`` of an ``x`` of shape ``(B, T, …)``."""
+
+    code: ClassVar[str] = "BKS413"
+    title: ClassVar[str] = "sequences mixed by view"
+    severity: ClassVar = "error"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("mixed_rows",)
+    explanation: ClassVar[str] = (
+        "view() and reshape() change the shape of a tensor and leave its elements in their order. "
+        "Where two axes were to be exchanged, or the states of layers and directions to be joined, "
+        "each row of the result holds parts of several sequences, and its target belongs to one of "
+        "them."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, a view in the graph of the loss, or between the data "
+        "and the input of a layer, has an axis of the size of the batch that is not the axis of "
+        "the batch before it. Which axis that is follows from the calls of the recurrent layers, "
+        "or, for data, from the memory that both share. A view that keeps the axis, or joins it "
+        "with another one, does not count."
+    )
+    causes: ClassVar = (
+        "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
+        "h_n.view(B, -1) of final states of shape (layers · directions, B, hidden)",
+        "output.view(B, T, -1) of an output whose time axis comes first",
+    )
+    remedies: ClassVar = (
+        "exchange axes with transpose or permute: x.transpose(0, 1)",
+        "join states with torch.cat([h_n[-2], h_n[-1]], dim=1), or "
+        "h_n.transpose(0, 1).reshape(B, -1)",
+    )
+    source: ClassVar[str] = "Backsight; a frequent question about view and transpose"
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """The number in all."""
+        return in_all(now, "mixed_rows")
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """The first view, with its shapes."""
+        kinds = [*parts_of(now, "mixed_rows", where)]
+        before, _, after = kinds[0].partition(" as ") if kinds else ("one shape", "", "another")
+        more = f" (and {len(kinds) - 1} more)" if len(kinds) > 1 else ""
+        return (
+            f"a view takes a tensor of shape {_spelled(before)} for one of shape "
+            f"{_spelled(after)}{more}: the elements stay where they are, and sequences mix",
+            {"views": value},
+        )
+
+
+def _spelled(shape: str) -> str:
+    return f"({shape.replace('×', ', ')})" if "×" in shape else shape

@@ -1,0 +1,57 @@
+"""BKS420: the loss compares predictions with padding, and that counts."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._rule import Sample, percent, short
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["PaddingInLoss"]
+
+
+@dataclass
+class PaddingInLoss(InARow):
+    """No ``ignore_index``, and no mask."""
+
+    code: ClassVar[str] = "BKS420"
+    title: ClassVar[str] = "padding counts in the loss"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("padding_in_loss",)
+    explanation: ClassVar[str] = (
+        "The loss is a mean over all steps, those that only fill a batch up included. A model "
+        "learns soon to predict the padding from the padding: the loss looks better than the "
+        "model is, and the steps that matter have a smaller part in its gradient."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, the input ends in padding of different lengths, and "
+        "the target of a loss of PyTorch's is one and the same value at all these steps, is "
+        "another one at most of the others, is not ignore_index, and has a weight. Where the loss "
+        "comes from a fused layer's output, a gradient arrives at most of these steps, too, so "
+        "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
+        "a note."
+    )
+    causes: ClassVar = (
+        "cross_entropy without ignore_index, on targets that are padded",
+        "a squared error over padded steps, without a mask",
+    )
+    remedies: ClassVar = (
+        "tell the loss what to ignore: cross_entropy(…, ignore_index=PAD)",
+        "mask the loss: (loss * mask).sum() / mask.sum(), with reduction='none'",
+    )
+    source: ClassVar[str] = "PyTorch's documentation of CrossEntropyLoss; a frequent question"
+
+    share: float = 0.1
+    """Of all steps, up to which it is a note."""
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """How much of the loss it is."""
+        return (
+            f"{percent(value)} of the steps that the loss compares are padding, and they count",
+            {"padding": float(short(value))},
+        )
+
+    def severity_of(self, value: float) -> Severity:
+        """A note where there is little of it."""
+        return self.severity if value > self.share else "info"

@@ -1,0 +1,60 @@
+"""BKS415: the loss reads the last step of sequences that end in padding."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._rule import Sample, of_module, percent, short
+from backsight.diagnosis.rules._in_a_row import InARow
+
+__all__ = ["PaddingRead"]
+
+
+@dataclass
+class PaddingRead(InARow):
+    """``output[:, -1]``, or ``h_n``, of a padded batch that is not packed."""
+
+    code: ClassVar[str] = "BKS415"
+    title: ClassVar[str] = "last step is padding"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("padding_read",)
+    explanation: ClassVar[str] = (
+        "Sequences of different lengths are padded at their end, and the loss reads the last step "
+        "of the padded batch. By then, the layer has run over the padding of most sequences: what "
+        "it knew of them has to outlast as many steps as their padding has, and the shorter the "
+        "sequence, the more of them."
+    )
+    criterion: ClassVar[str] = (
+        "In {samples:.0f} samples in a row, no gradient arrives at any step but the last, at least "
+        "half of the sequences end in one and the same value, over at least three different "
+        "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
+        "{share:.0%} of all steps are such an end. Packed sequences do not count, nor does a loss "
+        "that gathers the last valid step of each sequence."
+    )
+    causes: ClassVar = (
+        "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",
+        "h_n of a padded batch that was not packed",
+    )
+    remedies: ClassVar = (
+        "pack the batch: pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), "
+        "and read h_n",
+        "gather the last valid step: output[torch.arange(len(lengths)), lengths - 1]",
+        "pad at the beginning of the sequences",
+    )
+    source: ClassVar[str] = "PyTorch's documentation of pack_padded_sequence; a frequent question"
+
+    share: float = 0.1
+    """Of all steps; a step or two hardly matter."""
+
+    def counts(self, value: float) -> bool:
+        """Whether there is enough of it."""
+        return value >= self.share
+
+    def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
+        """How much of the batch is padding."""
+        return (
+            f"the loss reads only the last step of the output{of_module(where)}, and the input "
+            f"ends in padding ({percent(value)} of all steps): the layer has run over it",
+            {"padding": float(short(value))},
+        )

@@ -1,0 +1,83 @@
+"""Whether a loss asks for what the model has just been given."""
+
+from collections import Counter
+
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import LayerInput, answers_given, mark_input
+
+__all__ = ["AnswerInInput"]
+
+
+class AnswerInInput(Measurement):
+    """Targets that are the very inputs their answers are made from.
+
+    In all, and by kind: ``this step`` where the newest input that an answer depends on is the
+    answer, ``next step`` where a bidirectional layer reads it, ``reproduced`` where the model may
+    be an autoencoder of numbers.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> embed, rnn = torch.nn.Embedding(8, 8), torch.nn.RNN(8, 8, batch_first=True)
+        >>> model = torch.nn.Sequential(embed, rnn)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with backsight.watch(model, optimizer, "runs/mine", every=1):
+        ...     x = torch.randint(8, (4, 11))
+        ...     z = model(x)[0].flatten(0, 1)
+        ...     torch.nn.functional.cross_entropy(z, x.flatten()).backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["answer_in_input"].tolist()
+        [44.0]
+    """
+
+    name = "answer in input"
+    signals = ("answer_in_input",)
+    schedule = FIRST_AND_RARELY
+    samples_cells = True
+
+    def __init__(self) -> None:
+        self._found: Counter[str] | None = None
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._found = None
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Leave the input of a recurrent layer at the graph of its output."""
+        adapter = call.adapter
+        if adapter is None:
+            return
+        output = call.result[0] if isinstance(call.result, tuple) else call.result
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        if isinstance(output, PackedSequence) or not (
+            isinstance(output, Tensor) and isinstance(x, Tensor)
+        ):
+            return
+        if adapter.reading == "fused":
+            if x.dim() != 3:
+                return
+            steps = 1 if getattr(call.module, "batch_first", False) else 0
+            both = bool(getattr(call.module, "bidirectional", False))
+            mark_input(output, LayerInput(call.path, x.detach(), steps, both))
+        elif x.dim() == 2:
+            mark_input(output, LayerInput(call.path, x.detach()))
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Hold targets against inputs."""
+        answers = answers_given(passed.operations)
+        if answers is not None:
+            self._found = self._found or Counter()
+            for answer in answers:
+                self._found[answer.kind] += answer.targets
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record how many there are."""
+        if self._found is None:
+            return
+        now.record("answer_in_input", float(self._found.total()))
+        for kind, targets in self._found.items():
+            now.record(f"answer_in_input/{kind}", float(targets))

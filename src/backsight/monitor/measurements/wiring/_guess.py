@@ -1,0 +1,153 @@
+"""The loss of one who knows nothing but how frequent each answer is."""
+
+import math
+
+import torch
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.probes import Guesses, LossTerm, loss_terms
+
+__all__ = ["Guess"]
+
+EXACT = 1e-3
+"""A loss that its terms come to within this share is their sum: half precision has as much."""
+
+SINGLY = 8
+"""Losses up to which each has frequencies of its own; of more, a loop adds one a step."""
+
+
+class Guess(Measurement):
+    """What the loss would be for the best constant answer, and whether there is but one answer.
+
+    ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's cross-entropies,
+    binary cross-entropies and squared errors, each element with the same weight, and nothing else;
+    it has the same reduction. ``one_class``: the targets of a loss of classes so far, if all of
+    them are the same; otherwise 0.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 1)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> target = torch.tensor([1.0, -1.0]).repeat(12)[:, None]
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     states = rnn(torch.randn(20, 24, 3))[0][-1]
+        ...     torch.nn.functional.mse_loss(states, target).backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["guess_loss"].round(3).tolist()  # 24 / 23
+        [1.043]
+    """
+
+    name = "guess"
+    signals = ("guess_loss", "one_class")
+    schedule = SAMPLED
+
+    def __init__(self) -> None:
+        self._guesses = Guesses()
+        self._answers: dict[tuple[str, int], tuple[int, int]] = {}
+        """By loss, the only class so far, or -1 where there are several; and how many targets."""
+        self._loss: float | None = None
+        self._passes = 0
+        self._labels: set[tuple[str, int]] = set()
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._loss, self._passes = None, 0
+        self._labels = set()
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Add up the guesses of one more pass."""
+        if not passed.roots:
+            return
+        terms = loss_terms(passed.roots)
+        for number, term in enumerate(terms):
+            self._guesses.add(self._key(term, number, len(terms)), term.given)
+            if _by_a_layer(term):
+                self._count(term)
+        guess = self._sum(terms, passed)
+        self._passes += 1
+        if guess is None or (self._passes > 1 and self._loss is None):
+            self._loss = None
+        else:
+            self._loss = guess + (self._loss or 0.0)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record them."""
+        if self._loss is not None:
+            now.record("guess_loss", self._loss)
+        if self._labels:
+            counts = [self._answers[key] for key in self._labels]
+            now.record("one_class", float(max(n if c >= 0 else 0 for c, n in counts)))
+
+    @staticmethod
+    def _key(term: LossTerm, number: int, terms: int) -> tuple[str, tuple[int, ...], int]:
+        shape = tuple(term.given.prediction.shape[1:])
+        return term.given.loss, shape, number if terms <= SINGLY else -1
+
+    def _sum(self, terms: list[LossTerm], passed: BackwardPass) -> float | None:
+        """The guess of one pass; None where its loss is not the sum of these terms alone."""
+        if not terms or len(passed.roots) > 1:
+            return None
+        ((root, gradient),) = zip(passed.roots, passed.gradients, strict=True)
+        if root.numel() != 1:
+            return None
+        by = 1.0 if gradient is None else float(gradient)
+        if passed.scale is not None:
+            by /= float(passed.scale)
+        loss, guess = 0.0, 0.0
+        for number, term in enumerate(terms):
+            one = self._guesses.of(self._key(term, number, len(terms)), term.given)
+            if term.factor is None or one is None:
+                return None
+            loss += term.factor * term.value
+            guess += term.factor * one * term.elements
+        is_sum = abs(loss - float(root.detach())) <= EXACT * abs(loss) + 1e-6
+        return guess * by if is_sum and math.isfinite(guess) else None
+
+    def _count(self, term: LossTerm) -> None:
+        given = term.given
+        key = given.loss, int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
+        answers = given.target.reshape(-1)[given.counted]
+        if not len(answers):
+            return
+        self._labels.add(key)
+        first = int(answers[0])
+        one = first if bool((answers == first).all()) else -1
+        known, count = self._answers.get(key, (one, 0))
+        self._answers[key] = one if one == known else -1, count + len(answers)
+
+
+def _by_a_layer(term: LossTerm) -> bool:
+    """Whether the loss is of classes that a layer has a bias, or weights, for, each of its own.
+
+    Where the classes are candidates (a contrast, a ranking), the right one may always be the first.
+    """
+    given = term.given
+    if not given.of_classes or given.prediction.dim() < 2:
+        return False
+    classes = given.prediction.shape[1]
+    node = given.edge[0]
+    for _ in range(64):
+        leaves = [
+            below.variable  # type: ignore[attr-defined]
+            for below, _ in node.next_functions
+            if below is not None and below.name().endswith("AccumulateGrad")
+        ]
+        if any(isinstance(leaf, torch.Tensor) and classes in leaf.shape for leaf in leaves):
+            return True
+        inner = [
+            below
+            for below, _ in node.next_functions
+            if below is not None and not below.name().endswith("AccumulateGrad")
+        ]
+        weights = [b for b in inner if b.name().startswith(("TBackward", "Transpose"))]
+        for weight in weights:
+            below = weight.next_functions[0][0]
+            leaf = getattr(below, "variable", None)
+            if leaf is not None and classes in leaf.shape:
+                return True
+        if len(inner) != 1:
+            return False
+        (node,) = inner
+    return False

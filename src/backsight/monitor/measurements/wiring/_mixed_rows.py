@@ -1,0 +1,104 @@
+"""Whether a view, in the place of a transposition, mixes the sequences of a batch."""
+
+from collections import Counter
+
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import batch_axes, data_mixed, tensors_in, views_that_mix
+
+__all__ = ["MixedRows"]
+
+
+SHAPES = 8
+"""That are recorded by name: lengths may differ from batch to batch."""
+
+
+class MixedRows(Measurement):
+    """Views that exchange the sizes of two axes and leave the numbers where they are.
+
+    Looked for in the graph of the loss, where a layer's calls tell steps from sequences, and in
+    what the input of a layer, or the indices of an embedding, are a view of.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     states, _ = rnn(torch.randn(20, 2, 3))
+        ...     states.view(2, 20, 4)[:, -1].square().mean().backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["mixed_rows"].tolist(), run["mixed_rows/20×2×4 as 2×20×4"].tolist()
+        ([1.0], [1.0])
+    """
+
+    name = "mixed rows"
+    signals = ("mixed_rows",)
+    schedule = FIRST_AND_RARELY
+    samples_cells = True
+
+    def __init__(self) -> None:
+        self._named: set[str] = set()
+        """Shapes that are recorded by name."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._sizes: set[tuple[int, int]] = set()
+        """Steps and sequences of calls."""
+        self._cells: Counter[tuple[str, int]] = Counter()
+        """By path and sequences, calls of a cell: a step each."""
+        self._states: set[tuple[int, ...]] = set()
+        self._found: Counter[str] = Counter()
+        self._looked = False
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        self._begin()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Note the sizes of a layer's call, and what its input is a view of."""
+        if call.adapter is None:
+            return
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        if call.adapter.reading != "fused":
+            if isinstance(x, Tensor) and x.dim() == 2:
+                self._cells[call.path, x.shape[0]] += 1
+            return
+        if isinstance(x, PackedSequence):
+            self._sizes.add((len(x.batch_sizes), int(x.batch_sizes[0])))
+        elif x.dim() == 3:
+            first, second = x.shape[:2]
+            swapped = getattr(call.module, "batch_first", False)
+            self._sizes.add((second, first) if swapped else (first, second))
+            if x.grad_fn is None:
+                self._note(data_mixed(x))
+        self._states |= {tuple(s.shape) for s in tensors_in(call.result[1]) if s.dim() == 3}
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at each view in the graph."""
+        self._looked = True
+        cells = {(steps, batch) for (_, batch), steps in self._cells.items()}
+        axes = batch_axes([*self._sizes, *cells])
+        for shapes in views_that_mix(passed.operations, axes, [*self._states]):
+            self._note(shapes)
+        for name, node in passed.operations.named():
+            if name == "Embedding":
+                self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record how many there are."""
+        if self._looked:
+            now.record("mixed_rows", float(self._found.total()))
+            for which, count in self._found.items():
+                if which in self._named or len(self._named) < SHAPES:
+                    self._named.add(which)
+                    now.record(f"mixed_rows/{which}", float(count))
+
+    def _note(self, shapes: tuple[tuple[int, ...], tuple[int, ...]] | None) -> None:
+        if shapes is not None:
+            before, after = ("×".join(map(str, shape)) for shape in shapes)
+            self._found[f"{before} as {after}"] += 1

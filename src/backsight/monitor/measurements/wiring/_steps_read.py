@@ -1,0 +1,202 @@
+"""Which steps a loss reads: whether they have seen the sequence, and whether padding counts."""
+
+from collections import defaultdict
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import (
+    StepsRead,
+    compares_padding,
+    counts_all,
+    embedded_from,
+    is_padding,
+    losses_of,
+    padding_of,
+)
+
+__all__ = ["StepsOfLoss"]
+
+SHORTEST = 3
+"""Steps of a sequence of which one can be read too early."""
+
+REVERSE, FORWARD = 1.0, 2.0
+"""Which direction is read where it has seen one step; their sum where both are."""
+
+
+class StepsOfLoss(Measurement):
+    """What the gradient on a fused layer's output tells of how the loss reads it.
+
+    ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins.
+    ``padding_read``: the last step alone is read, and most sequences end in padding before it.
+    ``padding_in_loss``: steps whose input is padding have targets, and these count.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> gru = torch.nn.GRU(3, 4, bidirectional=True)
+        >>> optimizer = torch.optim.SGD(gru.parameters(), lr=0.1)
+        >>> with backsight.watch(gru, optimizer, "runs/mine", every=1):
+        ...     gru(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        ...     optimizer.step()
+        >>> run = backsight.Run("runs/mine")
+        >>> run["one_step_read/model"].tolist(), run["padding_read/model"].tolist()
+        ([1.0], [0.0])
+    """
+
+    name = "steps of the loss"
+    signals = ("one_step_read", "padding_in_loss", "padding_read")
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._calls: dict[str, list[tuple[StepsRead, _Padding | None]]] = defaultdict(list)
+        """By path."""
+        self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
+        """What losses compare with their targets, and what of it carries a gradient."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        self._asked = False
+        self._begin()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Watch what a fused layer returned, and look for padding in what it was given."""
+        if call.adapter is None or call.adapter.reading != "fused":
+            return
+        layer = cast(nn.RNNBase, call.module)
+        read = StepsRead.of(layer, call.result, lambda: self._asked)
+        if read is None:
+            return
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        padding = None
+        if not isinstance(x, PackedSequence) and min(read.steps, read.batch) >= SHORTEST:
+            padding = _Padding.of(x, read, layer.batch_first)
+        self._calls[call.path].append((read, padding))
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at the targets of each loss of PyTorch's."""
+        self._asked = True
+        given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
+        symbols = [
+            padding
+            for name, node in passed.operations.named()
+            if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
+        ]
+        if not given and not symbols:
+            return
+        self._compared = self._compared or []
+        for name, node in losses_of(passed.operations):
+            for padding, read in given:
+                if padding.certain and compares_padding(name, node, padding.at_end):
+                    self._compared.append((padding, read))
+            for padding in symbols if counts_all(name, node) else ():
+                if padding.certain and compares_padding(name, node, padding.at_end):
+                    self._compared.append((padding, None))
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """What arrives from now on is not the training's."""
+        self._asked = False
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it, of each layer that a gradient arrived at."""
+        calls, compared = self._calls, self._compared
+        self._begin()
+        self.each_layer(calls, lambda path, each: self._record(path or "model", each, now))
+        if compared is not None:
+            shares = [padding.share for padding, read in compared if padding.counts(read)]
+            now.record("padding_in_loss", max(shares, default=0.0))
+
+    @staticmethod
+    def _record(
+        name: str, calls: list[tuple[StepsRead, "_Padding | None"]], now: Iteration
+    ) -> None:
+        for read, _ in calls:
+            if read.failed:
+                raise read.failed[0]
+        reached = [one for one in calls if one[0].arrived]
+        if not reached:
+            return
+        if any(read.directions == 2 for read, _ in reached):
+            now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
+        now.record(f"padding_read/{name}", max(_behind(*one) for one in reached))
+
+
+class _Padding:
+    """Padding at the end of what a layer was given, ``(B, T)``."""
+
+    def __init__(self, at_end: Tensor, inside: Tensor) -> None:
+        self.at_end, self._inside = at_end, inside
+        self._certain: bool | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "_Padding":
+        symbols = embedded_from(x, read.steps, read.batch)
+        if symbols is not None:
+            return cls(*padding_of(symbols))
+        return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
+
+    @classmethod
+    def embedded(cls, symbols: Tensor) -> "_Padding | None":
+        """Of symbols ``(B, T)`` or ``(T, B)``, whichever way they end in padding."""
+        if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
+            return None
+        one = cls(*padding_of(symbols))
+        return one if one.certain else cls(*padding_of(symbols.t()))
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is padding; to ask waits for the device."""
+        if self._certain is None:
+            self._certain = is_padding(self.at_end, self._inside)
+        return self._certain
+
+    @property
+    def share(self) -> float:
+        """Of all steps."""
+        return float(self.at_end.float().mean())
+
+    def counts(self, read: StepsRead | None) -> bool:
+        """Whether most of it carries a gradient; so it does where that is not asked."""
+        if read is None:
+            return True
+        if read.output is None:
+            return False
+        return float(read.output.any(0).t()[self.at_end].float().mean()) > 0.5
+
+
+def _begun(read: StepsRead, padding: _Padding | None) -> float:
+    """Which directions are read at the step where they begin, and at no other."""
+    if read.directions < 2 or read.steps < SHORTEST or read.final_read:
+        return 0.0
+    forward, reverse = read.read_at(0), read.read_at(1)
+    value = 0.0
+    if forward is not None and int(forward.max()) == 0:
+        value += FORWARD
+    if reverse is not None and int(reverse.max()) >= 0:
+        first = [read.lengths.to(reverse.device) - 1]
+        if padding is not None and padding.certain:
+            first.append(first[0] - padding.at_end.sum(1))
+        if any(bool(((reverse == step) | (reverse < 0)).all()) for step in first):
+            value += REVERSE
+    return value
+
+
+def _behind(read: StepsRead, padding: _Padding | None) -> float:
+    """Share of padding before the last step, where that alone is read; else 0."""
+    if padding is None:
+        return 0.0
+    if read.output is None:
+        last = read.directions == 1  # a reverse half has read all of the sequence by then
+    else:
+        forward = read.read_at(0)
+        last = forward is not None and bool(
+            ((forward == read.steps - 1) | (forward < 0)).all() and (forward >= 0).any()
+        )
+    return padding.share if last and padding.certain else 0.0

@@ -1,0 +1,373 @@
+"""Losses that ask for what the model has just been given."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node
+
+from backsight.probes._autograd import gradients_of
+from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._operations import saved, shape_of
+
+__all__ = ["AnswerGiven", "LayerInput", "answers_given", "mark_input"]
+
+MARK = "backsight input"
+
+Kind = Literal["this step", "next step", "reproduced"]
+
+MOST = 64
+"""Losses of one graph that are looked at: a loop has one a step."""
+
+STEPS = 3
+"""The fewest steps of a window: in a shorter one, equality may be chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInput:
+    """What a call of a recurrent layer was given; it lives as long as the graph of the call.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LayerInput
+        >>> LayerInput("rnn", torch.zeros(5, 2, 3), steps=0).width
+        3
+    """
+
+    layer: str
+    given: Tensor
+    """``(T, B, F)`` or ``(B, T, F)``; or ``(B, F)`` of one step."""
+    steps: int | None = None
+    """The axis of steps; None of one step."""
+    both_ways: bool = False
+    """Whether the layer is bidirectional."""
+
+    @property
+    def width(self) -> int:
+        """Features."""
+        return self.given.shape[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGiven:
+    """A loss whose targets its model reads as they are asked for.
+
+    Example:
+        >>> from backsight.probes import AnswerGiven
+        >>> AnswerGiven("this step", 48).targets
+        48
+    """
+
+    kind: Kind
+    """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
+    bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
+    numbers and by a model that may be an autoencoder."""
+    targets: int
+    """How many there are."""
+
+
+def mark_input(output: Tensor, given: LayerInput) -> None:
+    """Remember at the graph of a layer's output what the layer was given.
+
+    Args:
+        output: of the call; nothing is done where it has no graph.
+        given: its input, without a graph.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LayerInput, mark_input
+        >>> rnn, x = torch.nn.RNN(3, 4), torch.zeros(5, 2, 3)
+        >>> out, _ = rnn(x)
+        >>> mark_input(out, LayerInput("rnn", x, steps=0))
+        >>> out.grad_fn.metadata["backsight input"].layer
+        'rnn'
+    """
+    if output.grad_fn is not None:
+        output.grad_fn.metadata[MARK] = given  # type: ignore[index]  # a property
+
+
+def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
+    """Which losses ask for what the model has just read.
+
+    The targets of a whole window are held against the indices that an embedding was called with,
+    and against what went into a recurrent layer (:func:`mark_input`). Only where they are equal is
+    autograd asked, once, what the first answer depends on: an encoder whose input is to be
+    reproduced from its last state is no such case, and neither is one whose answer depends on
+    later inputs as well.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Returns:
+        none where no loss does; None where no loss keeps its targets.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, answers_given
+        >>> text = torch.randint(8, (4, 11))
+        >>> embed, rnn = torch.nn.Embedding(8, 8), torch.nn.RNN(8, 8, batch_first=True)
+        >>> def loss(x, y):
+        ...     z = rnn(embed(x))[0].flatten(0, 1)
+        ...     return LossOperations([torch.nn.functional.cross_entropy(z, y.flatten())])
+        >>> answers_given(loss(text[:, :-1], text[:, :-1]))  # is to be text[:, 1:]
+        [AnswerGiven(kind='this step', targets=40)]
+        >>> answers_given(loss(text[:, :-1], text[:, 1:]))
+        []
+    """
+    losses = loss_targets(made)
+    if not losses:
+        return None
+    marks = _marks(made)
+    streams = [*_embedded(made), *_marked(marks)]
+    if len(losses) > 1 and all(len(_rows(loss)) == len(_rows(losses[0])) for loss in losses):
+        by_step = _step_by_step(losses, streams)
+        if by_step is not None:
+            return [by_step]
+    found = []
+    for loss in losses[:MOST]:
+        answers = (_judge(loss, stream, marks) for stream in streams)
+        one = next((answer for answer in answers if answer is not None), None)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+Marks = list[tuple[Node, LayerInput]]
+"""Calls of recurrent layers, the last one first."""
+
+
+def _marks(made: LossOperations) -> Marks:
+    found = (
+        (node, node.metadata.get(MARK))  # type: ignore[attr-defined]  # a property
+        for _, node in made.named()
+    )
+    return [(node, mark) for node, mark in found if isinstance(mark, LayerInput)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Inputs of ``(a, b)`` positions; one tensor ``(a, b, …)``, or ``a`` of ``(b, …)``."""
+
+    given: Tensor
+    """``(a, b)`` of symbols, ``(a, b, f)`` of numbers."""
+    edges: Sequence[tuple[Node, int]]
+    layer: LayerInput | None = None
+
+
+def _embedded(made: LossOperations) -> Iterator[_Stream]:
+    singly: dict[tuple[object, tuple[int, ...]], list[tuple[Node, Tensor]]] = defaultdict(list)
+    for name, node in made.named():
+        if name != "Embedding":
+            continue
+        try:
+            indices = saved(node, "indices").detach()
+        except RuntimeError:
+            continue
+        if indices.dim() == 2 and min(indices.shape) > 1:
+            yield _Stream(indices, [(node, 0)])
+        elif indices.dim() == 2 or indices.dim() == 1:
+            key = node.next_functions[0][0], tuple(indices.shape)
+            singly[key].append((node, indices.reshape(-1)))
+    for calls in singly.values():
+        if len(calls) >= STEPS:
+            calls.sort(key=lambda call: call[0]._sequence_nr())
+            yield _Stream(torch.stack([i for _, i in calls]), [(n, 0) for n, _ in calls])
+
+
+def _marked(marks: Marks) -> Iterator[_Stream]:
+    singly: dict[tuple[str, tuple[int, ...]], Marks] = defaultdict(list)
+    for node, mark in marks:
+        if mark.steps is None:
+            singly[mark.layer, tuple(mark.given.shape)].append((node, mark))
+        elif mark.given.dim() == 3 and mark.given.shape[mark.steps] > 1:
+            yield _Stream(mark.given, [(node, 0)], mark)
+    for calls in singly.values():
+        if len(calls) >= STEPS:
+            calls.sort(key=lambda call: call[0]._sequence_nr())
+            given = torch.stack([mark.given for _, mark in calls])
+            yield _Stream(given, [(node, 0) for node, _ in calls], calls[0][1])
+
+
+def _rows(loss: LossTarget) -> Tensor:
+    """Its targets in one row; of numbers, a row of features each."""
+    return loss.target.reshape(-1)
+
+
+def _symbols(given: Tensor) -> Tensor | None:
+    """Indices, of what may be one-hot."""
+    if given.dim() == 2:
+        return given
+    hot = given == 1
+    if bool((hot.sum(-1) == 1).all()) and bool(((given == 0) | hot).all()):
+        return hot.to(torch.int8).argmax(-1)
+    return None
+
+
+def _judge(loss: LossTarget, stream: _Stream, marks: Marks) -> AnswerGiven | None:
+    target, counted = _rows(loss), loss.counted
+    given = _symbols(stream.given) if loss.of_classes else stream.given
+    if given is None or given.dtype.is_complex:
+        return None
+    if not loss.of_classes and stream.layer is None:
+        return None  # numbers that are to be indices
+    for window, first in _windows(given):
+        if _same(window, target, counted) and _newest(loss, stream, first):
+            kind: Kind = "this step"
+            if not loss.of_classes and not _plain(stream, marks):
+                kind = "reproduced"
+            return AnswerGiven(kind, int(counted.sum()))
+    if loss.of_classes:
+        return _ahead(loss, given, marks)
+    return None
+
+
+def _windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
+    """What the targets may be, whole or without one end; and the place of the first."""
+    a, b = given.shape[:2]
+    if max(a, b) < STEPS:
+        return
+    yield given.flatten(), (0, 0)
+    yield given.transpose(0, 1).flatten(), (0, 0)
+    for part, place in (
+        (given[:, :-1], (0, 0)),
+        (given[:-1], (0, 0)),
+        (given[:, 1:], (0, 1)),
+        (given[1:], (1, 0)),
+    ):
+        if min(part.shape[:2]) > 0 and max(part.shape[:2]) >= STEPS:
+            yield part.flatten(), place
+            yield part.transpose(0, 1).flatten(), place
+
+
+def _same(given: Tensor, target: Tensor, counted: Tensor) -> bool:
+    if given.shape != target.shape or given.device != target.device:
+        return False
+    if not bool(counted.any()):
+        return False
+    here, there = given[counted], target[counted]
+    if len(here) < STEPS or not torch.equal(here.to(there.dtype), there):
+        return False
+    return bool((here != here[0]).any())  # what is always the same is equal by chance
+
+
+def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor | None]:
+    """The gradient on ``edges`` of a number of the first answer."""
+    out = torch.zeros_like(loss.prediction)
+    place = [0] * out.dim()
+    if loss.of_classes:  # of which one is unlikely, so that its gradient is not 0
+        axis = min(1, out.dim() - 1)
+        classes = loss.prediction.movedim(axis, -1).reshape(-1, out.shape[axis])
+        place[axis] = int(classes[0].argmin())
+    out[tuple(place)] = 1
+    asked = [GradientEdge(node, number) for node, number in edges]
+    return gradients_of([GradientEdge(*loss.edge)], asked, [out])
+
+
+def _positions(loss: LossTarget, stream: _Stream) -> Tensor | None:
+    """``(a, b)`` bool: what the first answer depends on."""
+    found = _support(loss, stream.edges)
+    if len(found) > 1:
+        b = stream.given.shape[1]
+        rows = [
+            torch.zeros(b, dtype=torch.bool, device=stream.given.device)
+            if one is None
+            else (one != 0).reshape(b, -1).any(1)
+            for one in found
+        ]
+        return torch.stack(rows)
+    (one,) = found
+    if one is None:
+        return None
+    return (one != 0).reshape(*stream.given.shape[:2], -1).any(2)
+
+
+def _newest(loss: LossTarget, stream: _Stream, first: tuple[int, int]) -> bool:
+    """Whether the first answer depends on the input at ``first``, and on none after it."""
+    seen = _positions(loss, stream)
+    if seen is None or not bool(seen[first]):
+        return False
+    seen = seen.clone()
+    seen[: first[0] + 1, : first[1] + 1] = False
+    return not bool(seen.any())
+
+
+def _plain(stream: _Stream, marks: Marks) -> bool:
+    """Whether the last recurrent layer reads the answer, and is no narrower than that."""
+    assert stream.layer is not None
+    node, number = stream.edges[0]
+    nearest = marks[0][1].layer == stream.layer.layer
+    return nearest and shape_of(node, number)[-1] >= stream.layer.width
+
+
+def _ahead(loss: LossTarget, given: Tensor, marks: Marks) -> AnswerGiven | None:
+    """Whether a bidirectional layer reads the next input, which is the answer."""
+    target, counted = _rows(loss), loss.counted
+    for node, mark in marks:
+        steps = mark.steps
+        if not mark.both_ways or steps is None or mark.given.shape[:2] != given.shape[:2]:
+            continue
+        if given.shape[steps] < STEPS:
+            continue
+        for now, later in _next_ones(given, steps, target.numel()):
+            if not _same(later, target[now], counted[now]):
+                continue
+            (gradient,) = _support(loss, [(node, 0)])
+            if gradient is not None and _from_behind(gradient):
+                return AnswerGiven("next step", int(counted[now].sum()))
+    return None
+
+
+def _next_ones(given: Tensor, steps: int, asked: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Which of the targets, in order, and the inputs of the step after theirs."""
+    inputs = given.movedim(steps, 1)
+    later = inputs[:, 1:]
+    b, t = inputs.shape
+    for length in (t, t - 1):
+        if asked == b * length:
+            places = torch.arange(asked, device=given.device)
+            for now in (places.view(b, length), places.view(length, b).T):
+                yield now[:, : t - 1].flatten(), later.flatten()
+
+
+def _from_behind(gradient: Tensor) -> bool:
+    """Whether the first answer reads the reverse half of the output at its own place alone."""
+    seen = gradient != 0
+    half = gradient.shape[-1] // 2
+    elsewhere = seen.any(-1)
+    here = bool(seen[0, 0, half:].any())
+    elsewhere[0, 0] = False
+    return here and not bool(elsewhere.any())
+
+
+def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> AnswerGiven | None:
+    """Of a loop that adds a loss at each step: the first few of them, each by its newest input."""
+    ordered = sorted(losses, key=lambda loss: loss.node._sequence_nr())
+    if not ordered[0].of_classes or len(ordered) < STEPS:
+        return None
+    targets = torch.stack([_rows(loss) for loss in ordered])
+    counted = torch.stack([loss.counted for loss in ordered])
+    for stream in streams:
+        given = _symbols(stream.given)
+        if given is None:
+            continue
+        for inputs in (given, given.T):
+            if inputs.shape != targets.shape:
+                continue
+            if not _same(inputs.flatten(), targets.flatten(), counted.flatten()):
+                continue
+            turned = inputs is not given and len(stream.edges) == 1
+            if all(_newest_step(ordered[k], stream, k, turned) for k in (0, len(ordered) // 2)):
+                return AnswerGiven("this step", int(counted.sum()))
+    return None
+
+
+def _newest_step(loss: LossTarget, stream: _Stream, step: int, turned: bool) -> bool:
+    seen = _positions(loss, stream)
+    if seen is None:
+        return False
+    steps = (seen.T if turned else seen)[:, 0]
+    return bool(steps[step]) and not bool(steps[step + 1 :].any())

@@ -1,0 +1,108 @@
+"""The targets that PyTorch's losses keep in autograd's graph."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._loss_operations import LossOperations
+from backsight.probes._operations import Edge, saved, signed
+
+__all__ = ["CLASSES", "NUMBERS", "LossTarget", "loss_targets", "target_of"]
+
+CLASSES = frozenset({"NllLoss", "NllLoss2D"})
+"""Losses of indices of classes."""
+
+NUMBERS = frozenset(
+    {"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "HuberLoss", "MseLoss", "SmoothL1Loss"}
+)
+"""Losses of numbers, element by element."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossTarget:
+    """What one loss was asked to come to; to be used while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loss_targets
+        >>> guess = torch.zeros(3, requires_grad=True)
+        >>> loss = torch.nn.functional.mse_loss(2 * guess, torch.tensor([1.0, 2.0, 3.0]))
+        >>> (one,) = loss_targets(LossOperations([loss]))
+        >>> one.loss, one.target.tolist(), one.prediction.tolist(), one.reduction
+        ('MseLoss', [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], 'mean')
+    """
+
+    loss: str
+    """The operation: ``NllLoss``, ``MseLoss``, …"""
+    node: Node
+    target: Tensor
+    """``(N,)`` or ``(N, d1, …)`` classes; or numbers of the shape of ``prediction``."""
+    prediction: Tensor
+    """``(N, C)`` or ``(N, C, d1, d2)`` log-probabilities; or numbers."""
+    edge: Edge
+    """Where the gradient on ``prediction`` arrives."""
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether the targets are indices of classes."""
+        return self.loss in CLASSES
+
+    @property
+    def reduction(self) -> str:
+        """``none``, ``mean`` or ``sum``."""
+        return ("none", "mean", "sum")[int(saved(self.node, "reduction"))]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether elements or classes weigh differently."""
+        names = ("_saved_weight", "_saved_pos_weight")
+        return any(getattr(self.node, name, None) is not None for name in names)
+
+    @property
+    def counted(self) -> Tensor:
+        """``(n,)`` bool: the targets, in order, that are not to be ignored."""
+        flat = self.target.reshape(-1)
+        if not self.of_classes:
+            return torch.ones_like(flat, dtype=torch.bool)
+        return flat != signed(int(saved(self.node, "ignore_index")))
+
+
+def loss_targets(made: LossOperations) -> list[LossTarget]:
+    """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first.
+
+    A target that itself carries a gradient is none, and one that was overwritten is not known.
+
+    Args:
+        made: the operations of the loss.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loss_targets
+        >>> logits = torch.zeros(2, 5, requires_grad=True)
+        >>> loss = torch.nn.functional.cross_entropy(logits, torch.tensor([4, -100]))
+        >>> (one,) = loss_targets(LossOperations([loss]))
+        >>> one.target.tolist(), one.counted.tolist(), one.of_classes
+        ([4, -100], [True, False], True)
+    """
+    found = (target_of(name, node) for name, node in made.named())
+    return [one for one in found if one is not None]
+
+
+def target_of(name: str, node: Node) -> LossTarget | None:
+    """That of one operation; None where it is no such loss."""
+    if name not in CLASSES and name not in NUMBERS:
+        return None
+    sides = node.next_functions[:2]
+    carried = [number for number, (below, _) in enumerate(sides) if below is not None]
+    if len(carried) != 1:
+        return None
+    try:
+        both = saved(node, "self").detach(), saved(node, "target").detach()
+    except RuntimeError:  # it was overwritten, or the graph is released
+        return None
+    prediction, target = both if carried == [0] else both[::-1]
+    below, number = sides[carried[0]]
+    assert below is not None
+    return LossTarget(name, node, target, prediction, (below, number))

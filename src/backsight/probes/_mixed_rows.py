@@ -1,0 +1,200 @@
+"""Views that give a tensor another shape where its axes were to be exchanged: sequences mix."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._loss_operations import LossOperations
+from backsight.probes._operations import (
+    LAYERS,
+    POINTWISE,
+    SAME_ORDER,
+    Edge,
+    blocks,
+    operation,
+    saved,
+    shape_of,
+)
+
+__all__ = ["batch_axes", "data_mixed", "mixes", "views_that_mix"]
+
+Shape = tuple[int, ...]
+
+ROW_BY_ROW = POINTWISE | LAYERS | {"LogSoftmax", "Softmax"}
+"""Of a tensor whose first axis holds rows, these keep each row to itself."""
+
+FAR = 32
+"""Operations between the view that joins two axes and the one that parts them."""
+
+PADDED = ("Cat", "ConstantPadNd")
+"""What comes before a view that shifts each row by one more than the last (relative positions)."""
+
+
+def mixes(old: Sequence[int], new: Sequence[int], axis: int) -> bool:
+    """Whether a view loses an axis and has another one of its size.
+
+    Args:
+        old: the shape before.
+        new: the shape after, of as many elements in the same order.
+        axis: of ``old``, that which holds the sequences.
+
+    Example:
+        >>> from backsight.probes import mixes
+        >>> mixes((8, 32, 4), (32, 8, 4), 1), mixes((2, 32, 16), (32, 32), 1)
+        (True, True)
+        >>> mixes((8, 32, 16), (8, 32, 2, 8), 1), mixes((8, 32, 16), (256, 16), 1)
+        (False, False)
+    """
+    try:
+        parts = blocks(old, new)
+    except ValueError:
+        return False
+    left, right = next(part for part in parts if axis in part[0])
+    step = math.prod(old[a] for a in left if a > axis)
+    same = [a for a in right if new[a] == old[axis] > 1]
+    return bool(same) and all(math.prod(new[b] for b in right if b > a) != step for a in same)
+
+
+def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[Shape, int]:
+    """By the first two sizes of a tensor, which axis holds its sequences; without what is unclear.
+
+    Args:
+        sizes: steps and sequences of each call of a layer.
+
+    Example:
+        >>> from backsight.probes import batch_axes
+        >>> batch_axes([(8, 32)]), batch_axes([(8, 8)]), batch_axes([(8, 32), (32, 8)])
+        ({(8, 32): 1, (32, 8): 0}, {}, {})
+    """
+    clear = {
+        (steps, batch)
+        for steps, batch in sizes
+        if steps != batch and (batch, steps) not in sizes and min(steps, batch) > 1
+    }
+    return {key: axis for t, b in sorted(clear) for key, axis in (((t, b), 1), ((b, t), 0))}
+
+
+def views_that_mix(
+    made: LossOperations, axes: Mapping[Shape, int], states: Sequence[Shape] = ()
+) -> list[tuple[Shape, Shape]]:
+    """The shapes before and after of each view in the graph of a loss that mixes sequences.
+
+    Args:
+        made: the operations of the loss.
+        axes: as of :func:`batch_axes`.
+        states: shapes ``(L·D, B, ·)`` of final states.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, batch_axes, views_that_mix
+        >>> states = torch.zeros(8, 32, 4, requires_grad=True).tanh()
+        >>> made = LossOperations([states.view(32, 8, 4)[:, -1].sum()])
+        >>> views_that_mix(made, batch_axes([(8, 32)]))
+        [((8, 32, 4), (32, 8, 4))]
+        >>> made = LossOperations([states.transpose(0, 1).reshape(32, -1).sum()])
+        >>> views_that_mix(made, batch_axes([(8, 32)]))
+        []
+    """
+    named = made.named()
+    tokens = {
+        tuple(indices.shape)
+        for name, node in named
+        if name == "Embedding" and (indices := saved(node, "indices")).dim() == 2
+    }
+    found = []
+    for name, node in named:
+        below = node.next_functions[0] if node.next_functions else (None, 0)
+        if name not in SAME_ORDER or below[0] is None or operation(below[0]) == "AccumulateGrad":
+            continue
+        old, new = shape_of(below[0], below[1]), shape_of(node, 0)
+        if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
+            found.append((old, new))
+    return found
+
+
+def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
+    """The shapes that a view has changed on the way from the data to ``x``, if that mixes them.
+
+    Args:
+        x: ``(·, ·)`` or ``(·, ·, I)``, without a graph: what a model was given.
+
+    Returns:
+        None where nothing is mixed, or nothing known of what ``x`` is a view of.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import data_mixed
+        >>> data = torch.randn(32, 8, 3)
+        >>> data_mixed(data.view(8, 32, 3)), data_mixed(data.transpose(0, 1))
+        (((32, 8, 3), (8, 32, 3)), None)
+    """
+    base = x._base
+    if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not base.is_contiguous():
+        return None
+    features = math.prod(base.shape[2:])
+    if features != math.prod(x.shape[2:]) or (x.dim() == 3 and features > 1 and x.stride(2) != 1):
+        return None
+    row = base.stride(0)  # of the first axis, a part may have been taken
+    if not row or x.numel() % row or x.storage_offset() % row:
+        return None
+    first, second = x.numel() // row, base.shape[1]
+    if first == second or min(first, second) < 2 or {*x.shape[:2]} != {first, second}:
+        return None
+    at = x.shape.index(first)
+    if (x.stride(at), x.stride(1 - at)) != (features, first * features):
+        return None
+    return (first, second, *base.shape[2:]), tuple(x.shape)
+
+
+def _mixed(
+    below: Edge,
+    old: Shape,
+    new: Shape,
+    axes: Mapping[Shape, int],
+    states: Sequence[Shape],
+    tokens: set[Shape],
+) -> bool:
+    axis = 1 if old in states else axes.get(old[:2])
+    if axis is not None:
+        return mixes(old, new, axis)
+    if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
+        source = LossOperations.source(below[0])
+        return source is not None and operation(source) not in PADDED
+    for joined in _joined(below):
+        axis = axes.get(joined)
+        if axis is not None:
+            return mixes((*joined, *old[1:]), new, axis)
+    return False
+
+
+def _joined(edge: Edge) -> Iterator[tuple[int, int]]:
+    """The two axes that were joined to the first one of a tensor, if they were."""
+    rows = shape_of(*edge)[0]
+    for _ in range(FAR):
+        node, _ = edge
+        name = operation(node)
+        if name in SAME_ORDER:
+            below, number = node.next_functions[0]
+            old = () if below is None else shape_of(below, number)
+            if len(old) > 1 and old[0] * old[1] == rows:
+                yield old[0], old[1]
+                return
+        elif name not in ROW_BY_ROW:
+            return
+        following = _main(node, name, rows)
+        if following is None:
+            return
+        edge = following
+
+
+def _main(node: Node, name: str, rows: int) -> Edge | None:
+    """Of what an operation was given, that which holds the rows."""
+    given = node.next_functions[1:2] if name == "Addmm" else node.next_functions
+    for below, number in given:
+        if below is not None and operation(below) != "AccumulateGrad":
+            shape = shape_of(below, number)
+            if len(shape) > 1 and shape[0] == rows:
+                return below, number
+    return None

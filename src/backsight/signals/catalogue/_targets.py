@@ -1,0 +1,80 @@
+"""What a training is asked for and given: targets, inputs, and the weights to begin with."""
+
+from backsight.signals.catalogue._signal import Signal
+
+__all__ = ["SIGNALS"]
+
+SIGNALS = (
+    Signal(
+        name="answer_in_input",
+        title="targets that their model reads",
+        formula="targets of a loss that are the newest input their answer depends on (this step), "
+        "that a bidirectional layer reads one step later (next step), or that are numbers to be "
+        "reproduced; in all, and by kind",
+        axes=("iteration",),
+        unit="targets",
+        reduction="none",
+        cost="shared with unowned; a comparison of targets and inputs; where they are equal, a "
+        "backward pass",
+        source="Backsight",
+        per="kind, and in all",
+    ),
+    Signal(
+        name="units_alike",
+        title="units with the same weights",
+        formula="units of a layer, if in each gate the rows of W_ih and those of W_hh differ by at "
+        "most 1 % of the largest weight; 0 otherwise",
+        axes=("iteration",),
+        unit="units",
+        reduction="none",
+        cost="a look at the weights, in the first iterations and then rarely",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="input_scale",
+        title="scale of the input",
+        formula="mean over steps, sequences and features of |x|",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over the calls of an iteration",
+        cost="one reduction of the input, in sampled iterations",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="guess_loss",
+        title="loss of the best constant answer",
+        formula="entropy of the frequencies of the classes, variance of the numbers, or entropy of "
+        "their mean (binary), over the targets of all samples so far, reduced as L is; where L is "
+        "a sum of such losses and nothing else",
+        axes=("iteration",),
+        unit="that of the loss",
+        reduction="as the loss",
+        cost="a look at the targets, and the loss once more, in sampled iterations",
+        source="Miller 1955 for the entropy of few targets",
+    ),
+    Signal(
+        name="one_class",
+        title="targets of one class",
+        formula="targets of all samples so far, if all are of one class among several that a layer "
+        "has weights for; 0 otherwise",
+        axes=("iteration",),
+        unit="targets",
+        reduction="maximum over the losses",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
+        name="single_step",
+        title="sequences of one step without a state",
+        formula="sequences of a layer's calls, if each call has one step and an initial state that "
+        "is not given or is 0; 0 otherwise",
+        axes=("iteration",),
+        unit="sequences",
+        reduction="sum over the calls of an iteration",
+        cost="a look at the initial state, in the first iterations and then rarely",
+        source="Backsight",
+        per="layer",
+    ),
+)

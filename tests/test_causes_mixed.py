@@ -1,0 +1,215 @@
+"""Views that mix the sequences of a batch, and those that keep them apart."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from backsight.probes import batch_axes, data_mixed, mixes
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
+
+
+def joined_states(m: nn.ModuleDict) -> Tensor:
+    states: Tensor = m["rnn"](drawn(STEPS, BATCH))[1]
+    return states.view(BATCH, -1).square().mean()
+
+
+def joined_directions(m: nn.ModuleDict) -> Tensor:
+    """Layers are kept apart, and directions joined."""
+    states: Tensor = m["rnn"](drawn(STEPS, BATCH))[1]
+    return states.view(2, BATCH, -1)[-1].square().mean()
+
+
+def parted_rows(m: nn.ModuleDict) -> Tensor:
+    """Joined for a linear layer, and parted the other way round."""
+    output: Tensor = m["head"](m["rnn"](drawn(STEPS, BATCH))[0].reshape(STEPS * BATCH, UNITS))
+    return output.tanh().view(BATCH, STEPS, 1)[:, -1].square().mean()
+
+
+def looped(m: nn.ModuleDict) -> Tensor:
+    state, outputs = None, []
+    for x in drawn(STEPS, BATCH):
+        state = m["cell"](x, state)
+        outputs.append(state)
+    return torch.stack(outputs).view(BATCH, STEPS, UNITS)[:, -1].square().mean()
+
+
+def embedded(m: nn.ModuleDict, swap: Callable[[Tensor], Tensor]) -> Tensor:
+    loss: Tensor = m["rnn"](swap(m["embed"](torch.randint(9, (BATCH, STEPS)))))[0][-1].mean()
+    return loss
+
+
+MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "data": (
+        lambda m: m["rnn"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS))[0][-1].mean(),
+        {"rnn": rnn()},
+    ),
+    "data of which a part is taken": (
+        lambda m: m["rnn"](drawn(30, STEPS)[10:20].view(STEPS, BATCH, INPUTS))[0][-1].mean(),
+        {"rnn": rnn("LSTM")},
+    ),
+    "a series": (
+        lambda m: m["rnn"](torch.randn(BATCH, STEPS).view(STEPS, BATCH, 1))[0][-1].mean(),
+        {"rnn": rnn("RNN", 1)},
+    ),
+    "data transposed afterwards": (
+        lambda m: m["rnn"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS).transpose(0, 1))[0]
+        .mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "symbols": (
+        lambda m: m["rnn"](m["embed"](torch.randint(9, (BATCH, STEPS)).view(STEPS, BATCH)))[0][-1]
+        .mean(),
+        {"rnn": rnn(), "embed": nn.Embedding(9, INPUTS)},
+    ),
+    "embedded symbols": (
+        lambda m: embedded(m, lambda x: x.view(STEPS, BATCH, INPUTS)),
+        {"rnn": rnn(), "embed": nn.Embedding(9, INPUTS)},
+    ),
+    "embedded symbols, without a layer": (
+        lambda m: m["head"](m["embed"](torch.randint(9, (BATCH, STEPS))).view(STEPS, BATCH, UNITS))
+        .mean(),
+        {"head": nn.Linear(UNITS, 1), "embed": nn.Embedding(9, UNITS)},
+    ),
+    "the output": (
+        lambda m: m["rnn"](drawn(STEPS, BATCH))[0].view(BATCH, STEPS, UNITS)[:, -1].mean(),
+        {"rnn": rnn("LSTM")},
+    ),
+    "the output, batch first": (
+        lambda m: m["rnn"](drawn(BATCH, STEPS))[0].reshape(STEPS, BATCH, UNITS)[-1].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "steps joined": (
+        lambda m: m["rnn"](drawn(STEPS, BATCH))[0].view(BATCH, -1).square().mean(),
+        {"rnn": rnn("RNN")},
+    ),
+    "rows parted": (parted_rows, {"rnn": rnn(), "head": nn.Linear(UNITS, 1)}),
+    "states of layers": (joined_states, {"rnn": rnn("RNN", num_layers=2)}),
+    "states of directions": (joined_states, {"rnn": rnn(bidirectional=True)}),
+    "states of directions, by layer": (
+        joined_directions, {"rnn": rnn(num_layers=2, bidirectional=True)},
+    ),
+    "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", MIXED)
+def test_a_view_that_mixes_is_found(which: str, tmp_path: Path) -> None:
+    loss, modules = MIXED[which]
+    (finding,) = findings("BKS413", loss, tmp_path, modules)
+    assert finding.severity == "error"
+    assert finding.evidence["views"] in (1, 2)
+    assert "a view takes a tensor of shape (" in finding.message
+
+
+def there_and_back(m: nn.ModuleDict) -> Tensor:
+    rows = m["rnn"](drawn(BATCH, STEPS))[0].reshape(BATCH * STEPS, UNITS)
+    output: Tensor = m["head"](m["norm"](rows)).view(BATCH, STEPS, 1)
+    loss: Tensor = output.square().mean()
+    return loss
+
+
+def heads(m: nn.ModuleDict) -> Tensor:
+    output = m["rnn"](drawn(BATCH, STEPS))[0].view(BATCH, STEPS, 2, 2).transpose(1, 2)
+    together: Tensor = (output @ output.transpose(-1, -2)) @ output
+    return together.transpose(1, 2).reshape(BATCH, STEPS, UNITS).square().mean()
+
+
+def batchified(m: nn.ModuleDict) -> Tensor:
+    """A long text in ``BATCH`` parts, of which windows are taken."""
+    text = torch.randint(9, (BATCH * 4 * STEPS,)).view(BATCH, -1).t().contiguous()
+    loss: Tensor = m["rnn"](m["embed"](text[STEPS : 2 * STEPS]))[0].square().mean()
+    return loss
+
+
+def both_directions(m: nn.ModuleDict) -> Tensor:
+    output, states = m["rnn"](drawn(STEPS, BATCH))
+    halves = output.view(STEPS, BATCH, 2, UNITS)
+    states = states.view(2, 2, BATCH, UNITS)[-1].transpose(0, 1).reshape(BATCH, -1)
+    total: Tensor = halves[-1, :, 0].mean() + halves[0, :, 1].mean() + states.square().mean()
+    return total
+
+
+def contrast(m: nn.ModuleDict) -> Tensor:
+    """Two views of each sequence, one after the other in the batch."""
+    pairs = drawn(BATCH, 2, STEPS).flatten(0, 1)
+    ends = m["rnn"](pairs)[0][:, -1].view(BATCH, 2, UNITS)
+    loss: Tensor = (ends[:, 0] @ ends[:, 1].t()).logsumexp(1).mean()
+    return loss
+
+
+def relative(m: nn.ModuleDict) -> Tensor:
+    """Each row of scores is shifted by one more than the last, as in Transformer-XL."""
+    x = m["embed"](torch.randint(9, (STEPS, STEPS + 1)))
+    scores = torch.cat([x.new_zeros(STEPS, 1, UNITS), x[:, :-1]], dim=1)
+    return scores.view(STEPS + 1, STEPS, UNITS)[1:].square().mean()
+
+
+SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "transposed data": (
+        lambda m: m["rnn"](drawn(BATCH, STEPS).transpose(0, 1))[0][-1].mean(), {"rnn": rnn()},
+    ),
+    "permuted and copied": (
+        lambda m: m["rnn"](drawn(BATCH, STEPS).permute(1, 0, 2).contiguous())[0]
+        .permute(1, 0, 2).reshape(BATCH, -1).mean(),
+        {"rnn": rnn()},
+    ),
+    "as many steps as sequences": (
+        lambda m: m["rnn"](drawn(STEPS, STEPS).view(STEPS, STEPS, INPUTS))[0][-1].mean(),
+        {"rnn": rnn()},
+    ),
+    "a series gets an axis": (
+        lambda m: m["rnn"](torch.randn(BATCH, STEPS).view(BATCH, STEPS, 1))[0][:, -1].mean(),
+        {"rnn": rnn("RNN", 1, batch_first=True)},
+    ),
+    "one layer's state": (joined_states, {"rnn": rnn()}),
+    "rows joined and parted": (
+        there_and_back,
+        {"rnn": rnn(batch_first=True), "norm": nn.BatchNorm1d(UNITS), "head": nn.Linear(UNITS, 1)},
+    ),
+    "attention heads": (heads, {"rnn": rnn(batch_first=True)}),
+    "a text in parts": (batchified, {"rnn": rnn(), "embed": nn.Embedding(9, INPUTS)}),
+    "both directions": (both_directions, {"rnn": rnn(num_layers=2, bidirectional=True)}),
+    "contrast": (contrast, {"rnn": rnn(batch_first=True)}),
+    "relative positions": (relative, {"embed": nn.Embedding(9, UNITS)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", SOUND)
+def test_a_view_that_keeps_sequences_apart_is_not(which: str, tmp_path: Path) -> None:
+    loss, modules = SOUND[which]
+    assert not findings("BKS413", loss, tmp_path, modules)
+
+
+def test_mixing_is_what_the_elements_do() -> None:
+    """Against the elements themselves: which sequence is each one of?"""
+    for old, new, axis in (
+        ((6, 10, 4), (10, 6, 4), 1), ((6, 10, 4), (6, 10, 2, 2), 1), ((2, 10, 4), (10, 8), 1),
+        ((4, 10, 4), (2, 10, 8), 1), ((4, 10, 4), (2, 2, 10, 4), 1), ((1, 10, 4), (10, 4), 1),
+        ((10, 6, 4), (10, 24), 0), ((10, 6, 4), (6, 10, 4), 0), ((10, 6, 1), (10, 6), 0),
+    ):  # fmt: skip
+        shape = [1] * len(old)
+        shape[axis] = old[axis]
+        owner = torch.arange(old[axis]).view(shape).expand(old).reshape(new)
+        apart = any(
+            bool((owner.movedim(a, -1) == torch.arange(old[axis])).all())
+            for a, size in enumerate(new)
+            if size == old[axis]
+        )
+        assert mixes(old, new, axis) is not apart, (old, new, axis)
+    assert not mixes((6, 10, 10), (60, 10), 1)  # joined; the last axis has that size by chance
+    assert not mixes((6, 10), (7, 10), 1)
+
+
+def test_of_data_alone_what_cannot_be_told_is_none() -> None:
+    assert batch_axes([(6, 1), (1, 10)]) == {}
+    flat = torch.randn(60)
+    assert data_mixed(flat.view(6, 10)) is None
+    assert data_mixed(torch.randn(10, 6)) is None
+    assert data_mixed(torch.randn(10, 6).view(3, 20)) is None
+    assert data_mixed(torch.randn(10, 6, 2).view(6, 20)) is None
+    assert data_mixed(torch.randn(10, 6)[:, :3]) is None
+    assert data_mixed(torch.zeros(10, 6).expand(3, 10, 6)[0]) is None
+    assert data_mixed(torch.randn(10, 6)[1:].view(6, 9)) == ((9, 6), (6, 9))

@@ -1,0 +1,370 @@
+"""Steps that a loss reads: where a layer has seen little, behind padding, and padding itself."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from backsight.probes import StepsRead, is_padding, padding_of
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
+
+SYMBOLS = 7
+LENGTHS = torch.tensor([6, 2, 4, 3, 5, 2, 3, 6, 4, 1])
+PADDING = torch.arange(STEPS) >= LENGTHS[:, None]
+SHARE = 24 / 60
+"""4 + 2 + 3 + 1 + 4 + 3 + 2 + 5 of 60 steps."""
+
+# -- BKS414: a direction that is read where it begins ---------------------------------------------
+
+Read = Callable[[Tensor, Tensor], Tensor]
+
+
+def both(read: Read, kind: str = "GRU", *, packed: bool = False, **settings: bool | int) -> Loss:
+    """A loss of a bidirectional layer's output ``(B, T, 2H)`` and final state."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = drawn(BATCH, STEPS)
+        if not m["rnn"].batch_first:
+            x = x.transpose(0, 1)
+        given = pack_padded_sequence(x, LENGTHS, True, enforce_sorted=False) if packed else x
+        output, state = m["rnn"](given)
+        if packed:
+            output, _ = pad_packed_sequence(output, batch_first=True)
+        elif not m["rnn"].batch_first:
+            output = output.transpose(0, 1)
+        return read(output, state).square().mean()
+
+    return loss
+
+
+ROWS = torch.arange(BATCH)
+ONE_STEP: dict[str, tuple[Read, str, bool, float]] = {
+    "last": (lambda o, h: o[:, -1], "reverse half of the output of rnn at the last step", False, 1),
+    "last of units": (lambda o, h: o[:, -1, 2:6], "reverse half", False, 1),
+    "last, of an index": (lambda o, h: o[ROWS, torch.full((BATCH,), -1)], "reverse", False, 1),
+    "first": (lambda o, h: o[:, 0], "forward half of rnn at the first step", False, 1),
+    "halves exchanged": (
+        lambda o, h: torch.cat([o[:, 0, :UNITS], o[:, -1, UNITS:]], 1), "and the forward", False, 2,
+    ),
+    "last valid": (lambda o, h: o[ROWS, LENGTHS - 1], "reverse half", True, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ONE_STEP)
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_direction_at_its_first_step_is_found(
+    which: str, kind: str, batch_first: bool, tmp_path: Path
+) -> None:
+    read, words, packed, halves = ONE_STEP[which]
+    if packed and not batch_first:
+        return
+    layer = rnn(kind, bidirectional=True, batch_first=batch_first, num_layers=2)
+    (finding,) = findings("BKS414", both(read, packed=packed), tmp_path, {"rnn": layer})
+    assert finding.severity == "error"
+    assert words in finding.message
+    assert finding.evidence == {"halves": halves}
+
+
+BOTH_SEEN: dict[str, tuple[Read, bool]] = {
+    "states": (lambda o, h: torch.cat([h[-2], h[-1]], 1), False),
+    "each half where it ends": (
+        lambda o, h: torch.cat([o[:, -1, :UNITS], o[:, 0, UNITS:]], 1),
+        False,
+    ),
+    "every step": (lambda o, h: o, False),
+    "mean": (lambda o, h: o.mean(1), False),
+    "maximum": (lambda o, h: o.amax(1), False),
+    "forward half alone": (lambda o, h: o[:, -1, :UNITS], False),
+    "one in the middle": (lambda o, h: o[:, 2], False),
+    "last and state": (lambda o, h: torch.cat([o[:, -1], h[-1]], 1), False),
+    "last and all": (lambda o, h: o[:, -1] + o.mean(1), False),
+    "packed states": (lambda o, h: torch.cat([h[-2], h[-1]], 1), True),
+    "packed mean": (lambda o, h: o.sum(1) / LENGTHS[:, None], True),
+}
+
+
+@pytest.mark.parametrize("which", BOTH_SEEN)
+def test_two_directions_that_have_seen_the_sequence_are_not(which: str, tmp_path: Path) -> None:
+    read, packed = BOTH_SEEN[which]
+    layer = rnn(bidirectional=True, batch_first=True)
+    assert not findings("BKS414", both(read, packed=packed), tmp_path, {"rnn": layer})
+
+
+def test_two_steps_are_no_case(tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        total: Tensor = m["rnn"](drawn(2, BATCH))[0][-1].sum()
+        return total
+
+    assert not findings("BKS414", loss, tmp_path, {"rnn": rnn(bidirectional=True)})
+
+
+def test_what_is_read_against_the_gradient_itself() -> None:
+    """In any layout, written into afterwards or not, over several passes."""
+    for batch_first in (True, False):
+        for kind in ("RNN", "LSTM"):
+            layer = rnn(kind, bidirectional=True, batch_first=batch_first)
+            output, state = layer(drawn(BATCH, STEPS))
+            asked = [False]
+            read = StepsRead.of(layer, (output, state), lambda: asked[0])  # noqa: B023
+            assert read is not None
+            weights = (torch.rand(output.shape[:2]) < 0.2)[..., None].expand(output.shape).clone()
+            weights[..., :UNITS] &= torch.rand(*output.shape[:2], 1) < 0.5
+            loss = (output * weights).sum()
+            loss.backward(retain_graph=True)
+            assert read.output is None
+            asked[0] = True
+            loss.backward(retain_graph=True)
+            by_time = weights.transpose(0, 1) if batch_first else weights
+            for half in range(2):
+                expected = by_time[..., UNITS * half]
+                assert torch.equal(read.output[half], expected)  # type: ignore[index]
+            assert not read.final_read
+            (state if kind == "RNN" else state[1]).sum().backward()
+            assert read.final_read
+
+
+# -- BKS415: a last step that is padding ----------------------------------------------------------
+
+
+def symbols(padding: Tensor = PADDING) -> Tensor:
+    """``(B, T)``: 1 to 6, and 0 for padding."""
+    return torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(padding, 0)
+
+
+def features(padding: Tensor = PADDING) -> Tensor:
+    return drawn(BATCH, STEPS).masked_fill(padding[..., None], 0.0)
+
+
+def last(x: Tensor, m: nn.ModuleDict) -> Tensor:
+    output: Tensor = m["rnn"](x)[0]
+    return (output[:, -1] if m["rnn"].batch_first else output[-1]).square().mean()
+
+
+def by_state(x: Tensor | PackedSequence, m: nn.ModuleDict) -> Tensor:
+    state = m["rnn"](x)[1]
+    top: Tensor = (state[0] if isinstance(state, tuple) else state)[-1]
+    return top.square().mean()
+
+
+EMBED = {"embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=0)}
+BEHIND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "symbols": (
+        lambda m: last(m["embed"](symbols()), m), {"rnn": rnn("LSTM", batch_first=True), **EMBED}
+    ),
+    "symbols, dropped out": (
+        lambda m: last(functional.dropout(m["embed"](symbols())), m),
+        {"rnn": rnn(batch_first=True), **EMBED},
+    ),
+    "symbols, time first": (
+        lambda m: last(m["embed"](symbols().t()), m), {"rnn": rnn("RNN"), **EMBED}
+    ),
+    "symbols, transposed": (
+        lambda m: last(m["embed"](symbols()).transpose(0, 1), m), {"rnn": rnn(), **EMBED}
+    ),
+    "features": (lambda m: last(features(), m), {"rnn": rnn(batch_first=True)}),
+    "features of another value": (
+        lambda m: last(features() - 1, m), {"rnn": rnn(batch_first=True, num_layers=2)}
+    ),
+    "features through a layer": (
+        lambda m: last(m["in"](features()), m),
+        {"rnn": rnn(batch_first=True), "in": nn.Linear(INPUTS, INPUTS)},
+    ),
+    "final state": (lambda m: by_state(features(), m), {"rnn": rnn("LSTM", batch_first=True)}),
+    "both directions": (
+        lambda m: last(features(), m), {"rnn": rnn(batch_first=True, bidirectional=True)}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", BEHIND)
+def test_a_last_step_behind_padding_is_found(which: str, tmp_path: Path) -> None:
+    loss, modules = BEHIND[which]
+    (finding,) = findings("BKS415", loss, tmp_path, modules)
+    assert finding.severity == "warning"
+    assert finding.evidence == {"padding": pytest.approx(SHARE)}
+
+
+def gathered(m: nn.ModuleDict) -> Tensor:
+    output: Tensor = m["rnn"](m["embed"](symbols()))[0]
+    return output[ROWS, LENGTHS - 1].square().mean()
+
+
+def packed(m: nn.ModuleDict) -> Tensor:
+    x = m["embed"](symbols())
+    return by_state(pack_padded_sequence(x, LENGTHS, True, enforce_sorted=False), m)
+
+
+def masked_mean(m: nn.ModuleDict) -> Tensor:
+    output = m["rnn"](m["embed"](symbols()))[0].masked_fill(PADDING[..., None], 0.0)
+    loss: Tensor = output.sum(1).square().mean()
+    return loss
+
+
+def repeats(m: nn.ModuleDict) -> Tensor:
+    """Each sequence ends in a value of its own, some of them twice."""
+    x = drawn(BATCH, STEPS)
+    x[::2, -2] = x[::2, -1]
+    return last(x, m)
+
+
+def delayed(m: nn.ModuleDict) -> Tensor:
+    """A pulse at some step, silence before and after: what is to be remembered is the pulse."""
+    x = torch.zeros(BATCH, STEPS, INPUTS)
+    x[ROWS, torch.randint(STEPS, (BATCH,))] = 1.0
+    return last(x, m)
+
+
+BEFORE: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "gathered": (gathered, {"rnn": rnn(batch_first=True), **EMBED}),
+    "packed": (packed, {"rnn": rnn(batch_first=True), **EMBED}),
+    "masked mean": (masked_mean, {"rnn": rnn(batch_first=True), **EMBED}),
+    "padded in front": (
+        lambda m: last(m["embed"](symbols(PADDING.flip(1))), m),
+        {"rnn": rnn(batch_first=True), **EMBED},
+    ),
+    "equally long": (
+        lambda m: last(m["embed"](symbols(PADDING[[2] * BATCH])), m),
+        {"rnn": rnn(batch_first=True), **EMBED},
+    ),
+    "no padding": (
+        lambda m: last(m["embed"](torch.randint(SYMBOLS, (BATCH, STEPS))), m),
+        {"rnn": rnn(batch_first=True), **EMBED},
+    ),
+    "yes and no": (
+        lambda m: last(torch.randint(2, (BATCH, STEPS, 1)).float(), m),
+        {"rnn": rnn(batch_first=True, inputs=1)},
+    ),
+    "a value that repeats": (repeats, {"rnn": rnn(batch_first=True)}),
+    "a pulse": (delayed, {"rnn": rnn(batch_first=True)}),
+    "states of both directions": (
+        lambda m: by_state(features(), m), {"rnn": rnn(batch_first=True, bidirectional=True)}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", BEFORE)
+def test_a_last_step_of_the_sequences_is_not(which: str, tmp_path: Path) -> None:
+    loss, modules = BEFORE[which]
+    if which == "packed":  # of which nobody asks
+        modules = {**modules, "second": rnn(inputs=UNITS)}
+        loss = _then_second
+    assert not findings("BKS415", loss, tmp_path, modules)
+
+
+def _then_second(m: nn.ModuleDict) -> Tensor:
+    state: Tensor = m["second"](drawn(STEPS, BATCH).repeat(1, 1, 2)[..., :UNITS])[0]
+    return packed(m) + state.square().mean()
+
+
+def test_padding_is_told_from_what_looks_like_it() -> None:
+    assert is_padding(*padding_of(symbols()))
+    at_end, inside = padding_of(features())
+    assert torch.equal(at_end, PADDING)
+    assert not inside.any()
+    whole = PADDING.clone()
+    whole[1] = True  # a row that is nothing but padding
+    assert torch.equal(padding_of(symbols(whole))[0], whole)
+    few = torch.zeros_like(PADDING)
+    few[:4] = PADDING[:4]
+    assert not is_padding(*padding_of(symbols(few)))  # 3 of 10 sequences
+
+
+# -- BKS420: padding that the loss compares -------------------------------------------------------
+
+HEAD = {"head": nn.Linear(UNITS, SYMBOLS)}
+
+
+def tags(m: nn.ModuleDict, *, mask: bool = False, **settings: object) -> Tensor:
+    """Each symbol is to be named one step later."""
+    x = symbols()
+    target = x.roll(1, 1).clamp(min=1).masked_fill(PADDING, 0)
+    logits = m["head"](m["rnn"](m["embed"](x))[0])
+    if mask:
+        each = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
+        return (each * ~PADDING.flatten()).sum() / (~PADDING).sum()
+    return functional.cross_entropy(logits.transpose(1, 2), target, **settings)  # type: ignore[arg-type]
+
+
+def squared(m: nn.ModuleDict, *, mask: bool = False, filler: bool = True) -> Tensor:
+    x = features()
+    target = x.roll(1, 1).masked_fill(PADDING[..., None], 0.0) if filler else drawn(BATCH, STEPS)
+    output = m["head"](m["rnn"](x)[0])
+    if mask:
+        output = output.masked_fill(PADDING[..., None], 0.0)
+    return functional.mse_loss(output, target)
+
+
+def looped(m: nn.ModuleDict, ignored: int = -100) -> Tensor:
+    """Time first, with a cell in a loop."""
+    x, state, outputs = symbols().t(), None, []
+    for step in m["embed"](x):
+        state = m["cell"](step, state)
+        outputs.append(state)
+    logits = m["head"](torch.stack(outputs)).flatten(0, 1)
+    target = x.roll(-1, 0).masked_fill(PADDING.t(), 0).flatten()
+    return functional.cross_entropy(logits, target, ignore_index=ignored)
+
+
+FILLED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "cross-entropy": (tags, {"rnn": rnn(batch_first=True), **EMBED, **HEAD}),
+    "smoothed": (
+        partial(tags, label_smoothing=0.1), {"rnn": rnn("LSTM", batch_first=True), **EMBED, **HEAD}
+    ),
+    "squared": (squared, {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, INPUTS)}),
+    "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS), **EMBED, **HEAD}),
+}  # fmt: skip
+IGNORED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "ignore_index": (partial(tags, ignore_index=0), FILLED["cross-entropy"][1]),
+    "masked": (partial(tags, mask=True), FILLED["cross-entropy"][1]),
+    "no weight": (
+        partial(tags, weight=torch.tensor([0.0, *[1.0] * (SYMBOLS - 1)])),
+        FILLED["cross-entropy"][1],
+    ),
+    "squared, masked": (partial(squared, mask=True), FILLED["squared"][1]),
+    "targets of its own": (partial(squared, filler=False), FILLED["squared"][1]),
+    "a loop": (partial(looped, ignored=0), FILLED["a loop"][1]),
+}
+
+
+@pytest.mark.parametrize("which", FILLED)
+def test_padding_that_counts_is_found(which: str, tmp_path: Path) -> None:
+    loss, modules = FILLED[which]
+    (finding,) = findings("BKS420", loss, tmp_path, modules)
+    assert finding.severity == "warning"
+    assert finding.evidence == {"padding": pytest.approx(SHARE)}
+
+
+@pytest.mark.parametrize("which", IGNORED)
+def test_padding_that_does_not_is_not(which: str, tmp_path: Path) -> None:
+    loss, modules = IGNORED[which]
+    assert not findings("BKS420", loss, tmp_path, modules)
+
+
+def test_targets_that_are_constant_at_the_end_of_whole_sequences_are_not(tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        logits = m["head"](m["rnn"](drawn(BATCH, STEPS))[0])
+        target = torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(PADDING, 0)
+        return functional.cross_entropy(logits.transpose(1, 2), target)
+
+    assert not findings("BKS420", loss, tmp_path, {"rnn": rnn(batch_first=True), **HEAD})
+
+
+def test_a_little_of_it_is_a_note(tmp_path: Path) -> None:
+    """4 of 60 steps in 2, 1 and 1 of 10 sequences would not be most of them: of 3, they are."""
+    padding = torch.arange(40) >= torch.tensor([40, 38, 39])[:, None]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = torch.randint(1, SYMBOLS, (3, 40)).masked_fill(padding, 0)
+        logits = m["head"](m["rnn"](m["embed"](x))[0])
+        return functional.cross_entropy(logits.flatten(0, 1), x.flatten())
+
+    modules: dict[str, nn.Module] = {"rnn": rnn(batch_first=True), **EMBED, **HEAD}
+    (finding,) = findings("BKS420", loss, tmp_path, modules)
+    assert finding.severity == "info"
+    assert finding.evidence == {"padding": pytest.approx(3 / 120)}

@@ -1,0 +1,141 @@
+"""``backsight diagnose``: its exit status, what it leaves out, and what a project may say of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backsight.cli import main
+from backsight.signals import Recorder
+
+FALLS = [float(x) for x in 1 + 3 * np.exp(-np.arange(120) / 40)]
+BROKEN = [*FALLS, float("nan")]
+
+
+@pytest.fixture
+def run_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "project" / "inside").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project" / "inside")
+    return tmp_path / "run"
+
+
+def write(path: Path, loss: Sequence[float], error: BaseException | None = None) -> None:
+    recorder = Recorder(path)
+    recorder.series("loss", range(len(loss)), loss)
+    recorder.close_after(error)
+
+
+def project(path: Path, text: str) -> Path:
+    """The file above the working directory."""
+    file = path.parent / "project" / "pyproject.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "status"),
+    [
+        (None, [], 0),
+        (ValueError("shapes differ"), [], 1),
+        (SystemExit(3), [], 1),
+        (KeyboardInterrupt(), [], 0),  # it was asked to stop
+        (ValueError("shapes differ"), ["--fail-on", "BKS202"], 0),
+        (ValueError("shapes differ"), ["--json"], 1),
+    ],
+)
+def test_a_run_that_failed_gives_status_1(
+    error: BaseException | None, words: list[str], status: int, run_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Nothing is found in it, and it failed all the same."""
+    write(run_path, FALLS, error)
+    assert main(["diagnose", str(run_path), *words]) == status
+    out = capsys.readouterr().out
+    if "--json" in words:
+        told = json.loads(out)
+        assert (told["end_reason"], told["reason"]) == ("error", "ValueError: shapes differ")
+    else:
+        assert ("The run failed: ValueError: shapes differ." in out) == isinstance(
+            error, ValueError
+        )
+
+
+def test_what_is_ignored_is_left_out_and_said(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(run_path, BROKEN)
+    assert main(["diagnose", str(run_path)]) == 1
+    assert "BKS201 not finite" in capsys.readouterr().out
+    assert main(["diagnose", str(run_path), "--ignore", "bks201"]) == 0
+    out = capsys.readouterr().out
+    assert "not finite  from" not in out
+    assert "Training failed" not in out
+    assert "ignored: BKS201" in out
+    assert main(["diagnose", str(run_path), "--json", "--ignore", "BKS201", "BKS202"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ignored"], told["findings"], told["has_errors"]) == (
+        ["BKS201", "BKS202"], [], False
+    )  # fmt: skip
+    assert not {v["code"] for v in told["verdicts"]} & {"BKS201", "BKS202"}
+
+
+TABLES: Mapping[str, tuple[list[str], int]] = {
+    'ignore = ["BKS201"]': ([], 0),
+    'ignore = ["BKS202"]': ([], 1),
+    'ignore = ["BKS202"] ': (["--ignore", "BKS201"], 0),  # both count
+    'fail-on = ["BKS202"]': ([], 0),
+    'fail-on = ["bks201"]': ([], 1),
+    'fail-on = ["BKS202"] ': (["--fail-on", "BKS201"], 1),  # the command line goes before
+    "": ([], 1),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_project_may_say_it_once_for_all(
+    table: str, run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(run_path, BROKEN)
+    project(run_path, f"[project]\nname = 'mine'\n[tool.backsight]\n{table}\n")
+    words, status = TABLES[table]
+    assert main(["diagnose", str(run_path), *words]) == status
+    assert capsys.readouterr().err == ""
+
+
+def test_only_the_nearest_file_counts(run_path: Path) -> None:
+    write(run_path, BROKEN)
+    project(run_path, '[tool.backsight]\nignore = ["BKS201"]\n')
+    Path("pyproject.toml").write_text("[tool.other]\n")
+    assert main(["diagnose", str(run_path)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.backsight]\nignored = []\n", "has no setting 'ignored': choose from fail-on, igno"),
+        ("[tool.backsight]\nignore = 'BKS201'\n", "must be a list of codes"),
+        ("[tool.backsight]\nignore = [201]\n", "must be a list of codes"),
+        ("[tool.backsight]\nignore = ['BKS999']\n", "expects codes of findings, not BKS999"),
+        ("tool = {backsight = 3}\n", "must be a table, not 3"),
+        ("[tool.backsight\n", "cannot read"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_sentence(
+    text: str, said: str, run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(run_path, FALLS)
+    file = project(run_path, text)
+    assert main(["diagnose", str(run_path)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
+    assert str(file) in err
+
+
+@pytest.mark.parametrize("text", ["tool = 3\n", "[tool]\n", "[tool.ruff]\nignore = ['E501']\n", ""])
+def test_a_file_of_other_tools_is_none_of_ours(text: Any, run_path: Path) -> None:
+    write(run_path, FALLS)
+    project(run_path, text)
+    assert main(["diagnose", str(run_path)]) == 0
