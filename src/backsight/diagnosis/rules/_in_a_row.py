@@ -23,10 +23,6 @@ class InARow(Rule):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The message, and the evidence, of a value that is not 0."""
 
-    def gravity(self, value: float) -> Severity:
-        """How grave it is."""
-        return self.severity
-
     def counts(self, value: float) -> bool:
         """Whether it is so."""
         return value != 0

@@ -233,8 +233,8 @@ SIGNALS = (
     Signal(
         name="state_lost",
         title="steps of a new optimizer",
-        formula="the share of the steps since the last sample that begin with an empty state of "
-        "the optimizer, where the one before them left a state",
+        formula="the share of ten or more steps since the last number that begin with an empty "
+        "state of the optimizer, where the one before them left a state",
         axes=("iteration",),
         unit="1",
         reduction="none",
