@@ -64,7 +64,9 @@ class OptimizerAnew(Measurement):
         if known is None or known() is not step.optimizer or now.looked:
             self._known[step.number] = weakref.ref(step.optimizer)
             self._had[step.number] = _has_state(step.optimizer)
-        if now.looked and self._steps:
+        enough = self._steps >= (1 if self._first else WINDOW)
+        if enough and (now.sampled or now.looked):
+            self._first = False
             now.record("state_lost", self._lost / self._steps)
             self._sampled = now.number
 
