@@ -1378,6 +1378,15 @@ def test_clipping_of_at_least_95_in_100(free: int, fires: bool) -> None:
     assert bool(verdict("BKS403", clipped(0.01, 100, free)).findings) == fires
 
 
+@pytest.mark.parametrize(("clipped_of_ten", "fires"), [(0, False), (8, False), (9, True)])
+def test_a_loss_scale_that_is_undone_is_no_clipping(clipped_of_ten: int, fires: bool) -> None:
+    """Norms around 1 are divided by 1,024 and, of so many in ten, clipped at 0.5 then."""
+    norms = [1.0 + i % 10 / 10 for i in range(120)]
+    after = [0.5 if i % 10 < clipped_of_ten else x for i, x in enumerate(norms)]
+    series = {"grad_norm": [1024 * x for x in norms], "grad_norm_applied": after}
+    assert bool(verdict("BKS403", series).findings) == fires
+
+
 def test_clipping_that_is_loosened_is_over() -> None:
     before, after = clipped(0.01, 150), clipped(1.0, 150)
     one = verdict("BKS403", {n: before[n] + after[n] for n in before})
