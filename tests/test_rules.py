@@ -1325,6 +1325,15 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
     assert the(verdict("BKS402", series)).message.endswith(said)
 
 
+def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
+    """``lr`` is the rate of the first group."""
+    series = {
+        "update_ratio/a": every(10, [0.0] * 5), "update_ratio/b": every(10, [1e-3] * 5),
+        "lr": every(10, [0.0] * 5),
+    }  # fmt: skip
+    assert the(verdict("BKS402", series)).module == "a"
+
+
 def test_a_parameter_that_is_thawed_is_over() -> None:
     series = {
         "update_ratio/a": every(10, [1e-3] * 8),
