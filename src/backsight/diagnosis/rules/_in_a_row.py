@@ -27,6 +27,10 @@ class InARow(Rule):
         """Whether it is so."""
         return value != 0
 
+    def severity_of(self, value: float) -> Severity:
+        """How grave it is."""
+        return self.severity
+
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The numbers to look at, by where."""
         return now.numbers(self.reads[0])
@@ -56,5 +60,5 @@ class InARow(Rule):
                 signal = named(self.reads[0], where)
                 self.found(
                     where, now.iteration, message, evidence,
-                    signals=(signal,), severity=self.gravity(value),
+                    signals=(signal,), severity=self.severity_of(value),
                 )  # fmt: skip
