@@ -305,9 +305,7 @@ def lacking(found: Diagnosis) -> list[tuple[str, str]]:
         if verdict.code not in unseen
     ]
     if unseen:
-        rows.append(
-            (f"{unseen[0]} to {unseen[-1]}", "how the training is put together was not seen")
-        )
+        rows.append((f"{unseen[0]} to {unseen[-1]}", "how the training is put together: not seen"))
     return rows
 
 
