@@ -9,6 +9,7 @@ from backsight.probes._compilers import inspection, left_by_compilers, skipped, 
 from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
+from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
     Window,
@@ -147,6 +148,7 @@ __all__ = [
     "on_host",
     "padding_of",
     "parameters_of",
+    "places_of",
     "probe",
     "rate_of_dropout",
     "read_as_loop",
