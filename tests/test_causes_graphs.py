@@ -14,7 +14,7 @@ from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding
 from backsight.probes import GraphTags, LossOperations
 
-STEPS = 12
+STEPS = 26
 
 
 class Training:
@@ -115,10 +115,10 @@ def keeps_numbers(t: Training, i: int) -> None:
     t.kept += [loss.detach(), outputs.detach().clone()]
 
 
-def keeps_the_last(t: Training, i: int) -> None:
+def keeps_the_last_ten(t: Training, i: int) -> None:
     *_, loss = t.forward()
     t.step(loss)
-    t.kept = [*t.kept, loss][-3:]
+    t.kept = [*t.kept, loss][-10:]
 
 
 def keeps_an_epoch(t: Training, i: int) -> None:
@@ -148,7 +148,7 @@ def accumulates(t: Training, i: int) -> None:
     "step",
     [
         keeps_numbers,
-        keeps_the_last,
+        keeps_the_last_ten,
         keeps_an_epoch,
         retains,
         differentiates_twice,

@@ -47,7 +47,7 @@ def findings(
 
 
 def anew(
-    make: Make, steps: int = 8, each: int = 1
+    make: Make, steps: int = 34, each: int = 1
 ) -> Callable[[list[nn.Parameter]], Iterator[Optimizer]]:
     """A new one every few steps."""
 
@@ -76,14 +76,14 @@ def test_a_new_optimizer_in_each_step_is_found(make: Make, tmp_path: Path) -> No
 
 
 def test_one_every_other_step_is_found(tmp_path: Path) -> None:
-    (found,) = findings(anew(lambda ps: Adam(ps), 16, each=2), tmp_path / "run", every=4)
+    (found,) = findings(anew(lambda ps: Adam(ps), each=2), tmp_path / "run")
     assert (found.severity, found.evidence) == ("warning", {"share of steps": 0.5})
 
 
 def loaded(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
     """With the state of the one before."""
     optimizer = Adam(parameters)
-    for _ in range(8):
+    for _ in range(34):
         yield optimizer
         before, optimizer = optimizer, Adam(parameters)
         optimizer.load_state_dict(before.state_dict())
@@ -92,14 +92,14 @@ def loaded(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
 def in_turns(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
     """Two of different parameters."""
     optimizers = [Adam(parameters[:2]), Adam(parameters[2:])]
-    for _ in range(8):
+    for _ in range(34):
         yield from optimizers
 
 
 def both_of_all(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
     """Two of the same parameters, each with a state of its own."""
     optimizers = [Adam(parameters), SGD(parameters, lr=1e-3, momentum=0.9)]
-    for _ in range(8):
+    for _ in range(34):
         yield from optimizers
 
 
@@ -115,7 +115,7 @@ def restarts(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
         restarts,
         anew(lambda ps: Adam(ps), each=100),
         anew(lambda ps: SGD(ps, lr=1e-3)),
-        anew(lambda ps: Adam(ps), 12, each=6),  # a new phase
+        anew(lambda ps: Adam(ps), each=20),  # a new phase
         loaded,
         in_turns,
         both_of_all,
@@ -129,5 +129,5 @@ def test_what_loses_nothing_is_not_accused(
 
 def test_a_new_optimizer_now_and_then_is_a_note(tmp_path: Path) -> None:
     """Of an epoch of ten batches."""
-    (found,) = findings(anew(lambda ps: Adam(ps), 60, each=10), tmp_path / "run", every=10)
+    (found,) = findings(anew(lambda ps: Adam(ps), 44, each=10), tmp_path / "run")
     assert found.severity == "info"

@@ -163,6 +163,20 @@ def windows(m: nn.ModuleDict) -> Tensor:
 _text = carrying(Tensor.detach, lambda i: TEXT[:, i * STEPS : (i + 1) * STEPS])
 
 
+TOKENS = TEXT % INPUTS
+_kept: list[Tensor | None] = [None]
+_number = iter(range(100))
+
+
+def asking(m: nn.ModuleDict) -> Tensor:
+    """A language model on symbols that are copied into one-hot form."""
+    begin = next(_number) * STEPS
+    x, y = TOKENS[:, begin : begin + STEPS], TOKENS[:, begin + 1 : begin + 1 + STEPS]
+    output, state = m["rnn"](nn.functional.one_hot(x, INPUTS).float(), _kept[0])
+    _kept[0] = state.detach()
+    return nn.functional.cross_entropy(m["head"](output).transpose(1, 2), y)
+
+
 class Embedded(nn.Module):
     """Symbols to states."""
 
@@ -180,6 +194,9 @@ NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "windows of a text": (windows, {"rnn": Embedded()}),
     "windows of data": (
         carrying(Tensor.detach, lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"rnn": layer()},
+    ),
+    "symbols that were asked for": (
+        asking, {"rnn": layer("GRU", batch_first=True), "head": nn.Linear(UNITS, INPUTS)},
     ),
     "begun anew": (
         carrying(torch.zeros_like, lambda i: drawn(STEPS, BATCH)), {"rnn": layer()}

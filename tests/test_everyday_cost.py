@@ -71,7 +71,7 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
         optimizer.step()
 
     with nullcontext() if path is None else watch(model, optimizer, path, every=RARELY):
-        for _ in range(3):
+        for _ in range(10):  # the ninth is looked at, and ends when the tenth begins
             train()
         for _ in range(4):  # in one or the other, values are brought to the recorder
             calls = 0

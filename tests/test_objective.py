@@ -89,6 +89,12 @@ def test_a_range_test_is_meant_to_go_wrong_in_the_end(factor: float, sick: bool)
     assert all("as in a range test" in message for message in told) != sick
 
 
+@pytest.mark.parametrize("rates", [[1e308, 1e-300], [0.0, 1.0], [float("nan"), 1.0], [-1.0, 2.0]])
+def test_rates_of_any_size_are_no_range_test(rates: list[float]) -> None:
+    assert judged({"loss": COLLAPSED, "lr": rates}).has_errors
+    assert judged({"loss": COLLAPSED, "lr": rates[::-1]}).has_errors
+
+
 def test_what_follows_a_range_test_is_judged() -> None:
     """The training begins with a rate of its own."""
     search, rates = [2.0] * 119, [1e-6 * 1.12**i for i in range(119)]

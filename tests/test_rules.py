@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -742,6 +743,16 @@ def test_states_that_are_not_finite_do_not_end_a_drift() -> None:
     rows = [GROWS] * 20 + [GROWS * NAN, GROWS]
     finding = the(verdict("BKS103", {"hidden_norm/rnn": every(10, rows)}))
     assert (finding.iteration, finding.count, finding.resolved_at) == (190, 2, None)
+
+
+def test_states_as_large_as_float32_goes_warn_nobody() -> None:
+    """Their sum overflows in float32; the warning would stand on the user's terminal."""
+    judge = Judge()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in range(3):
+            judge.update(i, {"hidden_norm/rnn": np.full(16, 3e38, np.float32)})
+    assert not judge.failed
 
 
 def test_a_state_that_learns_not_to_grow_and_a_random_walk_are_no_drift() -> None:
@@ -1507,6 +1518,15 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
     assert the(verdict("BKS402", series)).message.endswith(said)
 
 
+def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
+    """``lr`` is the rate of the first group."""
+    series = {
+        "update_ratio/a": every(10, [0.0] * 5), "update_ratio/b": every(10, [1e-3] * 5),
+        "lr": every(10, [0.0] * 5),
+    }  # fmt: skip
+    assert the(verdict("BKS402", series)).module == "a"
+
+
 def test_a_parameter_that_is_thawed_is_over() -> None:
     series = {
         "update_ratio/a": every(10, [1e-3] * 8),
@@ -1558,6 +1578,15 @@ def test_weights_that_rest_do_not_move_by_less_than_nothing() -> None:
 @pytest.mark.parametrize(("free", "fires"), [(4, True), (5, True), (6, False)])
 def test_clipping_of_at_least_95_in_100(free: int, fires: bool) -> None:
     assert bool(verdict("BKS403", clipped(0.01, 100, free)).findings) == fires
+
+
+@pytest.mark.parametrize(("clipped_of_ten", "fires"), [(0, False), (8, False), (9, True)])
+def test_a_loss_scale_that_is_undone_is_no_clipping(clipped_of_ten: int, fires: bool) -> None:
+    """Norms around 1 are divided by 1,024 and, of so many in ten, clipped at 0.5 then."""
+    norms = [1.0 + i % 10 / 10 for i in range(120)]
+    after = [0.5 if i % 10 < clipped_of_ten else x for i, x in enumerate(norms)]
+    series = {"grad_norm": [1024 * x for x in norms], "grad_norm_applied": after}
+    assert bool(verdict("BKS403", series).findings) == fires
 
 
 def test_clipping_that_is_loosened_is_over() -> None:

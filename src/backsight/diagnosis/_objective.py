@@ -55,7 +55,8 @@ class _Rate:
     def add(self, iteration: int, rate: float) -> None:
         if self.over:
             return
-        factor = math.log(rate / self.last) if 0 < rate < math.inf and self.last > 0 else -1.0
+        known = 0 < rate < math.inf and 0 < self.last < math.inf
+        factor = math.log(rate) - math.log(self.last) if known else -1.0
         expected = self.factor or factor
         self.over = not (factor > 0 and abs(factor - expected) <= SAME * expected)
         if not self.over:

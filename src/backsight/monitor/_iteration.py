@@ -276,7 +276,7 @@ class Iteration:
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
     clips: list[tuple[float, Tensor]] = field(default_factory=list)
-    """Calls of ``clip_grad_norm_`` so far, where it is sampled: the limit, and the norm before."""
+    """Calls of ``clip_grad_norm_`` so far, in samples and looks: the limit, and the norm before."""
     declared: Collection[str] = ()
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)

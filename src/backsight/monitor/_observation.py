@@ -199,8 +199,8 @@ class Observation:
         self._stepped()
 
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
-        """The script clips gradients; where the iteration is sampled, that is remembered."""
-        if self.now.sampled:
+        """The script clips gradients; where anybody looks, that is remembered."""
+        if self.now.sampled or self.now.looked:
             here = set(map(id, self.parameters.of().values()))
             if not here.isdisjoint(map(id, parameters)):
                 self.now.clips.append((float(limit), norm.detach()))

@@ -7,12 +7,12 @@ from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
 from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
-    Window,
     hangs_on_spent,
     is_drawn,
     is_spent,
@@ -128,9 +128,11 @@ __all__ = [
     "hangs_on_spent",
     "hidden_norms",
     "inspection",
+    "is_asked",
     "is_drawn",
     "is_padding",
     "is_spent",
+    "last_targets",
     "left_by_compilers",
     "listed_inputs",
     "listed_optimizers",

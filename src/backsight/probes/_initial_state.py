@@ -1,6 +1,5 @@
 """What the initial state of a call is: drawn at random, or made from what ran before."""
 
-import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -14,7 +13,7 @@ from backsight.probes._loss_operations import LIMIT
 from backsight.probes._operations import shape_of
 from backsight.probes._tensors import made_from
 
-__all__ = ["Window", "hangs_on_spent", "is_drawn", "is_spent", "made_by", "same_direction"]
+__all__ = ["hangs_on_spent", "is_drawn", "is_spent", "made_by", "same_direction"]
 
 FEWEST = 64
 """Numbers that tell a distribution."""
@@ -85,34 +84,6 @@ def same_direction(state: Tensor, other: Tensor) -> bool:
         return False
     a, b = state.detach().reshape(-1).float(), other.detach().reshape(-1).float()
     return float(torch.cosine_similarity(a, b, dim=0)) > 1 - NEAR
-
-
-class Window:
-    """Where in memory a part of the data lies; neither is kept alive.
-
-    Args:
-        x: what a layer is given.
-        time: the axis of time.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import Window
-        >>> data = torch.randn(4, 20)
-        >>> first = Window(data[:, :5], 1)
-        >>> Window(data[:, 5:10], 1).follows(first), Window(data[:, 6:9], 1).follows(first)
-        (True, False)
-    """
-
-    def __init__(self, x: Tensor, time: int) -> None:
-        self._storage = weakref.ref(x.untyped_storage())
-        self._begin, self._step = x.storage_offset(), x.stride(time)
-        self._end = self._begin + x.shape[time] * self._step
-
-    def follows(self, other: "Window") -> bool:
-        """Whether it begins where the other one ends."""
-        storage = self._storage()
-        same = storage is not None and storage is other._storage() and self._step == other._step
-        return same and self._begin == other._end
 
 
 def made_by(state: Tensor, parameters: Iterable[Tensor]) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,24 @@ __all__ = ["Clipping"]
 
 DIVIDED = 10
 """What is so many times shorter than clipping has made it was divided besides."""
+
+
+SAME = 1 + 1e-4
+"""Quotient of two norms that are the same but for rounding."""
+DIFFER = 1.01
+"""Quotient of two norms that no threshold has made."""
+
+
+def _is_division(most: Any, largest: Any, low: Any, high: Any) -> Any:
+    """Whether gradients were divided by a number, and not clipped; of floats, or of arrays.
+
+    Args:
+        most: the factor that four fifths are not above.
+        largest: the largest factor.
+        low: the norm that a tenth is below.
+        high: the norm that a tenth is above.
+    """
+    return (largest <= SAME * most) & (high > DIFFER * low)
 
 
 @dataclass
@@ -40,8 +58,9 @@ class Clipping(Rule):
     )
     criterion: ClassVar[str] = (
         "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
-        "less than {factor:g} of their norm. What clip_grad_norm_ is seen not to have done does "
-        "not count: gradients that the script divides are not clipped."
+        "less than {factor:g} of their norm. Gradients that the script divides are not clipped: "
+        "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that was "
+        "shortened by exactly the same factor, to norms that differ (a loss scale that is undone)."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -67,6 +86,8 @@ class Clipping(Rule):
     _factors: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _called: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By how much ``clip_grad_norm_`` was last seen to shorten gradients."""
+    _applied: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
+    """By member, the norms after it, of the same steps."""
 
     @property
     def requirement(self) -> Requirement:
@@ -82,14 +103,26 @@ class Clipping(Rule):
             if member not in computed or not self.finite(member, before, applied) or before <= 0:
                 continue
             factors = self._factors.setdefault(member, Recent(int(self.window)))
-            factors.add(applied / before)
+            norms = self._applied.setdefault(member, Recent(int(self.window)))
+            if math.isfinite(applied / before):
+                factors.add(applied / before)
+                norms.add(applied)
             self.usable(member)
             if not factors.full:
                 continue
             self.ready = True
             # The last of that share, by size, still shortened; 0.999: rounding.
             last = factors.quantile(self.share - 1 / self.window)
-            if last >= 0.999 or factors.median >= self.factor:
+            if (
+                last >= 0.999
+                or factors.median >= self.factor
+                or _is_division(
+                    factors.quantile(0.8),
+                    factors.quantile(1.0),
+                    norms.quantile(0.1),
+                    norms.quantile(0.9),
+                )
+            ):
                 if factors.median > 2 * self.factor:
                     self.resolve(member, now.iteration)
                 continue
@@ -145,10 +178,19 @@ class Clipping(Rule):
         size = factors.size
         past = np.concatenate([factors.oldest_first, new[kept]])
         factors.load_state_dict(past[-size:].tolist())
-        ordered = sorted_windows(past, size, size + np.cumsum(kept))
+        ends = size + np.cumsum(kept)
+        ordered = sorted_windows(past, size, ends)
+        norms = np.concatenate([self._applied[member].oldest_first, applied[usable][kept]])
+        self._applied[member].load_state_dict(norms[-size:].tolist())
+        after = sorted_windows(norms, size, ends)
         middle = middles(ordered)
         last = ordered[:, min(int((self.share - 1 / self.window) * size), size - 1)]
-        misses = (last >= 0.999) | (middle >= self.factor)
+        at_share = [min(int(share * size), size - 1) for share in (0.8, 1.0, 0.1, 0.9)]
+        alike = _is_division(
+            ordered[:, at_share[0]], ordered[:, at_share[1]],
+            after[:, at_share[2]], after[:, at_share[3]],
+        )  # fmt: skip
+        misses = (last >= 0.999) | (middle >= self.factor) | alike
         divided = ~(called[usable] < DIVIDED * middle)
 
         def tell(place: int) -> None:

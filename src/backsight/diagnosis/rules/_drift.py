@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, of_module, short
+from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module, short
 from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["HiddenDrift"]
@@ -90,8 +92,7 @@ class HiddenDrift(Rule):
             self.ready = True
             quarter = len(row) // 4
             second, third, last = (
-                float(row[i * quarter : (i + 1) * quarter if i < 3 else None].mean())
-                for i in (1, 2, 3)
+                _mean(row[i * quarter : (i + 1) * quarter if i < 3 else None]) for i in (1, 2, 3)
             )
             growing = (
                 layer not in self._bounded
@@ -119,6 +120,12 @@ class HiddenDrift(Rule):
                     signals=(f"hidden_norm/{layer}",),
                 )
                 finding.severity = "info" if steady and useful else self.severity
+
+
+def _mean(norms: ProfileRow) -> float:
+    """Infinite where the sum overflows: a state of float32 may be as large as its numbers go."""
+    with np.errstate(over="ignore"):
+        return float(norms.mean(dtype=np.float64))
 
 
 def _has_fallen(course: LossHistory, share: float) -> bool:

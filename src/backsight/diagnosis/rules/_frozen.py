@@ -75,8 +75,8 @@ class Frozen(Rule):
         self._layers.update(map(_module_of, now.rows("hidden_norm")))
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
-        if not ratios or (rates and not any(rates)):
-            return
+        if not ratios or (rates and not any(rates) and not any(ratios.values())):
+            return  # the rate is that of the first group alone: others may move
         for name, ratio in ratios.items():
             if not self.finite(name, ratio):
                 continue

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._finding import Evidence
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named
 
@@ -23,13 +23,13 @@ class InARow(Rule):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The message, and the evidence, of a value that is not 0."""
 
-    def gravity(self, value: float) -> Severity:
-        """How grave it is."""
-        return self.severity
-
     def counts(self, value: float) -> bool:
         """Whether it is so."""
         return value != 0
+
+    def severity_of(self, value: float) -> Severity:
+        """How grave it is."""
+        return self.severity
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The numbers to look at, by where."""
@@ -60,5 +60,5 @@ class InARow(Rule):
                 signal = named(self.reads[0], where)
                 self.found(
                     where, now.iteration, message, evidence,
-                    signals=(signal,), severity=self.gravity(value),
+                    signals=(signal,), severity=self.severity_of(value),
                 )  # fmt: skip

@@ -57,10 +57,20 @@ class _Looks(Schedule):
         return iteration is not None and looked_at(iteration)
 
 
+class _SamplesAndLooks(Schedule):
+    """In sampled iterations, and in those of :class:`_Looks`."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of the two."""
+        return sample is not None or (iteration is not None and looked_at(iteration))
+
+
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
 """For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
+SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
+"""For what takes little time and may change later."""
 
 
 def every_nth_sample(n: int) -> Schedule:

@@ -87,7 +87,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the smallest",
-        cost="one comparison of each gradient on a layer's output, in the samples of unowned",
+        cost="one comparison of each gradient on a layer's output, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -134,7 +134,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
-        cost="five sums over the state, in the samples of unowned and the iterations after them",
+        cost="five sums over the state, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -142,12 +142,12 @@ SIGNALS = (
         name="state_carried",
         title="initial state carried over",
         formula="1 if the initial state of a layer is a multiple of the final one of the iteration "
-        "before, without its graph, and its input does not begin where the former one ends in "
-        "memory; 0 otherwise",
+        "before, without its graph, and its input neither begins where the former one ends in "
+        "memory nor is what the loss has asked for at the last step; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
-        cost="a copy of the final states of four sequences, in the samples of unowned",
+        cost="a copy of the final states of four sequences, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),
@@ -160,8 +160,7 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="the first backward pass of an iteration",
-        cost="a walk over the graph of the initial state, in the samples of unowned and the "
-        "iterations after them",
+        cost="a walk over the graph of the initial state, in the iterations of unowned",
         source="Backsight",
     ),
     Signal(
@@ -234,8 +233,8 @@ SIGNALS = (
     Signal(
         name="state_lost",
         title="steps of a new optimizer",
-        formula="the share of the steps since the last sample that begin with an empty state of "
-        "the optimizer, where the one before them left a state",
+        formula="the share of ten or more steps since the last number that begin with an empty "
+        "state of the optimizer, where the one before them left a state",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -52,7 +52,7 @@ class AnswerInInput(InARow):
             for where, targets in in_all(now, "answer_in_input").items()
         }
 
-    def gravity(self, value: float) -> Severity:
+    def severity_of(self, value: float) -> Severity:
         """An autoencoder is to do so."""
         return "info" if value < 0 else self.severity
 

@@ -88,6 +88,10 @@ class StrongDecay(Rule):
                     self._shrunk[where] = min(one for one, _ in recent), recent[0][1]
             if where not in self._shrunk:
                 continue
+            if norm >= self._shrunk[where][1]:  # they have grown again
+                del self._shrunk[where]
+                self.resolve(where, now.iteration)
+                continue
             if self._stuck(now.courses.get(now.label)):
                 self._tell(where, now.iteration, norm)
             elif where in self.findings:

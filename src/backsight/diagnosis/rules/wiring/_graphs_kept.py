@@ -24,9 +24,10 @@ class GraphsKeptAlive(Rule):
         "the process is stopped."
     )
     criterion: ClassVar[str] = (
-        "At least {kept:.0f} graphs of earlier samples exist when a backward pass begins, and one "
-        "more with each of {samples:.0f} samples in a row. Graphs that the newest loss is made of "
-        "do not count, nor do fewer, which are held until the end of an epoch."
+        "At least {kept:.0f} graphs of earlier samples exist when a backward pass begins, and they "
+        "have become more with each of {samples:.0f} samples in a row and over {span:.0f} "
+        "iterations. Graphs that the newest loss is made of do not count, nor does a number that "
+        "stays the same."
     )
     causes: ClassVar = (
         "total_loss += loss, to report a mean",
@@ -41,8 +42,11 @@ class GraphsKeptAlive(Rule):
 
     kept: float = 5
     samples: float = 4
+    span: float = 20
+    """Iterations: the last ten losses may be kept for a mean."""
     _before: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _since: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -59,8 +63,11 @@ class GraphsKeptAlive(Rule):
             grows = count > self._before.get(where, 0.0)
             self._before[where] = count
             self._row[where] = self._row.get(where, 0) + 1 if grows else 0
+            if not grows:
+                self._since[where] = now.iteration
             self.usable(where)
-            if count >= self.kept and self._row[where] >= self.samples:
+            lasted = now.iteration - self._since.setdefault(where, now.iteration)
+            if count >= self.kept and self._row[where] >= self.samples and lasted >= self.span:
                 self.ready = True
                 self.found(
                     where,

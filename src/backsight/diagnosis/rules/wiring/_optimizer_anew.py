@@ -25,7 +25,7 @@ class StateLost(InARow):
         "Adam's first step, by the sign of the gradient alone, is then repeated for ever."
     )
     criterion: ClassVar[str] = (
-        "At least {share:g} of the steps between two samples begin with an empty state, although "
+        "At least {share:g} of ten or more steps begin with an empty state, although "
         "the optimizer of the same parameters had one before, in {samples:.0f} samples in a row. "
         "Where it is fewer, a note tells of it. An optimizer without a state (SGD without "
         "momentum) loses nothing, nor does one whose state is loaded."
@@ -51,6 +51,6 @@ class StateLost(InARow):
             {"share of steps": value},
         )
 
-    def gravity(self, value: float) -> Severity:
+    def severity_of(self, value: float) -> Severity:
         """A new optimizer now and then is a note."""
         return self.severity if value >= self.share else "info"

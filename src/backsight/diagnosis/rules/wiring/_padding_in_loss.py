@@ -52,6 +52,6 @@ class PaddingInLoss(InARow):
             {"padding": float(short(value))},
         )
 
-    def gravity(self, value: float) -> Severity:
+    def severity_of(self, value: float) -> Severity:
         """A note where there is little of it."""
         return self.severity if value > self.share else "info"

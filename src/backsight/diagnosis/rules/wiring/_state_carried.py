@@ -33,8 +33,9 @@ class StateCarried(Rule):
         "iteration, and backward can no longer go through it or the graph of the loss has grown by "
         "a fifth; or that has grown so and holds operations that backward cannot go through. "
         "A note: in {samples:.0f} samples in a row, the initial state is the final one "
-        "of the iteration before, or a multiple of it, without its graph, and the input does not "
-        "begin in memory where the former one ends."
+        "of the iteration before, or a multiple of it, without its graph, and the input neither "
+        "begins in memory where the former one ends nor is what the loss has asked for at the last "
+        "step."
     )
     causes: ClassVar = (
         "a state that is kept in the module, or in the loop, and not detached",

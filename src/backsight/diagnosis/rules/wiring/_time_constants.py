@@ -59,7 +59,7 @@ class FragileParameters(InARow):
                     found[where] = NOTE
         return found
 
-    def gravity(self, value: float) -> Severity:
+    def severity_of(self, value: float) -> Severity:
         """A note, unless the decay matters."""
         return self.severity if self._grave or value >= self.strong else "info"
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["ClipMoment"]
@@ -45,7 +45,7 @@ class ClipMoment(Measurement):
 
     name = "moment of clipping"
     signals = ("clip_factor", "clip_misplaced", "clip_scaled")
-    schedule = SAMPLED
+    schedule = SAMPLED_AND_LOOKED_AT
 
     def __init__(self) -> None:
         self._useless = False

@@ -1,7 +1,7 @@
 """The learning rate of each group of each optimizer."""
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 
 __all__ = ["GroupRates"]
 
@@ -31,7 +31,7 @@ class GroupRates(Measurement):
 
     name = "learning rate of groups"
     signals = ("group_lr",)
-    schedule = SAMPLED
+    schedule = SAMPLED_AND_LOOKED_AT
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """As the step is about to use them."""

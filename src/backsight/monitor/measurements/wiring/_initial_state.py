@@ -4,16 +4,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
 
-from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import EVERY_ITERATION, Measurement
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     Window,
     embedded_from,
     hangs_on_spent,
+    is_asked,
     is_drawn,
     is_spent,
+    last_targets,
+    losses_of,
     made_by,
     same_direction,
     tensors_in,
@@ -34,8 +36,8 @@ ALIVE, SPENT = 1.0, 2.0
 class InitialState(Measurement):
     """Initial states that are drawn, carried over from the iteration before, or not detached.
 
-    Two iterations that follow each other are looked at: a sample, and the one after it. What fails
-    in that one, because backward has freed the graph that a state hangs on, is recorded before.
+    Whether they are carried over is told of iterations that follow each other. What makes a pass
+    fail, because backward has freed the graph that a state hangs on, is recorded before it.
 
     Example:
         >>> import torch
@@ -55,19 +57,20 @@ class InitialState(Measurement):
 
     name = "initial state"
     signals = ("state_attached", "state_carried", "state_drawn")
-    schedule = EVERY_ITERATION
+    schedule = FIRST_AND_RARELY
     samples_cells = True
 
     def __init__(self) -> None:
-        self._looks = False
-        self._due = False
-        """Whether this iteration is one of the samples, and the next one is looked at for it."""
+        self._last = -2
+        """The iteration that was looked at before."""
         self._ends: dict[str, Tensor] = {}
         """By path, final states of a few sequences."""
         self._ended: dict[str, Tensor] = {}
         """Those of the iteration before."""
         self._windows: dict[str, Window] = {}
         """By path, which part of the data a layer was given."""
+        self._asked: list[Tensor] = []
+        """The targets of the last step in the iteration before, in either layout."""
         self._drawn: dict[str, float] = {}
         """By path, what tells one drawn state from the next."""
         self._size = 0
@@ -77,6 +80,8 @@ class InitialState(Measurement):
     def _begin(self) -> None:
         self._begun: set[str] = set()
         """Paths of layers that have run."""
+        self._sizes: set[tuple[int, int]] = set()
+        """Steps and sequences of what they were given."""
         self._attached = 0.0
         self._passed = False
         self._found: dict[str, tuple[float | None, float | None]] = {}
@@ -84,32 +89,35 @@ class InitialState(Measurement):
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has run."""
-        after = self._due
-        self._due = now.looked
-        self._looks = after or self._due
-        if not self._looks:
-            return
-        self._ended, self._ends = (self._ends if after else {}), {}
-        self._size = self._size if after else 0
+        if now.number != self._last + 1:
+            self._ends, self._windows, self._asked, self._size = {}, {}, [], 0
+        self._last = now.number
+        self._ended, self._ends = self._ends, {}
         self._begin()
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at the state that a layer's first call begins with, and at how it ends."""
-        if not self._looks or call.adapter is None or not torch.is_grad_enabled():
+        if call.adapter is None or not torch.is_grad_enabled():
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
             self._first(call, now)
-        if self._due and call.adapter.reading == "fused":
+        if looked_at(now.number + 1) and call.adapter.reading == "fused":
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Record at once what makes this pass fail."""
-        if not self._looks or self._passed:
+        if self._passed:
             return
         self._passed = True
+        self._asked = [
+            last
+            for _, node in losses_of(passed.operations)
+            for steps, batch in self._sizes
+            for last in last_targets(node, steps, batch)
+        ]
         before, self._size = self._size, len(passed.operations.named())
         grown = bool(before) and self._size > GROWN * before
         if self._attached == ALIVE and not grown:
@@ -121,8 +129,6 @@ class InitialState(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what the states were."""
-        if not self._looks:
-            return
         if self._passed and not self._attached:
             now.record("state_attached", 0.0)
         for path, (drawn, carried) in self._found.items():
@@ -131,14 +137,12 @@ class InitialState(Measurement):
                 now.record(f"state_drawn/{name}", drawn)
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
-        if not self._due:
-            self._ends, self._ended, self._windows = {}, {}, {}
+        self._ended = {}
 
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         state = next(tensors_in(given), None)
-        x = _data(now.readers[call.path].input_of(call.inputs, call.named), call)
-        follows = self._follows(call, x)
+        follows = self._follows(call, now.readers[call.path].input_of(call.inputs, call.named))
         if state is None:
             self._found[call.path] = 0.0, 0.0
         elif state.requires_grad:
@@ -164,25 +168,19 @@ class InitialState(Measurement):
         self._drawn[path] = mark
         return None if before is None else float(before != mark)
 
-    def _follows(self, call: LayerCall, x: Tensor | None) -> bool:
-        """Whether the data go on from those of the iteration before, as far as memory tells."""
+    def _follows(self, call: LayerCall, x: Any) -> bool:
+        """Whether the data go on from those of the iteration before, as far as can be told."""
         before = self._windows.pop(call.path, None)
-        if x is None:
+        if not isinstance(x, Tensor) or x.dim() != 3:
             return False
-        window = Window(x, 1 if getattr(call.module, "batch_first", False) else 0)
-        if self._due:
+        time = 1 if getattr(call.module, "batch_first", False) else 0
+        steps, batch = x.shape[time], x.shape[1 - time]
+        self._sizes.add((steps, batch))
+        symbols = embedded_from(x, steps, batch)
+        data = x.transpose(0, 1) if time == 0 else x
+        data = (data if symbols is None else symbols).detach()
+        window = Window(data, 1)
+        if x.grad_fn is None or symbols is not None:
             self._windows[call.path] = window
-        return before is not None and window.follows(before)
-
-
-def _data(x: Any, call: LayerCall) -> Tensor | None:
-    """``x``, or the symbols that it was embedded from, as they lie in memory."""
-    if isinstance(x, PackedSequence) or not isinstance(x, Tensor) or x.dim() != 3:
-        return None
-    if x.grad_fn is None:
-        return x
-    first, second = x.shape[:2]
-    swapped = getattr(call.module, "batch_first", False)
-    steps, batch = (second, first) if swapped else (first, second)
-    symbols = embedded_from(x, steps, batch)
-    return symbols if symbols is None or swapped else symbols.t()
+        asked = any(is_asked(data[:, 0], target) for target in self._asked)
+        return asked or (before is not None and window.follows(before))

@@ -12,9 +12,13 @@ from backsight.monitor.measurements._measurement import Measurement
 __all__ = ["OptimizerAnew"]
 
 
+WINDOW = 10
+"""Steps that make a share."""
+
+
 class OptimizerAnew(Measurement):
-    """The share of steps, since the last sample, that began with an empty state where the optimizer
-    before had one: momentum, or the averages of Adam.
+    """The share of ten or more steps, since the last number, that began with an empty state where
+    the optimizer before had one: momentum, or the averages of Adam.
 
     Example:
         >>> import torch
@@ -22,7 +26,7 @@ class OptimizerAnew(Measurement):
         >>> rnn = torch.nn.RNN(3, 4)
         >>> optimizer = torch.optim.Adam(rnn.parameters())
         >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1) as monitor:
-        ...     for _ in range(3):
+        ...     for _ in range(21):
         ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
         ...         optimizer.step()
         ...         optimizer.state.clear()
@@ -38,9 +42,10 @@ class OptimizerAnew(Measurement):
         """By the optimizer's number, whether it had a state after its last step."""
         self._known: dict[int, weakref.ref[Optimizer]] = {}
         self._steps = self._lost = 0
-        """Since the last sample."""
+        """Since the last number."""
+        self._first = True
         self._sampled = -1
-        """The iteration of the last sample."""
+        """The iteration of the last number."""
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Whether the state is gone."""
@@ -59,7 +64,9 @@ class OptimizerAnew(Measurement):
         if known is None or known() is not step.optimizer or now.looked:
             self._known[step.number] = weakref.ref(step.optimizer)
             self._had[step.number] = _has_state(step.optimizer)
-        if now.looked and self._steps:
+        enough = self._steps >= (1 if self._first else WINDOW)
+        if enough and (now.sampled or now.looked):
+            self._first = False
             now.record("state_lost", self._lost / self._steps)
             self._sampled = now.number
 

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 from backsight.probes import dropout_of, named_modules, named_parameters, rate_of_dropout
 
 __all__ = ["TrainingMode"]
@@ -35,7 +35,7 @@ class TrainingMode(Measurement):
 
     name = "training mode"
     signals = ("dropout_rate", "eval_mode", "eval_part")
-    schedule = SAMPLED
+    schedule = SAMPLED_AND_LOOKED_AT
 
     def __init__(self) -> None:
         self._seen: tuple[int, int, float] | None = None

@@ -80,7 +80,7 @@ class WeightsReplaced(Measurement):
         """Another optimizer begins another training."""
         left, share = self._left.get(step.number), self._share.pop(step.number, 0.0)
         same = left is not None and left.optimizer() is step.optimizer
-        if (share and same) or now.looked:
+        if (share and same) or now.looked or now.sampled:
             share = share if same else 0.0
             now.record("weights_replaced", max(share, now.numbers.get("weights_replaced", 0.0)))
 
