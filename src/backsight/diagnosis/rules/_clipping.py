@@ -59,8 +59,8 @@ class Clipping(Rule):
     criterion: ClassVar[str] = (
         "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
         "less than {factor:g} of their norm. Gradients that the script divides are not clipped: "
-        "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that was "
-        "shortened by exactly the same factor, to norms that differ (a loss scale that is undone)."
+        "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that was"
+        " shortened by exactly the same factor, to norms that differ (a loss scale that is undone)."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",

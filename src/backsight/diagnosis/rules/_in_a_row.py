@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named
 
