@@ -636,9 +636,10 @@ def test_ours_declare_what_they_record(kind: type[Measurement], tmp_path: Path) 
     recorded |= {family(name) for name in Run(tmp_path / "other").names}
     # Recorded only where sequences have different numbers of lags or begin anew, where a gradient
     # underflows, of ReLU, of models that are trained against each other, of both directions, of
-    # packed sequences, and where gradients are clipped.
+    # packed sequences, where gradients are clipped, and of PyTorch's losses.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary"}
     seldom |= {"one_step_read", "padding_packed", "clip_factor"}
+    seldom |= {"answer_in_input", "guess_loss", "one_class"}
     assert set(kind.signals) - seldom <= recorded
     assert recorded <= {signal for one in MEASUREMENTS for signal in one.signals}
 

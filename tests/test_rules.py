@@ -59,6 +59,7 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._same_input import SameInput
 from backsight.diagnosis.rules.wiring._single_step import SingleStep
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
 from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
@@ -522,6 +523,12 @@ CASES = [
          "saturation/rnn.l0.new": every(10, [0.9, 0.9, 0.5, 0.9, 0.9])},
         {"input_scale/rnn": every(10, [1.0] * 5)}, "rnn",
         {"mean size": 5000.0, "share saturated": 0.9},
+    ),
+    Case(
+        "BKS434",
+        {"same_input": every(10, [1.0] * 8)}, 50, 3,
+        {"same_input": every(10, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"same_input": every(10, [0.0] * 5)}, "", {"looks in a row": 8.0}, severity="info",
     ),
     Case(
         "BKS435",
@@ -1663,7 +1670,8 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS427", StrongDecay(fall=0.01)),
         ("BKS428", FragileParameters(samples=2)),
         ("BKS431", AnswerInInput(samples=2)), ("BKS432", SingleStep(samples=2)),
-        ("BKS433", InputScale(share=0.45)), ("BKS435", OneClass(targets=400)),
+        ("BKS433", InputScale(share=0.45)), ("BKS434", SameInput(samples=5)),
+        ("BKS435", OneClass(targets=400)),
         ("BKS436", UnitsAlike(samples=2)),
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._same_input import SameInput
 from backsight.diagnosis.rules.wiring._single_step import SingleStep
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
@@ -53,6 +54,7 @@ WIRING: tuple[type[Rule], ...] = (
     AnswerInInput,
     SingleStep,
     InputScale,
+    SameInput,
     OneClass,
     UnitsAlike,
 )
