@@ -7,11 +7,11 @@ from typing import ClassVar
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
 
-__all__ = ["SameInput"]
+__all__ = ["SameBatch"]
 
 
 @dataclass
-class SameInput(Rule):
+class SameBatch(Rule):
     """An iterator that is made anew in each step; one batch on purpose; all data in one batch."""
 
     code: ClassVar[str] = "BKS434"
