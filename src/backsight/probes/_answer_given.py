@@ -210,7 +210,7 @@ def _symbols(given: Tensor) -> Tensor | None:
 def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
     given = _symbols(stream.given) if loss.of_classes else stream.given
-    if given is None or given.dtype.is_complex:
+    if given is None or given.dtype.is_complex or not _varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
         return None  # numbers that are to be indices
@@ -223,6 +223,13 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     if loss.of_classes:
         return _ahead(loss, given, marks)
     return None
+
+
+def _varies(given: Tensor) -> bool:
+    """Whether steps differ, and sequences: what stays the same is its own next step."""
+    a, b = given.shape[:2]
+    steps = a == 1 or bool((given[1:] != given[:-1]).any())
+    return steps and (b == 1 or bool((given[:, 1:] != given[:, :-1]).any()))
 
 
 def _windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
@@ -352,7 +359,7 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     counted = torch.stack([loss.counted for loss in ordered])
     for stream in streams:
         given = _symbols(stream.given)
-        if given is None:
+        if given is None or not _varies(given):
             continue
         for inputs in (given, given.T):
             if inputs.shape != targets.shape:
