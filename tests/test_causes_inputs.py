@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from backsight.diagnosis import Judge
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings, rnn
 
 Parts = nn.ModuleDict
@@ -147,6 +148,60 @@ def test_what_saturates_nothing_or_is_normalised_is_not(
 ) -> None:
     layer = rnn("LSTM", batch_first=True)
     assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
+
+
+# -- BKS434: the same batch again and again -------------------------------------------------------
+
+FIXED = torch.arange(STEPS * BATCH * INPUTS, dtype=torch.float32).reshape(STEPS, BATCH, INPUTS) / 99
+SYMBOLS = torch.arange(STEPS * BATCH).reshape(STEPS, BATCH) % 5
+
+
+def same(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](FIXED)[0].square().mean()
+    return total
+
+
+def embedded(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](m["embed"](SYMBOLS))[0].square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [same, embedded])
+def test_the_same_batch_is_a_note(loss: LossOf, tmp_path: Path) -> None:
+    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    (finding,) = findings("BKS434", loss, tmp_path, layers, 9)
+    assert finding.severity == "info"
+
+
+def reordered(m: Parts) -> Tensor:
+    """The same sequences, shuffled."""
+    total: Tensor = m["rnn"](FIXED[:, torch.randperm(BATCH)])[0].square().mean()
+    return total
+
+
+def other_symbols(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](m["embed"](torch.randint(5, (STEPS, BATCH))))[0].square().mean()
+    return total
+
+
+def beside_one_that_varies(m: Parts) -> Tensor:
+    return same(m) + other_symbols(m)
+
+
+@pytest.mark.parametrize("loss", [reordered, other_symbols, beside_one_that_varies])
+def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
+    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    assert not findings("BKS434", loss, tmp_path, layers, 9)
+
+
+def test_a_validation_that_rises_makes_it_a_warning() -> None:
+    judge = Judge()
+    for iteration in range(20):
+        validation = {"val_loss": 1.0 + iteration / 10} if iteration in (4, 12) else {}
+        judge.update(iteration, {"same_input": 1.0, "loss": 1.0} | validation)
+    (finding,) = (f for f in judge.diagnosis().findings if f.code == "BKS434")
+    assert finding.severity == "warning"
+    assert "the validation loss has risen from 1.4 to 2.2" in finding.message
 
 
 # -- BKS436: units with the same weights ----------------------------------------------------------

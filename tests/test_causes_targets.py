@@ -235,6 +235,12 @@ def constant(m: Parts) -> Tensor:
     return entropy(read(m, x), x)
 
 
+def each_row_one_symbol(m: Parts) -> Tensor:
+    """Its next symbol is the same."""
+    x = text(1).repeat(1, STEPS + 1)
+    return entropy(read(m, x[:, :-1]), x[:, 1:])
+
+
 def remembered(m: Parts) -> Tensor:
     x = text()
     return functional.cross_entropy(read(m, x)[:, -1], x[:, 0])
@@ -256,7 +262,7 @@ WELL: dict[str, LossOf] = {
     one.__name__: one
     for one in (
         *(autoencoder, autoencoder_of_its_code, autoencoder_in_a_loop, masked, delayed, noisy),
-        *(tags, constant, remembered, one_step, teacher_forced, next_symbol),
+        *(tags, constant, each_row_one_symbol, remembered, one_step, teacher_forced, next_symbol),
     )
 }
 

@@ -93,7 +93,7 @@ def test_cells_in_a_list_are_of_no_module(run_path: Path) -> None:
     found = trained(run_path, net, net.parameters(), steps=33)
     assert told(found) == [("BKS409", "error")]
     assert "4 parameters" in found.findings[0].message
-    assert "of no module of the model" in found.findings[0].message
+    assert "of RNNCell modules that no other module holds" in found.findings[0].message
 
 
 def test_a_head_that_was_replaced_after_the_optimizer(run_path: Path) -> None:

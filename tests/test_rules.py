@@ -45,11 +45,11 @@ from backsight.diagnosis.rules._spike import LossSpike
 from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
-from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
+from backsight.diagnosis.rules.wiring._answer_given import TargetIsInput
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
-from backsight.diagnosis.rules.wiring._input_scale import InputScale
+from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
@@ -59,12 +59,13 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
-from backsight.diagnosis.rules.wiring._single_step import SingleStep
+from backsight.diagnosis.rules.wiring._same_input import SameBatch
+from backsight.diagnosis.rules.wiring._single_step import OneStepWindow
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
 from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
-from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
+from backsight.diagnosis.rules.wiring._units_alike import SameWeights
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 from backsight.signals import reach_words
 
@@ -522,6 +523,12 @@ CASES = [
          "saturation/rnn.l0.new": every(10, [0.9, 0.9, 0.5, 0.9, 0.9])},
         {"input_scale/rnn": every(10, [1.0] * 5)}, "rnn",
         {"mean size": 5000.0, "share saturated": 0.9},
+    ),
+    Case(
+        "BKS434",
+        {"same_input": every(10, [1.0] * 8)}, 50, 3,
+        {"same_input": every(10, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0])},
+        {"same_input": every(10, [0.0] * 5)}, "", {"looks in a row": 8.0}, severity="info",
     ),
     Case(
         "BKS435",
@@ -1662,9 +1669,10 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS429", WrongSign(samples=2)),
         ("BKS427", StrongDecay(fall=0.01)),
         ("BKS428", FragileParameters(samples=2)),
-        ("BKS431", AnswerInInput(samples=2)), ("BKS432", SingleStep(samples=2)),
-        ("BKS433", InputScale(share=0.45)), ("BKS435", OneClass(targets=400)),
-        ("BKS436", UnitsAlike(samples=2)),
+        ("BKS431", TargetIsInput(samples=2)), ("BKS432", OneStepWindow(samples=2)),
+        ("BKS433", NotNormalised(share=0.45)), ("BKS434", SameBatch(samples=5)),
+        ("BKS435", OneClass(targets=400)),
+        ("BKS436", SameWeights(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

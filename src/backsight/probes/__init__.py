@@ -10,6 +10,7 @@ from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
+from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
     hangs_on_spent,
@@ -149,6 +150,7 @@ __all__ = [
     "on_host",
     "padding_of",
     "parameters_of",
+    "places_of",
     "probe",
     "rate_of_dropout",
     "read_as_loop",

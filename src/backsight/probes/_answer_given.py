@@ -18,7 +18,7 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "mark_input"]
 
 MARK = "backsight input"
 
-Kind = Literal["this step", "next step", "reproduced"]
+AnswerKind = Literal["this step", "next step", "reproduced"]
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
@@ -62,7 +62,7 @@ class AnswerGiven:
         48
     """
 
-    kind: Kind
+    kind: AnswerKind
     """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
     numbers and by a model that may be an autoencoder."""
@@ -136,11 +136,11 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
     return found
 
 
-Marks = list[tuple[Node, LayerInput]]
+LayerInputs = list[tuple[Node, LayerInput]]
 """Calls of recurrent layers, the last one first."""
 
 
-def _marks(made: LossOperations) -> Marks:
+def _marks(made: LossOperations) -> LayerInputs:
     found = (
         (node, node.metadata.get(MARK))  # type: ignore[attr-defined]  # a property
         for _, node in made.named()
@@ -178,8 +178,8 @@ def _embedded(made: LossOperations) -> Iterator[_Stream]:
             yield _Stream(torch.stack([i for _, i in calls]), [(n, 0) for n, _ in calls])
 
 
-def _marked(marks: Marks) -> Iterator[_Stream]:
-    singly: dict[tuple[str, tuple[int, ...]], Marks] = defaultdict(list)
+def _marked(marks: LayerInputs) -> Iterator[_Stream]:
+    singly: dict[tuple[str, tuple[int, ...]], LayerInputs] = defaultdict(list)
     for node, mark in marks:
         if mark.steps is None:
             singly[mark.layer, tuple(mark.given.shape)].append((node, mark))
@@ -207,22 +207,29 @@ def _symbols(given: Tensor) -> Tensor | None:
     return None
 
 
-def _judge(loss: LossTarget, stream: _Stream, marks: Marks) -> AnswerGiven | None:
+def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
     given = _symbols(stream.given) if loss.of_classes else stream.given
-    if given is None or given.dtype.is_complex:
+    if given is None or given.dtype.is_complex or not _varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
         return None  # numbers that are to be indices
     for window, first in _windows(given):
         if _same(window, target, counted) and _newest(loss, stream, first):
-            kind: Kind = "this step"
+            kind: AnswerKind = "this step"
             if not loss.of_classes and not _plain(stream, marks):
                 kind = "reproduced"
             return AnswerGiven(kind, int(counted.sum()))
     if loss.of_classes:
         return _ahead(loss, given, marks)
     return None
+
+
+def _varies(given: Tensor) -> bool:
+    """Whether steps differ, and sequences: what stays the same is its own next step."""
+    a, b = given.shape[:2]
+    steps = a == 1 or bool((given[1:] != given[:-1]).any())
+    return steps and (b == 1 or bool((given[:, 1:] != given[:, :-1]).any()))
 
 
 def _windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
@@ -295,7 +302,7 @@ def _newest(loss: LossTarget, stream: _Stream, first: tuple[int, int]) -> bool:
     return not bool(seen.any())
 
 
-def _plain(stream: _Stream, marks: Marks) -> bool:
+def _plain(stream: _Stream, marks: LayerInputs) -> bool:
     """Whether the last recurrent layer reads the answer, and is no narrower than that."""
     assert stream.layer is not None
     node, number = stream.edges[0]
@@ -303,7 +310,7 @@ def _plain(stream: _Stream, marks: Marks) -> bool:
     return nearest and shape_of(node, number)[-1] >= stream.layer.width
 
 
-def _ahead(loss: LossTarget, given: Tensor, marks: Marks) -> AnswerGiven | None:
+def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven | None:
     """Whether a bidirectional layer reads the next input, which is the answer."""
     target, counted = _rows(loss), loss.counted
     for node, mark in marks:
@@ -352,7 +359,7 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     counted = torch.stack([loss.counted for loss in ordered])
     for stream in streams:
         given = _symbols(stream.given)
-        if given is None:
+        if given is None or not _varies(given):
             continue
         for inputs in (given, given.T):
             if inputs.shape != targets.shape:

@@ -77,4 +77,15 @@ SIGNALS = (
         source="Backsight",
         per="layer",
     ),
+    Signal(
+        name="same_input",
+        title="the same input as before",
+        formula="1 if the data that recurrent layers and embeddings are given, of all calls that L "
+        "depends on, are those of the look before; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="two sums over the input, in the first iterations and then rarely",
+        source="Backsight",
+    ),
 )

@@ -1,13 +1,13 @@
 """What is wrong in how a training is put together: mistakes of the script, not of its numbers."""
 
 from backsight.diagnosis._rule import Rule
-from backsight.diagnosis.rules.wiring._answer_given import AnswerInInput
+from backsight.diagnosis.rules.wiring._answer_given import TargetIsInput
 from backsight.diagnosis.rules.wiring._broadcast import LossBroadcast
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
-from backsight.diagnosis.rules.wiring._input_scale import InputScale
+from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
@@ -17,13 +17,14 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
-from backsight.diagnosis.rules.wiring._single_step import SingleStep
+from backsight.diagnosis.rules.wiring._same_input import SameBatch
+from backsight.diagnosis.rules.wiring._single_step import OneStepWindow
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
 from backsight.diagnosis.rules.wiring._state_drawn import StateDrawn
 from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
-from backsight.diagnosis.rules.wiring._units_alike import UnitsAlike
+from backsight.diagnosis.rules.wiring._units_alike import SameWeights
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
 
@@ -50,10 +51,11 @@ WIRING: tuple[type[Rule], ...] = (
     StrongDecay,
     FragileParameters,
     WrongSign,
-    AnswerInInput,
-    SingleStep,
-    InputScale,
+    TargetIsInput,
+    OneStepWindow,
+    NotNormalised,
+    SameBatch,
     OneClass,
-    UnitsAlike,
+    SameWeights,
 )
 """Each of them, by code."""

@@ -8,11 +8,11 @@ from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
-__all__ = ["AnswerInInput"]
+__all__ = ["TargetIsInput"]
 
 
 @dataclass
-class AnswerInInput(InARow):
+class TargetIsInput(InARow):
     """A target that was not shifted; a decoder that is fed its answer."""
 
     code: ClassVar[str] = "BKS431"

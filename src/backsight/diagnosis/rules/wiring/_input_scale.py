@@ -6,14 +6,14 @@ from typing import ClassVar
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
-__all__ = ["InputScale"]
+__all__ = ["NotNormalised"]
 
 FIRST = ("l0", "l0_reverse")
 """The layers of a module that read its input."""
 
 
 @dataclass
-class InputScale(Rule):
+class NotNormalised(Rule):
     """Sensor counts, prices, pixel values: data that are not normalised."""
 
     code: ClassVar[str] = "BKS433"

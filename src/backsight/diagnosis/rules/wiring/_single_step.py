@@ -7,11 +7,11 @@ from backsight.diagnosis._finding import Evidence
 from backsight.diagnosis._rule import Sample
 from backsight.diagnosis.rules._in_a_row import InARow
 
-__all__ = ["SingleStep"]
+__all__ = ["OneStepWindow"]
 
 
 @dataclass
-class SingleStep(InARow):
+class OneStepWindow(InARow):
     """A window of a single value; features in the place of steps."""
 
     code: ClassVar[str] = "BKS432"

@@ -7,11 +7,11 @@ from backsight.diagnosis._finding import Evidence
 from backsight.diagnosis._rule import Sample
 from backsight.diagnosis.rules._in_a_row import InARow
 
-__all__ = ["UnitsAlike"]
+__all__ = ["SameWeights"]
 
 
 @dataclass
-class UnitsAlike(InARow):
+class SameWeights(InARow):
     """Weights that were initialised with zeros, ones or another constant."""
 
     code: ClassVar[str] = "BKS436"

@@ -74,4 +74,7 @@ class UnownedParameters(InARow):
 
 
 def _place(module: str) -> str:
-    return "of no module of the model" if module == "no module" else module
+    if module == "no module":
+        return "of no module of the model"
+    kind, alone, _ = module.partition(" in no module")
+    return f"of {kind} modules that no other module holds" if alone else module

@@ -18,6 +18,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._time_constants import TimeConstants
@@ -41,6 +42,7 @@ __all__ = [
     "LossSign",
     "MixedRows",
     "OptimizerAnew",
+    "SameInput",
     "SingleStep",
     "StepsOfLoss",
     "TimeConstants",
@@ -60,6 +62,7 @@ WIRING: tuple[type[Measurement], ...] = (
     InputScale,
     Guess,
     SingleStep,
+    SameInput,
     UnitsAlike,
     InitialState,
     ClipMoment,

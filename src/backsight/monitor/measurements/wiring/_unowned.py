@@ -9,6 +9,7 @@ from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import places_of
 
 __all__ = ["Unowned"]
 
@@ -54,6 +55,8 @@ class Unowned(Measurement):
         """By the parameter's identity."""
         self._still: dict[int, nn.Parameter] | None = None
         self._stale = 0
+        self._places: dict[int, str | None] = {}
+        """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
@@ -90,10 +93,18 @@ class Unowned(Measurement):
         if self._still is None:
             return
         now.record("unowned", float(len(self._still)))
-        for module, count in _by_module([now.name_of(p) for p in self._still.values()]).items():
+        names = [now.name_of(p) or self._elsewhere(p) for p in self._still.values()]
+        for module, count in _by_module(names).items():
             now.record(f"unowned/{module}", float(count))
         now.record("stale", float(self._stale))
         self._still = None
+
+    def _elsewhere(self, parameter: nn.Parameter) -> str | None:
+        """The path of a parameter of no observed model."""
+        if id(parameter) not in self._places:
+            strangers = self._still or {}
+            self._places |= dict.fromkeys(strangers) | places_of(strangers.values())
+        return self._places.get(id(parameter))
 
     def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool | None:
         """Whether it is what it was some iterations before; None where that is not known yet."""

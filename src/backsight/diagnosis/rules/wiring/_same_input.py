@@ -1,0 +1,93 @@
+"""BKS434: the model is given the same batch again and again."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backsight.diagnosis._requirement import Requirement
+from backsight.diagnosis._rule import Rule, Sample, named, short
+
+__all__ = ["SameBatch"]
+
+
+@dataclass
+class SameBatch(Rule):
+    """An iterator that is made anew in each step; one batch on purpose; all data in one batch."""
+
+    code: ClassVar[str] = "BKS434"
+    title: ClassVar[str] = "always the same batch"
+    severity: ClassVar = "warning"
+    cause: ClassVar[bool] = True
+    reads: ClassVar = ("same_input", "val_loss")
+    explanation: ClassVar[str] = (
+        "Every iteration is given the same data. To learn one batch by heart is a good test of a "
+        "script, and a small set of data may be one batch; otherwise the model learns these "
+        "sequences alone."
+    )
+    criterion: ClassVar[str] = (
+        "The inputs of recurrent layers and the indices of embeddings are the same in "
+        "{samples:.0f} looks in a row. This is a note; where a validation loss is recorded and has "
+        "risen by a fraction of {rise:g} above its lowest value, it is a warning."
+    )
+    causes: ClassVar = (
+        "next(iter(loader)) inside the loop, with shuffle=False",
+        "a batch that is drawn before the loop, and not in it",
+        "an index that does not advance",
+    )
+    remedies: ClassVar = (
+        "draw a batch in each iteration: for x, y in loader",
+        "if it is the test of one batch: once its loss is near 0, go on with all data",
+    )
+    source: ClassVar[str] = "Karpathy 2019 for the test of one batch"
+
+    samples: float = 6
+    """In a row: as many as are looked at first."""
+    rise: float = 0.1
+    """Of a validation loss."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _lowest: float = field(default=math.inf, init=False, repr=False)
+    _newest: float = field(default=math.nan, init=False, repr=False)
+
+    @property
+    def requirement(self) -> Requirement:
+        """In a row, where it is so; a single one where not."""
+        return self.require(
+            self.samples, "sample", "of same_input",
+            sooner=(1, "the input is another one") if self.samples > 1 else None,
+        )  # fmt: skip
+
+    def _update(self, now: Sample) -> None:
+        for loss in now.numbers("val_loss").values():
+            self._lowest, self._newest = min(self._lowest, loss), loss
+        for where, same in now.numbers("same_input").items():
+            if not self.finite(where, same):
+                continue
+            if not same:
+                self.ready = True
+                self._row[where] = 0
+                self.resolve(where, now.iteration)
+                continue
+            self._row[where] = self._row.get(where, 0) + 1
+            self.usable(where, self._row[where])
+            if self._row[where] >= self.samples:
+                self.ready = True
+                self._tell(where, now.iteration)
+
+    def _tell(self, where: str, iteration: int) -> None:
+        rises = self._newest - self._lowest > self.rise * abs(self._lowest)
+        told = (
+            f", while the validation loss has risen from {short(self._lowest)} to "
+            f"{short(self._newest)}"
+            if rises
+            else "; to learn it by heart is a test, and no training"
+        )
+        finding = self.found(
+            where,
+            iteration,
+            f"each iteration is given the same batch{told}",
+            {"looks in a row": float(self._row[where])},
+            signals=(named("same_input", where),),
+            severity=self.severity if rises else "info",
+        )
+        if rises:
+            finding.severity = self.severity

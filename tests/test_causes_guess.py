@@ -1,0 +1,239 @@
+"""What the best constant answer gives, where that can be held against the loss; and one class."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backsight import watch
+from backsight.diagnosis import Facts, Judge
+from backsight.probes import loss_terms
+from backsight.report.figures import FIGURES
+from backsight.signals import Run
+from tests.causes import BATCH, STEPS, UNITS, drawn, findings, rnn
+
+CLASSES = 4
+ROWS = 40
+ENTROPY = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
+"""Of three to one."""
+
+LossOf = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of logits ``(N, C)``, classes ``(N,)`` and numbers ``(N, 1)`` that are to be compared with the
+first logit."""
+
+ce, mse = functional.cross_entropy, functional.mse_loss
+bce = functional.binary_cross_entropy_with_logits
+WEIGHTS = torch.arange(1.0, CLASSES + 1)
+
+CLASS_GUESS = ENTROPY + 1 / (2 * ROWS)
+"""With Miller's correction; two classes are seen."""
+NUMBER_GUESS = 0.25 * ROWS / (ROWS - 1)
+"""The variance of as many zeros as ones."""
+
+SUMS: dict[str, tuple[LossOf, float]] = {
+    "mean": (lambda z, y, x: ce(z, y), CLASS_GUESS),
+    "sum": (lambda z, y, x: ce(z, y, reduction="sum"), ROWS * CLASS_GUESS),
+    "mean by hand": (lambda z, y, x: ce(z, y, reduction="none").mean(), CLASS_GUESS),
+    "a factor": (lambda z, y, x: 3 * ce(z, y) / 2, 1.5 * CLASS_GUESS),
+    "two losses": (
+        lambda z, y, x: ce(z, y) + 0.5 * mse(z[:, :1], x), CLASS_GUESS + NUMBER_GUESS / 2,
+    ),
+    "numbers": (lambda z, y, x: mse(z[:, :1], x), NUMBER_GUESS),
+    "numbers, other way round": (lambda z, y, x: mse(x, z[:, :1]), NUMBER_GUESS),
+    "binary": (lambda z, y, x: bce(z[:, :1], x), math.log(2)),
+    "ignored": (
+        lambda z, y, x: ce(z, torch.where(torch.arange(ROWS) % 2 == 0, y, -100)),
+        math.log(2),  # as often 0 as 1; no correction leads beyond that
+    ),
+    "classes second": (
+        lambda z, y, x: ce(z.reshape(10, 4, CLASSES).transpose(1, 2), y.reshape(10, 4)),
+        CLASS_GUESS,
+    ),
+    "a loop": (
+        lambda z, y, x: sum(
+            (ce(z[n : n + 4], y[n : n + 4]) for n in range(0, ROWS, 4)), torch.zeros(())
+        ) / 10,
+        CLASS_GUESS,
+    ),
+}  # fmt: skip
+
+OTHERS: dict[str, LossOf] = {
+    "class weights": lambda z, y, x: ce(z, y, WEIGHTS),
+    "label smoothing": lambda z, y, x: ce(z, y, label_smoothing=0.1),
+    "a penalty": lambda z, y, x: ce(z, y) + z.square().mean(),
+    "masked": lambda z, y, x: (ce(z, y, reduction="none") * (y > 0)).mean(),
+    "Huber's": lambda z, y, x: functional.smooth_l1_loss(z[:, :1], x),
+    "by hand": lambda z, y, x: (z[:, :1] - x).square().mean(),
+    "its root": lambda z, y, x: mse(z[:, :1], x).sqrt(),
+}
+
+
+def given() -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    logits = torch.randn(ROWS, CLASSES, requires_grad=True)
+    # Every second class is 0 and 1 in turn, and 0 otherwise: three to one.
+    classes = torch.tensor([0, 0, 1, 0]).repeat(ROWS // 4)
+    numbers = torch.tensor([0.0, 1.0]).repeat(ROWS // 2)[:, None]
+    return logits, classes, numbers
+
+
+@pytest.mark.parametrize("which", SUMS)
+def test_a_loss_is_the_sum_of_its_terms(which: str) -> None:
+    loss = SUMS[which][0](*given())
+    added = sum(term.factor * term.value for term in loss_terms([loss]) if term.factor is not None)
+    assert added == pytest.approx(loss.item(), rel=1e-5)
+
+
+def recorded(loss: LossOf, folder: Path, scale: float = 1.0) -> Run:
+    logits, classes, numbers = given()
+    head = nn.Linear(CLASSES, CLASSES)
+    optimizer = torch.optim.SGD(head.parameters(), lr=1e-3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, enabled=scale != 1)
+    with watch(head, optimizer, folder / "run", every=1):
+        for _ in range(2):
+            scaled = scaler.scale(loss(head(logits.detach()), classes, numbers))
+            scaled.backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimizer)
+            scaler.update()
+    return Run(folder / "run")
+
+
+@pytest.mark.parametrize("which", SUMS)
+def test_what_a_constant_answer_gives(which: str, tmp_path: Path) -> None:
+    loss, guess = SUMS[which]
+    first = recorded(loss, tmp_path)["guess_loss"][0]
+    assert first == pytest.approx(guess, rel=1e-6)
+
+
+def test_a_scaled_loss(tmp_path: Path) -> None:
+    run = recorded(lambda z, y, x: ce(z, y), tmp_path, 1024.0)
+    assert run["guess_loss"][0] == pytest.approx(CLASS_GUESS)
+    assert run["loss"][0] < 10
+
+
+@pytest.mark.parametrize("which", OTHERS)
+def test_what_cannot_be_compared_is_not_recorded(which: str, tmp_path: Path) -> None:
+    assert "guess_loss" not in recorded(OTHERS[which], tmp_path).names
+
+
+# -- BKS302: its line -----------------------------------------------------------------------------
+
+
+def judged(losses: list[float], guess: float, baseline: float | None = None) -> list[str]:
+    judge = Judge(Facts(baseline=baseline))
+    for iteration, loss in enumerate(losses):
+        values = {"loss": loss} | ({"guess_loss": guess} if iteration % 10 == 0 else {})
+        judge.update(iteration, values)
+    return [f.message for f in judge.diagnosis().findings if f.code == "BKS302"]
+
+
+def falling_to(end: float) -> list[float]:
+    """From 2.5, within 100 iterations."""
+    return [end + max(0.0, 2.5 - end) * max(0.0, 1 - i / 100) for i in range(1000)]
+
+
+def test_a_loss_that_falls_to_the_guess_has_learned_nothing() -> None:
+    (message,) = judged(falling_to(1.38), 1.386)
+    assert "the frequencies or the mean of the answers alone give 1.39" in message
+    assert not judged(falling_to(1.0), 1.386)
+    assert not judged(falling_to(1.38), 3.0)
+
+
+def test_a_loss_that_began_below_the_guess_is_held_against_where_it_began() -> None:
+    """A model that was trained before, or that adds to the previous value."""
+    (message,) = judged([1.0] * 1000, 1.386)
+    assert "it started at 1" in message
+
+
+def test_a_baseline_that_is_known_comes_first() -> None:
+    assert not judged(falling_to(1.38), 1.386, 2.0)
+    (message,) = judged(falling_to(1.38), 5.0, 1.4)
+    assert "guessing without memory gives 1.4" in message
+
+
+def test_the_figure_of_the_loss_shows_it(tmp_path: Path) -> None:
+    run = recorded(lambda z, y, x: ce(z, y), tmp_path)
+    figure = next(one for one in FIGURES if one.key == "loss").draw(run)
+    assert "best constant answer" in [trace.name for trace in figure.data]
+
+
+# -- BKS435: targets of one class -----------------------------------------------------------------
+
+MANY = 60
+"""Sequences: ten samples hold 600 targets."""
+
+
+def classified(
+    classes: Callable[[int], Tensor], **settings: float
+) -> Callable[[nn.ModuleDict], Tensor]:
+    count = iter(range(1000))
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        z = m["head"](m["rnn"](drawn(STEPS, MANY))[1][0])
+        return ce(z, classes(next(count)))
+
+    return loss
+
+
+def parts() -> dict[str, nn.Module]:
+    return {"rnn": rnn(), "head": nn.Linear(UNITS, CLASSES)}
+
+
+def of(label: int) -> Tensor:
+    return torch.full((MANY,), label)
+
+
+def test_one_class_for_ever_is_found(tmp_path: Path) -> None:
+    (finding,) = findings("BKS435", classified(lambda i: of(2)), tmp_path, parts(), 10)
+    assert finding.evidence == {"targets": 600}
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        lambda i: of(i % 2),  # one class in each batch
+        lambda i: of(0).index_fill(0, torch.tensor([3]), 1) if i == 7 else of(0),  # it is rare
+        lambda i: torch.randint(CLASSES, (MANY,)),
+    ],
+)
+def test_several_classes_are_not(classes: Callable[[int], Tensor], tmp_path: Path) -> None:
+    assert not findings("BKS435", classified(classes), tmp_path, parts(), 10)
+
+
+def test_the_first_of_several_candidates_may_always_be_right(tmp_path: Path) -> None:
+    """A contrast, as of MoCo or CPC: the scores are no layer's."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        a, b = m["rnn"](drawn(STEPS, MANY))[1][0], m["rnn"](drawn(STEPS, MANY))[1][0]
+        scores = torch.cat([(a * b).sum(1, keepdim=True), a @ b.roll(1, 0).T[:, :3]], 1)
+        return ce(scores, of(0))
+
+    torch.manual_seed(0)
+    layer = rnn()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1e-3)
+    with watch(layer, optimizer, tmp_path / "run", every=1):
+        for _ in range(10):
+            loss(nn.ModuleDict({"rnn": layer})).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert "one_class" not in Run(tmp_path / "run").names
+
+
+def test_few_targets_are_too_few(tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        z = m["head"](m["rnn"](drawn(STEPS, BATCH))[1][0])
+        return ce(z, torch.zeros(BATCH, dtype=torch.long))
+
+    from backsight import diagnose
+
+    torch.manual_seed(0)
+    model = nn.ModuleDict(parts())
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(12):
+            loss(model).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert "BKS435" not in {f.code for f in diagnose(tmp_path / "run").findings}
