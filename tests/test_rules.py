@@ -459,17 +459,17 @@ CASES = [
     ),
     Case(
         "BKS425",
-        {"weights_replaced": every(10, [0.0, 1.0, 0.0, 1.0, 1.0])}, 30, 2,
+        {"weights_replaced": every(10, [1.0, 1.0, 0.0, 1.0, 1.0])}, 10, 3,
         {"weights_replaced": every(10, [0.0, 1.0, 0.0, 0.0, 0.25])},
         {"weights_replaced": every(10, [0.0] * 5)},
-        "", {"share of matrices": 1.0, "times": 3.0}, severity="error",
+        "", {"share of matrices": 1.0, "times": 4.0}, severity="error",
     ),
     Case(
         "BKS426",
-        {"graphs_kept": every(10, [float(i) for i in range(8)])}, 50, 3,
+        {"graphs_kept": every(10, [float(i) for i in range(1, 9)])}, 40, 4,
         {"graphs_kept": every(10, [0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 1.0, 2.0])},
         {"graphs_kept": every(10, [0.0] * 5)},
-        "", {"graphs": 7.0},
+        "", {"graphs": 8.0},
     ),
     Case(
         "BKS427",

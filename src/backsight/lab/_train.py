@@ -29,7 +29,7 @@ from backsight.lab._setup import (
     settings_in_force,
 )
 from backsight.lab._training_task import TrainingTask, loss_of
-from backsight.monitor import Monitor
+from backsight.monitor import STANDARD, Monitor
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import EndReason, Recorder, Run, free_name
@@ -147,7 +147,7 @@ def _conduct(
                 iteration=loop.began,
                 facts=facts_from(facts),
                 guard=guard,
-                wiring=False,
+                kinds=STANDARD,  # how it is put together is known
                 tell=screen.found,
             ) as monitor:
                 if checkpoint:

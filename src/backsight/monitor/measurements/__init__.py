@@ -29,6 +29,7 @@ __all__ = [
     "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
+    "STANDARD",
     "WIRING",
     "Adversary",
     "AppliedGradient",
@@ -50,7 +51,7 @@ __all__ = [
     "every_nth_sample",
 ]
 
-MEASUREMENTS: tuple[type[Measurement], ...] = (
+STANDARD: tuple[type[Measurement], ...] = (
     Loss,
     GradientNorm,
     AppliedGradient,
@@ -63,6 +64,8 @@ MEASUREMENTS: tuple[type[Measurement], ...] = (
     Updates,
     Spectrum,
     Adversary,
-    *WIRING,
 )
+"""What the numbers of a training are."""
+
+MEASUREMENTS: tuple[type[Measurement], ...] = (*STANDARD, *WIRING)
 """Those of every monitor, in the order in which they are fed."""

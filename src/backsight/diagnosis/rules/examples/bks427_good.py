@@ -6,8 +6,8 @@ from torch import nn
 torch.manual_seed(0)
 rnn, head = nn.LSTM(1, 16, batch_first=True), nn.Linear(16, 2)
 parameters = [*rnn.parameters(), *head.parameters()]
-Optimizer = torch.optim.AdamW
-optimizer = Optimizer(parameters, lr=0.01, weight_decay=0.01)
+kind = torch.optim.AdamW
+optimizer = kind(parameters, lr=0.01, weight_decay=0.01)
 for _ in range(150):
     x = torch.randn(32, 5, 1)
     classes = (x[:, 0, 0] > 0).long()

@@ -52,7 +52,7 @@ class GraphsKeptAlive(Rule):
     def requirement(self) -> Requirement:
         """In a row, where they become more; a single one where there are none."""
         return self.require(
-            self.kept + 1, "sample", "of graphs_kept",
+            self.kept, "sample", "of graphs_kept",
             sooner=(1, "graphs_kept is 0") if self.kept else None,
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import Measurement
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import tensor_norms, total_norm_value
 
 __all__ = ["GradientLeft"]
@@ -12,6 +12,8 @@ __all__ = ["GradientLeft"]
 
 class GradientLeft(Measurement):
     """The share of a step's gradient that is still there when backward adds the next one's.
+
+    Of two iterations in a row that are looked at, the second tells; where nothing is left, one does.
 
     Of several passes between two steps, the least: gradients that add up on purpose are zeroed
     before the first of them. So are those that another model's loss leaves behind.
@@ -31,19 +33,25 @@ class GradientLeft(Measurement):
 
     name = "gradient left"
     signals = ("gradient_left",)
+    schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
         self._stepped: dict[int, tuple[list[nn.Parameter], float]] = {}
-        """By optimizer that had something left in a sampled iteration: what its step has moved, and
-        the norm of the gradient that the step has read."""
+        """By optimizer: what its step has moved, and the norm of the gradient that it has read."""
         self._left: dict[int, float] = {}
         """By optimizer, the least share so far."""
         self._zeroed: set[int] = set()
         """Identities of parameters without a gradient at the beginning of a pass."""
         self._passes = 0
+        self._newest = -1
+        """The iteration that was looked at last."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
-        """No pass has been seen."""
+        """No pass has been seen; what is known is of the iteration before, or of no use."""
+        if now.number != self._newest + 1:
+            self._stepped.clear()
+        self._newest = now.number
+        self._left.clear()
         self._zeroed.clear()
         self._passes = 0
 
@@ -52,7 +60,7 @@ class GradientLeft(Measurement):
         for number, (parameters, norm) in self._stepped.items():
             share = _norm(parameters) / norm
             self._left[number] = min(share, self._left.get(number, share))
-        if now.looked and not now.by_hand:
+        if not now.by_hand:
             self._passes += 1
             self._zeroed |= {id(p) for p in now.parameters.values() if not _has_gradient(p)}
 
@@ -62,15 +70,14 @@ class GradientLeft(Measurement):
             self._record(self._left.pop(step.number), now)
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
-        """Of a step that found gradients, remember what it has read."""
-        if step.closure or not now.looked or not self._passes:
+        """Remember what the step has read."""
+        if step.closure or not self._passes:
             return
         parameters = [p for p in step.parameters.values() if p.grad is not None]
         if not parameters:
             return
         if not self._zeroed.isdisjoint(map(id, parameters)):
             self._record(0.0, now)
-            return
         norm = _norm(parameters)
         if norm:
             self._stepped[step.number] = parameters, norm
