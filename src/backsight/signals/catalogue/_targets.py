@@ -80,8 +80,8 @@ SIGNALS = (
     Signal(
         name="same_input",
         title="the same input as before",
-        formula="1 if the data that recurrent layers and embeddings are given are those of the look "
-        "before, 0 otherwise",
+        formula="1 if the data that recurrent layers and embeddings are given are those of the "
+        "look before, 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="none",
