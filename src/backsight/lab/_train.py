@@ -147,6 +147,7 @@ def _conduct(
                 iteration=loop.began,
                 facts=facts_from(facts),
                 guard=guard,
+                wiring=False,
                 tell=screen.found,
             ) as monitor:
                 if checkpoint:

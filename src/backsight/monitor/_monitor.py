@@ -40,7 +40,12 @@ from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
-from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.measurements import (
+    MEASUREMENTS,
+    WIRING,
+    Measurement,
+    check_measurements,
+)
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
 from backsight.probes import Readers, ReaderSettings, parameters_of
 from backsight.signals import Run
@@ -72,6 +77,8 @@ class Monitor:
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
         measurements: the caller's own, beside Backsight's.
+        wiring: whether to look at how the training is put together; the code of a trainer that is
+            known needs no such look.
         tell: hears of each finding once; the log by default.
         clock: seconds, for the budget and for tokens a second; ``time.perf_counter`` by default.
         held: whether what is recorded waits in memory until :meth:`settle`.
@@ -118,13 +125,15 @@ class Monitor:
         facts: Facts | None = None,
         guard: Guard | None = None,
         measurements: Iterable[Measurement] = (),
+        wiring: bool = True,
         tell: Tell = announce,
         clock: Callable[[], float] | None = None,
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
         paths = check_settings(model, every, budget, sequences, inputs, layout)
-        measured = check_measurements([kind() for kind in MEASUREMENTS], measurements)
+        ours = [kind() for kind in MEASUREMENTS if wiring or kind not in WIRING]
+        measured = check_measurements(ours, measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell, self._clock)

@@ -18,6 +18,7 @@ from backsight.diagnosis import (
     Tried,
     explain,
 )
+from backsight.diagnosis.rules.wiring import WIRING
 from backsight.report._terminal_text import terminal_text
 from backsight.report.figures import FIGURES
 from backsight.signals import Run, family
@@ -288,13 +289,31 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
 
 
 def lacking(found: Diagnosis) -> list[tuple[str, str]]:
-    """Each rule that could not judge, by code and title, and what it needs, in words."""
+    """Each rule that could not judge, by code and title, and what it needs, in words.
+
+    Of a training that is not looked at for mistakes of the script, such as the lab's own, one row
+    stands for all rules about these.
+    """
     titles = {rule.code: rule.title for rule in RULES}
-    return [
+    lacks = [verdict for verdict in found.verdicts if verdict.outcome == "not enough data"]
+    unseen = [one.code for one in lacks if one.code in _WIRING and _none_of(one.reason)]
+    if len(unseen) < len(_WIRING):
+        unseen = []
+    rows = [
         (f"{verdict.code} {titles.get(verdict.code, '')}".strip(), verdict.reason)
-        for verdict in found.verdicts
-        if verdict.outcome == "not enough data"
+        for verdict in lacks
+        if verdict.code not in unseen
     ]
+    if unseen:
+        rows.append((f"{unseen[0]} to {unseen[-1]}", "how the training is put together: not seen"))
+    return rows
+
+
+_WIRING = frozenset(rule.code for rule in WIRING)
+
+
+def _none_of(reason: str) -> bool:
+    return reason.endswith("none was recorded")
 
 
 def _picture_of(signals: str) -> str | None:

@@ -29,6 +29,7 @@ __all__ = [
     "FIRST_AND_RARELY",
     "MEASUREMENTS",
     "SAMPLED",
+    "WIRING",
     "Adversary",
     "AppliedGradient",
     "GradientNorm",
