@@ -96,6 +96,29 @@ def test_cells_in_a_list_are_of_no_module(run_path: Path) -> None:
     assert "of RNNCell modules that no other module holds" in found.findings[0].message
 
 
+def test_a_module_of_its_own_is_told_by_its_class_and_path(run_path: Path) -> None:
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.project = nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            projected: Tensor = self.project(x)
+            return projected
+
+    class Decoder(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.others = [Encoder()]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(self.others[0](x))
+
+    net = Decoder()
+    found = trained(run_path, net, net.parameters(), steps=33)
+    assert "depends on (Encoder.project)" in found.findings[0].message
+
+
 def test_a_head_that_was_replaced_after_the_optimizer(run_path: Path) -> None:
     net = Net()
     parameters = list(net.parameters())

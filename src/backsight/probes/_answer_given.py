@@ -209,6 +209,9 @@ def _symbols(given: Tensor) -> Tensor | None:
 
 def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
+    a, b = stream.given.shape[:2]
+    if loss.of_classes and not a * b - max(a, b) <= len(target) <= a * b:
+        return None
     given = _symbols(stream.given) if loss.of_classes else stream.given
     if given is None or given.dtype.is_complex or not _varies(given):
         return None

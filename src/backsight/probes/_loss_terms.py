@@ -10,7 +10,7 @@ from torch.autograd.graph import Node
 from torch.nn import functional
 
 from backsight.probes._loss_targets import LossTarget, target_of
-from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, shape_of, signed
+from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, shape_of
 
 __all__ = ["LossTerm", "loss_terms"]
 
@@ -50,26 +50,22 @@ class LossTerm:
         given = self.given
         if given.weighted:
             return math.nan
-        prediction, target = given.prediction.double(), given.target
-        if given.of_classes:
-            if not self.elements:
-                return 0.0
-            return float(
-                functional.nll_loss(
-                    prediction,
-                    target,
-                    reduction="sum",
-                    ignore_index=signed(int(saved(given.node, "ignore_index"))),
-                )
-            )
-        sums: dict[str, Callable[..., Tensor]] = {
+        prediction, target = given.prediction, given.target
+        if given.of_classes:  # a copy of all classes may be large
+            axis = min(1, prediction.dim() - 1)
+            within = target.clamp(0, prediction.shape[axis] - 1).unsqueeze(axis)
+            chosen = prediction.gather(axis, within).reshape(-1)[given.counted]
+            return float(-chosen.sum(dtype=torch.float64))
+        elements: dict[str, Callable[..., Tensor]] = {
             "MseLoss": functional.mse_loss,
             "BinaryCrossEntropy": functional.binary_cross_entropy,
             "BinaryCrossEntropyWithLogits": functional.binary_cross_entropy_with_logits,
         }
-        if given.loss not in sums or prediction.shape != target.shape:
+        if given.loss not in elements or prediction.shape != target.shape:
             return math.nan
-        return float(sums[given.loss](prediction, target.double(), reduction="sum"))
+        wide = torch.promote_types(prediction.dtype, torch.float32)
+        each = elements[given.loss](prediction.to(wide), target.to(wide), reduction="none")
+        return float(each.sum(dtype=torch.float64))
 
 
 @torch.no_grad()

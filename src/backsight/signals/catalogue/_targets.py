@@ -80,12 +80,12 @@ SIGNALS = (
     Signal(
         name="same_input",
         title="the same input as before",
-        formula="1 if the data that recurrent layers and embeddings are given, of all calls that L "
-        "depends on, are those of the look before; 0 otherwise",
+        formula="1 if the data that recurrent layers and embeddings are given are those of the "
+        "look before, 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="none",
-        cost="two sums over the input, in the first iterations and then rarely",
+        cost="a look at some thousand numbers, in the first iterations and then rarely",
         source="Backsight",
     ),
 )

@@ -47,9 +47,14 @@ class InputScale(Measurement):
         data = x.data if isinstance(x, PackedSequence) else x
         if data.is_floating_point() and data.numel():
             with torch.no_grad():
-                self._sizes[call.path].append(data.detach().abs().mean(dtype=torch.float32))
+                total = torch.linalg.vector_norm(data.detach(), 1, dtype=_wide(data))
+                self._sizes[call.path].append(total.float() / data.numel())
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
         for path, sizes in self._sizes.items():
             now.record(f"input_scale/{path or 'model'}", torch.stack(sizes).mean())
+
+
+def _wide(data: Tensor) -> torch.dtype:
+    return torch.promote_types(data.dtype, torch.float32)
