@@ -77,7 +77,11 @@ def walked(case: Case, which: str, **thresholds: float) -> Said:
     return walk(rule(**thresholds), getattr(case, which), case.facts)
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+COUNTED = [case for case in CASES if case.code != "BKS426"]
+"""Without the one that asks for iterations besides samples."""
+
+
+@pytest.mark.parametrize("case", COUNTED, ids=lambda case: case.code)
 def test_exactly_what_the_sentence_names_is_enough(case: Case) -> None:
     said = walked(case, "sick")
     assert said.seen == said.enough
@@ -94,7 +98,7 @@ LATER = [
     (case, name)
     for case, rule in zip(CASES, RULES, strict=True)
     for name in rule().thresholds
-    if name in PATIENCE
+    if name in PATIENCE and case in COUNTED
 ]
 
 

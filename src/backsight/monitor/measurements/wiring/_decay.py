@@ -19,7 +19,7 @@ ADDED = frozenset({
 ELEMENTS = 1024
 """Of a parameter, those that tell how far a step has moved it."""
 
-Group = dict[str, Any]
+_Group = dict[str, Any]
 
 
 class DecayShare(Measurement):
@@ -106,7 +106,7 @@ def _moves(parameter: nn.Parameter) -> bool:
     return gradient is not None and not gradient.is_sparse and not parameter.is_complex()
 
 
-def _by_itself(optimizer: object, group: Group) -> bool:
+def _by_itself(optimizer: object, group: _Group) -> bool:
     told = group.get("decoupled_weight_decay")
     return bool(told) or (told is None and type(optimizer).__name__ == "AdamW")
 

@@ -13,7 +13,7 @@ __all__ = ["GradientLeft"]
 class GradientLeft(Measurement):
     """The share of a step's gradient that is still there when backward adds the next one's.
 
-    Of two iterations in a row that are looked at, the second tells; where nothing is left, one does.
+    Of two looks in a row, the second tells; where nothing is left, one is enough.
 
     Of several passes between two steps, the least: gradients that add up on purpose are zeroed
     before the first of them. So are those that another model's loss leaves behind.
