@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn.modules.dropout import _DropoutNd
 
+from backsight.layers import adapter_of
 from backsight.probes._operations import operation
 
 __all__ = ["dropout_of", "rate_of_dropout"]
@@ -28,11 +29,14 @@ def dropout_of(module: nn.Module) -> float:
         >>> dropout_of(torch.nn.Dropout(0.5)), dropout_of(two_layers), dropout_of(torch.nn.ReLU())
         (0.5, 0.2, 0.0)
     """
-    if isinstance(module, _DropoutNd):
-        return float(module.p)
-    if isinstance(module, nn.RNNBase):
-        return float(module.dropout) if module.num_layers > 1 else 0.0
-    return float(module.dropout) if isinstance(module, nn.MultiheadAttention) else 0.0
+    kind = type(module)
+    if issubclass(kind, _DropoutNd):
+        return float(vars(module)["p"])
+    adapter = adapter_of(module)
+    if adapter is not None and adapter.reading == "fused":
+        held = vars(module)
+        return float(held["dropout"]) if held["num_layers"] > 1 else 0.0
+    return float(vars(module)["dropout"]) if issubclass(kind, nn.MultiheadAttention) else 0.0
 
 
 def rate_of_dropout(node: Node) -> float:

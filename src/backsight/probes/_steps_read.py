@@ -65,12 +65,13 @@ class StepsRead:
                 return None
             steps, batch = data.transpose(0, 1).shape[:2] if batch_first else data.shape[:2]
             lengths = torch.full((batch,), steps, device="cpu")
-        if not data.requires_grad:
+        if not data.requires_grad or not data.numel():
             return None
+        units = data.shape[-1] // directions
         one = cls(steps, batch, directions, lengths, place is not None)
 
         def arrived(gradient: Tensor) -> None:
-            there = (gradient != 0).view(*gradient.shape[:-1], directions, -1).any(-1)
+            there = (gradient != 0).view(*gradient.shape[:-1], directions, units).any(-1)
             if place is not None:
                 whole = there.new_zeros(steps, batch, directions)
                 whole[place[0].to(there.device), place[1].to(there.device)] = there

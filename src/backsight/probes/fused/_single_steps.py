@@ -53,8 +53,8 @@ class SingleSteps:
         measured, by path."""
         self._log = StepLog()
         self._windows: dict[str, deque[tuple[SameTensor, Node | None, Node]]] = {}
-        """By path, of the last calls that are no single steps: the final state, what made it, and
-        what made the output."""
+        """By path, of the last call that is no single step: the final state, what made it, and what
+        made the output."""
         self._made: dict[str, dict[Node, StateStep]] = {}
         """By path, which step made what the caller's graph holds."""
 
@@ -97,7 +97,7 @@ class SingleSteps:
         self, path: str, feedback: Feedback, given: Sequence[Tensor], output: Any, finals: Any
     ) -> None:
         """See whether a call goes on from the state and from the output of one before."""
-        before = self._windows.setdefault(path, deque(maxlen=TRIES))
+        before = self._windows.setdefault(path, deque(maxlen=1))  # it holds a graph
         made = {node: True for _, _, node in before}
         ends = {node: True for _, node, _ in before if node is not None}
         goes_on = any(

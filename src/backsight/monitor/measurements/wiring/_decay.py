@@ -54,7 +54,7 @@ class DecayShare(Measurement):
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """As the step is about to use them."""
         self._before = []
-        if step.closure or vars(step.optimizer).get("grad_scale") is not None:
+        if step.closure:
             return
         added: list[tuple[nn.Parameter, float]] = []
         for group in step.optimizer.param_groups:
@@ -65,6 +65,9 @@ class DecayShare(Measurement):
                 self._before += [(p, _some_of(p), rate) for p in decayed]
             elif type(step.optimizer).__name__ in ADDED:
                 added += [(p, decay) for p in decayed]
+        if vars(step.optimizer).get("grad_scale") is not None and (self._before or added):
+            self._before = []  # gradients are not what the step reads
+            return
         if self._before or not added:
             if not self._before and type(step.optimizer).__name__ in ADDED:
                 now.record(_named("decay_ratio", step), 0.0)

@@ -28,7 +28,7 @@ class GradientLeft(Measurement):
         ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
         ...         optimizer.step()
         >>> backsight.Run("runs/mine")["gradient_left"].tolist()
-        [0.0, 1.0]
+        [0.0, 1.0, 1.0]
     """
 
     name = "gradient left"

@@ -33,7 +33,8 @@ class InputScale(Measurement):
     samples_cells = True
 
     def __init__(self) -> None:
-        self._sizes: dict[str, list[Tensor]] = defaultdict(list)
+        self._sizes: dict[tuple[bool, str], list[Tensor]] = defaultdict(list)
+        """By training mode and path."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -48,12 +49,13 @@ class InputScale(Measurement):
         if data.is_floating_point() and data.numel():
             with torch.no_grad():
                 total = torch.linalg.vector_norm(data.detach(), 1, dtype=_wide(data))
-                self._sizes[call.path].append(total.float() / data.numel())
+                self._sizes[call.module.training, call.path].append(total.float() / data.numel())
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
-        for path, sizes in self._sizes.items():
-            now.record(f"input_scale/{path or 'model'}", torch.stack(sizes).mean())
+        for (training, path), sizes in self._sizes.items():
+            if training is now.training:
+                now.record(f"input_scale/{path or 'model'}", torch.stack(sizes).mean())
 
 
 def _wide(data: Tensor) -> torch.dtype:

@@ -79,6 +79,6 @@ class TrainingMode(Measurement):
 
 def _depends(module: nn.Module) -> bool:
     """Whether it does something else in training than in eval mode."""
-    if isinstance(module, _NormBase):
-        return module.track_running_stats and "Instance" not in type(module).__name__
+    if issubclass(type(module), _NormBase):
+        return bool(vars(module)["track_running_stats"]) and "Instance" not in type(module).__name__
     return dropout_of(module) > 0
