@@ -642,7 +642,7 @@ def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("code", "hint"),
-    [("BKS2O1", "did you mean BKS201"), ("bks999", "BKS"), ("hello", "the codes are BKS101"),
+    [("BKS2022", "did you mean BKS202"), ("bks999", "BKS"), ("hello", "the codes are BKS101"),
      (" ", "BKS101"), ("BS101", "did you mean BKS101"), ("BKS101BKS102", "BKS10"),
      ("{code}", "the codes are")],
 )  # fmt: skip
