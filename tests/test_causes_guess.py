@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -237,3 +238,10 @@ def test_few_targets_are_too_few(tmp_path: Path) -> None:
             loss(model).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     assert "BKS435" not in {f.code for f in diagnose(tmp_path / "run").findings}
+
+
+def test_a_little_better_than_the_best_constant_answer_is_no_failure() -> None:
+    """A regression of which most is noise learns its mean first, and then a little."""
+    rng = np.random.default_rng(0)
+    losses = [0.25 * 0.9**i + 0.0035 + 0.001 * rng.normal() for i in range(1000)]
+    assert judged(losses, 0.0043) == []

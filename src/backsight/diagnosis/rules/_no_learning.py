@@ -49,10 +49,11 @@ class NoLearning(LossRule):
         "After {patience:.0f} losses, the lowest median of 100 consecutive losses is at most a "
         "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
         "lower baseline is known. Where the run does not know its baseline, it is what the best "
-        "constant answer gives (guess_loss). A larger fall does not count as learning either if it "
-        "is within the noise: 3 standard errors of the initial loss or, where a baseline is known, "
-        "5 of a median of 100 losses. From {early:.0f} losses on, an info tells what is known so "
-        "far."
+        "constant answer gives (guess_loss), and the finding is a warning: noise may leave no more "
+        "to learn. A larger fall does not count as learning either if it "
+        "is within the noise: 3 standard errors of the initial loss or, where the run knows its "
+        "baseline, 5 of a median of 100 losses. From {early:.0f} losses on, an info tells what is "
+        "known so far."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -147,7 +148,8 @@ class NoLearning(LossRule):
             stuck = fallen <= max(
                 self.share * abs(against), course.margin if baseline is None else 0
             )
-            if not stuck and baseline is not None and fallen < 0.5 * abs(against):
+            known = baseline is not None and guess is None
+            if not stuck and known and fallen < 0.5 * abs(against):
                 # The lowest of many medians of 100 lies up to five standard errors lower.
                 stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
@@ -230,7 +232,8 @@ class NoLearning(LossRule):
         fallen = lines - history.deep
         least = np.maximum(self.share * np.abs(lines), np.where(known, 0, first.margin))
         stuck = fallen <= least
-        near = np.flatnonzero(known & ~stuck & (fallen < 0.5 * np.abs(lines)))
+        told = stretch.facts.baseline is not None
+        near = np.flatnonzero(told & ~stuck & (fallen < 0.5 * np.abs(lines)))
         if near.size:
             size = first.usual.size
             ends = history.known + near
@@ -323,4 +326,5 @@ class NoLearning(LossRule):
                 if one.horizon is not None
             },
             signals=(named("loss", member), *(named("reach", layer) for layer in short_of)),
+            severity=None if guess is None else "warning",
         )
