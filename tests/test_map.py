@@ -72,8 +72,18 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
     [
         (small(), "lr=0.1,1", "gain=0.8,1.5"),
         (small(optimizer="momentum", layers=2), "momentum=0.5,0.9", "clip=0.05,10"),
-        (small(MemoryAdding, optimizer="adam"), "momentum=0.5,0.9", "lr=0.001,0.1"),
-        (small(MemoryEcho, lag=3, symbols=3, optimizer="adamw"), "weight_decay=0,0.5", "lr=0.1"),
+        pytest.param(
+            small(MemoryAdding, optimizer="adam"),
+            "momentum=0.5,0.9",
+            "lr=0.001,0.1",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            small(MemoryEcho, lag=3, symbols=3, optimizer="adamw"),
+            "weight_decay=0,0.5",
+            "lr=0.1",
+            marks=pytest.mark.long,
+        ),
         (small(cell="rnn-relu", init="orthogonal", lr=0.02), "length=10,13", "hidden=8,10"),
         pytest.param(  # one gated cell, for the other is trained no other way
             small(cell="gru", init="chrono", optimizer="adam"),

@@ -608,6 +608,7 @@ def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -
     assert_alike(alone(Chars(**settings), tmp_path), run)
 
 
+@pytest.mark.long
 def test_two_processes_go_on_as_two(small: dict[str, Any], tmp_path: Path) -> None:
     """Each with its own dropout and its own part of the carried state."""
     settings = small | {"cell": "lstm"}

@@ -371,6 +371,7 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
     assert "other settings (seeds 1, now 2): choose another --out" in other.stderr
 
 
+@pytest.mark.long
 def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
     words = ["order", "--lengths", "10,12", "--seeds", "1", "--iterations", "400", *TINY,
              "--engine", "local:1", "--out", "it"]  # fmt: skip
@@ -430,6 +431,7 @@ def test_a_script_that_takes_no_notice_is_found_out(tmp_path: Path) -> None:
     assert "train.py ignores --seq-len" in done.stderr
 
 
+@pytest.mark.long
 def test_a_script_without_a_seed_that_takes_no_notice_is_doubted(tmp_path: Path) -> None:
     """Its losses differ by chance; what its layers saw does not."""
     path = script(tmp_path)

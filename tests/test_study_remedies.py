@@ -347,6 +347,7 @@ def test_proven_on_fresh_seeds(proven: tuple[RemedyStudy, list[str]]) -> None:
     assert told["remedies"][0]["proof"]["by_seed"] == pytest.approx([1.29, 1.3, 1.31])
 
 
+@pytest.mark.long
 def test_what_helped_by_luck_is_not_proven(tmp_path: Path) -> None:
     """The best of many is chosen for its luck, which fresh seeds do not have."""
     lucky = Pretended(lambda r, seed: 0.01 if r == "gru" and seed < 3 else 1.3 + seed / 100)
@@ -381,6 +382,7 @@ def test_a_finite_remedy_beats_a_run_that_broke(tmp_path: Path) -> None:
     assert study.remedies[-1].effect.median == 0.0  # neither is finite
 
 
+@pytest.mark.long
 def test_a_trial_that_dies_is_one_row(tmp_path: Path) -> None:
     def loss(remedy: str, seed: int) -> float | None:
         return None if (remedy, seed) == ("gru", 1) else orthogonal_helps(remedy, seed)
@@ -396,6 +398,7 @@ def test_a_trial_that_dies_is_one_row(tmp_path: Path) -> None:
     assert again.made == ["gru-seed1"]
 
 
+@pytest.mark.long
 def test_interrupted_it_goes_on(tmp_path: Path, proven: tuple[RemedyStudy, list[str]]) -> None:
     expected, made = proven
     first = Pretended(orthogonal_helps, stop_after=5)
