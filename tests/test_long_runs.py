@@ -290,6 +290,7 @@ def test_many_layers_have_few_lines_and_panels_and_the_figure_says_so(wide: Run)
         assert f"{most} of 60 layers are drawn" in notes
 
 
+@pytest.mark.long
 def test_each_figure_of_a_wide_run_is_legible_and_its_page_written(
     wide: Run, tmp_path: Path
 ) -> None:

@@ -406,6 +406,7 @@ def script(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_script_by_one_of_its_arguments_with_a_trial_that_dies(tmp_path: Path) -> None:
     script(tmp_path)
     words = ("--script", "train.py", "--vary", "--seq-len=3,6,9", "--seeds", 2,

@@ -328,6 +328,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> tuple[RemedyStudy, list[
     return remedy_study(remedies_for_task(tiny(), only=ONLY), folder, engine), engine.made
 
 
+@pytest.mark.long
 def test_proven_on_fresh_seeds(proven: tuple[RemedyStudy, list[str]]) -> None:
     study, made = proven
     assert (study.verdict.outcome, study.verdict.remedy) == ("proven", "orthogonal")
@@ -373,6 +374,7 @@ def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> No
     assert not any(name.endswith("seed3") for name in engine.made)
 
 
+@pytest.mark.long
 def test_a_finite_remedy_beats_a_run_that_broke(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: 0.5 + seed / 100 if r == "gru" else math.nan)
     study = remedy_study(remedies_for_task(tiny(), only=ONLY), tmp_path / "study", engine)
