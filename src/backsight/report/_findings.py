@@ -296,8 +296,8 @@ def lacking(found: Diagnosis) -> list[tuple[str, str]]:
     """
     titles = {rule.code: rule.title for rule in RULES}
     lacks = [verdict for verdict in found.verdicts if verdict.outcome == "not enough data"]
-    unseen = [one.code for one in lacks if one.code in _WIRING and _none_of(one.reason)]
-    if len(unseen) < len(_WIRING):
+    unseen = [one.code for one in lacks if one.code in _WIRING]
+    if len(unseen) < len(_WIRING):  # one look is enough for most of them
         unseen = []
     rows = [
         (f"{verdict.code} {titles.get(verdict.code, '')}".strip(), verdict.reason)
@@ -310,10 +310,6 @@ def lacking(found: Diagnosis) -> list[tuple[str, str]]:
 
 
 _WIRING = frozenset(rule.code for rule in WIRING)
-
-
-def _none_of(reason: str) -> bool:
-    return reason.endswith("none was recorded")
 
 
 def _picture_of(signals: str) -> str | None:
