@@ -25,6 +25,7 @@ from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._so_far import findings_so_far
 from backsight.diagnosis._timeline import Move, Timeline, timeline
 from backsight.diagnosis._tried import Tried, read_tried, write_tried
 from backsight.diagnosis.rules import RULES
@@ -64,6 +65,7 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "findings_so_far",
     "parts",
     "read_tried",
     "recorded",

@@ -8,6 +8,16 @@ if TYPE_CHECKING:
     from backsight.report._findings import print_diagnosis, print_explanation, tally_words
     from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
+    from backsight.report._strip import strip
+    from backsight.report._strip_data import (
+        RunStrip,
+        StripCurve,
+        StripFinding,
+        StripGradient,
+        StripLoss,
+        StripRate,
+        StripReach,
+    )
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
     from backsight.report._study_terminal import MapProgress, StudyProgress
     from backsight.report._summary import duration, number, reach_sentences, summary
@@ -16,6 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MapProgress",
+    "RunStrip",
+    "StripCurve",
+    "StripFinding",
+    "StripGradient",
+    "StripLoss",
+    "StripRate",
+    "StripReach",
     "StudyFigure",
     "StudyPage",
     "StudyProgress",
@@ -25,6 +42,7 @@ __all__ = [
     "print_diagnosis",
     "print_explanation",
     "reach_sentences",
+    "strip",
     "summary",
     "tally_words",
     "terminal_text",
@@ -37,6 +55,13 @@ __getattr__ = lazy(
     __name__,
     {
         "MapProgress": "backsight.report._study_terminal",
+        "RunStrip": "backsight.report._strip_data",
+        "StripCurve": "backsight.report._strip_data",
+        "StripFinding": "backsight.report._strip_data",
+        "StripGradient": "backsight.report._strip_data",
+        "StripLoss": "backsight.report._strip_data",
+        "StripRate": "backsight.report._strip_data",
+        "StripReach": "backsight.report._strip_data",
         "StudyFigure": "backsight.report._study_page",
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
@@ -46,6 +71,7 @@ __getattr__ = lazy(
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._summary",
+        "strip": "backsight.report._strip",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
         "terminal_text": "backsight.report._terminal_text",

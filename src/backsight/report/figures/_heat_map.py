@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from backsight.report._rows import groups
-from backsight.report.figures._layers import some_of
+from backsight.report._some_of import some_of
 from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 

@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from backsight.report._some_of import some_of
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._layers import some_of
 from backsight.report.figures._reach_marks import reach_marks
 from backsight.report.figures._samples import LAYERS, sample_lines
 from backsight.report.figures._style import COLOURS, empty, figure, member_label
