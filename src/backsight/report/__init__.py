@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         StripRate,
         StripReach,
     )
+    from backsight.report._strip_terminal import StripView
+    from backsight.report._strip_words import StripRow, strip_line, strip_rows
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
     from backsight.report._study_terminal import MapProgress, StudyProgress
     from backsight.report._summary import duration, number, reach_sentences, summary
@@ -33,6 +35,8 @@ __all__ = [
     "StripLoss",
     "StripRate",
     "StripReach",
+    "StripRow",
+    "StripView",
     "StudyFigure",
     "StudyPage",
     "StudyProgress",
@@ -43,6 +47,8 @@ __all__ = [
     "print_explanation",
     "reach_sentences",
     "strip",
+    "strip_line",
+    "strip_rows",
     "summary",
     "tally_words",
     "terminal_text",
@@ -62,6 +68,8 @@ __getattr__ = lazy(
         "StripLoss": "backsight.report._strip_data",
         "StripRate": "backsight.report._strip_data",
         "StripReach": "backsight.report._strip_data",
+        "StripRow": "backsight.report._strip_words",
+        "StripView": "backsight.report._strip_terminal",
         "StudyFigure": "backsight.report._study_page",
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
@@ -72,6 +80,8 @@ __getattr__ = lazy(
         "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._summary",
         "strip": "backsight.report._strip",
+        "strip_line": "backsight.report._strip_words",
+        "strip_rows": "backsight.report._strip_words",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
         "terminal_text": "backsight.report._terminal_text",

@@ -172,6 +172,7 @@ def _loss(run: Run, name: str, baseline: float | None) -> StripLoss:
         iteration=stream.last,
         value=float(newest[-1]),
         recent=float(np.median(finite)) if finite.size else math.nan,
+        newest=len(newest),
         guess=guess,
         guess_from=("" if guess is None else source),  # type: ignore[arg-type]
         curve=curve,

@@ -63,7 +63,9 @@ class StripLoss:
     value: float
     """The newest loss, whatever it is."""
     recent: float
-    """The median of the finite ones among the newest 100; NaN if there is none."""
+    """The median of the finite ones among the newest; NaN if there is none."""
+    newest: int
+    """How many these are: 100, or as many as there are."""
     guess: float | None
     """The loss of the best guess without memory; None where it is not known."""
     guess_from: Literal["task", "constant answer", ""]
