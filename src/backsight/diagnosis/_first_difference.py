@@ -14,17 +14,17 @@ from backsight.signals import Run, common_samples, describe, family, spell
 
 __all__ = ["FirstDifference", "SignalDifference", "first_difference", "parting_words", "stage"]
 
-STAGES = (
-    frozenset({"lr", "momentum", "seq_len", "group_lr", "dropout_rate", "decay_ratio"}),
-    frozenset({"input_spread", "input_scale"}),
-    frozenset({"hidden_norm", "hidden_norm_mean", "hidden_norm_max", "saturation", "inactive"}),
-    frozenset({"loss", "guess_loss"}),
-    frozenset({"grad_norm", "grad_time", "grad_time_cell", "reach", "reach_ahead", "block_reach"}),
-    frozenset({"reach_share", "graph_end", "half_life", "horizon", "growth_rate"}),
-    frozenset({"act_before", "act_after", "grad_norm_applied", "clip_factor"}),
-    frozenset({"weight_norm", "update_ratio", "spectral_radius", "sigma_max"}),
-)
-"""Within one iteration, each is made of those before it: given, computed, learned."""
+ORDER = (
+    "lr", "momentum", "seq_len", "group_lr", "dropout_rate", "decay_ratio",
+    "input_spread", "input_scale",
+    "hidden_norm_mean", "hidden_norm_max", "hidden_norm", "saturation", "inactive",
+    "loss", "guess_loss",
+    "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",
+    "half_life", "horizon", "growth_rate", "reach_share", "graph_end",
+    "act_before", "act_after", "grad_norm_applied", "clip_factor",
+    "weight_norm", "update_ratio", "spectral_radius", "sigma_max",
+)  # fmt: skip
+"""Within one iteration, each is made of those before it: what is given, computed, learned."""
 
 CLOCK = "1/s"
 """The unit of what differs between any two runs: how fast the machine was."""
@@ -166,8 +166,7 @@ def first_difference(first: Run, other: Run) -> FirstDifference:
 
 def stage(name: str) -> int:
     """Where a signal stands among those of one iteration: what it is made of comes before it."""
-    places = (number for number, names in enumerate(STAGES) if family(name) in names)
-    return next(places, len(STAGES))
+    return ORDER.index(family(name)) if family(name) in ORDER else len(ORDER)
 
 
 def parting_words(parting: Parting) -> str:

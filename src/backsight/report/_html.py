@@ -26,7 +26,9 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    return environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **values)
+    return environment.get_template(template).render(
+        plotly=Markup(f"<script>{get_plotlyjs()}</script>"), **values
+    )
 
 
 def _harmless(value: Any) -> Any:
