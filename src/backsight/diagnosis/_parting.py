@@ -46,8 +46,6 @@ ROUNDING = 1e-6
 CHUNK = 256 * BLOCK
 """Samples that are looked at together."""
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Parting:
@@ -183,7 +181,9 @@ class _Search:
         # Iterations, both values, noise and what is beyond it, of samples that are undecided.
         self._kept = np.empty((5, 0))
 
-    def add(self, at: NDArray[np.int64], first: Floats, other: Floats) -> None:
+    def add(
+        self, at: NDArray[np.int64], first: NDArray[np.float64], other: NDArray[np.float64]
+    ) -> None:
         if self._found is not None or not len(at):
             return
         noise = self._levels(first, other)
@@ -221,7 +221,9 @@ class _Search:
             self._found = Parting(int(at[i]), float(first[i]), float(other[i]), noise=level)
         self._kept = self._kept[:, ready:]
 
-    def _levels(self, first: Floats, other: Floats) -> Floats:
+    def _levels(
+        self, first: NDArray[np.float64], other: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """The noise of the difference, at each sample."""
         levels = []
         for start, end, blocks in _groups(len(first), begins=not self._samples):
@@ -255,7 +257,7 @@ def _groups(count: int, *, begins: bool) -> Iterator[tuple[int, int, int]]:
         yield start, count, 1
 
 
-def _spreads(values: Floats) -> Floats:
+def _spreads(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """``σ`` of each block, shape ``(blocks, samples)``.
 
     Of fewer samples than are looked at together, the largest step stands for it.
@@ -265,7 +267,7 @@ def _spreads(values: Floats) -> Floats:
     with np.errstate(all="ignore"):
         if count < HOLD:
             steps = np.abs(np.diff(finite, axis=1))
-            largest: Floats = np.max(np.nan_to_num(steps), axis=1, initial=0.0)
+            largest: NDArray[np.float64] = np.max(np.nan_to_num(steps), axis=1, initial=0.0)
             return largest
         third = count // 3
         ends = (finite[:, :third], finite[:, third:-third], finite[:, -third:])
@@ -273,11 +275,11 @@ def _spreads(values: Floats) -> Floats:
         at = (np.arange(count) - (count - 1) / 2) / ((count - third) / 2)
         curve = middle + (right - left) / 2 * at + ((left + right) / 2 - middle) * at**2
         spread = 1.4826 * _median(np.abs(finite - curve))
-    known: Floats = np.nan_to_num(spread)
+    known: NDArray[np.float64] = np.nan_to_num(spread)
     return known
 
 
-def _median(values: Floats) -> Floats:
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of each row, without what is not finite; NaN where nothing is left."""
     broken = np.isnan(values).any(axis=1)
     found = np.full(len(values), np.nan)
@@ -288,7 +290,9 @@ def _median(values: Floats) -> Floats:
     return found
 
 
-def _exact(at: NDArray[np.int64], first: Floats, other: Floats) -> Parting | None:
+def _exact(
+    at: NDArray[np.int64], first: NDArray[np.float64], other: NDArray[np.float64]
+) -> Parting | None:
     hits = np.flatnonzero(_differ(first, other))
     if not hits.size:
         return None
@@ -302,7 +306,9 @@ def _differ(first: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     return differ
 
 
-def _joined(pieces: list[CommonSamples]) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _joined(
+    pieces: list[CommonSamples],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     at = np.concatenate([np.empty(0, np.int64), *(one.iterations for one in pieces)])
     first = np.concatenate([np.empty(0), *(one.first.astype(np.float64) for one in pieces)])
     other = np.concatenate([np.empty(0), *(one.other.astype(np.float64) for one in pieces)])

@@ -103,8 +103,13 @@ def check_runs(paths: Sequence[Path]) -> None:
 
     Example:
         >>> from pathlib import Path
+        >>> from backsight.errors import SettingError
         >>> from backsight.report import check_runs
-        >>> check_runs([Path("runs/one"), Path("runs/two")])
+        >>> try:
+        ...     check_runs([Path("runs/one")])
+        ... except SettingError as error:
+        ...     print(error)
+        a comparison takes 2 to 20 runs, not 1 run
     """
     if not 2 <= len(paths) <= MOST_RUNS:
         count = f"{len(paths)} run{'s' * (len(paths) != 1)}"
