@@ -14,9 +14,10 @@ from backsight.report._thin import columns_of
 from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 
-__all__ = ["heat_map"]
+__all__ = ["COLUMNS", "heat_map"]
 
 COLUMNS = 400
+"""Samples that have a column each; of more, several share one."""
 
 PANELS = 12
 """At the most: each takes as much of the page as any other figure."""
