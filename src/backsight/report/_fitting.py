@@ -1,4 +1,4 @@
-"""Figures that fit on a page: drawn in full or, where that takes too many bytes, with fewer points."""
+"""Figures that fit on a page: drawn in full or, where that takes too much, with fewer points."""
 
 from collections.abc import Callable, Sequence
 
