@@ -722,9 +722,11 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
         )
         buttons = page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
         saved = []
-        for kind in ("csv", "png"):
+        for key, kind in (
+            ("gradient-norm", "csv"), ("gradient-norm", "png"), ("hidden-norm-time", "csv"),
+        ):  # fmt: skip
             with page.expect_download() as awaited:
-                page.click(f"#gradient-norm [data-save='{kind}']")
+                page.click(f"#{key} [data-save='{kind}']")
             saved.append(Path(awaited.value.path()).read_bytes())
         browser.close()
     assert problems == []
@@ -740,8 +742,12 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
     assert not [title for title in buttons if "hare" in title or "loud" in title]
     rows = saved[0].decode().splitlines()
     assert rows[0] == "signal,series,x,y"
-    assert ",before clipping,40,1000000" in rows
+    assert "grad_norm,before clipping,40,1000000" in rows
     assert saved[1].startswith(b"\x89PNG")
+    rows = saved[2].decode().splitlines()
+    assert rows[0] == "signal,series,x,y,value"
+    assert "hidden_norm/rnn.l0,,50,7,7" in rows
+    assert len(rows) == 1 + 5 * 4 + 5 * 8  # no row for what a shorter sample did not have
 
 
 def test_a_line_never_bridges_what_it_cannot_show(record: Callable[..., Run]) -> None:
