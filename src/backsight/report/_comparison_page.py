@@ -23,6 +23,9 @@ __all__ = ["write_comparison"]
 LINES = {"solid": "none", "dash": "9 5", "dot": "3 3", "dashdot": "9 4 2 4"}
 """Plotly's dashes, as SVG draws them."""
 
+STROKES = {"#57606a": "var(--quiet)"}
+"""What a dark page shows in another colour, as its figures do."""
+
 SIGNALS = 24
 """Rows of a table of signals, at the most."""
 
@@ -135,11 +138,15 @@ def _title(runs: Sequence[Run]) -> str:
 
 def _row(place: int, one: ComparedRun, outcome: list[str]) -> dict[str, Any]:
     style = run_style(place)
+    stroke = STROKES.get(style["color"], style["color"])
     row: dict[str, Any] = {
         "name": one.run.name,
         "path": str(one.run.path),
         "label": one.label,
-        "style": {**style, "dashes": LINES[style["dash"]]},
+        "style": {
+            "dashes": LINES[style["dash"]],
+            "stroke": STROKES.get(style["color"], style["color"]),
+        },
         "outcome": outcome,
         "exact": None,
     }
