@@ -145,7 +145,7 @@ def _row(place: int, one: ComparedRun, outcome: list[str]) -> dict[str, Any]:
         "label": one.label,
         "style": {
             "dashes": LINES[style["dash"]],
-            "stroke": STROKES.get(style["color"], style["color"]),
+            "stroke": stroke,
         },
         "outcome": outcome,
         "exact": None,
