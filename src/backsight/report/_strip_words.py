@@ -127,7 +127,12 @@ def _loss_words(loss: StripLoss) -> str:
     words = f"{number(loss.value)} at iteration {loss.iteration:,}"
     if loss.curve.not_finite:
         words += f", {loss.curve.not_finite:,} not finite so far"
-    words += f"; the median of the last {loss.newest} is {number(loss.recent)}"
+    some = (
+        f"{loss.newest - loss.newest_not_finite} finite ones of the "
+        if loss.newest_not_finite
+        else ""
+    )
+    words += f"; the median of the {some}last {loss.newest} is {number(loss.recent)}"
     if loss.below is None or loss.guess is None:
         return words
     guess = "the guess" if loss.guess_from == "task" else "the best constant answer"
@@ -184,8 +189,8 @@ def _reach_tone(reach: StripReach) -> Tone:
 
 def _finding_words(finding: StripFinding) -> str:
     words = f"{finding.code} {finding.title}: {finding.message}"
-    others = f" (and {finding.others} more)" if finding.others else ""
-    return f"{words}, from iteration {finding.iteration:,}{others}"
+    others = f"; {finding.others} more" if finding.others else ""
+    return f"{words} (from iteration {finding.iteration:,}{others})"
 
 
 def _of(label: str) -> str:
