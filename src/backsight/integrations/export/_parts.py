@@ -17,7 +17,7 @@ VALUES = 1 << 21
 LONGEST = 1 << 16
 """Iterations of a part at most."""
 
-Column = tuple[NDArray[np.float64], NDArray[np.bool_]]
+ScalarColumn = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Values, and where nothing was recorded."""
 
 
@@ -41,7 +41,9 @@ def parts(run: Run, names: Sequence[str]) -> Iterator[dict[str, Series | Profile
     return run.stretches(names, repeat(span))
 
 
-def columns(run: Run, names: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], list[Column]]]:
+def columns(
+    run: Run, names: Sequence[str]
+) -> Iterator[tuple[NDArray[np.int64], list[ScalarColumn]]]:
     """Scalar signals as columns: iterations ``(n,)``, and for each signal ``(n,)`` values.
 
     Raises:
@@ -49,7 +51,7 @@ def columns(run: Run, names: Sequence[str]) -> Iterator[tuple[NDArray[np.int64],
     """
     for part in parts(run, names):
         index = np.unique(np.concatenate([signal.iterations for signal in part.values()]))
-        found: list[Column] = []
+        found: list[ScalarColumn] = []
         for name in names:
             values, absent = np.zeros(len(index)), np.ones(len(index), bool)
             signal = part.get(name)
