@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_a_command_that_fails_hangs_or_is_not_there(monkeypatch: pytest.MonkeyPa
     [
         (lambda: WebhookAlert("ftp://host/geheim"), "a webhook needs a URL that begins with https"),
         (
-            lambda: WebhookAlert("https://host", *["fatal"]),
+            lambda: WebhookAlert("https://host", cast(Any, "fatal")),
             "severity is one of error, warning, info",
         ),
         (lambda: WebhookAlert("https://host", at_most=0), "at_most is 1 or more, not 0"),
