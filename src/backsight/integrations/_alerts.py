@@ -100,7 +100,7 @@ class WebhookAlert(Alerts):
     """Posts each finding to a URL, such as an incoming webhook of Slack or Mattermost.
 
     The body is JSON with ``text`` (a sentence), ``run`` and ``finding`` (as in
-    ``diagnose --json``). The URL, which may hold a secret, is written nowhere. What a server refuses
+    ``diagnose --json``). The URL, which may hold a secret, is written nowhere. What is refused
     (status 400 to 499) is not tried again.
 
     Args:
