@@ -277,6 +277,12 @@ class Iteration:
     """Scalars that were recorded."""
     clips: list[tuple[float, Tensor]] = field(default_factory=list)
     """Calls of ``clip_grad_norm_`` so far, in samples and looks: the limit, and the norm before."""
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What measurements keep until it ends, each under itself."""
+    gradient: float | None = None
+    """The gradient's norm, before clipping, as far as it is at hand."""
+    gradient_before: float | None = None
+    """That of the iteration before."""
     declared: Collection[str] = ()
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)

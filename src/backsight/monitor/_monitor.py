@@ -179,6 +179,7 @@ class Monitor:
     @property
     def latest(self) -> dict[str, float]:
         """The newest value of each scalar that has reached the host."""
+        self._observed.record()
         return self._outbox.latest
 
     @property
@@ -231,6 +232,7 @@ class Monitor:
 
     def hold(self) -> None:
         """Forget what has been recorded of it, and let what comes wait for :meth:`settle`."""
+        self._observed.record()
         self._gate.close()
         self._outbox.clear()
         self._judging.forget()
@@ -392,6 +394,7 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _collect(self, judge: Callable[[int], None]) -> None:
+        self._observed.record()
         if not self._gate.shut:
             self._faults.isolate("collect", self._outbox.collect)
             self._faults.isolate("findings", judge, self.iteration)

@@ -26,6 +26,44 @@ class _Extent:
         """Calls of a single step, steps of the longest one, and sequence elements of all."""
 
 
+class Ran:
+    """What has run in one iteration; it may be asked when that is long over.
+
+    Args:
+        has_time: tells whether what is under a path has a time axis.
+    """
+
+    __slots__ = ("_has_time", "by_mode")
+
+    def __init__(self, has_time: Callable[[str], bool]) -> None:
+        self._has_time = has_time
+        self.by_mode: dict[bool, dict[str, list[_Extent]]] = {True: {}, False: {}}
+        """By training mode and by path."""
+
+    @property
+    def training(self) -> bool:
+        """Whether anything with a time axis has run in training mode."""
+        return any(map(self._has_time, self.by_mode[True]))
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Steps unrolled, and sequence elements processed.
+
+        Calls of a single step are a loop over time; longer ones are windows or branches. Those in
+        eval mode count only where there is none in training mode: else they were a validation's.
+        Those that no backward pass followed count only where there is none that it did.
+        """
+        steps = elements = 0
+        for path, each in self.by_mode[self.training].items():
+            if self._has_time(path):
+                single = count = 0
+                for calls in those_followed(each, lambda one: one.followed):
+                    steps = max(steps, calls.longest)
+                    single, count = single + calls.single, count + calls.elements
+                steps, elements = max(steps, single), max(elements, count)
+        return steps, elements
+
+
 class Forwards:
     """Watches recurrent layers, cells and whatever may be called once a step.
 
@@ -47,7 +85,7 @@ class Forwards:
         >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers(), clock)
         >>> forwards.watch("cell", cell)
         >>> state = cell(torch.zeros(2, 3))
-        >>> [call.path for call in calls], forwards.extent
+        >>> [call.path for call in calls], forwards.now.extent
         (['cell'], (1, 2))
     """
 
@@ -86,8 +124,8 @@ class Forwards:
 
     def begin(self) -> None:
         """A new iteration: nothing has run."""
-        self._extents: dict[bool, dict[str, list[_Extent]]] = {True: {}, False: {}}
-        """By training mode and by path."""
+        self.now = Ran(self._readers.has_time)
+        """What has run in it."""
         for chains in self._running:
             chains.begin()
         self._running.clear()
@@ -164,29 +202,6 @@ class Forwards:
 
         self._calls.watch(module, after=self._if_observing(ended))
 
-    @property
-    def training(self) -> bool:
-        """Whether anything with a time axis has run in training mode in this iteration."""
-        return any(map(self._readers.has_time, self._extents[True]))
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """Steps unrolled in this iteration, and sequence elements processed.
-
-        Calls of a single step are a loop over time; longer ones are windows or branches. Those in
-        eval mode count only where there is none in training mode: else they were a validation's.
-        Those that no backward pass followed count only where there is none that it did.
-        """
-        steps = elements = 0
-        for path, each in self._extents[self.training].items():
-            if self._readers.has_time(path):
-                single = count = 0
-                for calls in those_followed(each, lambda one: one.followed):
-                    steps = max(steps, calls.longest)
-                    single, count = single + calls.single, count + calls.elements
-                steps, elements = max(steps, single), max(elements, count)
-        return steps, elements
-
     def close(self) -> None:
         """Watch nothing any longer."""
         self._calls.close()
@@ -261,7 +276,7 @@ class Forwards:
         """One more call; of an empty one, there is nothing to count."""
         if extent is None:
             return None
-        calls = self._extents[training].setdefault(path, [])
+        calls = self.now.by_mode[training].setdefault(path, [])
         if not calls or calls[-1].followed is not followed:
             calls.append(_Extent(training, followed))
         newest, (steps, elements) = calls[-1], extent

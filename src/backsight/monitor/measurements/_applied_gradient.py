@@ -29,13 +29,7 @@ class AppliedGradient(Measurement):
 
     name = "applied gradient"
     signals = ("grad_norm_applied",)
-
-    def __init__(self) -> None:
-        self._norms: list[Tensor] = []
-
-    def on_iteration_begin(self, now: Iteration) -> None:
-        """No optimizer has stepped."""
-        self._norms = []
+    may_wait = True
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Several optimizers share the gradients of one iteration; LBFGS has none yet."""
@@ -46,13 +40,11 @@ class AppliedGradient(Measurement):
             norms = tensor_norms(gradients)
             # A fused optimizer divides the loss scale out by itself.
             scale = vars(step.optimizer).get("grad_scale")
-            self._norms.append(norms if scale is None else norms / scale)
+            now.kept.setdefault(self, []).append(norms if scale is None else norms / scale)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
-        if self._norms:
-            several = len(self._norms) > 1
-            now.record(
-                "grad_norm_applied",
-                total_norm_value(torch.cat(self._norms) if several else self._norms[0]),
-            )
+        norms: list[Tensor] = now.kept.get(self, [])
+        if norms:
+            each = torch.cat(norms) if len(norms) > 1 else norms[0]
+            now.record("grad_norm_applied", total_norm_value(each))

@@ -1,11 +1,13 @@
 """The norm of the gradient as backward has computed it, before any clipping."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import on_host, tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -31,16 +33,7 @@ class GradientNorm(Measurement):
 
     name = "gradient norm"
     signals = ("grad_norm",)
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._norms: Tensor | None = None
-        self._summed_elsewhere = False
-
-    def on_iteration_begin(self, now: Iteration) -> None:
-        """Nothing is known of it."""
-        self._names, self._norms = [], None
-        self._summed_elsewhere = False
+    may_wait = True
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """Gradients add up: the last pass of an iteration leaves all of them.
@@ -48,39 +41,66 @@ class GradientNorm(Measurement):
         Those that ``autograd.grad`` returns, the script adds up: each half of a model that it asks
         is a part of the gradient; of several on one parameter, the optimizer reads the sum.
         """
+        before: _Norms | None = now.kept.get(self)
         if passed.returned is None:
-            self._read(_gradients(now), passed.scale)
+            summed = before is not None and before.summed_elsewhere
+            self._keep(_read(_gradients(now), passed.scale, summed_elsewhere=summed), now)
             return
-        names, norms, returned = self._names, self._norms, passed.returned
-        self._read(
+        returned = passed.returned
+        added = _read(
             [(n, g) for n, p in now.parameters.items() if (g := returned.get(id(p))) is not None],
             passed.scale,
         )
-        self._summed_elsewhere |= not set(names).isdisjoint(self._names)
-        if norms is not None and self._norms is not None and names is not self._names:
-            self._names = names + self._names
-            self._norms = torch.cat([norms, self._norms.to(norms)])
+        if before is None or added is None:
+            self._keep(added, now)
+            return
+        twice = not set(before.names).isdisjoint(added.names)
+        norms = torch.cat([before.norms, added.norms.to(before.norms)])
+        summed = before.summed_elsewhere or twice
+        self._keep(_Norms(before.names + added.names, norms, summed), now)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """The sum, where only the optimizer has it."""
-        if self._summed_elsewhere:
-            self._read(_gradients(now), None)
+        known = now.kept.get(self)
+        if known is not None and known.summed_elsewhere:
+            self._keep(_read(_gradients(now), None, summed_elsewhere=True), now)
 
-    def _read(self, gradients: list[tuple[str, Tensor]], scale: Tensor | None) -> None:
-        if gradients:
-            names, there = zip(*gradients, strict=True)
-            norms = tensor_norms(there)
-            self._norms = norms if scale is None else norms / scale.to(norms.device)
-            self._names = list(names)
+    def _keep(self, norms: "_Norms | None", now: Iteration) -> None:
+        if norms is not None:
+            now.kept[self] = norms
+            total = total_norm_value(norms.norms) if on_host(norms.norms) else None
+            now.gradient = total if isinstance(total, float) else None
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
-        if self._norms is None:
+        known: _Norms | None = now.kept.get(self)
+        if known is None:
             return
-        total = total_norm_value(self._norms)
+        total = total_norm_value(known.norms) if now.gradient is None else now.gradient
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
-            now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)
+            now.record_each([f"grad_norm/{name}" for name in known.names], known.norms)
+
+
+class _Norms(NamedTuple):
+    """Of the gradient on each parameter."""
+
+    names: tuple[str, ...]
+    norms: Tensor
+    summed_elsewhere: bool = False
+    """Whether the script adds up several gradients on one parameter."""
+
+
+def _read(
+    gradients: list[tuple[str, Tensor]], scale: Tensor | None, *, summed_elsewhere: bool = False
+) -> _Norms | None:
+    if not gradients:
+        return None
+    names, there = zip(*gradients, strict=True)
+    norms = tensor_norms(there)
+    return _Norms(
+        names, norms if scale is None else norms / scale.to(norms.device), summed_elsewhere
+    )
 
 
 def _gradients(now: Iteration) -> list[tuple[str, Tensor]]:

@@ -193,6 +193,9 @@ class MeasurementSet:
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
+        self.ends_late = False
+        """Whether all who are due at the end of this iteration may be told later."""
+        self._usual_ends_late = all(one.may_wait for one, *_ in self._usual["on_iteration_end"])
         self.tells_cells = True
         """Whether anybody is due in this iteration to be told of the calls of cells."""
 
@@ -210,11 +213,20 @@ class MeasurementSet:
         usual = now.sample is None and not now.looked
         self._now = self._usual if usual else self._listening(now.sample, now.number)
         self.tells_cells = not usual or self._cells_usual
+        self.ends_late = usual and self._usual_ends_late
         self.feed("on_iteration_begin", now)
 
     def listens(self, event: str) -> bool:
         """Whether anybody is due in this iteration to be told of ``event``."""
         return bool(self._now[event])
+
+    def feed_end(self, now: Iteration) -> None:
+        """Tell later that an iteration has ended in which :attr:`ends_late` was true."""
+        current, self._now = self._now, self._usual
+        try:
+            self.feed("on_iteration_end", now)
+        finally:
+            self._now = current
 
     def feed(
         self, event: str, now: Iteration, subject: Any = None, layer: str | None = None
