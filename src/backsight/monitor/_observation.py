@@ -186,11 +186,12 @@ class Observation:
     def graph_whole(self, passed: BackwardPass) -> None:
         """Backward is about to be called."""
         self.now.scale = passed.scale
-        self.measurements.feed("on_graph_whole", self.now, passed)
+        self.forwards.pass_begins()
+        self.measurements.feed("on_graph_whole", self.now, passed, looks=self.detector.looks)
 
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
-        self.measurements.feed("on_backward_end", self.now, passed)
+        self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
         if self.parameters.by_hand:
             self._stepped()
 
@@ -204,11 +205,11 @@ class Observation:
 
     def step_begins(self, step: OptimizerStep) -> None:
         """An optimizer is about to step."""
-        self.measurements.feed("on_step_begin", self.now, step)
+        self.measurements.feed("on_step_begin", self.now, step, looks=self.detector.looks)
 
     def step_ended(self, step: OptimizerStep) -> None:
         """It has stepped: nothing of its graph is kept."""
-        self.measurements.feed("on_step_end", self.now, step)
+        self.measurements.feed("on_step_end", self.now, step, looks=self.detector.looks)
         if self.now.sampled:
             self.readers.forget()
         self._stepped()
@@ -326,6 +327,7 @@ class Observation:
         self.measurements.begin(self.now)
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
         self.forwards.tells_cells = self.measurements.tells_cells
+        self.forwards.hooks_all = not self.measurements.usual
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

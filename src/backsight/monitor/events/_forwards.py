@@ -9,7 +9,8 @@ from torch import nn
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
-from backsight.monitor.events._call_chains import CallChains, follow
+from backsight.monitor.events._call_chains import CallChains
+from backsight.monitor.events._lone_calls import LoneCalls
 from backsight.probes import LayerReader, ModuleCalls, Readers
 
 __all__ = ["Forwards"]
@@ -109,6 +110,8 @@ class Forwards:
         self.tells_cells = True
         """Whether anybody wants to hear of the calls of modules that show no states: of cells, and
         of modules of the user's own."""
+        self.hooks_all = True
+        """Whether somebody may ask of each call whether a backward pass has come through it."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -120,6 +123,9 @@ class Forwards:
         self._calls = ModuleCalls(lambda error: failed("", error))
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
+        self._iterations = 0
+        self._unhooked: list[LoneCalls] = []
+        """Of layers whose call in this iteration is taken for the only one."""
         self.begin()
 
     def begin(self) -> None:
@@ -129,6 +135,14 @@ class Forwards:
         for chains in self._running:
             chains.begin()
         self._running.clear()
+        self._iterations += 1
+        self.pass_begins()
+
+    def pass_begins(self) -> None:
+        """After a backward pass, the graphs of the calls before are gone."""
+        for calls in self._unhooked:
+            calls.let_go()
+        self._unhooked.clear()
 
     def watch(self, path: str, module: nn.Module) -> None:
         """Watch ``module`` if it is of interest and is not watched yet."""
@@ -205,6 +219,7 @@ class Forwards:
     def close(self) -> None:
         """Watch nothing any longer."""
         self._calls.close()
+        self.pass_begins()
 
     def _on_begin(
         self, path: str, adapter: LayerAdapter | None
@@ -224,6 +239,7 @@ class Forwards:
         stepped = partial(self._readers.has_time, path)
         cell = adapter is not None and not fused
         chains = None if fused else CallChains(cell=cell, stepped=stepped)
+        lone = LoneCalls()
         silent = not fused and not reader.shows_states
         plain = silent and type(reader).extent is LayerReader.extent
         newest: _Extent | None = None
@@ -241,7 +257,11 @@ class Forwards:
                 self.spent += self._clock() - at
                 return
             if chains is None:
-                followed: Followed | None = follow(result)
+                followed: Followed | None = lone.follow(
+                    module, result, self._iterations, at_once=self.hooks_all
+                )
+                if lone.held is not None:
+                    self._unhooked.append(lone)
             elif handed is not None:
                 followed = chains.newest
             else:

@@ -11,15 +11,24 @@ from backsight.probes import inspection, undisturbed
 __all__ = ["harmless"]
 
 
+class _Measures(Protocol):
+    @property
+    def measuring(self) -> bool: ...
+
+
 class _Told(Protocol):
     """Whoever is told of events."""
 
     clock: Callable[[], float]
     spent: float
     """Seconds in events."""
+    failed: bool
+    """Whether one has failed."""
+    looks: str | None
+    """What of PyTorch's looks on, for as long as an event lasts."""
 
     @property
-    def deaf(self) -> bool: ...
+    def observer(self) -> _Measures: ...
 
     def fail(self, error: Exception) -> None: ...
 
@@ -32,13 +41,15 @@ Arguments = ParamSpec("Arguments")
 def harmless(
     event: Callable[Concatenate[Who, Arguments], Returned],
 ) -> Callable[Concatenate[Who, Arguments], Returned | None]:
-    """An event of whoever is told: none while it is deaf, and nothing that it raises.
+    """An event of whoever is told: nothing that it raises, and none once one has failed, nor while
+    a measurement is at work.
 
     Example:
         >>> from time import perf_counter
         >>> from types import SimpleNamespace
         >>> from backsight.monitor.events._harmless import harmless
-        >>> told = SimpleNamespace(clock=perf_counter, spent=0.0, deaf=False, fail=print)
+        >>> told = SimpleNamespace(clock=perf_counter, spent=0.0, failed=False, fail=print)
+        >>> told.observer = SimpleNamespace(measuring=False)
         >>> harmless(lambda told, number: 1 / number)(told, 0)
         division by zero
         >>> told.spent > 0
@@ -47,11 +58,12 @@ def harmless(
 
     @wraps(event)
     def safe(self: Who, *args: Arguments.args, **named: Arguments.kwargs) -> Returned | None:
-        if self.deaf:
+        if self.failed or self.observer.measuring:
             return None
         began = self.clock()
         try:
-            if inspection():
+            self.looks = looks = inspection()
+            if looks:
                 with undisturbed():
                     return event(self, *args, **named)
             with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
@@ -60,6 +72,7 @@ def harmless(
             self.fail(error)
             return None
         finally:
+            self.looks = None
             self.spent += self.clock() - began
 
     return safe  # type: ignore[return-value]

@@ -1,11 +1,13 @@
 """The norm of the gradient as the optimizers read it: what clipping has left."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import tensor_norm_values, tensor_norms, total_norm_value
 
 __all__ = ["AppliedGradient"]
 
@@ -36,15 +38,28 @@ class AppliedGradient(Measurement):
         if step.closure:
             return
         gradients = [g for p in step.parameters.values() if (g := p.grad) is not None]
-        if gradients:
+        if not gradients:
+            return
+        kept: list[Tensor | list[float]] = now.kept.setdefault(self, [])
+        # A fused optimizer divides the loss scale out by itself.
+        scale = vars(step.optimizer).get("grad_scale")
+        values = tensor_norm_values(gradients) if scale is None else None
+        if values is not None:
+            kept.append(values)
+        else:
             norms = tensor_norms(gradients)
-            # A fused optimizer divides the loss scale out by itself.
-            scale = vars(step.optimizer).get("grad_scale")
-            now.kept.setdefault(self, []).append(norms if scale is None else norms / scale)
+            kept.append(norms if scale is None else norms / scale)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
-        norms: list[Tensor] = now.kept.get(self, [])
-        if norms:
-            each = torch.cat(norms) if len(norms) > 1 else norms[0]
-            now.record("grad_norm_applied", total_norm_value(each))
+        kept: list[Tensor | list[float]] = now.kept.get(self, [])
+        if len(kept) == 1 and isinstance(kept[0], list):
+            now.record("grad_norm_applied", math.hypot(*kept[0]))
+        elif kept:
+            now.record("grad_norm_applied", total_norm_value(torch.cat(list(map(_tensor, kept)))))
+
+
+def _tensor(norms: Tensor | list[float]) -> Tensor:
+    return (
+        torch.tensor(norms, dtype=torch.float64, device="cpu") if isinstance(norms, list) else norms
+    )

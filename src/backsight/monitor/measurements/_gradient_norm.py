@@ -1,5 +1,7 @@
 """The norm of the gradient as backward has computed it, before any clipping."""
 
+import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import on_host, tensor_norms, total_norm_value
+from backsight.probes import on_host, tensor_norm_values, tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -42,22 +44,30 @@ class GradientNorm(Measurement):
         is a part of the gradient; of several on one parameter, the optimizer reads the sum.
         """
         before: _Norms | None = now.kept.get(self)
-        if passed.returned is None:
+        returned, scale = passed.returned, passed.scale
+        if returned is None:
+            if scale is None and passed.left and passed.moved is not None:
+                values = tensor_norm_values(passed.left)
+                if values is not None:  # on the host, nearly always
+                    now.gradient = math.hypot(*values)
+                    summed = before is not None and before.summed_elsewhere
+                    now.kept[self] = _Norms(passed.moved, values, passed.left[0].dtype, summed)
+                    return
             summed = before is not None and before.summed_elsewhere
-            self._keep(_read(_gradients(now), passed.scale, summed_elsewhere=summed), now)
+            self._keep(_read(_gradients(now), scale, summed_elsewhere=summed), now)
             return
-        returned = passed.returned
         added = _read(
             [(n, g) for n, p in now.parameters.items() if (g := returned.get(id(p))) is not None],
-            passed.scale,
+            scale,
         )
         if before is None or added is None:
             self._keep(added, now)
             return
         twice = not set(before.names).isdisjoint(added.names)
-        norms = torch.cat([before.norms, added.norms.to(before.norms)])
+        one, other = before.tensor(), added.tensor()
+        norms = torch.cat([one, other.to(one)])
         summed = before.summed_elsewhere or twice
-        self._keep(_Norms(before.names + added.names, norms, summed), now)
+        self._keep(_Norms((*before.names, *added.names), norms, None, summed), now)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """The sum, where only the optimizer has it."""
@@ -68,7 +78,8 @@ class GradientNorm(Measurement):
     def _keep(self, norms: "_Norms | None", now: Iteration) -> None:
         if norms is not None:
             now.kept[self] = norms
-            total = total_norm_value(norms.norms) if on_host(norms.norms) else None
+            tensor = norms.tensor()
+            total = total_norm_value(tensor) if on_host(tensor) else None
             now.gradient = total if isinstance(total, float) else None
 
     def on_iteration_end(self, now: Iteration) -> None:
@@ -76,19 +87,30 @@ class GradientNorm(Measurement):
         known: _Norms | None = now.kept.get(self)
         if known is None:
             return
-        total = total_norm_value(known.norms) if now.gradient is None else now.gradient
+        total = total_norm_value(known.tensor()) if now.gradient is None else now.gradient
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
-            now.record_each([f"grad_norm/{name}" for name in known.names], known.norms)
+            now.record_each([f"grad_norm/{name}" for name in known.names], known.tensor())
 
 
 class _Norms(NamedTuple):
     """Of the gradient on each parameter."""
 
-    names: tuple[str, ...]
-    norms: Tensor
+    names: Collection[str]
+    norms: Tensor | list[float]
+    dtype: torch.dtype | None
+    """That of numbers."""
     summed_elsewhere: bool = False
     """Whether the script adds up several gradients on one parameter."""
+
+    def tensor(self) -> Tensor:
+        """``(n,)``: they are needed one by one."""
+        norms = self.norms
+        return (
+            norms
+            if isinstance(norms, Tensor)
+            else torch.tensor(norms, dtype=self.dtype, device="cpu")
+        )
 
 
 def _read(
@@ -98,9 +120,8 @@ def _read(
         return None
     names, there = zip(*gradients, strict=True)
     norms = tensor_norms(there)
-    return _Norms(
-        names, norms if scale is None else norms / scale.to(norms.device), summed_elsewhere
-    )
+    scaled = norms if scale is None else norms / scale.to(norms.device)
+    return _Norms(names, scaled, None, summed_elsewhere)
 
 
 def _gradients(now: Iteration) -> list[tuple[str, Tensor]]:

@@ -193,9 +193,13 @@ class MeasurementSet:
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
+        self.usual = False
+        """Whether this iteration is neither sampled nor looked at, and all who are due in it are
+        Backsight's own, of whom none reads in it later what an event of it was about."""
         self.ends_late = False
         """Whether all who are due at the end of this iteration may be told later."""
         self._usual_ends_late = all(one.may_wait for one, *_ in self._usual["on_iteration_end"])
+        self._usual_ours = all(one.own for each in self._usual.values() for one in each)
         self.tells_cells = True
         """Whether anybody is due in this iteration to be told of the calls of cells."""
 
@@ -213,6 +217,7 @@ class MeasurementSet:
         usual = now.sample is None and not now.looked
         self._now = self._usual if usual else self._listening(now.sample, now.number)
         self.tells_cells = not usual or self._cells_usual
+        self.usual = usual and self._usual_ours
         self.ends_late = usual and self._usual_ends_late
         self.feed("on_iteration_begin", now)
 
@@ -229,7 +234,12 @@ class MeasurementSet:
             self._now = current
 
     def feed(
-        self, event: str, now: Iteration, subject: Any = None, layer: str | None = None
+        self,
+        event: str,
+        now: Iteration,
+        subject: Any = None,
+        layer: str | None = None,
+        looks: str | None = None,
     ) -> None:
         """Tell everybody who is due.
 
@@ -238,11 +248,14 @@ class MeasurementSet:
             now: the iteration under way.
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
+            looks: what of PyTorch's looks on (``inspection``); None where nobody has asked yet.
         """
         listeners = self._now[event]
         if not listeners:
             return
-        if event in LOOKED_AT and (looks := inspection()):
+        if looks is None and event in LOOKED_AT:
+            looks = inspection()
+        if looks:
             passed = self.passed_over.setdefault(looks, [])
             if now.number not in passed[-1:]:
                 passed.append(now.number)
