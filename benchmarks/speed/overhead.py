@@ -29,7 +29,7 @@ METHOD = (
     "seconds from the start of Python to its end. 'calls', 'ops' and 'copies' are Python calls, "
     "operations of PyTorch and copies that a step of watch() adds to those of a plain step."
 )
-STEPS = {"lstm": 300, "gru": 1500, "cells": 200, "layers": 60, "tensors": 60}
+STEPS = {"lstm": 300, "lstm12": 300, "gru": 1500, "cells": 200, "layers": 60, "tensors": 60}
 ARMS = ("plain", "watch", "run")
 COUNTED = 4
 """Steps that are counted, right after the first 20: no sample is among them."""

@@ -96,6 +96,8 @@ class Observation:
         self._waiting: list[Iteration] = []
         """Iterations that have ended and are still to be recorded."""
         self._recorded_at = self._began
+        self._was_usual = False
+        """Whether the iteration before was a usual one of Backsight's own measurements."""
         self._first = iteration
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
@@ -186,7 +188,8 @@ class Observation:
     def graph_whole(self, passed: BackwardPass) -> None:
         """Backward is about to be called."""
         self.now.scale = passed.scale
-        self.forwards.pass_begins()
+        if self.forwards.unhooked:
+            self.forwards.pass_begins()
         self.measurements.feed("on_graph_whole", self.now, passed, looks=self.detector.looks)
 
     def backward_ended(self, passed: BackwardPass) -> None:
@@ -325,6 +328,9 @@ class Observation:
 
     def _feed_begin(self) -> None:
         self.measurements.begin(self.now)
+        if self.measurements.usual and self._was_usual:
+            return  # whoever is to be told of forwards is the same
+        self._was_usual = self.measurements.usual
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
         self.forwards.tells_cells = self.measurements.tells_cells
         self.forwards.hooks_all = not self.measurements.usual

@@ -124,7 +124,7 @@ class Forwards:
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
         self._iterations = 0
-        self._unhooked: list[LoneCalls] = []
+        self.unhooked: list[LoneCalls] = []
         """Of layers whose call in this iteration is taken for the only one."""
         self.begin()
 
@@ -136,13 +136,14 @@ class Forwards:
             chains.begin()
         self._running.clear()
         self._iterations += 1
-        self.pass_begins()
+        if self.unhooked:
+            self.pass_begins()
 
     def pass_begins(self) -> None:
         """After a backward pass, the graphs of the calls before are gone."""
-        for calls in self._unhooked:
+        for calls in self.unhooked:
             calls.let_go()
-        self._unhooked.clear()
+        self.unhooked.clear()
 
     def watch(self, path: str, module: nn.Module) -> None:
         """Watch ``module`` if it is of interest and is not watched yet."""
@@ -261,7 +262,7 @@ class Forwards:
                     module, result, self._iterations, at_once=self.hooks_all
                 )
                 if lone.held is not None:
-                    self._unhooked.append(lone)
+                    self.unhooked.append(lone)
             elif handed is not None:
                 followed = chains.newest
             else:

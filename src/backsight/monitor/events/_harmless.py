@@ -8,7 +8,7 @@ import torch
 
 from backsight.probes import inspection, undisturbed
 
-__all__ = ["harmless"]
+__all__ = ["harmless", "harmless_end"]
 
 
 class _Measures(Protocol):
@@ -25,7 +25,7 @@ class _Told(Protocol):
     failed: bool
     """Whether one has failed."""
     looks: str | None
-    """What of PyTorch's looks on, for as long as an event lasts."""
+    """What of PyTorch's looks on, from the beginning of a pass or step to its end; None outside."""
 
     @property
     def observer(self) -> _Measures: ...
@@ -39,17 +39,22 @@ Arguments = ParamSpec("Arguments")
 
 
 def harmless(
-    event: Callable[Concatenate[Who, Arguments], Returned],
+    event: Callable[Concatenate[Who, Arguments], Returned], *, ends: bool = False
 ) -> Callable[Concatenate[Who, Arguments], Returned | None]:
     """An event of whoever is told: nothing that it raises, and none once one has failed, nor while
     a measurement is at work.
+
+    Args:
+        event: takes whoever is told.
+        ends: whether it ends a call of PyTorch's that another event has begun: what looks on was
+            found then.
 
     Example:
         >>> from time import perf_counter
         >>> from types import SimpleNamespace
         >>> from backsight.monitor.events._harmless import harmless
-        >>> told = SimpleNamespace(clock=perf_counter, spent=0.0, failed=False, fail=print)
-        >>> told.observer = SimpleNamespace(measuring=False)
+        >>> told = SimpleNamespace(clock=perf_counter, spent=0.0, failed=False, looks=None)
+        >>> told.fail, told.observer = print, SimpleNamespace(measuring=False)
         >>> harmless(lambda told, number: 1 / number)(told, 0)
         division by zero
         >>> told.spent > 0
@@ -62,8 +67,9 @@ def harmless(
             return None
         began = self.clock()
         try:
-            self.looks = looks = inspection()
-            if looks:
+            if self.looks is None or not ends:
+                self.looks = inspection()
+            if self.looks:
                 with undisturbed():
                     return event(self, *args, **named)
             with torch._C.DisableTorchFunctionSubclass():  # a tensor of the user's own class
@@ -72,7 +78,21 @@ def harmless(
             self.fail(error)
             return None
         finally:
-            self.looks = None
+            if ends:
+                self.looks = None
             self.spent += self.clock() - began
 
     return safe  # type: ignore[return-value]
+
+
+def harmless_end(
+    event: Callable[Concatenate[Who, Arguments], Returned],
+) -> Callable[Concatenate[Who, Arguments], Returned | None]:
+    """The same of the end of a call that another event has begun.
+
+    Example:
+        >>> from backsight.monitor.events._harmless import harmless_end
+        >>> harmless_end(print).__name__
+        'print'
+    """
+    return harmless(event, ends=True)

@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
-from backsight.monitor.events._harmless import harmless
+from backsight.monitor.events._harmless import harmless, harmless_end
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
@@ -84,7 +84,7 @@ class IterationDetector:
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
         self.looks: str | None = None
-        """In an event, what of PyTorch's looks on; None outside, where that is not known."""
+        """What of PyTorch's looks on in a pass or a step; None where that is not known."""
         self.opposed = False
         self.observer = observer
         self._parameters = parameters
@@ -169,10 +169,10 @@ class IterationDetector:
             alone = self._passes and not self._in_step and not self.queries.told
             if alone and all(mark < 0 for _, mark in self._before):
                 self._discard()
-        if not self._in_step_again:
+        if not (self._in_step and self._in_step_again):
             self.observer.graph_whole(BackwardPass(roots, gradients, scale))
 
-    @harmless
+    @harmless_end
     def backward_passed(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
@@ -192,7 +192,7 @@ class IterationDetector:
         self.queries.used = False
         if self._ended is not None and not self._in_step:
             self.observer.iteration_ended(at=self._ended)  # no layer has shown that it began
-        if self._in_step_again:
+        if self._in_step and self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
         whole = left if len(left) == len(marks) else ()
         passed = BackwardPass(roots, gradients, scale, left=whole, moved=moved)
@@ -280,7 +280,7 @@ class IterationDetector:
         self, optimizer: Optimizer, args: Any, named: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
-        closure = closure_of(args, named)
+        closure = closure_of(args, named) if len(args) > 1 or named else None
         many = closure is not None and not self._closures.once(optimizer)
         # A closure that is evaluated once shows by itself whether it begins anything: a trainer's
         # manual optimization hands on one that does nothing.
@@ -311,7 +311,7 @@ class IterationDetector:
             self._stepped_without_backward(step.parameters)
         self.observer.step_begins(step)
 
-    @harmless
+    @harmless_end
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
         step = self._open.pop(id(optimizer), None)
@@ -337,18 +337,14 @@ class IterationDetector:
         self.thread = threading.get_ident()
         if (self._passes or self._ended is not None) and self._automatic and not in_step:
             try:
-                self._notice_next()
+                if self._ended is None:
+                    self._notice_discarded()
+                if self._ended is not None:
+                    self.observer.iteration_ended(at=self._ended)
             except Exception as error:  # noqa: BLE001 - must not reach the forward
                 self.fail(error)
                 return False
         return True
-
-    def _notice_next(self) -> None:
-        """A forward after a step belongs to the next iteration."""
-        if self._ended is None:
-            self._notice_discarded()
-        if self._ended is not None:
-            self.observer.iteration_ended(at=self._ended)
 
     def fail(self, error: Exception) -> None:
         """An event has failed: nothing is seen from now on."""

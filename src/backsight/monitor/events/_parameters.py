@@ -108,18 +108,19 @@ class ObservedParameters:
         """Every parameter that one, or any, of the optimizers moves."""
         if self.by_hand:
             return self._of_models()
-        lists = [
-            (id(group["params"]), len(group["params"]))
-            for reference, _ in self._optimizers
-            if (optimizer := reference()) is not None
-            for group in optimizer.param_groups
-        ]
+        lists: list[tuple[int, int]] = []
+        for reference, _ in self._optimizers:  # several times a step
+            optimizer = reference()
+            for group in optimizer.param_groups if optimizer is not None else ():
+                listed = group["params"]
+                lists.append((id(listed), len(listed)))
         if lists != self._known:
             self._known, self._found, self._number_of = lists, {}, {}
         key = 0 if only is None else id(only)
-        if key not in self._found:
-            self._found[key] = self._look(only)
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._look(only)
+        return found
 
     def _of_models(self) -> dict[str, nn.Parameter]:
         models = (reference() for reference, _ in self._models)

@@ -174,13 +174,14 @@ class FusedReader(LayerReader):
     ) -> tuple[int, int] | None:
         """Of the longest sequence; padding is no element."""
         output = result[0]
-        data = _data(output)
-        if not data.numel():
-            return None
         if isinstance(output, PackedSequence):
-            return output.batch_sizes.shape[0], data.shape[0]
-        time = 1 if _fused(module).batch_first and data.dim() == 3 else 0
-        return data.shape[time], data.numel() // data.shape[-1]
+            data = output.data
+            return (output.batch_sizes.shape[0], data.shape[0]) if data.numel() else None
+        shape, elements = output.shape, output.numel()
+        if not elements:
+            return None
+        time = 1 if len(shape) == 3 and module.batch_first else 0
+        return shape[time], elements // shape[-1]
 
 
 def _fused(module: nn.Module) -> nn.RNNBase:
