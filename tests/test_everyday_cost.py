@@ -174,9 +174,15 @@ def test_what_is_not_finite_is_recorded_at_once(scale: float) -> None:
     training.close()
 
 
-def test_a_measurement_of_the_users_own_is_told_of_every_end_at_once() -> None:
+@pytest.mark.parametrize(("waits", "told"), [(False, 28), (True, 17)])
+def test_a_measurement_of_the_users_own_is_told_of_every_end_at_once(
+    waits: bool, told: int
+) -> None:
+    """Unless it says that it may wait."""
+
     class Own(Measurement):
         signals = ("own",)
+        may_wait = waits
 
         def on_iteration_end(self, now: Iteration) -> None:
             ended.append(now.number)
@@ -185,8 +191,9 @@ def test_a_measurement_of_the_users_own_is_told_of_every_end_at_once() -> None:
     training = fast(Kept(), Clock().perf_counter, measurements=[Own()])
     for _ in range(30):
         next(training)
-    assert ended == list(range(28))
+    assert ended == list(range(told))
     training.close()
+    assert ended == list(range(29))
 
 
 # -- hidden norms, where observing takes long -------------------------------------------------

@@ -347,8 +347,7 @@ class Monitor:
             found = context_probe(evaluate, lengths)
         self._outbox.profile("context_loss", self.iteration, found.losses)
         self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
-        known = np.isfinite(found.losses).all()
-        usable = float(found.usable.steps) if known else math.nan
+        usable = float(found.usable.steps) if np.isfinite(found.losses).all() else math.nan
         self._outbox.here(self.iteration, {"usable_context": usable})
         return found
 
@@ -415,7 +414,6 @@ class Monitor:
     def _acted(self, act: Intervention) -> None:
         """The guard has done something about the step under way."""
         numbers = self._observed.now.numbers
-        numbers[f"act_before/{act.policy}"] = act.before
-        numbers[f"act_after/{act.policy}"] = act.after
+        numbers |= {f"act_before/{act.policy}": act.before, f"act_after/{act.policy}": act.after}
         if self._streaks.is_event(act, self.iteration):
             self._faults.isolate("acts", self._gate.event, "act", self.iteration, act.as_dict())
