@@ -5,7 +5,7 @@ record in an iteration is handed over when it ends, and the next one begins.
 """
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
@@ -93,7 +93,7 @@ class Observation:
         self._measured: set[str] = set()
         """Layers whose reach has been measured."""
         self._began = clock()
-        self._waiting: list[Iteration] = []
+        self._waiting: deque[Iteration] = deque()
         """Iterations that have ended and are still to be recorded."""
         self._recorded_at = self._began
         self._was_usual = False
@@ -227,7 +227,7 @@ class Observation:
     def record(self) -> None:
         """Record the iterations that have ended and wait for it."""
         while self._waiting:
-            now = self._waiting.pop(0)
+            now = self._waiting.popleft()
             try:
                 self.measurements.feed_end(now)
             finally:

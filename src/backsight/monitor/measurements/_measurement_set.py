@@ -227,11 +227,7 @@ class MeasurementSet:
 
     def feed_end(self, now: Iteration) -> None:
         """Tell later that an iteration has ended in which :attr:`ends_late` was true."""
-        current, self._now = self._now, self._usual
-        try:
-            self.feed("on_iteration_end", now)
-        finally:
-            self._now = current
+        self.feed("on_iteration_end", now, listening=self._usual)
 
     def feed(
         self,
@@ -240,6 +236,7 @@ class MeasurementSet:
         subject: Any = None,
         layer: str | None = None,
         looks: str | None = None,
+        listening: Listening | None = None,
     ) -> None:
         """Tell everybody who is due.
 
@@ -249,8 +246,9 @@ class MeasurementSet:
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
             looks: what of PyTorch's looks on (``inspection``); None where nobody has asked yet.
+            listening: who is due; those of this iteration by default.
         """
-        listeners = self._now[event]
+        listeners = (self._now if listening is None else listening)[event]
         if not listeners:
             return
         if looks is None and event in LOOKED_AT:
