@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
-from backsight.probes._lag_tally import LagTally
 from backsight.probes._precision import least_norm
-from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
+from backsight.probes._profile import SATURATED, GradientProfile, profile_of
 from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
 from backsight.probes._tensors import portions, uneven
 from backsight.probes.stepped._held import Held
+from backsight.probes.stepped._state_tally import StateTally
 
 __all__ = ["profiles_of_steps", "stacks_of"]
 
@@ -70,8 +70,7 @@ def profiles_of_steps(
         for n in range(len(chains[0][0].outputs))
     ]
     edges = [_Edges(limit) for limit in limits]
-    tallies = [(Tally(), LagTally(), Tally()) for _ in names]
-    ends = [-1] * len(names)
+    tallies = [StateTally() for _ in names]
     least = [0.0] * len(names)
     anew = np.zeros(2)  # sequences that begin anew on the way, and sequences
     for layers in zip(*stack.values(), strict=True):
@@ -89,7 +88,8 @@ def profiles_of_steps(
         totals, back, at = passed
         begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
         anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
-        for place, (time, lags, hidden) in enumerate(tallies):
+        scaled, alone = _on_host(totals, factor), _on_host(back)
+        for place, tally in enumerate(tallies):
             known = [
                 (t, state.detach())
                 for t, step in enumerate(states)
@@ -97,37 +97,42 @@ def profiles_of_steps(
             ]
             if known:
                 least[place] = least_norm(_by_sequence(known[0][1]))
-            counted = edges[place].add([state for _, state in known])
-            for (t, _), norms in zip(known, counted, strict=True):
-                hidden.add(np.full(len(norms), t), norms)
-            for t, step in enumerate(states):
-                count = lead_size(step[place])
-                where, none = np.full(count, t), np.zeros(count)
-                total, alone = totals.get((t, place)), back.get((t, place))
-                time.add(where, none if total is None else total.cpu().numpy() * factor)
-                lag = np.where(t >= begun, at - t, -1)[:count]
-                if alone is not None:  # a gradient passed, be it zero: the graph leads here
-                    ends[place] = max(ends[place], int(lag.max(initial=-1)))
-                size = (at - begun + 1)[:count]
-                lags.add_sized(lag, none if alone is None else alone.cpu().numpy(), size)
+                norms = edges[place].add([state for _, state in known])
+                tally.add_states([t for t, _ in known], [*norms])
+            counts = np.array([lead_size(step[place]) for step in states])
+            tally.add_gradients(scaled.get(place, {}), alone.get(place, {}), counts, at, begun)
     return {
         name: profile_of(
-            time=time,
-            lags=lags,
-            hidden=hidden,
+            time=tally.time,
+            lags=tally.lags,
+            hidden=tally.hidden,
             cell=None,
             saturation=found.saturation,
             exact=True,
-            share=lags.shares(),
-            graph_end=end if end >= 0 else None,
+            share=tally.lags.shares(),
+            graph_end=tally.end if tally.end >= 0 else None,
             least=smallest,
             begun=float(anew[0] / max(anew[1], 1)),
             inactive=found.inactive,
         )
-        for name, (time, lags, hidden), end, found, smallest in zip(
-            names, tallies, ends, edges, least, strict=True
-        )
+        for name, tally, found, smallest in zip(names, tallies, edges, least, strict=True)
     }
+
+
+def _on_host(
+    norms: _ByState, factor: float | None = None
+) -> dict[int, dict[int, NDArray[np.float64]]]:
+    """By place and step, multiplied by ``factor``; all of them in one copy."""
+    found: dict[int, dict[int, NDArray[np.float64]]] = {}
+    if not norms:
+        return found
+    together = torch.cat([*norms.values()]).cpu().numpy()
+    together = together if factor is None else together * factor
+    end = 0
+    for (t, place), one in norms.items():
+        begin, end = end, end + len(one)
+        found.setdefault(place, {})[t] = together[begin:end]
+    return found
 
 
 class _Edges:
