@@ -2,6 +2,7 @@
 
 import math
 
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import Iteration, LayerCall
@@ -52,8 +53,7 @@ class InputSpread(Measurement):
         x = now.readers[call.path].input_of(call.inputs, call.named)
         data = (x.data if isinstance(x, PackedSequence) else x).detach()
         # One pass, and no memory: an overflow of the sum only costs the closer look.
-        broken = on_host(data) and not math.isfinite(data.sum().item())
-        if now.sampled or broken or now.states_broken:
+        if now.sampled or now.states_broken or _broken(data):
             self._spreads[call.module.training].add(call.path, data)
 
     def on_iteration_end(self, now: Iteration) -> None:
@@ -62,3 +62,7 @@ class InputSpread(Measurement):
             return
         for path, spread in self._spreads[now.training].take().items():
             now.record(f"input_spread/{path or 'model'}", spread)
+
+
+def _broken(data: Tensor) -> bool:
+    return on_host(data) and not math.isfinite(data.sum().item())

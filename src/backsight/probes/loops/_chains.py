@@ -42,8 +42,8 @@ class Loop:
     chains: list[list[Edge]]
     """One for each sequence of calls, in the order in which the states were made."""
     products: list[list[list[Node]]]
-    """By chain and state, the products of its step that are given the state before, where a row is
-    a sequence."""
+    """By chain and state, the products of its step that are given the state before, or an initial
+    one, where a row is a sequence."""
     depth: Callable[[Node], int] = field(repr=False)
     """How many products of the weight lie on the way to an operation."""
 
@@ -148,8 +148,12 @@ def _chains(
         return [], []
     if max(map(len, whole), default=0) < LEAST:
         return [], []
-    rows = [[_by_row(steps[state]) for state in chain] for chain in chains]
-    return whole, [[[], *each] for each in [*rows, *[[]] * (len(whole) - len(rows))]]
+    rows = [
+        [_by_row(before), *(_by_row(steps[state]) for state in chain)]
+        for chain, (_, before) in zip(chains, beginning, strict=True)
+    ]
+    single: list[list[Node]] = [[]]
+    return whole, [*rows, *[single] * (len(whole) - len(rows))]
 
 
 def _by_row(uses: Sequence[Use]) -> list[Node]:

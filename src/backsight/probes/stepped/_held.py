@@ -1,24 +1,29 @@
-"""Sequences that have ended while others of their batch go on: their state is handed on unchanged.
+"""Sequences that sit out some steps of a loop: their state is handed on unchanged.
 
-A loop over a padded batch keeps the state of a sequence that has ended, by ``torch.where`` or by a
-mask. These copies are no steps: the sequence's lags count from the last state that it has made.
+A loop over a padded batch keeps the state of a sequence that has ended, and the initial state of
+one that has not begun, by ``torch.where`` or by a mask. These copies are no steps: the sequence's
+lags count from the last state that it has made, back to the first one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.graph import GradientEdge
 
 from backsight.probes._autograd import GradientTarget
+from backsight.probes._operations import operation, saved
 from backsight.probes._steps import lead_of
 
-__all__ = ["Held"]
+__all__ = ["Held", "held_first"]
+
+Used = Callable[[int], Sequence[Tensor | None]]
+"""The gradients on the products of a step."""
 
 
 class Held:
-    """Told of gradients on states and products as they pass, later ones before earlier ones.
+    """Told of gradients on states as they pass, later ones before earlier ones.
 
     A state is the one before it, handed on, where the same gradient arrives at both, and where
     they are equal or, of edges of the graph, whose values are not known, no gradient goes into the
@@ -26,88 +31,184 @@ class Held:
 
     Args:
         states: by step and place.
-        products: by step, edges of products that its states are made of.
         least: the first step that is a sequence's position. What comes before it is looked at as
             long as any state is handed on.
     """
 
-    def __init__(
-        self,
-        states: Sequence[Sequence[GradientTarget]],
-        products: Sequence[Sequence[GradientEdge]],
-        least: int,
-    ) -> None:
-        self._states, self._products, self._least = states, products, least
+    def __init__(self, states: Sequence[Sequence[GradientTarget]], least: int) -> None:
+        self._states, self._least = states, least
         self._over = False
         self._later: dict[int, tuple[int, Tensor]] = {}
         """By place, the step and the gradient that was seen last."""
-        self._same: dict[tuple[int, int], Tensor] = {}
+        self.same: dict[tuple[int, int], Tensor] = {}
         """``(B,)`` by step and place: whether its gradient is that of the next one, or the next
         one has none,"""
-        self._there: dict[tuple[int, int], Tensor] = {}
+        self.there: dict[tuple[int, int], Tensor] = {}
         """and whether it has any."""
-        self._used: dict[int, list[Tensor]] = {}
-        """``(B,)`` by step: whether a gradient goes into a product."""
+
+    @property
+    def from_the_first(self) -> bool:
+        """Whether the first two states of a sequence may be one."""
+        places = [place for t, place in self.same if t == 0]
+        held = [self.same[0, place] & self.there[0, place][: len(self.same[0, place])]
+                for place in places]  # fmt: skip
+        return any(bool(one.any()) for one in held)
 
     def state(self, t: int, place: int, gradient: Tensor) -> None:
         """The gradient on a state."""
-        if self._over:
+        if self._over and t > 1:
             return
         rows = lead_of(gradient).flatten(1)
-        self._there[t, place] = (rows != 0).any(-1)
+        self.there[t, place] = (rows != 0).any(-1)
         after, later = self._later.get(place, (-1, rows))
         if after == t + 1:
-            same = (rows[: len(later)] == later).all(-1) | ~self._there[after, place]
-            self._same[t, place] = same
-            self._over = t < self._least and not bool(same.any())
+            n = min(len(rows), len(later))
+            same = (rows[:n] == later[:n]).all(-1) | ~self.there[after, place][:n]
+            self.same[t, place] = same
+            self._over = self._over or (t < self._least and not bool(same.any()))
         self._later[place] = t, rows
 
-    def product(self, t: int, gradient: Tensor) -> None:
-        """The gradient on a product of that step."""
-        if self._over:
-            return
-        self._used.setdefault(t, []).append((lead_of(gradient).flatten(1) != 0).any(-1))
-
-    def back(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    def back(self, at: NDArray[np.int64], used: Used) -> NDArray[np.int64]:
         """``(B,)``: the steps at which the states of the positions ``at`` were made."""
         at = at.copy()
         for t in range(int(at.max(initial=0)) - 1, -1, -1):
             waiting = at == t + 1
             if not waiting.any():
                 continue
-            held = self._handed_on(t)
+            held = self._handed_on(t, used)
             if held is None:
                 continue
             rows = held.cpu().numpy()
             at[: len(rows)] = np.where(waiting[: len(rows)] & rows, t, at[: len(rows)])
         return at
 
-    def _handed_on(self, t: int) -> Tensor | None:
+    def _handed_on(self, t: int, used: Used) -> Tensor | None:
         """``(B,)``: whether the states of step ``t`` are those of the next one as well."""
+        held = self.alike(t)
+        if held is None or isinstance(self._states[t][0], Tensor) or not bool(held.any()):
+            return held
+        unused = _unused(used(t + 1), held)
+        return None if unused is None else held & unused
+
+    def alike(self, t: int) -> Tensor | None:
+        """``(B,)``: whether they may be, by their gradients and, where they are known, values."""
         held: Tensor | None = None
         for place, (state, after) in enumerate(
             zip(self._states[t], self._states[t + 1], strict=True)
         ):
-            if (t + 1, place) not in self._there:
+            if (t + 1, place) not in self.there:
                 continue  # no gradient at all
-            same = self._same.get((t, place))
+            same = self.same.get((t, place))
             if same is None:
                 return None
             if isinstance(state, Tensor) and isinstance(after, Tensor):
                 same = same & _equal(state, after)
             held = same if held is None else held & same
-        if held is None or isinstance(self._states[t][0], Tensor):
-            return held
-        if not self._products[t + 1]:
-            return None
-        for used in self._used.get(t + 1, ()):
-            if len(used) != len(held):
-                return None  # a product of something else than rows of the batch
-            held = held & ~used
         return held
+
+
+def held_first(
+    states: Sequence[Sequence[GradientTarget]],
+    at: NDArray[np.int64],
+    held: Held,
+    again: Callable[[Callable[[int, int, Tensor], None]], None],
+    used: Used,
+    initial: Sequence[Tensor],
+) -> NDArray[np.int64]:
+    """``(B,)``: how many of its first steps a sequence has sat out, before it began.
+
+    Its states are then the initial one, whose gradient all of them have.
+
+    Args:
+        states: by step and place.
+        at: positions ``(B,)``.
+        held: of the pass from these positions.
+        again: make that pass once more, and show the gradients.
+        used: the gradients on the products of a step.
+        initial: what the first step was given, as far as its values are known.
+    """
+    first = np.zeros_like(at)
+    makes = _where(states[0][0])
+    unbegun = None
+    if held.from_the_first or makes is not None or initial:
+        unbegun = _sits_out_the_first(states[0], held, used, initial, makes)
+    if unbegun is None or not unbegun.any():
+        return first
+    waiting = unbegun & (at[: len(unbegun)] > 0)
+    first[: len(waiting)][waiting] = 1
+    if not held.from_the_first:
+        return first
+    every = Held(states, 0)
+    again(every.state)
+    for t in range(int(at.max(initial=0))):
+        alike = every.alike(t)
+        if alike is None or not waiting.any():
+            break
+        waiting = waiting[: len(alike)] & alike.cpu().numpy()[: len(waiting)]
+        waiting &= at[: len(waiting)] > t + 1
+        first[: len(waiting)][waiting] = t + 2
+    return first
+
+
+def _sits_out_the_first(
+    states: Sequence[GradientTarget],
+    held: Held,
+    used: Used,
+    initial: Sequence[Tensor],
+    makes: Tensor | None,
+) -> NDArray[np.bool_] | None:
+    """``(B,)``: whether the first step has left the initial state; None where it cannot be told."""
+    there = [one for (t, _), one in held.there.items() if t == 0]
+    if not there:
+        return None
+    found = torch.stack(there).any(0)
+    if isinstance(states[0], Tensor):
+        for state in states:
+            assert isinstance(state, Tensor)
+            alike = [one for one in initial if one.shape == state.shape]
+            same = [_equal(state, one) for one in alike or [torch.zeros_like(state)]]
+            found = found & torch.stack(same).any(0)
+        return found.cpu().numpy()
+    unused = _unused(used(0), found)
+    if unused is None:
+        return None
+    if makes is not None:  # a step that has made nothing of its input is one all the same
+        made = makes[found & ~unused]
+        if not len(made) or bool((made != made[0]).any()):
+            return None
+        unused = unused & (makes != made[0])
+    return (found & unused).cpu().numpy()
+
+
+def _unused(gradients: Sequence[Tensor | None], alike: Tensor) -> Tensor | None:
+    """``(B,)``: whether no gradient goes into the products of a step; None where they are not
+    known, or are those of something else than rows of the batch."""
+    if not gradients:
+        return None
+    found = torch.ones_like(alike)
+    for one in gradients:
+        if one is not None:
+            there = (lead_of(one).flatten(1) != 0).any(-1)
+            if len(there) != len(found):
+                return None
+            found = found & ~there
+    return found
+
+
+def _where(state: GradientTarget) -> Tensor | None:
+    """``(B,)``: what ``torch.where`` chooses for each sequence; None where it is the same for all,
+    or there is none."""
+    if isinstance(state, Tensor) or operation(state.node) != "Where":
+        return None
+    condition: Tensor = saved(state.node, "condition")
+    if condition.dim() != 2 or bool((condition != condition[:, :1]).any()):
+        return None
+    chosen = condition[:, 0]
+    return chosen if bool((chosen != chosen[0]).any()) else None
 
 
 def _equal(state: Tensor, after: Tensor) -> Tensor:
     """``(B,)``: whether both are the same numbers."""
     one, other = lead_of(state.detach()).flatten(1), lead_of(after.detach()).flatten(1)
-    return (one[: len(other)] == other).all(-1)
+    n = min(len(one), len(other))
+    return (one[:n] == other[:n]).all(-1)

@@ -5,7 +5,7 @@ each sequence's last position alone. Modules that are stacked, each fed by the o
 step, are asked together: what lies between a lower layer's states and the loss is the layer above.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,9 +16,18 @@ from torch.autograd.graph import GradientEdge
 from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
 from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, profile_of
-from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
+from backsight.probes._steps import (
+    Chain,
+    StateStep,
+    StepStates,
+    begun_of,
+    first_of,
+    idle_of,
+    lead_of,
+    lead_size,
+)
 from backsight.probes._tensors import portions, uneven
-from backsight.probes.stepped._held import Held
+from backsight.probes.stepped._held import Held, held_first
 from backsight.probes.stepped._state_tally import StateTally
 
 __all__ = ["profiles_of_steps", "stacks_of"]
@@ -82,12 +91,17 @@ def profiles_of_steps(
             [edge for call in calls for edge in call.products]
             for calls in zip(*layers, strict=True)
         ]
-        passed = _through(states, products, roots, gradients)
+        steps = [*zip(*layers, strict=True)]
+        initial = [x for call in steps[0] for one in call.initial if (x := one.tensor) is not None]
+        passed = _through(states, products, roots, gradients, initial)
         if passed is None:
             continue
-        totals, back, at = passed
-        begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
-        anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
+        totals, back, at, first = passed
+        told = [[call.anew for call in calls] for calls in steps]
+        first = np.maximum(first, first_of(told, [lead_size(step[0]) for step in states], at))
+        begun = np.maximum(first, begun_of(told, at))
+        idle = idle_of([[call.idle for call in calls] for calls in steps], len(at))
+        anew += (begun > first)[at >= 0].sum(), (at >= 0).sum()
         scaled, alone = _on_host(totals, factor), _on_host(back)
         for place, tally in enumerate(tallies):
             known = [
@@ -100,7 +114,9 @@ def profiles_of_steps(
                 norms = edges[place].add([state for _, state in known])
                 tally.add_states([t for t, _ in known], [*norms])
             counts = np.array([lead_size(step[place]) for step in states])
-            tally.add_gradients(scaled.get(place, {}), alone.get(place, {}), counts, at, begun)
+            tally.add_gradients(
+                scaled.get(place, {}), alone.get(place, {}), counts, at, (first, begun), idle
+            )
     return {
         name: profile_of(
             time=tally.time,
@@ -187,10 +203,13 @@ def _through(
     products: Sequence[Sequence[GradientEdge]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
-) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
-    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``.
+    initial: Sequence[Tensor],
+) -> tuple[_ByState, _ByState, NDArray[np.int64], NDArray[np.int64]] | None:
+    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)`` and
+    first steps ``(B,)``.
 
-    The position of a sequence that ended before others is where its last state was made.
+    The position of a sequence that ended before others is where its last state was made; the first
+    step of one that begins later, where its first state was made.
     """
     there = [
         (t, place, state)
@@ -206,20 +225,28 @@ def _through(
     if position is None or not bool((position >= 0).any()):
         return None
     back: _ByState = {}
-    held = Held(states, products, int(position[position >= 0].min()))
-    made = [(t, edge) for t, edges in enumerate(products) for edge in edges]
+    held = Held(states, int(position[position >= 0].min()))
 
     def visit(number: int, gradient: Tensor) -> None:
-        if number >= len(there):
-            held.product(made[number - len(there)][0], gradient)
-            return
         t, place, _ = there[number]
         back[t, place] = _norms(gradient)
         held.state(t, place, gradient)
 
     outputs, seeds = _seeds(states, totals.last(position), position)
-    each_gradient(outputs, [*flat, *(edge for _, edge in made)], seeds, visit, ends=ends)
-    return totals.norms, back, held.back(position.cpu().numpy())
+    each_gradient(outputs, flat, seeds, visit, ends=ends)
+
+    def used(t: int) -> list[Tensor | None]:
+        """The gradients on the products of a step."""
+        return gradients_of(outputs, products[t], seeds) if products[t] else []
+
+    def again(see: Callable[[int, int, Tensor], None]) -> None:
+        """The second pass once more."""
+        each_gradient(
+            outputs, flat, seeds, lambda number, one: see(*there[number][:2], one), ends=ends
+        )
+
+    at = held.back(position.cpu().numpy(), used)
+    return totals.norms, back, at, held_first(states, at, held, again, used, initial)
 
 
 class _Totals:
@@ -236,12 +263,16 @@ class _Totals:
         it is a direct one. -1 where there is none; None before any gradient has come."""
         self._count = max(lead_size(state) for _, _, state in states)
         self._states = states
+        self._least = -1
+        """The first step that is a position."""
         self._whole: dict[tuple[int, int], Tensor] = {}
 
     def visit(self, number: int, gradient: Tensor) -> None:
         """The gradient on a state, usually a later one's before an earlier one's."""
         t, place, _ = self._states[number]
         self.norms[t, place] = _norms(gradient)
+        if t < self._least:
+            return  # every sequence has a later position
         nonzero = (_by_sequence(gradient) != 0).any(-1)
         if self.position is None:
             self.position = torch.full((self._count,), -1, device=gradient.device)
@@ -250,6 +281,7 @@ class _Totals:
         if bool(last.any()):
             self._whole[t, place] = gradient
             position[last] = t
+            self._least = int(self.position.min())
 
     def last(self, position: Tensor) -> dict[int, dict[int, Tensor]]:
         """By step that is some sequence's last, and by place: the gradients."""

@@ -163,8 +163,13 @@ class SteppedReader(LayerReader):
             x = cast(Tensor, self.input_of(args, kwargs))
             states = tuple(Unchanged(one) for one in given if one is not x)
             fed = CellInput(module, Unchanged(x), states)
-        given = [tensor for tensor in given if tensor.requires_grad]
-        calls.append(StateStep(outputs, previous, marks, module.training, given, anew, fed))
+        step = StateStep(outputs, previous, marks, module.training, anew=anew, fed=fed)
+        step.given = [tensor for tensor in given if tensor.requires_grad]
+        if adapter is not None:
+            step.states = [tensor for tensor in given[1:] if tensor.requires_grad]
+        elif previous is None:
+            step.initial = [Unchanged(x) for x in given if _may_be_initial(x, outputs)]
+        calls.append(step)
 
     def graph_whole(
         self,
@@ -278,3 +283,7 @@ def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
     is another one.
     """
     return lead_of(after[0]).shape[0] <= lead_of(before[0]).shape[0]
+
+
+def _may_be_initial(given: Tensor, outputs: Sequence[Tensor]) -> bool:
+    return any(given.shape == one.shape and given.dtype == one.dtype for one in outputs)

@@ -25,7 +25,8 @@ class StateTally:
         back: Mapping[int, NDArray[np.float64]],
         counts: NDArray[np.int64],
         at: NDArray[np.int64],
-        begun: NDArray[np.int64],
+        began: tuple[NDArray[np.int64], NDArray[np.int64]],
+        idle: NDArray[np.bool_] | None,
     ) -> None:
         """Add the norms of one chain.
 
@@ -34,11 +35,16 @@ class StateTally:
             back: the same, of the gradient from the positions alone.
             counts: ``(T,)``: how many sequences each step has.
             at: ``(B,)``: the position of each sequence; -1 of one that has none.
-            begun: ``(B,)``: the step that it began with.
+            began: ``(B,)``: the first step of each sequence, and where it began anew last.
+            idle: ``(T, B)``: which sequences sit a step out; None where none does.
         """
+        first, begun = began
         steps, rows = np.arange(len(counts))[:, None], np.arange(len(at))
-        inside = rows < counts[:, None]
-        self.time.add(np.where(inside, steps, -1), _table(totals, counts, len(at)))
+        inside = (rows < counts[:, None]) & (steps >= first)
+        inside = inside if idle is None else inside & ~idle
+        counted = inside & ((steps <= at) | (at < 0))
+        self.time.add(np.where(counted, steps, -1), _table(totals, counts, len(at)))
+        self.time.widen(len(counts))
         lag = np.where(inside & (steps >= begun), at - steps, -1)
         alone = _table(back, counts, len(at))
         passed = [t for t in back if counts[t]]  # a gradient, be it zero: the graph leads here

@@ -1,0 +1,167 @@
+"""Loops over cells in which sequences begin later, sit steps out, or run in both directions.
+
+Against autograd on the states of one sequence at a time, in float64.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
+
+from backsight import GradientProfile, probe
+
+BEGINS = [[3, 0, 5, 1], [0, 1, 1, 0], [4, 2, 0, 6], [1, 0, 0, 1]]
+STEPS = 9
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+class Step(nn.Module):
+    """A user's own step, which may keep the state of rows that sit it out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.again = nn.Linear(3, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, h: Tensor, takes_part: Tensor | None = None) -> Tensor:
+        new = torch.tanh(self.into(x) + self.again(h))
+        return new if takes_part is None else torch.where(takes_part, new, h)
+
+
+class Net(nn.Module):
+    """A loop over a cell, of which the loss reads the last states."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.cell = {"gru": nn.GRUCell(3, 4), "lstm": nn.LSTMCell(3, 4)}.get(kind) or Step()
+        self.out = nn.Linear(4, 2)
+        self.double()
+
+    def zeros(self, rows: int) -> list[Tensor]:
+        return [torch.zeros(rows, 4).double()] * (2 if self.kind == "lstm" else 1)
+
+    def step(self, x: Tensor, state: list[Tensor]) -> list[Tensor]:
+        if self.kind == "graph":  # no call of a module
+            return [torch.tanh(self.cell.into(x) + self.cell.again(state[0]))]
+        made = self.cell(x, tuple(state) if self.kind == "lstm" else state[0])
+        return [*made] if self.kind == "lstm" else [made]
+
+    def masked(self, x: Tensor, takes_part: Tensor, mask: str) -> Tensor:
+        """The last states of ``(T, B, 3)``, each sequence taking part in some steps."""
+        state = self.zeros(x.shape[1])
+        for row, part in zip(x, takes_part, strict=True):
+            if self.kind == "inside":
+                state = [self.cell(row, state[0], part[:, None])]
+                continue
+            new, old, here = self.step(row, state), state, part[:, None]
+            state = [
+                torch.where(here, a, b) if mask == "where" else here * a + ~here * b
+                for a, b in zip(new, old, strict=True)
+            ]
+        return state[0]
+
+    def grown(self, x: Tensor, begins: Sequence[int], first: bool = True) -> Tensor:
+        """The same of sequences that join later, behind those that are there, or before them."""
+        state = self.zeros(0)
+        for t, rows in enumerate(x):
+            more = self.zeros(sum(begin == t for begin in begins))
+            state = [
+                torch.cat([a, b] if first else [b, a]) if len(b) else a
+                for a, b in zip(state, more, strict=True)
+            ]
+            state = self.step(rows[: len(state[0])], state)
+        return state[0]
+
+    def loss(self, last: Tensor) -> Tensor:
+        loss: Tensor = self.out(last).square().sum()
+        return loss
+
+    def states(self, x: Tensor) -> list[Tensor]:
+        """Of one sequence ``(T, 3)`` by itself."""
+        state, made = self.zeros(1), []
+        for row in x:
+            state = self.step(row[None], state)
+            made.append(state[0])
+        return made
+
+    def norms(self, x: Tensor) -> list[float]:
+        """Of the gradient on its states, the last one first."""
+        made = self.states(x)
+        return [float(g.norm()) for g in torch.autograd.grad(self.loss(made[-1]), made)][::-1]
+
+
+def check(profile: GradientProfile, curves: Sequence[list[float]], ends: Sequence[int]) -> None:
+    """Of sequences with these norms by lag, whose last states were made in these steps."""
+    longest = max(map(len, curves))
+    mean = [np.mean([c[k] for c in curves if k < len(c)]) for k in range(longest)]
+    np.testing.assert_allclose(profile.reach, np.divide(mean, mean[0]), rtol=1e-10)
+    by_step: list[list[float]] = [[] for _ in profile.grad_time]
+    for curve, end in zip(curves, ends, strict=True):
+        for lag, norm in enumerate(curve):
+            by_step[end - lag].append(norm)
+    time = [np.mean(norms) if norms else 0.0 for norms in by_step]
+    np.testing.assert_allclose(profile.grad_time, time, rtol=1e-10)
+    assert profile.begun == 0
+    assert profile.graph_end == longest - 1
+
+
+def only(profiles: dict[str, GradientProfile]) -> GradientProfile:
+    (profile,) = profiles.values()
+    return profile
+
+
+KINDS = ["gru", "lstm", "graph", "own", "inside"]
+"""Cells; a step that is no module; a user's own module that is masked outside, and inside."""
+
+
+@pytest.mark.parametrize("begins", BEGINS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_left_padding(kind: str, begins: list[int]) -> None:
+    """A state that is held at its initial value until the row begins is no step."""
+    net, x = Net(kind), torch.randn(STEPS, len(begins), 3).double()
+    part = torch.arange(STEPS)[:, None] >= torch.tensor(begins)
+    found = probe(net, lambda: net.loss(net.masked(x, part, "where")))
+    curves = [net.norms(x[begin:, b]) for b, begin in enumerate(begins)]
+    check(only(found), curves, [STEPS - 1] * len(begins))
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "graph"])
+def test_left_padding_by_a_mask_that_multiplies(kind: str) -> None:
+    net, x = Net(kind), torch.randn(STEPS, 4, 3).double()
+    part = torch.arange(STEPS)[:, None] >= torch.tensor(BEGINS[0])
+    found = probe(net, lambda: net.loss(net.masked(x, part, "times")))
+    curves = [net.norms(x[begin:, b]) for b, begin in enumerate(BEGINS[0])]
+    check(only(found), curves, [STEPS - 1] * 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_directions_in_one_doubled_batch(kind: str) -> None:
+    """The reversed rows begin with what is padding at the end of the others."""
+    lengths = [9, 2, 6, 3]
+    net, x = Net(kind), torch.randn(STEPS, 4, 3).double()
+    part = torch.arange(STEPS)[:, None] < torch.tensor(lengths)
+    both, taking = torch.cat([x, x.flip(0)], 1), torch.cat([part, part.flip(0)], 1)
+    found = probe(net, lambda: net.loss(net.masked(both, taking, "where")))
+    forward = [net.norms(x[:length, b]) for b, length in enumerate(lengths)]
+    back = [net.norms(x[:length, b].flip(0)) for b, length in enumerate(lengths)]
+    ends = [*(length - 1 for length in lengths), *[STEPS - 1] * 4]
+    check(only(found), [*forward, *back], ends)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "graph"])
+def test_a_batch_that_grows(kind: str) -> None:
+    """As packed data in reverse order has it."""
+    begins = [0, 0, 2, 3, 3, 7]
+    net, x = Net(kind), torch.randn(STEPS, len(begins), 3).double()
+    found = probe(net, lambda: net.loss(net.grown(x, begins)))
+    curves = [net.norms(x[begin:, b]) for b, begin in enumerate(begins)]
+    check(only(found), curves, [STEPS - 1] * len(begins))
