@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence
 
 from backsight import GradientProfile, probe
+from backsight.errors import SettingError
 
 BEGINS = [[3, 0, 5, 1], [0, 1, 1, 0], [4, 2, 0, 6], [1, 0, 0, 1]]
 STEPS = 9
@@ -42,7 +42,8 @@ class Net(nn.Module):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
-        self.cell = {"gru": nn.GRUCell(3, 4), "lstm": nn.LSTMCell(3, 4)}.get(kind) or Step()
+        self.own, cells = Step(), {"gru": nn.GRUCell(3, 4), "lstm": nn.LSTMCell(3, 4)}
+        self.cell = cells.get(kind) or self.own
         self.out = nn.Linear(4, 2)
         self.double()
 
@@ -51,7 +52,7 @@ class Net(nn.Module):
 
     def step(self, x: Tensor, state: list[Tensor]) -> list[Tensor]:
         if self.kind == "graph":  # no call of a module
-            return [torch.tanh(self.cell.into(x) + self.cell.again(state[0]))]
+            return [torch.tanh(self.own.into(x) + self.own.again(state[0]))]
         made = self.cell(x, tuple(state) if self.kind == "lstm" else state[0])
         return [*made] if self.kind == "lstm" else [made]
 
@@ -99,17 +100,24 @@ class Net(nn.Module):
         return [float(g.norm()) for g in torch.autograd.grad(self.loss(made[-1]), made)][::-1]
 
 
+def compare(
+    profile: GradientProfile, by_lag: list[list[float]], by_step: list[list[float]]
+) -> None:
+    mean = [np.mean(norms) for norms in by_lag]
+    np.testing.assert_allclose(profile.reach, np.divide(mean, mean[0]), rtol=1e-10)
+    np.testing.assert_allclose(profile.grad_time, [np.mean(one) for one in by_step], rtol=1e-10)
+
+
 def check(profile: GradientProfile, curves: Sequence[list[float]], ends: Sequence[int]) -> None:
     """Of sequences with these norms by lag, whose last states were made in these steps."""
     longest = max(map(len, curves))
-    mean = [np.mean([c[k] for c in curves if k < len(c)]) for k in range(longest)]
-    np.testing.assert_allclose(profile.reach, np.divide(mean, mean[0]), rtol=1e-10)
-    by_step: list[list[float]] = [[] for _ in profile.grad_time]
+    by_lag: list[list[float]] = [[] for _ in range(STEPS)]
+    by_step: list[list[float]] = [[] for _ in range(STEPS)]
     for curve, end in zip(curves, ends, strict=True):
         for lag, norm in enumerate(curve):
+            by_lag[lag].append(norm)
             by_step[end - lag].append(norm)
-    time = [np.mean(norms) if norms else 0.0 for norms in by_step]
-    np.testing.assert_allclose(profile.grad_time, time, rtol=1e-10)
+    compare(profile, by_lag[:longest], by_step)
     assert profile.begun == 0
     assert profile.graph_end == longest - 1
 
@@ -165,3 +173,87 @@ def test_a_batch_that_grows(kind: str) -> None:
     found = probe(net, lambda: net.loss(net.grown(x, begins)))
     curves = [net.norms(x[begin:, b]) for b, begin in enumerate(begins)]
     check(only(found), curves, [STEPS - 1] * len(begins))
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "graph"])
+def test_a_batch_whose_sequences_change_their_rows(kind: str) -> None:
+    """Which lag a row is at cannot be told; a sentence says so."""
+    net, x = Net(kind), torch.randn(STEPS, 4, 3).double()
+
+    def loss() -> Tensor:
+        return net.loss(net.grown(x, [0, 0, 2, 4], first=False))
+
+    if kind == "graph":
+        with pytest.raises(SettingError, match="its state does not have the same shape at each"):
+            probe(net, loss)
+        return
+    profile = probe(net, loss)["cell"]
+    assert not profile.reach.size
+    assert "its sequences change their rows; sort them by length" in profile.reason
+
+
+def test_a_batch_that_loses_its_first_row() -> None:
+    net, x = Net("gru"), torch.randn(STEPS, 4, 3).double()
+
+    def loss() -> Tensor:
+        """The first sequence has three steps."""
+        state, total = net.zeros(4), torch.zeros(()).double()
+        for t, rows in enumerate(x):
+            if t == 3:
+                total = net.loss(state[0][:1])
+                state = [state[0][1:]]
+            state = net.step(rows[-len(state[0]) :], state)
+        return total + net.loss(state[0])
+
+    profile = probe(net, loss)["cell"]
+    assert not profile.reach.size
+    assert profile.reason == (
+        "cell: not measured, because its batch gets smaller or larger on the way, and its "
+        "sequences change their rows; sort them by length, or pad the batch"
+    )
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_steps_that_a_sequence_sits_out(kind: str) -> None:
+    """A lag counts the steps of the loop; what a cell makes of a row that sits it out is none."""
+    net, x = Net(kind), torch.randn(STEPS, 4, 3).double()
+    part = torch.rand(STEPS, 4) < 0.6
+    part[:, 0], part[-2:, 1], part[:2, 2] = True, False, False
+    found = only(probe(net, lambda: net.loss(net.masked(x, part, "where"))))
+    by_lag: list[list[float]] = [[] for _ in range(STEPS)]
+    by_step: list[list[float]] = [[] for _ in range(STEPS)]
+    for b in range(4):
+        steps = part[:, b].nonzero()[:, 0].flip(0).tolist()
+        for t, norm in zip(steps, net.norms(x[part[:, b], b]), strict=True):
+            by_lag[steps[0] - t].append(norm)
+            by_step[t].append(norm)
+    compare(found, by_lag, by_step)
+    assert found.begun == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_that_no_loss_reads_is_no_step(kind: str) -> None:
+    """A loss at every step of each sequence: ``grad_time`` counts these, as of a packed batch."""
+    lengths = [9, 2, 6, 3]
+    net, x = Net(kind), torch.randn(STEPS, 4, 3).double()
+    part = torch.arange(STEPS)[:, None] < torch.tensor(lengths)
+
+    def loss() -> Tensor:
+        state, rows = net.zeros(4), []
+        for row, here in zip(x, part[..., None], strict=True):
+            if kind == "inside":
+                state = [net.cell(row, state[0], here)]
+            else:
+                new = net.step(row, state)
+                state = [torch.where(here, a, b) for a, b in zip(new, state, strict=True)]
+            rows.append(state[0])
+        return (torch.stack(rows).square() * part[..., None]).sum()
+
+    found = only(probe(net, loss))
+    by_step: list[list[float]] = [[] for _ in range(STEPS)]
+    for b, length in enumerate(lengths):
+        states = net.states(x[:length, b])
+        total = torch.stack(states).square().sum()
+        for t, gradient in enumerate(torch.autograd.grad(total, states)):
+            by_step[t].append(float(gradient.norm()))
+    np.testing.assert_allclose(found.grad_time, [np.mean(norms) for norms in by_step], rtol=1e-10)

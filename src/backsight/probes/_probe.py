@@ -107,11 +107,14 @@ def probe(
     for error in (*failed, *found.errors.values()):
         raise error
     if not found.profiles and not silent:
-        if any(adapter_of(part) is not None for _, part in named_modules(model)):
+        known = any(adapter_of(part) is not None for _, part in named_modules(model))
+        if known and not unmeasured:
             raise SettingError(
                 "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
             )
-        raise SettingError(what_was_found(model, [*reasons, *(one.words for one in unmeasured)]))
+        if not known:
+            why = [*reasons, *(one.words for one in unmeasured)]
+            raise SettingError(what_was_found(model, why))
     return dict(sorted((silent | found.profiles | _unmeasured(unmeasured, found)).items()))
 
 

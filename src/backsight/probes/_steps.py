@@ -179,20 +179,25 @@ def first_of(
     return first
 
 
-def idle_of(idle: Sequence[Sequence[Tensor | None]], batch: int) -> NDArray[np.bool_] | None:
-    """``(T, batch)``: which sequences sit a step out, in all layers; None where none does.
+def idle_of(
+    idle: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]
+) -> NDArray[np.bool_] | None:
+    """``(T, B)``: which sequences sit a step out, in all layers; None where none does.
 
     Args:
         idle: by step and by layer, ``StateStep.idle``.
-        batch: how many sequences.
+        at: positions ``(B,)``.
     """
-    found = np.zeros((len(idle), batch), dtype=bool)
+    found = np.zeros((len(idle), len(at)), dtype=bool)
     for t, layers in enumerate(idle):
         told = [one for one in layers if one is not None]
         if len(told) == len(layers):
             rows = torch.stack(told).all(0).cpu().numpy()
             found[t, : len(rows)] = rows
-    return found if found.any() else None
+    if not found.any():
+        return None
+    found[-1] = found[-2] & (at < len(found) - 1)  # after which no call tells
+    return found
 
 
 def chains_of(calls: Sequence[StateStep]) -> list[Chain]:

@@ -16,7 +16,7 @@ from backsight.probes._autograd import GradientTarget
 from backsight.probes._operations import operation, saved
 from backsight.probes._steps import lead_of
 
-__all__ = ["Held", "held_first"]
+__all__ = ["Held", "held_first", "last_of"]
 
 Used = Callable[[int], Sequence[Tensor | None]]
 """The gradients on the products of a step."""
@@ -148,6 +148,54 @@ def held_first(
         waiting &= at[: len(waiting)] > t + 1
         first[: len(waiting)][waiting] = t + 2
     return first
+
+
+def last_of(states: Sequence[Sequence[GradientTarget]], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(B,)``: the last step that a sequence takes part in, as far as that is known.
+
+    No gradient may arrive at later copies of its state, where the loss leaves padding out: then
+    values tell, or what ``torch.where`` chooses.
+
+    Args:
+        states: by step and place.
+        at: positions ``(B,)``.
+    """
+    last = np.full_like(at, len(states) - 1)
+    for t in range(len(states) - 1, 0, -1):
+        waiting = (last == t) & (at < t) & (at >= 0)
+        out = _sits_out(states[t], states[t - 1], at >= t) if waiting.any() else None
+        if out is None:
+            break
+        waiting = waiting[: len(out)] & out[: len(waiting)]
+        if not waiting.any():
+            break
+        last[: len(waiting)][waiting] = t - 1
+    return last
+
+
+def _sits_out(
+    states: Sequence[GradientTarget], before: Sequence[GradientTarget], making: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """``(B,)``: which sequences sit a step out; None where it cannot be told.
+
+    Args:
+        states: of the step.
+        before: of the one before.
+        making: ``(B,)``: sequences that take part in it.
+    """
+    found: Tensor | None = None
+    for state, one in zip(states, before, strict=True):
+        if isinstance(state, Tensor) and isinstance(one, Tensor):
+            same = _equal(state, one)
+            found = same if found is None else found & same
+    if found is not None:
+        return found.cpu().numpy()
+    chosen = _where(states[0])
+    if chosen is None:
+        return None
+    choice = chosen.cpu().numpy()
+    makes = np.unique(choice[making[: len(choice)]])
+    return choice != makes[0] if len(makes) == 1 else None
 
 
 def _sits_out_the_first(

@@ -27,13 +27,16 @@ from backsight.probes._steps import (
     lead_size,
 )
 from backsight.probes._tensors import portions, uneven
-from backsight.probes.stepped._held import Held, held_first
+from backsight.probes.stepped._held import Held, held_first, last_of
 from backsight.probes.stepped._state_tally import StateTally
 
 __all__ = ["profiles_of_steps", "stacks_of"]
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
+
+_Steps = NDArray[np.int64]
+"""``(B,)``"""
 
 
 def profiles_of_steps(
@@ -96,11 +99,11 @@ def profiles_of_steps(
         passed = _through(states, products, roots, gradients, initial)
         if passed is None:
             continue
-        totals, back, at, first = passed
+        totals, back, at, first, last = passed
         told = [[call.anew for call in calls] for calls in steps]
         first = np.maximum(first, first_of(told, [lead_size(step[0]) for step in states], at))
         begun = np.maximum(first, begun_of(told, at))
-        idle = idle_of([[call.idle for call in calls] for calls in steps], len(at))
+        idle = idle_of([[call.idle for call in calls] for calls in steps], at)
         anew += (begun > first)[at >= 0].sum(), (at >= 0).sum()
         scaled, alone = _on_host(totals, factor), _on_host(back)
         for place, tally in enumerate(tallies):
@@ -115,7 +118,7 @@ def profiles_of_steps(
                 tally.add_states([t for t, _ in known], [*norms])
             counts = np.array([lead_size(step[place]) for step in states])
             tally.add_gradients(
-                scaled.get(place, {}), alone.get(place, {}), counts, at, (first, begun), idle
+                scaled.get(place, {}), alone.get(place, {}), counts, at, (first, begun, last), idle
             )
     return {
         name: profile_of(
@@ -204,9 +207,9 @@ def _through(
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     initial: Sequence[Tensor],
-) -> tuple[_ByState, _ByState, NDArray[np.int64], NDArray[np.int64]] | None:
-    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)`` and
-    first steps ``(B,)``.
+) -> tuple[_ByState, _ByState, _Steps, _Steps, _Steps] | None:
+    """Norms of both passes, where a gradient arrived, and the sequences' positions, first and last
+    steps.
 
     The position of a sequence that ended before others is where its last state was made; the first
     step of one that begins later, where its first state was made.
@@ -245,8 +248,11 @@ def _through(
             outputs, flat, seeds, lambda number, one: see(*there[number][:2], one), ends=ends
         )
 
-    at = held.back(position.cpu().numpy(), used)
-    return totals.norms, back, at, held_first(states, at, held, again, used, initial)
+    position_of = position.cpu().numpy()
+    at = held.back(position_of, used)
+    first = held_first(states, at, held, again, used, initial)
+    last = np.where(at < position_of, at, last_of(states, position_of))
+    return totals.norms, back, at, first, last
 
 
 class _Totals:

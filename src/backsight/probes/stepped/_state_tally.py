@@ -25,7 +25,7 @@ class StateTally:
         back: Mapping[int, NDArray[np.float64]],
         counts: NDArray[np.int64],
         at: NDArray[np.int64],
-        began: tuple[NDArray[np.int64], NDArray[np.int64]],
+        ends: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
         idle: NDArray[np.bool_] | None,
     ) -> None:
         """Add the norms of one chain.
@@ -35,15 +35,16 @@ class StateTally:
             back: the same, of the gradient from the positions alone.
             counts: ``(T,)``: how many sequences each step has.
             at: ``(B,)``: the position of each sequence; -1 of one that has none.
-            began: ``(B,)``: the first step of each sequence, and where it began anew last.
+            ends: ``(B,)``: the first step of each sequence, where it began anew last, and the
+                last step that it takes part in.
             idle: ``(T, B)``: which sequences sit a step out; None where none does.
         """
-        first, begun = began
+        first, begun, last = ends
         steps, rows = np.arange(len(counts))[:, None], np.arange(len(at))
         inside = (rows < counts[:, None]) & (steps >= first)
         inside = inside if idle is None else inside & ~idle
-        counted = inside & ((steps <= at) | (at < 0))
-        self.time.add(np.where(counted, steps, -1), _table(totals, counts, len(at)))
+        taken = np.where(inside & (steps <= last), steps, -1)
+        self.time.add(taken, _table(totals, counts, len(at)))
         self.time.widen(len(counts))
         lag = np.where(inside & (steps >= begun), at - steps, -1)
         alone = _table(back, counts, len(at))
