@@ -109,7 +109,7 @@ def _is_normalised(norms: NDArray[np.float64], mask: NDArray[np.bool_], layout: 
     sequence twice, as for two directions.
     """
     every = norms.any(1 if layout == "batch" else 0)
-    return bool(every.all()) and np.count_nonzero(norms[mask]) > 1
+    return bool(every.all() and np.count_nonzero(norms[mask]) > 1)
 
 
 def _only_line(norms: NDArray[np.float64]) -> tuple[Layout, int] | None:

@@ -221,36 +221,34 @@ def _through(
         if isinstance(state, GradientEdge) or state.requires_grad
     ]
     ends = sum(t == there[0][0] for t, _, _ in there)
-    flat = [state for _, _, state in there]
     totals = _Totals(there)
-    each_gradient(roots, flat, gradients, totals.visit, ends=ends)
-    position = totals.position
-    if position is None or not bool((position >= 0).any()):
-        return None
-    back: _ByState = {}
-    held = Held(states, int(position[position >= 0].min()))
+    with each_gradient([state for _, _, state in there], ends=ends) as passes:
+        passes(roots, gradients, totals.visit)
+        position = totals.position
+        if position is None or not bool((position >= 0).any()):
+            return None
+        back: _ByState = {}
+        held = Held(states, int(position[position >= 0].min()))
 
-    def visit(number: int, gradient: Tensor) -> None:
-        t, place, _ = there[number]
-        back[t, place] = _norms(gradient)
-        held.state(t, place, gradient)
+        def visit(number: int, gradient: Tensor) -> None:
+            t, place, _ = there[number]
+            back[t, place] = _norms(gradient)
+            held.state(t, place, gradient)
 
-    outputs, seeds = _seeds(states, totals.last(position), position)
-    each_gradient(outputs, flat, seeds, visit, ends=ends)
+        outputs, seeds = _seeds(states, totals.last(position), position)
+        passes(outputs, seeds, visit)
 
-    def used(t: int) -> list[Tensor | None]:
-        """The gradients on the products of a step."""
-        return gradients_of(outputs, products[t], seeds) if products[t] else []
+        def used(t: int) -> list[Tensor | None]:
+            """The gradients on the products of a step."""
+            return gradients_of(outputs, products[t], seeds) if products[t] else []
 
-    def again(see: Callable[[int, int, Tensor], None]) -> None:
-        """The second pass once more."""
-        each_gradient(
-            outputs, flat, seeds, lambda number, one: see(*there[number][:2], one), ends=ends
-        )
+        def again(see: Callable[[int, int, Tensor], None]) -> None:
+            """The second pass once more."""
+            passes(outputs, seeds, lambda number, one: see(*there[number][:2], one))
 
-    position_of = position.cpu().numpy()
-    at = held.back(position_of, used)
-    first = held_first(states, at, held, again, used, initial)
+        position_of = position.cpu().numpy()
+        at = held.back(position_of, used)
+        first = held_first(states, at, held, again, used, initial)
     last = np.where(at < position_of, at, last_of(states, position_of))
     return totals.norms, back, at, first, last
 
@@ -370,7 +368,8 @@ def _directs(step: Sequence[tuple[GradientTarget, Tensor]]) -> list[Tensor]:
 
 def _by_sequence(state: Tensor) -> Tensor:
     """``(B, units)``."""
-    return lead_of(state).flatten(1)
+    lead = lead_of(state)
+    return lead if lead.dim() == 2 else lead.flatten(1)
 
 
 def _norms(state: Tensor) -> Tensor:
