@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from backsight.probes._autograd import GradientTarget
-from backsight.probes._operations import operation, saved
+from backsight.probes._operations import operation, unpacked
 from backsight.probes._steps import lead_of
 
 __all__ = ["Held", "held_first", "last_of"]
@@ -128,7 +129,7 @@ def held_first(
         initial: what the first step was given, as far as its values are known.
     """
     first = np.zeros_like(at)
-    makes = _where(states[0][0])
+    makes = _chosen(states[0][0])
     unbegun = None
     if held.from_the_first or makes is not None or initial:
         unbegun = _sits_out_the_first(states[0], held, used, initial, makes)
@@ -154,7 +155,7 @@ def last_of(states: Sequence[Sequence[GradientTarget]], at: NDArray[np.int64]) -
     """``(B,)``: the last step that a sequence takes part in, as far as that is known.
 
     No gradient may arrive at later copies of its state, where the loss leaves padding out: then
-    values tell, or what ``torch.where`` chooses.
+    values tell, or what ``torch.where``, or a mask, chooses.
 
     Args:
         states: by step and place.
@@ -190,7 +191,7 @@ def _sits_out(
             found = same if found is None else found & same
     if found is not None:
         return found.cpu().numpy()
-    chosen = _where(states[0])
+    chosen = _chosen(states[0])
     if chosen is None:
         return None
     choice = chosen.cpu().numpy()
@@ -243,16 +244,34 @@ def _unused(gradients: Sequence[Tensor | None], alike: Tensor) -> Tensor | None:
     return found
 
 
-def _where(state: GradientTarget) -> Tensor | None:
-    """``(B,)``: what ``torch.where`` chooses for each sequence; None where it is the same for all,
-    or there is none."""
-    if isinstance(state, Tensor) or operation(state.node) != "Where":
+def _chosen(state: GradientTarget) -> Tensor | None:
+    """``(B,)``: what ``torch.where`` chooses for each sequence, or a mask that the state before or
+    the new one was multiplied by; None where it is the same for all, or there is none."""
+    if isinstance(state, Tensor):
         return None
-    condition: Tensor = saved(state.node, "condition")
-    if condition.dim() != 2 or bool((condition != condition[:, :1]).any()):
+    choice = _choice(state.node)
+    if (
+        choice is None
+        or choice.dim() != 2
+        or choice.layout != torch.strided
+        or bool((choice != choice[:, :1]).any())
+    ):
         return None
-    chosen = condition[:, 0]
+    chosen = choice[:, 0] != 0
     return chosen if bool((chosen != chosen[0]).any()) else None
+
+
+def _choice(node: Node) -> Tensor | None:
+    if operation(node) == "Where":
+        return unpacked(node, "condition")
+    if operation(node) != "Add":
+        return None
+    for term, _ in node.next_functions:
+        if term is not None and operation(term) == "Mul":
+            (one, _), (other, _) = term.next_functions
+            if (one is None) != (other is None):  # no gradient goes into a mask
+                return unpacked(term, "self" if one is None else "other")
+    return None
 
 
 def _equal(state: Tensor, after: Tensor) -> Tensor:
