@@ -257,3 +257,28 @@ def test_padding_that_no_loss_reads_is_no_step(kind: str, mask: str) -> None:
         for t, gradient in enumerate(torch.autograd.grad(total, states)):
             by_step[t].append(float(gradient.norm()))
     np.testing.assert_allclose(found.grad_time, [np.mean(norms) for norms in by_step], rtol=1e-10)
+
+
+class Leaky(nn.Module):
+    """An integrator, as of a spiking net: its first state is its first input."""
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return 0.5 * h + x
+
+
+def test_a_first_step_that_makes_the_state_of_its_input() -> None:
+    """A step all the same, also of a row whose input is 0, which leaves the initial state."""
+    net, x = nn.ModuleDict({"into": nn.Linear(3, 4), "leaky": Leaky()}), torch.randn(6, 4, 3)
+    nn.init.zeros_(net["into"].bias)  # type: ignore[arg-type]
+    x[0, 1] = 0
+
+    def loss() -> Tensor:
+        h = torch.zeros(4, 4)
+        for row in x:
+            h = net["leaky"](net["into"](row), h)
+        return h.sum()
+
+    profile = probe(net, loss)["leaky"]
+    np.testing.assert_allclose(profile.reach, 0.5 ** np.arange(6.0), rtol=1e-6)
+    np.testing.assert_allclose(profile.grad_time, 2 * 0.5 ** np.arange(6.0)[::-1], rtol=1e-6)
+    assert profile.share is None  # all have all lags

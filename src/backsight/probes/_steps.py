@@ -92,7 +92,9 @@ class StateStep:
     states: list[Tensor] = field(default_factory=list)
     """The states that it was given, as far as a gradient goes on into them."""
     initial: list[Unchanged] = field(default_factory=list)
-    """Of a first call: what may be the initial states."""
+    """Of a first call, where that is known: the initial states."""
+    began_with: list[Unchanged] = field(default_factory=list)
+    """Of a first call, until there is a second one: all that it was given."""
     fed: "CellInput | None" = None
     """Of a cell with gates: what they are computed from."""
     products: tuple[GradientEdge, ...] = ()

@@ -131,7 +131,7 @@ def held_first(
     first = np.zeros_like(at)
     makes = _chosen(states[0][0])
     unbegun = None
-    if held.from_the_first or makes is not None or initial:
+    if held.from_the_first or makes is not None:
         unbegun = _sits_out_the_first(states[0], held, used, initial, makes)
     if unbegun is None or not unbegun.any():
         return first
@@ -187,7 +187,8 @@ def _sits_out(
     found: Tensor | None = None
     for state, one in zip(states, before, strict=True):
         if isinstance(state, Tensor) and isinstance(one, Tensor):
-            same = _equal(state, one)
+            # Not a state of zeros, as that of inactive units, which a step may make again.
+            same = _equal(state, one) & (lead_of(state.detach()) != 0).flatten(1).any(1)
             found = same if found is None else found & same
     if found is not None:
         return found.cpu().numpy()
@@ -212,21 +213,23 @@ def _sits_out_the_first(
         return None
     found = torch.stack(there).any(0)
     if isinstance(states[0], Tensor):
+        same = torch.ones_like(found)
         for state in states:
             assert isinstance(state, Tensor)
             alike = [one for one in initial if one.shape == state.shape]
-            same = [_equal(state, one) for one in alike or [torch.zeros_like(state)]]
-            found = found & torch.stack(same).any(0)
-        return found.cpu().numpy()
-    unused = _unused(used(0), found)
-    if unused is None:
-        return None
+            every = [_equal(state, one) for one in alike or [torch.zeros_like(state)]]
+            same = same & torch.stack(every).any(0)
+    else:
+        unused = _unused(used(0), found)
+        if unused is None:
+            return None
+        same = unused
     if makes is not None:  # a step that has made nothing of its input is one all the same
-        made = makes[found & ~unused]
+        made = makes[found & ~same]
         if not len(made) or bool((made != made[0]).any()):
             return None
-        unused = unused & (makes != made[0])
-    return (found & unused).cpu().numpy()
+        same = same & (makes != made[0])
+    return (found & same).cpu().numpy()
 
 
 def _unused(gradients: Sequence[Tensor | None], alike: Tensor) -> Tensor | None:
@@ -247,9 +250,8 @@ def _unused(gradients: Sequence[Tensor | None], alike: Tensor) -> Tensor | None:
 def _chosen(state: GradientTarget) -> Tensor | None:
     """``(B,)``: what ``torch.where`` chooses for each sequence, or a mask that the state before or
     the new one was multiplied by; None where it is the same for all, or there is none."""
-    if isinstance(state, Tensor):
-        return None
-    choice = _choice(state.node)
+    node = state.grad_fn if isinstance(state, Tensor) else state.node
+    choice = None if node is None else _choice(node)
     if (
         choice is None
         or choice.dim() != 2

@@ -177,7 +177,9 @@ class SteppedReader(LayerReader):
         if adapter is not None:
             step.states = [tensor for tensor in given[1:] if tensor.requires_grad]
         elif previous is None:
-            step.initial = [Unchanged(x) for x in given if _may_be_initial(x, outputs)]
+            step.began_with = [Unchanged(x) for x in given]
+        elif previous.began_with:
+            previous.initial = _initial_of(previous, given)
         calls.append(step)
 
     def graph_whole(
@@ -301,5 +303,13 @@ def _same_rows(states: Sequence[Tensor], previous: StateStep) -> bool:
     )
 
 
-def _may_be_initial(given: Tensor, outputs: Sequence[Tensor]) -> bool:
-    return any(given.shape == one.shape and given.dtype == one.dtype for one in outputs)
+def _initial_of(first: StateStep, given: Sequence[Tensor]) -> list[Unchanged]:
+    """What a first call was given in the places in which the next one is given its states."""
+    began, first.began_with = first.began_with, []
+    if len(began) != len(given):
+        return []
+    return [
+        one
+        for one, state in zip(began, given, strict=True)
+        if any(mark.is_in(state) for mark in first.marks)
+    ]
