@@ -282,3 +282,36 @@ def test_a_first_step_that_makes_the_state_of_its_input() -> None:
     np.testing.assert_allclose(profile.reach, 0.5 ** np.arange(6.0), rtol=1e-6)
     np.testing.assert_allclose(profile.grad_time, 2 * 0.5 ** np.arange(6.0)[::-1], rtol=1e-6)
     assert profile.share is None  # all have all lags
+
+
+class Residual(nn.Module):
+    """A step that adds nothing to the state of a row whose units are inactive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.again = nn.Linear(3, 3), nn.Linear(3, 3)
+        nn.init.eye_(self.into.weight)
+        self.double()
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return h + torch.relu(self.into(x) + self.again(h))
+
+
+@pytest.mark.parametrize("called", [True, False])
+@pytest.mark.parametrize("quiet", [slice(0, 3), slice(4, 6)])
+def test_a_step_whose_units_are_inactive_is_no_step_left_out(called: bool, quiet: slice) -> None:
+    net, x = nn.ModuleDict({"own": Residual()}), torch.randn(6, 4, 3).double()
+    x[quiet, 1] = -9
+    kept: list[Tensor] = []
+
+    def loss() -> Tensor:
+        kept[:] = [torch.full((4, 3), 0.1).double()]
+        for row in x:
+            step = net["own"] if called else net["own"].forward
+            kept.append(step(row, kept[-1]))
+        return kept[-1].square().sum()
+
+    profile = only(probe(net, loss))
+    back = torch.stack(torch.autograd.grad(loss(), kept[1:])).norm(dim=-1).mean(1)
+    np.testing.assert_allclose(profile.grad_time, back.numpy(), rtol=1e-10)
+    np.testing.assert_allclose(profile.reach, (back.flip(0) / back[-1]).numpy(), rtol=1e-10)

@@ -19,6 +19,11 @@ from backsight.probes._steps import lead_of
 
 __all__ = ["Held", "held_first", "last_of"]
 
+MAY_BE_INACTIVE = {"Clamp", "ClampMax", "ClampMin", "Hardsigmoid", "Hardswish", "Hardtanh"} | {
+    "Relu", "Relu6", "Softshrink", "Threshold",
+}  # fmt: skip
+"""Operations that may give all units of a sequence no slope."""
+
 Used = Callable[[int], Sequence[Tensor | None]]
 """The gradients on the products of a step."""
 
@@ -104,6 +109,8 @@ class Held:
                 return None
             if isinstance(state, Tensor) and isinstance(after, Tensor):
                 same = same & _equal(state, after)
+            if _adds_units(after):
+                return None
             held = same if held is None else held & same
         return held
 
@@ -129,6 +136,8 @@ def held_first(
         initial: what the first step was given, as far as its values are known.
     """
     first = np.zeros_like(at)
+    if any(map(_adds_units, states[0])):
+        return first
     makes = _chosen(states[0][0])
     unbegun = None
     if held.from_the_first or makes is not None:
@@ -185,6 +194,8 @@ def _sits_out(
         making: ``(B,)``: sequences that take part in it.
     """
     found: Tensor | None = None
+    if any(map(_adds_units, states)):
+        return None
     for state, one in zip(states, before, strict=True):
         if isinstance(state, Tensor) and isinstance(one, Tensor):
             # Not a state of zeros, as that of inactive units, which a step may make again.
@@ -245,6 +256,17 @@ def _unused(gradients: Sequence[Tensor | None], alike: Tensor) -> Tensor | None:
                 return None
             found = found & ~there
     return found
+
+
+def _adds_units(state: GradientTarget) -> bool:
+    """Whether it is the state before and units added to it that may all be inactive: a step that
+    adds nothing is one all the same."""
+    node = state.grad_fn if isinstance(state, Tensor) else state.node
+    if node is None or operation(node) not in ("Add", "Sub"):
+        return False
+    terms = [term for term, _ in node.next_functions if term is not None]
+    scaled = [t for term in terms if operation(term) == "Mul" for t, _ in term.next_functions if t]
+    return any(operation(term) in MAY_BE_INACTIVE for term in (*terms, *scaled))
 
 
 def _chosen(state: GradientTarget) -> Tensor | None:
