@@ -2,6 +2,7 @@
 
 import math
 
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import Iteration, LayerCall
@@ -44,8 +45,7 @@ class InputSpread(Measurement):
         x = now.readers[call.path].input_of(call.inputs, call.named)
         data = (x.data if isinstance(x, PackedSequence) else x).detach()
         # One pass, and no memory: an overflow of the sum only costs the closer look.
-        broken = on_host(data) and not math.isfinite(data.sum().item())
-        if now.sampled or broken or now.states_broken:
+        if now.sampled or now.states_broken or _broken(data):
             if self not in now.kept:
                 now.kept[self] = {True: InputRange(), False: InputRange()}  # by training mode
             now.kept[self][call.module.training].add(call.path, data)
@@ -56,3 +56,7 @@ class InputSpread(Measurement):
             return
         for path, spread in now.kept[self][now.training].take().items():
             now.record(f"input_spread/{path or 'model'}", spread)
+
+
+def _broken(data: Tensor) -> bool:
+    return on_host(data) and not math.isfinite(data.sum().item())
