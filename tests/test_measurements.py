@@ -645,6 +645,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], tmp_path: Path) 
     # under weight decay.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary"}
     seldom |= {"one_step_read", "padding_packed", "clip_factor"}
+    seldom |= {"answers_unrelated", "rows_out_of_order", "rows_sorted"}
     seldom |= {"answer_in_input", "guess_loss", "one_class", "decay_ratio", "decayed_norm"}
     assert set(kind.signals) - seldom <= recorded
     assert recorded <= {signal for one in MEASUREMENTS for signal in one.signals}
