@@ -153,7 +153,7 @@ def test_a_module_that_is_only_numbered_is_called_one(tmp_path: Path) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     with watch(model, optimizer, tmp_path / "run", every=1):
         for _ in range(4):
-            begun(lambda m: torch.randn(1, BATCH, UNITS))(
+            begun(lambda m: torch.randn(1, BATCH, UNITS))(  # type: ignore[no-untyped-call]
                 nn.ModuleDict({"rnn": model[1]})
             ).backward()
             optimizer.step()

@@ -8,6 +8,7 @@ from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
@@ -129,6 +130,7 @@ __all__ = [
     "data_mixed",
     "dropout_of",
     "embedded_from",
+    "error_by_hand",
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",

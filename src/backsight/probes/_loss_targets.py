@@ -35,7 +35,7 @@ class LossTarget:
     """
 
     loss: str
-    """The operation: ``NllLoss``, ``MseLoss``, …"""
+    """The operation: ``NllLoss``, ``MseLoss``, …; ``L1Loss``, which is none, of its own name."""
     node: Node
     target: Tensor
     """``(N,)`` or ``(N, d1, …)`` classes; or numbers of the shape of ``prediction``."""
@@ -52,7 +52,7 @@ class LossTarget:
     @property
     def reduction(self) -> str:
         """``none``, ``mean`` or ``sum``."""
-        return ("none", "mean", "sum")[int(saved(self.node, "reduction"))]
+        return ("none", "mean", "sum")[int(getattr(self.node, "_saved_reduction", 0))]
 
     @property
     def weighted(self) -> bool:

@@ -18,10 +18,10 @@ SINGLY = 8
 class Guess(Measurement):
     """What the loss would be for the best constant answer, and whether there is but one answer.
 
-    ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's cross-entropies,
-    binary cross-entropies and squared errors, each element with the same weight, and nothing else;
-    it has the same reduction. ``one_class``: the targets of a loss of classes so far, if all of
-    them are the same; otherwise 0.
+    ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's losses of classes
+    and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
+    have weights. It has the same reduction. ``one_class``: the targets of a loss of classes so
+    far, if all of them are the same; otherwise 0.
 
     Example:
         >>> import torch

@@ -249,8 +249,14 @@ def _is_data(state: Any) -> bool:
 
 def _is_part(given: LossTarget, batch: int) -> bool:
     """Whether the targets are some rows of a larger tensor: what was sorted is a copy."""
-    target: Tensor = given.node._saved_target  # type: ignore[attr-defined]
-    base = target._base
-    if base is None or not base.is_contiguous() or base.dim() != target.dim() or not base.dim():
+    target: Tensor | None = getattr(given.node, "_saved_target", None)
+    base = None if target is None else target._base
+    if (
+        target is None
+        or base is None
+        or not base.is_contiguous()
+        or base.dim() != target.dim()
+        or not base.dim()
+    ):
         return False
     return base.shape[1:] == target.shape[1:] and len(target) == batch < len(base)
