@@ -37,7 +37,12 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padded_loss import compares_padding, counts_all, losses_of
+from backsight.probes._padded_loss import (
+    compares_padding,
+    counts_all,
+    error_compares_padding,
+    losses_of,
+)
 from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
     WIDEST,
@@ -131,6 +136,7 @@ __all__ = [
     "dropout_of",
     "embedded_from",
     "error_by_hand",
+    "error_compares_padding",
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",

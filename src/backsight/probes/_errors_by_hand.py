@@ -65,8 +65,10 @@ def error_by_hand(node: Node) -> LossTarget | None:
 def _output(node: Node, limit: int) -> Tensor | None:
     """What an operation has returned."""
     name = operation(node)
-    if name == "Addmm":
-        return _product(node)
+    if name in ("Addmm", "Mm"):
+        return _product(node, name)
+    if name == "Add":
+        return _with_bias(node, limit)
     below, number = node.next_functions[0] if node.next_functions else (None, 0)
     if below is None or number or not limit:
         return None
@@ -88,15 +90,26 @@ def _output(node: Node, limit: int) -> Tensor | None:
     return given[tuple(part)]
 
 
-def _product(node: Node) -> Tensor | None:
-    rows, weight = saved(node, "mat1"), saved(node, "mat2")
-    (bias, _), _, (turned, _) = node.next_functions
+def _with_bias(node: Node, limit: int) -> Tensor | None:
+    """Of a layer whose product had to be taken apart from its bias."""
+    (below, number), (leaf, _) = node.next_functions
+    bias = getattr(leaf, "variable", None)
+    if below is None or bias is None or number or not limit or saved(node, "alpha") != 1:
+        return None
+    product = _output(below, limit - 1)
+    return None if product is None else product + bias.detach()
+
+
+def _product(node: Node, name: str) -> Tensor | None:
+    rows = saved(node, "mat1" if name == "Addmm" else "self")
+    weight, (turned, _) = saved(node, "mat2"), node.next_functions[-1]
     if weight is None and turned is not None and operation(turned) == "T":
-        leaf = turned.next_functions[0][0]
-        weight = None if leaf is None else leaf.variable.t()  # type: ignore[attr-defined]
-    added = getattr(bias, "variable", None)
-    if rows is None or weight is None or added is None or saved(node, "alpha") != 1:
+        leaf = getattr(turned.next_functions[0][0], "variable", None)
+        weight = None if leaf is None else leaf.t()
+    if rows is None or weight is None or rows.numel() * weight.shape[1] > DEAREST:
         return None
-    if rows.numel() * weight.shape[1] > DEAREST:
-        return None
-    return torch.addmm(added.detach(), rows.detach(), weight.detach())
+    product: Tensor = rows.detach() @ weight.detach()
+    if name == "Mm":
+        return product
+    bias = getattr(node.next_functions[0][0], "variable", None)
+    return None if bias is None or saved(node, "alpha") != 1 else product + bias.detach()
