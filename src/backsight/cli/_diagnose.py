@@ -1,9 +1,9 @@
 """``backsight diagnose RUN``: findings with evidence; the exit status reports what failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -11,7 +11,11 @@ from backsight.cli._options import parse
 from backsight.cli._project import Project, project_settings
 from backsight.errors import RunError, SettingError
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from backsight.diagnosis import Diagnosis
+    from backsight.signals import Run
+
+__all__ = ["codes_of_project", "exit_status", "main"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     from backsight.diagnosis import Tried, diagnose, read_tried, timeline
     from backsight.signals import Run, dumps
 
-    project = project_settings()
-    asked = _codes("--fail-on", options.fail_on) or _of_project(project, "fail-on", project.fail_on)
-    ignored = _codes("--ignore", options.ignore) | _of_project(project, "ignore", project.ignore)
+    of_project = codes_of_project()
+    asked = _codes("--fail-on", options.fail_on) or of_project[0]
+    ignored = _codes("--ignore", options.ignore) | of_project[1]
     run = Run(options.run)
     found = diagnose(run, rejudge=options.rejudge).without(ignored)
     chain = timeline(run, found)
@@ -61,6 +65,22 @@ def main(arguments: Sequence[str]) -> int:
         from backsight.report import print_diagnosis
 
         print_diagnosis(run, found, chain, tried, ignored=sorted(ignored))
+    return exit_status(run, found, asked)
+
+
+def codes_of_project() -> tuple[set[str], set[str]]:
+    """What ``[tool.backsight]`` says of this folder: codes to fail on, and codes to leave out.
+
+    Raises:
+        SettingError: it cannot be read, or names a code that does not exist.
+    """
+    project = project_settings()
+    asked = _of_project(project, "fail-on", project.fail_on)
+    return asked, _of_project(project, "ignore", project.ignore)
+
+
+def exit_status(run: "Run", found: "Diagnosis", asked: Collection[str]) -> int:
+    """1 if an error lasts or the run failed; if codes were named, if any of those lasts."""
     if asked:
         return int(any(finding.code in asked for finding in found.lasting))
     return int(found.has_errors or run.failed)

@@ -16,8 +16,10 @@ COMMANDS = {
     "train": "train a built-in model on a built-in task, and record it",
     "study": "compare many runs: over lengths, over two settings, with remedies",
     "diagnose": "show what goes wrong in a run; exit with 1 if an error lasts",
+    "follow": "show the state of a run live while it trains",
     "explain": "explain a finding: its meaning, its criterion and what to do",
     "report": "write a self-contained HTML page about a run",
+    "compare": "compare runs: settings, outcomes, findings, the first difference",
     "runs": "list runs with their status, iterations, last loss and age",
     "version": "show the versions of Backsight and its dependencies",
 }

@@ -18,13 +18,26 @@ from backsight.diagnosis._diagnose import (
 from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
+from backsight.diagnosis._first_difference import (
+    FirstDifference,
+    SignalDifference,
+    first_difference,
+    parting_words,
+)
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._parting import (
+    Parting,
+    SeriesParting,
+    parting_of_profiles,
+    parting_of_series,
+)
 from backsight.diagnosis._ranking import Lead
 from backsight.diagnosis._recorded import verdict_body
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Facts, Rule, Sample
+from backsight.diagnosis._so_far import findings_so_far
 from backsight.diagnosis._timeline import Move, Timeline, timeline
 from backsight.diagnosis._tried import Tried, read_tried, write_tried
 from backsight.diagnosis.rules import RULES
@@ -40,16 +53,20 @@ __all__ = [
     "Explanation",
     "Facts",
     "Finding",
+    "FirstDifference",
     "Judge",
     "Lead",
     "LossHistory",
     "Move",
     "Outcome",
+    "Parting",
     "Recent",
     "Requirement",
     "Rule",
     "Sample",
+    "SeriesParting",
     "Severity",
+    "SignalDifference",
     "StabilityTracker",
     "Timeline",
     "Tried",
@@ -64,6 +81,11 @@ __all__ = [
     "facts_from",
     "facts_of",
     "findings_page",
+    "findings_so_far",
+    "first_difference",
+    "parting_of_profiles",
+    "parting_of_series",
+    "parting_words",
     "parts",
     "read_tried",
     "recorded",

@@ -16,7 +16,7 @@ from backsight.diagnosis._sample import Value
 from backsight.diagnosis.rules import RULES
 from backsight.signals import Profile, Run, Series, family, member
 
-__all__ = ["diagnose", "facts_from", "facts_of", "recorded"]
+__all__ = ["diagnose", "facts_from", "facts_of", "merged", "models_of", "recorded"]
 
 Rules = Callable[[], Sequence[Rule]]
 
@@ -71,7 +71,7 @@ def diagnose(
     kept = Verdicts({}) if rejudge else recorded_verdicts(run, Judge(facts, rules()).version, facts)
     extents = run.extents
     found = []
-    for names in _models(run):
+    for names in models_of(run):
         judge = Judge(facts, rules())
         read = {n: extents[n] for n in names if n in extents and family(n) in judge.families}
         known = kept.on(read)
@@ -80,7 +80,7 @@ def diagnose(
                 judge.update_many(signals)
             known = judge.diagnosis()
         found.append(known)
-    return found[0] if len(found) == 1 else _merged(found)
+    return found[0] if len(found) == 1 else merged(found)
 
 
 def facts_of(run: Run) -> Facts:
@@ -133,7 +133,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _models(run: Run) -> list[list[str]]:
+def models_of(run: Run) -> list[list[str]]:
     """The signals of each model; a run of ``backsight run`` may have several, told by label."""
     names = list(run.names)
     labels = {member(name) for name in names if family(name) in ("loss", "grad_norm_applied")}
@@ -215,7 +215,7 @@ def parts(
     return run.stretches(wanted, chain([min(span, FIRST_ITERATIONS)], repeat(span)))
 
 
-def _merged(several: Sequence[Diagnosis]) -> Diagnosis:
+def merged(several: Sequence[Diagnosis]) -> Diagnosis:
     """One verdict a rule on several models: the gravest outcome, and everything found."""
     merged = []
     for verdicts in zip(*(one.verdicts for one in several), strict=True):

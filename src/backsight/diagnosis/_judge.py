@@ -77,6 +77,10 @@ class Diagnosis:
         """What to try, in order: what is said of one finding never contradicts another."""
         return advice_of(self.leads, RULES)
 
+    def advice_on(self, lead: Lead) -> tuple[str, ...]:
+        """What to try, in order, where there is only that lead."""
+        return advice_of((lead,), RULES)
+
     @property
     def has_errors(self) -> bool:
         """Whether anything of severity ``error`` is left."""

@@ -21,7 +21,7 @@ from backsight.diagnosis.rules import RULES
 from backsight.errors import RunError
 from backsight.signals import Count, Run, check
 
-__all__ = ["SignalExtents", "Verdicts", "recorded_verdicts", "verdict_body"]
+__all__ = ["SignalExtents", "Verdicts", "finding_of", "recorded_verdicts", "verdict_body"]
 
 SignalExtents = Mapping[str, tuple[int, int]]
 """By signal, how many samples there are and the iteration of the newest."""
@@ -132,15 +132,30 @@ def _diagnosis(body: Mapping[str, Any]) -> Diagnosis | None:
     """As the judge had it; None where it says what no judge says."""
     by_code: dict[str, list[Finding]] = {rule.code: [] for rule in RULES}
     for plain in body["findings"]:
-        known = {**plain, "signals": tuple(plain["signals"])}
-        finding = Finding(**{name: known[name] for name in RecordedFinding.__struct_fields__})
-        if finding.code not in by_code or finding.count < 1 or finding.last < finding.iteration:
+        finding = _finding(plain)
+        if finding is None:
             return None
         by_code[finding.code].append(finding)
     if [verdict["code"] for verdict in body["verdicts"]] != list(by_code):
         return None
     verdicts = tuple(_verdicts(body["verdicts"], by_code))
     return Diagnosis(verdicts, "while training") if len(verdicts) == len(RULES) else None
+
+
+def finding_of(body: Any) -> Finding | None:
+    """A finding as an event has it; None where no rule of today can have made it."""
+    try:
+        check(body, RecordedFinding, "the finding")
+    except RunError:
+        return None
+    return _finding(body)
+
+
+def _finding(plain: Mapping[str, Any]) -> Finding | None:
+    known = {**plain, "signals": tuple(plain["signals"])}
+    finding = Finding(**{name: known[name] for name in RecordedFinding.__struct_fields__})
+    sound = finding.count >= 1 and finding.last >= finding.iteration
+    return finding if sound and any(rule.code == finding.code for rule in RULES) else None
 
 
 def _verdicts(

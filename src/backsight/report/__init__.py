@@ -5,9 +5,36 @@ from typing import TYPE_CHECKING
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
+    from backsight.report._comparison import (
+        ComparedRun,
+        FindingRow,
+        RunComparison,
+        check_runs,
+        compare,
+    )
+    from backsight.report._comparison_page import write_comparison
     from backsight.report._findings import print_diagnosis, print_explanation, tally_words
     from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
+    from backsight.report._settings_table import (
+        DifferingSetting,
+        differing_settings,
+        labels_of,
+        setting_words,
+        telling_settings,
+    )
+    from backsight.report._strip import strip
+    from backsight.report._strip_data import (
+        RunStrip,
+        StripCurve,
+        StripFinding,
+        StripGradient,
+        StripLoss,
+        StripRate,
+        StripReach,
+    )
+    from backsight.report._strip_terminal import StripView
+    from backsight.report._strip_words import StripRow, strip_line, strip_rows
     from backsight.report._study_page import StudyFigure, StudyPage, write_study_page
     from backsight.report._study_terminal import MapProgress, StudyProgress
     from backsight.report._summary import duration, number, reach_sentences, summary
@@ -15,19 +42,42 @@ if TYPE_CHECKING:
     from backsight.report._terminal_text import terminal_text
 
 __all__ = [
+    "ComparedRun",
+    "DifferingSetting",
+    "FindingRow",
     "MapProgress",
+    "RunComparison",
+    "RunStrip",
+    "StripCurve",
+    "StripFinding",
+    "StripGradient",
+    "StripLoss",
+    "StripRate",
+    "StripReach",
+    "StripRow",
+    "StripView",
     "StudyFigure",
     "StudyPage",
     "StudyProgress",
     "TrainingView",
+    "check_runs",
+    "compare",
+    "differing_settings",
     "duration",
+    "labels_of",
     "number",
     "print_diagnosis",
     "print_explanation",
     "reach_sentences",
+    "setting_words",
+    "strip",
+    "strip_line",
+    "strip_rows",
     "summary",
     "tally_words",
+    "telling_settings",
     "terminal_text",
+    "write_comparison",
     "write_map_page",
     "write_report",
     "write_study_page",
@@ -36,19 +86,42 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
+        "ComparedRun": "backsight.report._comparison",
+        "DifferingSetting": "backsight.report._settings_table",
+        "FindingRow": "backsight.report._comparison",
         "MapProgress": "backsight.report._study_terminal",
+        "RunComparison": "backsight.report._comparison",
+        "RunStrip": "backsight.report._strip_data",
+        "StripCurve": "backsight.report._strip_data",
+        "StripFinding": "backsight.report._strip_data",
+        "StripGradient": "backsight.report._strip_data",
+        "StripLoss": "backsight.report._strip_data",
+        "StripRate": "backsight.report._strip_data",
+        "StripReach": "backsight.report._strip_data",
+        "StripRow": "backsight.report._strip_words",
+        "StripView": "backsight.report._strip_terminal",
         "StudyFigure": "backsight.report._study_page",
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
         "TrainingView": "backsight.report._terminal",
+        "check_runs": "backsight.report._comparison",
+        "compare": "backsight.report._comparison",
+        "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
+        "labels_of": "backsight.report._settings_table",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._summary",
+        "setting_words": "backsight.report._settings_table",
+        "telling_settings": "backsight.report._settings_table",
+        "strip": "backsight.report._strip",
+        "strip_line": "backsight.report._strip_words",
+        "strip_rows": "backsight.report._strip_words",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
         "terminal_text": "backsight.report._terminal_text",
+        "write_comparison": "backsight.report._comparison_page",
         "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",
         "write_study_page": "backsight.report._study_page",

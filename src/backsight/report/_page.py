@@ -1,21 +1,20 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
-import time
 from pathlib import Path
-from typing import Any
 
 from backsight.diagnosis import diagnose, timeline
 from backsight.report._findings import cards, lacking
-from backsight.report._html import embedded, render, write_whole
+from backsight.report._fitting import fitting
+from backsight.report._html import embedded, render, write_script, write_whole
 from backsight.report._interventions import intervention_rows
 from backsight.report._numbers import finite_values
+from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
 from backsight.report._summary import (
     duration,
     last_score,
     median,
     number,
-    samples,
     setup,
     summary,
 )
@@ -27,15 +26,27 @@ from backsight.signals import Run
 __all__ = ["write_report"]
 
 
+IN_HEADING = ("command", "script", "arguments")
+"""What the command line says already."""
+
+
 def write_report(
-    run: Run | Path | str, out: Path | str | None = None, *, rejudge: bool = False
+    run: Run | Path | str,
+    out: Path | str | None = None,
+    *,
+    rejudge: bool = False,
+    light: bool = False,
 ) -> Path:
     """Write the page about ``run`` and return its path.
+
+    The page has at most 6 MB: the curves of a run with very many signals are thinned further.
 
     Args:
         run: a run, or its folder.
         out: the file to write; ``report.html`` in the run folder by default.
         rejudge: judge the recorded signals again, whatever verdict the run holds.
+        light: leave the script that draws the figures out of the page, and write it beside the
+            page; several pages in a folder share it.
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
@@ -50,25 +61,23 @@ def write_report(
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
     with run.moment():
-        page = _render(run, rejudge)
+        page = _render(run, rejudge, light=light)
+    if light:
+        write_script(out.parent)
     return write_whole(out, page)
 
 
-def _render(run: Run, rejudge: bool) -> str:
+def _render(run: Run, rejudge: bool, *, light: bool) -> str:
     found = diagnose(run, rejudge=rejudge)
     chain = timeline(run, found)
-    entries = [entry for entry in FIGURES if entry.only_if(run)]
-    figures = [
-        {
-            "entry": entry,
-            "html": embedded(entry.draw(run), entry.key),
-        }
-        for entry in entries
-    ]
+    entries = [entry for entry in FIGURES if entry.is_drawn(run)]
+    drawn = fitting(lambda: [embedded(one.draw(run), one.key) for one in entries], light=light)
     return render(
         "_page.html.jinja",
+        light=light,
         run=run,
         status=run.status,
+        command=run.info.get("command"),
         tiles=_tiles(run),
         summary=summary(run),
         findings=cards(found, frozenset(entry.key for entry in entries)),
@@ -81,10 +90,14 @@ def _render(run: Run, rejudge: bool) -> str:
         if chain and chain.moves
         else None,
         acts=intervention_rows(run),
-        figures=figures,
-        samples=_chosen_samples(run),
-        settings=_rows(run.info.get("config", {})),
-        provenance=_rows(_provenance(run)),
+        figures=[
+            {"entry": entry, "reading": entry.reading_of(run), "html": html}
+            for entry, html in zip(entries, drawn, strict=True)
+        ],
+        missed=[entry for entry in FIGURES if entry.is_missed(run)],
+        samples=text_samples(run),
+        settings=[row for row in setting_rows(run) if row[0] not in IN_HEADING],
+        provenance=[row for row in provenance_rows(run) if row[0] not in IN_HEADING],
     )
 
 
@@ -118,34 +131,3 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
         note = "bits per character by counting pairs"
         tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
     return tiles
-
-
-def _chosen_samples(run: Run) -> list[tuple[int, str, float | None]]:
-    """The first, a middle and the last text: enough to see it learn."""
-    written = samples(run)
-    return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []
-
-
-def _provenance(run: Run) -> dict[str, Any]:
-    info = run.info
-    git = info.get("git") or {}
-    changed = " with uncommitted changes" if git.get("dirty") else ""
-    return {
-        "command": info.get("command"),
-        "began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(info["created"])),
-        "git revision": f"{git['revision'][:12]}{changed}" if git else None,
-        **{f"{name} version": v for name, v in info.get("versions", {}).items()},
-        **info.get("machine", {}),
-    }
-
-
-def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key.replace("_", " "), _cell(value)) for key, value in content.items()]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)

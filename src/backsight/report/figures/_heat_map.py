@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from backsight.report._rows import groups
-from backsight.report.figures._layers import some_of
+from backsight.report._some_of import some_of
+from backsight.report._thin import columns_of
 from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 
-__all__ = ["heat_map"]
+__all__ = ["COLUMNS", "heat_map"]
 
 COLUMNS = 400
+"""Samples that have a column each; of more, several share one."""
 
 PANELS = 12
 """At the most: each takes as much of the page as any other figure."""
@@ -60,19 +62,20 @@ def heat_map(
         subplot_titles=[member_label(name) for name in names] if len(names) > 1 else None,
         figure=figure(axis, height=120 + 240 * len(names)),
     )
-    panels = [groups(run.stream(name), COLUMNS) for name in names]
+    panels = [groups(run.stream(name), columns_of(COLUMNS)) for name in names]
     tables = [scale(panel.largest) for panel in panels]
     shown = np.concatenate([table[table > 0] for table in tables])
     wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
     logarithmic = bool(shown.size) and (floor is not None or wide)
     low = floor if floor is not None else shown.min() if wide else 0.0
-    for row, (panel, table) in enumerate(zip(panels, tables, strict=True), start=1):
+    for row, (name, panel, table) in enumerate(zip(names, panels, tables, strict=True), start=1):
         iterations, largest, broken = panel.iterations, panel.largest, panel.broken
         fig.add_heatmap(
             x=iterations,
-            z=(np.log10(np.maximum(table, low)) if logarithmic else table).T,
-            customdata=largest.T,
+            z=_short((np.log10(np.maximum(table, low)) if logarithmic else table).T),
+            customdata=_short(largest.T),
             coloraxis="coloraxis",
+            meta={"signal": name},
             hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>{what} = "
             "%{customdata:.4g}<extra></extra>",
             row=row,
@@ -81,9 +84,10 @@ def heat_map(
         if broken.any():
             fig.add_heatmap(
                 x=iterations,
-                z=np.where(broken, 1.0, np.nan).T,
+                z=np.where(broken, np.float32(1.0), np.float32(np.nan)).T,
                 colorscale=[[0, ALARM], [1, ALARM]],
                 showscale=False,
+                meta={"signal": name, "kind": "not finite"},
                 hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>not finite<extra></extra>",
                 row=row,
                 col=1,
@@ -107,3 +111,10 @@ def heat_map(
     if left_out:
         note(fig, left_out)
     return fig
+
+
+def _short(table: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+    """In half the bytes, unless a number would become infinite."""
+    with np.errstate(over="ignore"):
+        short = table.astype(np.float32)
+    return table if np.isinf(short).any() else short

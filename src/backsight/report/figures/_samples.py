@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from backsight.report._rows import ends, medians
-from backsight.report.figures._layers import some_of
+from backsight.report._some_of import some_of
 from backsight.report.figures._style import COLOURS, member_label, note, place_log_axis
 from backsight.signals import Run, SignalStream
 

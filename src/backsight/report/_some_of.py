@@ -1,4 +1,4 @@
-"""Which of very many layers a figure shows, where each takes a place of its own."""
+"""Which of very many a view shows, where each takes a place of its own."""
 
 from collections.abc import Sequence
 
