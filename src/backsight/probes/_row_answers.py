@@ -43,7 +43,7 @@ def row_keys(x: Tensor) -> Tensor | None:
         >>> a == c, a == b, a == row_keys(torch.tensor([[3, 1, 2, 0]])).item()
         (True, False, True)
     """
-    rows = x.detach().reshape(len(x), -1)
+    rows = x.detach().flatten(1) if x.dim() > 1 else x.detach()[:, None]
     if rows.shape[1] > LARGEST or rows.is_complex():
         return None
     if rows.is_floating_point():

@@ -96,7 +96,7 @@ class RowOrder(Measurement):
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         self._stateful |= _is_data(given)
         if not x.requires_grad:
-            whole = x.dim() > batch + 1
+            whole = x.dim() == 3 if fused else x.dim() > 1
             self._rows.append((call.path, row_keys(x.movedim(batch, 0)) if whole else None))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
