@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         differing_settings,
         labels_of,
         setting_words,
+        telling_settings,
     )
     from backsight.report._strip import strip
     from backsight.report._strip_data import (
@@ -74,6 +75,7 @@ __all__ = [
     "strip_rows",
     "summary",
     "tally_words",
+    "telling_settings",
     "terminal_text",
     "write_comparison",
     "write_map_page",
@@ -112,6 +114,7 @@ __getattr__ = lazy(
         "print_explanation": "backsight.report._findings",
         "reach_sentences": "backsight.report._summary",
         "setting_words": "backsight.report._settings_table",
+        "telling_settings": "backsight.report._settings_table",
         "strip": "backsight.report._strip",
         "strip_line": "backsight.report._strip_words",
         "strip_rows": "backsight.report._strip_words",

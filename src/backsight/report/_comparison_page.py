@@ -13,7 +13,12 @@ from backsight.report._comparison import ComparedRun, RunComparison
 from backsight.report._fitting import fitting
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._numbers import duration, number
-from backsight.report._settings_table import ABSENT, DifferingSetting, setting_words
+from backsight.report._settings_table import (
+    ABSENT,
+    DifferingSetting,
+    setting_words,
+    telling_settings,
+)
 from backsight.report._strip_data import StripReach
 from backsight.report.figures import overlay, overlay_members, overlay_profiles, run_style
 from backsight.signals import Run
@@ -110,7 +115,7 @@ def write_comparison(compared: RunComparison, out: Path | str) -> Path:
     page = render(
         "_comparison.html.jinja",
         title=_title(runs),
-        differ=[one.name for one in own][:3],
+        differ=[one.name for one in telling_settings(own)],
         runs=[
             _row(number, one, outcome)
             for number, (one, outcome) in enumerate(zip(compared.runs, outcomes, strict=True))

@@ -140,9 +140,11 @@ def _loss_words(loss: StripLoss) -> str:
 
 
 def _against(below: float) -> str:
-    """``39 % below``."""
+    """``39 % below``, or ``540 times``."""
     if not math.isfinite(below):
         return "not to be compared with"
+    if below <= -1:
+        return f"{number(1 - below)} times"
     side = "below" if below > 0 else "above"
     percent = f"{100 * abs(below):.0f}"
     return f"{percent} % {side}" if percent != "0" else "at"
