@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from backsight.integrations._alerts import CommandAlert, WebhookAlert
     from backsight.integrations._json_lines import JsonLines
     from backsight.integrations._tensorboard import TensorBoard
+    from backsight.integrations._wandb import WandB
 
-__all__ = ["CommandAlert", "JsonLines", "TensorBoard", "WebhookAlert"]
+__all__ = ["CommandAlert", "JsonLines", "TensorBoard", "WandB", "WebhookAlert"]
 
 __getattr__ = lazy(
     __name__,
@@ -17,6 +18,7 @@ __getattr__ = lazy(
         "CommandAlert": "backsight.integrations._alerts",
         "JsonLines": "backsight.integrations._json_lines",
         "TensorBoard": "backsight.integrations._tensorboard",
+        "WandB": "backsight.integrations._wandb",
         "WebhookAlert": "backsight.integrations._alerts",
     },
 )
