@@ -1,6 +1,7 @@
 """What ``watch(…, to=[…])`` hands to sinks: the run's own values, and nothing of their failures."""
 
 import json
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from backsight.integrations import JsonLines, TensorBoard
 from backsight.monitor import Sink
 from backsight.monitor.sinks import Forwarding, _outlet, sinks_of
 from backsight.signals import Recorder, Run
+from tests import processes
 
 
 class Kept:
@@ -198,6 +200,28 @@ def test_a_summary_writer_of_the_user_stays_open(tmp_path: Path) -> None:
     assert reach.histogram_value.bucket_limit == [0.5, 1.5, 2.5]
     (act,) = events.Tensors("act/text_summary")
     assert (act.step, b'"skip"' in act.tensor_proto.string_val[0]) == (5, True)
+
+
+def test_a_script_that_never_closes_its_monitor_has_its_values(tmp_path: Path) -> None:
+    """And one that forks: the child has none of the threads, and waits for none."""
+    code = (
+        "import os, torch, backsight\n"
+        "model = torch.nn.RNN(3, 4)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "monitor = backsight.watch(model, optimizer, 'run', to='jsonl')\n"
+        "for _ in range(3):\n"
+        "    model(torch.randn(6, 2, 3))[0].square().mean().backward()\n"
+        "    optimizer.step()\n"
+        "if os.fork():\n"
+        "    os.wait()\n"
+        "else:\n"
+        "    monitor.close()\n"
+        "    os._exit(0)\n"
+    )
+    assert processes.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0
+    lines = (tmp_path / "run/values.jsonl").read_text().splitlines()
+    losses = [x["iteration"] for x in map(json.loads, lines) if "loss" in x.get("scalars", {})]
+    assert losses == [0, 1, 2]
 
 
 # -- sinks that fail -----------------------------------------------------------------------------
