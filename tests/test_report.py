@@ -240,14 +240,37 @@ def test_every_figure_is_registered() -> None:
 
 
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
-def test_a_figure_says_what_it_shows(entry: figures.Entry) -> None:
+def test_a_figure_says_what_it_shows(entry: figures.Entry, small_run: Run) -> None:
     """Its signals are in the catalogue, and a run with them alone gives a picture of them."""
     assert entry.signals
     assert set(entry.signals) <= CATALOGUE.keys()
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", entry.key)
     assert entry.title
-    assert entry.reading.endswith(".")
+    assert entry.reading_of(small_run).endswith(".")
     assert [other.key for other in FIGURES].count(entry.key) == 1
+
+
+@pytest.mark.parametrize(
+    ("setup", "signals", "words", "absent"),
+    [
+        (None, {}, (), ("bigram", "memoryless", "dotted")),
+        (None, {"guess_loss": 2.0}, ("dotted",), ("bigram", "memoryless")),
+        ({"bigram": 2.4, "unigram": 3.1}, {}, ("bigram", "unigram"), ("memoryless", "dotted")),
+    ],
+)
+def test_a_caption_speaks_only_of_what_the_run_has(
+    setup: Any, signals: Any, words: Any, absent: Any, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.scalars(0, {"loss": 2.0, **signals})
+        if setup is not None:
+            body = {"origin": "a text", "train_characters": 10, "parameters": 3}
+            recorder.event("setup", 0, {**body, "baselines": setup})
+
+    (entry,) = (one for one in FIGURES if one.key == "loss")
+    told = entry.reading_of(record(write))
+    assert [word for word in words if word not in told] == []
+    assert [word for word in absent if word in told] == []
 
 
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])

@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "explain a finding: its meaning, its criterion and what to do",
     "report": "write a self-contained HTML page about a run",
     "runs": "list runs with their status, iterations, last loss and age",
+    "ui": "show all runs live in the browser",
     "version": "show the versions of Backsight and its dependencies",
 }
 """Each is a module of this package with ``main(arguments) -> exit status``."""

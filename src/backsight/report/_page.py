@@ -1,21 +1,19 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
-import time
 from pathlib import Path
-from typing import Any
 
 from backsight.diagnosis import diagnose, timeline
 from backsight.report._findings import cards, lacking
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._interventions import intervention_rows
 from backsight.report._numbers import finite_values
+from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
 from backsight.report._summary import (
     duration,
     last_score,
     median,
     number,
-    samples,
     setup,
     summary,
 )
@@ -61,6 +59,7 @@ def _render(run: Run, rejudge: bool) -> str:
     figures = [
         {
             "entry": entry,
+            "reading": entry.reading_of(run),
             "html": embedded(entry.draw(run), entry.key),
         }
         for entry in entries
@@ -82,9 +81,9 @@ def _render(run: Run, rejudge: bool) -> str:
         else None,
         acts=intervention_rows(run),
         figures=figures,
-        samples=_chosen_samples(run),
-        settings=_rows(run.info.get("config", {})),
-        provenance=_rows(_provenance(run)),
+        samples=text_samples(run),
+        settings=setting_rows(run),
+        provenance=provenance_rows(run),
     )
 
 
@@ -118,34 +117,3 @@ def _validation_tiles(run: Run, loss: float) -> list[tuple[str, str, str]]:
         note = "bits per character by counting pairs"
         tiles.append((number(bigram / math.log(2)), "bigram baseline", note))
     return tiles
-
-
-def _chosen_samples(run: Run) -> list[tuple[int, str, float | None]]:
-    """The first, a middle and the last text: enough to see it learn."""
-    written = samples(run)
-    return [written[i] for i in sorted({0, len(written) // 2, len(written) - 1})] if written else []
-
-
-def _provenance(run: Run) -> dict[str, Any]:
-    info = run.info
-    git = info.get("git") or {}
-    changed = " with uncommitted changes" if git.get("dirty") else ""
-    return {
-        "command": info.get("command"),
-        "began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(info["created"])),
-        "git revision": f"{git['revision'][:12]}{changed}" if git else None,
-        **{f"{name} version": v for name, v in info.get("versions", {}).items()},
-        **info.get("machine", {}),
-    }
-
-
-def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key.replace("_", " "), _cell(value)) for key, value in content.items()]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)

@@ -23,10 +23,14 @@ class Entry:
 
     key: str
     title: str
-    reading: str
-    """How to read it, in a sentence or two."""
+    reading: str | Callable[[Run], str]
+    """How to read it, in a sentence or two; of a run, where it speaks only of what that has."""
     draw: Callable[[Run], go.Figure]
     signals: tuple[str, ...]
     """Families of signals that it shows: a finding about one of them points to it."""
     only_if: Callable[[Run], bool] = lambda run: True
     """Where it is left out rather than shown empty, or without news."""
+
+    def reading_of(self, run: Run) -> str:
+        """How to read the figure of this run."""
+        return self.reading if isinstance(self.reading, str) else self.reading(run)

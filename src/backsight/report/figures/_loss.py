@@ -65,15 +65,33 @@ def loss(run: Run) -> go.Figure:
     return fig
 
 
+def _reading(run: Run) -> str:
+    """About the lines that this run has."""
+    facts = setup(run)
+    told = "The loss that the training minimises."
+    if is_memory(facts):
+        return (
+            f"{told} A network at the memoryless line guesses; only below the lowest line does it "
+            "use the oldest input that it needs."
+        )
+    if facts.get("baselines"):
+        return (
+            f"{told} A network below the bigram line uses more than the previous character; one "
+            "at the unigram line has only learned which characters are frequent."
+        )
+    if run.members("guess_loss", profile=False):
+        return (
+            f"{told} The dotted line is what the best constant answer gives: the frequencies of "
+            "the classes, or the mean of the numbers; a network at that line does not use its "
+            "input."
+        )
+    return told
+
+
 FIGURE = Entry(
     "loss",
     "Loss",
-    "The loss that the training minimises. In a run on text, a network below the bigram line uses "
-    "more than the previous character; one at the unigram line has only learned which characters "
-    "are frequent. In a memory task, a network at the memoryless line guesses; only below the "
-    "lowest line does it use the oldest input that it needs. In any other run, the dotted line is "
-    "what the best constant answer gives: the frequencies of the classes, or the mean of the "
-    "numbers; a network at that line does not use its input.",
+    _reading,
     loss,
     signals=("loss", "val_loss", "guess_loss"),
 )

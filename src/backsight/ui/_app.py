@@ -1,0 +1,284 @@
+"""The routes of the dashboard: pages, what they ask for, and files of our own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from backsight.errors import BacksightError, RunError
+from backsight.signals import Run
+from backsight.ui._access import AccessMiddleware, TokenCheck
+from backsight.ui._delivery import DeliveryMiddleware
+from backsight.ui._figure_view import AnswerCache, figure_bytes
+from backsight.ui._index import FolderIndex, Place
+from backsight.ui._pages import Pages, shell, static_file, stored_page
+from backsight.ui._panels import entry_of
+from backsight.ui._run_row import stamp_of
+from backsight.ui._run_view import findings_view, run_view
+from backsight.ui._settings import UiSettings
+from backsight.ui._streams import Streams, TooManyStreamsError
+from backsight.ui._survey import Survey
+from backsight.ui._wire import json_bytes
+
+__all__ = ["create_app"]
+
+LIST_EVERY = 2.0
+"""Seconds between looks at all folders while the table is open."""
+RUN_EVERY = 0.5
+"""Seconds between looks at a run while its page is open: its writer commits twice per second."""
+READERS = 4
+"""Answers that are made at a time; each may hold a run's signal in memory."""
+WRONG_TOKEN = 0.5
+"""Seconds that a wrong token costs."""
+LARGEST = (1 << 63) - 2
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _ProblemError(Exception):
+    """An answer that is an error, in a sentence."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class _Dashboard:
+    """What all handlers share."""
+
+    def __init__(self, settings: UiSettings) -> None:
+        self.settings = settings
+        self.survey = Survey(FolderIndex(settings.folders))
+        self.check = TokenCheck(settings.token, settings.port) if settings.token else None
+        self.streams = Streams()
+        self.answers = AnswerCache()
+        self.pages = Pages(settings.root_path)
+        self._readers: anyio.CapacityLimiter | None = None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Read all runs once, in the background, as soon as the server is up."""
+        self._readers = anyio.CapacityLimiter(READERS)
+        survey = asyncio.create_task(self._survey_once())
+        try:
+            yield
+        finally:
+            survey.cancel()
+            self.streams.close()
+
+    async def _survey_once(self) -> None:
+        await run_in_threadpool(self.survey.find)
+        while not await run_in_threadpool(self.survey.read):
+            await asyncio.sleep(0)
+
+    async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
+        """Call it in a thread, few at a time."""
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
+
+    def look(self) -> str:
+        """The version of the table."""
+        self.survey.find()
+        self.survey.read()
+        return str(self.survey.version)
+
+    def place(self, request: Request, *kinds: str) -> Place:
+        """The folder that a request names."""
+        key = request.query_params.get("run", "")
+        try:
+            return self._known(key, kinds)
+        except KeyError:
+            self.survey.find()  # it may be new
+        try:
+            return self._known(key, kinds)
+        except KeyError:
+            raise _ProblemError(
+                404,
+                f"there is no run {key!r} in the folders that are shown: it was removed or renamed",
+            ) from None
+
+    def _known(self, key: str, kinds: tuple[str, ...]) -> Place:
+        found = self.survey.index[key]
+        if found.kind not in (kinds or ("run",)):
+            raise KeyError(key)
+        return found
+
+    # What pages ask for.
+
+    async def runs(self, request: Request) -> Response:
+        """The rows of the table that have changed since a version."""
+        since = _number(request, "since") or 0
+
+        def rows() -> bytes:
+            if since == 0:
+                self.survey.find()
+            return json_bytes(self.survey.since(since))
+
+        return _json(request, await self.work(rows))
+
+    async def run(self, request: Request) -> Response:
+        """All about a run but its figures and findings."""
+        place = await run_in_threadpool(self.place, request)
+        return _json(request, await self.work(lambda: json_bytes(run_view(Run(place.path)))))
+
+    async def findings(self, request: Request) -> Response:
+        """The findings of a run; with ``thorough=1`` it is judged where nobody has yet."""
+        place = await run_in_threadpool(self.place, request)
+        wanted = request.query_params.get("thorough") == "1"
+
+        def judged() -> bytes:
+            run = Run(place.path)
+            thorough = wanted and run.status != "running"
+            key = ("findings", place.path, stamp_of(place.path), run.status, thorough)
+            return self.answers.get(key, lambda: json_bytes(findings_view(run, thorough=thorough)))
+
+        return _json(request, await self.work(judged))
+
+    async def figure(self, request: Request) -> Response:
+        """A figure of a run."""
+        place = await run_in_threadpool(self.place, request)
+        entry = entry_of(request.query_params.get("figure", ""))
+        if entry is None:
+            raise _ProblemError(404, "there is no such figure")
+        first, last, until = (_number(request, name) for name in ("from", "to", "until"))
+        if (first is None) != (last is None) or (
+            first is not None and last is not None and first > last
+        ):
+            raise _ProblemError(400, "from and to must be two iterations in order")
+
+        def drawn() -> bytes:
+            key = (entry.key, place.path, stamp_of(place.path), first, last, until)
+            return self.answers.get(
+                key, lambda: figure_bytes(place.path, entry, first, last, until)
+            )
+
+        return _json(request, await self.work(drawn))
+
+    async def stream(self, request: Request) -> Response:
+        """Events: of the table, or of a run."""
+        try:
+            if "run" in request.query_params:
+                place = await run_in_threadpool(self.place, request)
+                look = _look_at(place)
+                events = self.streams.listen(f"run {place.key}", look, RUN_EVERY)
+            else:
+                events = self.streams.listen("runs", self.look, LIST_EVERY)
+        except TooManyStreamsError:
+            raise _ProblemError(503, "too many pages are open: close some") from None
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def session(self, request: Request) -> Response:
+        """Give a browser that knows the token the cookie."""
+        if self.check is None:
+            return PlainTextResponse("no token is needed")
+        if not self.check.is_bearer(request.headers):
+            await asyncio.sleep(WRONG_TOKEN)
+            raise _ProblemError(403, "this is not the token")
+        response = PlainTextResponse("welcome", headers={"Cache-Control": "no-store"})
+        response.set_cookie(
+            self.check.cookie, self.check.session, httponly=True, samesite="strict",
+            path=self.settings.root_path or "/", secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return response
+
+    # Pages and files.
+
+    async def page(self, request: Request) -> Response:
+        """The frame of a page, which its script fills."""
+        return shell(self.pages, request.url.path.removeprefix(self.settings.root_path))
+
+    async def static(self, request: Request) -> Response:
+        """A file of our own, or plotly.js."""
+        return static_file(request, request.path_params["name"])
+
+    async def stored(self, request: Request) -> Response:
+        """The page that a study or a map wrote."""
+        place = await run_in_threadpool(self.place, request, "study", "map")
+        return await run_in_threadpool(stored_page, place)
+
+
+def create_app(settings: UiSettings) -> Starlette:
+    """The dashboard as an ASGI application.
+
+    Args:
+        settings: which folders it shows, and to whom.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.ui import UiSettings, create_app
+        >>> app = create_app(UiSettings((Path("runs"),)))
+        >>> sorted(route.path for route in app.routes)[:2]
+        ['/', '/api/figure']
+    """
+    board = _Dashboard(settings)
+    pages = ("/", "/run/{key:path}", "/study/{key:path}", "/compare", "/signin")
+    asked: dict[str, Handler] = {
+        "/api/runs": board.runs,
+        "/api/run": board.run,
+        "/api/findings": board.findings,
+        "/api/figure": board.figure,
+        "/api/stream": board.stream,
+        "/api/session": board.session,
+        "/stored": board.stored,
+        "/static/{name}": board.static,
+    }
+    routes = [Route(path, handler) for path, handler in asked.items()]
+    routes += [Route(path, board.page) for path in pages]
+    return Starlette(
+        routes=routes,
+        lifespan=board.lifespan,
+        middleware=[
+            Middleware(DeliveryMiddleware),
+            Middleware(AccessMiddleware, settings=settings, check=board.check),
+        ],
+        exception_handlers={_ProblemError: _told, BacksightError: _told, 404: _not_found},
+    )
+
+
+def _look_at(place: Place) -> Callable[[], str]:
+    """Changes with the files of a run, and where its writer is gone."""
+
+    def look() -> str:
+        stamp = stamp_of(place.path)
+        word = sha256(repr(stamp).encode()).hexdigest()[:16]
+        try:
+            return f"{word} {Run(place.path).status}"
+        except RunError:
+            return f"{word} broken"
+
+    return look
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, _ProblemError) else 422
+    return Response(json_bytes({"error": str(error)}), status, media_type="application/json")
+
+
+async def _not_found(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("there is no such page: / shows all runs", 404)
+
+
+def _json(request: Request, body: bytes) -> Response:
+    """With a tag by which a browser asks whether it has changed."""
+    tag = f'"{sha256(body).hexdigest()[:24]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type="application/json", headers={"ETag": tag})
+
+
+def _number(request: Request, name: str) -> int | None:
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 19 or int(given) > LARGEST:
+        raise _ProblemError(400, f"{name} must be a whole number of at least 0")
+    return int(given)

@@ -1,0 +1,24 @@
+// Asks for the token, and sends it in a header: it never stands in an address or a log.
+
+import { el, note, root } from "./common.js";
+
+const main = document.getElementById("main");
+const field = el("input", { type: "password", id: "token", required: true, autocomplete: "current-password", size: 40 });
+const said = el("div");
+
+async function enter(token) {
+  const answer = await fetch(`${root}/api/session`, { headers: { Authorization: `Bearer ${token}` } });
+  if (answer.ok) location.replace(`${root}/`);
+  else said.replaceChildren(note("alarm", "This is not the token: it is the first line of the file that was given with --token-file."));
+}
+
+main.replaceChildren(el("h1", {}, "Sign in"),
+  el("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); enter(field.value.trim()); } },
+    el("label", { for: "token" }, "Token"), field, el("button", { type: "submit", class: "primary" }, "Sign in")), said);
+field.focus();
+// A link may bring the token behind the #, which a browser keeps to itself.
+const brought = new URLSearchParams(location.hash.slice(1)).get("token");
+if (brought) {
+  history.replaceState(null, "", location.pathname);
+  enter(brought);
+}
