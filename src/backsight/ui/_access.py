@@ -114,12 +114,13 @@ class AccessMiddleware:
                 headers["Cross-Origin-Resource-Policy"] = "same-origin"
             await send(message)
 
+        scope = _below(scope, self._settings.root_path)
         refusal = self._refusal(scope)
         await (refusal or self._app)(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        path: str = scope["path"].removeprefix(self._settings.root_path)
+        path: str = scope["path"]
         if scope["method"] not in ("GET", "HEAD"):
             words = "this server only shows: it answers GET and HEAD"
             return PlainTextResponse(words, 405, {"Allow": "GET, HEAD"})
@@ -136,9 +137,7 @@ class AccessMiddleware:
         within = headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
         if not within and headers.get("sec-fetch-mode") != "navigate":
             return PlainTextResponse("pages of other sites are not answered", 403)
-        is_open = any(
-            path == one or (one.endswith("/") and path.startswith(one)) for one in OPEN_PATHS
-        )
+        is_open = path in OPEN_PATHS or path.startswith("/static/")
         if self._check is None or is_open or self._check.knows(headers):
             return None
         if path.startswith("/api/"):
@@ -153,3 +152,11 @@ def _host_name(host: str) -> str | None:
         return parts.hostname if parts.netloc == host and parts.port != 0 else None
     except ValueError:
         return None
+
+
+def _below(scope: Scope, root: str) -> Scope:
+    """The request without the path that a proxy puts before ours, if it left that there."""
+    path: str = scope["path"]
+    if root and (path == root or path.startswith(f"{root}/")):
+        return {**scope, "path": path[len(root) :] or "/"}
+    return scope

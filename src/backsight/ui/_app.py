@@ -194,7 +194,7 @@ class _Dashboard:
 
     async def page(self, request: Request) -> Response:
         """The frame of a page, which its script fills."""
-        return shell(self.pages, request.url.path.removeprefix(self.settings.root_path))
+        return shell(self.pages, request.scope["path"])
 
     async def static(self, request: Request) -> Response:
         """A file of our own, or plotly.js."""

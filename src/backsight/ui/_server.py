@@ -10,7 +10,7 @@ from backsight.errors import SettingError
 from backsight.ui._app import create_app
 from backsight.ui._settings import UiSettings
 
-__all__ = ["bind", "serve"]
+__all__ = ["bind", "serve", "server_of"]
 
 NEXT = 20
 """Ports that are tried after a busy one, to offer one that is free."""
@@ -42,24 +42,28 @@ def serve(settings: UiSettings, ready: Callable[[str], None] = lambda address: N
     """
     with bind(settings) as listening:
         port = listening.getsockname()[1]
-        config = uvicorn.Config(
-            create_app(settings),
-            log_level="critical",
-            access_log=False,
-            lifespan="on",
-            root_path=settings.root_path,
-            proxy_headers=False,
-            server_header=False,
-            ws="none",
-            limit_concurrency=1024,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=2,
-        )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         shown = {"0.0.0.0": socket.gethostname(), "[::]": socket.gethostname()}.get(host, host)
         listening.listen(128)
         ready(f"http://{shown}:{port}{settings.root_path}/")
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(settings).run(sockets=[listening])
+
+
+def server_of(settings: UiSettings) -> uvicorn.Server:
+    """The server, which listens at the sockets that it is run with."""
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level="critical",
+        access_log=False,  # an address may name what others should not know
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        limit_concurrency=1024,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
 
 
 def bind(settings: UiSettings) -> socket.socket:

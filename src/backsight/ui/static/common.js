@@ -11,8 +11,14 @@ export function el(tag, props = {}, ...children) {
     else if (name === "class") made.className = value;
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.flat().filter((one) => one !== null && one !== undefined && one !== false));
+  made.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
   return made;
+}
+
+/** Put these in an element, in place of what it holds; what is null is left out. */
+export function fill(place, ...children) {
+  place.replaceChildren(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  return place;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -84,6 +90,15 @@ export function duration(seconds) {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   if (whole < 48 * 3600) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
   return `${Math.floor(whole / 86400)} days`;
+}
+
+/** How a loss stands to what guessing gives: ``39 % below``, ``12 × it``. */
+export function againstGuess(below) {
+  if (!Number.isFinite(below)) return "not finite";
+  const percent = Math.round(100 * Math.abs(below));
+  if (percent === 0) return "at it";
+  if (below < -9) return `${number(Number((1 - below).toPrecision(2)))} × it`;
+  return `${percent} % ${below > 0 ? "below" : "above"}`;
 }
 
 export function runLink(key) {

@@ -48,7 +48,7 @@ function themed(given, options) {
   layout.plot_bgcolor = layout.coloraxis ? colours.void : colours.card;
   layout.font = { ...layout.font, color: colours.ink, size: 12 };
   layout.margin = { l: 62, r: 14, t: 10, b: 44, ...(layout.annotations?.length && layout.yaxis2 && !layout.yaxis2.overlaying ? { t: 30 } : {}) };
-  layout.legend = { ...layout.legend, orientation: "h", x: 0, y: -0.2, yanchor: "top", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)" };
+  layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.01, yref: "paper", yanchor: "bottom", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)" };
   layout.hoverlabel = { bgcolor: colours.card, bordercolor: colours.line, font: { color: colours.ink } };
   layout.autosize = true;
   layout.height = Math.max(260, Math.min(layout.height ?? 320, 460));
@@ -157,7 +157,7 @@ export class FigureCard {
     const data = [...recoloured(this.answer.data), ...(simple ? intervening(marks) : [])];
     if (simple && marks.length) layout.yaxis9 = { overlaying: "y", range: [0, 1.02], visible: false, fixedrange: true };
     const legend = data.filter((one) => one.name && one.showlegend !== false && one.type !== "heatmap").length;
-    if (legend > 4) layout.height += 16 * Math.ceil(legend / 3);
+    if (legend > 4) layout.height += 15 * Math.ceil(legend / 3);
     layout.showlegend = legend > 1;
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, responsive: true, displaylogo: false, doubleClick: overIterations ? false : "reset" });
     if (!this.listening) {

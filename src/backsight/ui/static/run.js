@@ -1,7 +1,7 @@
 // The page of a run.
 
 import {
-  Problem, address, ask, coalesced, count, duration, el, keyHere, listen, note, number, param, root,
+  Problem, address, ask, coalesced, count, duration, el, fill, keyHere, listen, note, number, param, root,
   severityChip, stateChip,
 } from "./common.js";
 import { FigureCard, drawOnce, onTheme } from "./figures.js";
@@ -48,7 +48,7 @@ const seeing = new IntersectionObserver((entries) => {
 function drawHead() {
   const parts = key.split("/");
   const study = parts.length > 2 && parts.at(-2) === "runs" ? parts.slice(0, -2).join("/") : null;
-  head.replaceChildren(
+  fill(head, 
     el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
       study ? [" / ", el("a", { href: `${root}/study/${study.split("/").map(encodeURIComponent).join("/")}` }, study)] : null),
     el("div", { class: "titleline" }, el("h1", {}, view.name), stateChip(view.strip.state),
@@ -94,11 +94,11 @@ function drawControls() {
     slider.setAttribute("aria-valuetext", momentWords.textContent);
     latest.hidden = state.at === null;
   }
-  zoomWords.replaceChildren(...(state.range
+  fill(zoomWords, ...(state.range
     ? [`Time axes show ${count(state.range[0])} to ${count(state.range[1])} `, el("button", { type: "button", class: "small", onclick: () => state.zoom(null) }, "Show all")]
     : []));
   if (!controls.children.length) {
-    controls.replaceChildren(
+    fill(controls, 
       el("label", { for: "moment", id: "moment-label" }, "Profiles at"), slider, momentWords, latest, zoomWords);
   }
   for (const one of [slider, momentWords, controls.firstChild]) one.hidden = !several;
@@ -126,7 +126,7 @@ function drawFigures() {
     }
     before = card.element;
   }
-  missing.replaceChildren(...(view.missing.length ? [el("details", { class: "missing quiet" },
+  fill(missing, ...(view.missing.length ? [el("details", { class: "missing quiet" },
     el("summary", {}, `Not recorded in this run: ${view.missing.map((one) => one.title.toLowerCase()).join(", ")}`),
     el("ul", {}, view.missing.map((one) => el("li", {}, el("strong", {}, one.title), `: ${one.how}.`))))] : []));
 }
@@ -170,7 +170,7 @@ function drawFindings(told) {
     }
     return made;
   };
-  findings.replaceChildren(
+  fill(findings, 
     el("h2", { id: "findings-title" }, "Findings"),
     told.cards.length ? null : el("p", { class: "quiet" }, told.thorough ? "The run has no lasting finding." : "Nothing was found so far."),
     told.cards.map((card) => el("article", { class: `card finding sev-${card.severity}` },
@@ -211,22 +211,24 @@ async function loadFindings() {
 }
 
 function table(title, rows) {
-  return rows.length ? el("div", { class: "card" }, el("h3", {}, title), el("table", { class: "pairs" }, el("tbody", {}, rows.map(([name, text]) => el("tr", {}, el("td", {}, name), el("td", {}, text)))))) : null;
+  if (!rows.length) return null;
+  return el("div", { class: "card" }, el("h3", {}, title),
+    el("dl", { class: "facts" }, rows.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))));
 }
 
 function drawRest() {
-  acts.replaceChildren(...(view.acts.length ? [el("h2", {}, "What the guard did"), el("div", { class: "card scroll" }, el("table", { class: "pairs" }, el("tbody", {}, view.acts.map(([at, words]) => el("tr", {}, el("td", { class: "num" }, at), el("td", {}, words))))))] : []));
-  samples.replaceChildren(...(view.samples.length ? [el("h2", {}, "Text samples"), el("div", { class: "samples" }, view.samples.map(([at, text, warmth]) =>
+  fill(acts, ...(view.acts.length ? [el("h2", {}, "What the guard did"), el("div", { class: "card scroll" }, el("table", { class: "pairs" }, el("tbody", {}, view.acts.map(([at, words]) => el("tr", {}, el("td", { class: "num" }, at), el("td", {}, words))))))] : []));
+  fill(samples, ...(view.samples.length ? [el("h2", {}, "Text samples"), el("div", { class: "samples" }, view.samples.map(([at, text, warmth]) =>
     el("div", { class: "card" }, el("h3", { class: "quiet" }, `after ${count(at)} iterations${warmth === null ? "" : `, at temperature ${number(warmth)}`}`), el("pre", {}, text))))] : []));
-  settings.replaceChildren(el("h2", {}, "Settings and environment"), el("div", { class: "tables" }, ...[table("Settings", view.settings), table("Environment", view.provenance)].filter(Boolean)));
+  fill(settings, el("h2", {}, "Settings and environment"), el("div", { class: "tables" }, ...[table("Settings", view.settings), table("Environment", view.provenance)].filter(Boolean)));
 }
 
 let shape = null;
 function draw() {
   drawHead();
-  problems.replaceChildren(...view.problems.map((words) => note("alarm", words)));
+  fill(problems, ...view.problems.map((words) => note("alarm", words)));
   const made = strip(view.strip, clock);
-  stripBox.replaceChildren(made);
+  fill(stripBox, made);
   stripBox.tick = made.tick;
   const marks = JSON.stringify(view.marks);
   const moved = JSON.stringify(state.marks) !== marks;
@@ -250,14 +252,14 @@ const load = coalesced(async () => {
     return;
   }
   offset = Date.now() / 1000 - view.now;
-  if (gone || !main.contains(head)) main.replaceChildren(head, problems, stripBox, findings, controls, figures, missing, acts, samples, settings);
+  if (gone || !main.contains(head)) fill(main, head, problems, stripBox, findings, controls, figures, missing, acts, samples, settings);
   gone = false;
   main.classList.remove("outdated");
   draw();
   try {
     await loadFindings();
   } catch (problem) {
-    findings.replaceChildren(el("h2", {}, "Findings"), note("alarm", problem.message));
+    fill(findings, el("h2", {}, "Findings"), note("alarm", problem.message));
   }
 }, 900);
 
@@ -265,12 +267,12 @@ function fail(problem) {
   const removed = problem instanceof Problem && problem.status === 404;
   const words = [problem.message, ". ", el("a", { href: `${root}/` }, "All runs")];
   if (!view) {
-    main.replaceChildren(el("h1", {}, key), note("alarm", ...words));
+    fill(main, el("h1", {}, key), note("alarm", ...words));
     return;
   }
   gone = removed;
   main.classList.add("outdated");
-  problems.replaceChildren(note("alarm", ...words, removed ? " What you see is what was last known." : ""));
+  fill(problems, note("alarm", ...words, removed ? " What you see is what was last known." : ""));
 }
 
 addEventListener("popstate", () => {

@@ -1,7 +1,7 @@
 // The table of all runs.
 
 import {
-  address, ask, coalesced, count, duration, el, listen, note, number, param, plain, progressWords, root,
+  address, againstGuess, ask, coalesced, count, duration, el, fill, listen, note, number, param, plain, progressWords, root,
   runLink, several, severityChip, spark, stateChip, studyLink,
 } from "./common.js";
 
@@ -22,7 +22,7 @@ const COLUMNS = [
   ["finding", "Worst finding", (row) => SEVERITY[row.finding?.severity] ?? 0],
   ["created", "Began", (row) => row.created ?? null],
 ];
-const NUMERIC = new Set(["loss", "below", "horizon", "iterations", "created"]);
+const NUMERIC = new Set(["below", "horizon", "iterations", "created"]);
 
 const main = document.getElementById("main");
 const summary = el("p", { class: "quiet", id: "summary", role: "status" });
@@ -74,9 +74,7 @@ function against(row) {
   const below = plain(row.below);
   if (below === null || below === undefined) return el("span", { class: "quiet" }, "–");
   if (!Number.isFinite(below)) return el("span", { class: "alarm" }, "not finite");
-  const percent = Math.round(100 * Math.abs(below));
-  const words = percent === 0 ? "at it" : `${percent} % ${below > 0 ? "below" : "above"}`;
-  return el("span", { class: below > 0.03 ? "good" : "warning" }, words);
+  return el("span", { class: below > 0.03 ? "good" : "warning" }, againstGuess(below));
 }
 
 function reach(row) {
@@ -149,7 +147,7 @@ function heading(group, members) {
 
 function drawHead() {
   const [[by], sign] = sorting();
-  head.replaceChildren(el("tr", {}, el("th", { class: "pick" }, el("span", { class: "sr" }, "Compare")),
+  fill(head, el("tr", {}, el("th", { class: "pick" }, el("span", { class: "sr" }, "Compare")),
     COLUMNS.map(([name, title]) => el("th", {
       class: NUMERIC.has(name) ? "num" : "", scope: "col",
       "aria-sort": name === by ? (sign > 0 ? "ascending" : "descending") : null,
@@ -163,7 +161,7 @@ function drawHead() {
 function drawStudies() {
   const found = [...rows.values()].filter((row) => row.is_study);
   studies.hidden = !found.length;
-  studies.replaceChildren(el("h2", {}, "Studies"), el("ul", { class: "cards" }, found.map((row) =>
+  fill(studies, el("h2", {}, "Studies"), el("ul", { class: "cards" }, found.map((row) =>
     el("li", { class: "card" },
       el("a", { class: "name", href: studyLink(row.key) }, row.name), " ", stateChip(row.state),
       el("p", { class: "quiet" }, row.problem || progressWords(row)),
@@ -209,7 +207,7 @@ function draw() {
   table.append(body);
   table.hidden = !found.length;
   const left = [...groups.values()].flat().length - found.length + Math.max(0, groups.size - shown);
-  more.replaceChildren(...(left > 0 ? [el("button", { type: "button", onclick: () => { shown = Infinity; draw(); } }, `Show ${several(left, "more row")}`)] : []));
+  fill(more, ...(left > 0 ? [el("button", { type: "button", onclick: () => { shown = Infinity; draw(); } }, `Show ${several(left, "more row")}`)] : []));
   const tally = {};
   for (const row of runs) tally[row.state] = (tally[row.state] ?? 0) + 1;
   const words = Object.entries(tally).sort().map(([state, n]) => `${count(n)} ${state}`).join(" · ");
@@ -219,7 +217,7 @@ function draw() {
     : [];
   const none = runs.length && !found.length ? [note("empty", "No run matches. ", el("button", { type: "button", onclick: () => { search.value = ""; states.value = ""; findings.checked = false; changed(); } }, "Show all"))] : [];
   const problems = (told?.problems ?? []).map((words) => note("alarm", `${words}. Make a run with backsight train chars, or name another folder: backsight ui DIR`));
-  notes.replaceChildren(...problems, ...empty, ...none);
+  fill(notes, ...problems, ...empty, ...none);
   offer();
   if (key) main.querySelector(`tr[data-key="${CSS.escape(key)}"] ${tag === "A" ? "a.name" : "input"}`)?.focus();
 }
@@ -233,7 +231,7 @@ const load = coalesced(async () => {
   try {
     told = await ask("runs", { since: version });
   } catch (problem) {
-    notes.replaceChildren(note("alarm", problem.message));
+    fill(notes, note("alarm", problem.message));
     return;
   }
   if (told.version < version) rows.clear(); // another server began anew
@@ -264,7 +262,7 @@ addEventListener("keydown", (event) => {
 });
 
 await load();
-main.replaceChildren(
+fill(main, 
   el("div", { class: "titleline" }, el("h1", {}, "Runs"), summary),
   el("form", { class: "tools", role: "search", onsubmit: (event) => event.preventDefault() },
     el("label", { class: "sr", for: "search" }, "Search"), search,

@@ -1,6 +1,6 @@
 // The ten-second strip: alive, learning, gradients, learning rate, reach, and what is wrong.
 
-import { count, duration, el, number, plain, several, severityChip, spark, stateChip } from "./common.js";
+import { againstGuess, count, duration, el, number, plain, several, severityChip, spark, stateChip } from "./common.js";
 
 function tile(title, tone, ...children) {
   return el("div", { class: `tile ${tone}` }, el("h2", {}, title), ...children);
@@ -31,11 +31,9 @@ function loss(told) {
   const guess = plain(one.guess), below = plain(one.below), recent = plain(one.recent);
   const broken = !Number.isFinite(plain(one.value)) || !Number.isFinite(recent);
   const tone = broken ? "alarm" : below === null ? "" : below > 0.03 ? "good" : "warning";
-  const percent = Math.round(100 * Math.abs(below ?? 0));
   const against = broken ? "the loss is not finite"
     : below === null ? "what guessing gives is not known"
-      : percent === 0 ? `as guessing (${number(guess)})`
-        : `${percent} % ${below > 0 ? "below" : "above"} guessing (${number(guess)})`;
+      : `${againstGuess(below).replace(/it$/, "what guessing gives").replace(/(below|above)$/, "$1 guessing")} (${number(guess)})`;
   return tile("Better than guessing?", tone,
     el("p", { class: "big num" }, number(broken ? one.value : one.recent)),
     spark([curveOf(one.curve)], { width: 220, height: 44, guess, label: `Loss; ${against}` }),
@@ -49,13 +47,15 @@ function gradient(told) {
   if (!one) return tile("Are gradients sane?", "", el("p", { class: "quiet" }, "no gradient norm was recorded yet"));
   const raw = plain(one.raw), applied = plain(one.applied);
   const clipped = applied !== null && number(raw) !== number(applied);
+  const parts = one.applied_curve && JSON.stringify(one.applied_curve) !== JSON.stringify(one.curve);
   const tone = !Number.isFinite(raw) || one.curve.not_finite ? "alarm" : "";
   return tile("Are gradients sane?", tone,
     el("p", { class: "big num" }, number(raw), clipped ? el("span", { class: "quiet" }, ` → ${number(applied)}`) : null),
-    spark([curveOf(one.curve), clipped || one.applied_curve ? curveOf(one.applied_curve) : null],
+    spark([curveOf(one.curve), parts ? curveOf(one.applied_curve) : null],
       { width: 220, height: 44, log: true, label: "Gradient norm on a log axis, raw and as applied" }),
     el("p", {}, one.curve.not_finite ? `${count(one.curve.not_finite)} not finite so far`
-      : clipped ? "norm now, and as applied" : "norm now; applied as it is"),
+      : clipped ? "norm now, and as applied" : applied === null ? "norm now" : "norm now, applied as it is",
+      parts ? el("span", { class: "quiet" }, " (dashed: as applied)") : null),
     rest.length ? el("p", { class: "quiet" }, `${one.label || "first model"}; ${rest.length} more`) : null);
 }
 
@@ -99,7 +99,7 @@ function finding(told) {
 export function strip(told, clock) {
   const first = state(told, clock);
   const made = el("section", { class: "strip", "aria-label": "The run at a glance" },
-    el("div", { class: "tiles" }, first, loss(told), gradient(told), reach(told), rate(told)), finding(told),
+    el("div", { class: "tiles" }, first, loss(told), gradient(told), rate(told), reach(told)), finding(told),
     told.left_out.map((words) => el("p", { class: "quiet" }, `${words}.`)));
   made.tick = first.tick;
   return made;

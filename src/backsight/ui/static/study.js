@@ -1,6 +1,6 @@
 // The page of a study: how far it is, its own page, and its trials.
 
-import { ask, coalesced, count, duration, el, keyHere, listen, note, number, progressWords, root, runLink, severityChip, spark, stateChip, plain } from "./common.js";
+import { ask, coalesced, count, duration, el, fill, keyHere, listen, note, number, progressWords, root, runLink, severityChip, spark, stateChip, plain } from "./common.js";
 
 const main = document.getElementById("main");
 const key = keyHere("study");
@@ -17,7 +17,7 @@ function trial(row) {
 
 function draw(row, trials) {
   const address = `${root}/stored?${new URLSearchParams({ run: key })}`;
-  main.replaceChildren(
+  fill(main, 
     el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs")),
     el("div", { class: "titleline" }, el("h1", {}, row.name), stateChip(row.state), el("span", { class: "quiet" }, progressWords(row))),
     row.problem ? note("alarm", row.problem) : null,
@@ -34,13 +34,13 @@ const load = coalesced(async () => {
   try {
     told = await ask("runs");
   } catch (problem) {
-    main.replaceChildren(note("alarm", problem.message));
+    fill(main, note("alarm", problem.message));
     return;
   }
   const row = told.rows.find((one) => one.key === key && one.is_study);
   if (!row) {
     const reading = told.rows.find((one) => one.key === key);
-    main.replaceChildren(el("h1", {}, key), reading ? note("", "Reading the study …") : note("alarm", "There is no such study in the folders that are shown: it was removed or renamed. ", el("a", { href: `${root}/` }, "All runs")));
+    fill(main, el("h1", {}, key), reading ? note("", "Reading the study …") : note("alarm", "There is no such study in the folders that are shown: it was removed or renamed. ", el("a", { href: `${root}/` }, "All runs")));
     if (reading) setTimeout(load, 500);
     return;
   }
