@@ -114,6 +114,17 @@ def test_a_schema_refuses_what_is_not_in_it(told: Told, small_run: Run) -> None:
 # -- the outputs -------------------------------------------------------------------------------
 
 
+def test_compare(told: Told, small_run: Run, tmp_path: Path) -> None:
+    with Recorder(tmp_path / "other", config={"lr": 0.1}) as recorder:
+        recorder.series("loss", range(100), [math.nan] * 100)
+        recorder.profile("reach/rnn.l0", 0, [1.0, 0.5])
+    with Recorder(tmp_path / "empty") as recorder:
+        pass
+    found = told("compare", small_run.path, tmp_path / "other", tmp_path / "empty", "--json")
+    assert [run["loss"] for run in found["runs"]] == [2.01, "NaN", None]
+    assert found["runs"][1]["difference"]["exact"]["difference"] == "NaN"
+
+
 def test_version(told: Told) -> None:
     assert told("version", "--json")["python"]
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "follow": "show the state of a run live while it trains",
     "explain": "explain a finding: its meaning, its criterion and what to do",
     "report": "write a self-contained HTML page about a run",
+    "compare": "compare runs: settings, outcomes, findings, the first difference",
     "runs": "list runs with their status, iterations, last loss and age",
     "ui": "show all runs live in the browser",
     "version": "show the versions of Backsight and its dependencies",

@@ -4,7 +4,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Annotated, Optional
 
 import tyro
 
@@ -20,10 +20,12 @@ class Report:
 
     run: tyro.conf.Positional[Path]
     """The run folder."""
-    out: Optional[Path] = None
+    out: Annotated[Optional[Path], tyro.conf.arg(aliases=["-o"])] = None
     """The file to write; by default report.html in the run folder."""
     rejudge: bool = False
     """Judge the recorded signals again, even if the run holds the verdict reached in training."""
+    light: bool = False
+    """Leave the script that draws the figures (5 MB) out of the page, and write it beside it."""
     open: bool = False
     """Open the page in the browser."""
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Report, "backsight report", arguments)
     from backsight.report import write_report
 
-    page = write_report(options.run, options.out, rejudge=options.rejudge)
+    page = write_report(options.run, options.out, rejudge=options.rejudge, light=options.light)
     print(printable(page))
     if options.open:
         webbrowser.open(page.resolve().as_uri())

@@ -18,7 +18,19 @@ from backsight.diagnosis._diagnose import (
 from backsight.diagnosis._examples import Example, example_of
 from backsight.diagnosis._explain import Explanation, explain, findings_page
 from backsight.diagnosis._finding import Finding, Outcome, Severity, Verdict
+from backsight.diagnosis._first_difference import (
+    FirstDifference,
+    SignalDifference,
+    first_difference,
+    parting_words,
+)
 from backsight.diagnosis._judge import Diagnosis, Judge
+from backsight.diagnosis._parting import (
+    Parting,
+    SeriesParting,
+    parting_of_profiles,
+    parting_of_series,
+)
 from backsight.diagnosis._ranking import Lead
 from backsight.diagnosis._recorded import verdict_body
 from backsight.diagnosis._remedy import remedy
@@ -41,16 +53,20 @@ __all__ = [
     "Explanation",
     "Facts",
     "Finding",
+    "FirstDifference",
     "Judge",
     "Lead",
     "LossHistory",
     "Move",
     "Outcome",
+    "Parting",
     "Recent",
     "Requirement",
     "Rule",
     "Sample",
+    "SeriesParting",
     "Severity",
+    "SignalDifference",
     "StabilityTracker",
     "Timeline",
     "Tried",
@@ -66,6 +82,10 @@ __all__ = [
     "facts_of",
     "findings_page",
     "findings_so_far",
+    "first_difference",
+    "parting_of_profiles",
+    "parting_of_series",
+    "parting_words",
     "parts",
     "read_tried",
     "recorded",

@@ -5,6 +5,14 @@ from typing import TYPE_CHECKING
 from backsight._lazy import lazy
 
 if TYPE_CHECKING:
+    from backsight.report._comparison import (
+        ComparedRun,
+        FindingRow,
+        RunComparison,
+        check_runs,
+        compare,
+    )
+    from backsight.report._comparison_page import write_comparison
     from backsight.report._findings import (
         Card,
         Symptom,
@@ -18,6 +26,12 @@ if TYPE_CHECKING:
     from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
     from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
+    from backsight.report._settings_table import (
+        DifferingSetting,
+        differing_settings,
+        labels_of,
+        setting_words,
+    )
     from backsight.report._strip import strip
     from backsight.report._strip_data import (
         RunStrip,
@@ -39,8 +53,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Card",
+    "ComparedRun",
+    "DifferingSetting",
+    "FindingRow",
     "MapProgress",
     "Marks",
+    "RunComparison",
     "RunStrip",
     "StripCurve",
     "StripFinding",
@@ -57,9 +75,13 @@ __all__ = [
     "Thinned",
     "TrainingView",
     "cards",
+    "check_runs",
+    "compare",
+    "differing_settings",
     "duration",
     "intervention_marks",
     "intervention_rows",
+    "labels_of",
     "lacking",
     "number",
     "print_diagnosis",
@@ -67,6 +89,7 @@ __all__ = [
     "provenance_rows",
     "reach_sentences",
     "setting_rows",
+    "setting_words",
     "strip",
     "strip_line",
     "strip_rows",
@@ -75,6 +98,7 @@ __all__ = [
     "terminal_text",
     "text_samples",
     "thin",
+    "write_comparison",
     "write_map_page",
     "write_report",
     "write_study_page",
@@ -84,8 +108,12 @@ __getattr__ = lazy(
     __name__,
     {
         "Card": "backsight.report._findings",
+        "ComparedRun": "backsight.report._comparison",
+        "DifferingSetting": "backsight.report._settings_table",
+        "FindingRow": "backsight.report._comparison",
         "MapProgress": "backsight.report._study_terminal",
         "Marks": "backsight.report._thin",
+        "RunComparison": "backsight.report._comparison",
         "RunStrip": "backsight.report._strip_data",
         "StripCurve": "backsight.report._strip_data",
         "StripFinding": "backsight.report._strip_data",
@@ -102,9 +130,13 @@ __getattr__ = lazy(
         "Thinned": "backsight.report._thin",
         "TrainingView": "backsight.report._terminal",
         "cards": "backsight.report._findings",
+        "check_runs": "backsight.report._comparison",
+        "compare": "backsight.report._comparison",
+        "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
         "intervention_marks": "backsight.report._interventions",
         "intervention_rows": "backsight.report._interventions",
+        "labels_of": "backsight.report._settings_table",
         "lacking": "backsight.report._findings",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
@@ -112,6 +144,7 @@ __getattr__ = lazy(
         "provenance_rows": "backsight.report._run_facts",
         "reach_sentences": "backsight.report._summary",
         "setting_rows": "backsight.report._run_facts",
+        "setting_words": "backsight.report._settings_table",
         "strip": "backsight.report._strip",
         "strip_line": "backsight.report._strip_words",
         "strip_rows": "backsight.report._strip_words",
@@ -120,6 +153,7 @@ __getattr__ = lazy(
         "terminal_text": "backsight.report._terminal_text",
         "text_samples": "backsight.report._run_facts",
         "thin": "backsight.report._thin",
+        "write_comparison": "backsight.report._comparison_page",
         "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",
         "write_study_page": "backsight.report._study_page",

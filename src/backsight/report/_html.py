@@ -6,19 +6,46 @@ from typing import Any
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
+from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
 from backsight._printable import printable
 from backsight.errors import RunError
 from backsight.signals import write_atomically
 
-__all__ = ["embedded", "render", "write_whole"]
+__all__ = ["SCRIPT", "embedded", "render", "script", "write_script", "write_whole"]
 
-PLOT = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+PLOT = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+}
+
+SCRIPT = f"plotly-{get_plotlyjs_version()}.min.js"
+"""Where a light page finds Plotly: beside it."""
 
 
-def render(template: str, **values: Any) -> str:
-    """A page of this room's ``template``, with all of Plotly inside."""
+def script() -> str:
+    """Plotly's own, which draws the figures."""
+    return str(get_plotlyjs())
+
+
+def write_script(folder: Path) -> None:
+    """Put Plotly beside a light page, unless it is there.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    content = script().encode()
+    beside = folder / SCRIPT
+    try:
+        if not beside.is_file() or beside.stat().st_size != len(content):
+            write_atomically(beside, content)
+    except OSError as error:
+        raise RunError(f"cannot write {beside}: {error.strerror or error}") from error
+
+
+def render(template: str, *, light: bool = False, **values: Any) -> str:
+    """A page of this room's ``template``, with all of Plotly inside, or beside a light one."""
     environment = Environment(
         loader=PackageLoader("backsight.report", ""),
         autoescape=True,
@@ -26,7 +53,12 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    return environment.get_template(template).render(plotly=Markup(get_plotlyjs()), **values)
+    return environment.get_template(template).render(
+        plotly=Markup(
+            f'<script src="{SCRIPT}"></script>' if light else f"<script>{script()}</script>"
+        ),
+        **values,
+    )
 
 
 def _harmless(value: Any) -> Any:

@@ -1,11 +1,13 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from backsight.diagnosis import diagnose, timeline
 from backsight.report._findings import cards, lacking
-from backsight.report._html import embedded, render, write_whole
+from backsight.report._html import embedded, render, script, write_script, write_whole
 from backsight.report._interventions import intervention_rows
 from backsight.report._numbers import finite_values
 from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
@@ -18,22 +20,41 @@ from backsight.report._summary import (
     summary,
 )
 from backsight.report._task_summary import is_memory, memory_tiles
-from backsight.report.figures import FIGURES
+from backsight.report._thin import thinner
+from backsight.report.figures import FIGURES, Entry
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
 
 __all__ = ["write_report"]
 
 
+IN_HEADING = ("command", "script", "arguments")
+"""What the command line says already."""
+
+WORDS = 100_000
+"""Bytes of a page beside its figures and the script."""
+
+PAGE_BYTES = 6_000_000
+"""Of a page, at the most: what is mailed, and opened on a phone."""
+
+
 def write_report(
-    run: Run | Path | str, out: Path | str | None = None, *, rejudge: bool = False
+    run: Run | Path | str,
+    out: Path | str | None = None,
+    *,
+    rejudge: bool = False,
+    light: bool = False,
 ) -> Path:
     """Write the page about ``run`` and return its path.
+
+    The page has at most 6 MB: the curves of a run with very many signals are thinned further.
 
     Args:
         run: a run, or its folder.
         out: the file to write; ``report.html`` in the run folder by default.
         rejudge: judge the recorded signals again, whatever verdict the run holds.
+        light: leave the script that draws the figures out of the page, and write it beside the
+            page; several pages in a folder share it.
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
@@ -48,26 +69,23 @@ def write_report(
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
     with run.moment():
-        page = _render(run, rejudge)
+        page = _render(run, rejudge, light=light)
+    if light:
+        write_script(out.parent)
     return write_whole(out, page)
 
 
-def _render(run: Run, rejudge: bool) -> str:
+def _render(run: Run, rejudge: bool, *, light: bool) -> str:
     found = diagnose(run, rejudge=rejudge)
     chain = timeline(run, found)
-    entries = [entry for entry in FIGURES if entry.only_if(run)]
-    figures = [
-        {
-            "entry": entry,
-            "reading": entry.reading_of(run),
-            "html": embedded(entry.draw(run), entry.key),
-        }
-        for entry in entries
-    ]
+    entries = [entry for entry in FIGURES if entry.is_drawn(run)]
+    room = PAGE_BYTES - (0 if light else len(script().encode()))
     return render(
         "_page.html.jinja",
+        light=light,
         run=run,
         status=run.status,
+        command=run.info.get("command"),
         tiles=_tiles(run),
         summary=summary(run),
         findings=cards(found, frozenset(entry.key for entry in entries)),
@@ -80,11 +98,26 @@ def _render(run: Run, rejudge: bool) -> str:
         if chain and chain.moves
         else None,
         acts=intervention_rows(run),
-        figures=figures,
+        figures=_figures(run, entries, room),
+        missed=[entry for entry in FIGURES if entry.is_missed(run)],
         samples=text_samples(run),
-        settings=setting_rows(run),
-        provenance=provenance_rows(run),
+        settings=[row for row in setting_rows(run) if row[0] not in IN_HEADING],
+        provenance=[row for row in provenance_rows(run) if row[0] not in IN_HEADING],
     )
+
+
+def _figures(run: Run, entries: Sequence[Entry], room: int) -> list[dict[str, Any]]:
+    """Drawn in full or, where they need more bytes than there is room for, once more with fewer
+    points."""
+    drawn = [embedded(entry.draw(run), entry.key) for entry in entries]
+    size = sum(map(len, drawn)) + WORDS
+    if size > room:
+        with thinner(max(room - WORDS, 0) / size):
+            drawn = [embedded(entry.draw(run), entry.key) for entry in entries]
+    return [
+        {"entry": entry, "reading": entry.reading_of(run), "html": html}
+        for entry, html in zip(entries, drawn, strict=True)
+    ]
 
 
 def _tiles(run: Run) -> list[tuple[str, str, str]]:

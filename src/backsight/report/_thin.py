@@ -7,6 +7,9 @@ dropped but returned by kind, to be marked. To thin what was thinned already cha
 a series may come in pieces, and only what is kept of them stays in memory.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +18,32 @@ from numpy.typing import NDArray
 
 from backsight.signals import SignalStream
 
-__all__ = ["Marks", "Thinned", "Thinning", "thin", "thin_columns", "thin_stream"]
+__all__ = [
+    "Marks", "Thinned", "Thinning", "columns_of", "thin", "thin_columns", "thin_stream", "thinner",
+]  # fmt: skip
 
 PIXELS = 1200
 """Width of a picture."""
+
+LEAST = 0.05
+"""Of that width: less would show nothing."""
+
+_share: ContextVar[float] = ContextVar("share", default=1.0)
+
+
+@contextmanager
+def thinner(share: float) -> Iterator[None]:
+    """Within it, pictures are thinned to a share of their usual columns."""
+    token = _share.set(min(1.0, max(share, LEAST)))
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
+def columns_of(width: int) -> int:
+    """Of a picture that is usually so many columns wide: see :func:`thinner`."""
+    return max(1, round(width * _share.get()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +198,7 @@ def thin(
 
 def thin_stream(stream: SignalStream, *, log: bool = False) -> Thinned:
     """Thin a scalar signal of a run as it is read."""
-    thinning = Thinning(stream.first, stream.last, log=log)
+    thinning = Thinning(stream.first, stream.last, pixels=columns_of(PIXELS), log=log)
     for block in stream:
         thinning.add(block.iterations, block.values)
     return thinning.result()

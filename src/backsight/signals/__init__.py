@@ -1,6 +1,7 @@
 """What a signal is, and how a run's signals get to disk and back. Never imports torch."""
 
 from backsight.signals import _log as _log
+from backsight.signals._alignment import CommonSamples, common_samples
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import END_REASONS, EndReason
@@ -38,6 +39,7 @@ __all__ = [
     "CATALOGUE",
     "END_REASONS",
     "FORMAT",
+    "CommonSamples",
     "Count",
     "EndReason",
     "Event",
@@ -57,6 +59,7 @@ __all__ = [
     "check_format",
     "check_place",
     "clear_halves",
+    "common_samples",
     "current_plan",
     "current_remedy",
     "current_tried",

@@ -76,7 +76,7 @@ def findings_view(run: Run, *, thorough: bool) -> dict[str, Any]:
     """
     with run.moment():
         found: Diagnosis = diagnose(run) if thorough else findings_so_far(run)
-        drawn = frozenset(entry.key for entry in FIGURES if entry.only_if(run))
+        drawn = frozenset(entry.key for entry in FIGURES if entry.is_drawn(run))
         chain = timeline(run, found)
         shown = [
             {

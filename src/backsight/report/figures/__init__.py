@@ -17,6 +17,12 @@ from backsight.report.figures import (
     _update_ratio,
 )
 from backsight.report.figures._entry import Entry
+from backsight.report.figures._overlay import (
+    overlay,
+    overlay_members,
+    overlay_profiles,
+    run_style,
+)
 from backsight.report.figures._panels import Line, Panel, panels
 from backsight.report.figures._reach_marks import Mark, reach_marks
 from backsight.report.figures._spreads import Curve, spreads
@@ -45,8 +51,12 @@ __all__ = [
     "map_growth",
     "map_loss",
     "map_outcomes",
+    "overlay",
+    "overlay_members",
+    "overlay_profiles",
     "panels",
     "reach_marks",
+    "run_style",
     "spreads",
     "strips",
     "timeline",

@@ -57,5 +57,5 @@ FIGURE = Entry(
     "the model does not use what lies further back.",
     context,
     signals=("context_loss", "context_length"),
-    only_if=lambda run: bool(run.members("context_loss")),
+    how="Call monitor.context, or backsight.context_probe, with a batch.",
 )

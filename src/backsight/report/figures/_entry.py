@@ -30,7 +30,17 @@ class Entry:
     """Families of signals that it shows: a finding about one of them points to it."""
     only_if: Callable[[Run], bool] = lambda run: True
     """Where it is left out rather than shown empty, or without news."""
+    how: str = ""
+    """How to get it, where a run has none of its signals; empty where that needs no word."""
 
     def reading_of(self, run: Run) -> str:
         """How to read the figure of this run."""
         return self.reading if isinstance(self.reading, str) else self.reading(run)
+
+    def is_drawn(self, run: Run) -> bool:
+        """Whether there is anything to see."""
+        return any(run.members(family) for family in self.signals) and self.only_if(run)
+
+    def is_missed(self, run: Run) -> bool:
+        """Whether there is nothing to see, and something can be done about it."""
+        return bool(self.how) and not any(run.members(family) for family in self.signals)

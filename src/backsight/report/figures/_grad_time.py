@@ -28,4 +28,5 @@ FIGURE = Entry(
     "level even if no gradient reaches far back; the reach shows that.",
     grad_time,
     signals=("grad_time",),
+    how="Train a recurrent layer under backsight run or in backsight.watch.",
 )

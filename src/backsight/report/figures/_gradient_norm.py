@@ -21,11 +21,19 @@ def gradient_norm(run: Run) -> go.Figure:
     return fig
 
 
+def _reading(run: Run) -> str:
+    two = "Clipping acted where the two curves differ. " if run.members("grad_norm_applied") else ""
+    return (
+        f"{two}A gradient norm that climbs for many iterations, or jumps by orders of magnitude, "
+        "precedes a loss that does."
+    )
+
+
 FIGURE = Entry(
     "gradient-norm",
     "Gradient norm",
-    "Clipping acted where the two curves differ. A gradient norm that climbs for many iterations, "
-    "or jumps by orders of magnitude, precedes a loss that does.",
+    _reading,
     gradient_norm,
     signals=("grad_norm", "grad_norm_applied"),
+    how="Let an optimizer step under backsight run or in backsight.watch.",
 )

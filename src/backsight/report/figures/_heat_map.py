@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from backsight.report._rows import groups
 from backsight.report._some_of import some_of
+from backsight.report._thin import columns_of
 from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 
@@ -60,7 +61,7 @@ def heat_map(
         subplot_titles=[member_label(name) for name in names] if len(names) > 1 else None,
         figure=figure(axis, height=120 + 240 * len(names)),
     )
-    panels = [groups(run.stream(name), COLUMNS) for name in names]
+    panels = [groups(run.stream(name), columns_of(COLUMNS)) for name in names]
     tables = [scale(panel.largest) for panel in panels]
     shown = np.concatenate([table[table > 0] for table in tables])
     wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
@@ -70,8 +71,8 @@ def heat_map(
         iterations, largest, broken = panel.iterations, panel.largest, panel.broken
         fig.add_heatmap(
             x=iterations,
-            z=(np.log10(np.maximum(table, low)) if logarithmic else table).T,
-            customdata=largest.T,
+            z=_short((np.log10(np.maximum(table, low)) if logarithmic else table).T),
+            customdata=_short(largest.T),
             coloraxis="coloraxis",
             hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>{what} = "
             "%{customdata:.4g}<extra></extra>",
@@ -81,7 +82,7 @@ def heat_map(
         if broken.any():
             fig.add_heatmap(
                 x=iterations,
-                z=np.where(broken, 1.0, np.nan).T,
+                z=np.where(broken, np.float32(1.0), np.float32(np.nan)).T,
                 colorscale=[[0, ALARM], [1, ALARM]],
                 showscale=False,
                 hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>not finite<extra></extra>",
@@ -107,3 +108,10 @@ def heat_map(
     if left_out:
         note(fig, left_out)
     return fig
+
+
+def _short(table: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+    """In half the bytes, unless a number would become infinite."""
+    with np.errstate(over="ignore"):
+        short = table.astype(np.float32)
+    return table if np.isinf(short).any() else short

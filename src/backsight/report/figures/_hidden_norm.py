@@ -51,4 +51,5 @@ FIGURE = Entry(
     "is about to explode.",
     hidden_norm,
     signals=("hidden_norm_max", "hidden_norm_mean"),
+    how="Train a recurrent layer under backsight run or in backsight.watch.",
 )

@@ -26,4 +26,6 @@ FIGURE = Entry(
     "largest of several samples; red means not finite.",
     hidden_norm_time,
     signals=("hidden_norm",),
+    how="Train a recurrent layer; it is measured in sampled iterations (--every of backsight "
+    "run, every= of watch).",
 )

@@ -94,4 +94,6 @@ FIGURE = Entry(
     _reading,
     loss,
     signals=("loss", "val_loss", "guess_loss"),
+    how="Call backward on the loss, and let an optimizer step, under backsight run or in "
+    "backsight.watch.",
 )

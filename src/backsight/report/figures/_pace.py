@@ -79,11 +79,19 @@ def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]
     return np.concatenate(found)
 
 
+def _reading(run: Run) -> str:
+    policies = {member_label(name).rpartition(".")[2] for name in run.members("act_before")}
+    back = " A dotted line marks a rollback to a good snapshot." * ("rollback" in policies)
+    return (
+        f"The learning rate that the optimizer used.{back} Dots mark the iterations in which each "
+        "policy acted."
+    )
+
+
 FIGURE = Entry(
     "pace",
     "Learning rate and interventions of the guard",
-    "The learning rate that the optimizer used. A dotted line marks a rollback to a good snapshot. "
-    "Dots mark the iterations in which each policy acted.",
+    _reading,
     pace,
     signals=("lr", "act_before"),
     only_if=lambda run: bool(run.members("act_before")),

@@ -46,15 +46,33 @@ def reach(run: Run) -> go.Figure:
     return fig
 
 
+def _reading(run: Run) -> str:
+    names, _ = some_of(run.members("reach", profile=True), LAYERS)
+    found = [measure_reach(run.stream(name).newest().values[-1]) for name in names]
+    told = [
+        "The gradient of the last loss with respect to the state k steps earlier, relative to lag "
+        "0."
+    ]
+    if any(one.goes_back for one in found):
+        told.append(
+            "The marks are on the last sample: from the half-life (circle) on, the gradient stays "
+            "below half of what the strongest earlier step gets, and beyond the horizon (diamond) "
+            "it is below 1 % of that and hardly affects what the network learns."
+        )
+    if any(one.horizon is not None and one.horizon.censored for one in found):
+        told.append("An open mark means that the window ends first.")
+    told.append("A straight line is exponential decay (down) or explosion (up).")
+    if any(one.cut is not None for one in found):
+        told.append("Where a line stops before the window does, the gradient is exactly zero.")
+    return " ".join(told)
+
+
 FIGURE = Entry(
     "reach",
     "Reach of the gradient",
-    "The gradient of the last loss with respect to the state k steps earlier, relative to lag 0. "
-    "The marks are on the last sample: from the half-life (circle) on, the gradient stays below "
-    "half of what the strongest earlier step gets, and beyond the horizon (diamond) it is below "
-    "1 % of that and hardly affects what the network learns. An open mark means that the window "
-    "ends first. A straight line is exponential decay (down) or explosion (up). Where a line stops "
-    "before the window does, the gradient is exactly zero.",
+    _reading,
     reach,
     signals=("reach",),
+    how="Train a recurrent layer, or name the module that embeds the input (--inputs of "
+    "backsight run, inputs= of watch).",
 )

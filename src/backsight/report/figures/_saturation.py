@@ -37,4 +37,6 @@ FIGURE = Entry(
     saturation,
     signals=("saturation",),
     only_if=lambda run: bool(run.members("saturation", profile=False)),
+    how="Train a layer with bounded units or gates (tanh, LSTM, GRU) under backsight run or in "
+    "backsight.watch; it is measured in sampled iterations.",
 )

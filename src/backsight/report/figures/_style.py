@@ -39,12 +39,14 @@ def figure(y_title: str, *, height: int = 340, x_title: str = "iteration") -> go
         layout={
             "template": "none",
             "height": height,
-            "margin": {"l": 68, "r": 20, "t": 34, "b": 48},
+            "margin": {"l": 68, "r": 44, "t": 34, "b": 48},
             "font": {"family": FONT, "size": 13, "color": INK},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "#ffffff",
             # Plotly chooses these to stand out from the paper, and takes a clear one for black.
+            # It stands beside the plot, because the legend is above it.
             "modebar": {
+                "orientation": "v",
                 "bgcolor": "rgba(255,255,255,0.85)",
                 "color": "#8c959f",
                 "activecolor": INK,
@@ -130,6 +132,7 @@ def mark(fig: go.Figure, thinned: Thinned, label: str) -> None:
             name=f"{label}: {kind} ({marks.count:,}×)",
             marker={"symbol": "triangle-down" if below else "x", "size": 9, "color": ALARM},
             hovertemplate=f"{kind}<extra>{label}</extra>",
+            meta={"kind": kind},
         )
         if not below:
             fig.add_vline(x=int(marks.iterations[0]), line={"color": ALARM, "width": 1})

@@ -38,13 +38,22 @@ def update_ratio(run: Run) -> go.Figure:
     return fig
 
 
+def _reading(run: Run) -> str:
+    many = len(run.members("update_ratio", profile=False)) > MOST
+    spread = " The picture shows how the parameters spread, and by name those that stand out."
+    return (
+        "The size of an update relative to the parameter that it changes. About 0.001 (dotted) is "
+        "usual. Near 1 the update is far too large, and a parameter far below the others hardly "
+        f"learns.{spread * many}"
+    )
+
+
 FIGURE = Entry(
     "update-ratio",
     "Update ratio of every parameter",
-    "The size of an update relative to the parameter that it changes. About 0.001 (dotted) is "
-    "usual. Near 1 the update is far too large, and a parameter far below the others hardly "
-    "learns. Of many parameters the picture shows how they spread, and by name those that stand "
-    "out.",
+    _reading,
     update_ratio,
     signals=("update_ratio",),
+    how="Let an optimizer step; it is measured in sampled iterations (--every of backsight "
+    "run, every= of watch).",
 )

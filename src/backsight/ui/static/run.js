@@ -128,7 +128,7 @@ function drawFigures() {
   }
   fill(missing, ...(view.missing.length ? [el("details", { class: "missing quiet" },
     el("summary", {}, `Not recorded in this run: ${view.missing.map((one) => one.title.toLowerCase()).join(", ")}`),
-    el("ul", {}, view.missing.map((one) => el("li", {}, el("strong", {}, one.title), `: ${one.how}.`))))] : []));
+    el("ul", {}, view.missing.map((one) => el("li", {}, el("strong", {}, one.title), `: ${one.how}`))))] : []));
 }
 
 /** Show the place in a picture that a finding is about. */
