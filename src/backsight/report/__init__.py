@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         check_runs,
         compare,
     )
-    from backsight.report._comparison_page import write_comparison
+    from backsight.report._comparison_page import comparison_values, write_comparison
     from backsight.report._findings import (
         Card,
         Symptom,
@@ -77,6 +77,7 @@ __all__ = [
     "cards",
     "check_runs",
     "compare",
+    "comparison_values",
     "differing_settings",
     "duration",
     "intervention_marks",
@@ -132,6 +133,7 @@ __getattr__ = lazy(
         "cards": "backsight.report._findings",
         "check_runs": "backsight.report._comparison",
         "compare": "backsight.report._comparison",
+        "comparison_values": "backsight.report._comparison_page",
         "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
         "intervention_marks": "backsight.report._interventions",

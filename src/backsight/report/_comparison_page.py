@@ -16,7 +16,7 @@ from backsight.report._strip_data import StripReach
 from backsight.report.figures import overlay, overlay_members, overlay_profiles, run_style
 from backsight.signals import Run
 
-__all__ = ["write_comparison"]
+__all__ = ["comparison_values", "write_comparison"]
 
 LINES = {"solid": "none", "dash": "9 5", "dot": "3 3", "dashdot": "9 4 2 4"}
 """Plotly's dashes, as SVG draws them."""
@@ -78,29 +78,52 @@ def write_comparison(compared: RunComparison, out: Path | str) -> Path:
         >>> "lr=0.2" in page.read_text(encoding="utf-8")
         True
     """
+    values = comparison_values(compared)
+    figures = [{**one, "html": embedded(one["figure"], one["key"])} for one in values["figures"]]
+    page = render("_comparison.html.jinja", **{**values, "figures": figures})
+    return write_whole(Path(out), page)
+
+
+def comparison_values(compared: RunComparison) -> dict[str, Any]:
+    """What a page about several runs shows: words and numbers as texts, and figures.
+
+    Args:
+        compared: the runs.
+
+    Raises:
+        RunError: a run cannot be read.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> from backsight.report import compare, comparison_values
+        >>> for name, rate in (("one", 0.1), ("two", 0.2)):
+        ...     with Recorder(f"runs/{name}", config={"lr": rate}) as recorder:
+        ...         recorder.series("loss", [0, 1], [2.0, rate])
+        >>> values = comparison_values(compare([Run("runs/one"), Run("runs/two")]))
+        >>> values["settings"], [figure["title"] for figure in values["figures"]]
+        ([('lr', ['0.1', '0.2'])], ['Loss'])
+    """
     runs = [one.run for one in compared.runs]
     labels = [one.label for one in compared.runs]
     headings, outcomes = _outcomes(compared.runs)
     own = [one for one in compared.settings if not one.environment]
-    page = render(
-        "_comparison.html.jinja",
-        title=_title(runs),
-        differ=[one.name for one in own][:3],
-        runs=[
+    return {
+        "title": _title(runs),
+        "differ": [one.name for one in own][:3],
+        "runs": [
             _row(number, one, outcome)
             for number, (one, outcome) in enumerate(zip(compared.runs, outcomes, strict=True))
         ],
-        outcome_headings=headings,
-        findings=[
+        "outcome_headings": headings,
+        "findings": [
             (f"{row.code} {row.title}", [_at(at) for at in row.iterations])
             for row in compared.findings
         ],
-        shared=sorted({f.code for f in compared.runs[0].diagnosis.lasting}),
-        settings=_cells(own),
-        environment=_cells([one for one in compared.settings if one.environment]),
-        figures=list(_figures(runs, labels)),
-    )
-    return write_whole(Path(out), page)
+        "shared": sorted({f.code for f in compared.runs[0].diagnosis.lasting}),
+        "settings": _cells(own),
+        "environment": _cells([one for one in compared.settings if one.environment]),
+        "figures": list(_figures(runs, labels)),
+    }
 
 
 def _title(runs: Sequence[Run]) -> str:
@@ -214,5 +237,5 @@ def _figure(key: str, title: str, reading: str, drawn: go.Figure) -> dict[str, A
         "key": key.replace("_", "-"),
         "title": title,
         "reading": reading,
-        "html": embedded(drawn, key.replace("_", "-")),
+        "figure": drawn,
     }

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from backsight.errors import BacksightError, RunError
 from backsight.signals import Run
 from backsight.ui._access import AccessMiddleware, TokenCheck
+from backsight.ui._compare_view import compare_view
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache, figure_bytes
 from backsight.ui._index import FolderIndex, Place
@@ -37,6 +38,7 @@ RUN_EVERY = 0.5
 """Seconds between looks at a run while its page is open: its writer commits twice per second."""
 READERS = 4
 """Answers that are made at a time; each may hold a run's signal in memory."""
+MOST_COMPARED = 20
 WRONG_TOKEN = 0.5
 """Seconds that a wrong token costs."""
 LARGEST = (1 << 63) - 2
@@ -90,9 +92,12 @@ class _Dashboard:
         self.survey.read()
         return str(self.survey.version)
 
-    def place(self, request: Request, *kinds: str) -> Place:
-        """The folder that a request names."""
-        key = request.query_params.get("run", "")
+    def place(self, key: str, *kinds: str) -> Place:
+        """The folder of that key.
+
+        Raises:
+            _ProblemError: there is none, or one of another kind.
+        """
         try:
             return self._known(key, kinds)
         except KeyError:
@@ -126,12 +131,12 @@ class _Dashboard:
 
     async def run(self, request: Request) -> Response:
         """All about a run but its figures and findings."""
-        place = await run_in_threadpool(self.place, request)
+        place = await run_in_threadpool(self.place, _key(request))
         return _json(request, await self.work(lambda: json_bytes(run_view(Run(place.path)))))
 
     async def findings(self, request: Request) -> Response:
         """The findings of a run; with ``thorough=1`` it is judged where nobody has yet."""
-        place = await run_in_threadpool(self.place, request)
+        place = await run_in_threadpool(self.place, _key(request))
         wanted = request.query_params.get("thorough") == "1"
 
         def judged() -> bytes:
@@ -144,7 +149,7 @@ class _Dashboard:
 
     async def figure(self, request: Request) -> Response:
         """A figure of a run."""
-        place = await run_in_threadpool(self.place, request)
+        place = await run_in_threadpool(self.place, _key(request))
         entry = entry_of(request.query_params.get("figure", ""))
         if entry is None:
             raise _ProblemError(404, "there is no such figure")
@@ -162,11 +167,25 @@ class _Dashboard:
 
         return _json(request, await self.work(drawn))
 
+    async def compare(self, request: Request) -> Response:
+        """Several runs side by side, in the order in which they are named."""
+        keys = request.query_params.getlist("run")
+        if not 2 <= len(keys) <= MOST_COMPARED:
+            raise _ProblemError(400, f"a comparison takes 2 to {MOST_COMPARED} runs")
+        places = [await run_in_threadpool(self.place, key) for key in keys]
+
+        def compared() -> bytes:
+            paths = [place.path for place in places]
+            key = ("compare", *((path, stamp_of(path)) for path in paths))
+            return self.answers.get(key, lambda: json_bytes(compare_view(paths, keys)))
+
+        return _json(request, await self.work(compared))
+
     async def stream(self, request: Request) -> Response:
         """Events: of the table, or of a run."""
         try:
             if "run" in request.query_params:
-                place = await run_in_threadpool(self.place, request)
+                place = await run_in_threadpool(self.place, _key(request))
                 look = _look_at(place)
                 events = self.streams.listen(f"run {place.key}", look, RUN_EVERY)
             else:
@@ -202,7 +221,7 @@ class _Dashboard:
 
     async def stored(self, request: Request) -> Response:
         """The page that a study or a map wrote."""
-        place = await run_in_threadpool(self.place, request, "study", "map")
+        place = await run_in_threadpool(self.place, _key(request), "study", "map")
         return await run_in_threadpool(stored_page, place)
 
 
@@ -217,7 +236,7 @@ def create_app(settings: UiSettings) -> Starlette:
         >>> from backsight.ui import UiSettings, create_app
         >>> app = create_app(UiSettings((Path("runs"),)))
         >>> sorted(route.path for route in app.routes)[:2]
-        ['/', '/api/figure']
+        ['/', '/api/compare']
     """
     board = _Dashboard(settings)
     pages = ("/", "/run/{key:path}", "/study/{key:path}", "/compare", "/signin")
@@ -226,6 +245,7 @@ def create_app(settings: UiSettings) -> Starlette:
         "/api/run": board.run,
         "/api/findings": board.findings,
         "/api/figure": board.figure,
+        "/api/compare": board.compare,
         "/api/stream": board.stream,
         "/api/session": board.session,
         "/stored": board.stored,
@@ -273,6 +293,10 @@ def _json(request: Request, body: bytes) -> Response:
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, media_type="application/json", headers={"ETag": tag})
+
+
+def _key(request: Request) -> str:
+    return request.query_params.get("run", "")
 
 
 def _number(request: Request, name: str) -> int | None:

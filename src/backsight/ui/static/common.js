@@ -43,7 +43,7 @@ export async function ask(path, params = {}) {
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   let answer;
   try {
-    answer = await fetch(`${root}/api/${path}?${query}`);
+    answer = await fetch(`${root}/api/${path}${query.size ? `?${query}` : ""}`);
   } catch {
     throw new Problem(0, "Backsight does not answer: is backsight ui still running?");
   }

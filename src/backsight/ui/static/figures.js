@@ -209,10 +209,15 @@ export async function drawOnce(place, figure) {
   const Plotly = await plotly();
   const layout = themed(figure.layout, { overIterations: false, marks: [], at: null, range: null });
   const legend = figure.data.filter((one) => one.showlegend !== false && one.name).length;
-  layout.height = 340 + 14 * Math.ceil(legend / 2);
+  layout.height = (figure.layout.height && figure.layout.height > 460 ? Math.min(figure.layout.height, 900) : 340) + 14 * Math.ceil(legend / 2);
   await Plotly.react(place, recoloured(figure.data), layout, { displayModeBar: false, responsive: true });
 }
 
 export function onTheme(work) {
   dark.addEventListener("change", work);
+}
+
+/** The colour of a run's lines on this page's paper. */
+export function runColour(colour) {
+  return recoloured(colour);
 }
