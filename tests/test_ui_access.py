@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
+from backsight.cli import main
 from backsight.errors import SettingError
 from backsight.signals import Recorder
 from backsight.ui import UiSettings, read_token
+from backsight.ui._server import bind
 from tests.dashboard import Dashboard, dashboard
 
 SECRET = "correct horse battery staple"
@@ -294,3 +297,43 @@ def test_a_dashboard_below_a_path(folder: Path) -> None:
         assert running.ask("/proxy/8787/api/runs")[0] == 200
         assert running.ask("/api/runs")[0] == 200
         assert running.ask("/proxy/8787/static/app.css")[0] == 200
+
+
+def test_a_busy_port_offers_the_next_free_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(SettingError, match=rf"port {port} is in use: type --port \d+ for"):
+            bind(UiSettings(port=port))
+
+
+def test_a_host_that_is_not_this_machine_is_one_sentence() -> None:
+    with pytest.raises(SettingError, match=r"cannot listen at 192\.0\.2\.1: .*leave --host out"):
+        bind(UiSettings(host="192.0.2.1", port=0, token=SECRET))
+    with pytest.raises(SettingError, match=r"cannot listen at no\.such\.host\.invalid"):
+        bind(UiSettings(host="no.such.host.invalid", port=0, token=SECRET))
+
+
+def test_a_connection_that_takes_nothing_is_dropped_by_the_system() -> None:
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        pytest.skip("Linux alone has it")
+    with bind(UiSettings(port=0)) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
+def test_the_command_says_where_to_look_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)
+    (tmp_path / "empty").mkdir()
+    assert main(["ui", str(tmp_path / "empty"), "--port", "0", "--open"]) == 0
+    said = capsys.readouterr()
+    assert "is empty: make a run with backsight train chars" in said.err
+    assert said.out == f"Open {opened[0]} (Ctrl-C ends it)\n"
+    assert main(["ui", str(tmp_path / "none"), "--port", "0"]) == 0
+    said = capsys.readouterr()
+    assert "does not exist yet: make a run with backsight train chars" in said.err
+    assert "Open http://127.0.0.1:" in said.out

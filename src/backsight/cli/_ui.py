@@ -23,8 +23,8 @@ __all__ = ["main"]
 class Ui:
     """Show all runs live in the browser, while they train. Ctrl-C ends it."""
 
-    folders: tyro.conf.Positional[tuple[Path, ...]] = (Path("runs"),)
-    """Folders that contain runs or studies, or single run folders."""
+    folders: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Folders that contain runs or studies, or single run folders; runs by default."""
     port: int = 8787
     """The port; 0 takes any that is free."""
     open: bool = False
@@ -43,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     from backsight.ui import UiSettings, read_token, serve
 
     token = None if options.token_file is None else read_token(options.token_file)
-    settings = UiSettings(options.folders, options.host, options.port, token, options.root_path)
+    settings = UiSettings(
+        options.folders or (Path("runs"),), options.host, options.port, token, options.root_path
+    )
     for folder in settings.folders:
         _check(folder)
 
