@@ -112,7 +112,7 @@ class _Dashboard:
 
     def _known(self, key: str, kinds: tuple[str, ...]) -> Place:
         found = self.survey.index[key]
-        if found.kind not in (kinds or ("run",)):
+        if found.kind not in (kinds or ("run",)) or not found.path.is_dir():
             raise KeyError(key)
         return found
 
