@@ -27,6 +27,7 @@ ROOMS = [
     "report",
     "lab",
     "studies",
+    "ui",
     "cli",
 ]
 PACKAGES = [*ROOMS, *(f"studies.{kind}" for kind in ("engines", "length", "map", "remedies"))]

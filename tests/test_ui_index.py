@@ -12,7 +12,7 @@ import pytest
 
 from backsight.signals import Recorder, write_json
 from backsight.ui import _index, _run_row, _survey
-from backsight.ui._index import FolderIndex, Place
+from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._survey import Survey
 
 
@@ -122,7 +122,7 @@ def test_a_row_is_read_again_only_when_its_files_change(
     asked: list[str] = []
     row_of = _run_row.run_row
 
-    def noted(place: Place) -> dict[str, object]:
+    def noted(place: RunPlace) -> dict[str, object]:
         asked.append(place.key)
         return row_of(place)
 

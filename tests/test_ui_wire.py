@@ -19,7 +19,7 @@ from backsight.report.figures import FIGURES
 from backsight.signals import Recorder, Run
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache
-from backsight.ui._streams import Streams, TooManyStreamsError
+from backsight.ui._streams import EventStreams, TooManyStreamsError
 from backsight.ui._wire import figure_dict, json_bytes
 from tests.dashboard import Dashboard, dashboard
 
@@ -194,7 +194,7 @@ def test_news_that_nobody_took_is_overwritten() -> None:
     """A page that is slow holds one piece of news, whatever happens meanwhile."""
 
     async def main() -> None:
-        streams, seen = Streams(), iter(range(10**6))
+        streams, seen = EventStreams(), iter(range(10**6))
         slow = streams.listen("topic", lambda: str(next(seen)), 0.0)
         assert await anext(slow) == b"retry: 2000\n\n"
         await asyncio.sleep(0.05)
@@ -210,7 +210,7 @@ def test_news_that_nobody_took_is_overwritten() -> None:
 
 def test_those_who_wait_for_the_same_share_one_look_and_nobody_looks_for_nobody() -> None:
     async def main() -> None:
-        streams, looks = Streams(), itertools.count()
+        streams, looks = EventStreams(), itertools.count()
         pages = [streams.listen("t", lambda: f"look {next(looks)}", 30.0) for _ in range(50)]
         for page in pages:
             assert await _collect(page, 2) == [b"retry: 2000\n\n", b"data: look 0\n\n"]
@@ -226,7 +226,7 @@ def test_a_quiet_stream_is_kept_up_and_a_failed_look_ends_none() -> None:
         def look() -> str:
             raise OSError("the disk is gone")
 
-        streams = Streams(ping=0.02)
+        streams = EventStreams(ping=0.02)
         page = streams.listen("t", look, 0.01)
         assert await _collect(page, 3) == [b"retry: 2000\n\n", *[b": still here\n\n"] * 2]
         streams.close()
@@ -236,7 +236,7 @@ def test_a_quiet_stream_is_kept_up_and_a_failed_look_ends_none() -> None:
 
 
 def test_there_are_only_so_many_streams() -> None:
-    streams = Streams(most=1)
+    streams = EventStreams(most=1)
     kept = streams.listen("t", lambda: "", 1.0)
     with pytest.raises(TooManyStreamsError):
         streams.listen("t", lambda: "", 1.0)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     )
     from backsight.report._comparison_page import comparison_values, write_comparison
     from backsight.report._findings import (
-        Card,
-        Symptom,
         cards,
         lacking,
         print_diagnosis,
@@ -49,15 +47,13 @@ if TYPE_CHECKING:
     from backsight.report._summary import duration, number, reach_sentences, summary
     from backsight.report._terminal import TrainingView
     from backsight.report._terminal_text import terminal_text
-    from backsight.report._thin import Marks, Thinned, thin
+    from backsight.report._thin import thin
 
 __all__ = [
-    "Card",
     "ComparedRun",
     "DifferingSetting",
     "FindingRow",
     "MapProgress",
-    "Marks",
     "RunComparison",
     "RunStrip",
     "StripCurve",
@@ -71,8 +67,6 @@ __all__ = [
     "StudyFigure",
     "StudyPage",
     "StudyProgress",
-    "Symptom",
-    "Thinned",
     "TrainingView",
     "cards",
     "check_runs",
@@ -108,12 +102,10 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "Card": "backsight.report._findings",
         "ComparedRun": "backsight.report._comparison",
         "DifferingSetting": "backsight.report._settings_table",
         "FindingRow": "backsight.report._comparison",
         "MapProgress": "backsight.report._study_terminal",
-        "Marks": "backsight.report._thin",
         "RunComparison": "backsight.report._comparison",
         "RunStrip": "backsight.report._strip_data",
         "StripCurve": "backsight.report._strip_data",
@@ -127,8 +119,6 @@ __getattr__ = lazy(
         "StudyFigure": "backsight.report._study_page",
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
-        "Symptom": "backsight.report._findings",
-        "Thinned": "backsight.report._thin",
         "TrainingView": "backsight.report._terminal",
         "cards": "backsight.report._findings",
         "check_runs": "backsight.report._comparison",

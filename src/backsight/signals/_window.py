@@ -14,7 +14,7 @@ from backsight.signals._stream import SignalStream, pieces
 
 __all__ = ["RunWindow"]
 
-Window = tuple[int, int]
+Iterations = tuple[int, int]
 """The first and the last iteration."""
 
 EVER = (1 << 63) - 2
@@ -91,7 +91,7 @@ class RunWindow(Run):
 class _WindowStream(SignalStream):
     """A signal piece by piece, from one iteration to another."""
 
-    window: Window = (0, EVER)
+    window: Iterations = (0, EVER)
 
     def __iter__(self) -> Iterator[SampleBlock]:
         begin, end = self.window
@@ -105,20 +105,20 @@ class _WindowStream(SignalStream):
         return block
 
 
-def _places(reader: Reader, name: str, window: Window) -> list[ChunkPlace]:
+def _places(reader: Reader, name: str, window: Iterations) -> list[ChunkPlace]:
     """The chunks that may have samples in it, in order."""
     first, last = window
     return [place for place in reader.places(name) if place.last >= first and place.first <= last]
 
 
-def _blocks(reader: Reader, name: str, window: Window) -> Iterator[SampleBlock]:
+def _blocks(reader: Reader, name: str, window: Iterations) -> Iterator[SampleBlock]:
     for place in _places(reader, name, window):
         block = _inside(reader.current_block_at(name, place), window)
         if len(block.iterations):
             yield block
 
 
-def _inside(block: SampleBlock, window: Window) -> SampleBlock:
+def _inside(block: SampleBlock, window: Iterations) -> SampleBlock:
     first, last = window
     low, high = np.searchsorted(block.iterations, [first, last + 1])
     return SampleBlock(block.iterations[low:high], block.values[low:high])

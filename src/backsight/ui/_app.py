@@ -20,13 +20,13 @@ from backsight.ui._access import AccessMiddleware, TokenCheck
 from backsight.ui._compare_view import compare_view
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache, figure_bytes
-from backsight.ui._index import FolderIndex, Place
+from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._pages import Pages, shell, static_file, stored_page
 from backsight.ui._panels import entry_of
 from backsight.ui._run_row import stamp_of
 from backsight.ui._run_view import findings_view, run_view
 from backsight.ui._settings import UiSettings
-from backsight.ui._streams import Streams, TooManyStreamsError
+from backsight.ui._streams import EventStreams, TooManyStreamsError
 from backsight.ui._survey import Survey
 from backsight.ui._wire import json_bytes
 
@@ -61,7 +61,7 @@ class _Dashboard:
         self.settings = settings
         self.survey = Survey(FolderIndex(settings.folders))
         self.check = TokenCheck(settings.token, settings.port) if settings.token else None
-        self.streams = Streams()
+        self.streams = EventStreams()
         self.answers = AnswerCache()
         self.pages = Pages(settings.root_path)
         self._readers: anyio.CapacityLimiter | None = None
@@ -92,7 +92,7 @@ class _Dashboard:
         self.survey.read()
         return str(self.survey.version)
 
-    def place(self, key: str, *kinds: str) -> Place:
+    def place(self, key: str, *kinds: str) -> RunPlace:
         """The folder of that key.
 
         Raises:
@@ -110,7 +110,7 @@ class _Dashboard:
                 f"there is no run {key!r} in the folders that are shown: it was removed or renamed",
             ) from None
 
-    def _known(self, key: str, kinds: tuple[str, ...]) -> Place:
+    def _known(self, key: str, kinds: tuple[str, ...]) -> RunPlace:
         found = self.survey.index[key]
         if found.kind not in (kinds or ("run",)) or not found.path.is_dir():
             raise KeyError(key)
@@ -264,7 +264,7 @@ def create_app(settings: UiSettings) -> Starlette:
     )
 
 
-def _look_at(place: Place) -> Callable[[], str]:
+def _look_at(place: RunPlace) -> Callable[[], str]:
     """Changes with the files of a run, and where its writer is gone."""
 
     def look() -> str:

@@ -14,12 +14,12 @@ from typing import Literal
 
 from backsight.signals import exists
 
-__all__ = ["FolderIndex", "Place", "Root"]
+__all__ = ["FolderIndex", "Root", "RunPlace"]
 
 RUN_FILES = ("run.json", "signals.db")
 STUDY_FILES = ("study.json", "map.json")
 
-Kind = Literal["run", "study", "map"]
+FolderKind = Literal["run", "study", "map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPlace:
     """A folder of a run, a study or a map."""
 
     key: str
     """What links name it by: its path below the root, or a digest where no link can hold that."""
     name: str
     path: Path
-    kind: Kind
+    kind: FolderKind
     study: str = ""
     """The key of the study whose trial it is."""
 
@@ -49,7 +49,7 @@ class _Known:
     """What a folder was when it was looked at, and when it last changed by then."""
 
     changed: int
-    kind: Kind | None
+    kind: FolderKind | None
 
 
 class FolderIndex:
@@ -63,11 +63,11 @@ class FolderIndex:
         self.roots = tuple(_roots(folders))
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, RunPlace] = {}
         self.problems: tuple[str, ...] = ()
         """Why a root could not be read, in sentences."""
 
-    def __getitem__(self, key: str) -> Place:
+    def __getitem__(self, key: str) -> RunPlace:
         """The folder of that key, as of the last :meth:`scan`.
 
         Raises:
@@ -75,12 +75,12 @@ class FolderIndex:
         """
         return self._places[key]
 
-    def scan(self) -> dict[str, Place]:
+    def scan(self) -> dict[str, RunPlace]:
         """Look at all roots again: by key, in the order of their names."""
         with self._lock:
             known: dict[str, _Known] = {}
             problems: list[str] = []
-            places: dict[str, Place] = {}
+            places: dict[str, RunPlace] = {}
             for root in self.roots:
                 try:
                     for place in self._below(root, known):
@@ -92,12 +92,12 @@ class FolderIndex:
             self._known, self._places, self.problems = known, places, tuple(problems)
             return places
 
-    def _below(self, root: Root, known: dict[str, _Known]) -> Iterator[Place]:
+    def _below(self, root: Root, known: dict[str, _Known]) -> Iterator[RunPlace]:
         top = os.path.realpath(root.path)
         itself = self._kind(str(root.path), known)
         if itself is not None:
             name = Path(top).name
-            place = Place(_key(root, name), name, root.path, itself)
+            place = RunPlace(_key(root, name), name, root.path, itself)
             yield place
             if itself != "run":
                 yield from self._trials(root, place, top, known)
@@ -107,14 +107,14 @@ class FolderIndex:
             kind = self._kind(str(path), known)
             if kind is None:
                 continue
-            place = Place(_key(root, name), name, path, kind)
+            place = RunPlace(_key(root, name), name, path, kind)
             yield place
             if kind != "run":
                 yield from self._trials(root, place, top, known)
 
     def _trials(
-        self, root: Root, study: Place, top: str, known: dict[str, _Known]
-    ) -> Iterator[Place]:
+        self, root: Root, study: RunPlace, top: str, known: dict[str, _Known]
+    ) -> Iterator[RunPlace]:
         folder = study.path / "runs"
         try:
             names = list(_folders(folder, top))
@@ -123,9 +123,9 @@ class FolderIndex:
         for name in names:
             if self._kind(str(folder / name), known) == "run":
                 inside = f"{study.name}/runs/{name}"
-                yield Place(_key(root, inside), name, folder / name, "run", study.key)
+                yield RunPlace(_key(root, inside), name, folder / name, "run", study.key)
 
-    def _kind(self, path: str, known: dict[str, _Known]) -> Kind | None:
+    def _kind(self, path: str, known: dict[str, _Known]) -> FolderKind | None:
         """What a folder is; asked again only where something came or went in it since."""
         try:
             changed = Path(path).stat().st_mtime_ns
@@ -138,7 +138,7 @@ class FolderIndex:
         return before.kind
 
 
-def _kind_of(path: Path) -> Kind | None:
+def _kind_of(path: Path) -> FolderKind | None:
     try:
         if any(exists(path / file) for file in RUN_FILES):
             return "run"

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from backsight.signals import open_regular
 from backsight.ui._access import STORED_PAGE_POLICY
-from backsight.ui._index import Place
+from backsight.ui._index import RunPlace
 from backsight.ui._study_row import study_page
 
 __all__ = ["Pages", "shell", "static_file", "stored_page"]
@@ -69,7 +69,7 @@ def static_file(request: Request, name: str) -> Response:
     return Response(content, media_type=kind, headers=headers)
 
 
-def stored_page(place: Place) -> Response:
+def stored_page(place: RunPlace) -> Response:
     """The page in a study's folder, kept apart from everything else by its policy.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 from backsight.errors import RunError
 from backsight.report import RunStrip, strip, thin
 from backsight.signals import Run
-from backsight.ui._index import Place
+from backsight.ui._index import RunPlace
 
 __all__ = ["RunRow", "first_row", "run_row", "script_of", "stamp_of"]
 
@@ -39,12 +39,12 @@ def stamp_of(path: Path) -> Stamp:
     return tuple(stamp)
 
 
-def first_row(place: Place) -> RunRow:
+def first_row(place: RunPlace) -> RunRow:
     """What is known before the run is read: that it is there."""
     return {"key": place.key, "name": place.name, "study": place.study, "state": "reading"}
 
 
-def run_row(place: Place) -> RunRow:
+def run_row(place: RunPlace) -> RunRow:
     """A run at a glance; one that cannot be read says why."""
     row = first_row(place)
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
 
-__all__ = ["Streams", "TooManyStreamsError"]
+__all__ = ["EventStreams", "TooManyStreamsError"]
 
 _log = logging.getLogger("backsight.ui")
 
@@ -19,7 +19,7 @@ PING = 15.0
 """Seconds without news after which a comment is sent: a client that is gone is found out by it."""
 
 MOST = 512
-"""Streams at a time."""
+"""EventStreams at a time."""
 
 
 class TooManyStreamsError(Exception):
@@ -46,7 +46,7 @@ class _Stream:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Streams:
+class EventStreams:
     """All open streams, by what they wait for."""
 
     def __init__(self, most: int = MOST, ping: float = PING) -> None:

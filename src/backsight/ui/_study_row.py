@@ -9,7 +9,7 @@ import msgspec
 
 from backsight.errors import RunError
 from backsight.signals import check, check_format, exists, read_object
-from backsight.ui._index import Place
+from backsight.ui._index import RunPlace
 
 __all__ = ["study_page", "study_row"]
 
@@ -18,14 +18,14 @@ PAGES = {"study": "report.html", "map": "map.html"}
 FRESH = 120.0
 """Seconds without a change in its folder after which a study that is not done counts as idle."""
 
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+TrialSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 
 
 class StudyProgressFile(msgspec.Struct):
     """``study.json``, of what is shown here; a kind of study knows what else its plan holds."""
 
     plan: dict[str, Any]
-    ended: dict[str, tuple[int, Seconds]]
+    ended: dict[str, tuple[int, TrialSeconds]]
 
 
 class MapPlanFile(msgspec.Struct):
@@ -34,12 +34,12 @@ class MapPlanFile(msgspec.Struct):
     plan: dict[str, Any]
 
 
-def study_page(place: Place) -> Path:
+def study_page(place: RunPlace) -> Path:
     """Where its page is, if it has one."""
     return place.path / PAGES[place.kind]
 
 
-def study_row(place: Place) -> dict[str, Any]:
+def study_row(place: RunPlace) -> dict[str, Any]:
     """A study at a glance; one that cannot be read says why."""
     row = {"key": place.key, "name": place.name, "study": "", "kind": place.kind, "is_study": True}
     file = place.path / ("study.json" if place.kind == "study" else "map.json")
@@ -74,7 +74,7 @@ def study_row(place: Place) -> dict[str, Any]:
 
 
 def _progress(
-    place: Place, plan: dict[str, Any], content: dict[str, Any]
+    place: RunPlace, plan: dict[str, Any], content: dict[str, Any]
 ) -> tuple[int | None, int]:
     """How many parts there are, where the plan says so in a way known here; and are done."""
     if place.kind == "map":

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from backsight.ui._index import FolderIndex, Place
+from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._run_row import RunRow, Stamp, first_row, run_row, stamp_of
 from backsight.ui._study_row import study_row
 
@@ -89,7 +89,7 @@ class Survey:
                 self._read_one(place, entry)
             return True
 
-    def _read_one(self, place: Place, entry: _Entry) -> None:
+    def _read_one(self, place: RunPlace, entry: _Entry) -> None:
         now = time.monotonic()
         if now - entry.read_at < BUSY * entry.cost:
             return
