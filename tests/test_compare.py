@@ -229,7 +229,7 @@ def test_the_page_in_a_browser(pair: tuple[Run, Run], tmp_path: Path) -> None:
     page = write_comparison(compare(pair), tmp_path / "page.html")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 390, "height": 800})
+        tab = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
         said: list[str] = []
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
@@ -248,6 +248,11 @@ def test_the_page_in_a_browser(pair: tuple[Run, Run], tmp_path: Path) -> None:
         assert rows[0] == "signal,series,x,y"
         assert "loss,lr=0.1,0,2" in rows
         assert "loss,lr=0.2: NaN,60,NaN" in rows
+        ground = "getComputedStyle(document.querySelector('#plot-loss .bglayer .bg')).fill"
+        assert tab.evaluate(ground) == "rgb(22, 27, 34)"
+        with tab.expect_download() as awaited:
+            tab.click("#loss [data-save='png']")
+        assert Path(awaited.value.path()).read_bytes().startswith(b"\x89PNG")
         width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert tab.evaluate(width) == 0
         assert said == []

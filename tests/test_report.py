@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import json
 import math
 import os
 import re
@@ -528,8 +529,9 @@ def test_the_page_says_nan_in_words_and_never_null(small_run: Run) -> None:
     text = Reader(write_report(small_run).read_text(encoding="utf-8")).text
     assert "loss from iteration 60 (NaN, 1 of 100)" in text
     assert "null" not in text
+    headings = re.findall(r"(?m)^ *(.*?)\n", text)
     for entry in FIGURES:
-        assert (entry.title in text) == entry.only_if(small_run)
+        assert (entry.title in headings) == entry.is_drawn(small_run)
 
 
 def test_a_text_sample_is_escaped(small_run: Run) -> None:
@@ -566,6 +568,123 @@ def test_names_in_a_run_cannot_become_markup(tmp_path: Path) -> None:
     assert "<script>bad" not in page
     assert "a<i>b" not in page
     assert "a&lt;i&gt;b" in page
+
+
+def test_the_command_is_in_the_heading_and_nowhere_else(tmp_path: Path) -> None:
+    arguments = {"script": "train", "arguments": ["--lr", "0.1"], "every": 5}
+    with Recorder(tmp_path / "run", config=arguments) as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+    run = Run(tmp_path / "run")
+    run.info["command"] = "backsight run <b>train.py --lr 0.1"
+    text = write_report(run).read_text(encoding="utf-8")
+    heading, rest = text.split('<div class="tiles">')
+    assert "<code>backsight run &lt;b&gt;train.py --lr 0.1</code>" in heading
+    assert "train.py" not in rest
+    assert "<td>every</td>" in rest
+    assert "<td>arguments</td>" not in rest
+
+
+def test_what_was_not_recorded_takes_no_room_and_says_how_to_get_it(
+    record: Callable[..., Run],
+) -> None:
+    run = record(lambda recorder: recorder.scalars(0, {"loss": 2.0}))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert page.count('data-plot="') == 1
+    missed = page[page.index('id="not-recorded"') :].partition("</details>")[0]
+    for entry in FIGURES:
+        assert (f"<li>{entry.title}: " in missed) == entry.is_missed(run)
+    assert "Reach of the gradient: Train a recurrent layer" in missed
+    assert "Loss:" not in missed
+
+
+MANY = [f"update_ratio/{i}" for i in range(25)]
+
+CAPTIONS = [
+    ("gradient-norm", {"grad_norm": 1.0}, "", "Clipping acted"),
+    ("gradient-norm", {"grad_norm": 1.0, "grad_norm_applied": 1.0}, "Clipping acted", ""),
+    ("update-ratio", {"update_ratio/w": 1.0}, "", "how the parameters spread"),
+    (
+        "update-ratio",
+        {f"update_ratio/{i}": 1.0 for i in range(25)},
+        "how the parameters spread",
+        "",
+    ),
+    ("pace", {"act_before/clip": 1.0, "lr": 1.0}, "", "rollback"),
+    ("pace", {"act_before/rollback": 1.0, "lr": 1.0}, "rollback", ""),
+    ("reach", {"reach/l": [1.0, 0.5, 1e-4, 1e-9]}, "half-life", "open mark"),
+    ("reach", {"reach/l": [1.0, 0.5, 0.4]}, "open mark", "exactly zero"),
+    ("reach", {"reach/l": [1.0, 0.5, 0.0]}, "exactly zero", "open mark"),
+    ("loss", {"loss": 1.0}, "minimises", "line"),
+    ("loss", {"loss": 1.0, "guess_loss": 1.0}, "best constant answer", "bigram"),
+]
+
+
+@pytest.mark.parametrize(("key", "signals", "told", "absent"), CAPTIONS)
+def test_a_caption_speaks_of_what_the_run_has(
+    key: str, signals: Mapping[str, Any], told: str, absent: str, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        for name, value in signals.items():
+            if isinstance(value, list):
+                recorder.profile(name, 0, value)
+            else:
+                recorder.scalars(0, {name: value})
+
+    entry = next(one for one in FIGURES if one.key == key)
+    caption = entry.reading_of(record(write))
+    assert told in caption
+    assert not absent or absent not in caption
+
+
+def test_the_gradient_norms_of_several_models_are_drawn_and_not_their_parameters(
+    record: Callable[..., Run],
+) -> None:
+    def write(recorder: Recorder) -> None:
+        for model in ("actor", "critic"):
+            recorder.scalars(0, {f"grad_norm/{model}": 2.0, f"grad_norm_applied/{model}": 1.0})
+            recorder.scalars(0, {f"grad_norm/{model}.rnn.weight": 7.0})
+
+    assert [line.name for line in gradient_norm(record(write)).data] == [
+        "actor before clipping", "actor as applied", "critic before clipping",
+        "critic as applied",
+    ]  # fmt: skip
+
+
+def test_a_page_is_never_too_large_and_keeps_every_spike(
+    record: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no room for all points, there are fewer, and the extremes stay."""
+    values = np.ones(9_000)
+    values[4_321] = 1e6
+
+    def write(recorder: Recorder) -> None:
+        for name in ("loss", "grad_norm", *(f"hidden_norm_mean/l{i}" for i in range(6))):
+            recorder.series(name, range(len(values)), values * np.linspace(1, 2, len(values)))
+
+    run = record(write)
+    whole = write_report(run, light=True).stat().st_size
+    monkeypatch.setattr("backsight.report._fitting.PAGE_BYTES", 100_000 + (whole - 20_000) // 3)
+    page = write_report(run, light=True)
+    assert page.stat().st_size <= 100_000 + (whole - 20_000) // 3
+    content = re.search(r'data-plot="plot-loss">(.*?)</script>', page.read_text())
+    assert content is not None
+    drawn = json.loads(content[1])["data"][0]
+    y = np.frombuffer(base64.b64decode(drawn["y"]["bdata"]), drawn["y"]["dtype"].replace("f", "<f"))
+    assert len(y) < 3_000
+    assert y.max() > 1e6
+
+
+def test_a_light_page_has_its_script_beside_it(small_run: Run, tmp_path: Path) -> None:
+    page = write_report(small_run, tmp_path / "page.html", light=True)
+    (script,) = set(tmp_path.glob("*.js"))
+    assert page.stat().st_size < 1_000_000 < script.stat().st_size
+    assert f'<script src="{script.name}"></script>' in page.read_text()
+    before = script.stat().st_mtime_ns
+    write_report(small_run, tmp_path / "other.html", light=True)
+    assert script.stat().st_mtime_ns == before
+    script.write_text("cut")
+    write_report(small_run, tmp_path / "other.html", light=True)
+    assert script.stat().st_size > 1_000_000
 
 
 # -- in a browser ----------------------------------------------------------------------------
@@ -618,15 +737,40 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
             "Array.from(document.getElementById('plot-hidden-norm-time').calcdata[0][0].z[7])"
             ".map(v => v === undefined || Number.isNaN(v))"
         )
+        boxes = page.evaluate(
+            "Array.from(document.querySelectorAll('.js-plotly-plot')).flatMap(plot => {"
+            "  const legend = plot.querySelector('.legend .bg')?.getBoundingClientRect();"
+            "  const bar = plot.querySelector('.modebar').getBoundingClientRect();"
+            "  return legend && bar.width ? [[legend.right, bar.left]] : []; })"
+        )
+        buttons = page.locator(".modebar-btn").evaluate_all("b => b.map(x => x.dataset.title)")
+        saved = []
+        for key, kind in (
+            ("gradient-norm", "csv"), ("gradient-norm", "png"), ("hidden-norm-time", "csv"),
+        ):  # fmt: skip
+            with page.expect_download() as awaited:
+                page.click(f"#{key} [data-save='{kind}']")
+            saved.append(Path(awaited.value.path()).read_bytes())
         browser.close()
     assert problems == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert len(drawn) == sum(entry.only_if(small_run) for entry in FIGURES)
+    assert len(drawn) == sum(entry.is_drawn(small_run) for entry in FIGURES)
     assert min(drawn) >= 1
     assert fill == "rgb({}, {}, {})".format(*bytes.fromhex(ALARM[1:]))
     assert seen > 10
     assert {"1", "1e+06"} <= set(ticks)
     assert gaps == [True] * 5 + [False] * 5
+    assert boxes
+    assert all(legend <= bar for legend, bar in boxes)
+    assert not [title for title in buttons if "hare" in title or "loud" in title]
+    rows = saved[0].decode().splitlines()
+    assert rows[0] == "signal,series,x,y"
+    assert "grad_norm,before clipping,40,1000000" in rows
+    assert saved[1].startswith(b"\x89PNG")
+    rows = saved[2].decode().splitlines()
+    assert rows[0] == "signal,series,x,y,value"
+    assert "hidden_norm/rnn.l0,,50,7,7" in rows
+    assert len(rows) == 1 + 5 * 4 + 5 * 8  # no row for what a shorter sample did not have
 
 
 def test_a_line_never_bridges_what_it_cannot_show(record: Callable[..., Run]) -> None:

@@ -30,7 +30,10 @@ def main() -> None:
         shoot(study / "report.html", HERE / "length-study.png", {"verdict", "reach-length"})
         return
     with tempfile.TemporaryDirectory() as folder:
-        for words in (["run", str(SCRIPT)], ["report", "runs/first_symbol-1"]):
+        script = Path("examples", "scripts", SCRIPT.name)  # as the page shows it
+        (Path(folder) / script).parent.mkdir(parents=True)
+        shutil.copy(SCRIPT, Path(folder) / script)
+        for words in (["run", str(script)], ["report", "runs/first_symbol-1"]):
             subprocess.run([sys.executable, "-m", "backsight", *words], cwd=folder, check=True)
         page = Path(folder) / "runs" / "first_symbol-1" / "report.html"
         shoot(page, HERE / "run-page.png", {"findings", "reach"})

@@ -12,8 +12,9 @@ from unittest.mock import patch
 import numpy as np
 
 from backsight.cli import main
+from backsight.diagnosis import first_difference
 from backsight.errors import RunError
-from backsight.report import write_report
+from backsight.report import strip, strip_line, write_report
 from backsight.signals import Profile, Run, dumps, list_runs
 from backsight.signals._store import Store
 from backsight.state import load_checkpoint
@@ -98,6 +99,21 @@ def page(path: Path) -> Content:
     return {}
 
 
+def at_a_glance(path: Path) -> Content:
+    """The strip, in which what cannot be read is a sentence; it judges nothing and shows it."""
+    told = strip(Run(path))
+    assert all(len(sentence) < 2000 for sentence in told.problems)
+    json.loads(dumps(told.as_dict()))
+    assert strip_line(told)
+    return {}
+
+
+def beside_itself(path: Path) -> Content:
+    """A run that can be read does not differ from itself."""
+    assert first_difference(Run(path), Run(path)).exact is None
+    return {}
+
+
 def opened_to_write(path: Path) -> Content:
     """As a run that is resumed opens its store."""
     Store(path / "signals.db", new=False).close()
@@ -172,6 +188,8 @@ OF_RUNS: dict[str, Reader] = {
     "diagnose": lambda path: command("diagnose", path, "--json"),
     "diagnose, in words": lambda path: command("diagnose", path),
     "report": page,
+    "strip": at_a_glance,
+    "first difference": beside_itself,
     "resume": opened_to_write,  # the last one, since it folds the journal
 }
 OF_STUDIES: dict[str, dict[str, Reader]] = {

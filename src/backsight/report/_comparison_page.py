@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from backsight.diagnosis import Parting, parting_words
 from backsight.report._comparison import ComparedRun, RunComparison
+from backsight.report._fitting import fitting
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._numbers import duration, number
 from backsight.report._settings_table import ABSENT, DifferingSetting, setting_words
@@ -20,6 +22,9 @@ __all__ = ["comparison_values", "write_comparison"]
 
 LINES = {"solid": "none", "dash": "9 5", "dot": "3 3", "dashdot": "9 4 2 4"}
 """Plotly's dashes, as SVG draws them."""
+
+STROKES = {"#57606a": "var(--quiet)"}
+"""What a dark page shows in another colour, as its figures do."""
 
 SIGNALS = 24
 """Rows of a table of signals, at the most."""
@@ -38,6 +43,17 @@ class _Overlay:
     whole: bool = False
     """Whether members are parameters, and only those of a whole model are drawn."""
 
+    @property
+    def key(self) -> str:
+        """Of the figure on the page."""
+        return self.family.replace("_", "-")
+
+
+REACH = _Overlay("reach", "Reach of the gradient", "R",
+                 "The last sample of each run, relative to lag 0.")  # fmt: skip
+
+FLOOR = 1e-6
+"""Of the largest reach: what is below leaves the picture."""
 
 OVERLAYS = (
     _Overlay("loss", "Loss", "loss", "The loss that each training minimises."),
@@ -50,6 +66,7 @@ OVERLAYS = (
     _Overlay("horizon", "Horizon of the gradient", "steps",
              "How far back the gradient reaches: the last lag with at least 1 % of what the "
              "strongest earlier step gets."),
+    REACH,
     _Overlay("hidden_norm_mean", "Hidden-state norm", "‖h‖", "The mean over the batch."),
     _Overlay("lr", "Learning rate", "learning rate", "As the optimizer used it."),
     _Overlay("spectral_radius", "Spectral radius", "spectral radius",
@@ -78,9 +95,24 @@ def write_comparison(compared: RunComparison, out: Path | str) -> Path:
         >>> "lr=0.2" in page.read_text(encoding="utf-8")
         True
     """
-    values = comparison_values(compared)
-    figures = [{**one, "html": embedded(one["figure"], one["key"])} for one in values["figures"]]
-    page = render("_comparison.html.jinja", **{**values, "figures": figures})
+    runs = [one.run for one in compared.runs]
+    labels = [one.label for one in compared.runs]
+    shown: list[_Overlay] = []
+
+    def draw() -> list[Markup]:
+        figures = list(_figures(runs, labels))
+        shown[:] = [one for one, _ in figures]
+        return [embedded(figure, one.key) for one, figure in figures]
+
+    drawn = fitting(draw)
+    page = render(
+        "_comparison.html.jinja",
+        **_words(compared),
+        figures=[
+            {"key": one.key, "title": one.title, "reading": one.reading, "html": html}
+            for one, html in zip(shown, drawn, strict=True)
+        ],
+    )
     return write_whole(Path(out), page)
 
 
@@ -105,10 +137,19 @@ def comparison_values(compared: RunComparison) -> dict[str, Any]:
     """
     runs = [one.run for one in compared.runs]
     labels = [one.label for one in compared.runs]
+    figures = [
+        {"key": one.key, "title": one.title, "reading": one.reading, "figure": figure}
+        for one, figure in _figures(runs, labels)
+    ]
+    return {**_words(compared), "figures": figures}
+
+
+def _words(compared: RunComparison) -> dict[str, Any]:
+    """All but the figures."""
     headings, outcomes = _outcomes(compared.runs)
     own = [one for one in compared.settings if not one.environment]
     return {
-        "title": _title(runs),
+        "title": _title([one.run for one in compared.runs]),
         "differ": [one.name for one in own][:3],
         "runs": [
             _row(number, one, outcome)
@@ -122,7 +163,6 @@ def comparison_values(compared: RunComparison) -> dict[str, Any]:
         "shared": sorted({f.code for f in compared.runs[0].diagnosis.lasting}),
         "settings": _cells(own),
         "environment": _cells([one for one in compared.settings if one.environment]),
-        "figures": list(_figures(runs, labels)),
     }
 
 
@@ -133,11 +173,15 @@ def _title(runs: Sequence[Run]) -> str:
 
 def _row(place: int, one: ComparedRun, outcome: list[str]) -> dict[str, Any]:
     style = run_style(place)
+    stroke = STROKES.get(style["color"], style["color"])
     row: dict[str, Any] = {
         "name": one.run.name,
         "path": str(one.run.path),
         "label": one.label,
-        "style": {**style, "dashes": LINES[style["dash"]]},
+        "style": {
+            "dashes": LINES[style["dash"]],
+            "stroke": stroke,
+        },
         "outcome": outcome,
         "exact": None,
     }
@@ -218,24 +262,12 @@ def _far(reach: StripReach) -> str:
     return f"{'≥ ' * reach.censored}{reach.horizon} of {reach.earlier}"
 
 
-def _figures(runs: Sequence[Run], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _figures(runs: Sequence[Run], labels: Sequence[str]) -> Iterator[tuple[_Overlay, go.Figure]]:
     for one in OVERLAYS:
-        names = overlay_members(runs, one.family)
+        names = overlay_members(runs, one.family, profile=one is REACH)
         if one.whole:
             names = tuple(name for name in names if name == one.family)
-        if names:
-            drawn = overlay(runs, labels, names, one.y, log=one.log, mode=one.mode)
-            yield _figure(one.family, one.title, one.reading, drawn)
-        if one.family == "horizon" and (rows := overlay_members(runs, "reach", profile=True)):
-            drawn = overlay_profiles(runs, labels, rows, "R", "lag: steps back from the loss", 1e-6)
-            reading = "The last sample of each run, relative to lag 0."
-            yield _figure("reach", "Reach of the gradient", reading, drawn)
-
-
-def _figure(key: str, title: str, reading: str, drawn: go.Figure) -> dict[str, Any]:
-    return {
-        "key": key.replace("_", "-"),
-        "title": title,
-        "reading": reading,
-        "figure": drawn,
-    }
+        if names and one is REACH:
+            yield one, overlay_profiles(runs, labels, names, one.y, "lag: steps back", FLOOR)
+        elif names:
+            yield one, overlay(runs, labels, names, one.y, log=one.log, mode=one.mode)

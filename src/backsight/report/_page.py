@@ -1,13 +1,12 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from backsight.diagnosis import diagnose, timeline
 from backsight.report._findings import cards, lacking
-from backsight.report._html import embedded, render, script, write_script, write_whole
+from backsight.report._fitting import fitting
+from backsight.report._html import embedded, render, write_script, write_whole
 from backsight.report._interventions import intervention_rows
 from backsight.report._numbers import finite_values
 from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
@@ -20,8 +19,7 @@ from backsight.report._summary import (
     summary,
 )
 from backsight.report._task_summary import is_memory, memory_tiles
-from backsight.report._thin import thinner
-from backsight.report.figures import FIGURES, Entry
+from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
 from backsight.signals import Run
 
@@ -30,12 +28,6 @@ __all__ = ["write_report"]
 
 IN_HEADING = ("command", "script", "arguments")
 """What the command line says already."""
-
-WORDS = 100_000
-"""Bytes of a page beside its figures and the script."""
-
-PAGE_BYTES = 6_000_000
-"""Of a page, at the most: what is mailed, and opened on a phone."""
 
 
 def write_report(
@@ -79,7 +71,7 @@ def _render(run: Run, rejudge: bool, *, light: bool) -> str:
     found = diagnose(run, rejudge=rejudge)
     chain = timeline(run, found)
     entries = [entry for entry in FIGURES if entry.is_drawn(run)]
-    room = PAGE_BYTES - (0 if light else len(script().encode()))
+    drawn = fitting(lambda: [embedded(one.draw(run), one.key) for one in entries], light=light)
     return render(
         "_page.html.jinja",
         light=light,
@@ -98,26 +90,15 @@ def _render(run: Run, rejudge: bool, *, light: bool) -> str:
         if chain and chain.moves
         else None,
         acts=intervention_rows(run),
-        figures=_figures(run, entries, room),
+        figures=[
+            {"entry": entry, "reading": entry.reading_of(run), "html": html}
+            for entry, html in zip(entries, drawn, strict=True)
+        ],
         missed=[entry for entry in FIGURES if entry.is_missed(run)],
         samples=text_samples(run),
         settings=[row for row in setting_rows(run) if row[0] not in IN_HEADING],
         provenance=[row for row in provenance_rows(run) if row[0] not in IN_HEADING],
     )
-
-
-def _figures(run: Run, entries: Sequence[Entry], room: int) -> list[dict[str, Any]]:
-    """Drawn in full or, where they need more bytes than there is room for, once more with fewer
-    points."""
-    drawn = [embedded(entry.draw(run), entry.key) for entry in entries]
-    size = sum(map(len, drawn)) + WORDS
-    if size > room:
-        with thinner(max(room - WORDS, 0) / size):
-            drawn = [embedded(entry.draw(run), entry.key) for entry in entries]
-    return [
-        {"entry": entry, "reading": entry.reading_of(run), "html": html}
-        for entry, html in zip(entries, drawn, strict=True)
-    ]
 
 
 def _tiles(run: Run) -> list[tuple[str, str, str]]:

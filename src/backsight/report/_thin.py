@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from backsight.signals import SignalStream
 
 __all__ = [
-    "Marks", "Thinned", "Thinning", "columns_of", "thin", "thin_columns", "thin_stream", "thinner",
+    "LEAST", "Marks", "Thinned", "Thinning", "columns_of", "thin", "thin_columns", "thin_stream",
+    "thinner",
 ]  # fmt: skip
 
 PIXELS = 1200

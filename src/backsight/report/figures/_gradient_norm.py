@@ -3,21 +3,45 @@
 import plotly.graph_objects as go
 
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import COLOURS, add_series, empty, figure, log_axis
-from backsight.signals import Run
+from backsight.report.figures._style import (
+    COLOURS,
+    add_series,
+    empty,
+    figure,
+    log_axis,
+    member_label,
+    note,
+)
+from backsight.signals import Run, member
 
 __all__ = ["FIGURE", "gradient_norm"]
 
+MODELS = 6
+"""At the most, with two lines each."""
+
 
 def gradient_norm(run: Run) -> go.Figure:
-    """``grad_norm`` and ``grad_norm_applied`` on a log axis; where they part, clipping acted."""
-    if run.members("grad_norm", profile=False) != ("grad_norm",):
+    """``grad_norm`` and ``grad_norm_applied`` on a log axis; where they part, clipping acted.
+
+    One pair per model; a member of ``grad_norm`` may also be a parameter, and is then left out.
+    """
+    applied = run.members("grad_norm_applied", profile=False)
+    models = {"", *map(member, applied)}
+    names = [n for n in run.members("grad_norm", profile=False) if member(n) in models]
+    if not names:
         return empty("no gradient norm was recorded in this run")
     fig = figure("gradient norm")
-    drawn = [add_series(fig, run, "grad_norm", "before clipping", COLOURS[0], log=True)]
-    if run.members("grad_norm_applied", profile=False) == ("grad_norm_applied",):
-        drawn.append(add_series(fig, run, "grad_norm_applied", "as applied", COLOURS[1], log=True))
+    drawn = []
+    for number, name in enumerate(names[:MODELS]):
+        of = f"{member_label(name)} " if member(name) else ""
+        colours = (COLOURS[(2 * number + i) % len(COLOURS)] for i in range(2))
+        drawn.append(add_series(fig, run, name, f"{of}before clipping", next(colours), log=True))
+        used = name.replace("grad_norm", "grad_norm_applied", 1)
+        if used in applied:
+            drawn.append(add_series(fig, run, used, f"{of}as applied", next(colours), log=True))
     log_axis(fig, drawn)
+    if len(names) > MODELS:
+        note(fig, f"{MODELS} of {len(names):,} models are drawn")
     return fig
 
 

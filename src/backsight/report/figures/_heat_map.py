@@ -14,9 +14,10 @@ from backsight.report._thin import columns_of
 from backsight.report.figures._style import ALARM, figure, member_label, note
 from backsight.signals import Run
 
-__all__ = ["heat_map"]
+__all__ = ["COLUMNS", "heat_map"]
 
 COLUMNS = 400
+"""Samples that have a column each; of more, several share one."""
 
 PANELS = 12
 """At the most: each takes as much of the page as any other figure."""
@@ -67,13 +68,14 @@ def heat_map(
     wide = bool(shown.size and shown.max() > LOG_FROM * np.median(shown))
     logarithmic = bool(shown.size) and (floor is not None or wide)
     low = floor if floor is not None else shown.min() if wide else 0.0
-    for row, (panel, table) in enumerate(zip(panels, tables, strict=True), start=1):
+    for row, (name, panel, table) in enumerate(zip(names, panels, tables, strict=True), start=1):
         iterations, largest, broken = panel.iterations, panel.largest, panel.broken
         fig.add_heatmap(
             x=iterations,
             z=_short((np.log10(np.maximum(table, low)) if logarithmic else table).T),
             customdata=_short(largest.T),
             coloraxis="coloraxis",
+            meta={"signal": name},
             hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>{what} = "
             "%{customdata:.4g}<extra></extra>",
             row=row,
@@ -85,6 +87,7 @@ def heat_map(
                 z=np.where(broken, np.float32(1.0), np.float32(np.nan)).T,
                 colorscale=[[0, ALARM], [1, ALARM]],
                 showscale=False,
+                meta={"signal": name, "kind": "not finite"},
                 hovertemplate=f"iteration %{{x}}<br>{axis} %{{y}}<br>not finite<extra></extra>",
                 row=row,
                 col=1,

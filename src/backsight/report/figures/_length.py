@@ -41,11 +41,19 @@ def _changes(stream: SignalStream) -> bool:
     return bool(np.min([low for low, _ in ends]) < np.max([high for _, high in ends]))
 
 
+def _reading(run: Run) -> str:
+    config = run.info.get("config")
+    lab = config if isinstance(config, dict) else {}
+    adaptive = lab.get("curriculum") == "adaptive" or lab.get("safe") is True
+    waits = " A curriculum that waits for the reach keeps the two together."
+    reached = ", and how far back the gradient reached in them" * bool(run.members("horizon"))
+    return f"The length of the sequences{reached}.{waits * adaptive}"
+
+
 FIGURE = Entry(
     "length",
     "Sequence length",
-    "The length of the sequences, and how far back the gradient reached in them. A curriculum that "
-    "waits for the reach keeps the two together.",
+    _reading,
     length,
     signals=("seq_len", "horizon"),
     only_if=_varies,

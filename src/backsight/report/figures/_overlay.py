@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from backsight.report._some_of import some_of
-from backsight.report._thin import Thinned, Thinning
+from backsight.report._thin import Thinned, Thinning, columns_of
 from backsight.report.figures._style import (
     ALARM,
     COLOURS,
@@ -92,14 +92,14 @@ def overlay(
     """
     shown, left_out = some_of(names, PANELS)
     fig = _panels(shown, y, "iteration")
-    pixels = max(100, POINTS // (4 * len(runs)))
+    pixels = columns_of(min(1200, max(100, POINTS // (4 * len(runs)))))
     for row, name in enumerate(shown, 1):
         streams = {i: run.stream(name) for i, run in enumerate(runs) if _has(run, name)}
         first = min((stream.first for stream in streams.values()), default=0)
         last = max((stream.last for stream in streams.values()), default=0)
         drawn: dict[int, Thinned] = {}
         for i, stream in streams.items():
-            thinning = Thinning(first, last, pixels=min(pixels, 1200), log=bool(log))
+            thinning = Thinning(first, last, pixels=pixels, log=bool(log))
             for block in stream:
                 thinning.add(block.iterations, block.values)
             drawn[i] = thinning.result()

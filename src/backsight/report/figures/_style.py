@@ -99,6 +99,7 @@ def add_series(
         marker={"size": 6},
         hovertemplate="%{y:.4g}",
         connectgaps=False,
+        meta={"signal": name},
     )
     ends = np.concatenate([[0], thinned.breaks, [len(thinned.iterations)]])
     alone = ends[:-1][np.diff(ends) == 1]
