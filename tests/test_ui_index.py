@@ -152,6 +152,7 @@ def test_what_a_row_says(tmp_path: Path) -> None:
     assert row["iterations"] == 4
     assert (row["loss"], row["guess"], row["below"]) == (1.0, 2.0, 0.5)
     assert (row["horizon"], row["window"]) == (1, 2)  # of the layer that reaches least far
+    assert row["judged"] is False  # nobody has looked, which is not the same as nothing found
     assert row["spark"] == {"x": [0, 2, 3], "y": [2.0, 1.0, 1.0], "broken": [1]}
 
 

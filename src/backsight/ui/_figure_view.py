@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backsight.report.figures import Entry
-from backsight.signals import RunWindow
+from backsight.signals import Run, RunWindow
 from backsight.ui._panels import AT_ITERATION
 from backsight.ui._wire import figure_dict, json_bytes
 
@@ -31,13 +31,12 @@ def figure_bytes(
     Raises:
         RunError: the run cannot be read.
     """
+    run = Run(path)
     if entry.key in AT_ITERATION:
-        run = RunWindow(path, last=until)
+        run = run if until is None else RunWindow(path, last=until)
     elif first is not None and last is not None:
         wide = int((last - first + 1) * MARGIN)
         run = RunWindow(path, first=max(first - wide, 0), last=last + wide)
-    else:
-        run = RunWindow(path)
     with run.moment():
         figure = entry.draw(run)
     told = figure_dict(figure)

@@ -50,6 +50,7 @@ def run_row(place: RunPlace) -> RunRow:
     try:
         run = Run(place.path)
         told = strip(run)
+        judged = bool(run.events("diagnosis"))
     except RunError as error:
         return {**row, "state": "broken", "problem": str(error)}
     config = run.info.get("config")
@@ -68,6 +69,7 @@ def run_row(place: RunPlace) -> RunRow:
         **_loss(told),
         **_reach(told),
         "finding": _finding(told),
+        "judged": judged,
     }
 
 

@@ -5,7 +5,7 @@ import {
   severityChip, stateChip,
 } from "./common.js";
 import { FigureCard, drawOnce, onTheme } from "./figures.js";
-import { strip } from "./strip.js";
+import { strip, worst } from "./strip.js";
 
 const main = document.getElementById("main");
 const key = keyHere("run");
@@ -194,12 +194,23 @@ function drawFindings(told) {
 
 let lastFindings = null;
 
+/** The strip says at once what the writer told; judging the whole run may find more. */
+function drawWorst(told) {
+  const place = stripBox.querySelector(".worst");
+  if (!place || view.strip.finding || !told.thorough) return;
+  const [card] = told.cards;
+  place.replaceWith(worst(card && {
+    ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
+  }, `The run has no lasting finding; ${told.healthy} rules found no fault.`));
+}
+
 async function loadFindings() {
   let told = await ask("findings", { run: key });
   const draw = () => {
     const words = JSON.stringify(told);
     if (words !== lastFindings) drawFindings(told);
     lastFindings = words;
+    drawWorst(told);
   };
   draw();
   if (!told.thorough && view.strip.state !== "running") {

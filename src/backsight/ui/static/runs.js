@@ -42,6 +42,7 @@ const compare = el("button", { type: "button", class: "primary", hidden: true, o
 } });
 const head = el("thead");
 const table = el("table", { class: "runs" }, head);
+const box = el("div", { class: "tablebox" }, table);
 const more = el("p");
 
 function sorting() {
@@ -86,6 +87,14 @@ function reach(row) {
     ` ${row.censored ? "≥ " : ""}${row.horizon} / ${row.window}`);
 }
 
+/** Nothing found is not the same as nothing looked at. */
+function unfound(row) {
+  if (row.state === "reading" || row.state === "broken") return "";
+  if (row.judged) return el("span", { class: "quiet" }, "none");
+  if (row.state === "running" || row.state === "stale") return el("span", { class: "quiet" }, "none so far");
+  return el("span", { class: "quiet", title: "It holds no verdict: its page judges it." }, "not judged");
+}
+
 function began(row) {
   if (row.created === undefined) return "";
   const words = duration(Date.now() / 1000 - offset - row.created);
@@ -121,7 +130,7 @@ function line(row, inside) {
     ["Worst finding", row.finding
       ? el("a", { href: `${runLink(row.key)}#findings`, title: row.finding.title, class: "plainlink" },
         severityChip(row.finding.severity, row.finding.code), el("span", { class: "quiet script" }, row.finding.title))
-      : el("span", { class: "quiet" }, row.state === "reading" || row.state === "broken" ? "" : "none"), "find"],
+      : unfound(row), "find"],
     ["Began", began(row), "num"],
   ];
   return el("tr", { class: `${inside ? "inside " : ""}row-${row.state}`, "data-key": row.key },
@@ -205,7 +214,7 @@ function draw() {
   }
   table.querySelector("tbody")?.remove();
   table.append(body);
-  table.hidden = !found.length;
+  table.parentElement.hidden = !found.length;
   const left = [...groups.values()].flat().length - found.length + Math.max(0, groups.size - shown);
   fill(more, ...(left > 0 ? [el("button", { type: "button", onclick: () => { shown = Infinity; draw(); } }, `Show ${several(left, "more row")}`)] : []));
   const tally = {};
@@ -268,7 +277,7 @@ fill(main,
     el("label", { class: "sr", for: "search" }, "Search"), search,
     el("label", { class: "sr", for: "states" }, "Status"), states,
     el("label", { class: "check" }, findings, " with findings only"), compare),
-  notes, studies, el("div", { class: "tablebox" }, table), more);
+  notes, studies, box, more);
 listen({}, load);
 setInterval(() => {
   if (document.hidden) return;

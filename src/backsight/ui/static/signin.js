@@ -14,6 +14,7 @@ async function enter(token) {
 
 main.replaceChildren(el("h1", {}, "Sign in"),
   el("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); enter(field.value.trim()); } },
+    el("input", { type: "text", autocomplete: "username", value: "backsight", hidden: true }),
     el("label", { for: "token" }, "Token"), field, el("button", { type: "submit", class: "primary" }, "Sign in")), said);
 field.focus();
 // A link may bring the token behind the #, which a browser keeps to itself.

@@ -83,11 +83,9 @@ function reach(told) {
     el("p", { class: "quiet" }, "horizon of the gradient, of the earlier steps in the window"));
 }
 
-function finding(told) {
-  const one = told.finding;
-  if (!one) {
-    return el("p", { class: "worst none" }, el("strong", {}, "What is wrong? "), "Nothing was found so far.");
-  }
+/** What is wrong, in a sentence, and what to try: what the writer told, or what judging found. */
+export function worst(one, words) {
+  if (!one) return el("p", { class: "worst none" }, el("strong", {}, "What is wrong? "), words);
   return el("div", { class: `worst sev-${one.severity}` },
     el("p", {}, severityChip(one.severity, `${one.severity} ${one.code}`), " ", el("strong", {}, one.title), `: ${one.message}.`,
       el("span", { class: "quiet" }, ` From iteration ${count(one.iteration)}.`)),
@@ -99,7 +97,8 @@ function finding(told) {
 export function strip(told, clock) {
   const first = state(told, clock);
   const made = el("section", { class: "strip", "aria-label": "The run at a glance" },
-    el("div", { class: "tiles" }, first, loss(told), gradient(told), rate(told), reach(told)), finding(told),
+    el("div", { class: "tiles" }, first, loss(told), gradient(told), rate(told), reach(told)),
+    worst(told.finding, told.state === "running" || told.state === "stale" ? "Nothing was found so far." : "Nothing was found while it trained."),
     told.left_out.map((words) => el("p", { class: "quiet" }, `${words}.`)));
   made.tick = first.tick;
   return made;

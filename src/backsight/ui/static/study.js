@@ -25,7 +25,7 @@ function draw(row, trials) {
     row.left ? el("p", {}, `About ${duration(row.left)} left, if the rest takes as long as what is done.`) : null,
     row.page ? el("p", {}, el("a", { class: "primary", href: address, target: "_blank", rel: "noopener" }, "Open the page of the study")) : el("p", { class: "quiet" }, "The study writes its page when it ends."),
     trials.length ? [el("h2", {}, `Trials (${trials.length})`), el("div", { class: "tablebox" }, el("table", { class: "runs" },
-      el("thead", {}, el("tr", {}, ["Status", "Trial", "Loss", "Reach", "Iterations", "Worst finding"].map((one) => el("th", { scope: "col" }, one)))),
+      el("thead", {}, el("tr", {}, ["Status", "Trial", "Loss", "Reach", "Iterations", "Worst finding"].map((one) => el("th", { scope: "col", class: one === "Reach" || one === "Iterations" ? "num" : null }, one)))),
       el("tbody", {}, trials.map(trial))))] : null);
 }
 
