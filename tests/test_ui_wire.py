@@ -8,6 +8,7 @@ import math
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -275,17 +276,25 @@ def test_a_body_arrives_whole() -> None:
 
 
 def test_answers_are_kept_up_to_a_size() -> None:
-    cache, made = AnswerCache(size=400), []
+    cache = AnswerCache(size=400)
+    made: list[int] = []
 
-    def make(key: int) -> bytes:
-        made.append(key)
+    def make(question: int) -> bytes:
+        made.append(question)
         return b"x" * 100
 
-    for key in (1, 2, 3, 4, 1, 5, 1, 2):
-        cache.get(key, lambda key=key: make(key))  # type: ignore[misc]
+    for question in (1, 2, 3, 4, 1, 5, 1, 2):
+        cache.get(question, "then", partial(make, question))
     assert made == [1, 2, 3, 4, 5, 2]
-    assert cache.get("large", lambda: b"x" * 101) == b"x" * 101
+    assert cache.get("large", "then", lambda: b"x" * 101) == b"x" * 101
     assert cache._held == 400
+
+
+def test_a_run_that_is_written_holds_one_answer_to_a_question() -> None:
+    cache = AnswerCache(size=4000)
+    for stamp in range(100):
+        assert cache.get("figure", stamp, lambda stamp=stamp: b"%d" % stamp) == b"%d" % stamp  # type: ignore[misc]
+    assert (len(cache._answers), cache._held) == (1, 2)
 
 
 def test_a_run_that_trains_is_seen_at_one_moment(tmp_path: Path) -> None:

@@ -142,8 +142,11 @@ class _Dashboard:
         def judged() -> bytes:
             run = Run(place.path)
             thorough = wanted and run.status != "running"
-            key = ("findings", place.path, stamp_of(place.path), run.status, thorough)
-            return self.answers.get(key, lambda: json_bytes(findings_view(run, thorough=thorough)))
+            return self.answers.get(
+                ("findings", place.path, thorough),
+                (stamp_of(place.path), run.status),
+                lambda: json_bytes(findings_view(run, thorough=thorough)),
+            )
 
         return _json(request, await self.work(judged))
 
@@ -160,9 +163,10 @@ class _Dashboard:
             raise _ProblemError(400, "from and to must be two iterations in order")
 
         def drawn() -> bytes:
-            key = (entry.key, place.path, stamp_of(place.path), first, last, until)
             return self.answers.get(
-                key, lambda: figure_bytes(place.path, entry, first, last, until)
+                (entry.key, place.path, first, last, until),
+                stamp_of(place.path),
+                lambda: figure_bytes(place.path, entry, first, last, until),
             )
 
         return _json(request, await self.work(drawn))
@@ -176,8 +180,11 @@ class _Dashboard:
 
         def compared() -> bytes:
             paths = [place.path for place in places]
-            key = ("compare", *((path, stamp_of(path)) for path in paths))
-            return self.answers.get(key, lambda: json_bytes(compare_view(paths, keys)))
+            return self.answers.get(
+                ("compare", *paths),
+                tuple(stamp_of(path) for path in paths),
+                lambda: json_bytes(compare_view(paths, keys)),
+            )
 
         return _json(request, await self.work(compared))
 

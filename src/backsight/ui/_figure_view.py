@@ -59,21 +59,25 @@ class AnswerCache:
 
     def __init__(self, size: int = 64 << 20) -> None:
         self._size, self._held = size, 0
-        self._answers: OrderedDict[object, bytes] = OrderedDict()
+        self._answers: OrderedDict[object, tuple[object, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: object, make: Callable[[], bytes]) -> bytes:
-        """The answer of that key, made where it is not there."""
+    def get(self, question: object, stamp: object, make: Callable[[], bytes]) -> bytes:
+        """The answer to a question, made where that of this stamp is not there.
+
+        It takes the place of an older one, so that a run that is written holds no more of them.
+        """
         with self._lock:
-            known = self._answers.get(key)
-            if known is not None:
-                self._answers.move_to_end(key)
-                return known
+            known = self._answers.get(question)
+            if known is not None and known[0] == stamp:
+                self._answers.move_to_end(question)
+                return known[1]
         made = make()
         with self._lock:
-            if key not in self._answers and len(made) <= self._size // 4:
-                self._answers[key] = made
+            self._held -= len(self._answers.pop(question, (None, b""))[1])
+            if len(made) <= self._size // 4:
+                self._answers[question] = (stamp, made)
                 self._held += len(made)
             while self._held > self._size:
-                self._held -= len(self._answers.popitem(last=False)[1])
+                self._held -= len(self._answers.popitem(last=False)[1][1])
         return made

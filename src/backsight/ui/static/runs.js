@@ -142,6 +142,7 @@ function heading(group, members) {
   const tally = {};
   for (const row of members) tally[row.state] = (tally[row.state] ?? 0) + 1;
   const words = Object.entries(tally).map(([state, n]) => `${n} ${state}`).join(", ");
+  const gravest = members.filter((row) => row.finding).sort((a, b) => SEVERITY[b.finding.severity] - SEVERITY[a.finding.severity]);
   const [kind, ...rest] = group.split(" ");
   const title = kind === "study" ? `Trials of ${rest.join(" ")}` : `Trainings of one process: ${members.at(-1).name} …`;
   return el("tr", { class: "group" }, el("td", { colspan: COLUMNS.length + 1 },
@@ -151,7 +152,8 @@ function heading(group, members) {
       draw();
       main.querySelector(`[data-group="${CSS.escape(group)}"]`)?.focus();
     }, "data-group": group }, el("span", { "aria-hidden": "true" }, isOpen ? "▾ " : "▸ "), title,
-    el("span", { class: "quiet" }, ` ${several(members.length, "run")}: ${words}`))));
+    el("span", { class: "quiet" }, ` ${several(members.length, "run")}: ${words} `),
+    gravest.length ? severityChip(gravest[0].finding.severity, gravest[0].finding.code) : null)));
 }
 
 function drawHead() {
