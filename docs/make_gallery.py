@@ -18,6 +18,7 @@ from backsight.signals import Recorder, write_json
 
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "build" / "gallery"
+BACKSIGHT = str(Path(sys.executable).with_name("backsight"))
 SHOWN = {"runs-light": "ui-runs.png", "run-light": "ui-run.png"}
 """By picture, its name in the documentation."""
 
@@ -52,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder)
         for words in TRAININGS:
-            command = [sys.executable, "-m", "backsight", "train", *words.split()]
+            command = [BACKSIGHT, "train", *words.split()]
             subprocess.run(command, cwd=runs, check=True, stdout=subprocess.DEVNULL)
         _odd_ones(runs)
         with _served(runs) as address, sync_playwright() as playwright:
@@ -73,6 +74,9 @@ def _take(browser: Browser, address: str, look: str) -> None:
         page.locator("main h1").wait_for()
         page.wait_for_timeout(4000)  # figures come one after the other
         page.screenshot(path=GALLERY / f"{name}-{look}.png")
+        for _ in range(5):  # a figure is drawn when it is seen
+            page.mouse.wheel(0, 800)
+            page.wait_for_timeout(500)
         page.screenshot(path=GALLERY / f"{name}-{look}-whole.png", full_page=True)
     page.close()
 
@@ -97,7 +101,7 @@ def _odd_ones(runs: Path) -> None:
 
 @contextmanager
 def _served(runs: Path) -> Iterator[str]:
-    words = [sys.executable, "-m", "backsight", "ui", str(runs), "--port", "0"]
+    words = [BACKSIGHT, "ui", str(runs), "--port", "0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
