@@ -2,13 +2,14 @@
 # make test    what CI runs: lint, types, imports, tests
 # make test-all  the tests that only confirm at length, too
 # make sentences  every sentence a user may read, with its place
+# make gallery  pictures of every page of the dashboard, in build/gallery
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench sentences clean
+.PHONY: demo test test-all lint bench sentences gallery clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ bench: $(READY)
 
 sentences: $(READY)
 	@$(BIN)/python docs/make_sentences.py
+
+gallery: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make_gallery.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,8 +39,11 @@ EACH = pytest.mark.parametrize(
                                  for k, o in EVERY],
 )  # fmt: skip
 
-OTHERS = {MemoryThreeBitOrder, MemoryMultiplication, MemoryXor, MemoryFirstSymbol}
-"""Each is trained as another of its kind is: of order, of marked numbers, of a symbol recalled."""
+OTHERS = {
+    MemoryThreeBitOrder, MemoryMultiplication, MemoryXor, MemoryFirstSymbol, MemoryMemorisation,
+    MemoryPermutation, MemoryMixture,
+}  # fmt: skip
+"""Each is trained as another of its kind is: of order, of marked numbers, of symbols recalled."""
 
 ONE_OF_A_KIND = pytest.mark.parametrize(
     ("kind", "own"),

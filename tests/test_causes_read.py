@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from backsight.probes import StepsRead, is_padding, padding_of
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
+from tests.crossed import crossed
 
 SYMBOLS = 7
 LENGTHS = torch.tensor([6, 2, 4, 3, 5, 2, 3, 6, 4, 1])
@@ -55,9 +56,7 @@ ONE_STEP: dict[str, tuple[Read, str, bool, float]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("which", ONE_STEP)
-@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
-@pytest.mark.parametrize("batch_first", [True, False])
+@crossed("which,kind,batch_first", ONE_STEP, ["GRU", "LSTM"], [True, False], together=1)
 def test_a_direction_at_its_first_step_is_found(
     which: str, kind: str, batch_first: bool, tmp_path: Path
 ) -> None:

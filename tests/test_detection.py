@@ -348,7 +348,7 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
     ("start", "seed"),
     [
         pytest.param("2-healthy-near-drift:-tanh", 103, marks=pytest.mark.long),
-        ("2-healthy-near-exploding:-momentum", 103),
+        pytest.param("2-healthy-near-exploding:-momentum", 103, marks=pytest.mark.long),
         pytest.param("2-vanishing-order-100,-LSTM", 103, marks=pytest.mark.long),
         pytest.param("2-saturation-input", 103, marks=pytest.mark.long),
         pytest.param("2-exploding-rate-2", 103, marks=pytest.mark.long),

@@ -102,6 +102,7 @@ def test_a_worker_that_is_killed_costs_one_row_and_the_same_command_trains_it(
     assert all(row["iterations"] == 30 for row in json.loads(out)["trials"])
 
 
+@pytest.mark.long
 def test_a_ctrl_c_keeps_what_is_done_and_leaves_nobody_behind(start: Start, tmp_path: Path) -> None:
     process = start("--wait-at", 6)
     done = tmp_path / "it" / "runs" / "script-3-seed0"

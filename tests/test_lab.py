@@ -24,6 +24,7 @@ from backsight.signals import Run
 from backsight.tasks import read_corpus, split_text
 from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
+from tests.crossed import crossed
 
 SIGNALS = ("loss", "grad_norm", "grad_norm_applied", "val_loss", "hidden_norm_max")
 
@@ -78,6 +79,7 @@ def test_what_it_records_and_how_often(small: dict[str, Any]) -> None:
     assert run.info["config"]["lr"] == 0.002
 
 
+@pytest.mark.long
 def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
     run = train(
         Chars(**small | {"iterations": 400, "hidden": 48, "seq_len": 32, "batch": 8, "lr": 0.01})
@@ -87,10 +89,8 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
     assert run.last("val_loss")[1] < baselines["bigram"]
 
 
-@pytest.mark.parametrize("cell", get_args(Cell))
-@pytest.mark.parametrize(
-    "precision",
-    ["64-true", "bf16-mixed", "bf16-true", pytest.param("32-true", marks=pytest.mark.long)],
+@crossed(
+    "precision,cell", ["64-true", "bf16-mixed", "bf16-true", "32-true"], get_args(Cell), together=1
 )
 def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[str, Any]) -> None:
     skip_where_there_is_no_bf16_lstm(cell, precision)

@@ -58,7 +58,7 @@ def small(run_path: Path) -> dict[str, Any]:
 # -- training --------------------------------------------------------------------------------
 
 
-@EACH
+@ONE_OF_A_KIND
 def test_what_a_short_run_records(
     kind: type[Memory], own: dict[str, Any], small: dict[str, Any]
 ) -> None:
@@ -421,7 +421,18 @@ def test_another_name_does_as_well(
     assert f"backsight train {name} --help" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if name != "chars"])
+COMMANDS = {"temporal-order", "adding", "copying"}
+"""One of order, one of marked numbers, one with an alphabet of its own."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in COMMANDS else pytest.mark.long)
+        for name in TASKS
+        if name != "chars"
+    ],
+)
 def test_every_task_is_trained_from_the_command_line(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

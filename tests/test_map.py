@@ -71,7 +71,12 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
     ("settings", "x", "y"),
     [
         (small(), "lr=0.1,1", "gain=0.8,1.5"),
-        (small(optimizer="momentum", layers=2), "momentum=0.5,0.9", "clip=0.05,10"),
+        pytest.param(
+            small(optimizer="momentum", layers=2),
+            "momentum=0.5,0.9",
+            "clip=0.05,10",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             small(MemoryAdding, optimizer="adam"),
             "momentum=0.5,0.9",

@@ -355,9 +355,12 @@ def test_a_state_changed_unit_by_unit_between_windows(
     linked(module, WINDOWS, loss, hand=masked)
 
 
-@pytest.mark.parametrize("loss", ["steps", "middle"])
-@pytest.mark.parametrize("form", ["time first", "batch first", "unbatched", "packed unsorted"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed(
+    "kind,form,loss",
+    KINDS,
+    ["time first", "batch first", "unbatched", "packed unsorted"],
+    ["steps", "middle"],
+)
 def test_a_state_changed_unit_by_unit_between_single_steps(kind: str, form: str, loss: str) -> None:
     module = made(kind, num_layers=2, batch_first=form == "batch first")
     batch = 1 if form == "unbatched" else 2
@@ -612,9 +615,7 @@ def loop(
 HANDS: dict[str, Hand] = {"kept": keep, "masked": masked, "detached": detached_after(2)}
 
 
-@pytest.mark.parametrize("hand", HANDS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("kind", CELLS)
+@crossed("kind,loss,hand", CELLS, LOSSES, HANDS)
 def test_a_loop_over_a_cell(kind: str, loss: str, hand: str) -> None:
     """A mask on the state is part of the graph; detached after 3 of 8 steps, it is a cut."""
     cell, xs = cell_of(kind), rand(8, 3, 3)

@@ -196,7 +196,9 @@ def test_again_and_again(small: dict[str, Any], tmp_path: Path) -> None:
     assert_alike(alone(config, tmp_path), run)
 
 
-@pytest.mark.parametrize("after", [7, 12, 15])
+@pytest.mark.parametrize(
+    "after", [12, *(pytest.param(after, marks=pytest.mark.long) for after in (7, 15))]
+)
 def test_after_ctrl_c(after: int, small: dict[str, Any], tmp_path: Path) -> None:
     """A validation that only the stop asked for leaves nothing behind, in numbers or in text."""
     config = Chars(**small)
@@ -608,6 +610,7 @@ def test_kill_9_and_the_command_goes_on(small: dict[str, Any], tmp_path: Path) -
     assert_alike(alone(Chars(**settings), tmp_path), run)
 
 
+@pytest.mark.long  # test_safe.py has two processes, too
 @pytest.mark.long
 def test_two_processes_go_on_as_two(small: dict[str, Any], tmp_path: Path) -> None:
     """Each with its own dropout and its own part of the carried state."""

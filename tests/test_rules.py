@@ -642,7 +642,7 @@ READ = sorted({(rule.code, name) for rule in RULES for name in rule.reads})
 PROFILES = {"reach", "hidden_norm", "grad_time", "context_loss"}
 
 
-@pytest.mark.parametrize("value", [NAN, INF])
+@pytest.mark.parametrize("value", [NAN, pytest.param(INF, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("code", "name"), READ)
 def test_a_signal_that_is_never_finite_is_never_healthy(code: str, name: str, value: float) -> None:
     series: dict[str, Any] = {}
@@ -1790,8 +1790,8 @@ def alarms(kind: str, seeds: Sequence[int], length: int = LENGTH) -> list[str]:
 @pytest.mark.parametrize(
     "kind",
     [
-        # The others are tamer than "heavy".
-        pytest.param(kind, marks=() if kind in ("heavy", "periodic") else pytest.mark.long)
+        # The others are tamer.
+        pytest.param(kind, marks=() if kind == "heavy" else pytest.mark.long)
         for kind in NOISES
     ],
 )

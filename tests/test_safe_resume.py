@@ -63,9 +63,8 @@ def test_while_a_clip_acts_at_every_step(tmp_path: Path) -> None:
     assert_alike(whole, interrupted(config, tmp_path, after=[7, 26]))
 
 
-@pytest.mark.parametrize(
-    "kind", [*(pytest.param(k, marks=pytest.mark.long) for k in ("linear", "stepwise")), "adaptive"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["linear", "stepwise", "adaptive"])
 def test_while_the_sequences_grow(
     kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,6 +238,7 @@ KNOWN = (0, 3, 4, 34, 35, 69, 130)
 """Seeds that between them give every code of the test below."""
 
 
+@pytest.mark.long
 def test_a_stretch_at_a_time_comes_to_the_same() -> None:
     codes = set().union(*(compare(seed, 1300) for seed in KNOWN))
     judged_in_arrays = {"BKS201", "BKS202", "BKS203", "BKS204", "BKS205", "BKS206", "BKS302"}

@@ -80,6 +80,7 @@ def test_in_a_length_study_of_a_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_in_a_study_of_remedies_on_a_script_s_run(tmp_path: Path) -> None:
     """As a user meets it: ``backsight run`` makes the run, and a guard ends a trial of it."""
     (tmp_path / "train.py").write_text(textwrap.dedent(SCRIPT))

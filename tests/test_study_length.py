@@ -371,6 +371,7 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
     assert "other settings (seeds 1, now 2): choose another --out" in other.stderr
 
 
+@pytest.mark.long  # as test_study_remedies.py shows
 @pytest.mark.long
 def test_interrupted_it_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
     words = ["order", "--lengths", "10,12", "--seeds", "1", "--iterations", "400", *TINY,
@@ -432,6 +433,7 @@ def test_a_script_that_takes_no_notice_is_found_out(tmp_path: Path) -> None:
     assert "train.py ignores --seq-len" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.long
 def test_a_script_without_a_seed_that_takes_no_notice_is_doubted(tmp_path: Path) -> None:
     """Its losses differ by chance; what its layers saw does not."""

@@ -349,6 +349,7 @@ def test_proven_on_fresh_seeds(proven: tuple[RemedyStudy, list[str]]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_what_helped_by_luck_is_not_proven(tmp_path: Path) -> None:
     """The best of many is chosen for its luck, which fresh seeds do not have."""
     lucky = Pretended(lambda r, seed: 0.01 if r == "gru" and seed < 3 else 1.3 + seed / 100)
@@ -374,6 +375,7 @@ def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> No
     assert not any(name.endswith("seed3") for name in engine.made)
 
 
+@pytest.mark.long
 @pytest.mark.long
 def test_a_finite_remedy_beats_a_run_that_broke(tmp_path: Path) -> None:
     engine = Pretended(lambda r, seed: 0.5 + seed / 100 if r == "gru" else math.nan)
@@ -449,6 +451,7 @@ def snapshot(path: Path) -> dict[Path, bytes]:
     return {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
+@pytest.mark.long
 def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
     """Unchanged and with the run's own seed it is what the run became; the run stays as it was."""
     run = train(tiny(run=tmp_path / "run", lr=0.05))

@@ -132,6 +132,7 @@ def test_a_row_is_read_again_only_when_its_files_change(
     assert (asked, survey.version) == ([], version)
     shutil.rmtree(tmp_path / "one")
     record(tmp_path / "one", 0.5)
+    survey.find()
     assert survey.read(60)
     assert asked == ["one"]
     assert [row["loss"] for row in survey.since(version)["rows"]] == [0.5]

@@ -469,8 +469,12 @@ def test_a_closure(which: str, kind: str, run_path: Path) -> None:
 # -- mixed precision ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru cell", "attention"])
-@pytest.mark.parametrize("how", ["plain", "clipped", "fused", "twice"])
+@crossed(
+    "how,kind",
+    ["plain", "clipped", "fused", "twice"],
+    ["lstm", "gru cell", "attention"],
+    together=1,
+)
 def test_a_scaled_loss_is_recorded_unscaled(how: str, kind: str, tmp_path: Path) -> None:
     """Everything is as without the scaler, also where two losses are scaled at a time."""
 
@@ -626,8 +630,9 @@ def test_a_step_that_the_loop_skips_ends_the_iteration(
         assert [len(row) for row in run.profile(name).rows] == [5, 6, 7, 8, 9, 10], name
 
 
-@pytest.mark.parametrize("kind", ["gru", "lstm cell", "own"])
-@pytest.mark.parametrize("how", ["no_grad", "eval", "paused", "nested"])
+@crossed(
+    "how,kind", ["no_grad", "eval", "paused", "nested"], ["gru", "lstm cell", "own"], together=1
+)
 def test_a_validation_leaves_no_mark(how: str, kind: str, tmp_path: Path) -> None:
     """Under ``no_grad``, in ``eval()`` without it, and in whatever ``paused`` encloses."""
 

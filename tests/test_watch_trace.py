@@ -365,8 +365,7 @@ GRAPHS = (
 )
 
 
-@pytest.mark.parametrize("every", [1, 1000])
-@pytest.mark.parametrize("kind", GRAPHS)
+@crossed("kind,every", GRAPHS, [1, 1000], together=1)
 def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     """When the loop lets go of it, after a step, sampled or not, the graph is gone."""
     model = Marked(kind)
@@ -384,7 +383,10 @@ def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     assert len(Mark.tokens) == 2
 
 
-@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.long if i % 2 else ()) for i, k in enumerate(GRAPHS)],
+)
 def test_no_graph_is_held_without_a_backward(kind: str, run_path: Path) -> None:
     """Forward passes with gradients that nobody asks for: a validation without ``no_grad``.
 
@@ -450,8 +452,7 @@ class WideLoop(nn.Module):
         return state[0] if isinstance(state, tuple) else state
 
 
-@pytest.mark.parametrize("every", ["auto", 1])
-@pytest.mark.parametrize("case", ["wide batch", "narrow batch", "many words"])
+@crossed("case,every", ["wide batch", "narrow batch", "many words"], ["auto", 1], together=1)
 def test_memory_is_nearly_what_training_needs(case: str, every: Any, run_path: Path) -> None:
     """The peak, with default settings and with every iteration sampled."""
     words = 20_000 if case == "many words" else 0

@@ -1,6 +1,14 @@
 """The cases of each draw, as they were written: rows of the fields of ``Case`` but its draw."""
 
-from benchmarks.diagnosis._draws import draw_1, draw_2, draw_3, draw_4, draw_5, draw_6
+from benchmarks.diagnosis._draws import (
+    draw_1,
+    draw_2,
+    draw_3,
+    draw_4,
+    draw_5,
+    draw_6,
+    draw_7,
+)
 
 __all__ = ["DRAWS"]
 
@@ -11,4 +19,5 @@ DRAWS = {
     4: draw_4.CASES,
     5: draw_5.CASES,
     6: draw_6.CASES,
+    7: draw_7.CASES,
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         differing_settings,
         labels_of,
         setting_words,
+        telling_settings,
     )
     from backsight.report._strip import strip
     from backsight.report._strip_data import (
@@ -90,6 +91,7 @@ __all__ = [
     "strip_rows",
     "summary",
     "tally_words",
+    "telling_settings",
     "terminal_text",
     "text_samples",
     "thin",
@@ -142,6 +144,7 @@ __getattr__ = lazy(
         "strip_rows": "backsight.report._strip_words",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
+        "telling_settings": "backsight.report._settings_table",
         "terminal_text": "backsight.report._terminal_text",
         "text_samples": "backsight.report._run_facts",
         "thin": "backsight.report._thin",

@@ -13,7 +13,12 @@ from backsight.report._comparison import ComparedRun, RunComparison
 from backsight.report._fitting import fitting
 from backsight.report._html import embedded, render, write_whole
 from backsight.report._numbers import duration, number
-from backsight.report._settings_table import ABSENT, DifferingSetting, setting_words
+from backsight.report._settings_table import (
+    ABSENT,
+    DifferingSetting,
+    setting_words,
+    telling_settings,
+)
 from backsight.report._strip_data import StripReach
 from backsight.report.figures import overlay, overlay_members, overlay_profiles, run_style
 from backsight.signals import Run
@@ -150,7 +155,7 @@ def _words(compared: RunComparison) -> dict[str, Any]:
     own = [one for one in compared.settings if not one.environment]
     return {
         "title": _title([one.run for one in compared.runs]),
-        "differ": [one.name for one in own][:3],
+        "differ": [one.name for one in telling_settings(own)],
         "runs": [
             _row(number, one, outcome)
             for number, (one, outcome) in enumerate(zip(compared.runs, outcomes, strict=True))

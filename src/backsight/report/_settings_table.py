@@ -7,13 +7,25 @@ from typing import Any
 from backsight.report._numbers import number
 from backsight.signals import Run
 
-__all__ = ["DifferingSetting", "differing_settings", "labels_of", "setting_words"]
+__all__ = [
+    "DifferingSetting",
+    "differing_settings",
+    "labels_of",
+    "setting_words",
+    "telling_settings",
+]
 
 OWN = ("run", "group")
 """Settings that any two runs have differently."""
 
 NAMED = 3
 """Settings of a label, at the most."""
+
+FIRST = (
+    "lr", "cell", "optimizer", "init", "gain", "momentum", "clip", "guard", "layers", "hidden",
+    "length", "seq_len", "seed",
+)  # fmt: skip
+"""What a label names before all else: a training depends on these the most."""
 
 ABSENT = "–"
 
@@ -63,6 +75,28 @@ def differing_settings(runs: Sequence[Run]) -> tuple[DifferingSetting, ...]:
     return tuple(found)
 
 
+def telling_settings(settings: Sequence[DifferingSetting]) -> tuple[DifferingSetting, ...]:
+    """The few that a label has room for: of the training, those it depends on the most.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> from backsight.report import differing_settings, telling_settings
+        >>> for name, rate in (("one", 0.1), ("two", 0.2)):
+        ...     own = {"batch": 8 * rate, "hidden": 40 * rate, "every": 50 * rate, "lr": rate}
+        ...     Recorder(f"runs/{name}", config=own).close()
+        >>> settings = differing_settings([Run("runs/one"), Run("runs/two")])
+        >>> [one.name for one in telling_settings(settings)]
+        ['lr', 'hidden', 'batch']
+    """
+
+    def rank(one: DifferingSetting) -> int:
+        name = one.name.lstrip("-").replace("-", "_")
+        return FIRST.index(name) if name in FIRST else len(FIRST)
+
+    own = [one for one in settings if not one.environment]
+    return tuple(sorted(own, key=rank)[:NAMED])
+
+
 def labels_of(runs: Sequence[Run], settings: Sequence[DifferingSetting]) -> tuple[str, ...]:
     """One per run, no two alike: the settings that differ, or the name where that is not enough.
 
@@ -75,9 +109,9 @@ def labels_of(runs: Sequence[Run], settings: Sequence[DifferingSetting]) -> tupl
         >>> labels_of(runs, differing_settings(runs))
         ('lr=0.1', 'lr=0.2')
     """
-    own = [one for one in settings if not one.environment]
+    named = telling_settings(settings)
     labels = [
-        ", ".join(f"{one.name}={setting_words(one.values[i])}" for one in own[:NAMED])
+        ", ".join(f"{one.name}={setting_words(one.values[i])}" for one in named)
         for i in range(len(runs))
     ]
     for names in ([run.name for run in runs], [str(run.path) for run in runs]):

@@ -173,6 +173,7 @@ def _loss(run: Run, name: str, baseline: float | None) -> StripLoss:
         value=float(newest[-1]),
         recent=float(np.median(finite)) if finite.size else math.nan,
         newest=len(newest),
+        newest_not_finite=len(newest) - len(finite),
         guess=guess,
         guess_from=("" if guess is None else source),  # type: ignore[arg-type]
         curve=curve,

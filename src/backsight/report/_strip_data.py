@@ -1,5 +1,6 @@
 """What the ten-second strip says of a run: plain data, which is JSON as it is but for a NaN."""
 
+import math
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
@@ -66,6 +67,8 @@ class StripLoss:
     """The median of the finite ones among the newest; NaN if there is none."""
     newest: int
     """How many these are: 100, or as many as there are."""
+    newest_not_finite: int
+    """How many of them are not finite."""
     guess: float | None
     """The loss of the best guess without memory; None where it is not known."""
     guess_from: Literal["task", "constant answer", ""]
@@ -76,9 +79,13 @@ class StripLoss:
     def below(self) -> float | None:
         """By which share of the guess the recent loss is below it; negative where it is above.
 
-        NaN if the recent loss is; None where no guess is known, or it is 0.
+        NaN if the newest or the recent loss is not finite; None where no guess is known, or it
+        is 0.
         """
-        return (self.guess - self.recent) / abs(self.guess) if self.guess else None
+        if not self.guess:
+            return None
+        recent = self.recent if math.isfinite(self.value) else math.nan
+        return (self.guess - recent) / abs(self.guess)
 
 
 @dataclass(frozen=True, slots=True)

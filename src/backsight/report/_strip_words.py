@@ -127,7 +127,12 @@ def _loss_words(loss: StripLoss) -> str:
     words = f"{number(loss.value)} at iteration {loss.iteration:,}"
     if loss.curve.not_finite:
         words += f", {loss.curve.not_finite:,} not finite so far"
-    words += f"; the median of the last {loss.newest} is {number(loss.recent)}"
+    some = (
+        f"{loss.newest - loss.newest_not_finite} finite ones of the "
+        if loss.newest_not_finite
+        else ""
+    )
+    words += f"; the median of the {some}last {loss.newest} is {number(loss.recent)}"
     if loss.below is None or loss.guess is None:
         return words
     guess = "the guess" if loss.guess_from == "task" else "the best constant answer"
@@ -135,9 +140,11 @@ def _loss_words(loss: StripLoss) -> str:
 
 
 def _against(below: float) -> str:
-    """``39 % below``."""
+    """``39 % below``, or ``540 times``."""
     if not math.isfinite(below):
         return "not to be compared with"
+    if below <= -1:
+        return f"{number(1 - below)} times"
     side = "below" if below > 0 else "above"
     percent = f"{100 * abs(below):.0f}"
     return f"{percent} % {side}" if percent != "0" else "at"
@@ -184,8 +191,8 @@ def _reach_tone(reach: StripReach) -> Tone:
 
 def _finding_words(finding: StripFinding) -> str:
     words = f"{finding.code} {finding.title}: {finding.message}"
-    others = f" (and {finding.others} more)" if finding.others else ""
-    return f"{words}, from iteration {finding.iteration:,}{others}"
+    others = f"; {finding.others} more" if finding.others else ""
+    return f"{words} (from iteration {finding.iteration:,}{others})"
 
 
 def _of(label: str) -> str:

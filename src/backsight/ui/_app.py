@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from typing import Any
@@ -36,6 +37,8 @@ LIST_EVERY = 2.0
 """Seconds between looks at all folders while the table is open."""
 RUN_EVERY = 0.5
 """Seconds between looks at a run while its page is open: its writer commits twice per second."""
+ALIVE = 3.0
+"""Seconds between looks whether the process that writes a run lives."""
 READERS = 4
 """Answers that are made at a time; each may hold a run's signal in memory."""
 MOST_COMPARED = 20
@@ -273,14 +276,18 @@ def create_app(settings: UiSettings) -> Starlette:
 
 def _look_at(place: RunPlace) -> Callable[[], str]:
     """Changes with the files of a run, and where its writer is gone."""
+    last: tuple[object, str, float] | None = None
 
     def look() -> str:
-        stamp = stamp_of(place.path)
-        word = sha256(repr(stamp).encode()).hexdigest()[:16]
-        try:
-            return f"{word} {Run(place.path).status}"
-        except RunError:
-            return f"{word} broken"
+        nonlocal last
+        stamp, now = stamp_of(place.path), time.monotonic()
+        # A run that has ended stays as it is; the process of another is looked for now and then.
+        if last is None or stamp != last[0] or (last[1] == "running" and now > last[2] + ALIVE):
+            try:
+                last = (stamp, Run(place.path).status, now)
+            except RunError:
+                last = (stamp, "broken", now)
+        return f"{sha256(repr(stamp).encode()).hexdigest()[:16]} {last[1]}"
 
     return look
 

@@ -42,6 +42,8 @@ class RunPlace:
     kind: FolderKind
     study: str = ""
     """The key of the study whose trial it is."""
+    changed: int = 0
+    """When anything last came, went or was replaced in it, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +96,20 @@ class FolderIndex:
 
     def _below(self, root: Root, known: dict[str, _Known]) -> Iterator[RunPlace]:
         top = os.path.realpath(root.path)
-        itself = self._kind(str(root.path), known)
+        itself, changed = self._kind(str(root.path), known)
         if itself is not None:
             name = Path(top).name
-            place = RunPlace(_key(root, name), name, root.path, itself)
+            place = RunPlace(_key(root, name), name, root.path, itself, changed=changed)
             yield place
             if itself != "run":
                 yield from self._trials(root, place, top, known)
             return
         for name in _folders(root.path, top):
             path = root.path / name
-            kind = self._kind(str(path), known)
+            kind, changed = self._kind(str(path), known)
             if kind is None:
                 continue
-            place = RunPlace(_key(root, name), name, path, kind)
+            place = RunPlace(_key(root, name), name, path, kind, changed=changed)
             yield place
             if kind != "run":
                 yield from self._trials(root, place, top, known)
@@ -121,21 +123,22 @@ class FolderIndex:
         except OSError:  # it has none yet
             return
         for name in names:
-            if self._kind(str(folder / name), known) == "run":
+            kind, changed = self._kind(str(folder / name), known)
+            if kind == "run":
                 inside = f"{study.name}/runs/{name}"
-                yield RunPlace(_key(root, inside), name, folder / name, "run", study.key)
+                yield RunPlace(_key(root, inside), name, folder / name, kind, study.key, changed)
 
-    def _kind(self, path: str, known: dict[str, _Known]) -> FolderKind | None:
-        """What a folder is; asked again only where something came or went in it since."""
+    def _kind(self, path: str, known: dict[str, _Known]) -> tuple[FolderKind | None, int]:
+        """What a folder is, asked again only where something came or went in it; and when."""
         try:
             changed = Path(path).stat().st_mtime_ns
         except OSError:
-            return None
+            return None, 0
         before = self._known.get(path)
         if before is None or before.changed != changed:
             before = _Known(changed, _kind_of(Path(path)))
         known[path] = before
-        return before.kind
+        return before.kind, changed
 
 
 def _kind_of(path: Path) -> FolderKind | None:

@@ -82,7 +82,7 @@ def findings_view(run: Run, *, thorough: bool) -> dict[str, Any]:
             {
                 "code": card.finding.code,
                 "title": card.finding.title,
-                "severity": card.finding.severity,
+                "severity": lead.severity,
                 "iteration": card.finding.iteration,
                 "when": card.when,
                 "sentences": list(card.sentences),

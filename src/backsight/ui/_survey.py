@@ -18,6 +18,10 @@ AGAIN = 15.0
 """Seconds after which a run that does not change is looked at again: its writer may be gone."""
 
 
+ENDED = ("finished", "failed", "interrupted", "killed")
+"""States of a run to which nothing is written any more."""
+
+
 @dataclass(slots=True)
 class _Entry:
     """A row, and what it was read from."""
@@ -25,6 +29,8 @@ class _Entry:
     row: RunRow
     version: int
     stamp: Stamp | None = None
+    changed: int = 0
+    """When its folder last changed by then."""
     read_at: float = -1e9
     cost: float = 0.0
 
@@ -90,6 +96,8 @@ class Survey:
             return True
 
     def _read_one(self, place: RunPlace, entry: _Entry) -> None:
+        if entry.row["state"] in ENDED and entry.changed == place.changed:
+            return  # who goes on with a run replaces its run.json
         now = time.monotonic()
         if now - entry.read_at < BUSY * entry.cost:
             return
@@ -99,7 +107,8 @@ class Survey:
             return
         row = run_row(place) if place.kind == "run" else study_row(place)
         with self._lock:
-            entry.stamp, entry.read_at, entry.cost = stamp, now, time.monotonic() - now
+            entry.stamp, entry.changed = stamp, place.changed
+            entry.read_at, entry.cost = now, time.monotonic() - now
             if repr(row) != repr(entry.row):  # two NaN are no change
                 self._state.version += 1
                 entry.row, entry.version = row, self._state.version

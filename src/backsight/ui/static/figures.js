@@ -6,10 +6,13 @@ let library = null;
 
 function plotly() {
   library ??= new Promise((done, failed) => {
-    const script = el("script", { src: `${root}/static/plotly.js` });
+    if (window.Plotly) {
+      done(window.Plotly);
+      return;
+    }
+    const script = document.getElementById("plotly") ?? document.head.appendChild(el("script", { src: `${root}/static/plotly.js` }));
     script.onload = () => done(window.Plotly);
     script.onerror = () => failed(new Error("plotly.js could not be loaded from this server"));
-    document.head.append(script);
   });
   return library;
 }

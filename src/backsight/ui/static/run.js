@@ -201,7 +201,7 @@ function drawWorst(told) {
   const [card] = told.cards;
   place.replaceWith(worst(card && {
     ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
-  }, `The run has no lasting finding; ${told.healthy} rules found no fault.`));
+  }, told.healthy ? `The run has no lasting finding; ${told.healthy} rules found no fault.` : "There is not enough data for any rule to judge."));
 }
 
 async function loadFindings() {
