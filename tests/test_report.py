@@ -307,7 +307,10 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
 
     run = record(write, CONFIG)
     for entry in FIGURES:
-        assert entry.draw(run).data
+        figure = entry.draw(run)
+        assert figure.data
+        titles = {axis.title.text for axis in figure.select_xaxes()}
+        assert ("iteration" in titles) is not entry.of_moment, entry.key
     assert write_report(run).is_file()
     assert "The gradient was never finite." in summary(run)
 

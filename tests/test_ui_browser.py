@@ -60,7 +60,7 @@ def page(board: tuple[Dashboard, Path]) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-        opened.set_default_timeout(20_000)
+        opened.set_default_timeout(60_000)
         opened.on("console", lambda message: problems.append(message.text))
         opened.on("pageerror", lambda error: problems.append(str(error)))
 
@@ -88,7 +88,7 @@ def points(page: Page, figure: str) -> int:
 
 def until(page: Page, condition: str) -> None:
     """Wait for a condition; Playwright's own way needs the ``eval`` that our policy forbids."""
-    for _ in range(200):
+    for _ in range(600):
         if page.evaluate(condition):
             return
         page.wait_for_timeout(100)
@@ -134,6 +134,14 @@ def test_a_run_is_watched_while_it_trains(
     page.locator(".tile.alarm .big", has_text="NaN").wait_for()
     page.locator("#findings article").get_by_text("Try, in order").wait_for()
 
+    # What a figure shows can be taken along, with its NaN.
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Loss: download as CSV").click()
+    lines = Path(taken.value.path()).read_text().splitlines()
+    assert lines[:2] == ["trace,x,y,value", '"training",0,3.5,']
+    broken = [line.split(",")[1:3] for line in lines if "NaN" in line]
+    assert broken == [["100", "NaN"], ["101", "NaN"], ["102", "NaN"]]
+
     # A link to a moment and a part of the run shows the same again; back undoes the zoom.
     page.evaluate("document.querySelector('#moment').focus()")
     page.keyboard.press("Home")
@@ -155,9 +163,9 @@ def test_a_run_is_watched_while_it_trains(
     # It ends, and is taken away while it is shown.
     training.recorder.close()
     page.locator(".tile .chip.finished").wait_for()
-    shutil.rmtree(runs / EVIL)
-    page.get_by_text("it was removed or renamed").wait_for()
-    assert page.get_by_text("What you see is what was last known").count()
+    (runs / EVIL).rename(tmp_path / "elsewhere")
+    page.get_by_text("What you see is what was last known").wait_for()
+    assert page.get_by_text("it was removed or renamed").count()
     assert page.locator("#loss .plot .scatterlayer").count()
 
 

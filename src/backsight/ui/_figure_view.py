@@ -7,7 +7,6 @@ from pathlib import Path
 
 from backsight.report.figures import Entry
 from backsight.signals import Run, RunWindow
-from backsight.ui._panels import AT_ITERATION
 from backsight.ui._wire import figure_dict, json_bytes
 
 __all__ = ["AnswerCache", "figure_bytes"]
@@ -32,7 +31,7 @@ def figure_bytes(
         RunError: the run cannot be read.
     """
     run = Run(path)
-    if entry.key in AT_ITERATION:
+    if entry.of_moment:
         run = run if until is None else RunWindow(path, last=until)
     elif first is not None and last is not None:
         wide = int((last - first + 1) * MARGIN)
@@ -40,13 +39,12 @@ def figure_bytes(
     with run.moment():
         figure = entry.draw(run)
     told = figure_dict(figure)
-    axis = told["layout"].get("xaxis", {}).get("title", {}).get("text")
     titles = [
         one.get("title", {}).get("text")
         for name, one in told["layout"].items()
         if name.startswith("xaxis") and isinstance(one, dict)
     ]
-    told["over_iterations"] = "iteration" in (axis, *titles)
+    told["over_iterations"] = "iteration" in titles
     return json_bytes(told)
 
 

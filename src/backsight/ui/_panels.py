@@ -5,10 +5,7 @@ from typing import Any
 from backsight.report.figures import FIGURES, Entry
 from backsight.signals import Run
 
-__all__ = ["AT_ITERATION", "entry_of", "panels_of"]
-
-AT_ITERATION = ("reach", "reach-ahead", "reach-blocks", "context", "grad-time")
-"""Figures of profiles: they show one iteration and have no axis of iterations."""
+__all__ = ["entry_of", "panels_of"]
 
 
 def entry_of(key: str) -> Entry | None:
@@ -23,7 +20,7 @@ def panels_of(run: Run) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
             "key": entry.key,
             "title": entry.title,
             "reading": entry.reading_of(run),
-            "at": entry.key in AT_ITERATION,
+            "at": entry.of_moment,
         }
         for entry in FIGURES
         if entry.is_drawn(run)

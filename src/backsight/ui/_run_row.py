@@ -109,7 +109,7 @@ def _finding(told: RunStrip) -> RunRow | None:
 
 
 def script_of(run: Run) -> str:
-    """The script of a run, or the task that it was trained on, without folders."""
+    """The script of a run, without folders, or the task that the lab trained on."""
     command = run.info.get("command")
     try:
         words = shlex.split(command) if isinstance(command, str) else []
@@ -117,6 +117,6 @@ def script_of(run: Run) -> str:
         words = command.split() if isinstance(command, str) else []
     scripts = [word for word in words if word.endswith(".py")]
     kind = str(run.info["kind"])
-    if scripts:
+    if scripts and not kind.startswith("train "):
         return Path(scripts[0]).name
     return kind or (words[0] if words else "")

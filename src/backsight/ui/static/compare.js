@@ -11,7 +11,7 @@ const problems = el("div");
 /** The line of a run in all figures. */
 function swatch(style) {
   return svg("svg", { width: 34, height: 10, class: "swatch", "aria-hidden": "true" },
-    svg("line", { x1: 1, x2: 33, y1: 5, y2: 5, stroke: runColour(style.color), "stroke-dasharray": style.dashes, "stroke-width": 2.5 }));
+    svg("line", { x1: 1, x2: 33, y1: 5, y2: 5, stroke: runColour(style.stroke), "stroke-dasharray": style.dashes, "stroke-width": 2.5 }));
 }
 
 function who(row) {

@@ -183,20 +183,23 @@ export class FigureCard {
     await Plotly.downloadImage(this.plot, { format: "png", scale: 2, filename: this.fileName() });
   }
 
-  /** What is drawn, a row a point: figure data, not the whole signal. */
+  /** What is drawn, a row a point: not the whole signal. A mark stands for what no line can show. */
   csv() {
     const quoted = (text) => `"${String(text).replaceAll('"', '""').replace(/^([=+\-@])/, "'$1")}"`;
+    const cell = (given) => (typeof given === "number" ? given : quoted(given ?? ""));
     const lines = ["trace,x,y,value"];
-    for (const trace of this.plot.data ?? []) {
+    (this.plot.data ?? []).forEach((trace, index) => {
+      const full = this.plot._fullData?.find((one) => one.index === index) ?? trace;
       const name = quoted(trace.name ?? "");
-      const full = this.plot._fullData?.find((one) => one.index === this.plot.data.indexOf(trace)) ?? trace;
       const x = Array.from(full.x ?? []), y = Array.from(full.y ?? []);
       if (full.type === "heatmap") {
-        const z = full.customdata ?? full.z ?? [];
-        const rowsOf = Array.from(z, (row) => Array.from(row));
-        rowsOf.forEach((row, j) => row.forEach((value, i) => lines.push([name, x[i] ?? i, quoted(y[j] ?? j), value].join(","))));
-      } else x.forEach((at, i) => lines.push([name, typeof at === "number" ? at : quoted(at), typeof y[i] === "number" ? y[i] : quoted(y[i] ?? ""), ""].join(",")));
-    }
+        Array.from(full.customdata ?? full.z ?? [], (row) => Array.from(row)).forEach((row, j) =>
+          row.forEach((value, i) => lines.push([name, cell(x[i] ?? i), cell(y[j] ?? j), cell(value ?? "")].join(","))));
+        return;
+      }
+      const kind = /^(NaN|\+Inf|−Inf|≤ 0)<extra>/.exec(trace.hovertemplate ?? "")?.[1];
+      x.forEach((at, i) => lines.push([name, cell(at), kind ? kind.replace("−", "-") : cell(y[i]), ""].join(",")));
+    });
     const link = el("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" })), download: `${this.fileName()}.csv` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
