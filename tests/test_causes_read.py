@@ -331,6 +331,17 @@ def squared(m: nn.ModuleDict, *, mask: bool = False, filler: bool = True) -> Ten
     return functional.mse_loss(output, target)
 
 
+def by_hand(m: nn.ModuleDict, *, mask: str = "", power: int = 2) -> Tensor:
+    x = features()
+    target = x.roll(1, 1).masked_fill(PADDING[..., None], 0.0)
+    there = ~PADDING[..., None]
+    difference = m["head"](m["rnn"](x)[0]) - target
+    if mask == "before":
+        difference = difference * there
+    each: Tensor = difference**2 if power == 2 else difference.abs()
+    return (each * there).sum() / there.sum() if mask == "after" else each.mean()
+
+
 def looped(m: nn.ModuleDict, ignored: int = -100) -> Tensor:
     """Time first, with a cell in a loop."""
     x, state, outputs = symbols().t(), None, []
@@ -348,6 +359,11 @@ FILLED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         partial(tags, label_smoothing=0.1), {"rnn": rnn("LSTM", batch_first=True), **EMBED, **HEAD}
     ),
     "squared": (squared, {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, INPUTS)}),
+    "by hand": (by_hand, {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, INPUTS)}),
+    "absolute": (
+        partial(by_hand, power=1),
+        {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, INPUTS, bias=False)},
+    ),
     "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS), **EMBED, **HEAD}),
 }  # fmt: skip
 IGNORED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
@@ -358,6 +374,8 @@ IGNORED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         FILLED["cross-entropy"][1],
     ),
     "squared, masked": (partial(squared, mask=True), FILLED["squared"][1]),
+    "by hand, masked": (partial(by_hand, mask="after"), FILLED["by hand"][1]),
+    "by hand, masked before": (partial(by_hand, mask="before"), FILLED["by hand"][1]),
     "targets of its own": (partial(squared, filler=False), FILLED["squared"][1]),
     "a loop": (partial(looped, ignored=0), FILLED["a loop"][1]),
 }

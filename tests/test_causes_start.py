@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight import diagnose, watch
+from backsight.monitor import LateRecorder, ProcessMonitor
 from backsight.probes import Window, is_drawn, is_spent, made_by, same_direction
 from backsight.signals import Run
 from tests.causes import BATCH, INPUTS, STEPS, Loss, drawn, findings
@@ -89,6 +90,12 @@ def encoded(m: nn.ModuleDict) -> Tensor:
     return begun(lambda m: state)(m)
 
 
+def generated(m: nn.ModuleDict) -> Tensor:
+    """A generator: noise is all that it is given."""
+    result: Tensor = m["rnn"](torch.zeros(STEPS, BATCH, INPUTS), torch.randn(1, BATCH, UNITS))[0]
+    return result.square().mean()
+
+
 NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "zeros": (begun(lambda m: torch.zeros(1, BATCH, UNITS)), {"rnn": layer()}),
     "none": (begun(lambda m: None), {"rnn": layer("LSTM")}),
@@ -98,6 +105,7 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "a latent": (
         projected, {"rnn": layer(), "encoder": layer(), "mean": nn.Linear(UNITS, UNITS)}
     ),
+    "a generator's": (generated, {"rnn": layer()}),
     "an encoder's": (encoded, {"rnn": layer(), "encoder": layer()}),
 }  # fmt: skip
 
@@ -119,6 +127,38 @@ def test_what_counts_as_drawn() -> None:
         assert not any(is_drawn(made(2, 16, 32)) for _ in range(20))
     assert not is_drawn(torch.randn(1, 3, 16))  # too few to tell
     assert not is_drawn(torch.full((1, 8, 16), torch.nan))
+
+
+def test_a_generator_with_an_adversary_begins_in_noise(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recorder = LateRecorder(tmp_path / "run", kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    makes, judges = layer(), nn.GRU(UNITS, 1)
+    steps = [torch.optim.SGD(one.parameters(), lr=1e-3) for one in (makes, judges)]
+    for _ in range(5):
+        for optimizer, sign in zip(steps, (1, -1), strict=True):
+            for each in steps:
+                each.zero_grad()
+            made = makes(drawn(STEPS, BATCH), torch.randn(1, BATCH, UNITS))[0]
+            (sign * judges(made)[0].mean()).backward()
+            optimizer.step()
+    monitor.close()
+    recorder.close()
+    assert "BKS419" not in {f.code for f in diagnose(tmp_path / "run").findings}
+
+
+def test_a_module_that_is_only_numbered_is_called_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleList([nn.Linear(1, 1), layer()])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            begun(lambda m: torch.randn(1, BATCH, UNITS))(  # type: ignore[no-untyped-call]
+                nn.ModuleDict({"rnn": model[1]})
+            ).backward()
+            optimizer.step()
+    (finding,) = [f for f in diagnose(tmp_path / "run").findings if f.code == "BKS419"]
+    assert "the initial state of module 1 is drawn" in finding.message
 
 
 # -- BKS418: carried over -------------------------------------------------------------------------

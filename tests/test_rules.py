@@ -59,6 +59,7 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._row_order import RowsOutOfOrder
 from backsight.diagnosis.rules.wiring._same_input import SameBatch
 from backsight.diagnosis.rules.wiring._single_step import OneStepWindow
 from backsight.diagnosis.rules.wiring._state_carried import StateCarried
@@ -406,6 +407,12 @@ CASES = [
         {"padding_packed/rnn": every(10, [0.0] * 5)}, "rnn", {"padding": 0.4},
     ),
     Case(
+        "BKS417",
+        {"rows_out_of_order": every(10, [32.0] * 5)}, 20, 3,
+        {"rows_out_of_order": every(10, [32.0, 32.0, 0.0, 32.0, 32.0])},
+        {"rows_out_of_order": every(10, [0.0] * 5)}, "", {"rows": 32.0}, severity="error",
+    ),
+    Case(
         "BKS418",
         {
             "state_attached": {0: 0.0, 1: 0.0, 10: 0.0, 11: 2.0},
@@ -688,6 +695,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS414", "one_step_read", 0.0, NAN),
         ("BKS415", "padding_read", 0.0, NAN),
         ("BKS416", "padding_packed", 0.0, NAN),
+        ("BKS417", "rows_out_of_order", 0.0, NAN),
         ("BKS419", "state_drawn", 0.0, NAN),
         ("BKS421", "clip_misplaced", 0.0, NAN),
         ("BKS422", "eval_mode", 0.0, NAN),
@@ -1658,7 +1666,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
         ("BKS413", MixedSequences(samples=2)), ("BKS414", OneStepRead(samples=2)),
         ("BKS415", PaddingRead(share=0.08)), ("BKS416", PaddingPacked(share=0.08)),
-        ("BKS418", StateCarried(samples=2)),
+        ("BKS417", RowsOutOfOrder(samples=2)), ("BKS418", StateCarried(samples=2)),
         ("BKS419", StateDrawn(samples=2)), ("BKS420", PaddingInLoss(samples=2)),
         ("BKS421", ClipMisplaced(samples=2)),
         ("BKS422", WrongMode(samples=2)),

@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (runs / name).mkdir()
         plan = {"format": 1, "plan": {"task": "echo"}, "ended": {}}
         (runs / name / "study.json").write_text(json.dumps(plan))
+    (runs / "study/runs").symlink_to(top / "outside")
     (runs / "study/report.html").write_text("<script>alert(1)</script>")
     (top / "outside/page.html").write_text("a page of somebody else")
     (runs / "study-linked/report.html").symlink_to(top / "outside/page.html")

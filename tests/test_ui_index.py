@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backsight.signals import Recorder, write_json
+from backsight.report import strip
+from backsight.signals import Recorder, Run, write_json
 from backsight.ui import _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._survey import Survey
@@ -179,6 +180,21 @@ def test_a_broken_folder_is_shown_as_broken_and_hurts_nobody_else(
     assert rows["good"]["state"] == "finished"
     assert rows["bad"]["state"] == "broken"
     assert words in str(rows["bad"]["problem"])
+
+
+def test_an_error_of_ours_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        record(tmp_path / name)
+
+    def fail(run: Run) -> object:
+        if run.name == "one":
+            raise ValueError("a mistake of ours")
+        return strip(run)
+
+    monkeypatch.setattr(_run_row, "strip", fail)
+    rows = read(Survey(FolderIndex([tmp_path])))
+    assert rows["one"]["problem"] == "cannot be shown: ValueError: a mistake of ours"
+    assert rows["two"]["state"] == "finished"
 
 
 def test_a_store_that_is_cut_is_told_in_its_row(tmp_path: Path) -> None:

@@ -159,6 +159,21 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(board: Dashboard) -> N
     assert (status, again) == (304, b"")
 
 
+def test_an_error_of_ours_is_told_and_ends_nothing(
+    board: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run) -> None:
+        raise ValueError("a mistake of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("backsight.ui._app.run_view", fail)
+        status, headers, body = board.ask("/api/run?run=long")
+    assert status == 500
+    assert json.loads(body)["error"] == "this cannot be shown: ValueError: a mistake of ours"
+    assert headers["Content-Security-Policy"]
+    assert board.json("run", run="long")["name"] == "long"
+
+
 def test_compare(board: Dashboard, runs: Path) -> None:
     _, _, body = board.ask("/api/compare?run=long&run=empty")
     told = json.loads(body)
@@ -237,11 +252,18 @@ def test_a_quiet_stream_is_kept_up_and_a_failed_look_ends_none() -> None:
 
 
 def test_there_are_only_so_many_streams() -> None:
-    streams = EventStreams(most=1)
-    kept = streams.listen("t", lambda: "", 1.0)
-    with pytest.raises(TooManyStreamsError):
+    """And one that was never begun holds no place."""
+
+    async def main() -> None:
+        streams = EventStreams(most=1)
         streams.listen("t", lambda: "", 1.0)
-    assert kept is not None
+        kept = streams.listen("t", lambda: "", 1.0)
+        await anext(kept)
+        with pytest.raises(TooManyStreamsError):
+            streams.listen("t", lambda: "", 1.0)
+        await kept.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(main())
 
 
 def test_a_client_that_reads_nothing_is_dropped_after_a_piece() -> None:

@@ -324,5 +324,5 @@ def parts_of(now: Sample, family_: str, where: str) -> dict[str, float]:
 
 
 def of_module(module: str) -> str:
-    """``of rnn.l0``, or nothing."""
-    return f" of {module}" if module else ""
+    """``of rnn.l0``, ``of module 1`` where that is all its name, or nothing."""
+    return f" of {'module ' if module[:1].isdigit() else ''}{module}" if module else ""

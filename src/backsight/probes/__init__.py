@@ -6,7 +6,9 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import Guesses
@@ -22,7 +24,7 @@ from backsight.probes._initial_state import (
 from backsight.probes._input_spread import InputRange
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import terms_without_bound
-from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
@@ -35,13 +37,19 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padded_loss import compares_padding, counts_all, losses_of
+from backsight.probes._padded_loss import (
+    compares_padding,
+    counts_all,
+    error_compares_padding,
+    losses_of,
+)
 from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
     gradient_norm,
     spectrum,
+    tensor_norm_values,
     tensor_norms,
     total_norm,
     total_norm_value,
@@ -57,6 +65,8 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._row_answers import RowAnswers, row_keys
+from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes.fused import (
@@ -108,10 +118,12 @@ __all__ = [
     "ReaderSettings",
     "Readers",
     "Readings",
+    "RowAnswers",
     "SteppedReader",
     "StepsRead",
     "Window",
     "answers_given",
+    "asks_a_layer",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -124,6 +136,9 @@ __all__ = [
     "data_mixed",
     "dropout_of",
     "embedded_from",
+    "error_by_hand",
+    "error_compares_padding",
+    "given_beside",
     "gradient_norm",
     "hangs_on_spent",
     "hidden_norms",
@@ -152,15 +167,21 @@ __all__ = [
     "parameters_of",
     "places_of",
     "probe",
+    "put_elsewhere",
     "rate_of_dropout",
     "read_as_loop",
     "reading_of",
     "register_reader",
     "replay",
     "retained",
+    "row_keys",
+    "row_orders",
+    "rows_out_of_order",
+    "rows_sorted",
     "same_direction",
     "skipped",
     "spectrum",
+    "tensor_norm_values",
     "tensor_norms",
     "tensors_in",
     "terms_without_bound",

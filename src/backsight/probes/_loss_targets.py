@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import Edge, saved, signed
 
-__all__ = ["CLASSES", "NUMBERS", "LossTarget", "loss_targets", "target_of"]
+__all__ = ["CLASSES", "NUMBERS", "LossTarget", "asks_a_layer", "loss_targets", "target_of"]
 
 CLASSES = frozenset({"NllLoss", "NllLoss2D"})
 """Losses of indices of classes."""
@@ -35,7 +35,7 @@ class LossTarget:
     """
 
     loss: str
-    """The operation: ``NllLoss``, ``MseLoss``, …"""
+    """The operation: ``NllLoss``, ``MseLoss``, …; ``L1Loss``, which is none, of its own name."""
     node: Node
     target: Tensor
     """``(N,)`` or ``(N, d1, …)`` classes; or numbers of the shape of ``prediction``."""
@@ -52,7 +52,7 @@ class LossTarget:
     @property
     def reduction(self) -> str:
         """``none``, ``mean`` or ``sum``."""
-        return ("none", "mean", "sum")[int(saved(self.node, "reduction"))]
+        return ("none", "mean", "sum")[int(getattr(self.node, "_saved_reduction", 0))]
 
     @property
     def weighted(self) -> bool:
@@ -106,3 +106,50 @@ def target_of(name: str, node: Node) -> LossTarget | None:
     below, number = sides[carried[0]]
     assert below is not None
     return LossTarget(name, node, target, prediction, (below, number))
+
+
+def asks_a_layer(given: LossTarget) -> bool:
+    """Whether the loss is of classes that a layer has a bias, or weights, for, each of its own.
+
+    Where the classes are candidates (a contrast, a ranking), the right one may always be the first.
+
+    Args:
+        given: one of :func:`loss_targets`.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, asks_a_layer, loss_targets
+        >>> head, x = torch.nn.Linear(4, 3), torch.randn(5, 4, requires_grad=True)
+        >>> for scores in (head(x), x @ x.T[:, :3]):
+        ...     loss = torch.nn.functional.cross_entropy(scores, torch.arange(5) % 3)
+        ...     print(asks_a_layer(*loss_targets(LossOperations([loss]))))
+        True
+        False
+    """
+    if not given.of_classes or given.prediction.dim() < 2:
+        return False
+    classes = given.prediction.shape[1]
+    node = given.edge[0]
+    for _ in range(64):
+        leaves = [
+            below.variable  # type: ignore[attr-defined]
+            for below, _ in node.next_functions
+            if below is not None and below.name().endswith("AccumulateGrad")
+        ]
+        if any(isinstance(leaf, torch.Tensor) and classes in leaf.shape for leaf in leaves):
+            return True
+        inner = [
+            below
+            for below, _ in node.next_functions
+            if below is not None and not below.name().endswith("AccumulateGrad")
+        ]
+        weights = [b for b in inner if b.name().startswith(("TBackward", "Transpose"))]
+        for weight in weights:
+            below = weight.next_functions[0][0]
+            leaf = getattr(below, "variable", None)
+            if leaf is not None and classes in leaf.shape:
+                return True
+        if len(inner) != 1:
+            return False
+        (node,) = inner
+    return False

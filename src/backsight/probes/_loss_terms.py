@@ -1,18 +1,20 @@
-"""A loss as a sum of PyTorch's losses, each with its factor."""
+"""A loss as a sum of PyTorch's losses, or of errors by hand, each with its factor."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional
 
+from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._loss_targets import LossTarget, target_of
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, shape_of
 
-__all__ = ["LossTerm", "loss_terms"]
+__all__ = ["LossTerm", "class_weights", "error_of", "loss_terms"]
 
 MOST = 4096
 """Operations of a sum; a loop adds a loss a step."""
@@ -40,37 +42,60 @@ class LossTerm:
     """Of the sum over its elements that count; None where it is not known."""
 
     @property
-    def elements(self) -> int:
-        """Of its target, those that count."""
-        return int(self.given.counted.sum())
+    def elements(self) -> float:
+        """Of its target, those that count; of classes with weights, the sum of theirs."""
+        given = self.given
+        weight = class_weights(given)
+        if weight is None:
+            return int(given.counted.sum())
+        chosen = given.target.reshape(-1)[given.counted]
+        return float(weight.double()[chosen].sum())
 
     @property
     def value(self) -> float:
-        """The sum over its elements; NaN of a loss whose elements weigh differently."""
+        """The sum over its elements; NaN of numbers that weigh differently."""
         given = self.given
-        if given.weighted:
-            return math.nan
         prediction, target = given.prediction, given.target
         if given.of_classes:  # a copy of all classes may be large
             axis = min(1, prediction.dim() - 1)
             within = target.clamp(0, prediction.shape[axis] - 1).unsqueeze(axis)
             chosen = prediction.gather(axis, within).reshape(-1)[given.counted]
+            weight = class_weights(given)
+            if weight is not None:
+                chosen = chosen * weight[target.reshape(-1)[given.counted]]
             return float(-chosen.sum(dtype=torch.float64))
-        elements: dict[str, Callable[..., Tensor]] = {
-            "MseLoss": functional.mse_loss,
-            "BinaryCrossEntropy": functional.binary_cross_entropy,
-            "BinaryCrossEntropyWithLogits": functional.binary_cross_entropy_with_logits,
-        }
-        if given.loss not in elements or prediction.shape != target.shape:
+        if given.weighted or given.loss not in ERRORS or prediction.shape != target.shape:
             return math.nan
         wide = torch.promote_types(prediction.dtype, torch.float32)
-        each = elements[given.loss](prediction.to(wide), target.to(wide), reduction="none")
+        each = error_of(given)(prediction.to(wide), target.to(wide))
         return float(each.sum(dtype=torch.float64))
+
+
+def class_weights(given: LossTarget) -> Tensor | None:
+    """``(C,)``, of a loss of classes; None where all weigh the same, or of numbers."""
+    return getattr(given.node, "_saved_weight", None) if given.of_classes else None
+
+
+ERRORS: dict[str, Callable[..., Tensor]] = {
+    "BinaryCrossEntropy": functional.binary_cross_entropy,
+    "BinaryCrossEntropyWithLogits": functional.binary_cross_entropy_with_logits,
+    "HuberLoss": functional.huber_loss,
+    "L1Loss": functional.l1_loss,
+    "MseLoss": functional.mse_loss,
+    "SmoothL1Loss": functional.smooth_l1_loss,
+}
+
+
+def error_of(given: LossTarget) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of each element, of numbers, as a function of prediction and target."""
+    named = {"HuberLoss": "delta", "SmoothL1Loss": "beta"}.get(given.loss)
+    settings = {} if named is None else {named: float(saved(given.node, named))}
+    return partial(ERRORS[given.loss], reduction="none", **settings)
 
 
 @torch.no_grad()
 def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
-    """The losses of PyTorch's that a loss is the sum of.
+    """The losses of PyTorch's, and the errors by hand, that a loss is the sum of.
 
     Whether they are all of it is for the caller to see: ``factor`` times ``value``, added up, is
     the loss then.
@@ -96,11 +121,12 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
             break
         node, factor = waiting.pop()
         name = operation(node)
-        given = target_of(name, node)
+        given = target_of(name, node) or error_by_hand(node)
         if given is not None:
+            term = LossTerm(given, factor)
             if factor is not None and given.reduction == "mean":
-                factor = factor / max(1, int(given.counted.sum()))
-            found.append(LossTerm(given, factor))
+                term = LossTerm(given, factor / term.elements if term.elements else None)
+            found.append(term)
             continue
         if name not in POINTWISE and name not in THROUGH and name not in ("Mean", "Sum"):
             continue

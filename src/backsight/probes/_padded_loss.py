@@ -7,11 +7,15 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_targets import LossTarget
 from backsight.probes._operations import POINTWISE_KERNELS, saved, signed
 
-__all__ = ["compares_padding", "counts_all", "losses_of"]
+__all__ = ["compares_padding", "counts_all", "error_compares_padding", "losses_of"]
 
 CLASSES = ("NllLoss", "NllLoss2D")
+
+NEAR = 1e-6
+"""Of the largest number: rounding errors of single precision."""
 
 OFTEN = 0.5
 """Share of the other targets: what is as frequent there is no value of the padding's own."""
@@ -53,25 +57,58 @@ def compares_padding(name: str, node: Node, padding: Tensor) -> bool:
         >>> compared(), compared(ignore_index=0)
         (True, False)
     """
-    target: Tensor = saved(node, "target")
+    classes = name in CLASSES
+    symbol = _filler(saved(node, "target"), padding, classes=classes)
+    return symbol is not None and (not classes or _counts(node, int(symbol)))
+
+
+@torch.no_grad()
+def error_compares_padding(error: LossTarget, padding: Tensor) -> bool:
+    """The same of an error that is written by hand; its target is known to rounding errors.
+
+    Args:
+        error: of :func:`error_by_hand`.
+        padding: as of :func:`compares_padding`.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import error_by_hand, error_compares_padding
+        >>> padding = torch.tensor([[False, False, True], [False, True, True]])
+        >>> target = torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]])
+        >>> y = torch.nn.Linear(4, 1)(torch.randn(2, 3, 4)).squeeze(2)
+        >>> error_compares_padding(error_by_hand((y - target).abs().grad_fn), padding)
+        True
+    """
+    near = NEAR * float(error.prediction.abs().max() + error.target.abs().max())
+    return _filler(error.target, padding, near=near) is not None
+
+
+def _filler(
+    target: Tensor, padding: Tensor, *, classes: bool = False, near: float = 0.0
+) -> Tensor | None:
+    """The one value of the targets of padding, which most others do not have."""
     batch, steps = padding.shape
     count = batch * steps
     features = target.numel() // count
     if target.numel() != features * count or target.shape[:1] not in ((batch,), (steps,), (count,)):
-        return False
-    if features != 1 and (name in CLASSES or not features):
-        return False
+        return None
+    if features != 1 and (classes or not features):
+        return None
     flat = target.reshape(-1, features)
     for rows in (flat.view(batch, steps, -1), flat.view(steps, batch, -1).transpose(0, 1)):
         there = rows[padding]
         symbol = there[0]
-        if not bool((there == symbol).all()):
+        if not bool(_same(there, symbol, near).all()):
             continue
-        others = (rows[~padding] == symbol).all(-1)
+        others = _same(rows[~padding], symbol, near)
         if others.numel() and float(others.float().mean()) >= OFTEN:
             continue
-        return name not in CLASSES or _counts(node, int(symbol))
-    return False
+        return symbol
+    return None
+
+
+def _same(rows: Tensor, symbol: Tensor, near: float) -> Tensor:
+    return ((rows - symbol).abs() <= near if near else rows == symbol).all(-1)
 
 
 def counts_all(name: str, node: Node) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
@@ -24,7 +25,7 @@ from backsight.ui._figure_view import AnswerCache, figure_bytes
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._pages import Pages, shell, static_file, stored_page
 from backsight.ui._panels import entry_of
-from backsight.ui._run_row import stamp_of
+from backsight.ui._run_row import stamp_of, words_of
 from backsight.ui._run_view import findings_view, run_view
 from backsight.ui._settings import UiSettings
 from backsight.ui._streams import EventStreams, TooManyStreamsError
@@ -32,6 +33,8 @@ from backsight.ui._survey import Survey
 from backsight.ui._wire import json_bytes
 
 __all__ = ["create_app"]
+
+_log = logging.getLogger("backsight.ui")
 
 LIST_EVERY = 2.0
 """Seconds between looks at all folders while the table is open."""
@@ -86,8 +89,19 @@ class _Dashboard:
             await asyncio.sleep(0)
 
     async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
-        """Call it in a thread, few at a time."""
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
+        """Call it in a thread, few at a time.
+
+        Raises:
+            BacksightError: a run cannot be read.
+            _ProblemError: anything else: a mistake of ours, which is logged.
+        """
+        try:
+            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
+        except (BacksightError, _ProblemError):
+            raise
+        except Exception as error:
+            _log.warning("backsight: an answer failed", exc_info=True)
+            raise _ProblemError(500, f"this cannot be shown: {words_of(error)}") from error
 
     def look(self) -> str:
         """The version of the table."""
@@ -270,7 +284,11 @@ def create_app(settings: UiSettings) -> Starlette:
             Middleware(DeliveryMiddleware),
             Middleware(AccessMiddleware, settings=settings, check=board.check),
         ],
-        exception_handlers={_ProblemError: _told, BacksightError: _told, 404: _not_found},
+        exception_handlers={
+            _ProblemError: _told,
+            BacksightError: _told,
+            404: _not_found,
+        },
     )
 
 

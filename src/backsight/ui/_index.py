@@ -118,6 +118,8 @@ class FolderIndex:
         self, root: Root, study: RunPlace, top: str, known: dict[str, _Known]
     ) -> Iterator[RunPlace]:
         folder = study.path / "runs"
+        if not Path(os.path.realpath(folder)).is_relative_to(top):
+            return
         try:
             names = list(_folders(folder, top))
         except OSError:  # it has none yet

@@ -13,7 +13,7 @@ from backsight.report import RunStrip, strip, thin
 from backsight.signals import Run
 from backsight.ui._index import RunPlace
 
-__all__ = ["RunRow", "first_row", "run_row", "script_of", "stamp_of"]
+__all__ = ["RunRow", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
 
 RunRow = dict[str, Any]
 """Plain values for the table."""
@@ -53,6 +53,8 @@ def run_row(place: RunPlace) -> RunRow:
         judged = bool(run.events("diagnosis"))
     except RunError as error:
         return {**row, "state": "broken", "problem": str(error)}
+    except Exception as error:  # noqa: BLE001 - a crafted folder must not cost the others theirs
+        return {**row, "state": "broken", "problem": f"cannot be shown: {words_of(error)}"}
     config = run.info.get("config")
     group = config.get("group") if isinstance(config, dict) else None
     return {
@@ -71,6 +73,11 @@ def run_row(place: RunPlace) -> RunRow:
         "finding": _finding(told),
         "judged": judged,
     }
+
+
+def words_of(error: Exception) -> str:
+    """An error of our own in a line."""
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def _loss(told: RunStrip) -> RunRow:

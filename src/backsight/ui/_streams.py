@@ -79,12 +79,15 @@ class EventStreams:
         """
         if self.open >= self._most:
             raise TooManyStreamsError
+        return self._events(name, look, every)
+
+    async def _events(
+        self, name: str, look: Callable[[], str], every: float
+    ) -> AsyncIterator[bytes]:
+        # Only now: of a stream that is never begun, nothing would be taken away again.
         topic = self._topics.setdefault(name, _Topic(look, every))
         stream = _Stream()
         topic.streams.append(stream)
-        return self._events(name, topic, stream)
-
-    async def _events(self, name: str, topic: _Topic, stream: _Stream) -> AsyncIterator[bytes]:
         try:
             if topic.task is None:
                 topic.task = asyncio.create_task(self._watch(topic))

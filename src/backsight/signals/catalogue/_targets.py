@@ -45,9 +45,10 @@ SIGNALS = (
     Signal(
         name="guess_loss",
         title="loss of the best constant answer",
-        formula="entropy of the frequencies of the classes, variance of the numbers, or entropy of "
-        "their mean (binary), over the targets of all samples so far, reduced as L is; where L is "
-        "a sum of such losses and nothing else",
+        formula="entropy of the frequencies of the classes (times their weights), variance of the "
+        "numbers, entropy of their mean (binary), or the least mean absolute error, Huber loss or "
+        "smooth L1 loss of a constant, over the targets of all samples so far, reduced as L is; "
+        "where L is a sum of such losses and nothing else",
         axes=("iteration",),
         unit="that of the loss",
         reduction="as the loss",

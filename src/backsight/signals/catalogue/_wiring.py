@@ -352,4 +352,39 @@ SIGNALS = (
         cost="shared with fragile_decay",
         source="Gu & Dao 2023",
     ),
+    Signal(
+        name="rows_out_of_order",
+        title="rows that meet the targets of others",
+        formula="rows of a batch whose targets, as their padding tells, are those of other rows; "
+        "or that were sorted before they were packed and meet targets that were not (a part of the "
+        "data), or other targets each time they come",
+        axes=("iteration",),
+        unit="rows",
+        reduction="maximum over the losses",
+        cost="a look at padding and row by row at the input, in the first iterations and then "
+        "rarely",
+        source="Backsight",
+    ),
+    Signal(
+        name="rows_sorted",
+        title="rows that are sorted for packing and not put back",
+        formula="rows that an index puts into another order between an embedding and the packing, "
+        "if no other operation puts rows into another order",
+        axes=("iteration",),
+        unit="rows",
+        reduction="maximum over the losses",
+        cost="shared with rows_out_of_order",
+        source="Backsight",
+    ),
+    Signal(
+        name="answers_unrelated",
+        title="other targets for the same input",
+        formula="targets of rows that were seen before, if 1 - (variance within equal rows) / "
+        "(variance of all) is at most 0.3 with two standard errors added; 0 otherwise",
+        axes=("iteration",),
+        unit="targets",
+        reduction="maximum over the losses",
+        cost="shared with rows_out_of_order",
+        source="one-way analysis of variance",
+    ),
 )

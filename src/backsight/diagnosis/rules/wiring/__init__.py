@@ -17,6 +17,7 @@ from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
 from backsight.diagnosis.rules.wiring._padding_packed import PaddingPacked
 from backsight.diagnosis.rules.wiring._padding_read import PaddingRead
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.diagnosis.rules.wiring._row_order import RowsOutOfOrder
 from backsight.diagnosis.rules.wiring._same_input import SameBatch
 from backsight.diagnosis.rules.wiring._single_step import OneStepWindow
 from backsight.diagnosis.rules.wiring._squashed import SquashedTwice
@@ -39,6 +40,7 @@ WIRING: tuple[type[Rule], ...] = (
     OneStepRead,
     PaddingRead,
     PaddingPacked,
+    RowsOutOfOrder,
     StateCarried,
     StateDrawn,
     PaddingInLoss,

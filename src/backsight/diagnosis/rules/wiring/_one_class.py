@@ -1,5 +1,6 @@
-"""BKS435: all targets are of one class."""
+"""BKS435: all targets are of one class, or the same input has other targets each time."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,38 +12,46 @@ __all__ = ["OneClass"]
 
 @dataclass
 class OneClass(Rule):
-    """Labels that were lost on the way, or data sorted by class."""
+    """Labels that were lost on the way or mixed up, or data sorted by class."""
 
     code: ClassVar[str] = "BKS435"
-    title: ClassVar[str] = "targets of one class"
+    title: ClassVar[str] = "uninformative targets"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("one_class",)
+    reads: ClassVar = ("one_class", "answers_unrelated")
     explanation: ClassVar[str] = (
         "The loss asks for the same class every time, although the model tells several apart. Its "
-        "loss falls to zero, and all that it learns is to name that class."
+        "loss falls to zero, and all that it learns is to name that class. Or the same sequence "
+        "has another target each time: then there is nothing to learn but how frequent each is."
     )
     criterion: ClassVar[str] = (
         "All targets of at least {samples:.0f} samples, at least {targets:.0f} of them, are of one "
         "class, in a cross-entropy whose logits come from a layer with weights for each class. "
         "Candidates of which the first is always the right one (a contrast) do not count. One "
-        "target of another class ends it for good."
+        "target of another class ends it for good. The other sign: sequences that come again have "
+        "targets that agree no better than those of other sequences, in {looks:.0f} samples in a "
+        "row (answers_unrelated). Only targets of whole sequences count, and only where a model "
+        "is given nothing beside the sequence."
     )
     causes: ClassVar = (
         "the labels are read from the wrong column, or are set to one value for all rows",
         "the data are sorted by class and not shuffled",
         "the other classes are very rare",
+        "the labels were shuffled, and their sequences were not",
     )
     remedies: ClassVar = (
         "count the labels: torch.bincount(labels)",
-        "shuffle: DataLoader(data, shuffle=True)",
+        "shuffle sequences and labels together: DataLoader(TensorDataset(x, y), shuffle=True)",
     )
     source: ClassVar[str] = "Backsight; a frequent question about models that name one class"
 
     samples: float = 10
     targets: float = 500
     """Of a class that has 1 % of the targets, none is among 500 once in 150 times."""
+    looks: float = 3
+    """In a row, in which the same sequences have other targets."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _others: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -53,6 +62,7 @@ class OneClass(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
+        self._unrelated(now)
         for where, targets in now.numbers("one_class").items():
             if not self.finite(where, targets):
                 continue
@@ -73,3 +83,20 @@ class OneClass(Rule):
                         {"targets": targets},
                         signals=(named("one_class", where),),
                     )
+
+    def _unrelated(self, now: Sample) -> None:
+        for where, targets in now.numbers("answers_unrelated").items():
+            if not math.isfinite(targets):
+                continue
+            self._others[where] = self._others.get(where, 0) + 1 if targets else 0
+            if self._others[where] < self.looks:
+                continue
+            self.ready = True
+            self.found(
+                where,
+                now.iteration,
+                f"{targets:,.0f} targets were looked at whose sequence was there before: they "
+                "agree with the earlier ones no better than with those of other sequences",
+                {"targets of the same sequence": targets},
+                signals=(named("answers_unrelated", where),),
+            )

@@ -28,7 +28,8 @@ class StateDrawn(InARow):
         "In {samples:.0f} samples in a row, the initial state that a layer is given needs no "
         "gradient, is another one than before, and its mean, spread and fourth moment are those of "
         "torch.randn, or of torch.rand, within five standard errors. A state that was learned, or "
-        "computed by an encoder or by a projection of noise, does not count."
+        "computed by an encoder or by a projection of noise, does not count; nor does that of a "
+        "generator, which has an adversary or no other input."
     )
     causes: ClassVar = (
         "an init_hidden() that returns torch.randn or torch.rand",

@@ -18,6 +18,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
@@ -42,6 +43,7 @@ __all__ = [
     "LossSign",
     "MixedRows",
     "OptimizerAnew",
+    "RowOrder",
     "SameInput",
     "SingleStep",
     "StepsOfLoss",
@@ -62,6 +64,7 @@ WIRING: tuple[type[Measurement], ...] = (
     InputScale,
     Guess,
     SingleStep,
+    RowOrder,
     SameInput,
     UnitsAlike,
     InitialState,

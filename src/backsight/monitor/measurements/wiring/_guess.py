@@ -2,11 +2,9 @@
 
 import math
 
-import torch
-
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import Guesses, LossTerm, loss_terms
+from backsight.probes import Guesses, LossTerm, asks_a_layer, loss_terms
 
 __all__ = ["Guess"]
 
@@ -20,10 +18,10 @@ SINGLY = 8
 class Guess(Measurement):
     """What the loss would be for the best constant answer, and whether there is but one answer.
 
-    ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's cross-entropies,
-    binary cross-entropies and squared errors, each element with the same weight, and nothing else;
-    it has the same reduction. ``one_class``: the targets of a loss of classes so far, if all of
-    them are the same; otherwise 0.
+    ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's losses of classes
+    and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
+    have weights. It has the same reduction. ``one_class``: the targets of a loss of classes so
+    far, if all of them are the same; otherwise 0.
 
     Example:
         >>> import torch
@@ -63,7 +61,7 @@ class Guess(Measurement):
         terms = loss_terms(passed.roots)
         for number, term in enumerate(terms):
             self._guesses.add(self._key(term, number, len(terms)), term.given)
-            if _by_a_layer(term):
+            if asks_a_layer(term.given):
                 self._count(term)
         guess = self._sum(terms, passed)
         self._passes += 1
@@ -116,38 +114,3 @@ class Guess(Measurement):
         one = first if bool((answers == first).all()) else -1
         known, count = self._answers.get(key, (one, 0))
         self._answers[key] = one if one == known else -1, count + len(answers)
-
-
-def _by_a_layer(term: LossTerm) -> bool:
-    """Whether the loss is of classes that a layer has a bias, or weights, for, each of its own.
-
-    Where the classes are candidates (a contrast, a ranking), the right one may always be the first.
-    """
-    given = term.given
-    if not given.of_classes or given.prediction.dim() < 2:
-        return False
-    classes = given.prediction.shape[1]
-    node = given.edge[0]
-    for _ in range(64):
-        leaves = [
-            below.variable  # type: ignore[attr-defined]
-            for below, _ in node.next_functions
-            if below is not None and below.name().endswith("AccumulateGrad")
-        ]
-        if any(isinstance(leaf, torch.Tensor) and classes in leaf.shape for leaf in leaves):
-            return True
-        inner = [
-            below
-            for below, _ in node.next_functions
-            if below is not None and not below.name().endswith("AccumulateGrad")
-        ]
-        weights = [b for b in inner if b.name().startswith(("TBackward", "Transpose"))]
-        for weight in weights:
-            below = weight.next_functions[0][0]
-            leaf = getattr(below, "variable", None)
-            if leaf is not None and classes in leaf.shape:
-                return True
-        if len(inner) != 1:
-            return False
-        (node,) = inner
-    return False

@@ -36,8 +36,10 @@ ALIVE, SPENT = 1.0, 2.0
 class InitialState(Measurement):
     """Initial states that are drawn, carried over from the iteration before, or not detached.
 
-    Whether they are carried over is told of iterations that follow each other. What makes a pass
-    fail, because backward has freed the graph that a state hangs on, is recorded before it.
+    A state that is drawn does not count where it is all that a generator is given: a layer with an
+    adversary, or without data. Whether a state is carried over is told of iterations that follow
+    each other. What makes a pass fail, because backward has freed the graph that a state hangs on,
+    is recorded before it.
 
     Example:
         >>> import torch
@@ -134,7 +136,7 @@ class InitialState(Measurement):
         for path, (drawn, carried) in self._found.items():
             name = path or "model"
             if drawn is not None:
-                now.record(f"state_drawn/{name}", drawn)
+                now.record(f"state_drawn/{name}", 0.0 if now.opposed else drawn)
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
         self._ended = {}
@@ -150,7 +152,8 @@ class InitialState(Measurement):
                 self._attached = max(self._attached, SPENT if is_spent(state) else ALIVE)
             self._found[call.path] = 0.0, 0.0
         else:
-            drawn = self._is_drawn(call.path, state)
+            x = now.readers[call.path].input_of(call.inputs, call.named)
+            drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
             if call.path in self._ended and state.dim() == 3:
                 ended = self._ended[call.path]
@@ -184,3 +187,17 @@ class InitialState(Measurement):
             self._windows[call.path] = window
         asked = any(is_asked(data[:, 0], target) for target in self._asked)
         return asked or (before is not None and window.follows(before))
+
+
+def _is_nothing(x: Any) -> bool:
+    """Whether a layer's input is one symbol, or one number, everywhere: there are no data."""
+    if not isinstance(x, Tensor) or not x.numel():
+        return False
+    data = x
+    if x.grad_fn is not None:
+        batch, steps = x.shape[:2] if x.dim() == 3 else (len(x), 1)
+        symbols = embedded_from(x, steps, batch)
+        if symbols is None:
+            return False
+        data = symbols
+    return bool((data.detach() == data.reshape(-1)[0]).all())

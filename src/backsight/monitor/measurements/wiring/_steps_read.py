@@ -14,6 +14,8 @@ from backsight.probes import (
     compares_padding,
     counts_all,
     embedded_from,
+    error_by_hand,
+    error_compares_padding,
     is_padding,
     losses_of,
     padding_of,
@@ -87,7 +89,7 @@ class StepsOfLoss(Measurement):
         self._calls[call.path].append((read, padding))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
-        """Look at the targets of each loss of PyTorch's."""
+        """Look at the targets of each loss of PyTorch's, and of each error by hand."""
         self._asked = True
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
@@ -105,6 +107,14 @@ class StepsOfLoss(Measurement):
             for padding in symbols if counts_all(name, node) else ():
                 if padding.certain and compares_padding(name, node, padding.at_end):
                     self._compared.append((padding, None))
+
+        for _, node in passed.operations.named() if given else ():
+            error = error_by_hand(node)
+            for padding, read in given:
+                if error is None:
+                    break
+                if padding.certain and error_compares_padding(error, padding.at_end):
+                    self._compared.append((padding, read))
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What arrives from now on is not the training's."""

@@ -1,0 +1,262 @@
+"""Whether rows and their targets belong together: their order, and what equal rows ask for."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import (
+    LossOperations,
+    LossTarget,
+    RowAnswers,
+    asks_a_layer,
+    given_beside,
+    loss_terms,
+    padding_of,
+    put_elsewhere,
+    row_keys,
+    row_orders,
+    rows_out_of_order,
+    rows_sorted,
+    tensors_in,
+)
+
+__all__ = ["RowOrder"]
+
+FEWEST = 8
+"""Rows of a batch."""
+
+
+class RowOrder(Measurement):
+    """Rows that are sorted for packing, and targets that are not.
+
+    ``rows_out_of_order``: rows whose targets are another row's, because the padding of the targets
+    tells so, because the targets are a part of the data that nothing has sorted, or because rows
+    that were sorted have other targets each time. ``rows_sorted``: rows that are sorted between an
+    embedding and the packing, and not put back; their targets have to be sorted alike.
+    ``answers_unrelated``: targets of rows that were there before, if these rows agree no better
+    than others; 0 where they do.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn, x = torch.nn.GRU(3, 4), torch.randn(5, 32, 3)
+        >>> head = torch.nn.Linear(4, 2)
+        >>> model = torch.nn.ModuleList([rnn, head])
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with backsight.watch(model, optimizer, "runs/mine", every=1):
+        ...     for _ in range(6):
+        ...         logits = head(rnn(x)[1][0])
+        ...         target = torch.arange(32) % 2  # of x, and always the same
+        ...         torch.nn.functional.cross_entropy(logits, target).backward()
+        ...         optimizer.step()
+        >>> backsight.Run("runs/mine")["answers_unrelated"].tolist()
+        [0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    name = "order of rows"
+    signals = ("answers_unrelated", "rows_out_of_order", "rows_sorted")
+    schedule = FIRST_AND_RARELY
+    samples_cells = True
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, int], RowAnswers] = {}
+        """By loss, and by its place among the losses."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: list[tuple[str, Tensor | None]] = []
+        """Of each call of a layer that is given data, a key a row; None where it has none."""
+        self._packed: list[PackedRows] = []
+        self._stateful = False
+        """Whether a layer begins with something that is known of a row beside its input."""
+        self._found: dict[str, float] = {}
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        self._begin()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Look at the rows that a layer is given."""
+        if call.adapter is None or not torch.is_grad_enabled():
+            return
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        fused = call.adapter.reading == "fused"
+        if isinstance(x, PackedSequence):
+            self._packed.append(PackedRows(x))
+            x = torch.nn.utils.rnn.pad_packed_sequence(x, batch_first=True)[0]
+            batch = 0
+        elif not isinstance(x, Tensor):
+            return
+        else:
+            batch = 1 if fused and not getattr(call.module, "batch_first", False) else 0
+        given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
+        self._stateful |= _is_data(given)
+        if not x.requires_grad:
+            whole = x.dim() == 3 if fused else x.dim() > 1
+            self._rows.append((call.path, row_keys(x.movedim(batch, 0)) if whole else None))
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Hold rows against targets."""
+        if not passed.roots:
+            return
+        made, terms = passed.operations, loss_terms(passed.roots)
+        embedded = [
+            node._saved_indices.detach()  # type: ignore[attr-defined]
+            for name, node in sorted(made.named(), key=lambda one: one[1]._sequence_nr())
+            if name == "Embedding"
+        ]
+        for number, term in enumerate(terms[:FEWEST]):
+            batch = self._batch_of(term.given, embedded)
+            if batch < FEWEST:
+                continue
+            orders = row_orders(made, batch)
+            by_hand = [one for one in orders if not self._own(one[1])]
+            if not by_hand:
+                self._look_at_lengths(made, term.given, batch, embedded)
+            rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
+            order = by_hand[0][1] if rows and not self._rows else None
+            plain = term.factor is not None and not term.given.weighted and not self._stateful
+            agree = None
+            if plain and (order is not None or not by_hand):
+                beside = given_beside(made, now.layers.values(), batch)
+                agree = None if beside else self._agree(number, term.given, batch, embedded, order)
+            if agree is False or (rows and _is_part(term.given, batch)):
+                self._note("rows_out_of_order", batch)
+            elif self._packed:
+                self._note("rows_out_of_order" if agree else "rows_sorted", 0 if agree else rows)
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record what was found."""
+        for name, value in self._found.items():
+            now.record(name, value)
+        self._begin()
+
+    def _note(self, name: str, value: float) -> None:
+        self._found[name] = max(float(value), self._found.get(name, 0.0))
+
+    def _own(self, order: Tensor) -> bool:
+        """Whether it is the order that PyTorch itself sorts a packed batch by, or sorts it back."""
+        return any(one.sorts(order) for one in self._packed)
+
+    def _batch_of(self, given: LossTarget, embedded: list[Tensor]) -> int:
+        """Rows, as the layers have them."""
+        sizes = {one.batch for one in self._packed}
+        sizes |= {len(keys) for _, keys in self._rows if keys is not None}
+        if not sizes:  # an embedding's: one of its axes
+            target = given.target
+            sizes = {
+                size
+                for indices in embedded
+                for size in indices.shape
+                if target.dim() and size == len(target)
+            }
+        return sizes.pop() if len(sizes) == 1 else 0
+
+    def _look_at_lengths(
+        self, made: LossOperations, given: LossTarget, batch: int, embedded: list[Tensor]
+    ) -> None:
+        """Whether the targets of each step end where their row ends."""
+        target = given.target.squeeze()  # (N, 1, T) of cross-entropies along a last axis
+        if target.numel() % batch or target.numel() < 3 * batch or target.dim() > 2:
+            return
+        steps = target.numel() // batch
+        lengths = [one.lengths for one in self._packed if one.by_hand]
+        for indices in embedded:
+            if indices.dim() == 2 and batch in indices.shape and len(set(indices.shape)) == 2:
+                symbols = indices if len(indices) == batch else indices.t()
+                lengths.append(symbols.shape[1] - padding_of(symbols)[0].sum(1))
+        rows = [target.reshape(batch, steps), target.reshape(steps, batch).t()]
+        if target.dim() == 2 and batch != steps:
+            rows = rows[:1] if len(target) == batch else rows[1:]
+        counts = [[rows_out_of_order(one, asked) for asked in rows] for one in lengths]
+        known = [[n for n in each if n is not None] for each in counts]
+        if not any(known):
+            return
+        found = max(min(each) for each in known if each)  # in one of the layouts, all is well
+        self._note("rows_out_of_order", 0 if found and put_elsewhere(made, batch) else found)
+
+    def _agree(
+        self,
+        number: int,
+        given: LossTarget,
+        batch: int,
+        embedded: list[Tensor],
+        order: Tensor | None,
+    ) -> bool | None:
+        """Whether rows that were sorted by hand are asked for what they were asked for before.
+
+        None of rows that were not sorted: what is found there is noted as such.
+        """
+        target = given.target
+        if not target.dim() or len(target) != batch:
+            return None
+        if given.of_classes and (target.dim() > 1 or not asks_a_layer(given)):
+            return None
+        keys = self._keys(batch, embedded)
+        if keys is None or not bool(given.counted.all()):
+            return None
+        answers = self._answers.setdefault((given.loss, number), RowAnswers())
+        answers.add((keys if order is None else keys[order]).tolist(), target)
+        unrelated = answers.unrelated
+        if unrelated is None or any(one.by_hand for one in self._packed):
+            return None if unrelated is None else not unrelated
+        self._note("answers_unrelated", answers.repeats if unrelated else 0)
+        return None
+
+    def _keys(self, batch: int, embedded: list[Tensor]) -> Tensor | None:
+        """One of each row, from all that is known of it."""
+        found = [keys for _, keys in self._rows]
+        for indices in embedded:
+            if indices.dim() > 1 and len(set(indices.shape[:2])) < 2:
+                return None
+            axis = next((a for a, size in enumerate(indices.shape[:2]) if size == batch), None)
+            found.append(None if axis is None else row_keys(indices.movedim(axis, 0)))
+        key: Tensor | None = None
+        for one in found:
+            if one is None or len(one) != batch:
+                return None
+            key = one if key is None else key * 0x5851F42D4C957F2D + one
+        return key
+
+
+class PackedRows:
+    """How a batch was packed."""
+
+    def __init__(self, x: PackedSequence) -> None:
+        sizes = x.batch_sizes
+        self.batch = int(sizes[0])
+        self.lengths = (sizes[:, None] > torch.arange(self.batch, device=sizes.device)).sum(0)
+        self._orders = [o for o in (x.sorted_indices, x.unsorted_indices) if o is not None]
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether whoever packed it had sorted it before."""
+        return not self._orders and int(self.lengths[0]) != int(self.lengths[-1])
+
+    def sorts(self, order: Tensor) -> bool:
+        """Whether it was sorted by that order, or back."""
+        return any(torch.equal(order, one) for one in self._orders)
+
+
+def _is_data(state: Any) -> bool:
+    """Whether an initial state may say something of its row."""
+    return any(one.grad_fn is None and bool(one.any()) for one in tensors_in(state))
+
+
+def _is_part(given: LossTarget, batch: int) -> bool:
+    """Whether the targets are some rows of a larger tensor: what was sorted is a copy."""
+    target: Tensor | None = getattr(given.node, "_saved_target", None)
+    base = None if target is None else target._base
+    if (
+        target is None
+        or base is None
+        or not base.is_contiguous()
+        or base.dim() != target.dim()
+        or not base.dim()
+    ):
+        return False
+    return base.shape[1:] == target.shape[1:] and len(target) == batch < len(base)

@@ -1,0 +1,95 @@
+"""Where data enter a graph: whether a recurrent layer and an embedding are the only places."""
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from backsight.probes._loss_operations import LossOperations
+from backsight.probes._operations import operation, saved, shape_of
+
+__all__ = ["given_beside", "put_elsewhere"]
+
+PRODUCTS = {"Addmm": (1, 2), "Linear": (0, 1), "Mm": (0, 1)}
+"""Which argument holds the rows, and which the weight."""
+
+JOINS = frozenset({"Baddbmm", "Bmm", "Cat", "Convolution", "Stack"})
+"""What takes several tensors, of which each may be data."""
+
+PLACES = frozenset({"IndexCopy", "IndexPut", "MaskedScatter", "Scatter", "ScatterAdd"})
+"""What puts numbers anywhere."""
+
+
+def given_beside(made: LossOperations, layers: Iterable[nn.Module], batch: int) -> bool:
+    """Whether a row of the batch may have more data than recurrent layers and embeddings are given.
+
+    Data that are added, or multiplied by (a mask), do not count.
+
+    Args:
+        made: the operations of the loss.
+        layers: the recurrent layers.
+        batch: rows; what is taken apart into as many may be put together in another order.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, given_beside
+        >>> rnn, side = torch.nn.RNN(3, 4), torch.nn.Linear(2, 4)
+        >>> last = rnn(torch.randn(7, 5, 3))[1][0]
+        >>> given_beside(LossOperations([last.sum()]), [rnn], 5)
+        False
+        >>> given_beside(LossOperations([(last + side(torch.randn(5, 2))).sum()]), [rnn], 5)
+        True
+    """
+    own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    return any(_is_entry(name, node, own, batch) for name, node in made.named())
+
+
+def put_elsewhere(made: LossOperations, batch: int) -> bool:
+    """Whether the rows of a batch may have been put into another order, otherwise than by an index.
+
+    Args:
+        made: the operations of the loss.
+        batch: rows.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, put_elsewhere
+        >>> x = torch.ones(4, 3, requires_grad=True)
+        >>> back = torch.stack([x[i] for i in (2, 0, 3, 1)])
+        >>> [put_elsewhere(LossOperations([one.sum()]), 4) for one in (back, x.tanh())]
+        [True, False]
+    """
+    return any(_puts(name, node, batch) for name, node in made.named())
+
+
+def _puts(name: str, node: Node, batch: int) -> bool:
+    if name in ("Cat", "Stack"):
+        return len(node.next_functions) >= batch
+    if name == "Gather":
+        below, number = node.next_functions[0]
+        return below is not None and shape_of(below, number)[saved(node, "dim")] == batch
+    return name in PLACES
+
+
+def _is_entry(name: str, node: Node, own: set[int], batch: int) -> bool:
+    if _puts(name, node, batch):
+        return True
+    given = [below for below, _ in node.next_functions]
+    if name in JOINS:
+        return None in given
+    if name in PRODUCTS:
+        rows, weight = PRODUCTS[name]
+        return given[rows] is None and not _is_own(given[weight], own)
+    if name in ("Gather", "Index", "Take"):
+        below, number = node.next_functions[0]
+        flat = below is None or len(shape_of(below, number)) < 3
+        return flat and (name != "Index" or sum(i is not None for i in saved(node, "indices")) > 1)
+    return False
+
+
+def _is_own(node: Node | None, own: set[int]) -> bool:
+    """Whether a weight is that of one of the layers."""
+    while node is not None and operation(node) in ("T", "Transpose", "View"):
+        node = node.next_functions[0][0]
+    leaf = getattr(node, "variable", None)
+    return isinstance(leaf, Tensor) and id(leaf) in own

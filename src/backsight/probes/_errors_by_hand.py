@@ -1,0 +1,115 @@
+"""Squared and absolute differences that are written by hand: what they compare."""
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._loss_targets import LossTarget
+from backsight.probes._operations import SAME_ORDER, operation, order_of, saved, shape_of, signed
+
+__all__ = ["error_by_hand"]
+
+FAR = 8
+"""Operations between a linear layer and the difference."""
+
+DEAREST = 1 << 24
+"""Multiplications of a layer's output that is computed once more."""
+
+
+@torch.no_grad()
+def error_by_hand(node: Node) -> LossTarget | None:
+    """What ``(y - t)**2`` or ``(y - t).abs()`` compares, where ``y`` is a linear layer's output.
+
+    The graph keeps the difference, and neither of its sides; ``y`` is computed once more from what
+    the layer has kept. ``torch.nn.L1Loss`` is such a difference, too.
+
+    Args:
+        node: of the graph, while it is whole.
+
+    Returns:
+        The loss as ``MseLoss`` or ``L1Loss``, without a reduction; None where the operation is
+        another one, or not enough is kept.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import error_by_hand
+        >>> head, target = torch.nn.Linear(4, 1), torch.tensor([1.0, 2.0, 3.0])
+        >>> errors = (head(torch.ones(3, 4)).squeeze(1) - target) ** 2
+        >>> error_by_hand(errors.grad_fn).target.round(decimals=3).tolist()
+        [1.0, 2.0, 3.0]
+    """
+    name = operation(node)
+    if name not in ("Abs", "Pow") or (name == "Pow" and saved(node, "exponent") != 2):
+        return None
+    below, number = node.next_functions[0]
+    if below is None or operation(below) != "Sub" or number or saved(below, "alpha") != 1:
+        return None
+    carried = [side for side, (one, _) in enumerate(below.next_functions) if one is not None]
+    if len(carried) != 1:
+        return None
+    edge = below.next_functions[carried[0]]
+    assert edge[0] is not None
+    if edge[1] or shape_of(edge[0], 0) != shape_of(below, 0):
+        return None
+    try:
+        prediction, difference = _output(edge[0], FAR), saved(node, "self").detach()
+    except RuntimeError:  # it was overwritten, or the graph is released
+        return None
+    if prediction is None or prediction.shape != difference.shape:
+        return None
+    target = prediction - difference if carried == [0] else prediction + difference
+    loss = "MseLoss" if name == "Pow" else "L1Loss"
+    return LossTarget(loss, node, target, prediction, (edge[0], edge[1]))
+
+
+def _output(node: Node, limit: int) -> Tensor | None:
+    """What an operation has returned."""
+    name = operation(node)
+    if name in ("Addmm", "Mm"):
+        return _product(node, name)
+    if name == "Add":
+        return _with_bias(node, limit)
+    below, number = node.next_functions[0] if node.next_functions else (None, 0)
+    if below is None or number or not limit:
+        return None
+    if name not in SAME_ORDER and name not in ("Permute", "Select", "Slice", "T", "Transpose"):
+        return None
+    given = _output(below, limit - 1)
+    if given is None:
+        return None
+    if name in SAME_ORDER:
+        return given.reshape(shape_of(node, 0))
+    if name in ("Permute", "T", "Transpose"):
+        return given.permute(order_of(node, given.dim()))
+    axis = signed(int(saved(node, "dim"))) % given.dim()
+    if name == "Select":
+        return given.select(axis, signed(int(saved(node, "index"))))
+    begin, end = (signed(int(saved(node, one))) for one in ("start", "end"))
+    part: list[slice] = [slice(None)] * given.dim()
+    part[axis] = slice(begin, end, int(saved(node, "step")))
+    return given[tuple(part)]
+
+
+def _with_bias(node: Node, limit: int) -> Tensor | None:
+    """Of a layer whose product had to be taken apart from its bias."""
+    (below, number), (leaf, _) = node.next_functions
+    bias = getattr(leaf, "variable", None)
+    if below is None or bias is None or number or not limit or saved(node, "alpha") != 1:
+        return None
+    product = _output(below, limit - 1)
+    return None if product is None else product + bias.detach()
+
+
+def _product(node: Node, name: str) -> Tensor | None:
+    rows = saved(node, "mat1" if name == "Addmm" else "self")
+    weight, (turned, _) = saved(node, "mat2"), node.next_functions[-1]
+    if weight is None and turned is not None and operation(turned) == "T":
+        leaf = getattr(turned.next_functions[0][0], "variable", None)
+        weight = None if leaf is None else leaf.t()
+    if rows is None or weight is None or rows.numel() * weight.shape[1] > DEAREST:
+        return None
+    product: Tensor = rows.detach() @ weight.detach()
+    if name == "Mm":
+        return product
+    bias = getattr(node.next_functions[0][0], "variable", None)
+    return None if bias is None or saved(node, "alpha") != 1 else product + bias.detach()

@@ -1,0 +1,125 @@
+"""Whether rows that come again ask for the same answer again."""
+
+import math
+from collections import Counter, defaultdict
+
+import torch
+from torch import Tensor
+
+__all__ = ["RowAnswers", "row_keys"]
+
+MOST = 4096
+"""Answers that are kept."""
+
+WIDEST = 64
+"""Numbers of an answer."""
+
+LARGEST = 1 << 16
+"""Numbers of a row."""
+
+ROWS = 8
+"""Different rows that have come again: fewer may be a start symbol, or silence."""
+
+UNRELATED = 0.3
+"""Agreement beyond chance, with two standard errors added, below which there is none."""
+
+MIXED = 0x2545F4914F6CDD1D
+"""Odd, with its bits spread evenly; products wrap."""
+
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@torch.no_grad()
+def row_keys(x: Tensor) -> Tensor | None:
+    """``(B,)`` int64: a number of each row, equal for equal rows whatever zeros they end in.
+
+    Args:
+        x: ``(B, …)``, symbols or numbers; None is returned of rows that are too long.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import row_keys
+        >>> a, b, c = row_keys(torch.tensor([[3, 1, 2], [3, 2, 1], [3, 1, 2]])).tolist()
+        >>> a == c, a == b, a == row_keys(torch.tensor([[3, 1, 2, 0]])).item()
+        (True, False, True)
+    """
+    rows = x.detach().flatten(1) if x.dim() > 1 else x.detach()[:, None]
+    if rows.shape[1] > LARGEST or rows.is_complex():
+        return None
+    if rows.is_floating_point():
+        rows = rows.contiguous().view(_BITS[rows.element_size()])
+    numbers = rows.long()
+    for right in (32, 15):  # the bits of a float that differ may all be high ones; 0 stays 0
+        numbers = (numbers ^ (numbers >> right)) * MIXED
+    places = torch.arange(1, rows.shape[1] + 1, dtype=torch.int64, device=rows.device)
+    return ((numbers ^ (numbers >> 29)) * (places * MIXED ^ (places << 17) | 1)).sum(1)
+
+
+class RowAnswers:
+    """The answers that rows of a batch were asked for, and how far equal rows have equal ones.
+
+    An analysis of variance by row, of squared differences; of classes, two answers differ by 1 or
+    by 0.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import RowAnswers
+        >>> answers = RowAnswers()
+        >>> for _ in range(9):
+        ...     answers.add(list(range(32)), torch.randint(4, (32,)))
+        >>> answers.repeats, answers.unrelated
+        (256, True)
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, list[tuple[float, ...]]] = defaultdict(list)
+        self._of_classes = True
+        self._count = 0
+
+    @torch.no_grad()
+    def add(self, keys: list[int], answers: Tensor) -> None:
+        """Those of one batch: ``(B,)`` classes, or ``(B, …)`` numbers, of as many rows."""
+        flat = answers.detach().reshape(len(keys), -1)
+        if self._count >= MOST or flat.shape[1] > WIDEST or not bool(flat.isfinite().all()):
+            return
+        self._of_classes = not flat.is_floating_point()
+        for key, answer in zip(keys, flat.tolist(), strict=True):
+            self._kept[key].append(tuple(answer))
+        self._count += len(keys)
+
+    @property
+    def repeats(self) -> int:
+        """Answers to rows that were there before."""
+        return self._count - len(self._kept)
+
+    @property
+    def agreement(self) -> float:
+        """1 - variance within equal rows / variance of all; NaN where nothing differs."""
+        everything = [answer for answers in self._kept.values() for answer in answers]
+        whole = self._squares(everything) / max(1, len(everything) - 1)
+        if not whole or not self.repeats:
+            return math.nan
+        within = sum(self._squares(answers) for answers in self._kept.values())
+        return 1 - within / self.repeats / whole
+
+    @property
+    def unrelated(self) -> bool | None:
+        """Whether equal rows agree no better than others; None where too few have come again."""
+        again = sum(len(answers) > 1 for answers in self._kept.values())
+        if again < ROWS or math.isnan(agreement := self.agreement):
+            return None
+        return agreement + 2 * math.sqrt(2 / self.repeats) <= UNRELATED
+
+    def _squares(self, answers: list[tuple[float, ...]]) -> float:
+        """Of the differences from the mean, added up."""
+        if len(answers) < 2:
+            return 0.0
+        if self._of_classes:
+            counts = Counter(answers).values()
+            return len(answers) - sum(count * count for count in counts) / len(answers)
+        means = [math.fsum(column) / len(answers) for column in zip(*answers, strict=True)]
+        return math.fsum(
+            (number - mean) ** 2
+            for answer in answers
+            for number, mean in zip(answer, means, strict=True)
+        )

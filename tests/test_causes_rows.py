@@ -1,0 +1,282 @@
+"""Rows and targets that do not belong together: sorted for packing, or asked for anything."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from backsight import diagnose, watch
+from backsight.diagnosis import Finding
+from backsight.probes import RowAnswers, row_keys
+from tests.causes import rnn
+
+ROWS, BATCH, STEPS, UNITS, CLASSES = 64, 32, 12, 4, 5
+LENGTHS = torch.randint(3, STEPS, (ROWS,), generator=torch.manual_seed(0))
+TEXT = torch.randint(1, CLASSES + 1, (ROWS, STEPS)) * (torch.arange(STEPS) < LENGTHS[:, None])
+FIRST = TEXT[:, 0] - 1
+TAGS = torch.where(TEXT > 0, TEXT - 1, -100)
+
+Loss = Callable[[nn.ModuleDict, Tensor], Tensor]
+ce = functional.cross_entropy
+
+
+def trained(loss: Loss, folder: Path, *, slices: bool = False) -> dict[str, Finding]:
+    """What is found in 10 steps on batches of the 64 rows, by code."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({
+        "embed": nn.Embedding(CLASSES + 1, UNITS), "rnn": rnn(inputs=UNITS, batch_first=True),
+        "head": nn.Linear(UNITS, CLASSES), "side": nn.Linear(1, CLASSES),
+        "symbol": nn.Embedding(CLASSES, CLASSES),
+    })  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, folder / "run", every=20):
+        for _ in range(10):
+            optimizer.zero_grad()
+            rows = torch.arange(BATCH) if slices else torch.randperm(ROWS)[:BATCH]
+            loss(model, rows).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return {f.code: f for f in diagnose(folder / "run").findings}
+
+
+def labelled(
+    m: nn.ModuleDict, rows: Tensor, *, early: bool = True, back: bool = False, alike: bool = False
+) -> Tensor:
+    """Sorted for packing before the embedding, or after it; put back, or labels sorted alike."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    x = m["embed"](TEXT[rows][order]) if early else m["embed"](TEXT[rows])[order]
+    z = m["head"](m["rnn"](pack_padded_sequence(x, lengths, batch_first=True))[1][0])
+    y = FIRST[rows]
+    return ce(z[order.argsort()] if back else z, y[order] if alike else y)
+
+
+def tagged(
+    m: nn.ModuleDict, rows: Tensor, *, alike: bool = False, flat: bool = False, fill: int = -100
+) -> Tensor:
+    """A label a step, padded as its row is."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    packed = pack_padded_sequence(m["embed"](TEXT[rows][order]), lengths, batch_first=True)
+    out, _ = pad_packed_sequence(m["rnn"](packed)[0], batch_first=True, total_length=STEPS)
+    z, y = m["head"](out), TAGS[rows][order] if alike else TAGS[rows]
+    y = torch.where(y < 0, fill, y)
+    if flat:
+        return ce(z.transpose(0, 1).reshape(-1, CLASSES), y.t().reshape(-1), ignore_index=fill)
+    return ce(z.transpose(1, 2), y, ignore_index=fill)
+
+
+def tagged_and_scattered(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Put back by writing each row at its place."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    packed = pack_padded_sequence(m["embed"](TEXT[rows][order]), lengths, batch_first=True)
+    out, _ = pad_packed_sequence(m["rnn"](packed)[0], batch_first=True, total_length=STEPS)
+    back = torch.zeros_like(out).index_copy(0, order, out)
+    return ce(m["head"](back).transpose(1, 2), TAGS[rows])
+
+
+def automatic(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """PyTorch sorts, and puts back."""
+    packed = pack_padded_sequence(
+        m["embed"](TEXT[rows]), LENGTHS[rows], batch_first=True, enforce_sorted=False
+    )
+    return ce(m["head"](m["rnn"](packed)[1][0]), FIRST[rows])
+
+
+def scattered(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Put back by writing each row at its place."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    packed = pack_padded_sequence(m["embed"](TEXT[rows][order]), lengths, batch_first=True)
+    last = m["rnn"](packed)[1][0]
+    return ce(m["head"](torch.zeros_like(last).index_put((order,), last)), FIRST[rows])
+
+
+def one_by_one(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Put back in a list."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    packed = pack_padded_sequence(m["embed"](TEXT[rows][order]), lengths, batch_first=True)
+    last = m["rnn"](packed)[1][0]
+    return ce(m["head"](torch.stack([last[i] for i in order.argsort()])), FIRST[rows])
+
+
+SORTED: dict[str, tuple[Loss, bool]] = {
+    "before the embedding": (labelled, False),
+    "after it": (partial(labelled, early=False), False),
+    "after it, targets of a slice": (
+        lambda m, r: ce(m["head"](m["rnn"](pack_padded_sequence(
+            m["embed"](TEXT[:BATCH])[LENGTHS[:BATCH].argsort(descending=True)],
+            LENGTHS[:BATCH].sort(descending=True).values, batch_first=True,
+        ))[1][0]), FIRST[:BATCH]), True,
+    ),
+    "a tag a step": (tagged, True),
+    "a tag a step, flat": (partial(tagged, flat=True), True),
+    "a tag a step, padded by a class": (partial(tagged, fill=CLASSES + 5), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", SORTED)
+def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> None:
+    loss, slices = SORTED[which]
+    found = trained(loss, tmp_path, slices=slices)
+    assert found["BKS417"].severity == "error"
+    assert "compared with the targets of other rows" in found["BKS417"].message
+    assert "BKS435" not in found
+
+
+ALIKE: dict[str, Loss] = {
+    "targets sorted alike": partial(labelled, alike=True),
+    "sorted after the embedding, targets alike": partial(labelled, early=False, alike=True),
+    "put back": partial(labelled, back=True),
+    "sorted after the embedding and put back": partial(labelled, early=False, back=True),
+    "put back by index_put": scattered,
+    "put back in a list": one_by_one,
+    "enforce_sorted=False": automatic,
+    "tags put back": tagged_and_scattered,
+    "tags sorted alike": partial(tagged, alike=True),
+    "tags sorted alike, flat": partial(tagged, alike=True, flat=True),
+}
+
+
+@pytest.mark.parametrize("which", ALIKE)
+def test_rows_in_order_are_not(which: str, tmp_path: Path) -> None:
+    assert not {"BKS417", "BKS435"} & set(trained(ALIKE[which], tmp_path))
+
+
+def test_where_the_order_of_the_targets_is_not_known_it_is_a_note(tmp_path: Path) -> None:
+    """One batch for ever: its rows always have the same targets, whichever these are."""
+    copied = FIRST[:BATCH].clone()
+
+    def loss(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+        lengths, order = LENGTHS[:BATCH].sort(descending=True)
+        x = m["embed"](torch.randint(1, CLASSES + 1, (BATCH, STEPS)))[order]
+        return ce(m["head"](m["rnn"](pack_padded_sequence(x, lengths, batch_first=True))[1][0]),
+                  copied)  # fmt: skip
+
+    found = trained(loss, tmp_path)["BKS417"]
+    assert found.severity == "info"
+    assert "have to be sorted alike" in found.message
+
+
+# -- BKS435: other targets for the same input -----------------------------------------------------
+
+
+def shuffled(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    return ce(m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0]), FIRST[rows[torch.randperm(BATCH)]])
+
+
+def noise(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    z = m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0])[:, :1]
+    return functional.mse_loss(z, torch.randn(BATCH, 1))
+
+
+def tossed(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    z = m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0])[:, 0]
+    return functional.binary_cross_entropy_with_logits(z, torch.randint(2, (BATCH,)).float())
+
+
+@pytest.mark.parametrize("loss", [shuffled, noise, tossed])
+def test_other_targets_for_the_same_input_are_found(loss: Loss, tmp_path: Path) -> None:
+    found = trained(loss, tmp_path, slices=True)["BKS435"]
+    assert "agree with the earlier ones no better" in found.message
+    assert found.severity == "warning"
+
+
+def beside(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """The label is that of something else that the model is given."""
+    other = torch.randint(CLASSES, (BATCH,))
+    z = m["rnn"](m["embed"](TEXT[rows]))[1][0]
+    return ce(m["head"](z) + m["side"](other[:, None].float()), other)
+
+
+def symbol(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    other = torch.randint(CLASSES, (BATCH,))
+    return ce(m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0]) + m["symbol"](other), other)
+
+
+def begun(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    other = torch.randint(CLASSES, (BATCH,))
+    state = functional.one_hot(other, UNITS + 1).float()[None, :, :UNITS]
+    return ce(m["head"](m["rnn"](m["embed"](TEXT[rows]), state)[1][0]), other)
+
+
+def siamese(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """A pair is alike or not; its first one has many partners."""
+    other = torch.randperm(ROWS)[:BATCH]
+    a, b = (m["rnn"](m["embed"](TEXT[part]))[1][0] for part in (rows, other))
+    same = (FIRST[rows] == FIRST[other]).float()
+    return functional.binary_cross_entropy_with_logits((a * b).sum(1), same)
+
+
+def policy(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Actions that were drawn, each with its reward."""
+    z = m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0])
+    drawn = torch.randint(CLASSES, (BATCH,))
+    return (ce(z, drawn, reduction="none") * torch.rand(BATCH)).mean()
+
+
+def values(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Of actions that were drawn (Q-learning): what is asked for hangs on the action."""
+    z = m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0])
+    drawn = torch.randint(CLASSES, (BATCH, 1))
+    return functional.mse_loss(z.gather(1, drawn), drawn.float())
+
+
+def contrast(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Each row is its own class."""
+    z = functional.normalize(m["rnn"](m["embed"](TEXT[rows]))[1][0])
+    return ce(z @ z.T, torch.arange(BATCH))
+
+
+def mislabelled(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Every third label is wrong."""
+    y = torch.where(torch.rand(BATCH) < 1 / 3, torch.randint(CLASSES, (BATCH,)), FIRST[rows])
+    return ce(m["head"](m["rnn"](m["embed"](TEXT[rows]))[1][0]), y)
+
+
+def next_symbol(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Windows of two symbols, after which one of two follows."""
+    x = torch.randint(1, CLASSES + 1, (BATCH, 2))
+    y = (x[:, 0] + torch.randint(2, (BATCH,))) % CLASSES
+    return ce(m["head"](m["rnn"](m["embed"](x))[1][0]), y)
+
+
+def fresh(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """No row ever comes again."""
+    z = m["head"](m["rnn"](m["embed"](torch.randint(1, CLASSES + 1, (BATCH, STEPS))))[1][0])
+    return ce(z, torch.randint(CLASSES, (BATCH,)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [beside, symbol, begun, siamese, policy, values, contrast, mislabelled, next_symbol, fresh],
+)
+def test_targets_with_another_reason_are_not(loss: Loss, tmp_path: Path) -> None:
+    assert not {"BKS417", "BKS435"} & set(trained(loss, tmp_path))
+
+
+def test_agreement_by_hand() -> None:
+    """Rows 1 and 2 with classes 0, 0 and 0, 1: within (2 - 2 / 2) / 2, in all (4 - 10 / 4) / 3."""
+    answers = RowAnswers()
+    answers.add([1, 2], torch.tensor([0, 0]))
+    answers.add([1, 2], torch.tensor([0, 1]))
+    assert answers.repeats == 2
+    assert answers.agreement == pytest.approx(1 - 0.5 / 0.5)
+    numbers = RowAnswers()  # within 2 / 4 / 2, in all 3 / 4 / 3
+    numbers.add([1, 2], torch.tensor([[0.0], [0.0]]))
+    numbers.add([1, 2], torch.tensor([[0.0], [1.0]]))
+    assert numbers.agreement == pytest.approx(1 - 0.25 / 0.25)
+    assert numbers.unrelated is None
+    assert math.isnan(RowAnswers().agreement)
+
+
+def test_keys_of_rows() -> None:
+    x = torch.randint(9, (200, 7), generator=torch.manual_seed(1))
+    for rows in (x, x.float(), x.double(), x.bfloat16(), x[..., None].float().expand(-1, -1, 2)):
+        keys = row_keys(rows)
+        assert keys is not None
+        same = (x[:, None] == x).all(-1)
+        assert torch.equal(keys[:, None] == keys, same)
+    assert row_keys(torch.zeros(2, 1 << 17)) is None
