@@ -48,31 +48,11 @@ PAGES = {
 }
 """What the address of each picture is."""
 
+SMALL = ("train", "chars", "--iterations", "300", "--hidden", "64")
 TRAINED: dict[str, Sequence[str]] = {
-    "healthy": ("train", "chars", "--iterations", "300", "--cell", "gru", "--hidden", "64"),
-    "slower": (
-        "train",
-        "chars",
-        "--iterations",
-        "300",
-        "--cell",
-        "gru",
-        "--hidden",
-        "64",
-        "--lr",
-        "2e-4",
-    ),
-    "diverged": (
-        "train",
-        "chars",
-        "--iterations",
-        "200",
-        "--cell",
-        "rnn-relu",
-        "--lr",
-        "30",
-        "--plain",
-    ),
+    "healthy": (*SMALL, "--cell", "gru"),
+    "slower": (*SMALL, "--cell", "gru", "--lr", "2e-4"),
+    "diverged": (*SMALL, "--cell", "rnn-relu", "--lr", "30", "--plain"),
 }
 """The words after ``backsight`` that train each demo run; ``--run`` names its folder."""
 
@@ -89,10 +69,9 @@ def make_runs(runs: Path) -> None:
         shutil.copy(SCRIPT, runs.parent / script)
         _backsight(runs.parent, "run", str(script))
     if not (runs / "lengths").exists():
-        words = "study length chars --cell rnn,lstm --lengths 10,25 --seeds 1 --iterations 100"
-        _backsight(
-            runs.parent, *words.split(), "--engine", "local:1", "--out", str(runs / "lengths")
-        )
+        words = "study length chars --cell rnn,lstm --lengths 10,25 --seeds 1 --iterations 100 "
+        words += f"--engine local:1 --out {runs / 'lengths'}"
+        _backsight(runs.parent, *words.split())
     if not (runs / "empty").exists():
         with Recorder(runs / "empty", kind="watch"):
             pass
@@ -125,8 +104,8 @@ def shoot(browser: Browser, address: str, picture: str, folder: Path) -> None:
     for look, options in LOOKS.items():
         context = browser.new_context(device_scale_factor=1.5 if look == "phone" else 1, **options)
         page = context.new_page()
-        page.on("console", lambda told: print(f"{picture} {look}: console: {told.text}"))
-        page.on("pageerror", lambda error: print(f"{picture} {look}: error: {error}"))
+        page.on("console", lambda told, look=look: print(f"{picture} {look}: {told.text}"))
+        page.on("pageerror", lambda error, look=look: print(f"{picture} {look}: {error}"))
         page.goto(address, wait_until="commit")
         _settle(page)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

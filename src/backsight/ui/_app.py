@@ -149,7 +149,11 @@ class _Dashboard:
     async def run(self, request: Request) -> Response:
         """All about a run but its figures and findings."""
         place = await run_in_threadpool(self.place, _key(request))
-        return _json(request, await self.work(lambda: json_bytes(run_view(Run(place.path)))))
+
+        def viewed() -> bytes:
+            return json_bytes({**run_view(Run(place.path)), "study": place.study})
+
+        return _json(request, await self.work(viewed))
 
     async def findings(self, request: Request) -> Response:
         """The findings of a run; with ``thorough=1`` it is judged where nobody has yet."""

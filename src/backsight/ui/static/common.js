@@ -161,7 +161,8 @@ export function spark(curves, { width = 150, height = 36, guess = null, log = fa
     const path = points.map(([x, y], i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${py(scale(y)).toFixed(1)}`).join("");
     picture.append(svg("path", { d: path, class: `line${index}` }));
   });
-  for (const x of broken.slice(0, 60)) {
+  const step = Math.ceil(broken.length / 60);
+  for (const x of broken.filter((_, i) => i % step === 0 || i === broken.length - 1)) {
     const at = px(x);
     picture.append(svg("path", { d: `M${at - 3} 2l6 6m0 -6l-6 6`, class: "cross" }));
   }
