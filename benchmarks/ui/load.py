@@ -26,7 +26,8 @@ METHOD = (
     "earlier ones were answered or not, to the table, the page and three figures of a run that is "
     "written 20 times per second meanwhile; afterwards the run must hold every iteration. Idle "
     "streams are pages that wait for news of the table. The client that never reads asks for the "
-    "largest file on 20 connections and takes no byte. Memory is resident memory at the end."
+    "largest file on 20 connections and takes no byte. Memory is resident memory before and after; of "
+    "the requests, half-way and after."
 )
 
 ASKED = (
@@ -100,6 +101,8 @@ def _requests(running: Server, path: Path, seconds: float, rate: float) -> dict[
         for number in range(int(seconds * rate)):
             time.sleep(max(0.0, began + number / rate - time.perf_counter()))
             pool.submit(ask, next(asked_for))
+            if number == int(seconds * rate) // 2:
+                before = (running.memory_mb, before[1])
             if number % max(1, round(rate / 20)) == 0:
                 written += 1
                 recorder.scalars(written, {"loss": 1.0, "grad_norm": 0.5})
