@@ -56,6 +56,10 @@ TRAINED: dict[str, Sequence[str]] = {
 }
 """The words after ``backsight`` that train each demo run; ``--run`` names its folder."""
 
+STUDY = (
+    "study length chars --cell rnn,lstm --lengths 10,25 --seeds 1 --iterations 100 --engine local:1"
+)
+
 
 def make_runs(runs: Path) -> None:
     """Train what is not there yet: runs that do well, badly and not at all, and a study."""
@@ -69,9 +73,7 @@ def make_runs(runs: Path) -> None:
         shutil.copy(SCRIPT, runs.parent / script)
         _backsight(runs.parent, "run", str(script))
     if not (runs / "lengths").exists():
-        words = "study length chars --cell rnn,lstm --lengths 10,25 --seeds 1 --iterations 100 "
-        words += f"--engine local:1 --out {runs / 'lengths'}"
-        _backsight(runs.parent, *words.split())
+        _backsight(runs.parent, *STUDY.split(), "--out", str(runs / "lengths"))
     if not (runs / "empty").exists():
         with Recorder(runs / "empty", kind="watch"):
             pass

@@ -92,12 +92,12 @@ export function duration(seconds) {
   return `${Math.floor(whole / 86400)} days`;
 }
 
-/** How a loss stands to what guessing gives: ``39 % below``, ``12 × it``. */
+/** How a loss stands to what guessing gives: ``39 % below``, ``12 × the guess``. */
 export function againstGuess(below) {
   if (!Number.isFinite(below)) return "not finite";
   const percent = Math.round(100 * Math.abs(below));
-  if (percent === 0) return "at it";
-  if (below < -9) return `${number(Number((1 - below).toPrecision(2)))} × it`;
+  if (percent === 0) return "no better";
+  if (below < -9) return `${number(Number((1 - below).toPrecision(2)))} × the guess`;
   return `${percent} % ${below > 0 ? "below" : "above"}`;
 }
 

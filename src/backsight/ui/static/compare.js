@@ -54,7 +54,7 @@ function draw() {
     told.findings.length ? grid(["Finding, from iteration", ...names], told.findings.map(([name, cells]) => [name, ...cells]))
       : el("p", { class: "quiet" }, told.shared.length ? `All runs have the same lasting findings: ${told.shared.join(", ")}.` : "No run has a lasting finding."),
     el("h2", {}, "Figures"),
-    el("p", { class: "controls legend", "aria-label": "Lines of the figures" }, told.runs.map((row) => el("span", {}, swatch(row.style), row.label))),
+    el("p", { class: "controls legend", "aria-label": "Lines of the figures" }, told.runs.map((row) => el("span", {}, swatch(row.style), row.name))),
     el("div", { class: "figures" }, plots));
 }
 
