@@ -26,7 +26,7 @@ METHOD = (
     "earlier ones were answered or not, to the table, the page and three figures of a run that is "
     "written 20 times per second meanwhile; afterwards the run must hold every iteration. Idle "
     "streams are pages that wait for news of the table. The client that never reads asks for the "
-    "largest file on 20 connections and takes no byte. Memory is resident memory, before and after; "
+    "largest file on 20 connections and takes no byte. Memory is resident, before and after; "
     "with the requests, half-way and after."
 )
 

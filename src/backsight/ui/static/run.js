@@ -172,7 +172,7 @@ function drawFindings(told) {
   };
   fill(findings, 
     el("h2", { id: "findings-title" }, "Findings"),
-    told.cards.length ? null : el("p", { class: "quiet" }, told.thorough ? "The run has no lasting finding." : "Nothing was found so far."),
+    told.cards.length ? null : el("p", { class: "quiet" }, !told.thorough ? "Nothing was found so far." : told.healthy ? "The run has no lasting finding." : "There is not enough data for any rule to judge."),
     told.cards.map((card) => el("article", { class: `card finding sev-${card.severity}` },
       el("h3", {}, severityChip(card.severity), ` ${card.code} ${card.title} `, el("span", { class: "quiet when" }, card.when)),
       el("p", {}, card.sentences.join(" ")),
@@ -184,7 +184,7 @@ function drawFindings(told) {
       el("p", { class: "quiet" }, el("code", {}, `backsight explain ${card.code}`), " lists all causes."))),
     told.tried ? el("p", { class: "card" }, el("strong", {}, "Study of remedies: "), told.tried) : null,
     told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" }, chain) : null] : null,
-    told.thorough ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
+    told.thorough && told.healthy ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
       told.broken.length ? ` The signals of these rules were not finite at the end: ${told.broken.join(", ")}.` : "") : null,
     told.lacking.length ? details("lacking", el("details", { class: "quiet" }, el("summary", {}, `Not enough data for ${told.lacking.length} rules`),
       el("ul", {}, told.lacking.map(([rule, reason]) => el("li", {}, `${rule}: ${reason}.`))))) : null);
@@ -201,7 +201,7 @@ function drawWorst(told) {
   const [card] = told.cards;
   place.replaceWith(worst(card && {
     ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
-  }, told.healthy ? `The run has no lasting finding; ${told.healthy} rules found no fault.` : "There is not enough data for any rule to judge."));
+  }, told.healthy ? `The run has no lasting finding; ${told.healthy} rules found no fault.` : "There is not enough data for any rule to judge.", told.healthy > 0));
 }
 
 async function loadFindings() {
