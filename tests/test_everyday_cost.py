@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from backsight import Run, diagnose, watch
+from backsight import Measurement, Monitor, Run, diagnose, watch
 from backsight.diagnosis import Judge
+from backsight.monitor import Iteration
 from backsight.monitor.events import Sampler
-from backsight.probes import tensor_norms
+from backsight.monitor.sinks import NullRecorder
+from backsight.probes import tensor_norm_values, tensor_norms
 from backsight.probes.fused import FusedReader
 from tests.test_watch import Clock, clock
 
@@ -71,7 +73,7 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
         optimizer.step()
 
     with nullcontext() if path is None else watch(model, optimizer, path, every=RARELY):
-        for _ in range(10):  # the ninth is looked at, and ends when the tenth begins
+        for _ in range(20):  # the first 16 are recorded at once, and the 17th is looked at
             train()
         for _ in range(4):  # in one or the other, values are brought to the recorder
             calls = 0
@@ -98,12 +100,100 @@ def test_a_call_of_a_cell_is_observed_by_few_calls(kind: str, most: int, run_pat
 
 
 @pytest.mark.parametrize(
-    ("model", "most"), [(lambda: nn.LSTM(2, 3), 250), (lambda: Loop("LSTM"), 400)]
+    ("model", "most"), [(lambda: nn.LSTM(2, 3), 125), (lambda: Loop("LSTM"), 275)]
 )
 def test_a_step_is_observed_by_few_calls(
     model: Callable[[], nn.Module], most: int, run_path: Path
 ) -> None:
     assert 0 < calls_of(model(), 20, run_path) - calls_of(model(), 20, None) <= most
+
+
+# -- iterations that are recorded together ---------------------------------------------------
+
+
+class Kept(NullRecorder):
+    """Which iterations have been recorded."""
+
+    def __init__(self) -> None:
+        self.losses: list[int] = []
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        self.losses += [iteration] * ("loss" in values)
+
+
+def fast(
+    recorder: Kept, clock: Callable[[], float], **settings: Any
+) -> Generator[Monitor, float | None, None]:
+    """A training, after each of its iterations: they take no time on that clock."""
+    model = nn.RNN(1, 1)
+    optimizer = SGD(model.parameters(), lr=1e-9)
+    monitor = Monitor(
+        model, optimizer, recorder, every=RARELY, automatic=True, clock=clock, **settings
+    )
+    with monitor:
+        while True:
+            optimizer.zero_grad()
+            scale = yield monitor
+            (model(torch.ones(3, 2, 1))[0].sum() * (1.0 if scale is None else scale)).backward()
+            optimizer.step()
+
+
+def test_iterations_that_take_no_time_are_recorded_together() -> None:
+    """The first 16 and those that are looked at (0 … 5, 8, 16, 32) at once, with what waits; else
+    nothing before the 0.1 s are over. An iteration ends when the next one begins."""
+    recorder, now = Kept(), Clock()
+    training = fast(recorder, now.perf_counter)
+    for _ in range(20):
+        monitor = next(training)
+    assert recorder.losses == list(range(17))
+    for _ in range(10):
+        next(training)
+    assert recorder.losses == list(range(17))
+    now.now += 0.2
+    next(training)
+    next(training)
+    assert recorder.losses == list(range(29))
+    next(training)
+    next(training)
+    assert "loss" in monitor.latest  # which asks for all
+    assert recorder.losses == list(range(32))
+    training.close()
+    assert recorder.losses == list(range(33))
+
+
+@pytest.mark.parametrize("scale", [math.nan, math.inf])
+def test_what_is_not_finite_is_recorded_at_once(scale: float) -> None:
+    recorder = Kept()
+    training = fast(recorder, Clock().perf_counter)
+    for _ in range(22):
+        next(training)
+    assert recorder.losses == list(range(17))
+    training.send(scale)  # iteration 21, which ends when the next one begins
+    next(training)
+    assert recorder.losses == list(range(22))
+    training.close()
+
+
+@pytest.mark.parametrize(("waits", "told"), [(False, 28), (True, 17)])
+def test_a_measurement_of_the_users_own_is_told_of_every_end_at_once(
+    waits: bool, told: int
+) -> None:
+    """Unless it says that it may wait."""
+
+    class Own(Measurement):
+        signals = ("own",)
+        may_wait = waits
+
+        def on_iteration_end(self, now: Iteration) -> None:
+            ended.append(now.number)
+
+    ended: list[int] = []
+    training = fast(Kept(), Clock().perf_counter, measurements=[Own()])
+    for _ in range(30):
+        next(training)
+    assert ended == list(range(told))
+    training.close()
+    assert ended == list(range(29))
 
 
 # -- hidden norms, where observing takes long -------------------------------------------------
@@ -246,6 +336,16 @@ def test_norms_of_many_small_tensors_are_taken_at_once(
     expected = torch.stack([tensor.detach().double().pow(2).sum().sqrt() for tensor in tensors])
     eps = torch.finfo(dtype).eps
     torch.testing.assert_close(norms.double(), expected, rtol=2 * eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_few_norms_are_given_as_numbers(dtype: torch.dtype) -> None:
+    tensors = [torch.randn(shape, dtype=dtype) for shape in ((3,), (2, 5), (), (4, 1, 2))]
+    assert tensor_norm_values(tensors) == tensor_norms(tensors).tolist()
+    overflowing = torch.tensor([3.0, 4.0], dtype=dtype) * torch.finfo(dtype).max ** 0.6
+    for odd in (overflowing, torch.tensor([math.nan], dtype=dtype), torch.ones(2).half()):
+        assert tensor_norm_values([*tensors, odd]) is None
+    assert tensor_norm_values([torch.ones(2, dtype=dtype, device="meta")]) is None
 
 
 @pytest.mark.parametrize(

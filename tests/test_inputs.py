@@ -521,6 +521,29 @@ def test_a_normalisation_over_the_batch(time_first: bool, mix: Any) -> None:
     )
 
 
+class Doubled(nn.Module):
+    """Embeds each sequence twice, forward and reversed, in one batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(9, 4), nn.Linear(8, 2)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        states = scan(0.8)(self.embed(torch.cat([x, x.flip(1)])), 1)
+        both = torch.cat([states[: len(x)], states[len(x) :].flip(1)], -1)
+        result: Tensor = self.head(both)
+        return result
+
+
+@pytest.mark.parametrize("read", [slice(None), slice(-1, None)])
+def test_a_batch_that_holds_each_sequence_twice_cannot_be_told(read: slice) -> None:
+    net, x = Doubled(), torch.randint(9, (3, 7))
+    (profile,) = probe(net, lambda: net(x)[:, read].square().sum()).values()
+    assert not profile.reach.size
+    assert "depends on several sequences and several steps" in profile.reason
+
+
 def test_a_model_that_mixes_its_batch_cannot_be_told() -> None:
     model, tokens = Model(lambda x, _: x.cumsum(0) + x.cumsum(1)), tokens_of()
     profile = probed(model, tokens)["input:embed"]

@@ -39,6 +39,18 @@ def test_sequences_of_one_length_need_no_second_curve() -> None:
     assert LagTally().shares() is None
 
 
+def test_sequences_of_one_length_may_be_added_together() -> None:
+    """Lags 0 to 2: the mean of all three, with 7 + 1 + 1/2 at lag 1. Later ones: the long one."""
+    rows = np.zeros((3, 6))
+    rows[0, :3], rows[1, :3], rows[2] = [9, 7, 4], [1, 1, 3], LONG
+    sizes, steps = np.array([3, 3, 6])[:, None], np.arange(6)
+    tally = LagTally()
+    tally.add_sized(np.where(steps < sizes, steps, -1), rows, sizes)
+    shares = tally.shares()
+    assert shares is not None
+    np.testing.assert_allclose(shares, [11 / 8.5, 1, 7.25 / 8.5, 0.25, 0.125, 0.0625])
+
+
 def test_three_lengths_have_a_group_each() -> None:
     """Lag 1 and 2: all. Lag 3: two of them, whose strongest step has 3. Lag 4: one, of 2."""
     rows = [np.array([9.0, 7, 4]), np.array([1.0, 4, 2, 1]), np.array([1.0, 2, 1, 0.5, 0.5])]

@@ -130,6 +130,51 @@ def test_a_way_through_the_output_that_is_not_measured_is_named(fed: Fed, why: s
         assert profile.reach.size
 
 
+class Turned(nn.Module):
+    """Window by window, the last output being the initial state of the next one."""
+
+    def __init__(self, window: int, turn: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.rnn, self.window, self.turn = nn.GRU(4, 4), window, turn
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = None
+        for part in x.split(self.window):
+            y, _ = self.rnn(part, state)
+            state = self.turn(y[-1:])
+        return y[-1]
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("turn", [lambda y: y, torch.tanh])
+def test_a_state_that_is_made_of_the_output_is_named(
+    window: int, turn: Callable[[Tensor], Tensor]
+) -> None:
+    net, x = Turned(window, turn), torch.randn(6, 2, 4)
+    (found,) = probe(net, lambda: net(x).square().sum()).items()
+    assert found[0] == "rnn.l0"
+    assert not found[1].reach.size
+    assert found[1].reason == (
+        "rnn: not measured, because its initial state is made of its own output, through which no "
+        "gradient is followed; give it the final state that it has returned"
+    )
+    net.turn = Tensor.detach  # whose sequences begin anew
+    assert probe(net, lambda: net(x).square().sum())["rnn.l0"].reach.size == window
+
+
+def test_a_way_through_an_output_of_two_windows_before_is_named() -> None:
+    """No window is kept for it: what an operation has made is noted on the operation."""
+    rnn, x = nn.GRU(4, 4), torch.randn(9, 2, 4)
+
+    def loss() -> Tensor:
+        first, state = rnn(x[:3])
+        _, state = rnn(x[3:6], state)
+        y, _ = rnn(x[6:] + first, state)
+        return y[-1].square().sum()
+
+    assert "leaves out the way through its own output" in probe(rnn, loss)["l0"].note
+
+
 def test_only_what_is_left_out_is_named() -> None:
     """Single steps are measured; windows that begin anew have no way back to leave out."""
     x, anew = torch.randn(6, 2, 4), Fed(3)

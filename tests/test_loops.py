@@ -114,7 +114,7 @@ LOOPS: dict[str, tuple[str, Step, Callable[[], dict[str, Any]]]] = {
 def steps(count: int = 7, batch: int = 4) -> Tensor:
     torch.manual_seed(2)
     x = torch.randn(count, batch, 3, dtype=torch.float64)
-    x[-1] = x[-1].abs()  # no mask holds the last state
+    x[[0, -1]] = x[[0, -1]].abs()  # no mask holds the first state, nor the last one
     return x
 
 

@@ -26,12 +26,13 @@ METHOD = (
     "same round, samples and the recorder's thread included, the first 20 steps left out; the "
     "median over rounds, and its 95 % interval, 'from' and 'to', of 2,000 resamples of the "
     "rounds. 'cpu' is the same of CPU time, which other processes disturb less. 'whole' is in "
-    "seconds from the start of Python to its end. 'calls', 'ops' and 'copies' are Python calls, "
-    "operations of PyTorch and copies that a step of watch() adds to those of a plain step."
+    "seconds from the start of Python to its end. 'calls', 'ops' and 'copies' are Python calls in "
+    "the thread that trains (the fewest of some steps: what several have left is recorded in one "
+    "or the other), operations of PyTorch and copies that a step of watch() adds to a plain one."
 )
-STEPS = {"lstm": 300, "gru": 1500, "cells": 200, "layers": 60, "tensors": 60}
+STEPS = {"lstm": 300, "lstm12": 300, "gru": 1500, "cells": 200, "layers": 60, "tensors": 60}
 ARMS = ("plain", "watch", "run")
-COUNTED = 4
+COUNTED = 6
 """Steps that are counted, right after the first 20: no sample is among them."""
 
 

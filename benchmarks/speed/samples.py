@@ -1,7 +1,8 @@
 """What a sample, and a step without one, cost beside what others add for less.
 
-python -m benchmarks.speed.samples                  # every shape, one layer and two
-python -m benchmarks.speed.samples --quick
+python -m benchmarks.speed.samples            # three minutes on two idle cores
+python -m benchmarks.speed.samples --quick    # the smallest fused layers, and no loops
+python -m benchmarks.speed.samples --full     # two layers of every shape, 25 rounds: half an hour
 """
 
 import logging
@@ -33,10 +34,17 @@ METHOD = (
     "utilities.grad_norm before every optimizer step, as its callback does. Unrolled: a loop "
     "over cells with retained gradients on every state."
 )
+LOOPS_METHOD = (
+    "The same step of a loop over cells with 64 units, 100 steps and 32 sequences: of cells that "
+    "are called once per step, and of a step that is a method, whose states are found in the graph."
+)
+LOOP = (100, 32, 64)
 SHAPES = ((100, 32, 128), (100, 32, 512), (400, 64, 256))
 KINDS: dict[str, Any] = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 CELLS: dict[str, Any] = {"RNN": nn.RNNCell, "GRU": nn.GRUCell, "LSTM": nn.LSTMCell}
 INPUTS = 64
+WARM_UP = 2
+"""Rounds that do not count."""
 
 
 class Fused(nn.Module):
@@ -76,6 +84,43 @@ class Unrolled(nn.Module):
                 below = state[0] if isinstance(state, tuple) else state
                 below.retain_grad()
                 self.states.append(below)
+            tops.append(below)
+        result: Tensor = self.head(torch.stack(tops))
+        return result
+
+
+class Looped(nn.Module):
+    """The same by cells, without anything else; or by a step that no module shows."""
+
+    def __init__(self, kind: str, hidden: int, layers: int) -> None:
+        super().__init__()
+        sizes = [INPUTS, *[hidden] * (layers - 1)]
+        self.cells = nn.ModuleList(
+            CELLS[kind](size, hidden)
+            if kind in CELLS
+            else nn.ModuleList((nn.Linear(size, hidden), nn.Linear(hidden, hidden)))
+            for size in sizes
+        )
+        self.hidden, self.by_method = hidden, kind not in CELLS
+        self.head = nn.Linear(hidden, INPUTS)
+
+    def step(self, number: int, below: Tensor, state: Any) -> Any:
+        """The next state of a layer."""
+        cell: Any = self.cells[number]
+        if not self.by_method:
+            return cell(below, state)
+        into, again = cell
+        state = below.new_zeros(len(below), self.hidden) if state is None else state
+        return torch.tanh(into(below) + again(state))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(T, B, I)`` to the same."""
+        states: list[Any] = [None] * len(self.cells)
+        tops = []
+        for below in x:
+            for number in range(len(self.cells)):
+                state = states[number] = self.step(number, below, states[number])
+                below = state[0] if isinstance(state, tuple) else state
             tops.append(below)
         result: Tensor = self.head(torch.stack(tops))
         return result
@@ -198,21 +243,18 @@ def measure(kind: str, shape: tuple[int, int, int], layers: int, rounds: int, de
     torch.manual_seed(0)
     x = torch.randn(steps, batch, INPUTS, device=device)
     with arms(kind, shape, layers, device, folder) as found:
-        for number in range(rounds + 3):
+        for number in range(rounds + WARM_UP):
             for arm in found.values():
                 arm.step(x)
-            if number == 2:  # kernels are found, memory is there; ours has sampled its first
+            if (
+                number == WARM_UP - 1
+            ):  # kernels are found, memory is there; ours has sampled its first
                 for arm in found.values():
                     arm.times, arm.sampled = [], []
         bare = found["bare"].times
 
         def ratio(name: str, only: list[bool] | None = None) -> float:
-            """The median over rounds of a step's time by the bare one's."""
-            if name not in found:
-                return float("nan")
-            chosen = only or [True] * len(bare)
-            pairs = zip(found[name].times, bare, chosen, strict=True)
-            return statistics.median(a / b for a, b, use in pairs if use)
+            return ratio_of(found[name].times, bare, only) if name in found else float("nan")
 
         unsampled = ratio("default", [not sampled for sampled in found["default"].sampled])
         row: dict[str, Any] = {
@@ -228,25 +270,84 @@ def measure(kind: str, shape: tuple[int, int, int], layers: int, rounds: int, de
     return row
 
 
+def ratio_of(times: list[float], bare: list[float], only: list[bool] | None = None) -> float:
+    """The median over rounds of a step's time by the bare one's."""
+    pairs = zip(times, bare, only or [True] * len(bare), strict=True)
+    return statistics.median(a / b for a, b, use in pairs if use)
+
+
+def measure_loop(
+    kind: str, layers: int, rounds: int, device: torch.device, folder: Path
+) -> dict[str, Any]:
+    """One row of a loop over cells."""
+    steps, batch, hidden = LOOP
+    torch.manual_seed(0)
+    x = torch.randn(steps, batch, INPUTS, device=device)
+    found = {name: Arm(Looped(kind, hidden, layers), device) for name in ("bare", "auto", "every")}
+    with ExitStack() as stack:
+        for name in ("auto", "every"):
+            arm, run = found[name], folder / f"loop-{kind}-{layers}-{name}"
+            monitor = watch(arm.model, arm.optimizer, run, every="auto" if name == "auto" else 1)
+            arm.monitor = stack.enter_context(monitor)
+            stack.callback(arm.pause.close)
+            arm.pause.enter_context(monitor.paused())
+        for number in range(rounds + WARM_UP):
+            for arm in found.values():
+                arm.step(x)
+            if number == WARM_UP - 1:
+                for arm in found.values():
+                    arm.times, arm.sampled = [], []
+    bare, auto = found["bare"].times, found["auto"]
+    what = f"loop over {kind}Cell" if kind in CELLS else "step that is a method"
+    return {
+        "what": f"{what} {steps}, {batch}, {hidden} × {layers}",
+        "bare ms": statistics.median(bare) * 1e3,
+        "unsampled": ratio_of(auto.times, bare, [not sampled for sampled in auto.sampled]),
+        "sample adds": ratio_of(found["every"].times, bare) - 1,
+    }
+
+
 def main() -> None:
     """Measure and publish."""
     parser = option_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--quick", action="store_true", help="the first shape, one layer")
-    parser.add_argument("--layers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, help="10 unless given, fewer of large shapes")
+    parser.add_argument("--quick", action="store_true", help="the first shape, one layer, no loops")
+    parser.add_argument("--full", action="store_true", help="two layers of every shape, 25 rounds")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     device = torch.device(options.device)
     logging.disable(logging.WARNING)
-    rows = []
+    rounds = options.rounds or (25 if options.full else 10)
+    small, *large = [shape for shape in SHAPES if not options.quick or shape is SHAPES[0]]
+    both = (1,) if options.quick else (1, 2)
+    cases = [
+        (kind, shape, layers, rounds if shape is small else max(4, rounds // 3))
+        for kind in KINDS
+        for shape in (small, *large)
+        for layers in (both if options.full or shape is small else (1,))
+    ]
+    loops = [(kind, layers) for kind in (*CELLS, "") for layers in (1, 2)]
+    loops = [] if options.quick else loops
+    began = time.perf_counter()
+
+    def tell(number: int, what: str) -> None:
+        passed = time.perf_counter() - began
+        print(f"{number + 1} of {len(cases) + len(loops)}, {passed:.0f} s: {what}", flush=True)
+
+    rows, of_loops = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for kind in KINDS:
-            for shape in SHAPES[: 1 if options.quick else None]:
-                for layers in (1,) if options.quick else options.layers:
-                    rounds = options.rounds if shape[0] < 400 else max(5, options.rounds // 3)
-                    rows.append(measure(kind, shape, layers, rounds, device, Path(folder)))
-                    show(rows[-1])
-    publish("samples" if device.type == "cpu" else f"samples-{device.type}", METHOD, rows)
+        for number, (kind, shape, layers, count) in enumerate(cases):
+            tell(number, f"{kind}, {shape}, {layers} layers")
+            rows.append(measure(kind, shape, layers, count, device, Path(folder)))
+            show(rows[-1])
+        for number, (kind, layers) in enumerate(loops, len(cases)):
+            tell(number, f"a loop, {layers} layers")
+            of_loops.append(measure_loop(kind, layers, rounds, device, Path(folder)))
+            show(of_loops[-1])
+    stem = "" if device.type == "cpu" else f"-{device.type}"
+    publish(f"samples{stem}", METHOD, rows)
+    if of_loops:
+        publish(f"samples-loops{stem}", LOOPS_METHOD, of_loops)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def those_followed(calls: Sequence[Any], followed: Callable[[Any], Followed | No
     return found or list(calls)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # frozen ones take longer to make
 class LayerCall:
     """One forward of a module that is observed.
 
@@ -127,7 +127,7 @@ class LayerCall:
     """Calls that hand their state on share one; None before the module has run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # frozen ones take longer to make
 class BackwardPass:
     """One backward pass: what it was called on.
 
@@ -156,14 +156,21 @@ class BackwardPass:
     returned: Mapping[int, Tensor] | None = None
     """The gradients that ``torch.autograd.grad`` returned, by the identity of their parameter;
     None where they are the parameters' ``.grad``."""
-    operations: LossOperations = field(init=False)
-    """What the roots were made by; to be asked in ``on_graph_whole``."""
+    left: Sequence[Tensor] = ()
+    """What it left in the ``.grad`` of :attr:`moved`, in their order, where every one has some."""
+    moved: Mapping[str, nn.Parameter] | None = None
+    """What the optimizers move, by name."""
+    _operations: LossOperations | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "operations", LossOperations(self.roots))
+    @property
+    def operations(self) -> LossOperations:
+        """What the roots were made by; to be asked in ``on_graph_whole``."""
+        if self._operations is None:
+            self._operations = LossOperations(self.roots)
+        return self._operations
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # frozen ones take longer to make
 class OptimizerStep:
     """One step of one optimizer.
 
@@ -277,6 +284,12 @@ class Iteration:
     """Scalars that were recorded."""
     clips: list[tuple[float, Tensor]] = field(default_factory=list)
     """Calls of ``clip_grad_norm_`` so far, in samples and looks: the limit, and the norm before."""
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What measurements keep until it ends, each under itself."""
+    gradient: float | None = None
+    """The gradient's norm, before clipping, as far as it is at hand."""
+    gradient_before: float | None = None
+    """That of the iteration before."""
     declared: Collection[str] = ()
     """Families of signals that whoever is fed now may record."""
     sampled: bool = field(init=False)

@@ -179,6 +179,7 @@ class Monitor:
     @property
     def latest(self) -> dict[str, float]:
         """The newest value of each scalar that has reached the host."""
+        self._observed.record()
         return self._outbox.latest
 
     @property
@@ -231,6 +232,7 @@ class Monitor:
 
     def hold(self) -> None:
         """Forget what has been recorded of it, and let what comes wait for :meth:`settle`."""
+        self._observed.record()
         self._gate.close()
         self._outbox.clear()
         self._judging.forget()
@@ -345,8 +347,7 @@ class Monitor:
             found = context_probe(evaluate, lengths)
         self._outbox.profile("context_loss", self.iteration, found.losses)
         self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
-        known = np.isfinite(found.losses).all()
-        usable = float(found.usable.steps) if known else math.nan
+        usable = float(found.usable.steps) if np.isfinite(found.losses).all() else math.nan
         self._outbox.here(self.iteration, {"usable_context": usable})
         return found
 
@@ -392,6 +393,7 @@ class Monitor:
     # -- inside ----------------------------------------------------------------------------
 
     def _collect(self, judge: Callable[[int], None]) -> None:
+        self._observed.record()
         if not self._gate.shut:
             self._faults.isolate("collect", self._outbox.collect)
             self._faults.isolate("findings", judge, self.iteration)
@@ -412,7 +414,6 @@ class Monitor:
     def _acted(self, act: Intervention) -> None:
         """The guard has done something about the step under way."""
         numbers = self._observed.now.numbers
-        numbers[f"act_before/{act.policy}"] = act.before
-        numbers[f"act_after/{act.policy}"] = act.after
+        numbers |= {f"act_before/{act.policy}": act.before, f"act_after/{act.policy}": act.after}
         if self._streaks.is_event(act, self.iteration):
             self._faults.isolate("acts", self._gate.event, "act", self.iteration, act.as_dict())

@@ -4,7 +4,8 @@ Events come from PyTorch (``events``) or from a trainer that tells them. What th
 record in an iteration is handed over when it ends, and the next one begins.
 """
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
@@ -18,9 +19,19 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, named_modules, read_as_loop
+from backsight.probes import Readers, named_modules, on_host, read_as_loop
 
 __all__ = ["Observation"]
+
+WAIT = 0.1
+"""Seconds for which iterations that have ended may wait to be recorded together: that takes a third
+of the time, because what a training step does leaves nothing of ours in the processor's caches."""
+
+MOST = 64
+"""Iterations that wait at most."""
+
+AT_ONCE = 16
+"""The first iterations do not wait; nor does one with anything in it that is not finite."""
 
 
 class Observation:
@@ -82,6 +93,12 @@ class Observation:
         self._measured: set[str] = set()
         """Layers whose reach has been measured."""
         self._began = clock()
+        self._waiting: deque[Iteration] = deque()
+        """Iterations that have ended and are still to be recorded."""
+        self._recorded_at = self._began
+        self._was_usual = False
+        """Whether the iteration before was a usual one of Backsight's own measurements."""
+        self._first = iteration
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
         self._begin()
@@ -171,11 +188,13 @@ class Observation:
     def graph_whole(self, passed: BackwardPass) -> None:
         """Backward is about to be called."""
         self.now.scale = passed.scale
-        self.measurements.feed("on_graph_whole", self.now, passed)
+        if self.forwards.unhooked:
+            self.forwards.pass_begins()
+        self.measurements.feed("on_graph_whole", self.now, passed, looks=self.detector.looks)
 
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
-        self.measurements.feed("on_backward_end", self.now, passed)
+        self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
         if self.parameters.by_hand:
             self._stepped()
 
@@ -189,11 +208,11 @@ class Observation:
 
     def step_begins(self, step: OptimizerStep) -> None:
         """An optimizer is about to step."""
-        self.measurements.feed("on_step_begin", self.now, step)
+        self.measurements.feed("on_step_begin", self.now, step, looks=self.detector.looks)
 
     def step_ended(self, step: OptimizerStep) -> None:
         """It has stepped: nothing of its graph is kept."""
-        self.measurements.feed("on_step_end", self.now, step)
+        self.measurements.feed("on_step_end", self.now, step, looks=self.detector.looks)
         if self.now.sampled:
             self.readers.forget()
         self._stepped()
@@ -204,6 +223,15 @@ class Observation:
             here = set(map(id, self.parameters.of().values()))
             if not here.isdisjoint(map(id, parameters)):
                 self.now.clips.append((float(limit), norm.detach()))
+
+    def record(self) -> None:
+        """Record the iterations that have ended and wait for it."""
+        while self._waiting:
+            now = self._waiting.popleft()
+            try:
+                self.measurements.feed_end(now)
+            finally:
+                self._faults.isolate_plain("scalars", self._hand_over, now)
 
     def step_declined(self, optimizer: Optimizer) -> None:
         """A gradient scaler has kept it from stepping."""
@@ -231,10 +259,17 @@ class Observation:
         now.steps, now.elements = steps, elements
         now.seconds = max(at - self._began, 1e-9)
         trained = now.seconds - now.spent
+        waits = self._may_wait(now, told)
         try:
-            self.measurements.feed("on_iteration_end", now)
+            if waits:
+                self._waiting.append(now)
+            else:
+                self.record()
+                self._recorded_at = told
+                self.measurements.feed("on_iteration_end", now)
         finally:  # Ctrl-C in a measurement: what is known by then is kept
-            self._faults.isolate_plain("scalars", self._hand_over, now)
+            if not waits:
+                self._faults.isolate_plain("scalars", self._hand_over, now)
             if now.sampled:
                 self._sampled += 1
                 self._measured |= {
@@ -244,8 +279,9 @@ class Observation:
             self._sampler.passed(trained, self._observed() - now.spent)
             self.iteration += 1
             self._began = at + self._clock() - told  # what measuring took is no training
-            self._recorded()
-            self._begin()
+            if not waits:
+                self._recorded()
+            self._begin(now.gradient)
             self._feed_begin()
 
     # -- inside ----------------------------------------------------------------------------
@@ -260,9 +296,21 @@ class Observation:
         self.detector.spent = self.forwards.spent = 0.0
         return spent
 
-    def _begin(self) -> None:
+    def _may_wait(self, now: Iteration, at: float) -> bool:
+        """Whether an iteration that has ended need not be recorded at once."""
+        if not self.measurements.ends_late or now.number - self._first < AT_ONCE or now.told:
+            return False
+        if at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
+            return False
+        loss = now.loss
+        if now.states_broken or not math.isfinite(now.gradient or 0.0):
+            return False
+        return loss is None or not on_host(loss) or math.isfinite(loss.item())
+
+    def _begin(self, gradient: float | None = None) -> None:
         """A new iteration, of which nobody has been told yet."""
         sampled = self._sampler.due(self.iteration)
+        self.forwards.begin()
         self.now = Iteration(
             self.iteration,
             self._sampler.number(self.iteration) if sampled else None,
@@ -271,17 +319,21 @@ class Observation:
             not sampled and self.iteration % self._sampler.spacing > 0,
             _outbox=self._outbox,
             _parameters=self.parameters,
-            _ran=self.forwards,
+            gradient_before=gradient,
+            _ran=self.forwards.now,
         )
-        self.forwards.begin()
         if sampled or self._armed:  # else the readers have kept nothing
             self.readers.begin(sampled)
         self._armed = sampled
 
     def _feed_begin(self) -> None:
         self.measurements.begin(self.now)
+        if self.measurements.usual and self._was_usual:
+            return  # whoever is to be told of forwards is the same
+        self._was_usual = self.measurements.usual
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
         self.forwards.tells_cells = self.measurements.tells_cells
+        self.forwards.hooks_all = not self.measurements.usual
 
     def _forward_begins(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_begin", self.now, call, call.path)

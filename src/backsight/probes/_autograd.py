@@ -1,8 +1,8 @@
 """Gradients asked of the caller's own graph, which is left whole and holds none of them after."""
 
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -20,6 +20,10 @@ Gradient = Callable[
 ]
 """``autograd.grad`` that keeps the graph; None where there is no path."""
 
+Visit = Callable[[int, Tensor], None]
+
+Passes = Callable[[Sequence[GradientTarget], Sequence[Tensor | None], Visit], None]
+
 retained: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 """By identity, tensors whose gradient their owner asked to be retained: a pass adds to it, and
 that is taken back."""
@@ -36,50 +40,59 @@ def gradients_of(
     return list(_grad(outputs, inputs, gradients))
 
 
-def each_gradient(
-    outputs: Sequence[GradientTarget],
-    states: Sequence[GradientTarget],
-    gradients: Sequence[Tensor | None],
-    visit: Callable[[int, Tensor], None],
-    *,
-    ends: int,
-) -> None:
-    """Show the gradient on each of ``states`` as it passes, and keep none.
+@contextmanager
+def each_gradient(states: Sequence[GradientTarget], *, ends: int) -> Iterator[Passes]:
+    """Passes that show the gradient on each of ``states`` as it goes by, and keep none.
 
     Asking for all of them at once would hold a gradient a step beside what training holds.
 
     Args:
-        outputs: where the gradients come from.
         states: in the order they were made.
-        gradients: on ``outputs``.
-        visit: called with the number of a state and its gradient; not where none arrives.
         ends: how many of the first states the gradient is followed to. One on the way that
             leads to none of these (the graph was cut in between) is asked for by itself.
+
+    Yields:
+        What makes such a pass: from these outputs, with these gradients on them. What it is given
+        to visit is called with the number of a state and its gradient; not where none arrives.
     """
-    if not outputs:
-        return
-    passed = set()
+    passed: set[int] = set()
+    visit: Visit | None = None
 
     def see(number: int, gradient: Tensor) -> None:
-        passed.add(number)
-        with torch.no_grad():
+        if visit is not None:  # else the gradient is that of something in between
+            passed.add(number)
             visit(number, gradient)
+
+    def passes(
+        outputs: Sequence[GradientTarget], gradients: Sequence[Tensor | None], told: Visit
+    ) -> None:
+        nonlocal visit
+        if not outputs:
+            return
+        passed.clear()
+        visit = told
+        try:
+            found = _grad(outputs, states[:ends], gradients)
+        finally:
+            visit = None
+        for number, gradient in enumerate(found):
+            # A hook on an edge is not called where the pass ends.
+            if gradient is not None and number not in passed:
+                passed.add(number)
+                told(number, gradient)
+        rest = [number for number in range(len(states)) if number not in passed]
+        if rest:
+            asked = gradients_of(outputs, [states[number] for number in rest], gradients)
+            for number, gradient in zip(rest, asked, strict=True):
+                if gradient is not None:
+                    told(number, gradient)
 
     handles = [_hooked(state, partial(see, number)) for number, state in enumerate(states)]
     try:
-        found = _grad(outputs, states[:ends], gradients)
+        yield passes
     finally:
         for handle in handles:
             handle.remove()
-    for number, gradient in enumerate(found):
-        # A hook on an edge is not called where the pass ends.
-        if gradient is not None and number not in passed:
-            see(number, gradient)
-    rest = [number for number in range(len(states)) if number not in passed]
-    asked = gradients_of(outputs, [states[number] for number in rest], gradients) if rest else ()
-    for number, gradient in zip(rest, asked, strict=True):
-        if gradient is not None:
-            visit(number, gradient)
 
 
 def _hooked(state: GradientTarget, see: Callable[[Tensor], None]) -> RemovableHandle:

@@ -57,14 +57,13 @@ class LagTally(Tally):
 
         At lag 0 it is the gradient there, likewise; 0 where no gradient goes back.
         """
-        self._add_up()
-        if not self._held:
+        ends = [int(end) >> 32 for key, *_ in self._held for end in (key.min(), key.max())]
+        if len(set(ends)) < 2:
             return None
+        self._add_up()
         key, total, count = self._held[0]
         size, lag = key >> 32, key & 0xFFFFFFFF
         sizes = np.unique(size)
-        if len(sizes) < 2:
-            return None
         sums = np.zeros((2, len(sizes), int(sizes[-1])))
         row = np.searchsorted(sizes, size)
         sums[0, row, lag], sums[1, row, lag] = total, count
@@ -82,8 +81,7 @@ class LagTally(Tally):
         return found
 
     def _add_up(self) -> None:
-        if len(self._held) < 2:
-            return
+        """One number for each key: several sequences of one call may have as many lags."""
         key, total, count = (np.concatenate(parts) for parts in zip(*self._held, strict=True))
         keys, place = np.unique(key, return_inverse=True)
         sums = [np.bincount(place, part).astype(np.float64) for part in (total, count)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "saved_axes",
     "shape_of",
     "signed",
+    "unpacked",
 ]
 
 Edge = tuple[Node, int]
@@ -91,6 +93,15 @@ def shape_of(node: Node, number: int) -> tuple[int, ...]:
 def saved(node: Node, name: str) -> Any:
     """What the operation was called with, under autograd's name for it."""
     return getattr(node, f"_saved_{name}")
+
+
+def unpacked(node: Node, name: str) -> Tensor | None:
+    """A tensor that it was called with; None where looking would run code of the caller's."""
+    kept = getattr(node, f"_raw_saved_{name}", None)
+    if kept is None or getattr(kept, "unpack_hook", None) is not None:
+        return None
+    value = kept.data
+    return value if issubclass(type(value), Tensor) else None
 
 
 def signed(value: int) -> int:

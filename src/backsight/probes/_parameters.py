@@ -15,6 +15,7 @@ __all__ = [
     "ParameterUpdates",
     "gradient_norm",
     "spectrum",
+    "tensor_norm_values",
     "tensor_norms",
     "total_norm",
     "total_norm_value",
@@ -72,6 +73,22 @@ def tensor_norms(tensors: Sequence[Tensor]) -> Tensor:
         return torch.stack([norm.to(dense[0].device) for norm in norms])
 
 
+def tensor_norm_values(tensors: Sequence[Tensor]) -> list[float] | None:
+    """As numbers, what :func:`tensor_norms` gives, where that takes fewer operations; else None.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import tensor_norm_values
+        >>> tensor_norm_values([torch.tensor([3.0, 4.0]), torch.ones(2, 2)])
+        [5.0, 2.0]
+        >>> tensor_norm_values([torch.tensor([3e38, 3e38])])  # float32 squares overflow
+    """
+    if len(tensors) >= MANY or not _alike(tensors):
+        return None
+    values: list[float] = [norm.item() for norm in torch._foreach_norm(list(tensors))]
+    return values if math.isfinite(sum(values)) else None
+
+
 def _norms_at_once(tensors: Sequence[Tensor]) -> Tensor | None:
     """Norms of many small tensors, which are alike, in float64; None where they are too large."""
     sizes = [tensor.numel() for tensor in tensors]
@@ -89,8 +106,10 @@ def _alike(tensors: Sequence[Tensor]) -> bool:
     dtype, dense = tensors[0].dtype, torch.strided
     if dtype not in (torch.float32, torch.float64) or not _precision.on_host(tensors[0]):
         return False
-    every = [t.dtype is dtype and t.is_cpu and t.layout is dense for t in tensors]
-    return all(every)  # a list: twice as fast as a generator
+    for tensor in tensors:
+        if tensor.dtype is not dtype or not tensor.is_cpu or tensor.layout is not dense:
+            return False
+    return True
 
 
 def _dense(tensor: Tensor) -> Tensor:

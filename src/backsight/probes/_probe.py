@@ -1,6 +1,6 @@
 """One measurement of the gradient through time, on any model, leaving no trace."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -107,12 +107,16 @@ def probe(
     for error in (*failed, *found.errors.values()):
         raise error
     if not found.profiles and not silent:
-        if any(adapter_of(part) is not None for _, part in named_modules(model)):
+        known = any(adapter_of(part) is not None for _, part in named_modules(model))
+        if known and not unmeasured:
             raise SettingError(
                 "compute_loss ran no recurrent layer of the model: call the model in compute_loss"
             )
-        raise SettingError(what_was_found(model, [*reasons, *(one.words for one in unmeasured)]))
-    return dict(sorted((silent | found.profiles | _unmeasured(unmeasured, found)).items()))
+        if not known:
+            why = [*reasons, *(one.words for one in unmeasured)]
+            raise SettingError(what_was_found(model, why))
+    told = _unmeasured(unmeasured, found, silent)
+    return dict(sorted((silent | found.profiles | told).items()))
 
 
 def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
@@ -138,20 +142,23 @@ def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:
     )
 
 
-def _unmeasured(reasons: Sequence[Unmeasured], found: Readings) -> dict[str, GradientProfile]:
+def _unmeasured(
+    reasons: Sequence[Unmeasured], found: Readings, silent: Collection[str]
+) -> dict[str, GradientProfile]:
     """By layer name, profiles that say why they are empty, or what they leave out."""
     empty = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     told: dict[str, GradientProfile] = {}
     for one in reasons:
+        stem = f"{one.path}.".lstrip(".")
         if one.partial:
-            stem = f"{one.path}.".lstrip(".")
             told |= {
                 name: replace(profile, note=one.words)
                 for name, profile in found.profiles.items()
                 if name.startswith(stem)
             }
         elif one.path or not found.profiles:
-            told[one.path] = replace(empty, reason=one.words)
+            layers = [name for name in silent if name.startswith(f"{stem}l")]
+            told |= dict.fromkeys(layers or [one.path], replace(empty, reason=one.words))
     return told
 
 

@@ -161,6 +161,11 @@ class Tally:
             counted[: len(before)] += before
             setattr(self, name, counted)
 
+    def widen(self, size: int) -> None:
+        """Have so many places at least, be there nothing to add at the last ones."""
+        more = max(0, size - len(self._sum))
+        self._sum, self._count = np.pad(self._sum, (0, more)), np.pad(self._count, (0, more))
+
     def join(self, other: "Tally") -> None:
         """Add what ``other`` has counted."""
         size = max(len(self._sum), len(other._sum))

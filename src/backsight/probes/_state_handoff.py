@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge
 from backsight.probes._autograd import gradients_of
 from backsight.probes._tensors import uneven
 
-__all__ = ["NEAR", "TRIES", "slope_of", "starts_anew"]
+__all__ = ["NEAR", "TRIES", "keeps_rows", "slope_of", "starts_anew"]
 
 NEAR = 64
 """Operations between one call's state and the next one's, at most: a mask, a norm, a slice."""
@@ -35,6 +35,23 @@ def slope_of(state: Tensor, made: Tensor | GradientEdge) -> Tensor | None:
         return None
     off = (slope * seed - other).abs() > ROUNDING * other.abs().amax()
     return None if bool(off.any()) else slope
+
+
+def keeps_rows(state: Tensor, made: Tensor) -> bool:
+    """Whether row b of ``state`` is made of row b of ``made``, of which it has more or fewer.
+
+    Args:
+        state: ``(batch, units)``.
+        made: the same, of another number of sequences.
+    """
+    (back,) = gradients_of([state], [made], [uneven(state)])
+    (again,) = gradients_of([state], [made], [torch.ones_like(state)])
+    if back is None or again is None or state.dim() != 2 or made.shape[1:] != state.shape[1:]:
+        return False
+    n = min(len(state), len(made))
+    expected = uneven(state)[:n] * again[:n]
+    off = (expected - back[:n]).abs() > ROUNDING * back.abs().amax()
+    return not bool(off.any()) and not bool((again[n:] != 0).any())
 
 
 def starts_anew(slopes: Sequence[Tensor | None], batch: int) -> Tensor | None:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, Node
 
-from backsight.probes._autograd import GradientTarget
+from backsight.probes._autograd import GradientTarget, gradients_of
 from backsight.probes._state_handoff import NEAR, slope_of, starts_anew
-from backsight.probes._tensors import SameTensor, Unchanged, made_of
+from backsight.probes._tensors import SameTensor, Unchanged, made_of, uneven
 
 __all__ = [
     "HELD",
@@ -23,6 +23,8 @@ __all__ = [
     "StepStates",
     "begun_of",
     "chains_of",
+    "first_of",
+    "idle_of",
     "lead_of",
     "lead_size",
     "nodes_of",
@@ -47,6 +49,14 @@ class StepStates(Protocol):
 
     @property
     def anew(self) -> Tensor | None:
+        """As of :class:`StateStep`."""
+
+    @property
+    def idle(self) -> Tensor | None:
+        """As of :class:`StateStep`."""
+
+    @property
+    def initial(self) -> Sequence[Unchanged]:
         """As of :class:`StateStep`."""
 
     @property
@@ -76,6 +86,15 @@ class StateStep:
     """What it was called with, as far as a gradient goes on into it."""
     anew: Tensor | None = None
     """``(B,)``: sequences that begin with this step, nothing being handed on to them."""
+    idle: Tensor | None = None
+    """``(B,)``: sequences that sit this step out: what it made of them is not handed on, and what
+    it was given is."""
+    states: list[Tensor] = field(default_factory=list)
+    """The states that it was given, as far as a gradient goes on into them."""
+    initial: list[Unchanged] = field(default_factory=list)
+    """Of a first call, where that is known: the initial states."""
+    began_with: list[Unchanged] = field(default_factory=list)
+    """Of a first call, until there is a second one: all that it was given."""
     fed: "CellInput | None" = None
     """Of a cell with gates: what they are computed from."""
     products: tuple[GradientEdge, ...] = ()
@@ -138,6 +157,51 @@ def begun_of(anew: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]) -> 
     return begun
 
 
+def first_of(
+    anew: Sequence[Sequence[Tensor | None]], counts: Sequence[int], at: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """``(B,)``: the first step of each sequence, before which nothing was ever handed on to it.
+
+    Args:
+        anew: as of :func:`begun_of`.
+        counts: by step, how many sequences there are: a batch may grow.
+        at: positions ``(B,)``.
+    """
+    first = np.array([next(t for t, n in enumerate(counts) if n > b) for b in range(len(at))])
+    waiting = first == 0
+    for t, layers in enumerate(anew[1:], 1):
+        told = [one for one in layers if one is not None]
+        if len(told) < len(layers) or not waiting.any():
+            break
+        rows = torch.stack(told).all(0).cpu().numpy()
+        waiting = (
+            waiting[: len(rows)] & rows[: len(waiting)] & (at[: len(rows)] >= t)[: len(waiting)]
+        )
+        first[: len(waiting)][waiting] = t
+    return first
+
+
+def idle_of(
+    idle: Sequence[Sequence[Tensor | None]], at: NDArray[np.int64]
+) -> NDArray[np.bool_] | None:
+    """``(T, B)``: which sequences sit a step out, in all layers; None where none does.
+
+    Args:
+        idle: by step and by layer, ``StateStep.idle``.
+        at: positions ``(B,)``.
+    """
+    found = np.zeros((len(idle), len(at)), dtype=bool)
+    for t, layers in enumerate(idle):
+        told = [one for one in layers if one is not None]
+        if len(told) == len(layers):
+            rows = torch.stack(told).all(0).cpu().numpy()
+            found[t, : len(rows)] = rows
+    if not found.any():
+        return None
+    found[-1] = found[-2] & (at < len(found) - 1)  # after which no call tells
+    return found
+
+
 def chains_of(calls: Sequence[StateStep]) -> list[Chain]:
     """Calls sorted into those that hand their state on."""
     chains: list[Chain] = []
@@ -179,7 +243,13 @@ def source_of(
 ) -> tuple[StateStep | None, Tensor | None]:
     """The call whose states were changed on the way to ``states``, and what begins anew with them.
 
-    A mask, a norm, fewer sequences: the graph leads back.
+    A mask, a norm, another number of sequences: the graph leads back. A sequence to which that call
+    hands nothing on may go on from the state before, and has then sat that call out.
+
+    Args:
+        calls: the latest ones.
+        states: what a call is given.
+        batch: how many sequences it is given.
     """
     nodes = nodes_of(calls)
     previous = next(filter(None, (made_of(state, nodes, NEAR) for state in states)), None)
@@ -191,4 +261,25 @@ def source_of(
         slope_of(state, one) if state.requires_grad else None
         for state, one in zip(states, made, strict=True)
     ]
-    return previous, starts_anew(slopes, batch)
+    anew = starts_anew(slopes, batch)
+    if anew is None or not bool(anew.any()):
+        return previous, anew
+    kept = _kept(states, previous, batch)
+    if kept is not None:
+        previous.idle = anew & kept
+        anew = anew & ~kept
+    return previous, anew
+
+
+def _kept(states: Sequence[Tensor], previous: StateStep, batch: int) -> Tensor | None:
+    """``(batch,)``: the sequences that go on from what ``previous`` was given, where that came from
+    an earlier step."""
+    given = [one for one in previous.states if lead_of(one).shape[0] == batch]
+    if previous.previous is None or not given:
+        return None
+    seeds = [uneven(state) for state in states]
+    found = [one for one in gradients_of(states, given, seeds) if one is not None]
+    if not found:
+        return None
+    kept = torch.stack([(lead_of(one).flatten(1) != 0).any(-1) for one in found]).any(0)
+    return kept if previous.anew is None else kept & ~previous.anew

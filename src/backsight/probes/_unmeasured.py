@@ -17,6 +17,8 @@ UnmeasuredCause = Literal[
     "feedback in windows",
     "graph too large",
     "shapes differ",
+    "rows move",
+    "state of output",
 ]
 
 
@@ -79,6 +81,10 @@ class Unmeasured:
             "no gradient": "no gradient of the loss arrived at its states",
             "graph too large": f"the graph of the loss has more than {self.limit:,} operations, "
             "in which no loop is looked for",
+            "state of output": "its initial state is made of its own output, through which no "
+            "gradient is followed; give it the final state that it has returned",
+            "rows move": "its batch gets smaller or larger on the way, and its sequences change "
+            "their rows; sort them by length, or pad the batch",
             "shapes differ": "its state does not have the same shape at each step; where sequences "
             "end on the way, pad the batch",
         }[self.cause]

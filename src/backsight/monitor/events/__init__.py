@@ -3,6 +3,7 @@
 from backsight.monitor.events._call_chains import CallChains
 from backsight.monitor.events._forwards import Forwards
 from backsight.monitor.events._iteration_detector import IterationDetector
+from backsight.monitor.events._lone_calls import LoneCalls
 from backsight.monitor.events._owners import Owners
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.monitor.events._sampler import RARELY, Every, Sampler
@@ -13,6 +14,7 @@ __all__ = [
     "Every",
     "Forwards",
     "IterationDetector",
+    "LoneCalls",
     "ObservedParameters",
     "Owners",
     "Sampler",

@@ -97,14 +97,17 @@ _scaled: list[_Scaled] = []
 
 def tell_step(listener: Listener) -> None:
     """``listener``'s optimizer has stepped: tell the others."""
-    for other in _around(listener):
+    for other in _around(listener) if len(_listeners) > 1 else ():
         other.other_stepped(listener)
 
 
 def _around(listener: Listener | None) -> list[Listener]:
     """Those that train in this thread, without one of them."""
-    thread = threading.get_ident()
-    return [o for o in _listeners if o is not listener and o.thread in (None, thread)]
+    thread, around = threading.get_ident(), []
+    for one in _listeners:  # in every step: a comprehension is one more call
+        if one is not listener and (one.thread is None or one.thread == thread):
+            around.append(one)
+    return around
 
 
 def _scale_of(roots: tuple[Tensor, ...], *, keep: bool = False) -> Tensor | None:
@@ -171,7 +174,7 @@ def _wrap() -> None:
         except TypeError:  # a wrong call: PyTorch says what is wrong with it
             backward(*args, **named)
             return
-        scale = _scale_of(roots)
+        scale = _scale_of(roots) if _scaled else None
         _here.within = True
         try:
             for listener in _around(None):
@@ -179,8 +182,10 @@ def _wrap() -> None:
             backward(*args, **named)
         finally:
             _here.within = False
-        listeners = _around(None)
-        reached = [o for o in listeners if o.backward_passed(roots, gradients, scale)]
+        reached = []
+        for listener in _around(None):
+            if listener.backward_passed(roots, gradients, scale):
+                reached.append(listener)
         for listener in reached if len(reached) > 1 else ():
             listener.shared([other for other in reached if other is not listener])
 

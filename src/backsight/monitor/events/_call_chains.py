@@ -24,9 +24,10 @@ CHANGED = 8
 known for certain whose it is, so a chain that another one follows may be that much too long."""
 
 
-def follow(result: Any) -> Followed:
-    """To be told when a backward pass comes through what a call returned."""
-    followed = Followed()
+def follow(result: Any, followed: Followed | None = None) -> Followed:
+    """To be told, there or anew, when a backward pass comes through what a call returned."""
+    followed = followed or Followed()
+    followed.by_backward = False
     _hook(followed, _tensors(result))
     return followed
 

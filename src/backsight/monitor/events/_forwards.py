@@ -9,7 +9,8 @@ from torch import nn
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
-from backsight.monitor.events._call_chains import CallChains, follow
+from backsight.monitor.events._call_chains import CallChains
+from backsight.monitor.events._lone_calls import LoneCalls
 from backsight.probes import LayerReader, ModuleCalls, Readers
 
 __all__ = ["Forwards"]
@@ -24,6 +25,44 @@ class _Extent:
         self.training, self.followed = training, followed
         self.single = self.longest = self.elements = 0
         """Calls of a single step, steps of the longest one, and sequence elements of all."""
+
+
+class Ran:
+    """What has run in one iteration; it may be asked when that is long over.
+
+    Args:
+        has_time: tells whether what is under a path has a time axis.
+    """
+
+    __slots__ = ("_has_time", "by_mode")
+
+    def __init__(self, has_time: Callable[[str], bool]) -> None:
+        self._has_time = has_time
+        self.by_mode: dict[bool, dict[str, list[_Extent]]] = {True: {}, False: {}}
+        """By training mode and by path."""
+
+    @property
+    def training(self) -> bool:
+        """Whether anything with a time axis has run in training mode."""
+        return any(map(self._has_time, self.by_mode[True]))
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Steps unrolled, and sequence elements processed.
+
+        Calls of a single step are a loop over time; longer ones are windows or branches. Those in
+        eval mode count only where there is none in training mode: else they were a validation's.
+        Those that no backward pass followed count only where there is none that it did.
+        """
+        steps = elements = 0
+        for path, each in self.by_mode[self.training].items():
+            if self._has_time(path):
+                single = count = 0
+                for calls in those_followed(each, lambda one: one.followed):
+                    steps = max(steps, calls.longest)
+                    single, count = single + calls.single, count + calls.elements
+                steps, elements = max(steps, single), max(elements, count)
+        return steps, elements
 
 
 class Forwards:
@@ -47,7 +86,7 @@ class Forwards:
         >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers(), clock)
         >>> forwards.watch("cell", cell)
         >>> state = cell(torch.zeros(2, 3))
-        >>> [call.path for call in calls], forwards.extent
+        >>> [call.path for call in calls], forwards.now.extent
         (['cell'], (1, 2))
     """
 
@@ -71,6 +110,8 @@ class Forwards:
         self.tells_cells = True
         """Whether anybody wants to hear of the calls of modules that show no states: of cells, and
         of modules of the user's own."""
+        self.hooks_all = True
+        """Whether somebody may ask of each call whether a backward pass has come through it."""
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
@@ -82,15 +123,27 @@ class Forwards:
         self._calls = ModuleCalls(lambda error: failed("", error))
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
+        self._iterations = 0
+        self.unhooked: list[LoneCalls] = []
+        """Of layers whose call in this iteration is taken for the only one."""
         self.begin()
 
     def begin(self) -> None:
         """A new iteration: nothing has run."""
-        self._extents: dict[bool, dict[str, list[_Extent]]] = {True: {}, False: {}}
-        """By training mode and by path."""
+        self.now = Ran(self._readers.has_time)
+        """What has run in it."""
         for chains in self._running:
             chains.begin()
         self._running.clear()
+        self._iterations += 1
+        if self.unhooked:
+            self.pass_begins()
+
+    def pass_begins(self) -> None:
+        """After a backward pass, the graphs of the calls before are gone."""
+        for calls in self.unhooked:
+            calls.let_go()
+        self.unhooked.clear()
 
     def watch(self, path: str, module: nn.Module) -> None:
         """Watch ``module`` if it is of interest and is not watched yet."""
@@ -164,32 +217,10 @@ class Forwards:
 
         self._calls.watch(module, after=self._if_observing(ended))
 
-    @property
-    def training(self) -> bool:
-        """Whether anything with a time axis has run in training mode in this iteration."""
-        return any(map(self._readers.has_time, self._extents[True]))
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """Steps unrolled in this iteration, and sequence elements processed.
-
-        Calls of a single step are a loop over time; longer ones are windows or branches. Those in
-        eval mode count only where there is none in training mode: else they were a validation's.
-        Those that no backward pass followed count only where there is none that it did.
-        """
-        steps = elements = 0
-        for path, each in self._extents[self.training].items():
-            if self._readers.has_time(path):
-                single = count = 0
-                for calls in those_followed(each, lambda one: one.followed):
-                    steps = max(steps, calls.longest)
-                    single, count = single + calls.single, count + calls.elements
-                steps, elements = max(steps, single), max(elements, count)
-        return steps, elements
-
     def close(self) -> None:
         """Watch nothing any longer."""
         self._calls.close()
+        self.pass_begins()
 
     def _on_begin(
         self, path: str, adapter: LayerAdapter | None
@@ -209,6 +240,7 @@ class Forwards:
         stepped = partial(self._readers.has_time, path)
         cell = adapter is not None and not fused
         chains = None if fused else CallChains(cell=cell, stepped=stepped)
+        lone = LoneCalls()
         silent = not fused and not reader.shows_states
         plain = silent and type(reader).extent is LayerReader.extent
         newest: _Extent | None = None
@@ -226,7 +258,11 @@ class Forwards:
                 self.spent += self._clock() - at
                 return
             if chains is None:
-                followed: Followed | None = follow(result)
+                followed: Followed | None = lone.follow(
+                    module, result, self._iterations, at_once=self.hooks_all
+                )
+                if lone.held is not None:
+                    self.unhooked.append(lone)
             elif handed is not None:
                 followed = chains.newest
             else:
@@ -261,7 +297,7 @@ class Forwards:
         """One more call; of an empty one, there is nothing to count."""
         if extent is None:
             return None
-        calls = self._extents[training].setdefault(path, [])
+        calls = self.now.by_mode[training].setdefault(path, [])
         if not calls or calls[-1].followed is not followed:
             calls.append(_Extent(training, followed))
         newest, (steps, elements) = calls[-1], extent

@@ -57,9 +57,12 @@ class GradientQueries:
         self._held: BackwardPass | None = None
         self.holding = 0
         """How many are held, which may turn out to count."""
+        self.heard = False
+        """Whether there has been any in this iteration."""
 
     def passed(self, query: GradientQuery, found: Sequence[Tensor | None]) -> BackwardPass:
         """As a backward pass. One loss counts once, also where each half of a model is asked."""
+        self.heard = True
         known = [reference() for reference in self._roots]
         fresh = [
             (root, gradient)

@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
-from backsight.monitor.events._harmless import harmless
+from backsight.monitor.events._harmless import harmless, harmless_end
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
@@ -83,8 +83,10 @@ class IterationDetector:
         """Seconds in events, whoever was told of them included."""
         self.failed = False
         """Whether an event has failed: nothing is seen any longer."""
+        self.looks: str | None = None
+        """What of PyTorch's looks on in a pass or a step; None where that is not known."""
         self.opposed = False
-        self._observer = observer
+        self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
         self.clock = clock
@@ -120,12 +122,8 @@ class IterationDetector:
         """Those of them that have stepped on it."""
         self._ended: float | None = None
         """When the newest step ended: the iteration is over unless another optimizer steps."""
-        self.queries.begin()
-
-    @property
-    def deaf(self) -> bool:
-        """Whether events are no longer, or not now, of the training."""
-        return self.failed or self._observer.measuring
+        if self.queries.heard:
+            self.queries.begin()
 
     @property
     def stepped(self) -> bool:
@@ -155,7 +153,7 @@ class IterationDetector:
         passed = self._passes and not self._lent
         automatic, self._automatic = self._automatic, False
         if automatic and (passed or self._ended is not None):
-            self._observer.iteration_ended(at=self._ended)
+            self.observer.iteration_ended(at=self._ended)
 
     # -- told by the wrapped backward ------------------------------------------------------
 
@@ -171,25 +169,34 @@ class IterationDetector:
             alone = self._passes and not self._in_step and not self.queries.told
             if alone and all(mark < 0 for _, mark in self._before):
                 self._discard()
-        if not self._in_step_again:
-            self._observer.graph_whole(BackwardPass(roots, gradients, scale))
+        if not (self._in_step and self._in_step_again):
+            self.observer.graph_whole(BackwardPass(roots, gradients, scale))
 
-    @harmless
+    @harmless_end
     def backward_passed(
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
         """Every gradient is in, multiplied by ``scale``; whether any arrived here."""
         if self.paused or not self._automatic:
             return False
-        marks = self._marks_now()
+        moved, left, marks = self._parameters.of(), [], []
+        for parameter in moved.values():
+            gradient = parameter.grad
+            if gradient is None:
+                marks.append((0, -1))
+            else:
+                left.append(gradient)
+                marks.append((id(gradient), gradient._version))
         if marks == self._before:
             return False
         self.queries.used = False
         if self._ended is not None and not self._in_step:
-            self._observer.iteration_ended(at=self._ended)  # no layer has shown that it began
-        if self._in_step_again:
+            self.observer.iteration_ended(at=self._ended)  # no layer has shown that it began
+        if self._in_step and self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
-        self._count(BackwardPass(roots, gradients, scale), marks)
+        whole = left if len(left) == len(marks) else ()
+        passed = BackwardPass(roots, gradients, scale, left=whole, moved=moved)
+        self._count(passed, marks)
         return True
 
     def _count(self, passed: BackwardPass, marks: list[tuple[int, int]]) -> None:
@@ -197,7 +204,7 @@ class IterationDetector:
         self.passes += 1
         self._marks, self._passed = marks, self.clock()
         self._shared, self._lent = [], []
-        self._observer.backward_ended(passed)
+        self.observer.backward_ended(passed)
 
     @harmless
     def query_begins(self, query: GradientQuery) -> bool:
@@ -211,11 +218,11 @@ class IterationDetector:
             self.queries.uncounted += 1
             return False
         if self._ended is not None and not self._in_step:
-            self._observer.iteration_ended(at=self._ended)
+            self.observer.iteration_ended(at=self._ended)
         elif by_hand and not asked.isdisjoint(self.queries.told):
             self._discard()
         if (by_hand or self.queries.used) and not self._in_step_again:
-            self._observer.graph_whole(BackwardPass(query.roots, query.gradients, query.scale))
+            self.observer.graph_whole(BackwardPass(query.roots, query.gradients, query.scale))
         return True
 
     @harmless
@@ -252,13 +259,13 @@ class IterationDetector:
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""
         self._declined(optimizer)
-        self._observer.step_declined(optimizer)  # where a guard may end the training
+        self.observer.step_declined(optimizer)  # where a guard may end the training
 
     @harmless
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """The script clips gradients."""
         if not self.paused:
-            self._observer.clips(parameters, limit, norm)
+            self.observer.clips(parameters, limit, norm)
 
     @harmless
     def _declined(self, optimizer: Optimizer) -> None:
@@ -273,20 +280,20 @@ class IterationDetector:
         self, optimizer: Optimizer, args: Any, named: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
-        closure, once = closure_of(args, named), self._closures.once(optimizer)
-        many = closure is not None and not once
+        closure = closure_of(args, named) if len(args) > 1 or named else None
+        many = closure is not None and not self._closures.once(optimizer)
         # A closure that is evaluated once shows by itself whether it begins anything: a trainer's
         # manual optimization hands on one that does nothing.
         again = id(optimizer) in self._steppers or many
         if self._automatic and self._ended is not None and again:
-            self._observer.iteration_ended(at=self._ended)
+            self.observer.iteration_ended(at=self._ended)
         self._open.pop(id(optimizer), None)  # of a step that raised
         self._in_step, self._passes_before = many, self._passes
-        number, moved = self._parameters.number(optimizer), self._parameters.of(optimizer)
+        moved, number = self._parameters.of(optimizer), self._parameters.number(optimizer)
         step = OptimizerStep(optimizer, number, moved, many)
         if closure is None or many:
             self._begin_step(step)
-            return self._closures.watched(optimizer, args, named)
+            return self._closures.watched(optimizer, args, named) if many else None
         evaluated = left_by_compilers(lambda _: self._evaluated(step))
         return self._closures.watched(optimizer, args, named, evaluated)
 
@@ -300,17 +307,19 @@ class IterationDetector:
     def _begin_step(self, step: OptimizerStep) -> None:
         self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
-        self._stepped_without_backward(step.parameters)
-        self._observer.step_begins(step)
+        if not self._passes:
+            self._stepped_without_backward(step.parameters)
+        self.observer.step_begins(step)
 
-    @harmless
+    @harmless_end
     def _step_ended(self, optimizer: Optimizer, args: Any, named: Any) -> None:
         self._in_step = False
         step = self._open.pop(id(optimizer), None)
         if step is None:  # its closure was not evaluated; or a step that called its parent's
             return
-        self._stepped_without_backward(step.parameters)
-        self._observer.step_ended(step)
+        if not self._passes:
+            self._stepped_without_backward(step.parameters)
+        self.observer.step_ended(step)
         tell_step(self)
         self._ended = self.clock()
 
@@ -323,28 +332,24 @@ class IterationDetector:
         if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
             return False
         in_step = self._in_step
-        if self._observer.measuring or (in_step and self._in_step_again):
+        if self.observer.measuring or (in_step and self._in_step_again):
             return False
         self.thread = threading.get_ident()
         if (self._passes or self._ended is not None) and self._automatic and not in_step:
             try:
-                self._notice_next()
+                if self._ended is None:
+                    self._notice_discarded()
+                if self._ended is not None:
+                    self.observer.iteration_ended(at=self._ended)
             except Exception as error:  # noqa: BLE001 - must not reach the forward
                 self.fail(error)
                 return False
         return True
 
-    def _notice_next(self) -> None:
-        """A forward after a step belongs to the next iteration."""
-        if self._ended is None:
-            self._notice_discarded()
-        if self._ended is not None:
-            self._observer.iteration_ended(at=self._ended)
-
     def fail(self, error: Exception) -> None:
         """An event has failed: nothing is seen from now on."""
         self.failed = True
-        self._observer.events_failed(error)
+        self.observer.events_failed(error)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -372,9 +377,9 @@ class IterationDetector:
         if self._lent:
             for one in (self, *self._lent):
                 one.opposed = True
-            self._observer.gradients_discarded()
+            self.observer.gradients_discarded()
         else:
-            self._observer.iteration_ended(at=self._passed)
+            self.observer.iteration_ended(at=self._passed)
 
     @property
     def _in_step_again(self) -> bool:
@@ -383,8 +388,8 @@ class IterationDetector:
     def _marks_now(self) -> list[tuple[int, int]]:
         """What changes on a parameter when a gradient arrives at it."""
         return [
-            (id(gradient), -1 if gradient is None else gradient._version)
-            for gradient in [p.grad for p in self._parameters.of().values()]
+            (0, -1) if (gradient := parameter.grad) is None else (id(gradient), gradient._version)
+            for parameter in self._parameters.of().values()
         ]
 
 

@@ -44,6 +44,8 @@ class ObservedParameters:
         self._names: dict[int, str] = {}
         self._known: list[tuple[int, int]] = []
         self._found: dict[int, dict[str, nn.Parameter]] = {}
+        self._number_of: dict[int, int] = {}
+        """By optimizer's identity, as long as :attr:`_found` holds."""
         self.by_hand = True
         """Whether no optimizer has been seen: the user's own code moves the parameters."""
 
@@ -52,7 +54,7 @@ class ObservedParameters:
         for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
         self._models.append((weakref.ref(model), prefix))
-        self._found = {}
+        self._found, self._number_of = {}, {}
 
     def models(self) -> dict[str, nn.Module]:
         """The observed models, by what the paths of their modules begin with."""
@@ -79,11 +81,18 @@ class ObservedParameters:
             self._numbers.setdefault(parameter, number)
         self._optimizers = [(weakref.ref(o), n) for o, n in self._live() if o is not optimizer]
         self._optimizers.append((weakref.ref(optimizer), number))
-        self._found = {}
+        self._found, self._number_of = {}, {}
 
     def number(self, optimizer: Optimizer) -> int:
         """Tells optimizers of different parameters apart; -1 for a stranger."""
-        return next((number for other, number in self._live() if other is optimizer), -1)
+        if id(optimizer) not in self._found:  # it may be another one under that identity
+            return next((number for other, number in self._live() if other is optimizer), -1)
+        number = self._number_of.get(id(optimizer))
+        if number is None:
+            live = self._live()
+            number = next((number for other, number in live if other is optimizer), -1)
+            self._number_of[id(optimizer)] = number
+        return number
 
     def optimizers(self) -> list[Optimizer]:
         """Those that are still there."""
@@ -99,18 +108,19 @@ class ObservedParameters:
         """Every parameter that one, or any, of the optimizers moves."""
         if self.by_hand:
             return self._of_models()
-        lists = [
-            (id(group["params"]), len(group["params"]))
-            for reference, _ in self._optimizers
-            if (optimizer := reference()) is not None
-            for group in optimizer.param_groups
-        ]
+        lists: list[tuple[int, int]] = []
+        for reference, _ in self._optimizers:  # several times a step
+            optimizer = reference()
+            for group in optimizer.param_groups if optimizer is not None else ():
+                listed = group["params"]
+                lists.append((id(listed), len(listed)))
         if lists != self._known:
-            self._known, self._found = lists, {}
+            self._known, self._found, self._number_of = lists, {}, {}
         key = 0 if only is None else id(only)
-        if key not in self._found:
-            self._found[key] = self._look(only)
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._look(only)
+        return found
 
     def _of_models(self) -> dict[str, nn.Parameter]:
         models = (reference() for reference, _ in self._models)

@@ -1,11 +1,13 @@
 """The norm of the gradient as the optimizers read it: what clipping has left."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import tensor_norm_values, tensor_norms, total_norm_value
 
 __all__ = ["AppliedGradient"]
 
@@ -29,30 +31,35 @@ class AppliedGradient(Measurement):
 
     name = "applied gradient"
     signals = ("grad_norm_applied",)
-
-    def __init__(self) -> None:
-        self._norms: list[Tensor] = []
-
-    def on_iteration_begin(self, now: Iteration) -> None:
-        """No optimizer has stepped."""
-        self._norms = []
+    may_wait = True
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Several optimizers share the gradients of one iteration; LBFGS has none yet."""
         if step.closure:
             return
         gradients = [g for p in step.parameters.values() if (g := p.grad) is not None]
-        if gradients:
+        if not gradients:
+            return
+        kept: list[Tensor | list[float]] = now.kept.setdefault(self, [])
+        # A fused optimizer divides the loss scale out by itself.
+        scale = vars(step.optimizer).get("grad_scale")
+        values = tensor_norm_values(gradients) if scale is None else None
+        if values is not None:
+            kept.append(values)
+        else:
             norms = tensor_norms(gradients)
-            # A fused optimizer divides the loss scale out by itself.
-            scale = vars(step.optimizer).get("grad_scale")
-            self._norms.append(norms if scale is None else norms / scale)
+            kept.append(norms if scale is None else norms / scale)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
-        if self._norms:
-            several = len(self._norms) > 1
-            now.record(
-                "grad_norm_applied",
-                total_norm_value(torch.cat(self._norms) if several else self._norms[0]),
-            )
+        kept: list[Tensor | list[float]] = now.kept.get(self, [])
+        if len(kept) == 1 and isinstance(kept[0], list):
+            now.record("grad_norm_applied", math.hypot(*kept[0]))
+        elif kept:
+            now.record("grad_norm_applied", total_norm_value(torch.cat(list(map(_tensor, kept)))))
+
+
+def _tensor(norms: Tensor | list[float]) -> Tensor:
+    return (
+        torch.tensor(norms, dtype=torch.float64, device="cpu") if isinstance(norms, list) else norms
+    )

@@ -1,11 +1,15 @@
 """The norm of the gradient as backward has computed it, before any clipping."""
 
+import math
+from collections.abc import Collection
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import on_host, tensor_norm_values, tensor_norms, total_norm_value
 
 __all__ = ["GradientNorm"]
 
@@ -31,16 +35,7 @@ class GradientNorm(Measurement):
 
     name = "gradient norm"
     signals = ("grad_norm",)
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._norms: Tensor | None = None
-        self._summed_elsewhere = False
-
-    def on_iteration_begin(self, now: Iteration) -> None:
-        """Nothing is known of it."""
-        self._names, self._norms = [], None
-        self._summed_elsewhere = False
+    may_wait = True
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """Gradients add up: the last pass of an iteration leaves all of them.
@@ -48,39 +43,85 @@ class GradientNorm(Measurement):
         Those that ``autograd.grad`` returns, the script adds up: each half of a model that it asks
         is a part of the gradient; of several on one parameter, the optimizer reads the sum.
         """
-        if passed.returned is None:
-            self._read(_gradients(now), passed.scale)
+        before: _Norms | None = now.kept.get(self)
+        returned, scale = passed.returned, passed.scale
+        if returned is None:
+            if scale is None and passed.left and passed.moved is not None:
+                values = tensor_norm_values(passed.left)
+                if values is not None:  # on the host, nearly always
+                    now.gradient = math.hypot(*values)
+                    summed = before is not None and before.summed_elsewhere
+                    now.kept[self] = _Norms(passed.moved, values, passed.left[0].dtype, summed)
+                    return
+            summed = before is not None and before.summed_elsewhere
+            self._keep(_read(_gradients(now), scale, summed_elsewhere=summed), now)
             return
-        names, norms, returned = self._names, self._norms, passed.returned
-        self._read(
+        added = _read(
             [(n, g) for n, p in now.parameters.items() if (g := returned.get(id(p))) is not None],
-            passed.scale,
+            scale,
         )
-        self._summed_elsewhere |= not set(names).isdisjoint(self._names)
-        if norms is not None and self._norms is not None and names is not self._names:
-            self._names = names + self._names
-            self._norms = torch.cat([norms, self._norms.to(norms)])
+        if before is None or added is None:
+            self._keep(added, now)
+            return
+        twice = not set(before.names).isdisjoint(added.names)
+        one, other = before.tensor(), added.tensor()
+        norms = torch.cat([one, other.to(one)])
+        summed = before.summed_elsewhere or twice
+        self._keep(_Norms((*before.names, *added.names), norms, None, summed), now)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """The sum, where only the optimizer has it."""
-        if self._summed_elsewhere:
-            self._read(_gradients(now), None)
+        known = now.kept.get(self)
+        if known is not None and known.summed_elsewhere:
+            self._keep(_read(_gradients(now), None, summed_elsewhere=True), now)
 
-    def _read(self, gradients: list[tuple[str, Tensor]], scale: Tensor | None) -> None:
-        if gradients:
-            names, there = zip(*gradients, strict=True)
-            norms = tensor_norms(there)
-            self._norms = norms if scale is None else norms / scale.to(norms.device)
-            self._names = list(names)
+    def _keep(self, norms: "_Norms | None", now: Iteration) -> None:
+        if norms is not None:
+            now.kept[self] = norms
+            tensor = norms.tensor()
+            total = total_norm_value(tensor) if on_host(tensor) else None
+            now.gradient = total if isinstance(total, float) else None
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
-        if self._norms is None:
+        known: _Norms | None = now.kept.get(self)
+        if known is None:
             return
-        total = total_norm_value(self._norms)
+        total = total_norm_value(known.tensor()) if now.gradient is None else now.gradient
         now.record("grad_norm", total)
         if now.sampled or now.first_broken(total):
-            now.record_each([f"grad_norm/{name}" for name in self._names], self._norms)
+            now.record_each([f"grad_norm/{name}" for name in known.names], known.tensor())
+
+
+class _Norms(NamedTuple):
+    """Of the gradient on each parameter."""
+
+    names: Collection[str]
+    norms: Tensor | list[float]
+    dtype: torch.dtype | None
+    """That of numbers."""
+    summed_elsewhere: bool = False
+    """Whether the script adds up several gradients on one parameter."""
+
+    def tensor(self) -> Tensor:
+        """``(n,)``: they are needed one by one."""
+        norms = self.norms
+        return (
+            norms
+            if isinstance(norms, Tensor)
+            else torch.tensor(norms, dtype=self.dtype, device="cpu")
+        )
+
+
+def _read(
+    gradients: list[tuple[str, Tensor]], scale: Tensor | None, *, summed_elsewhere: bool = False
+) -> _Norms | None:
+    if not gradients:
+        return None
+    names, there = zip(*gradients, strict=True)
+    norms = tensor_norms(there)
+    scaled = norms if scale is None else norms / scale.to(norms.device)
+    return _Norms(names, scaled, None, summed_elsewhere)
 
 
 def _gradients(now: Iteration) -> list[tuple[str, Tensor]]:

@@ -49,10 +49,9 @@ class HiddenState(Measurement):
     name = "hidden state"
     signals = ("hidden_norm", "hidden_norm_max", "hidden_norm_mean")
     samples_cells = True
+    may_wait = True
 
     def __init__(self) -> None:
-        self._norms: dict[bool, dict[str, list[_Ran]]] = {}
-        """By training mode and by layer, of each call."""
         self._shown: set[str] = set()
         """Layers whose whole output has ever been measured."""
         self._usual = math.nan
@@ -61,8 +60,9 @@ class HiddenState(Measurement):
         """Every norm is taken in iterations before that one."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
-        """No layer has run."""
-        self._norms = {True: {}, False: {}}
+        """Whether the gradient before it has stood out."""
+        if now.gradient_before is not None:
+            self._watch(now.number, now.gradient_before)
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Measure what the layer returned."""
@@ -81,6 +81,7 @@ class HiddenState(Measurement):
             call.result,
             profile=now.sampled,
         )
+        kept: _Norms = now.kept.setdefault(self, {})
         for name, one in norms.items():
             total: float | Tensor = one.total
             maximum: float | Tensor = one.maximum
@@ -88,11 +89,12 @@ class HiddenState(Measurement):
                 total, maximum = one.total.item(), one.maximum.item()
                 now.states_broken = now.states_broken or not math.isfinite(maximum)
             ran = _Ran(total, maximum, one.states, one.profile, call.followed)
-            self._norms[call.module.training].setdefault(name, []).append(ran)
+            kept.setdefault(call.module.training, {}).setdefault(name, []).append(ran)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """One number an iteration, also where a layer ran more than once in it."""
-        norms = self._norms[now.training]
+        kept: _Norms | None = now.kept.get(self)
+        norms = {} if kept is None else kept.get(now.training, {})
         for name, profile in now.profiles.items():
             name = name or "model"
             measured = profile.outcome != "not enough data" and profile.hidden_norm.size
@@ -111,17 +113,15 @@ class HiddenState(Measurement):
             if by_step is not None:
                 now.record_profile(f"hidden_norm/{name}", by_step)
 
-        self.each_layer(norms, record)
-        gradient = now.numbers.get("grad_norm")
-        if isinstance(gradient, float):
-            self._watch(now.number, gradient)
+        if norms:
+            self.each_layer(norms, record)
 
     def _watch(self, number: int, gradient: float) -> None:
         """What comes with a gradient that stands out is wanted whole."""
         finite = math.isfinite(gradient)
         height = math.log(gradient) if finite and gradient > 0 else math.nan
         if not finite or height > self._usual + STANDS_OUT:
-            self._closely_until = number + 1 + CLOSELY
+            self._closely_until = number + CLOSELY
         if math.isnan(self._usual):
             self._usual = height
         elif not math.isnan(height):
@@ -136,6 +136,10 @@ class _Ran(NamedTuple):
     states: int
     profile: Tensor | None
     followed: Followed | None
+
+
+_Norms = dict[bool, dict[str, list[_Ran]]]
+"""By training mode and by layer, of each call."""
 
 
 def _larger(one: float | Tensor, other: float | Tensor) -> float | Tensor:

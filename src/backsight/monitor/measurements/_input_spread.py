@@ -2,6 +2,7 @@
 
 import math
 
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import Iteration, LayerCall
@@ -34,15 +35,7 @@ class InputSpread(Measurement):
     name = "input spread"
     signals = ("input_spread",)
     samples_cells = True
-
-    def __init__(self) -> None:
-        self._spreads = {True: InputRange(), False: InputRange()}
-        """By training mode."""
-
-    def on_iteration_begin(self, now: Iteration) -> None:
-        """No layer has run."""
-        if any(self._spreads.values()):
-            self._spreads = {True: InputRange(), False: InputRange()}
+    may_wait = True
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
@@ -52,13 +45,18 @@ class InputSpread(Measurement):
         x = now.readers[call.path].input_of(call.inputs, call.named)
         data = (x.data if isinstance(x, PackedSequence) else x).detach()
         # One pass, and no memory: an overflow of the sum only costs the closer look.
-        broken = on_host(data) and not math.isfinite(data.sum().item())
-        if now.sampled or broken or now.states_broken:
-            self._spreads[call.module.training].add(call.path, data)
+        if now.sampled or now.states_broken or _broken(data):
+            if self not in now.kept:
+                now.kept[self] = {True: InputRange(), False: InputRange()}  # by training mode
+            now.kept[self][call.module.training].add(call.path, data)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record the range over all calls of a layer."""
-        if not any(self._spreads.values()):
+        if self not in now.kept:
             return
-        for path, spread in self._spreads[now.training].take().items():
+        for path, spread in now.kept[self][now.training].take().items():
             now.record(f"input_spread/{path or 'model'}", spread)
+
+
+def _broken(data: Tensor) -> bool:
+    return on_host(data) and not math.isfinite(data.sum().item())

@@ -24,6 +24,7 @@ class Loss(Measurement):
 
     name = "loss"
     signals = ("loss",)
+    may_wait = True
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """``L`` is what the roots and the gradients they were given make."""

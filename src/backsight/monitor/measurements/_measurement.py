@@ -159,6 +159,9 @@ class Measurement:
     samples_cells: ClassVar[bool] = False
     """Whether it reads the calls of modules that show no states (cells, and modules of the user's
     own) in sampled iterations alone: a loop calls them hundreds of times in a step."""
+    may_wait: ClassVar[bool] = False
+    """Whether ``on_iteration_end`` may be called when the next iterations have begun: all that it
+    needs is in the iteration then (``Iteration.kept``)."""
     schedule: Schedule = EVERY_ITERATION
     off: frozenset[str] = frozenset()
     """Layers that it has failed for and is no longer fed; kept by the monitor."""

@@ -193,6 +193,13 @@ class MeasurementSet:
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
+        self.usual = False
+        """Whether this iteration is neither sampled nor looked at, and all who are due in it are
+        Backsight's own, of whom none reads in it later what an event of it was about."""
+        self.ends_late = False
+        """Whether all who are due at the end of this iteration may be told later."""
+        self._usual_ends_late = all(one.may_wait for one, *_ in self._usual["on_iteration_end"])
+        self._usual_ours = all(one.own for each in self._usual.values() for one in each)
         self.tells_cells = True
         """Whether anybody is due in this iteration to be told of the calls of cells."""
 
@@ -210,14 +217,26 @@ class MeasurementSet:
         usual = now.sample is None and not now.looked
         self._now = self._usual if usual else self._listening(now.sample, now.number)
         self.tells_cells = not usual or self._cells_usual
+        self.usual = usual and self._usual_ours
+        self.ends_late = usual and self._usual_ends_late
         self.feed("on_iteration_begin", now)
 
     def listens(self, event: str) -> bool:
         """Whether anybody is due in this iteration to be told of ``event``."""
         return bool(self._now[event])
 
+    def feed_end(self, now: Iteration) -> None:
+        """Tell later that an iteration has ended in which :attr:`ends_late` was true."""
+        self.feed("on_iteration_end", now, listening=self._usual)
+
     def feed(
-        self, event: str, now: Iteration, subject: Any = None, layer: str | None = None
+        self,
+        event: str,
+        now: Iteration,
+        subject: Any = None,
+        layer: str | None = None,
+        looks: str | None = None,
+        listening: Listening | None = None,
     ) -> None:
         """Tell everybody who is due.
 
@@ -226,11 +245,15 @@ class MeasurementSet:
             now: the iteration under way.
             subject: what the event is about, where it is about anything but the iteration.
             layer: the path of the layer that it is about; None where it is about no single one.
+            looks: what of PyTorch's looks on (``inspection``); None where nobody has asked yet.
+            listening: who is due; those of this iteration by default.
         """
-        listeners = self._now[event]
+        listeners = (self._now if listening is None else listening)[event]
         if not listeners:
             return
-        if event in LOOKED_AT and (looks := inspection()):
+        if looks is None and event in LOOKED_AT:
+            looks = inspection()
+        if looks:
             passed = self.passed_over.setdefault(looks, [])
             if now.number not in passed[-1:]:
                 passed.append(now.number)

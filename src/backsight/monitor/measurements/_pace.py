@@ -24,6 +24,7 @@ class Pace(Measurement):
 
     name = "sequence length"
     signals = ("seq_len", "tokens_per_second")
+    may_wait = True
 
     def on_iteration_end(self, now: Iteration) -> None:
         """As the layers were seen to run."""

@@ -49,6 +49,8 @@ class FusedReader(LayerReader):
         self._single_steps = SingleSteps()
         self._reaches: dict[str, tuple[NDArray[np.float64], int | None]] = {}
         self._ran: dict[str, tuple[str, ...]] = {}
+        self._of_output: set[str] = set()
+        """Paths of layers whose initial state is made of an output of theirs."""
         self._roots: tuple[Tensor, ...] = ()
         """What the pass under way was called on."""
 
@@ -90,6 +92,7 @@ class FusedReader(LayerReader):
             self.leave_out("feedback left out", left, limit=most)
         for left, cause in self._single_steps.unseen.items():
             self.leave_out(cause, left)
+        self._of_output |= self._single_steps.of_output
 
     def graph_whole(
         self,
@@ -122,6 +125,14 @@ class FusedReader(LayerReader):
             call for call in self._catcher.take(found.errors) if call.path not in self._ignored
         ]
         profiles = replay(calls, scale=scale, arithmetic=self.arithmetic, errors=found.errors)
+        found.arrived = bool(profiles)
+        for path in {call.path for call in calls} - self._of_output:
+            if path in self.unmeasured and not self.unmeasured[path].partial:
+                del self.unmeasured[path]
+        for path in self._of_output:
+            self.leave_out("state of output", path)
+            for name in self._ran.get(path, ()):
+                profiles.pop(name, None)
         found.profiles = with_reaches(profiles, self._reaches)
         roots, self._roots = self._roots, ()
         for path in {call.path for call in calls}:
@@ -130,7 +141,6 @@ class FusedReader(LayerReader):
             if top in found.profiles:
                 column = last_column(own, roots)
                 found.profiles[top] = replace(found.profiles[top], last_column=column)
-        found.arrived = bool(found.profiles)
         return found
 
     def finish(self) -> None:
@@ -141,7 +151,7 @@ class FusedReader(LayerReader):
         """Let calls and graphs go."""
         self._catcher.forget()
         self._single_steps.forget()
-        self._reaches, self._ran, self._roots = {}, {}, ()
+        self._reaches, self._ran, self._roots, self._of_output = {}, {}, (), set()
 
     def states(
         self,
@@ -174,13 +184,14 @@ class FusedReader(LayerReader):
     ) -> tuple[int, int] | None:
         """Of the longest sequence; padding is no element."""
         output = result[0]
-        data = _data(output)
-        if not data.numel():
-            return None
         if isinstance(output, PackedSequence):
-            return output.batch_sizes.shape[0], data.shape[0]
-        time = 1 if _fused(module).batch_first and data.dim() == 3 else 0
-        return data.shape[time], data.numel() // data.shape[-1]
+            data = output.data
+            return (output.batch_sizes.shape[0], data.shape[0]) if data.numel() else None
+        shape, elements = output.shape, output.numel()
+        if not elements:
+            return None
+        time = 1 if len(shape) == 3 and module.batch_first else 0
+        return shape[time], elements // shape[-1]
 
 
 def _fused(module: nn.Module) -> nn.RNNBase:

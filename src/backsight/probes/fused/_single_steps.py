@@ -7,7 +7,7 @@ one position has to be asked of autograd.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -52,9 +52,13 @@ class SingleSteps:
         """Layers that go on from a state and from an output of theirs in a way that is not
         measured, by path."""
         self._log = StepLog()
-        self._windows: dict[str, deque[tuple[SameTensor, Node | None, Node]]] = {}
-        """By path, of the last call that is no single step: the final state, what made it, and what
-        made the output."""
+        self.of_output: set[str] = set()
+        """Layers whose initial state is made of an output of theirs, which no reader follows."""
+        self._mark = object()
+        """Under it, operations have a note of what they made: they live as long as their caller
+        wants."""
+        self._ends: dict[str, deque[SameTensor]] = {}
+        """By path, final states of the latest calls."""
         self._made: dict[str, dict[Node, StateStep]] = {}
         """By path, which step made what the caller's graph holds."""
 
@@ -64,9 +68,14 @@ class SingleSteps:
         finals = final if isinstance(final, tuple) else (final,)
         if not self.armed:
             return
+        given = [*tensors_in(args), *tensors_in(kwargs)]
         feedback = _unseen(module, output)
+        if feedback is not None and self._goes_on(path, given[1:]) and self._is_fed(path, given[0]):
+            self.unseen[path] = feedback
+        if any("output" in self._made_by(path, state, NEAR) for state in given[1:]):
+            self.of_output.add(path)
+        self._note(path, output, finals)
         if feedback is not None:
-            self._window(path, feedback, [*tensors_in(args), *tensors_in(kwargs)], output, finals)
             return
         most = self._log.most(path)
         if self._log.piles_up(path):
@@ -79,7 +88,6 @@ class SingleSteps:
         if not output.requires_grad:
             return
         calls = self._log.of(path)
-        given = [*tensors_in(args), *tensors_in(kwargs)]
         made = self._made.setdefault(path, {})
         if given and made_of(given[0], made, FAR) is not None:
             self.fed_back[path] = module
@@ -93,22 +101,47 @@ class SingleSteps:
         calls.append(StateStep([output, *finals], previous, marks, module.training, anew=anew))
         made |= nodes_of(calls[-1:])
 
-    def _window(
-        self, path: str, feedback: Feedback, given: Sequence[Tensor], output: Any, finals: Any
-    ) -> None:
-        """See whether a call goes on from the state and from the output of one before."""
-        before = self._windows.setdefault(path, deque(maxlen=1))  # it holds a graph
-        made = {node: True for _, _, node in before}
-        ends = {node: True for _, node, _ in before if node is not None}
-        goes_on = any(
-            any(mark.is_in(state) for mark, _, _ in before) or made_of(state, ends, NEAR)
-            for state in given[1:]
-        )
-        if goes_on and made_of(given[0], made, FAR):
-            self.unseen[path] = feedback
+    def _note(self, path: str, output: Any, finals: Sequence[Tensor]) -> None:
+        """Note on operations that they made what a call has returned."""
         data = output.data if isinstance(output, PackedSequence) else output
-        if data.grad_fn is not None:
-            before.append((SameTensor(finals[0]), finals[0].grad_fn, data.grad_fn))
+        for tensor, kind in ((data, "output"), *((final, "final") for final in finals)):
+            if tensor.grad_fn is not None:
+                notes = cast(dict[Any, Any], tensor.grad_fn.metadata)
+                notes.setdefault(self._mark, {})[tensor.output_nr] = path, kind
+        self._ends.setdefault(path, deque(maxlen=TRIES)).append(SameTensor(finals[0]))
+
+    def _goes_on(self, path: str, states: Sequence[Tensor]) -> bool:
+        """Whether a state was handed on from an earlier call of that layer, detached or not."""
+        ends = self._ends.get(path, ())
+        return any(
+            any(mark.is_in(state) for mark in ends) or "final" in self._made_by(path, state, NEAR)
+            for state in states
+        )
+
+    def _is_fed(self, path: str, x: Tensor) -> bool:
+        """Whether an input was made of an earlier output of that layer."""
+        return "output" in self._made_by(path, x, FAR)
+
+    def _made_by(self, path: str, tensor: Tensor, limit: int) -> set[str]:
+        """What of earlier calls of that layer a tensor was made of, nearest first: not what these
+        were made of in their turn."""
+        found: set[str] = set()
+        waiting = deque([(tensor.grad_fn, tensor.output_nr)])
+        seen = set(waiting)
+        while waiting and len(seen) < limit:
+            node, number = waiting.popleft()
+            if node is None:
+                continue
+            notes = cast(dict[Any, Any], node.metadata).get(self._mark, {})
+            owner, kind = notes.get(number, ("", ""))
+            if kind and owner == path:
+                found.add(kind)
+                continue
+            for edge in node.next_functions:
+                if edge not in seen:
+                    seen.add(edge)
+                    waiting.append(edge)
+        return found
 
     def reach(
         self, path: str, roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
@@ -127,7 +160,8 @@ class SingleSteps:
     def forget(self) -> None:
         """Let every graph go."""
         self._log.forget()
-        self._made, self.fed_back, self._windows, self.unseen = {}, {}, {}, {}
+        self._made, self.fed_back, self._ends, self.unseen = {}, {}, {}, {}
+        self.of_output, self._mark = set(), object()
 
 
 def _unseen(module: nn.RNNBase, output: Any) -> Feedback | None:

@@ -90,6 +90,8 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
     insides = [norms[mask & (crossed == 1)] for mask in masks]
     strong = []
     for n, inside in enumerate(insides):
+        if not _is_normalised(norms, masks[n], lines[n][0]):
+            continue
         outside = [rest, *(other for m, other in enumerate(insides) if m != n)]
         highest = max(float(x.max(initial=0)) for x in outside)
         means = max(float(x.mean()) if x.size else 0.0 for x in outside)
@@ -98,6 +100,16 @@ def support_of(norms: NDArray[np.float64], lines: Sequence[tuple[Layout, int]]) 
         ):
             strong.append(n)
     return Support("line", *lines[strong[0]], weak=True) if len(strong) == 1 else Support("mixed")
+
+
+def _is_normalised(norms: NDArray[np.float64], mask: NDArray[np.bool_], layout: Layout) -> bool:
+    """Whether a line may be that of the output's sequence in a batch that a normalisation mixes.
+
+    Then all other sequences have a share, and several steps have. Not so where a batch holds each
+    sequence twice, as for two directions.
+    """
+    every = norms.any(1 if layout == "batch" else 0)
+    return bool(every.all() and np.count_nonzero(norms[mask]) > 1)
 
 
 def _only_line(norms: NDArray[np.float64]) -> tuple[Layout, int] | None:

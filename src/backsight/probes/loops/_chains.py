@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import Edge, operation, shape_of
+from backsight.probes._operations import Edge, operation, saved_axes, shape_of
 from backsight.probes._steps import HELD
 from backsight.probes.loops._handed import handed_on
-from backsight.probes.loops._weights import Graph, Use
+from backsight.probes.loops._weights import Graph, Use, bare
 
 __all__ = ["LEAST", "Loop", "chains_in"]
 
@@ -42,8 +42,8 @@ class Loop:
     chains: list[list[Edge]]
     """One for each sequence of calls, in the order in which the states were made."""
     products: list[list[list[Node]]]
-    """By chain and state, the products of its step that are given the state before, where a row is
-    a sequence."""
+    """By chain and state, the products of its step that are given the state before, or an initial
+    one, where a row is a sequence."""
     depth: Callable[[Node], int] = field(repr=False)
     """How many products of the weight lie on the way to an operation."""
 
@@ -143,13 +143,17 @@ def _chains(
     whole = _with_last(graph, chains, steps, [use for use in first if use not in started], depth)
     given = [[steps[state][0].operand for state in chain] for chain in chains]
     uneven = (len({shape_of(*state) for state in chain}) > 1 for chain in chains)
-    if not all(map(_sequences_end, whole, given)) or (not whole and any(uneven)):
+    if not all(map(_same_rows, whole, given)) or (not whole and any(uneven)):
         graph.uneven.append(uses[0].weight)
         return [], []
     if max(map(len, whole), default=0) < LEAST:
         return [], []
-    rows = [[_by_row(steps[state]) for state in chain] for chain in chains]
-    return whole, [[[], *each] for each in [*rows, *[[]] * (len(whole) - len(rows))]]
+    rows = [
+        [_by_row(before), *(_by_row(steps[state]) for state in chain)]
+        for chain, (_, before) in zip(chains, beginning, strict=True)
+    ]
+    single: list[list[Node]] = [[]]
+    return whole, [*rows, *[single] * (len(whole) - len(rows))]
 
 
 def _by_row(uses: Sequence[Use]) -> list[Node]:
@@ -158,10 +162,12 @@ def _by_row(uses: Sequence[Use]) -> list[Node]:
     return [use.node for use in uses if not use.left or operation(use.node) in vectors]
 
 
-def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bool:
-    """Whether states have one shape, or lose rows as sequences end, sorted by length.
+def _same_rows(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bool:
+    """Whether states have one shape, or lose rows as sequences end, sorted by length, or get more
+    behind those that there are, as sequences begin.
 
-    Then a step is given the first rows of the state before, and makes as many.
+    Then a step is given the first rows of the state before, or that state and more rows, and makes
+    as many.
 
     Args:
         chain: states.
@@ -171,11 +177,24 @@ def _sequences_end(chain: Sequence[Edge], operands: Sequence[Edge | None]) -> bo
     return all(
         old == new
         or (
-            (len(old) == 2 and old[1:] == new[1:] and old[0] > new[0])
-            and (operand is not None and shape_of(*operand)[0] == new[0])
+            (len(old) == 2 and old[1:] == new[1:] and operand is not None)
+            and shape_of(*operand)[0] == new[0]
+            and (old[0] > new[0] or _has_more_rows(operand, state))
         )
-        for (old, new), operand in zip(itertools.pairwise(shapes), operands, strict=True)
+        for (old, new), operand, state in zip(
+            itertools.pairwise(shapes), operands, chain, strict=False
+        )
     )
+
+
+def _has_more_rows(operand: Edge, state: Edge) -> bool:
+    """Whether it is ``state`` and, behind it, rows of something else."""
+    node, _ = operand
+    if operation(node) != "Cat" or saved_axes(node, len(shape_of(*operand))) != [0]:
+        return False
+    first, *others = node.next_functions
+    begins = first[0] is not None and bare((first[0], first[1]))[0] == state
+    return begins and not any(one is not None and (one, number) == state for one, number in others)
 
 
 def _made_in(

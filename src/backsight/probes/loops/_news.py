@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import Edge, operation, saved_axes, shape_of
+from backsight.probes._operations import Edge, operation, saved_axes, shape_of, unpacked
 from backsight.probes.loops._dropped_out import DroppedOut, dropped_out
 from backsight.probes.loops._weights import PRODUCTS, Graph, bare
 
@@ -91,7 +91,7 @@ def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
     elif name in ("Embedding", "IndexSelect", "Gather"):
         for saved in ("indices", "index"):
             if hasattr(node, f"_raw_saved_{saved}"):
-                yield from _told(name, (), _value(node, saved))
+                yield from _told(name, (), unpacked(node, saved))
     for below, number in node.next_functions:
         if below is not None and operation(below) in ("Unbind", "Split", "SplitWithSizes"):
             yield operation(below), (number,), None
@@ -109,11 +109,11 @@ def _operands(node: Node, name: str, graph: Graph) -> Iterator[Given]:
     )
     for (below, number), saved in zip(pairs, product.saved, strict=True):
         if below is None:
-            yield from _told(name, weights, _value(node, saved))
+            yield from _told(name, weights, unpacked(node, saved))
         elif below not in graph.constant:
             (joined, _), turned = bare((below, number))
             if operation(joined) == "Cat" and not turned:
-                value = _value(node, saved)
+                value = unpacked(node, saved)
                 beside = None if value is None else _beside(joined, value)
                 yield from _told(name, weights, beside)
 
@@ -135,15 +135,6 @@ def _beside(joined: Node, value: Tensor) -> Tensor | None:
     begin = sum(size for size in sizes[:place] if size is not None)
     rest = sum(size for size in sizes if size is not None)
     return value.reshape(shape).narrow(axis, begin, shape[axis] - rest)
-
-
-def _value(node: Node, name: str) -> Tensor | None:
-    """What an operation was given; None where looking would run code of the caller's."""
-    saved = getattr(node, f"_raw_saved_{name}", None)
-    if saved is None or getattr(saved, "unpack_hook", None) is not None:
-        return None
-    value = saved.data
-    return value if issubclass(type(value), Tensor) else None
 
 
 def _differ(one: Given, other: Given) -> bool:

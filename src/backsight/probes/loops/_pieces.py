@@ -7,9 +7,12 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import Edge, operation, saved, saved_axes, shape_of, signed
 
-__all__ = ["is_first_rows", "piece_of"]
+__all__ = ["TAKEN_OUT", "is_first_rows", "piece_of"]
 
 PARTS = ("Slice", "Split", "SplitWithSizes")
+
+TAKEN_OUT = frozenset((*PARTS, "Select", "Unbind"))
+"""Operations that may take out such a piece."""
 
 
 def piece_of(edge: Edge) -> Edge:

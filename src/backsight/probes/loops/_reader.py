@@ -170,6 +170,8 @@ class _Step:
     outputs: list[GradientEdge]
     products: list[GradientEdge]
     anew: None = None
+    idle: None = None
+    initial: tuple[()] = ()
 
 
 def _stacks(loops: dict[str, Loop]) -> list[dict[str, Loop]]:

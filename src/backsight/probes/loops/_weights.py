@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, Edge, operation, shape_of
-from backsight.probes.loops._pieces import piece_of
+from backsight.probes.loops._pieces import TAKEN_OUT, piece_of
 
 __all__ = ["LARGEST", "PRODUCTS", "TURNED", "Graph", "Product", "Use", "bare", "graph_of"]
 
@@ -81,53 +81,62 @@ class Graph:
 def graph_of(roots: Iterable[Tensor]) -> Graph | None:
     """The graph of ``roots``; None of one that is too large."""
     graph = Graph()
-    order = _ordered([root.grad_fn for root in roots if root.grad_fn is not None])
-    if order is None:
+    given = _ordered([root.grad_fn for root in roots if root.grad_fn is not None])
+    if given is None:
         return None
-    for node in order:
-        name = operation(node)
+    names: dict[Node, str] = {}
+    for node, edges in given.items():
+        name = names[node] = operation(node)
         if name == "AccumulateGrad":
             graph.constant[node] = node
             continue
         graph.order.append(node)
-        given = graph.below[node] = []
-        for place, (below, number) in enumerate(node.next_functions):
-            if below is not None:
-                given.append(piece_of((below, number)))
-                graph.takers.setdefault(given[-1][0], []).append((node, place, given[-1][1]))
-        leaf = _constant(node, name, graph.constant)
+        below = graph.below[node] = []
+        for place, (one, number) in enumerate(edges):
+            if one is not None:
+                edge = piece_of((one, number)) if names[one] in TAKEN_OUT else (one, number)
+                below.append(edge)
+                graph.takers.setdefault(edge[0], []).append((node, place, edge[1]))
+        leaf = _constant(node, name, edges, graph.constant)
         if leaf is not None:
             graph.constant[node] = leaf
             continue
-        use = _use(node, name, graph.constant)
+        use = _use(node, name, edges, graph.constant)
         if use is not None:
             graph.uses.setdefault(use.weight, []).append(use)
     return graph
 
 
-def _ordered(roots: list[Node]) -> list[Node] | None:
-    """Without recursion, because a loop over steps is thousands of operations deep."""
-    order: list[Node] = []
+_Edges = tuple[tuple[Node | None, int], ...]
+"""What an operation was given, as far as a gradient goes on into it; None for the rest."""
+
+
+def _ordered(roots: list[Node]) -> dict[Node, _Edges] | None:
+    """What each was given, every operation after those that it takes from.
+
+    Without recursion, because a loop over steps is thousands of operations deep.
+    """
+    order: dict[Node, _Edges] = {}
     seen: set[Node] = set(roots)
-    waiting = [(root, iter(root.next_functions)) for root in dict.fromkeys(roots)]
+    waiting = [(root, edges := root.next_functions, iter(edges)) for root in dict.fromkeys(roots)]
     while waiting:
-        node, below = waiting[-1]
+        node, edges, below = waiting[-1]
         for next_one, _ in below:
             if next_one is not None and next_one not in seen:
                 if len(seen) >= LARGEST:
                     return None
                 seen.add(next_one)
-                waiting.append((next_one, iter(next_one.next_functions)))
+                following = next_one.next_functions
+                waiting.append((next_one, following, iter(following)))
                 break
         else:
-            order.append(node)
+            order[node] = edges
             waiting.pop()
     return order
 
 
-def _constant(node: Node, name: str, constant: Mapping[Node, Node]) -> Node | None:
+def _constant(node: Node, name: str, below: _Edges, constant: Mapping[Node, Node]) -> Node | None:
     """The leaf that a weight comes from: turned, dropped out, normalised."""
-    below = node.next_functions
     leaves = [constant.get(one) for one, _ in below if one is not None]
     if not leaves or name in STATES or any(leaf is None for leaf in leaves):
         return None
@@ -144,11 +153,11 @@ def _size(node: Node, number: int = 0) -> int:
     return math.prod(shape_of(node, number))
 
 
-def _use(node: Node, name: str, constant: Mapping[Node, Node]) -> Use | None:
+def _use(node: Node, name: str, edges: _Edges, constant: Mapping[Node, Node]) -> Use | None:
     product = PRODUCTS.get(name)
     if product is None:
         return None
-    left, right = node.next_functions[product.at : product.at + 2]
+    left, right = edges[product.at : product.at + 2]
     weights = [
         (_size(one, number), is_left, constant[one], other)
         for (one, number), is_left, other in ((right, False, left), (left, True, right))

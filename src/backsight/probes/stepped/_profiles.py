@@ -5,7 +5,7 @@ each sequence's last position alone. Modules that are stacked, each fed by the o
 step, are asked together: what lies between a lower layer's states and the loss is the layer above.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,17 +14,29 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
-from backsight.probes._lag_tally import LagTally
 from backsight.probes._precision import least_norm
-from backsight.probes._profile import SATURATED, GradientProfile, Tally, profile_of
-from backsight.probes._steps import Chain, StateStep, StepStates, begun_of, lead_of, lead_size
+from backsight.probes._profile import SATURATED, GradientProfile, profile_of
+from backsight.probes._steps import (
+    Chain,
+    StateStep,
+    StepStates,
+    begun_of,
+    first_of,
+    idle_of,
+    lead_of,
+    lead_size,
+)
 from backsight.probes._tensors import portions, uneven
-from backsight.probes.stepped._held import Held
+from backsight.probes.stepped._held import Held, held_first, last_of
+from backsight.probes.stepped._state_tally import StateTally
 
 __all__ = ["profiles_of_steps", "stacks_of"]
 
 _ByState = dict[tuple[int, int], Tensor]
 """``(B,)`` norms by step and place."""
+
+_Steps = NDArray[np.int64]
+"""``(B,)``"""
 
 
 def profiles_of_steps(
@@ -70,8 +82,7 @@ def profiles_of_steps(
         for n in range(len(chains[0][0].outputs))
     ]
     edges = [_Edges(limit) for limit in limits]
-    tallies = [(Tally(), LagTally(), Tally()) for _ in names]
-    ends = [-1] * len(names)
+    tallies = [StateTally() for _ in names]
     least = [0.0] * len(names)
     anew = np.zeros(2)  # sequences that begin anew on the way, and sequences
     for layers in zip(*stack.values(), strict=True):
@@ -83,13 +94,19 @@ def profiles_of_steps(
             [edge for call in calls for edge in call.products]
             for calls in zip(*layers, strict=True)
         ]
-        passed = _through(states, products, roots, gradients)
+        steps = [*zip(*layers, strict=True)]
+        initial = [x for call in steps[0] for one in call.initial if (x := one.tensor) is not None]
+        passed = _through(states, products, roots, gradients, initial)
         if passed is None:
             continue
-        totals, back, at = passed
-        begun = begun_of([[call.anew for call in calls] for calls in zip(*layers, strict=True)], at)
-        anew += (begun[at >= 0] > 0).sum(), (at >= 0).sum()
-        for place, (time, lags, hidden) in enumerate(tallies):
+        totals, back, at, first, last = passed
+        told = [[call.anew for call in calls] for calls in steps]
+        first = np.maximum(first, first_of(told, [lead_size(step[0]) for step in states], at))
+        begun = np.maximum(first, begun_of(told, at))
+        idle = idle_of([[call.idle for call in calls] for calls in steps], at)
+        anew += (begun > first)[at >= 0].sum(), (at >= 0).sum()
+        scaled, alone = _on_host(totals, factor), _on_host(back)
+        for place, tally in enumerate(tallies):
             known = [
                 (t, state.detach())
                 for t, step in enumerate(states)
@@ -97,37 +114,44 @@ def profiles_of_steps(
             ]
             if known:
                 least[place] = least_norm(_by_sequence(known[0][1]))
-            counted = edges[place].add([state for _, state in known])
-            for (t, _), norms in zip(known, counted, strict=True):
-                hidden.add(np.full(len(norms), t), norms)
-            for t, step in enumerate(states):
-                count = lead_size(step[place])
-                where, none = np.full(count, t), np.zeros(count)
-                total, alone = totals.get((t, place)), back.get((t, place))
-                time.add(where, none if total is None else total.cpu().numpy() * factor)
-                lag = np.where(t >= begun, at - t, -1)[:count]
-                if alone is not None:  # a gradient passed, be it zero: the graph leads here
-                    ends[place] = max(ends[place], int(lag.max(initial=-1)))
-                size = (at - begun + 1)[:count]
-                lags.add_sized(lag, none if alone is None else alone.cpu().numpy(), size)
+                norms = edges[place].add([state for _, state in known])
+                tally.add_states([t for t, _ in known], [*norms])
+            counts = np.array([lead_size(step[place]) for step in states])
+            tally.add_gradients(
+                scaled.get(place, {}), alone.get(place, {}), counts, at, (first, begun, last), idle
+            )
     return {
         name: profile_of(
-            time=time,
-            lags=lags,
-            hidden=hidden,
+            time=tally.time,
+            lags=tally.lags,
+            hidden=tally.hidden,
             cell=None,
             saturation=found.saturation,
             exact=True,
-            share=lags.shares(),
-            graph_end=end if end >= 0 else None,
+            share=tally.lags.shares(),
+            graph_end=tally.end if tally.end >= 0 else None,
             least=smallest,
             begun=float(anew[0] / max(anew[1], 1)),
             inactive=found.inactive,
         )
-        for name, (time, lags, hidden), end, found, smallest in zip(
-            names, tallies, ends, edges, least, strict=True
-        )
+        for name, tally, found, smallest in zip(names, tallies, edges, least, strict=True)
     }
+
+
+def _on_host(
+    norms: _ByState, factor: float | None = None
+) -> dict[int, dict[int, NDArray[np.float64]]]:
+    """By place and step, multiplied by ``factor``; all of them in one copy."""
+    found: dict[int, dict[int, NDArray[np.float64]]] = {}
+    if not norms:
+        return found
+    together = torch.cat([*norms.values()]).cpu().numpy()
+    together = together if factor is None else together * factor
+    end = 0
+    for (t, place), one in norms.items():
+        begin, end = end, end + len(one)
+        found.setdefault(place, {})[t] = together[begin:end]
+    return found
 
 
 class _Edges:
@@ -182,10 +206,13 @@ def _through(
     products: Sequence[Sequence[GradientEdge]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
-) -> tuple[_ByState, _ByState, NDArray[np.int64]] | None:
-    """Norms of both passes, where a gradient arrived, and the sequences' positions ``(B,)``.
+    initial: Sequence[Tensor],
+) -> tuple[_ByState, _ByState, _Steps, _Steps, _Steps] | None:
+    """Norms of both passes, where a gradient arrived, and the sequences' positions, first and last
+    steps.
 
-    The position of a sequence that ended before others is where its last state was made.
+    The position of a sequence that ended before others is where its last state was made; the first
+    step of one that begins later, where its first state was made.
     """
     there = [
         (t, place, state)
@@ -194,27 +221,36 @@ def _through(
         if isinstance(state, GradientEdge) or state.requires_grad
     ]
     ends = sum(t == there[0][0] for t, _, _ in there)
-    flat = [state for _, _, state in there]
     totals = _Totals(there)
-    each_gradient(roots, flat, gradients, totals.visit, ends=ends)
-    position = totals.position
-    if position is None or not bool((position >= 0).any()):
-        return None
-    back: _ByState = {}
-    held = Held(states, products, int(position[position >= 0].min()))
-    made = [(t, edge) for t, edges in enumerate(products) for edge in edges]
+    with each_gradient([state for _, _, state in there], ends=ends) as passes:
+        passes(roots, gradients, totals.visit)
+        position = totals.position
+        if position is None or not bool((position >= 0).any()):
+            return None
+        back: _ByState = {}
+        held = Held(states, int(position[position >= 0].min()))
 
-    def visit(number: int, gradient: Tensor) -> None:
-        if number >= len(there):
-            held.product(made[number - len(there)][0], gradient)
-            return
-        t, place, _ = there[number]
-        back[t, place] = _norms(gradient)
-        held.state(t, place, gradient)
+        def visit(number: int, gradient: Tensor) -> None:
+            t, place, _ = there[number]
+            back[t, place] = _norms(gradient)
+            held.state(t, place, gradient)
 
-    outputs, seeds = _seeds(states, totals.last(position), position)
-    each_gradient(outputs, [*flat, *(edge for _, edge in made)], seeds, visit, ends=ends)
-    return totals.norms, back, held.back(position.cpu().numpy())
+        outputs, seeds = _seeds(states, totals.last(position), position)
+        passes(outputs, seeds, visit)
+
+        def used(t: int) -> list[Tensor | None]:
+            """The gradients on the products of a step."""
+            return gradients_of(outputs, products[t], seeds) if products[t] else []
+
+        def again(see: Callable[[int, int, Tensor], None]) -> None:
+            """The second pass once more."""
+            passes(outputs, seeds, lambda number, one: see(*there[number][:2], one))
+
+        position_of = position.cpu().numpy()
+        at = held.back(position_of, used)
+        first = held_first(states, at, held, again, used, initial)
+    last = np.where(at < position_of, at, last_of(states, position_of))
+    return totals.norms, back, at, first, last
 
 
 class _Totals:
@@ -231,12 +267,16 @@ class _Totals:
         it is a direct one. -1 where there is none; None before any gradient has come."""
         self._count = max(lead_size(state) for _, _, state in states)
         self._states = states
+        self._least = -1
+        """The first step that is a position."""
         self._whole: dict[tuple[int, int], Tensor] = {}
 
     def visit(self, number: int, gradient: Tensor) -> None:
         """The gradient on a state, usually a later one's before an earlier one's."""
         t, place, _ = self._states[number]
         self.norms[t, place] = _norms(gradient)
+        if t < self._least:
+            return  # every sequence has a later position
         nonzero = (_by_sequence(gradient) != 0).any(-1)
         if self.position is None:
             self.position = torch.full((self._count,), -1, device=gradient.device)
@@ -245,6 +285,7 @@ class _Totals:
         if bool(last.any()):
             self._whole[t, place] = gradient
             position[last] = t
+            self._least = int(self.position.min())
 
     def last(self, position: Tensor) -> dict[int, dict[int, Tensor]]:
         """By step that is some sequence's last, and by place: the gradients."""
@@ -327,7 +368,8 @@ def _directs(step: Sequence[tuple[GradientTarget, Tensor]]) -> list[Tensor]:
 
 def _by_sequence(state: Tensor) -> Tensor:
     """``(B, units)``."""
-    return lead_of(state).flatten(1)
+    lead = lead_of(state)
+    return lead if lead.dim() == 2 else lead.flatten(1)
 
 
 def _norms(state: Tensor) -> Tensor:

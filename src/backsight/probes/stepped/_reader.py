@@ -17,7 +17,7 @@ from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
-from backsight.probes._state_handoff import NEAR, TRIES
+from backsight.probes._state_handoff import NEAR, TRIES, keeps_rows
 from backsight.probes._steps import (
     HELD,
     CellInput,
@@ -153,18 +153,34 @@ class SteppedReader(LayerReader):
                 previous = call
                 break
         anew = None
-        if previous is None and adapter is not None:
-            previous, anew = source_of(calls[-TRIES:], given[1:], lead_of(outputs[0]).shape[0])
-        if previous is not None and not _same_sequences(previous.outputs, outputs):
-            previous = anew = None
+        count = lead_of(outputs[0]).shape[0]
+        changed = previous is None and adapter is not None
+        if changed:
+            previous, anew = source_of(calls[-TRIES:], given[1:], count)
+        before = count if previous is None else lead_of(previous.outputs[0]).shape[0]
+        if before == 1 < count:
+            previous = anew = None  # one state for all
+        elif previous is not None and not (
+            # A batch that loses its last rows, or gets more behind them, is sorted by length.
+            before == count or (changed and _same_rows(given[1:], previous))
+        ):
+            self._moved(path)
+            return
         marks = [SameTensor(t) for t in outputs]
         fed = None
         if adapter is not None and adapter.gates:
             x = cast(Tensor, self.input_of(args, kwargs))
             states = tuple(Unchanged(one) for one in given if one is not x)
             fed = CellInput(module, Unchanged(x), states)
-        given = [tensor for tensor in given if tensor.requires_grad]
-        calls.append(StateStep(outputs, previous, marks, module.training, given, anew, fed))
+        step = StateStep(outputs, previous, marks, module.training, anew=anew, fed=fed)
+        step.given = [tensor for tensor in given if tensor.requires_grad]
+        if adapter is not None:
+            step.states = [tensor for tensor in given[1:] if tensor.requires_grad]
+        elif previous is None:
+            step.began_with = [Unchanged(x) for x in given]
+        elif previous.began_with:
+            previous.initial = _initial_of(previous, given)
+        calls.append(step)
 
     def graph_whole(
         self,
@@ -211,6 +227,12 @@ class SteppedReader(LayerReader):
             if calls and not self._places[path]:
                 self._give_up(path, calls[-1].given, calls[:-1])
         self.begin(False)
+
+    def _moved(self, path: str) -> None:
+        """Nobody knows which sequence a row is."""
+        self._hopeless.add(path)
+        self._log.calls.pop(path, None)
+        self.leave_out("rows move", path)
 
     def _give_up(self, path: str, given: Sequence[Tensor], before: Sequence[StateStep]) -> None:
         """It is not called once a step, or its state is changed on the way to the next call."""
@@ -271,10 +293,23 @@ class SteppedReader(LayerReader):
         profiles[path] = replace(h, grad_time_cell=None if path in self._joined else c.grad_time)
 
 
-def _same_sequences(before: list[Tensor], after: list[Tensor]) -> bool:
-    """Whether row b is the same sequence in both, or both could be anything.
+def _same_rows(states: Sequence[Tensor], previous: StateStep) -> bool:
+    """Whether row b is the same sequence as it was, where there are more or fewer of them."""
+    made = previous.outputs[-len(states) :]
+    return all(
+        keeps_rows(state, one)
+        for state, one in zip(states[: len(made)], made, strict=True)
+        if state.requires_grad
+    )
 
-    A batch that shrinks keeps its first rows, as where sorted sequences end; a batch that grows
-    is another one.
-    """
-    return lead_of(after[0]).shape[0] <= lead_of(before[0]).shape[0]
+
+def _initial_of(first: StateStep, given: Sequence[Tensor]) -> list[Unchanged]:
+    """What a first call was given in the places in which the next one is given its states."""
+    began, first.began_with = first.began_with, []
+    if len(began) != len(given):
+        return []
+    return [
+        one
+        for one, state in zip(began, given, strict=True)
+        if any(mark.is_in(state) for mark in first.marks)
+    ]

@@ -34,7 +34,11 @@ SIGNALS = (
         "later step",
         axes=("iteration", "time"),
         unit="loss per hidden-state unit",
-        reduction="L2 over units, mean over the sampled sequences",
+        reduction="L2 over units, mean over the sampled sequences that have the step. In a packed "
+        "batch, and in a loop whose batch gets smaller or larger, these are the sequences that are "
+        "there. In a loop that hands the state of a sequence on unchanged before it begins and "
+        "after it ends, those copies are no steps. Padding that a layer runs over, or that is "
+        "embedded, has steps: where the loss ignores it, their gradient is 0",
         cost="a replay of the layer, in sampled iterations",
         source="Backsight; Bengio, Simard, Frasconi 1994. With a loss at every step, this "
         "signal cannot show that the gradient vanishes; reach can",
@@ -46,7 +50,8 @@ SIGNALS = (
         formula="mean over b of ‖∂L/∂c_{t,b}‖, including the path through h_t",
         axes=("iteration", "time"),
         unit="loss per cell-state unit",
-        reduction="L2 over units, mean over the sampled sequences",
+        reduction="L2 over units, mean over the sampled sequences that have the step, as of "
+        "grad_time",
         cost="shared with grad_time",
         source="Hochreiter, Schmidhuber 1997",
         per="layer",

@@ -63,9 +63,14 @@ class WeightsReplaced(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look whether anything was written since the last step."""
         for number, left in self._left.items():
+            for one, version in zip(left.matrices, left.versions, strict=True):
+                if (p := one()) is None or p._version != version:
+                    break
+            else:
+                continue  # as in nearly every iteration
             matrices = [p for one in left.matrices if (p := one()) is not None]
             versions = [p._version for p in matrices]
-            if versions == left.versions or len(versions) < len(left.versions):
+            if len(versions) < len(left.versions):
                 continue
             left.versions = versions
             if number in self._share:  # told already
@@ -91,9 +96,14 @@ class WeightsReplaced(Measurement):
             largest = map(weakref.ref, _largest(step.parameters))
             left = _Left(weakref.ref(step.optimizer), list(largest))
             self._left[step.number] = left
-        matrices = [p for one in left.matrices if (p := one()) is not None]
-        left.versions = [p._version for p in matrices]
-        left.contents = [_some_of(p) for p in matrices] if self._wary > 0 else []
+        left.versions = [-1 if (p := one()) is None else p._version for one in left.matrices]
+        if -1 in left.versions:
+            left.matrices = [one for one in left.matrices if one() is not None]
+            left.versions = [version for version in left.versions if version >= 0]
+        if self._wary > 0:
+            left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
+        elif left.contents:
+            left.contents = []
 
 
 @dataclass
