@@ -102,6 +102,11 @@ class _Cost:
     def __init__(self, running: Server) -> None:
         self._running, self._memory = running, running.memory_mb
         self._used, self._began = running.cpu_seconds, time.monotonic()
+        self._half = 0.0
+
+    def half_way(self) -> None:
+        """Note the memory now."""
+        self._half = self._running.memory_mb
 
     def row(self, what: str, **more: Any) -> dict[str, Any]:
         seconds = time.monotonic() - self._began
@@ -111,6 +116,7 @@ class _Cost:
             **more,
             "CPU %": 100 * (self._running.cpu_seconds - self._used) / seconds,
             "MB before": self._memory,
+            "MB half-way": self._half or "",
             "MB after": self._running.memory_mb,
         }
 
@@ -167,6 +173,8 @@ async def _requests(
         writing = tasks.create_task(writer.go_on(seconds))
         began = time.perf_counter()
         for number, path in zip(range(int(seconds * rate)), itertools.cycle(ASKED), strict=False):
+            if number == int(seconds * rate) // 2:
+                cost.half_way()
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
             tasks.create_task(ask(path))
         await writing

@@ -171,7 +171,7 @@ function drawFindings(told) {
   };
   fill(findings, 
     el("h2", { id: "findings-title" }, "Findings"),
-    told.cards.length ? null : el("p", { class: "quiet" }, !told.thorough ? "Nothing was found so far." : told.healthy ? "The run has no lasting finding." : "Nothing could be judged."),
+    told.cards.length ? null : el("p", { class: "quiet" }, !told.thorough ? "Nothing was found so far." : told.healthy ? "The run has no lasting finding." : "There is not enough data for any rule to judge."),
     told.cards.map((card) => el("article", { class: `card finding sev-${card.severity}` },
       el("h3", {}, severityChip(card.severity), ` ${card.code} ${card.title} `, el("span", { class: "quiet when" }, card.when)),
       el("p", {}, card.sentences.join(" ")),
@@ -183,7 +183,7 @@ function drawFindings(told) {
       el("p", { class: "quiet" }, el("code", {}, `backsight explain ${card.code}`), " lists all causes."))),
     told.tried ? el("p", { class: "card" }, el("strong", {}, "Study of remedies: "), told.tried) : null,
     told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" }, chain) : null] : null,
-    told.thorough ? el("p", { class: "quiet" }, told.healthy ? `${told.healthy} rules found no fault.` : "No rule found enough data to judge.",
+    told.thorough && (told.healthy || told.broken.length) ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
       told.broken.length ? ` The signals of these rules were not finite at the end: ${told.broken.join(", ")}.` : "") : null,
     told.lacking.length ? details("lacking", el("details", { class: "quiet" }, el("summary", {}, `Not enough data for ${told.lacking.length} rules`),
       el("ul", {}, told.lacking.map(([rule, reason]) => el("li", {}, `${rule}: ${reason}.`))))) : null);

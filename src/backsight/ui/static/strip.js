@@ -90,7 +90,7 @@ function reach(told) {
 
 /** What is wrong, in a sentence, and what to try: what the writer told, or what judging found. */
 export function worst(one, words, healthy = false) {
-  if (!one) return el("p", { class: `worst none${healthy ? " healthy" : ""}` }, el("strong", {}, "What is wrong? "), words);
+  if (!one) return el("p", { class: `worst ${healthy ? "healthy" : ""}` }, el("strong", {}, "What is wrong? "), words);
   return el("div", { class: `worst sev-${one.severity}` },
     el("p", {}, severityChip(one.severity, `${one.severity} ${one.code}`), " ", el("strong", {}, one.title), `: ${one.message}.`,
       el("span", { class: "quiet" }, ` From iteration ${count(one.iteration)}.`)),
