@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,23 @@ def test_no_markup_is_made_of_texts() -> None:
             "eval(",
         ):
             assert dangerous not in source, file.name
+
+
+def test_every_file_of_the_pages_is_in_the_package() -> None:
+    """They are found in a checkout in any case, and in an installation only if they are named."""
+    root = Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    named = project["tool"]["setuptools"]["package-data"]["backsight"]
+    room = STATIC.parent
+    files = [path.relative_to(room.parent) for path in room.rglob("*") if path.is_file()]
+    others = [path for path in files if path.suffix not in (".py", ".pyc")]
+    assert len(others) > 8
+    assert [path for path in others if not any(path.match(one) for one in named)] == []
+
+
+def test_every_page_has_its_script() -> None:
+    """A frame loads the module of its name; what that imports is there as well."""
+    for page in ("runs", "run", "study", "compare", "signin"):
+        source = (STATIC / f"{page}.js").read_text(encoding="utf-8")
+        for module in re.findall(r'from "\./([\w.]+)"', source):
+            assert (STATIC / module).is_file(), module

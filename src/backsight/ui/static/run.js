@@ -9,7 +9,8 @@ import { strip, worst } from "./strip.js";
 
 const main = document.getElementById("main");
 const key = keyHere("run");
-let view = null, offset = 0, gone = false;
+const STALE = 16;
+let view = null, offset = 0, gone = false, loaded = 0;
 const cards = new Map();
 const clock = () => Date.now() / 1000 - offset;
 
@@ -261,7 +262,8 @@ const load = coalesced(async () => {
     fail(problem);
     return;
   }
-  offset = Date.now() / 1000 - view.now;
+  loaded = Date.now();
+  offset = loaded / 1000 - view.now;
   if (gone || !main.contains(head)) fill(main, head, problems, stripBox, findings, controls, figures, missing, acts, samples, settings);
   gone = false;
   main.classList.remove("outdated");
@@ -271,7 +273,7 @@ const load = coalesced(async () => {
   } catch (problem) {
     fill(findings, el("h2", {}, "Findings"), note("alarm", problem.message));
   }
-}, 900);
+}, 600);
 
 function fail(problem) {
   const removed = problem instanceof Problem && problem.status === 404;
@@ -302,7 +304,10 @@ onTheme(() => {
   loadFindings();
 });
 setInterval(() => {
-  if (!document.hidden && view?.strip.state === "running") stripBox.tick?.();
+  if (document.hidden || view?.strip.state !== "running") return;
+  stripBox.tick?.();
+  // A writer that hangs changes no file: nobody else tells of it.
+  if (clock() - view.strip.written > STALE && Date.now() - loaded > 1000 * STALE) load();
 }, 1000);
 
 await load();
