@@ -12,7 +12,7 @@ import pytest
 
 from backsight.report import strip
 from backsight.signals import Recorder, Run, write_json
-from backsight.ui import _index, _run_row, _survey
+from backsight.ui import _app, _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._survey import Survey
 
@@ -265,3 +265,22 @@ def test_a_clock_that_goes_back_gives_no_negative_age(
     row = read(Survey(FolderIndex([tmp_path])))["one"]
     assert row["state"] == "finished"
     assert float(str(row["duration"])) >= 0
+
+
+def test_a_sign_of_life_is_no_news(tmp_path: Path) -> None:
+    """A page asks for everything again where something was recorded, and only there."""
+    with Recorder(tmp_path / "slow") as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+        recorder.flush()
+        look = _app._look_at(RunPlace("slow", "slow", tmp_path / "slow", "run"))
+        recorded, status, written = look().split()
+        os.utime(tmp_path / "slow/signals.db")
+        assert look().split()[:2] == [recorded, "running"] == [recorded, status]
+        assert float(written) > 0
+        recorder.event("note", 0, {"text": "an event alone is news"})
+        recorder.flush()
+        noted = look().split()[0]
+        recorder.scalars(1, {"loss": 1.0})
+        recorder.flush()
+        assert len({recorded, noted, look().split()[0]}) == 3
+    assert look().split()[1] == "finished"

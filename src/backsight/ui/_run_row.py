@@ -14,7 +14,7 @@ from backsight.report import RunStrip, strip, thin
 from backsight.signals import Run
 from backsight.ui._index import RunPlace
 
-__all__ = ["RunRow", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
+__all__ = ["RunRow", "Stamp", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
 
 RunRow = dict[str, Any]
 """Plain values for the table."""

@@ -312,4 +312,13 @@ setInterval(() => {
 
 await load();
 if (location.hash.length > 1) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
-listen({ run: key }, () => load());
+let known = null;
+listen({ run: key }, (news) => {
+  const [recorded, status, written] = news.split(" ");
+  if (`${recorded} ${status}` === known && view?.strip.state === "running") {
+    view.strip.written = Number(written); // alive, with nothing new to show
+    return;
+  }
+  known = `${recorded} ${status}`;
+  load();
+});
