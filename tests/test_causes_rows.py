@@ -243,6 +243,15 @@ def next_symbol(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     return ce(m["head"](m["rnn"](m["embed"](x))[1][0]), y)
 
 
+def twice(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+    """Two passes through the same calls: numbers tell the label, and a text does not."""
+    y = torch.randint(CLASSES, (BATCH,))
+    x = torch.randn(BATCH, STEPS, UNITS) + y[:, None, None]
+    loss = ce(m["head"](m["rnn"](x)[1][0] + m["embed"](TEXT[:BATCH]).mean(1)), y)
+    loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    return loss
+
+
 def fresh(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     """No row ever comes again."""
     z = m["head"](m["rnn"](m["embed"](torch.randint(1, CLASSES + 1, (BATCH, STEPS))))[1][0])
@@ -251,7 +260,19 @@ def fresh(m: nn.ModuleDict, rows: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "loss",
-    [beside, symbol, begun, siamese, policy, values, contrast, mislabelled, next_symbol, fresh],
+    [
+        beside,
+        symbol,
+        begun,
+        siamese,
+        policy,
+        values,
+        contrast,
+        mislabelled,
+        next_symbol,
+        twice,
+        fresh,
+    ],
 )
 def test_targets_with_another_reason_are_not(loss: Loss, tmp_path: Path) -> None:
     assert not {"BKS417", "BKS435"} & set(trained(loss, tmp_path))

@@ -28,6 +28,7 @@ ROOMS = [
     "integrations",
     "lab",
     "studies",
+    "ui",
     "cli",
 ]
 PACKAGES = [

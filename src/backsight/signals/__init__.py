@@ -25,12 +25,13 @@ from backsight.signals._reach import (
 )
 from backsight.signals._reach_words import reach_extent, reach_words
 from backsight.signals._recorder import Committed, Recorder
-from backsight.signals._regular_file import open_regular
+from backsight.signals._regular_file import exists, open_regular
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, SampleBlock, Series
 from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words
 from backsight.signals._stream import SignalStream
+from backsight.signals._window import RunWindow
 from backsight.signals._zero_words import zero_words
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
@@ -49,6 +50,7 @@ __all__ = [
     "ReachOutcome",
     "Recorder",
     "Run",
+    "RunWindow",
     "SampleBlock",
     "Series",
     "Signal",
@@ -64,6 +66,7 @@ __all__ = [
     "current_tried",
     "describe",
     "dumps",
+    "exists",
     "family",
     "former_remedy",
     "free_name",

@@ -68,9 +68,11 @@ class RowOrder(Measurement):
         self._begin()
 
     def _begin(self) -> None:
-        self._rows: list[tuple[str, Tensor | None]] = []
-        """Of each call of a layer that is given data, a key a row; None where it has none."""
+        self._rows: list[Tensor | None] = []
+        """What layers are given that are given data, rows first; None where there are no rows."""
         self._packed: list[PackedRows] = []
+        self._called = False
+        """Whether a layer has run since the last pass."""
         self._stateful = False
         """Whether a layer begins with something that is known of a row beside its input."""
         self._found: dict[str, float] = {}
@@ -83,6 +85,7 @@ class RowOrder(Measurement):
         """Look at the rows that a layer is given."""
         if call.adapter is None or not torch.is_grad_enabled():
             return
+        self._called = True
         x = now.readers[call.path].input_of(call.inputs, call.named)
         fused = call.adapter.reading == "fused"
         if isinstance(x, PackedSequence):
@@ -97,17 +100,25 @@ class RowOrder(Measurement):
         self._stateful |= _is_data(given)
         if not x.requires_grad:
             whole = x.dim() == 3 if fused else x.dim() > 1
-            self._rows.append((call.path, row_keys(x.movedim(batch, 0)) if whole else None))
+            self._rows.append(x.detach().movedim(batch, 0) if whole else None)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold rows against targets."""
-        if not passed.roots:
+        if not self._called:  # another pass through the same calls
             return
+        self._look(passed, now)
+        found = self._found
+        self._begin()  # the next pass of the iteration has other rows
+        self._found = found
+
+    def _look(self, passed: BackwardPass, now: Iteration) -> None:
         made, terms = passed.operations, loss_terms(passed.roots)
         embedded = [
             node._saved_indices.detach()  # type: ignore[attr-defined]
-            for name, node in sorted(made.named(), key=lambda one: one[1]._sequence_nr())
-            if name == "Embedding"
+            for node in sorted(
+                (node for name, node in made.named() if name == "Embedding"),
+                key=lambda node: node._sequence_nr(),
+            )
         ]
         for number, term in enumerate(terms[:FEWEST]):
             batch = self._batch_of(term.given, embedded)
@@ -119,7 +130,7 @@ class RowOrder(Measurement):
                 self._look_at_lengths(made, term.given, batch, embedded)
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
-            plain = term.factor is not None and not term.given.weighted and not self._stateful
+            plain = term.factor is not None and not self._stateful and _by_row(term.given, batch)
             agree = None
             if plain and (order is not None or not by_hand):
                 beside = given_beside(made, now.layers.values(), batch)
@@ -145,7 +156,7 @@ class RowOrder(Measurement):
     def _batch_of(self, given: LossTarget, embedded: list[Tensor]) -> int:
         """Rows, as the layers have them."""
         sizes = {one.batch for one in self._packed}
-        sizes |= {len(keys) for _, keys in self._rows if keys is not None}
+        sizes |= {len(x) for x in self._rows if x is not None}
         if not sizes:  # an embedding's: one of its axes
             target = given.target
             sizes = {
@@ -191,16 +202,11 @@ class RowOrder(Measurement):
 
         None of rows that were not sorted: what is found there is noted as such.
         """
-        target = given.target
-        if not target.dim() or len(target) != batch:
-            return None
-        if given.of_classes and (target.dim() > 1 or not asks_a_layer(given)):
-            return None
         keys = self._keys(batch, embedded)
-        if keys is None or not bool(given.counted.all()):
+        if keys is None:
             return None
         answers = self._answers.setdefault((given.loss, number), RowAnswers())
-        answers.add((keys if order is None else keys[order]).tolist(), target)
+        answers.add((keys if order is None else keys[order]).tolist(), given.target)
         unrelated = answers.unrelated
         if unrelated is None or any(one.by_hand for one in self._packed):
             return None if unrelated is None else not unrelated
@@ -209,7 +215,9 @@ class RowOrder(Measurement):
 
     def _keys(self, batch: int, embedded: list[Tensor]) -> Tensor | None:
         """One of each row, from all that is known of it."""
-        found = [keys for _, keys in self._rows]
+        if any(x is None or len(x) != batch for x in self._rows):
+            return None
+        found = [row_keys(x) for x in self._rows if x is not None]
         for indices in embedded:
             if indices.dim() > 1 and len(set(indices.shape[:2])) < 2:
                 return None
@@ -245,6 +253,16 @@ class PackedRows:
 def _is_data(state: Any) -> bool:
     """Whether an initial state may say something of its row."""
     return any(one.grad_fn is None and bool(one.any()) for one in tensors_in(state))
+
+
+def _by_row(given: LossTarget, batch: int) -> bool:
+    """Whether a loss asks each row for one class of a layer's, or for numbers of its own."""
+    target = given.target
+    if not target.dim() or len(target) != batch or given.weighted:
+        return False
+    if given.of_classes and (target.dim() > 1 or not asks_a_layer(given)):
+        return False
+    return bool(given.counted.all())
 
 
 def _is_part(given: LossTarget, batch: int) -> bool:
