@@ -80,9 +80,10 @@ def _opened(
     page.goto(running.address + path, wait_until="commit")
     page.locator(seen).first.wait_for(state="attached")
     drawn = time.perf_counter() - began
-    while page.locator(".row-reading").count():  # the rest of the table is read
-        page.wait_for_timeout(500)
-    page.wait_for_timeout(3000)
+    used = -1.0
+    while running.cpu_seconds - used > 0.1:  # the rest of the table is read, the run is judged
+        used = running.cpu_seconds
+        page.wait_for_timeout(2000)
     used = running.cpu_seconds
     page.wait_for_timeout(idle * 1000)
     share = (running.cpu_seconds - used) / idle
