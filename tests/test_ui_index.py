@@ -12,7 +12,7 @@ import pytest
 
 from backsight.report import strip
 from backsight.signals import Recorder, Run, write_json
-from backsight.ui import _index, _run_row, _survey
+from backsight.ui import _app, _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._survey import Survey
 
@@ -49,6 +49,20 @@ def test_keys_are_paths_below_the_folder(tmp_path: Path) -> None:
     }
 
 
+def test_the_folder_above_the_runs_may_be_named(tmp_path: Path) -> None:
+    """``backsight ui .`` shows what a script called there has put into ``runs``."""
+    record(tmp_path / "runs/one")
+    record(study(tmp_path / "runs/lengths", {}, {}) / "runs/rnn-10")
+    record(tmp_path / "runs/deeper/runs/two")
+    record(tmp_path / "other/three")
+    found = FolderIndex([tmp_path]).scan()
+    assert {key: place.study for key, place in found.items()} == {
+        "runs/one": "",
+        "runs/lengths": "",
+        "runs/lengths/runs/rnn-10": "runs/lengths",
+    }
+
+
 def test_several_folders_are_told_apart_by_name(tmp_path: Path) -> None:
     for folder in ("a/runs", "b/runs"):
         record(tmp_path / folder / "one")
@@ -80,10 +94,11 @@ def test_runs_come_and_go_without_a_restart(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
 def test_a_name_that_no_link_can_hold_has_a_digest(tmp_path: Path) -> None:
-    path = record(tmp_path / "plain")
-    path.rename(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
-    (key,) = FolderIndex([tmp_path]).scan()
-    assert re.fullmatch("~[0-9a-f]{16}", key)
+    for name in (b"r\xff", b"two\nlines"):
+        record(tmp_path / "plain").rename(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    keys = FolderIndex([tmp_path]).scan()
+    assert len(keys) == 2
+    assert all(re.fullmatch("~[0-9a-f]{16}", key) for key in keys)
 
 
 def test_a_folder_that_has_not_changed_is_looked_at_once(
@@ -156,6 +171,15 @@ def test_what_a_row_says(tmp_path: Path) -> None:
     assert (row["horizon"], row["window"]) == (1, 2)  # of the layer that reaches least far
     assert row["judged"] is False  # nobody has looked, which is not the same as nothing found
     assert row["spark"] == {"x": [0, 2, 3], "y": [2.0, 1.0, 1.0], "broken": [1]}
+
+
+def test_a_run_that_stays_not_finite_is_marked_to_its_end(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "lost") as recorder:
+        recorder.series("loss", range(200), [math.nan] * 200)
+    spark = read(Survey(FolderIndex([tmp_path])))["lost"]["spark"]
+    assert isinstance(spark, dict)
+    assert (spark["broken"][0], spark["broken"][-1]) == (0, 199)
+    assert len(spark["broken"]) <= _run_row.SPARK + 1
 
 
 @pytest.mark.parametrize(
@@ -241,3 +265,22 @@ def test_a_clock_that_goes_back_gives_no_negative_age(
     row = read(Survey(FolderIndex([tmp_path])))["one"]
     assert row["state"] == "finished"
     assert float(str(row["duration"])) >= 0
+
+
+def test_a_sign_of_life_is_no_news(tmp_path: Path) -> None:
+    """A page asks for everything again where something was recorded, and only there."""
+    with Recorder(tmp_path / "slow") as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+        recorder.flush()
+        look = _app._look_at(RunPlace("slow", "slow", tmp_path / "slow", "run"))
+        recorded, status, written = look().split()
+        os.utime(tmp_path / "slow/signals.db")
+        assert look().split()[:2] == [recorded, "running"] == [recorded, status]
+        assert float(written) > 0
+        recorder.event("note", 0, {"text": "an event alone is news"})
+        recorder.flush()
+        noted = look().split()[0]
+        recorder.scalars(1, {"loss": 1.0})
+        recorder.flush()
+        assert len({recorded, noted, look().split()[0]}) == 3
+    assert look().split()[1] == "finished"

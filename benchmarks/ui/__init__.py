@@ -1,5 +1,6 @@
 """Is the live page there at once, and does it stay up?
 
-* ``pages``: how long the table of 1,000 runs and the pages of long and wide runs take to appear.
-* ``load``: what many requests, idle pages and a client that never reads cost the server.
+* ``ui``: when a page shows something, bytes, live latency, and what an open page costs, beside
+  TensorBoard on the same data.
+* ``load``: many requests, many open streams and clients that never read, while a run is written.
 """

@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Server", "server"]
+__all__ = ["Server", "running", "server"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,26 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """One that shows this folder, at any port."""
-    words = [sys.executable, "-m", "backsight", "ui", str(folder), "--port", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+def running(words: Sequence[str], stdout: int) -> Iterator["subprocess.Popen[str]"]:
+    """A command that runs until the block is left."""
+    with subprocess.Popen(words, stdout=stdout, stderr=subprocess.DEVNULL, text=True) as process:
         try:
-            assert process.stdout is not None
-            address = process.stdout.readline().split()[1]
-            yield Server(int(address.rstrip("/").rpartition(":")[2]), process.pid)
+            yield process
         finally:
             process.terminate()
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """One that shows this folder, at any port.
+
+    Raises:
+        SystemExit: it did not start.
+    """
+    words = [sys.executable, "-m", "backsight", "ui", str(folder), "--port", "0"]
+    with running(words, subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = process.stdout.readline().split()
+        if len(told) < 2:
+            raise SystemExit("backsight ui did not start")
+        yield Server(int(told[1].rstrip("/").rpartition(":")[2]), process.pid)

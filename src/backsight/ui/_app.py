@@ -25,7 +25,7 @@ from backsight.ui._figure_view import AnswerCache, figure_bytes
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._pages import Pages, shell, static_file, stored_page
 from backsight.ui._panels import entry_of
-from backsight.ui._run_row import stamp_of, words_of
+from backsight.ui._run_row import Stamp, stamp_of, words_of
 from backsight.ui._run_view import findings_view, run_view
 from backsight.ui._settings import UiSettings
 from backsight.ui._streams import EventStreams, TooManyStreamsError
@@ -149,7 +149,11 @@ class _Dashboard:
     async def run(self, request: Request) -> Response:
         """All about a run but its figures and findings."""
         place = await run_in_threadpool(self.place, _key(request))
-        return _json(request, await self.work(lambda: json_bytes(run_view(Run(place.path)))))
+
+        def viewed() -> bytes:
+            return json_bytes({**run_view(Run(place.path)), "study": place.study})
+
+        return _json(request, await self.work(viewed))
 
     async def findings(self, request: Request) -> Response:
         """The findings of a run; with ``thorough=1`` it is judged where nobody has yet."""
@@ -293,21 +297,35 @@ def create_app(settings: UiSettings) -> Starlette:
 
 
 def _look_at(place: RunPlace) -> Callable[[], str]:
-    """Changes with the files of a run, and where its writer is gone."""
-    last: tuple[object, str, float] | None = None
+    """What is recorded in a run, what its writer does, and when it last wrote.
+
+    The last word alone changes twice per second while nothing is recorded.
+    """
+    last: tuple[Stamp, list[str], float] | None = None
 
     def look() -> str:
         nonlocal last
         stamp, now = stamp_of(place.path), time.monotonic()
         # A run that has ended stays as it is; the process of another is looked for now and then.
-        if last is None or stamp != last[0] or (last[1] == "running" and now > last[2] + ALIVE):
-            try:
-                last = (stamp, Run(place.path).status, now)
-            except RunError:
-                last = (stamp, "broken", now)
-        return f"{sha256(repr(stamp).encode()).hexdigest()[:16]} {last[1]}"
+        if last is None or stamp != last[0] or (last[1][1] == "running" and now > last[2] + ALIVE):
+            last = (stamp, _words_on(place, stamp), now)
+        return " ".join(last[1])
 
     return look
+
+
+def _words_on(place: RunPlace, stamp: Stamp) -> list[str]:
+    files: object = stamp
+    try:
+        run = Run(place.path)
+        status, written = run.status, run.heartbeat
+        with run.moment():
+            extents, info = run.extents, stamp[0]
+            if extents:  # else it is of a format that does not say
+                files = (info, extents, len(run.events()))
+    except RunError:
+        status, written = "broken", None
+    return [sha256(repr(files).encode()).hexdigest()[:16], status, str(written or 0.0)]
 
 
 async def _told(_: Request, error: Exception) -> Response:

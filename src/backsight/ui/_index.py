@@ -4,6 +4,7 @@ A key is looked up among the folders that were found; no path is ever made from 
 has not changed costs one look at it.
 """
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,9 @@ __all__ = ["FolderIndex", "Root", "RunPlace"]
 
 RUN_FILES = ("run.json", "signals.db")
 STUDY_FILES = ("study.json", "map.json")
+
+RUNS = "runs"
+"""Where trials of a study are, and runs that are not placed elsewhere."""
 
 FolderKind = Literal["run", "study", "map"]
 
@@ -102,33 +106,44 @@ class FolderIndex:
             place = RunPlace(_key(root, name), name, root.path, itself, changed=changed)
             yield place
             if itself != "run":
-                yield from self._trials(root, place, top, known)
+                yield from self._trials(root, place, name, top, known)
             return
-        for name in _folders(root.path, top):
-            path = root.path / name
-            kind, changed = self._kind(str(path), known)
-            if kind is None:
-                continue
-            place = RunPlace(_key(root, name), name, path, kind, changed=changed)
-            yield place
-            if kind != "run":
-                yield from self._trials(root, place, top, known)
+        yield from self._inside(root, "", top, known)
+
+    def _inside(
+        self, root: Root, below: str, top: str, known: dict[str, _Known]
+    ) -> Iterator[RunPlace]:
+        """The folders in the root, or in its folder ``runs`` if it is no run itself.
+
+        Whoever names the folder from which scripts are called means the runs in it.
+        """
+        for name, path in _folders(root.path / below, top):
+            kind, changed = self._kind(path, known)
+            inside = f"{below}/{name}" if below else name
+            if kind is not None:
+                place = RunPlace(_key(root, inside), name, Path(path), kind, changed=changed)
+                yield place
+                if kind != "run":
+                    yield from self._trials(root, place, inside, top, known)
+            elif inside == RUNS:
+                with contextlib.suppress(OSError):  # it cannot be read: no run of it is shown
+                    yield from self._inside(root, RUNS, top, known)
 
     def _trials(
-        self, root: Root, study: RunPlace, top: str, known: dict[str, _Known]
+        self, root: Root, study: RunPlace, below: str, top: str, known: dict[str, _Known]
     ) -> Iterator[RunPlace]:
-        folder = study.path / "runs"
+        folder = study.path / RUNS
         if not Path(os.path.realpath(folder)).is_relative_to(top):
             return
         try:
-            names = list(_folders(folder, top))
+            folders = list(_folders(folder, top))
         except OSError:  # it has none yet
             return
-        for name in names:
-            kind, changed = self._kind(str(folder / name), known)
+        for name, path in folders:
+            kind, changed = self._kind(path, known)
             if kind == "run":
-                inside = f"{study.name}/runs/{name}"
-                yield RunPlace(_key(root, inside), name, folder / name, kind, study.key, changed)
+                inside = f"{below}/{RUNS}/{name}"
+                yield RunPlace(_key(root, inside), name, Path(path), kind, study.key, changed)
 
     def _kind(self, path: str, known: dict[str, _Known]) -> tuple[FolderKind | None, int]:
         """What a folder is, asked again only where something came or went in it; and when."""
@@ -156,8 +171,8 @@ def _kind_of(path: Path) -> FolderKind | None:
     return None
 
 
-def _folders(path: Path, top: str) -> Iterator[str]:
-    """Names of the folders in it, sorted; a link that leads out of ``top`` is none.
+def _folders(path: Path, top: str) -> Iterator[tuple[str, str]]:
+    """Names and paths of the folders in it, sorted; a link that leads out of ``top`` is none.
 
     Raises:
         OSError: it cannot be read.
@@ -174,7 +189,7 @@ def _folders(path: Path, top: str) -> Iterator[str]:
                 continue
         except OSError:
             continue
-        yield entry.name
+        yield entry.name, entry.path
 
 
 def _roots(folders: Iterable[Path]) -> Iterator[Root]:
@@ -198,9 +213,7 @@ def _key(root: Root, inside: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Itself, or a digest where a link cannot hold it as it is."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8
-        return f"~{sha256(name.encode(errors='surrogateescape')).hexdigest()[:16]}"
-    return name
+    """Itself, or a digest where a link cannot hold it: no UTF-8, or control characters."""
+    if name.isprintable():
+        return name
+    return f"~{sha256(name.encode(errors='surrogateescape')).hexdigest()[:16]}"

@@ -3,6 +3,7 @@
 import math
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from backsight.report import RunStrip, strip, thin
 from backsight.signals import Run
 from backsight.ui._index import RunPlace
 
-__all__ = ["RunRow", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
+__all__ = ["RunRow", "Stamp", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
 
 RunRow = dict[str, Any]
 """Plain values for the table."""
@@ -93,9 +94,15 @@ def _loss(told: RunStrip) -> RunRow:
         "spark": {
             "x": small.iterations.tolist(),
             "y": [float(f"{value:.4g}") for value in small.values.tolist()],
-            "broken": list(loss.curve.not_finite_at[:SPARK]),
+            "broken": _spread(loss.curve.not_finite_at),
         },
     }
+
+
+def _spread(iterations: Sequence[int]) -> list[int]:
+    """As many as the small picture has room for, the first and the last among them."""
+    step = max(1, math.ceil(len(iterations) / SPARK))
+    return sorted({*iterations[::step], *iterations[-1:]})
 
 
 def _reach(told: RunStrip) -> RunRow:

@@ -81,7 +81,7 @@ def _progress(
         return None, sum(1 for file in place.path.iterdir() if file.suffix == ".npz")
     lengths, cells, seeds = (plan.get(name) for name in ("lengths", "cells", "seeds"))
     done = len(content["ended"])
-    if isinstance(lengths, list) and isinstance(cells, list) and type(seeds) is int:
+    if isinstance(lengths, list) and isinstance(cells, list) and type(seeds) is int and seeds >= 0:
         return len(lengths) * len(cells) * seeds, done
     return None, done
 

@@ -92,12 +92,12 @@ export function duration(seconds) {
   return `${Math.floor(whole / 86400)} days`;
 }
 
-/** How a loss stands to what guessing gives: ``39 % below``, ``12 × it``. */
+/** How a loss stands to what guessing gives: ``39 % below``, ``12 × the guess``. */
 export function againstGuess(below) {
   if (!Number.isFinite(below)) return "not finite";
   const percent = Math.round(100 * Math.abs(below));
-  if (percent === 0) return "at it";
-  if (below < -9) return `${number(Number((1 - below).toPrecision(2)))} × it`;
+  if (percent === 0) return "no better";
+  if (below < -9) return `${number(Number((1 - below).toPrecision(2)))} × the guess`;
   return `${percent} % ${below > 0 ? "below" : "above"}`;
 }
 
@@ -161,7 +161,8 @@ export function spark(curves, { width = 150, height = 36, guess = null, log = fa
     const path = points.map(([x, y], i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${py(scale(y)).toFixed(1)}`).join("");
     picture.append(svg("path", { d: path, class: `line${index}` }));
   });
-  for (const x of broken.slice(0, 60)) {
+  const step = Math.ceil(broken.length / 60);
+  for (const x of broken.filter((_, i) => i % step === 0 || i === broken.length - 1)) {
     const at = px(x);
     picture.append(svg("path", { d: `M${at - 3} 2l6 6m0 -6l-6 6`, class: "cross" }));
   }

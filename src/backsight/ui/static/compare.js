@@ -53,7 +53,9 @@ function draw() {
     el("h2", {}, "Findings that differ"),
     told.findings.length ? grid(["Finding, from iteration", ...names], told.findings.map(([name, cells]) => [name, ...cells]))
       : el("p", { class: "quiet" }, told.shared.length ? `All runs have the same lasting findings: ${told.shared.join(", ")}.` : "No run has a lasting finding."),
-    el("h2", {}, "Figures"), el("div", { class: "figures" }, plots));
+    el("h2", {}, "Figures"),
+    el("p", { class: "controls legend", "aria-label": "Lines of the figures" }, told.runs.map((row) => el("span", {}, swatch(row.style), row.name))),
+    el("div", { class: "figures" }, plots));
 }
 
 const load = coalesced(async () => {

@@ -47,8 +47,7 @@ const seeing = new IntersectionObserver((entries) => {
 }, { rootMargin: "300px 0px" });
 
 function drawHead() {
-  const parts = key.split("/");
-  const study = parts.length > 2 && parts.at(-2) === "runs" ? parts.slice(0, -2).join("/") : null;
+  const study = view.study;
   fill(head, 
     el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
       study ? [" / ", el("a", { href: `${root}/study/${study.split("/").map(encodeURIComponent).join("/")}` }, study)] : null),
@@ -185,7 +184,7 @@ function drawFindings(told) {
       el("p", { class: "quiet" }, el("code", {}, `backsight explain ${card.code}`), " lists all causes."))),
     told.tried ? el("p", { class: "card" }, el("strong", {}, "Study of remedies: "), told.tried) : null,
     told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" }, chain) : null] : null,
-    told.thorough && told.healthy ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
+    told.thorough && (told.healthy || told.broken.length) ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
       told.broken.length ? ` The signals of these rules were not finite at the end: ${told.broken.join(", ")}.` : "") : null,
     told.lacking.length ? details("lacking", el("details", { class: "quiet" }, el("summary", {}, `Not enough data for ${told.lacking.length} rules`),
       el("ul", {}, told.lacking.map(([rule, reason]) => el("li", {}, `${rule}: ${reason}.`))))) : null);
@@ -202,7 +201,7 @@ function drawWorst(told) {
   const [card] = told.cards;
   place.replaceWith(worst(card && {
     ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
-  }, told.healthy ? `The run has no lasting finding; ${told.healthy} rules found no fault.` : "There is not enough data for any rule to judge.", told.healthy > 0));
+  }, told.healthy ? `The run has no lasting finding; ${told.healthy} rules found no fault.` : "There is not enough data for any rule to judge.", told.healthy > 0 && !told.broken.length));
 }
 
 async function loadFindings() {
@@ -313,4 +312,13 @@ setInterval(() => {
 
 await load();
 if (location.hash.length > 1) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
-listen({ run: key }, () => load());
+let known = null;
+listen({ run: key }, (news) => {
+  const [recorded, status, written] = news.split(" ");
+  if (`${recorded} ${status}` === known && view?.strip.state === "running") {
+    view.strip.written = Number(written); // alive, with nothing new to show
+    return;
+  }
+  known = `${recorded} ${status}`;
+  load();
+});

@@ -15,7 +15,8 @@ async function enter(token) {
 main.replaceChildren(el("h1", {}, "Sign in"),
   el("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); enter(field.value.trim()); } },
     el("input", { type: "text", autocomplete: "username", value: "backsight", hidden: true }),
-    el("label", { for: "token" }, "Token"), field, el("button", { type: "submit", class: "primary" }, "Sign in")), said);
+    el("label", { for: "token" }, "Token"), field, el("button", { type: "submit", class: "primary" }, "Sign in")), said,
+  el("p", { class: "quiet" }, "The token is the first line of the file that backsight ui was started with: ", el("code", {}, "--token-file"), ". This browser asks for it once."));
 field.focus();
 // A link may bring the token behind the #, which a browser keeps to itself.
 const brought = new URLSearchParams(location.hash.slice(1)).get("token");

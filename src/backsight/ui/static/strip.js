@@ -25,15 +25,20 @@ function state(told, clock) {
   return made;
 }
 
+/** More may come only while it trains. */
+function yet(told) {
+  return told.state === "running" || told.state === "stale" ? " yet" : "";
+}
+
 function loss(told) {
   const [one, ...rest] = told.losses;
-  if (!one) return tile("Does it learn?", "", el("p", { class: "quiet" }, "no loss was recorded yet"));
+  if (!one) return tile("Does it learn?", "", el("p", { class: "quiet" }, `no loss was recorded${yet(told)}`));
   const guess = plain(one.guess), below = plain(one.below), recent = plain(one.recent);
   const broken = !Number.isFinite(plain(one.value)) || !Number.isFinite(recent);
   const tone = broken ? "alarm" : below === null ? "" : below > 0.03 ? "good" : "warning";
   const against = broken ? "the loss is not finite"
     : below === null ? "what guessing gives is not known"
-      : `${againstGuess(below).replace(/it$/, "what guessing gives").replace(/(below|above)$/, "$1 guessing")} (${number(guess)})`;
+      : `${againstGuess(below).replace(/better$/, "better than guessing").replace(/(below|above)$/, "$1 guessing")} (${number(guess)})`;
   return tile("Better than guessing?", tone,
     el("p", { class: "big num" }, number(broken ? one.value : one.recent)),
     spark([curveOf(one.curve)], { width: 220, height: 44, guess, label: `Loss; ${against}` }),
@@ -44,7 +49,7 @@ function loss(told) {
 
 function gradient(told) {
   const [one, ...rest] = told.gradients;
-  if (!one) return tile("Are gradients sane?", "", el("p", { class: "quiet" }, "no gradient norm was recorded yet"));
+  if (!one) return tile("Are gradients sane?", "", el("p", { class: "quiet" }, `no gradient norm was recorded${yet(told)}`));
   const raw = plain(one.raw), applied = plain(one.applied);
   const clipped = applied !== null && number(raw) !== number(applied);
   const parts = one.applied_curve && JSON.stringify(one.applied_curve) !== JSON.stringify(one.curve);
@@ -68,7 +73,7 @@ function rate(told) {
 }
 
 function reach(told) {
-  if (!told.reaches.length) return tile("How far back?", "", el("p", { class: "quiet" }, "no reach was measured yet"));
+  if (!told.reaches.length) return tile("How far back?", "", el("p", { class: "quiet" }, `no reach was measured${yet(told)}`));
   const rows = told.reaches.map((one) => {
     const known = one.outcome === "ok" && one.horizon !== null;
     const words = one.outcome === "not finite" ? "not finite" : !known ? "no gradient arrives"
