@@ -134,12 +134,14 @@ def test_a_run_is_watched_while_it_trains(
     page.locator(".tile.alarm .big", has_text="NaN").wait_for()
     page.locator("#findings article").get_by_text("Try, in order").wait_for()
 
-    # What a figure shows can be taken along, with its NaN.
+    # What a figure shows can be taken along, with its NaN, once it has been drawn.
+    lines = "document.querySelector('#loss .plot')._fullData"
+    until(page, f"{lines}.some((line) => line.x?.[line.x.length - 1] === 102)")
     with page.expect_download() as taken:
         page.get_by_role("button", name="Loss: download as CSV").click()
-    lines = Path(taken.value.path()).read_text().splitlines()
-    assert lines[:2] == ["trace,x,y,value", '"training",0,3.5,']
-    broken = [line.split(",")[1:3] for line in lines if "NaN" in line]
+    rows = Path(taken.value.path()).read_text().splitlines()
+    assert rows[:2] == ["trace,x,y,value", '"training",0,3.5,']
+    broken = [line.split(",")[1:3] for line in rows if "NaN" in line]
     assert broken == [["100", "NaN"], ["101", "NaN"], ["102", "NaN"]]
 
     # A link to a moment and a part of the run shows the same again; back undoes the zoom.

@@ -24,7 +24,7 @@ from backsight.signals._reach import (
     reach_shares,
 )
 from backsight.signals._reach_words import reach_extent, reach_words
-from backsight.signals._recorder import Recorder
+from backsight.signals._recorder import Committed, Recorder
 from backsight.signals._regular_file import exists, open_regular
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, SampleBlock, Series
@@ -39,6 +39,7 @@ __all__ = [
     "CATALOGUE",
     "END_REASONS",
     "FORMAT",
+    "Committed",
     "CommonSamples",
     "Count",
     "EndReason",
