@@ -22,7 +22,8 @@ class Training:
     def __init__(self, path: Path) -> None:
         self.recorder = Recorder(path, kind="watch", config={"clip": 1.0})
         self.at = 0
-        self.go_on()
+        for _ in range(20):  # a curve, not a point
+            self.go_on()
         self.recorder.flush()
 
     def go_on(self) -> float:

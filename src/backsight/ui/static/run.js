@@ -273,7 +273,7 @@ const load = coalesced(async () => {
   } catch (problem) {
     fill(findings, el("h2", {}, "Findings"), note("alarm", problem.message));
   }
-}, 600);
+}, 250);
 
 function fail(problem) {
   const removed = problem instanceof Problem && problem.status === 404;
