@@ -48,7 +48,7 @@ sentences: $(READY)
 	@$(BIN)/python docs/make_sentences.py
 
 gallery: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python docs/make_gallery.py
+	OMP_NUM_THREADS=1 $(BIN)/python docs/pictures/gallery.py build/gallery
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,8 +2,8 @@
 
 ``python docs/pictures/gallery.py FOLDER`` trains small demo runs (some minutes of CPU, seeded, kept
 in ``FOLDER/runs`` for the next time), serves them and photographs each page with the Chromium on
-the path. ``--only runs,compare`` takes some pages. Open the pictures and look at them; the docs use
-few of them.
+the path. ``--only runs,compare`` takes some pages. Open the pictures and look at them. The first
+screens of two pages are in the docs: ``--docs`` takes these again.
 """
 
 import argparse
@@ -47,6 +47,9 @@ PAGES = {
     "study": "/study/lengths",
 }
 """What the address of each picture is."""
+
+IN_DOCS = {"runs": "ui-runs.png", "run-short-sighted": "ui-run.png"}
+"""By page, the picture beside this file."""
 
 SMALL = ("train", "chars", "--iterations", "300", "--hidden", "64")
 TRAINED: dict[str, Sequence[str]] = {
@@ -117,6 +120,16 @@ def shoot(browser: Browser, address: str, picture: str, folder: Path) -> None:
         context.close()
 
 
+def illustrate(browser: Browser, address: str) -> None:
+    """Take the pictures of the docs again: the first screen of a page."""
+    for picture, name in IN_DOCS.items():
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(address + PAGES[picture], wait_until="commit")
+        _settle(page)
+        page.screenshot(path=HERE / name)
+        page.close()
+
+
 def _settle(page: Page) -> None:
     """Until every figure was in view once and is drawn."""
     page.wait_for_selector("#main :is(h1, iframe)")
@@ -132,8 +145,9 @@ def _settle(page: Page) -> None:
 def main() -> None:
     """Make the runs, serve them, take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=HERE / "gallery")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("build/gallery"))
     parser.add_argument("--only", default=",".join((*PAGES, "nothing", "sign-in")))
+    parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
     folder = options.folder.resolve()
     wanted = options.only.split(",")
@@ -146,6 +160,8 @@ def main() -> None:
         with served(runs) as address:
             for picture in (one for one in PAGES if one in wanted):
                 shoot(browser, address + PAGES[picture], picture, folder)
+            if options.docs:
+                illustrate(browser, address)
         if "nothing" in wanted:
             (folder / "nothing").mkdir(exist_ok=True)
             with served(folder / "nothing") as address:
