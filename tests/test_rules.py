@@ -1211,6 +1211,47 @@ def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severi
     assert (finding.iteration, finding.severity) == (100, severity)
 
 
+def hurt(high: int, after: float, rest: int = 200) -> list[float]:
+    """A loss that falls to 1, is at 9 for a while, and goes on from there."""
+    return [*wavy(60, 4.0), *wavy(100, 1.0), *[9.0] * high, *wavy(30, 1.0), *wavy(rest, after)]
+
+
+@pytest.mark.parametrize(("after", "severity"), [(0.94, "info"), (0.98, "warning")])
+def test_a_spike_after_which_the_loss_falls_lower_is_a_note(after: float, severity: str) -> None:
+    """It took 32 iterations to heal. By 5 % is lower."""
+    finding = the(verdict("BKS202", {"loss": hurt(30, after)}))
+    assert (finding.severity, finding.outcome["recovered"]) == (severity, "after 32 iterations")
+    late = [*hurt(30, 1.0, 90), *wavy(100, 0.5)]  # another 100 iterations after it was over
+    assert the(verdict("BKS202", {"loss": late})).severity == "warning"
+
+
+def told_live(signals: Series) -> list[tuple[int, str]]:
+    """When a judge tells of a spike, and how grave it is then."""
+    judge = Judge()
+    told: list[tuple[int, str]] = []
+    for at, loss in enumerate(signals["loss"]):
+        values = {"loss": loss}
+        known = signals.get("val_loss", {})
+        assert isinstance(known, dict)
+        if at in known:
+            values["val_loss"] = known[at]
+        told += [(at, f.severity) for f in judge.update(at, values) if f.code == "BKS202"]
+    return told
+
+
+def test_a_spike_is_a_note_until_it_is_known_what_it_cost() -> None:
+    first = (160, "info")
+    assert told_live({"loss": hurt(5, 1.0)}) == [first]  # it healed
+    assert told_live({"loss": hurt(30, 0.9)}) == [first]  # it went on
+    # It was over at 192, and did not go on within 100 iterations.
+    assert told_live({"loss": hurt(30, 1.0)}) == [first, (292, "warning")]
+    assert told_live({"loss": hurt(150, 1.0)}) == [first, (260, "error")]  # 100 after its first
+    validated = {"loss": hurt(30, 1.0), "val_loss": {100: 1.0, 300: 1.0}}
+    assert told_live(validated) == [first]
+    validated = {"loss": hurt(30, 1.0), "val_loss": {100: 1.0, 300: 1.2}}
+    assert told_live(validated) == [first, (300, "warning")]
+
+
 def test_single_losses_that_were_high_before_are_the_tail_of_the_run() -> None:
     """Two that healed: a third is no news, unless it is more than twice as high, or stays."""
     usual = wavy(80, 1.0)
