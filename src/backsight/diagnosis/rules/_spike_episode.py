@@ -11,6 +11,8 @@ __all__ = ["Episode", "Past"]
 
 @dataclass
 class Episode:
+    """What is known of it so far."""
+
     finding: Finding
     began: int
     usual: float

@@ -37,7 +37,7 @@ SLOW = 0.1
 
 
 def announce(finding: Finding) -> None:
-    """Say it in the log, unless it is about cost alone.
+    """Say it in the log, unless it is a note; the record has the ``code`` as an attribute.
 
     Example:
         >>> from unittest import TestCase
@@ -50,7 +50,8 @@ def announce(finding: Finding) -> None:
         True
     """
     if finding.severity != "info":
-        _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.message)
+        said = finding.code, finding.title, finding.message
+        _log.warning("backsight: %s %s: %s", *said, extra={"code": finding.code})
 
 
 class FindingBody(msgspec.Struct):
