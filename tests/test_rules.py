@@ -37,6 +37,7 @@ from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
+from backsight.diagnosis.rules._persistence import PreviousValue
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
 from backsight.diagnosis.rules._saturation import SaturatedUnits
@@ -306,6 +307,14 @@ CASES = [
         {"loss": [*wavy(100, 4.0), *([1.0] * 20), *wavy(480, 1.2)]},
         {"loss": np.linspace(4, 1, 1100).tolist()},
         "", {"best": 1.0}, severity="info",
+    ),
+    Case(
+        "BKS304",
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 2.0, 99: 2.0},
+         "increment_correlation": {49: 0.1, 99: 0.1}}, 99, 1,
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 2.1, 99: 2.0}},
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 3.0, 99: 3.0}}, "",
+        {"persistence": 2.0, "correlation": 0.1}, severity="info",
     ),
     Case(
         "BKS401",
@@ -1701,7 +1710,8 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS205", Oscillation(amplitude=0.04)), ("BKS206", Precursor(gradient=2.5)),
         ("BKS207", GrowingUpdates(ratio=0.019)),
         ("BKS301", ShortTerm(share=1.5)), ("BKS302", NoLearning(share=0.1)),
-        ("BKS303", Plateau(patience=400)), ("BKS403", Clipping(factor=0.04)),
+        ("BKS303", Plateau(patience=400)), ("BKS304", PreviousValue(samples=1)),
+        ("BKS403", Clipping(factor=0.04)),
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),
