@@ -1,7 +1,10 @@
 """``backsight diagnose``: its exit status, what it leaves out, and what a project may say of it."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from html import escape
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,9 @@ import numpy as np
 import pytest
 
 from backsight.cli import main
+from backsight.cli._run import _ignored, _log_to
+from backsight.diagnosis import Judge, diagnose
+from backsight.monitor import announce
 from backsight.signals import Recorder
 
 FALLS = [float(x) for x in 1 + 3 * np.exp(-np.arange(120) / 40)]
@@ -139,3 +145,42 @@ def test_a_file_of_other_tools_is_none_of_ours(text: Any, run_path: Path) -> Non
     write(run_path, FALLS)
     project(run_path, text)
     assert main(["diagnose", str(run_path)]) == 0
+
+
+@pytest.mark.parametrize("from_project", [False, True])
+def test_the_page_and_the_strip_leave_the_same_out(
+    from_project: bool, run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(run_path, BROKEN)
+    page = run_path / "report.html"
+    assert main(["report", str(run_path), "--light"]) == 0
+    (told,) = [f for f in diagnose(run_path).lasting if f.code == "BKS201"]
+    assert escape(told.message[1:]) in page.read_text()
+    words = [] if from_project else ["--ignore", "bks201"]
+    if from_project:
+        project(run_path, '[tool.backsight]\nignore = ["BKS201"]\n')
+    assert main(["report", str(run_path), "--light", *words]) == 0
+    assert escape(told.message[1:]) not in page.read_text()
+    assert "Ignored: BKS201." in page.read_text()
+    capsys.readouterr()
+    assert main(["follow", str(run_path), "--once", *words]) == 0
+    assert "BKS201" not in capsys.readouterr().out
+
+
+def test_the_log_of_a_run_leaves_out_what_the_project_ignores(run_path: Path) -> None:
+    (finding,) = [f for f in Judge().update(0, {"loss": float("nan")}) if f.code == "BKS201"]
+    for ignored, lines in (((), 1), (("BKS201",), 0)):
+        stderr = StringIO()
+        with _log_to(stderr, ignored):
+            announce(finding)
+        assert stderr.getvalue().count("BKS201") == lines
+
+
+def test_a_mistake_in_the_project_does_not_keep_a_script_from_running(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(run_path, '[tool.backsight]\nignore = ["BKS201"]\n')
+    assert _ignored(None) == {"BKS201"}
+    project(run_path, "[tool.backsight]\nignored = []\n")
+    assert _ignored(sys.stderr) == ()
+    assert "has no setting 'ignored'" in capsys.readouterr().err

@@ -1,12 +1,15 @@
 """When the values of a run are judged while it trains."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+from backsight.diagnosis import Finding, findings_so_far
 from backsight.monitor.sinks import JudgingSink, NullRecorder
 from backsight.monitor.sinks._judging_sink import MANY, PATIENCE, SLOW
 from backsight.monitor.sinks._unjudged import Unjudged
+from backsight.signals import Recorder, Run
 
 
 class Judging:
@@ -112,3 +115,29 @@ def test_the_newest_of_an_iteration_is_kept() -> None:
     taken = waiting.take(before=4)["loss"]
     assert taken.iterations.tolist() == [3]
     assert taken.values.tolist() == [2.0]  # type: ignore[union-attr]
+
+
+def test_a_note_that_turns_out_to_be_graver_is_recorded_and_told_again(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spike that is over after 30 iterations and leaves the loss where it was."""
+    losses = [4.0] * 60 + [1.0, 1.02] * 50 + [9.0] * 30 + [1.0, 1.02] * 100
+    told: list[tuple[str, str]] = []
+    with Recorder(run_path) as recorder:
+        sink = JudgingSink(recorder, lambda f: told.append((f.code, f.severity)), lambda: 0.0)
+        for iteration, loss in enumerate(losses):
+            sink.scalars(iteration, {"loss": loss})
+            sink.judge(iteration + 1)
+        recorder.flush()
+        written = Run(run_path)
+        kept = [(e.body["code"], e.body["severity"]) for e in written.events("finding")]
+        (spike,) = [f for f in findings_so_far(written).findings if f.code == "BKS202"]
+    both = [("BKS202", "info"), ("BKS202", "warning")]
+    assert [one for one in told if one[0] == "BKS202"] == both
+    assert [one for one in kept if one[0] == "BKS202"] == both
+    assert (spike.severity, spike.iteration) == ("warning", 160)
+    again = JudgingSink(NullRecorder(), lambda f: None)
+    rerecorded: list[Finding] = []
+    monkeypatch.setattr(again, "_record", rerecorded.append)
+    again.recall(written)
+    assert not [f for f in rerecorded if f.code == "BKS202"]

@@ -649,6 +649,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     # under weight decay.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary"}
     seldom |= {"one_step_read", "padding_packed", "clip_factor"}
+    seldom |= {"increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "rows_out_of_order", "rows_sorted"}
     seldom |= {"answer_in_input", "guess_loss", "one_class", "decay_ratio", "decayed_norm"}
     assert set(kind.signals) - seldom <= every_family

@@ -37,6 +37,7 @@ from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
+from backsight.diagnosis.rules._persistence import PreviousValue
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
 from backsight.diagnosis.rules._saturation import SaturatedUnits
@@ -306,6 +307,14 @@ CASES = [
         {"loss": [*wavy(100, 4.0), *([1.0] * 20), *wavy(480, 1.2)]},
         {"loss": np.linspace(4, 1, 1100).tolist()},
         "", {"best": 1.0}, severity="info",
+    ),
+    Case(
+        "BKS304",
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 2.0, 99: 2.0},
+         "increment_correlation": {49: 0.1, 99: 0.1}}, 99, 1,
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 2.1, 99: 2.0}},
+        {"loss": wavy(100, 2.0), "persistence_loss": {49: 3.0, 99: 3.0}}, "",
+        {"persistence": 2.0, "correlation": 0.1}, severity="info",
     ),
     Case(
         "BKS401",
@@ -1211,6 +1220,47 @@ def test_a_spike_that_left_no_trace_in_validation_is_a_note(after: float, severi
     assert (finding.iteration, finding.severity) == (100, severity)
 
 
+def hurt(high: int, after: float, rest: int = 200) -> list[float]:
+    """A loss that falls to 1, is at 9 for a while, and goes on from there."""
+    return [*wavy(60, 4.0), *wavy(100, 1.0), *[9.0] * high, *wavy(30, 1.0), *wavy(rest, after)]
+
+
+@pytest.mark.parametrize(("after", "severity"), [(0.94, "info"), (0.98, "warning")])
+def test_a_spike_after_which_the_loss_falls_lower_is_a_note(after: float, severity: str) -> None:
+    """It took 32 iterations to heal. By 5 % is lower."""
+    finding = the(verdict("BKS202", {"loss": hurt(30, after)}))
+    assert (finding.severity, finding.outcome["recovered"]) == (severity, "after 32 iterations")
+    late = [*hurt(30, 1.0, 90), *wavy(100, 0.5)]  # another 100 iterations after it was over
+    assert the(verdict("BKS202", {"loss": late})).severity == "warning"
+
+
+def told_live(signals: Series) -> list[tuple[int, str]]:
+    """When a judge tells of a spike, and how grave it is then."""
+    judge = Judge()
+    told: list[tuple[int, str]] = []
+    for at, loss in enumerate(signals["loss"]):
+        values = {"loss": loss}
+        known = signals.get("val_loss", {})
+        assert isinstance(known, dict)
+        if at in known:
+            values["val_loss"] = known[at]
+        told += [(at, f.severity) for f in judge.update(at, values) if f.code == "BKS202"]
+    return told
+
+
+def test_a_spike_is_a_note_until_it_is_known_what_it_cost() -> None:
+    first = (160, "info")
+    assert told_live({"loss": hurt(5, 1.0)}) == [first]  # it healed
+    assert told_live({"loss": hurt(30, 0.9)}) == [first]  # it went on
+    # It was over at 192, and did not go on within 100 iterations.
+    assert told_live({"loss": hurt(30, 1.0)}) == [first, (292, "warning")]
+    assert told_live({"loss": hurt(150, 1.0)}) == [first, (260, "error")]  # 100 after its first
+    validated = {"loss": hurt(30, 1.0), "val_loss": {100: 1.0, 300: 1.0}}
+    assert told_live(validated) == [first]
+    validated = {"loss": hurt(30, 1.0), "val_loss": {100: 1.0, 300: 1.2}}
+    assert told_live(validated) == [first, (300, "warning")]
+
+
 def test_single_losses_that_were_high_before_are_the_tail_of_the_run() -> None:
     """Two that healed: a third is no news, unless it is more than twice as high, or stays."""
     usual = wavy(80, 1.0)
@@ -1660,7 +1710,8 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS205", Oscillation(amplitude=0.04)), ("BKS206", Precursor(gradient=2.5)),
         ("BKS207", GrowingUpdates(ratio=0.019)),
         ("BKS301", ShortTerm(share=1.5)), ("BKS302", NoLearning(share=0.1)),
-        ("BKS303", Plateau(patience=400)), ("BKS403", Clipping(factor=0.04)),
+        ("BKS303", Plateau(patience=400)), ("BKS304", PreviousValue(samples=1)),
+        ("BKS403", Clipping(factor=0.04)),
         ("BKS404", LargeUpdates(ratio=0.09)), ("BKS405", SmallUpdates(ratio=4e-5)),
         ("BKS401", DetachedState(samples=1)), ("BKS402", Frozen(samples=2)),
         ("BKS407", ConstantInput(samples=2)), ("BKS408", LastColumn(samples=2)),

@@ -1,6 +1,6 @@
 """What ``backsight run`` says at the end: where the runs are, and what was seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,8 +35,9 @@ def nothing_recorded(seen: Seen) -> str:
     )
 
 
-def one_training(path: Path, seen: Seen) -> Iterator[str]:
-    """Where the run is, how far back each layer's gradient reached, and what lasts."""
+def one_training(path: Path, seen: Seen, ignored: Collection[str] = ()) -> Iterator[str]:
+    """Where the run is, how far back each layer's gradient reached, and what lasts; findings with
+    the codes in ``ignored`` are left out."""
     try:
         run = Run(path)
     except RunError as error:  # gone or damaged since
@@ -51,7 +52,7 @@ def one_training(path: Path, seen: Seen) -> Iterator[str]:
         yield f"reach not measured: {', '.join(layers)}"
     for looker, count in seen.passed_over.items():
         yield f"{_counted(count, 'iteration')} not fully measured, under {looker}"
-    for lead in diagnose(run).leads:
+    for lead in diagnose(run).without(ignored).leads:
         if lead.severity != "info":
             yield _found(lead)
     # Without any pass, a child process has trained.
@@ -73,12 +74,12 @@ def _found(lead: Lead) -> str:
     return f"{words}; from it follows {symptoms}" if symptoms else words
 
 
-def several_trainings(paths: Sequence[Path]) -> str:
+def several_trainings(paths: Sequence[Path], ignored: Collection[str] = ()) -> str:
     """Where the runs of a script are that trains several times."""
     failing = 0
     for path in paths:
         with suppress(RunError):  # gone or damaged since
-            failing += any(f.severity == "error" for f in diagnose(Run(path)).lasting)
+            failing += diagnose(Run(path)).without(ignored).has_errors
     found = f", {failing} with a lasting error" if failing else ""
     return (
         f"{len(paths)} trainings{found}: {shown(paths[0])} to {shown(paths[-1])} "

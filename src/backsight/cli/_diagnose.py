@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backsight.diagnosis import Diagnosis
     from backsight.signals import Run
 
-__all__ = ["codes_of_project", "exit_status", "main"]
+__all__ = ["codes", "codes_of_project", "exit_status", "main"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     from backsight.signals import Run, dumps
 
     of_project = codes_of_project()
-    asked = _codes("--fail-on", options.fail_on) or of_project[0]
-    ignored = _codes("--ignore", options.ignore) | of_project[1]
+    asked = codes("--fail-on", options.fail_on) or of_project[0]
+    ignored = codes("--ignore", options.ignore) | of_project[1]
     run = Run(options.run)
     found = diagnose(run, rejudge=options.rejudge).without(ignored)
     chain = timeline(run, found)
@@ -86,8 +86,8 @@ def exit_status(run: "Run", found: "Diagnosis", asked: Collection[str]) -> int:
     return int(found.has_errors or run.failed)
 
 
-def _codes(option: str, given: Iterable[str]) -> set[str]:
-    """In capitals.
+def codes(option: str, given: Iterable[str]) -> set[str]:
+    """The codes that an option names, in capitals.
 
     Raises:
         SettingError: there is no such code.
@@ -95,17 +95,17 @@ def _codes(option: str, given: Iterable[str]) -> set[str]:
     from backsight.diagnosis import RULES
 
     known = {rule.code for rule in RULES}
-    codes = {code.upper() for code in given}
-    if codes - known:
+    named = {code.upper() for code in given}
+    if named - known:
         raise SettingError(
-            f"{option} expects codes of findings, not {', '.join(sorted(codes - known))}: "
+            f"{option} expects codes of findings, not {', '.join(sorted(named - known))}: "
             f"choose from {', '.join(sorted(known))}"
         )
-    return codes
+    return named
 
 
 def _of_project(project: Project, key: str, given: Iterable[str]) -> set[str]:
-    return _codes(f"{project.path}: {key} in [tool.backsight]", given)
+    return codes(f"{project.path}: {key} in [tool.backsight]", given)
 
 
 def _unread(error: str | None) -> dict[str, Any] | None:

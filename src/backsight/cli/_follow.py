@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from backsight.cli._diagnose import codes_of_project, exit_status
+from backsight.cli._diagnose import codes, codes_of_project, exit_status
 from backsight.cli._options import parse
 from backsight.errors import RunError, SettingError
 
@@ -43,6 +43,9 @@ class Follow:
     """Show the state once, and do not wait for the run to end."""
     every: float = 1.0
     """Seconds between two looks at the run."""
+    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
+    """Leave out the findings with these codes, and those that [tool.backsight] in pyproject.toml
+    names under ignore."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
     asked, ignored = codes_of_project()
     console = Console(highlight=False)
-    look = _Look(options.run, frozenset(ignored))
+    look = _Look(options.run, frozenset(ignored | codes("--ignore", options.ignore)))
     if options.once:
         _print(console, look.last())
     elif console.is_terminal and not console.is_dumb_terminal:

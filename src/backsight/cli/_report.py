@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import tyro
 
 from backsight._printable import printable
+from backsight.cli._diagnose import codes, codes_of_project
 from backsight.cli._options import parse
 
 __all__ = ["main"]
@@ -28,6 +29,9 @@ class Report:
     """Leave the script that draws the figures (5 MB) out of the page, and write it beside it."""
     open: bool = False
     """Open the page in the browser."""
+    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
+    """Leave out the findings with these codes, and those that [tool.backsight] in pyproject.toml
+    names under ignore."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Report, "backsight report", arguments)
     from backsight.report import write_report
 
-    page = write_report(options.run, options.out, rejudge=options.rejudge, light=options.light)
+    page = write_report(
+        options.run, options.out, rejudge=options.rejudge, light=options.light,
+        ignored=codes("--ignore", options.ignore) | codes_of_project()[1],
+    )  # fmt: skip
     print(printable(page))
     if options.open:
         webbrowser.open(page.resolve().as_uri())

@@ -8,13 +8,14 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 from backsight._switch import is_off
+from backsight.cli._diagnose import codes_of_project
 from backsight.cli._messages import say
 from backsight.cli._options import parse
 from backsight.cli._script import execute_and_close, prepare
@@ -68,9 +69,10 @@ def main(arguments: Sequence[str]) -> int:
         return execute_and_close(execute, lambda error: None)
     ours = () if options.guard is None else (GuardError,)
     stderr = sys.stderr  # as it is now: the script may put another in its place
-    with _log_to(stderr):
+    ignored = _ignored(stderr)
+    with _log_to(stderr, ignored):
         wrong: list[str] = []
-        close = _observe(options, name, words, arguments, stderr, wrong)
+        close = _observe(options, name, words, arguments, stderr, wrong, ignored)
         return execute_and_close(execute, close, ours) or (2 if wrong else 0)
 
 
@@ -81,6 +83,7 @@ def _observe(
     arguments: Sequence[str],
     stderr: TextIO | None,
     wrong: list[str],
+    ignored: Collection[str],
 ) -> Callable[[BaseException | None], None]:
     """Begin to observe this process; what ends it, told what has ended the script.
 
@@ -91,6 +94,7 @@ def _observe(
         arguments: all of them.
         stderr: where it is told what was seen.
         wrong: gets a sentence for each option that fitted nothing in the script.
+        ignored: codes of findings that are not told.
 
     Raises:
         RunError: no run can be written where it is to go.
@@ -145,9 +149,9 @@ def _observe(
         if not paths and not runs.first.failed:
             say(nothing_recorded(monitor.seen), stderr)
         elif len(paths) > 1:
-            say(several_trainings(paths), stderr)
+            say(several_trainings(paths, ignored), stderr)
         elif paths and runs.ended:  # or a sentence has told why not
-            for line in one_training(paths[0], monitor.seen):
+            for line in one_training(paths[0], monitor.seen, ignored):
                 say(line, stderr)
         wrong.extend(monitor.mistyped)
         for sentence in wrong:
@@ -158,13 +162,25 @@ def _observe(
     return close
 
 
+def _ignored(stderr: TextIO | None) -> Collection[str]:
+    """Codes of findings that the project does not want told. A mistake there is told, and nothing
+    is left out: the script is to run."""
+    try:
+        return codes_of_project()[1]
+    except SettingError as error:
+        say(str(error), stderr)
+        return ()
+
+
 @contextmanager
-def _log_to(stderr: TextIO | None) -> Iterator[None]:
-    """What we log goes there, and not where the script's own log goes."""
+def _log_to(stderr: TextIO | None, ignored: Collection[str]) -> Iterator[None]:
+    """What we log goes there, and not where the script's own log goes; findings with the codes in
+    ``ignored`` go nowhere."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(record.getMessage().removeprefix("backsight: "), stderr)
+            if getattr(record, "code", None) not in ignored:
+                say(record.getMessage().removeprefix("backsight: "), stderr)
 
     log, handler = logging.getLogger("backsight"), Handler()
     before = log.propagate, log.level

@@ -158,7 +158,7 @@ class Judge:
         """Look at everything recorded in an iteration; iterations come in order.
 
         Returns:
-            what was found for the first time.
+            what was found for the first time, or has turned out to be graver than a note.
         """
         now = Sample(iteration, values, self._courses, self.facts)
         for member, loss in now.numbers("loss").items():
@@ -175,6 +175,9 @@ class Judge:
             if len(rule.findings) != self._known[id(rule)]:
                 new += self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
                 self._known[id(rule)] = len(rule.findings)
+            if rule.raised:
+                new += self._told(rule, [finding for _, finding in rule.raised])
+                rule.raised.clear()
         self.iterations += 1
         return new
 
@@ -185,7 +188,8 @@ class Judge:
             signals: all that was recorded in them, by name.
 
         Returns:
-            what was found for the first time, in order.
+            what was found for the first time, or has turned out to be graver than a note, in
+            order.
         """
         stretch = Stretch(signals, self._courses, self.facts)
         self._objectives.update_many(stretch)
@@ -197,8 +201,12 @@ class Judge:
                 rule.update_many(stretch)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
-            found = self._told(rule, list(rule.findings.values())[self._known[id(rule)] :])
-            new += [(finding.iteration, number, finding) for finding in found]
+            first = list(rule.findings.values())[self._known[id(rule)] :]
+            told = [(finding.iteration, finding) for finding in first]
+            told += [one for one in rule.raised if not any(one[1] is known for known in first)]
+            rule.raised.clear()
+            found = self._told(rule, [finding for _, finding in told])
+            new += [(at, number, one) for (at, _), one in zip(told, found, strict=True)]
             self._known[id(rule)] = len(rule.findings)
         self.iterations += len(stretch.iterations)
         return [finding for *_, finding in sorted(new, key=lambda one: one[:2])]

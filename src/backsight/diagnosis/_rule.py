@@ -84,6 +84,9 @@ class Rule(ABC):
 
     findings: dict[str, Finding] = field(default_factory=dict, init=False, repr=False)
     """By where."""
+    raised: list[tuple[int, Finding]] = field(default_factory=list, init=False, repr=False)
+    """What was found as a note and has turned out to be graver, with the iteration at which it
+    has; whoever tells it empties the list."""
     ready: bool = field(default=False, init=False, repr=False)
     """Whether enough was seen to call the run healthy in this respect."""
     _off: set[str] = field(default_factory=set, init=False, repr=False)

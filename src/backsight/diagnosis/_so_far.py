@@ -50,15 +50,17 @@ def findings_so_far(run: Run) -> Diagnosis:
 
 
 def _told(run: Run, models: list[list[str]]) -> list[list[Finding]]:
-    """By model, as the writer recorded them; what is no finding of today's rules is left out."""
+    """By model, as the writer recorded them last; what is no finding of today's rules is left
+    out."""
     told: list[list[Finding]] = [[] for _ in models]
+    newest = {}
     for event in run.events("finding"):
         finding = finding_of(event.body)
         if finding is not None:
-            about = (
-                i for i, names in enumerate(models) if not set(finding.signals).isdisjoint(names)
-            )
-            told[next(about, 0)].append(finding)
+            newest[finding.code, finding.module, finding.iteration] = finding
+    for finding in newest.values():
+        about = (i for i, names in enumerate(models) if not set(finding.signals).isdisjoint(names))
+        told[next(about, 0)].append(finding)
     return told
 
 

@@ -1,7 +1,13 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
 from backsight.probes._alike import units_alike
-from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_given, mark_input
+from backsight.probes._answer_given import (
+    AnswerGiven,
+    LayerInput,
+    answers_given,
+    inputs_read,
+    mark_input,
+)
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
@@ -54,6 +60,7 @@ from backsight.probes._parameters import (
     total_norm,
     total_norm_value,
 )
+from backsight.probes._persistence import Persistence
 from backsight.probes._precision import on_host
 from backsight.probes._probe import probe, what_was_found
 from backsight.probes._profile import GradientProfile
@@ -115,6 +122,7 @@ __all__ = [
     "LossTerm",
     "ModuleCalls",
     "ParameterUpdates",
+    "Persistence",
     "ReaderSettings",
     "Readers",
     "Readings",
@@ -142,6 +150,7 @@ __all__ = [
     "gradient_norm",
     "hangs_on_spent",
     "hidden_norms",
+    "inputs_read",
     "inspection",
     "is_asked",
     "is_drawn",

@@ -14,7 +14,7 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
 
-__all__ = ["AnswerGiven", "LayerInput", "answers_given", "mark_input"]
+__all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_input"]
 
 MARK = "backsight input"
 
@@ -134,6 +134,24 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         if one is not None:
             found.append(one)
     return found
+
+
+def inputs_read(made: LossOperations) -> list[LayerInput]:
+    """What was given to the recurrent layers that a loss depends on (:func:`mark_input`).
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LayerInput, LossOperations, inputs_read, mark_input
+        >>> rnn, x = torch.nn.RNN(3, 4), torch.zeros(5, 2, 3)
+        >>> out, _ = rnn(x)
+        >>> mark_input(out, LayerInput("rnn", x, steps=0))
+        >>> [one.layer for one in inputs_read(LossOperations([out.sum()]))]
+        ['rnn']
+    """
+    return [mark for _, mark in _marks(made)]
 
 
 LayerInputs = list[tuple[Node, LayerInput]]

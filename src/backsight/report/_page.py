@@ -1,6 +1,7 @@
 """One self-contained HTML page about a run: words, pictures, samples, settings."""
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 from backsight.diagnosis import diagnose, timeline
@@ -36,6 +37,7 @@ def write_report(
     *,
     rejudge: bool = False,
     light: bool = False,
+    ignored: Collection[str] = (),
 ) -> Path:
     """Write the page about ``run`` and return its path.
 
@@ -47,6 +49,7 @@ def write_report(
         rejudge: judge the recorded signals again, whatever verdict the run holds.
         light: leave the script that draws the figures out of the page, and write it beside the
             page; several pages in a folder share it.
+        ignored: codes of findings to leave out; the page names them.
 
     Raises:
         RunError: the run cannot be read, or the page cannot be written.
@@ -61,14 +64,14 @@ def write_report(
     run = run if isinstance(run, Run) else Run(run)
     out = run.path / "report.html" if out is None else Path(out)
     with run.moment():
-        page = _render(run, rejudge, light=light)
+        page = _render(run, rejudge, light=light, ignored=ignored)
     if light:
         write_script(out.parent)
     return write_whole(out, page)
 
 
-def _render(run: Run, rejudge: bool, *, light: bool) -> str:
-    found = diagnose(run, rejudge=rejudge)
+def _render(run: Run, rejudge: bool, *, light: bool, ignored: Collection[str]) -> str:
+    found = diagnose(run, rejudge=rejudge).without(ignored)
     chain = timeline(run, found)
     entries = [entry for entry in FIGURES if entry.is_drawn(run)]
     drawn = fitting(lambda: [embedded(one.draw(run), one.key) for one in entries], light=light)
@@ -85,6 +88,7 @@ def _render(run: Run, rejudge: bool, *, light: bool) -> str:
         healthy=sum(verdict.outcome == "healthy" for verdict in found.verdicts),
         broken=[v.code for v in found.verdicts if v.outcome == "not finite"],
         lacking=lacking(found),
+        ignored=sorted(ignored),
         chain=chain,
         chain_figure=embedded(draw_timeline(run, chain), "timeline")
         if chain and chain.moves

@@ -14,6 +14,7 @@ from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
 from backsight.diagnosis.rules._non_finite import NonFinite
 from backsight.diagnosis.rules._oscillation import Oscillation
+from backsight.diagnosis.rules._persistence import PreviousValue
 from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
 from backsight.diagnosis.rules._saturation import SaturatedUnits
@@ -42,6 +43,7 @@ RULES: tuple[type[Rule], ...] = (
     ShortTerm,
     NoLearning,
     Plateau,
+    PreviousValue,
     DetachedState,
     Frozen,
     Clipping,

@@ -1,13 +1,14 @@
 """BKS202: a loss spike, and whether the run recovered from it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.diagnosis._finding import Evidence, Finding, Severity, Verdict
+from backsight.diagnosis._finding import Finding, Severity, Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
@@ -15,6 +16,7 @@ from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import middles, sorted_windows, spreads
 from backsight.diagnosis.rules._loss_rule import LossRule
+from backsight.diagnosis.rules._spike_episode import Episode, Past
 from backsight.diagnosis.stability import (
     RECENT,
     SLOW,
@@ -26,49 +28,6 @@ from backsight.diagnosis.stability import (
 __all__ = ["LossSpike"]
 
 GRAVITY: tuple[Severity, ...] = ("info", "warning", "error")
-
-
-@dataclass
-class _Episode:
-    finding: Finding
-    began: int
-    usual: float
-    height: float
-    start: float
-    """The level at which the run began."""
-    back: float
-    """A level at or below which it is over."""
-    last: int
-    """The newest iteration with a loss."""
-    message: str
-    evidence: Evidence
-    recent: Recent = field(default_factory=lambda: Recent(5))
-
-    def past(self, *, recovered: bool, ruined: bool, told: str) -> "_Past":
-        """What is kept of it."""
-        rise = self.height - self.usual
-        return _Past(
-            self.finding.module, self.began, self.last, rise, recovered, ruined, told,
-            self.message, self.evidence,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Past:
-    """An episode that is over, or that has outlasted all patience."""
-
-    member: str
-    began: int
-    ended: int
-    height: float
-    """Above the usual loss."""
-    recovered: bool
-    ruined: bool
-    """Whether the loss stood above where it began."""
-    told: str
-    """Whether it recovered, in words."""
-    message: str
-    evidence: Evidence
 
 
 @dataclass
@@ -98,9 +57,12 @@ class LossSpike(LossRule):
         "both cases the rise is more than {share:g} of what the model had learned so far, which "
         "counts as at least {least:g} of the initial loss. The run has recovered if the median of "
         "five losses is back within {patience:.0f} iterations. A spike that is over within "
-        "{heals:.0f} iterations is an info, and so is one that is over later and has left the "
-        "validation loss within {trace:g} of where it was. One that is not over, and leaves the "
-        "loss above where it began, is an error."
+        "{heals:.0f} iterations is an info. So is one that is over later, if within another "
+        "{patience:.0f} iterations the median of 20 losses falls below that of the 20 before it, "
+        "by {gain:g} robust standard deviations and by {trace:g} of it, or if the "
+        "validation loss is within {trace:g} of where it was. One that is not over, and leaves the "
+        "loss above where it began, is an error. "
+        "While a run trains, a spike is an info until this is known."
     )
     causes: ClassVar = (
         "one large gradient without clipping, or clipping that acts on too many steps",
@@ -136,21 +98,30 @@ class LossSpike(LossRule):
     least: float = SLOW.spike_least
     """The same, where little was learned."""
     patience: float = 100
-    """Iterations to come back in."""
+    """Iterations to come back in, and as many again to go on from there."""
     heals: float = 10
     """Iterations within which nothing that was learned is lost: the batch was bad, not the step."""
     trace: float = 0.05
-    """Of the validation loss before: less is no harm."""
+    """Of the loss before: less is no harm, and no gain."""
+    gain: float = 1.0
+    """Robust standard deviations: chance seldom takes a median of 20 that low, and never where
+    anything is still lost."""
     often: float = 2
     """Single losses of a height that healed: the next ones are the tail of this run's losses."""
     known: float = 2.0
     """Times their height."""
-    _past: list[_Past] = field(default_factory=list, init=False, repr=False)
+    _past: list[Past] = field(default_factory=list, init=False, repr=False)
     _validation: dict[str, list[tuple[int, float]]] = field(
         default_factory=dict, init=False, repr=False
     )
     """By member, iteration and loss."""
-    _open: dict[str, _Episode] = field(default_factory=dict, init=False, repr=False)
+    _mending: dict[str, list[Past]] = field(default_factory=dict, init=False, repr=False)
+    """By member, those that are over and may yet turn out to have cost nothing."""
+    _unsure: set[str] = field(default_factory=set, init=False, repr=False)
+    """Members of which only the next validation will tell."""
+    _graded: dict[str, Severity] = field(default_factory=dict, init=False, repr=False)
+    """By member, what it has been told to be."""
+    _open: dict[str, Episode] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -163,14 +134,41 @@ class LossSpike(LossRule):
             episodes = [one for one in self._past if one.member == member]
             if member in self._open:
                 episodes.append(self._so_far(member, self._open[member]))
-            gravest = max(episodes, key=lambda one: GRAVITY.index(self._gravity(one)))
-            finding.severity = self._gravity(gravest)
-            if finding.severity != "info":  # else it is told as it was found first
-                finding.message, finding.evidence = gravest.message, gravest.evidence
-                finding.outcome = {"recovered": gravest.told}
+            self._grade(finding, episodes)
         return super().verdict()
 
-    def _so_far(self, member: str, episode: _Episode) -> _Past:
+    def _grade(self, finding: Finding, episodes: Sequence[Past]) -> None:
+        """As the gravest of these; as the first one, where all are notes."""
+        gravest = max(episodes, key=lambda one: GRAVITY.index(self._gravity(one)))
+        finding.severity = self._gravity(gravest)
+        finding.message, finding.evidence = gravest.message, gravest.evidence
+        if finding.severity != "info":
+            finding.outcome = {"recovered": gravest.told}
+
+    def _decide(self, member: str, iteration: int) -> None:
+        """Raise what was told as a note, if it is certain by now that it is none."""
+        mine = [one for one in self._past if one.member == member]
+        certain = [one for one in mine if not self._is_undecided(one)]
+        self._unsure.discard(member)
+        if len(certain) < len(mine):
+            self._unsure.add(member)
+        worst: Severity = "info"
+        for one in certain:
+            worst = max(worst, self._gravity(one), key=GRAVITY.index)
+        if GRAVITY.index(worst) > GRAVITY.index(self._graded.get(member, "info")):
+            self._graded[member] = worst
+            self._grade(self.findings[member], certain)
+            self.raised.append((iteration, self.findings[member]))
+
+    def _is_undecided(self, one: Past) -> bool:
+        """Whether what is still to come decides what it has cost."""
+        if not one.recovered or self._healed(one) or one.regained:
+            return False
+        before, after = self._validated_around(one)
+        awaits = bool(before) and not after
+        return awaits or any(one is other for other in self._mending.get(one.member, ()))
+
+    def _so_far(self, member: str, episode: Episode) -> Past:
         """What an episode has come to that nothing has ended yet, as where the run is over."""
         level, passed = episode.recent.median, episode.last - episode.began
         newest = episode.recent.last(1)
@@ -182,17 +180,21 @@ class LossSpike(LossRule):
         ruined = passed >= self.heals and level > episode.start
         return episode.past(recovered=recovered, ruined=ruined, told=told)
 
-    def _gravity(self, one: _Past) -> Severity:
+    def _gravity(self, one: Past) -> Severity:
         """What it has cost."""
         if not one.recovered:
             return "error" if one.ruined else "warning"
-        if self._healed(one):
+        if self._healed(one) or one.regained:
             return "info"
-        known = self._validation.get(one.member, [])
-        before = [loss for at, loss in known if at < one.began]
-        after = [loss for at, loss in known if at >= one.ended]
+        before, after = self._validated_around(one)
         harmless = before and after and after[0] <= before[-1] + self.trace * abs(before[-1])
         return "info" if harmless else "warning"
+
+    def _validated_around(self, one: Past) -> tuple[list[float], list[float]]:
+        """The validation losses before it began, and those from its end on."""
+        known = self._validation.get(one.member, [])
+        before = [loss for at, loss in known if at < one.began]
+        return before, [loss for at, loss in known if at >= one.ended]
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss; what is validated is kept beside."""
@@ -209,6 +211,8 @@ class LossSpike(LossRule):
         known = self._validation.setdefault(member, [])
         if math.isfinite(value) and (not known or known[-1][0] < iteration):
             known.append((iteration, value))
+            if member in self._unsure and member not in self._mending:
+                self._decide(member, iteration)
 
     def _update(self, now: Sample) -> None:
         for member, value in now.numbers("val_loss").items():
@@ -222,6 +226,7 @@ class LossSpike(LossRule):
             self.ready = self.ready or course.settled
             if len(course.usual) < SLOW.spike_after:
                 continue
+            self._mend(member, now.iteration, value)
             if member in self._open:
                 self._follow(member, now.iteration, value)
                 continue
@@ -233,11 +238,15 @@ class LossSpike(LossRule):
         suspects = self._suspects(history)
         place = 0
         while place < len(losses):
+            self._mend(member, at[place], losses[place])
             if member in self._open:
                 self._follow(member, at[place], losses[place])
                 place += 1
                 continue
             after = suspects[np.searchsorted(suspects, place) :]
+            if member in self._mending and not (after.size and after[0] == place):
+                place += 1
+                continue
             if not after.size:
                 break
             place = int(after[0])
@@ -296,19 +305,23 @@ class LossSpike(LossRule):
             f"{_many(sigmas)} robust standard deviations"
         )
         evidence = {"loss": value, "usual": middle, "robust sigmas": sigmas}
-        finding = self.found(member, iteration, message, evidence, signals=(named("loss", member),))
+        finding = self.found(
+            member, iteration, message, evidence, signals=(named("loss", member),), severity="info"
+        )
         finding.outcome = {"recovered": "not yet"}
         back = middle + max(3 * spread, 0.1 * height)
-        self._open[member] = _Episode(
-            finding, iteration, middle, value, course.start, back, iteration, message, evidence
-        )
+        below = middle - max(self.gain * usual.newest(RECENT)[1], self.trace * abs(middle))
+        self._open[member] = Episode(
+            finding, iteration, middle, value, course.start, back, below, iteration, message,
+            evidence,
+        )  # fmt: skip
 
     def _is_tail(self, member: str, height: float) -> bool:
         """Whether single losses have been that high before, again and again, and did no harm."""
         heights = (one.height for one in self._past if one.member == member and self._healed(one))
         return sum(height <= self.known * other for other in heights) >= self.often
 
-    def _healed(self, one: _Past) -> bool:
+    def _healed(self, one: Past) -> bool:
         return one.recovered and one.ended - one.began <= self.heals
 
     def _stands(self, usual: Recent, lowest: float, least: float) -> bool:
@@ -333,9 +346,25 @@ class LossSpike(LossRule):
             half = (episode.usual + episode.height) / 2
             episode.finding.resolved_at = iteration if level <= half else None
         episode.finding.outcome = {"recovered": told}
-        ruined = level > episode.start
-        self._past.append(episode.past(recovered=recovered, ruined=ruined, told=told))
+        past = episode.past(recovered=recovered, ruined=level > episode.start, told=told)
+        self._past.append(past)
         del self._open[member]
+        if recovered and not self._healed(past):
+            self._mending.setdefault(member, []).append(past)
+        self._decide(member, iteration)
+
+    def _mend(self, member: str, iteration: int, value: float) -> None:
+        """Look whether the loss goes on falling where an episode has ended."""
+        if member not in self._mending:
+            return
+        for one in list(self._mending[member]):
+            one.since.add(value)
+            one.regained = one.since.full and one.since.median <= one.below
+            if one.regained or iteration - one.ended >= self.patience:
+                self._mending[member].remove(one)
+                if not self._mending[member]:
+                    del self._mending[member]
+                self._decide(member, iteration)
 
 
 def _many(sigmas: float) -> str:

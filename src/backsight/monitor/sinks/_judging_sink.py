@@ -37,7 +37,7 @@ SLOW = 0.1
 
 
 def announce(finding: Finding) -> None:
-    """Say it in the log, unless it is about cost alone.
+    """Say it in the log, unless it is a note; the record has the ``code`` as an attribute.
 
     Example:
         >>> from unittest import TestCase
@@ -50,7 +50,8 @@ def announce(finding: Finding) -> None:
         True
     """
     if finding.severity != "info":
-        _log.warning("backsight: %s %s: %s", finding.code, finding.title, finding.message)
+        said = finding.code, finding.title, finding.message
+        _log.warning("backsight: %s %s: %s", *said, extra={"code": finding.code})
 
 
 class FindingBody(msgspec.Struct):
@@ -58,17 +59,19 @@ class FindingBody(msgspec.Struct):
 
     code: str
     module: str
+    severity: str
 
 
 class JudgingSink:
     """Passes everything on.
 
-    A finding is an event in the run from its first sign on; at the end there is one with all of
-    them, their counts and what came of them.
+    A finding is an event in the run from its first sign on, and once more where a note turns out
+    to be graver; at the end there is one event with all of them, their counts and what came of
+    them.
 
     Args:
         sink: the recorder.
-        tell: hears of each finding once.
+        tell: hears of each finding once, and again of a note that turns out to be graver.
         clock: seconds, of which only differences count.
 
     Example:
@@ -127,14 +130,18 @@ class JudgingSink:
 
         What it found and did not get to record is recorded now.
         """
-        known = set()
+        known: dict[
+            tuple[int, str, str], str
+        ] = {}  # a note that turned out to be graver is in the record twice
         for event in run.events("finding"):
-            check(event.body, FindingBody, f"a finding of {run.path}")
-            known.add((event.iteration, event.body["code"], event.body["module"]))
+            body = event.body
+            check(body, FindingBody, f"a finding of {run.path}")
+            known[event.iteration, body["code"], body["module"]] = body["severity"]
         for signals in parts(run, run.names, self._families):
             self._settled = max(int(one.iterations[-1]) for one in signals.values()) + 1
             for finding in self._update(signals):
-                if (finding.iteration, finding.code, finding.module) not in known:
+                before = known.get((finding.iteration, finding.code, finding.module))
+                if before is None or (before == "info" and finding.severity != "info"):
                     self._record(finding)
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:

@@ -56,6 +56,29 @@ SIGNALS = (
         source="Miller 1955 for the entropy of few targets",
     ),
     Signal(
+        name="persistence_loss",
+        title="loss of the previous value",
+        formula="L if each prediction were the newest input, over the targets of all looks so far; "
+        "where L is one loss of numbers whose targets are a layer's inputs of the next step",
+        axes=("iteration",),
+        unit="that of the loss",
+        reduction="as the loss",
+        cost="shared with answer_in_input; a comparison of targets and inputs",
+        source="persistence forecast",
+    ),
+    Signal(
+        name="increment_correlation",
+        title="correlation of successive increments, at most",
+        formula="(|Σ d_t d_{t+1}| + 2 √Σ (d_t d_{t+1})²) / √(Σ d_t² Σ d_{t+1}²) with "
+        "d_t = x_{t+1} - x_t: the correlation and two standard errors, over the targets of all "
+        "looks so far",
+        axes=("iteration",),
+        unit="1",
+        reduction="sum over steps, sequences and features",
+        cost="shared with persistence_loss",
+        source="White 1980 for the standard error",
+    ),
+    Signal(
         name="one_class",
         title="targets of one class",
         formula="targets of all samples so far, if all are of one class among several that a layer "

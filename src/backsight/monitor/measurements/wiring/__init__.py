@@ -18,6 +18,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
@@ -43,6 +44,7 @@ __all__ = [
     "LossSign",
     "MixedRows",
     "OptimizerAnew",
+    "PersistenceLoss",
     "RowOrder",
     "SameInput",
     "SingleStep",
@@ -63,6 +65,7 @@ WIRING: tuple[type[Measurement], ...] = (
     AnswerInInput,
     InputScale,
     Guess,
+    PersistenceLoss,
     SingleStep,
     RowOrder,
     SameInput,
