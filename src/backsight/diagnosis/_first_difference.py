@@ -175,7 +175,7 @@ def parting_words(parting: Parting) -> str:
     Example:
         >>> from backsight.diagnosis import Parting, parting_words
         >>> parting_words(Parting(7, 2.0, 2.5, noise=0.1))
-        '2 and 2.5 at iteration 7, a difference of 0.5 beside a noise of 0.1'
+        '2 and 2.5 at iteration 7, a difference of 0.5 where the noise is 0.1'
         >>> parting_words(Parting(7, 2.0, 2.0000001))
         '2 and 2.0000001 at iteration 7'
     """
@@ -183,8 +183,8 @@ def parting_words(parting: Parting) -> str:
     words = f"{_both(parting)} at iteration {parting.iteration:,}{place}"
     if parting.noise is None:
         return words
-    beside = f"a noise of {parting.noise:.3g}" if parting.noise else "none at all"
-    return f"{words}, a difference of {parting.difference:.3g} beside {beside}"
+    noise = f"the noise is {parting.noise:.3g}" if parting.noise else "there is no noise"
+    return f"{words}, a difference of {parting.difference:.3g} where {noise}"
 
 
 def _both(parting: Parting) -> str:

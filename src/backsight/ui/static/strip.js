@@ -85,7 +85,7 @@ function reach(told) {
   });
   const bad = told.reaches.some((one) => one.outcome === "not finite");
   return tile("How far back does it learn?", bad ? "alarm" : "", el("ul", { class: "reaches" }, rows),
-    el("p", { class: "quiet" }, "horizon of the gradient, of the earlier steps in the window"));
+    el("p", { class: "quiet" }, "earlier steps of the window that the gradient reaches (the horizon)"));
 }
 
 /** What is wrong, in a sentence, and what to try: what the writer told, or what judging found. */
