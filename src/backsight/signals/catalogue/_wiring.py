@@ -177,9 +177,10 @@ SIGNALS = (
     Signal(
         name="clip_misplaced",
         title="clipping that no step reads",
-        formula="‖g‖ as the step reads it / the limit, where clip_grad_norm_ is called before "
-        "backward or after the step and not in between; ‖g‖ at the step / ‖g‖ afterwards where "
-        "nothing is clipped and gradients are shorter after the step; else 0",
+        formula="‖g‖ (or max |g|) as the step reads it / the limit, where clip_grad_norm_ (or "
+        "clip_grad_value_) is called before backward or after the step and not in between; ‖g‖ at "
+        "the step / ‖g‖ afterwards where nothing is clipped and gradients are shorter after the "
+        "step; else 0",
         axes=("iteration",),
         unit="1",
         reduction="maximum over calls, or over optimizers",
@@ -189,8 +190,9 @@ SIGNALS = (
     Signal(
         name="clip_scaled",
         title="division of gradients after the clip",
-        formula="the limit of clip_grad_norm_, where it acts, / ‖g‖ as the step reads it, where "
-        "that is above 64; else 0",
+        formula="the limit of clip_grad_norm_ (or clip_grad_value_), where it acts, / ‖g‖ (or "
+        "max |g|) as the step reads it, where that is above 64; the loss scale, where gradients "
+        "were clipped by hand before GradScaler.step divides them by it; else 0",
         axes=("iteration",),
         unit="1",
         reduction="none",
