@@ -5,6 +5,7 @@ from backsight.probes._answer_given import AnswerGiven, LayerInput, answers_give
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
+from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._dropout import dropout_of, rate_of_dropout
@@ -98,6 +99,7 @@ __all__ = [
     "Arithmetic",
     "Catcher",
     "Closures",
+    "ColumnTaken",
     "FusedReader",
     "GradientProfile",
     "GraphTags",
@@ -132,6 +134,7 @@ __all__ = [
     "check_layout",
     "children_of",
     "closure_of",
+    "columns_taken",
     "compares_padding",
     "counts_all",
     "data_mixed",
