@@ -216,8 +216,8 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="maximum over optimizers",
-        cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each once "
-        "there was a write",
+        cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each "
+        "once there was a write",
         source="Backsight",
     ),
     Signal(

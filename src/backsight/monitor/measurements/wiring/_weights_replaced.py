@@ -70,9 +70,14 @@ class WeightsReplaced(Measurement):
                 if (p := one()) is None or p._version != version:
                     break
             else:
-                if left.number is None or _same(left.number, left.read()):
+                # No function of its own: it would be called twice in every iteration.
+                quick, before = left.quick, left.last
+                if quick is None or (p := quick()) is None or not p.data_ptr():  # 0: put away
+                    continue
+                last = p.detach().numpy().item(-1)
+                if before is None or last == before or (last != last and before != before):
                     continue  # as in nearly every iteration
-                left.number = None
+                left.last = None
             matrices = [p for one in left.matrices if (p := one()) is not None]
             versions = [p._version for p in matrices]
             if len(versions) < len(left.versions):
@@ -105,7 +110,9 @@ class WeightsReplaced(Measurement):
         if -1 in left.versions:
             left.matrices = [one for one in left.matrices if one() is not None]
             left.versions = [version for version in left.versions if version >= 0]
-        left.number = left.read()
+        quick, left.last = left.quick, None
+        if quick is not None and (p := quick()) is not None and p.data_ptr():
+            left.last = p.detach().numpy().item(-1)
         if self._wary > 0:
             left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
         elif left.contents:
@@ -120,24 +127,15 @@ class _Left:
     matrices: "list[weakref.ref[nn.Parameter]]"
     versions: list[int] = field(default_factory=list)
     contents: list[Tensor] = field(default_factory=list)
-    number: float | None = None
-    """Of the largest matrix, the last one, where that is quick to read."""
+    last: float | None = None
+    """The last number of the largest matrix; the first one of an embedding may be padding."""
+    quick: "weakref.ref[nn.Parameter] | None" = field(init=False, default=None)
+    """That matrix, where it is quick to read."""
 
     def __post_init__(self) -> None:
         p = self.matrices[0]() if self.matrices else None
-        self._quick = type(p) is nn.Parameter and p.is_cpu and p.dtype in READABLE
-
-    def read(self) -> float | None:
-        """That number now; the first one of an embedding may be padding."""
-        p = self.matrices[0]() if self._quick and self.matrices else None
-        if p is None or not p.untyped_storage().nbytes():  # put away meanwhile
-            return None
-        value: float = p.detach().numpy().item(-1)
-        return value
-
-
-def _same(one: float, other: float | None) -> bool:
-    return other is None or one == other or (one != one and other != other)
+        if type(p) is nn.Parameter and p.is_cpu and p.dtype in READABLE:
+            self.quick = self.matrices[0]
 
 
 def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
