@@ -2,13 +2,14 @@
 # make test    what CI runs: lint, types, imports, tests
 # make test-all  the tests that only confirm at length, too
 # make sentences  every sentence a user may read, with its place
+# make gallery  pictures of every page of the dashboard, in build/gallery
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench sentences clean
+.PHONY: demo test test-all lint bench sentences gallery clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -20,6 +21,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/backsight study length chars --cell rnn,lstm --lengths 10,25,50,100 --seeds 1 --iterations 300 --engine local:2
+	@echo "To look at all runs in the browser, type: $(BIN)/backsight ui"
 
 # One process a core, one thread each: tests train small models, which threads only slow down.
 # What is imported is compiled once, not by each of hundreds of processes.
@@ -44,6 +46,9 @@ bench: $(READY)
 
 sentences: $(READY)
 	@$(BIN)/python docs/make_sentences.py
+
+gallery: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make_gallery.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -49,6 +49,7 @@ def test_reading_commands_never_import_torch(small_run: Run) -> None:
         "assert main(['runs', sys.argv[1]]) == 0\n"
         "assert main(['runs', sys.argv[1], '--json']) == 0\n"
         "assert main(['report', sys.argv[1] + '/run']) == 0\n"
+        "import backsight.ui._server\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(small_run.path.parent)], check=True)
@@ -118,6 +119,11 @@ def test_json_spells_a_nan_and_is_standard_json(
         (["report"], "run folder"),
         (["report", "/nowhere"], "/nowhere does not exist"),
         (["runs", "/nowhere"], "/nowhere is not a folder"),
+        (["ui", "pyproject.toml"], "pyproject.toml is a file: expected a folder of runs"),
+        (["ui", "--port", "70000"], "--port must be a whole number from 0 to 65535"),
+        (["ui", "--host", "0.0.0.0"], "add --token-file FILE"),
+        (["ui", "--token-file", "/nowhere"], "--token-file /nowhere cannot be read"),
+        (["ui", "--root-path", "x"], "--root-path must begin with a slash"),
         (["version", "--bogus"], "--bogus"),
     ],
 )

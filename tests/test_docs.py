@@ -87,6 +87,19 @@ def check_watched(names: dict[str, Any], said: str) -> None:
     assert "100 the model uses all 100 steps of context" in said
 
 
+def sunk() -> dict[str, Any]:
+    pytest.importorskip("tensorboard")
+    return watched()
+
+
+def check_sunk(names: dict[str, Any], said: str) -> None:
+    assert Path("runs/mine/values.jsonl").stat().st_size > 0
+    for folder in ("runs/mine/tensorboard", "logs/mine"):
+        assert len(list(Path(folder).glob("events.out.tfevents.*"))) == 1
+    assert said.startswith(f"0 {Run('runs/printed')['loss'][0]}")
+    assert said.endswith("[PosixPath('exported.jsonl')]\n")
+
+
 def check_readme(names: dict[str, Any], said: str) -> None:
     check_loop(names, said)
     assert said.endswith("report.html\n")
@@ -209,6 +222,7 @@ EXAMPLES = {
     "docs/sequence-models.md": Example(
         dict, check_sequence_model, {"range(301)": "range(3)", "every=100": "every=2"}
     ),
+    "docs/sinks.md": Example(sunk, check_sunk),
     "docs/studies-map.md": Example(dict, check_map, {"iterations=300": "iterations=2"}),
     "docs/studies-remedies.md": Example(dict, check_remedies),
     "docs/tasks.md": Example(dict, check_task),

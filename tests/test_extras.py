@@ -46,7 +46,7 @@ def packages(extra: str) -> list[str]:
 
 
 def test_the_extras_are_those_that_the_documentation_knows() -> None:
-    assert set(EXTRAS) == {"data", "ray", "dev"}
+    assert set(EXTRAS) == {"data", "netcdf", "parquet", "ray", "tensorboard", "wandb", "dev"}
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "src").rglob("*.py")]
     named = {
         extra

@@ -251,6 +251,29 @@ def test_a_figure_says_what_it_shows(entry: figures.Entry, small_run: Run) -> No
     assert [other.key for other in FIGURES].count(entry.key) == 1
 
 
+@pytest.mark.parametrize(
+    ("setup", "signals", "words", "absent"),
+    [
+        (None, {}, (), ("bigram", "memoryless", "dotted")),
+        (None, {"guess_loss": 2.0}, ("dotted",), ("bigram", "memoryless")),
+        ({"bigram": 2.4, "unigram": 3.1}, {}, ("bigram", "unigram"), ("memoryless", "dotted")),
+    ],
+)
+def test_a_caption_speaks_only_of_what_the_run_has(
+    setup: Any, signals: Any, words: Any, absent: Any, record: Callable[..., Run]
+) -> None:
+    def write(recorder: Recorder) -> None:
+        recorder.scalars(0, {"loss": 2.0, **signals})
+        if setup is not None:
+            body = {"origin": "a text", "train_characters": 10, "parameters": 3}
+            recorder.event("setup", 0, {**body, "baselines": setup})
+
+    (entry,) = (one for one in FIGURES if one.key == "loss")
+    told = entry.reading_of(record(write))
+    assert [word for word in words if word not in told] == []
+    assert [word for word in absent if word in told] == []
+
+
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
 def test_a_run_with_nothing_recorded_gets_figures_that_say_so(
     entry: Any, record: Callable[..., Run]
@@ -273,7 +296,7 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
     def write(recorder: Recorder) -> None:
         names = ("loss", "val_loss", "grad_norm", "grad_norm_applied", "tokens_per_second",
                  "lr", "seq_len", "hidden_norm_mean/l0", "hidden_norm_max/l0",
-                 "update_ratio/w")  # fmt: skip
+                 "update_ratio/w", "saturation/l0")  # fmt: skip
         recorder.event("setup", 0, SETUP)
         for i in range(3):
             recorder.scalars(i, dict.fromkeys(names, bad))
@@ -284,7 +307,10 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
 
     run = record(write, CONFIG)
     for entry in FIGURES:
-        assert entry.draw(run).data
+        figure = entry.draw(run)
+        assert figure.data
+        titles = {axis.title.text for axis in figure.select_xaxes()}
+        assert ("iteration" in titles) is not entry.of_moment, entry.key
     assert write_report(run).is_file()
     assert "The gradient was never finite." in summary(run)
 

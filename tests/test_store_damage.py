@@ -595,3 +595,19 @@ def test_readers_beside_a_writer_never_see_damage(seconds: float, tmp_path: Path
     assert not errors, errors
     assert len(set(reads)) > 1
     assert Run(path).status == "finished"
+
+
+def test_a_run_that_is_removed_while_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+    run, connect = Run(tmp_path / "run"), _reading._connect
+
+    def gone(path: Path, deadlines: list[_schema.Deadline]) -> sqlite3.Connection:
+        path.unlink()
+        return connect(path, deadlines)
+
+    monkeypatch.setattr(_reading, "_connect", gone)
+    with pytest.raises(RunError, match="cannot be read: No such file"):
+        run.series("loss")

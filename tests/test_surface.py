@@ -25,11 +25,17 @@ ROOMS = [
     "guard",
     "monitor",
     "report",
+    "integrations",
     "lab",
     "studies",
+    "ui",
     "cli",
 ]
-PACKAGES = [*ROOMS, *(f"studies.{kind}" for kind in ("engines", "length", "map", "remedies"))]
+PACKAGES = [
+    *ROOMS,
+    "integrations.export",
+    *(f"studies.{kind}" for kind in ("engines", "length", "map", "remedies")),
+]
 MODULES = [m.name for m in pkgutil.walk_packages(backsight.__path__, "backsight.")]
 
 

@@ -20,7 +20,9 @@ COMMANDS = {
     "explain": "explain a finding: its meaning, its criterion and what to do",
     "report": "write a self-contained HTML page about a run",
     "compare": "compare runs: settings, outcomes, findings, the first difference",
+    "export": "write a run as CSV, Parquet, NetCDF, JSON lines or TensorBoard events",
     "runs": "list runs with their status, iterations, last loss and age",
+    "ui": "show all runs live in the browser",
     "version": "show the versions of Backsight and its dependencies",
 }
 """Each is a module of this package with ``main(arguments) -> exit status``."""

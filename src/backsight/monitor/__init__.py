@@ -21,7 +21,7 @@ from backsight.monitor.measurements import (
     Measurement,
     every_nth_sample,
 )
-from backsight.monitor.sinks import LateRecorder, NullRecorder, Sink, announce
+from backsight.monitor.sinks import LateRecorder, NullRecorder, Recording, Sink, announce
 
 __all__ = [
     "EVERY_ITERATION",
@@ -39,6 +39,7 @@ __all__ = [
     "NullRecorder",
     "OptimizerStep",
     "ProcessMonitor",
+    "Recording",
     "Seen",
     "Sink",
     "announce",

@@ -40,7 +40,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
-from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Sink, Tell, announce
+from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import Readers, ReaderSettings, parameters_of
 from backsight.signals import Run
 
@@ -105,7 +105,7 @@ class Monitor:
         self,
         model: nn.Module | None,
         optimizer: Optimizer | Iterable[Optimizer],
-        recorder: Sink,
+        recorder: Recording,
         *,
         every: Every = "auto",
         budget: float = 0.01,
@@ -237,7 +237,7 @@ class Monitor:
         self._outbox.clear()
         self._judging.forget()
 
-    def settle(self, label: str, recorder: Sink) -> None:
+    def settle(self, label: str, recorder: Recording) -> None:
         """Record what has waited, and what comes, there and under that label."""
         self._gate.label = label
         self._judging.redirect(recorder)

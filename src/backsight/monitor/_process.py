@@ -27,7 +27,7 @@ from backsight.monitor._settings import check_settings
 from backsight.monitor._trainings import Group, Trainings
 from backsight.monitor._watch import describe_models
 from backsight.monitor.events import Every, Owners
-from backsight.monitor.sinks import NullRecorder, Sink
+from backsight.monitor.sinks import NullRecorder, Recording
 from backsight.probes import (
     ModuleCalls,
     children_of,
@@ -83,7 +83,7 @@ class ProcessMonitor:
 
     def __init__(
         self,
-        recorder: Sink,
+        recorder: Recording,
         *,
         every: Every = "auto",
         budget: float = 0.01,
@@ -91,7 +91,7 @@ class ProcessMonitor:
         inputs: str | Sequence[str] | None = None,
         layout: Literal["auto", "batch", "time"] = "auto",
         guard: str | None = None,
-        further: Callable[[], Sink] | None = None,
+        further: Callable[[], Recording] | None = None,
         child_ends: Callable[[], None] = lambda: None,
     ) -> None:
         self._inputs = check_settings(None, every, budget, sequences, inputs, layout) or []
@@ -135,7 +135,7 @@ class ProcessMonitor:
         return seen
 
     @property
-    def newest(self) -> Sink:
+    def newest(self) -> Recording:
         """Where the training is recorded that stepped last."""
         return self._trainings.newest or self._recorder
 
@@ -328,7 +328,7 @@ class ProcessMonitor:
             if group.monitor.optimizers and group.monitor.moves(model)
         ]
 
-    def _next_recorder(self) -> Sink:
+    def _next_recorder(self) -> Recording:
         """Where one more training is recorded: in the first one's run, if there is no other."""
         self._begun += 1
         if not is_first_process():  # of several that train together, the first records

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 from backsight.monitor._monitor import Monitor
-from backsight.monitor.sinks import Sink
+from backsight.monitor.sinks import Recording
 
 __all__ = ["Group", "Trainings"]
 
@@ -44,7 +44,7 @@ class Group:
     """What is to be told of it in its run, once there is one."""
     told: int = 0
     """How many of them were."""
-    run: "Sink | None" = None
+    run: "Recording | None" = None
     """Where it is recorded; None until that is decided."""
     thread: int = 0
     """Where it steps."""
@@ -64,7 +64,7 @@ class Trainings:
 
     def __init__(
         self,
-        begin: Callable[[], Sink],
+        begin: Callable[[], Recording],
         forked: Callable[[], None],
         ended: Callable[[Group], None],
     ) -> None:
@@ -78,7 +78,7 @@ class Trainings:
         """Trainings whose models are gone, and whose runs are closed."""
 
     @property
-    def newest(self) -> Sink | None:
+    def newest(self) -> Recording | None:
         """The run of the group that stepped last."""
         return max(self._groups, key=lambda group: group.last).run if self._groups else None
 
@@ -181,7 +181,7 @@ class Trainings:
         assert first.run is not None
         self._settle(second, free_label(self._labels(first), second.kind or LOOSE), first.run)
 
-    def _settle(self, group: Group, label: str, run: Sink) -> None:
+    def _settle(self, group: Group, label: str, run: Recording) -> None:
         group.run = run
         group.monitor.settle(label, run)
         self._tell(group)

@@ -19,7 +19,7 @@ from backsight.monitor._monitor import Monitor
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
-from backsight.monitor.sinks import NullRecorder
+from backsight.monitor.sinks import Forwarding, NullRecorder, Sink, sinks_of
 from backsight.probes import (
     listed_optimizers,
     named_modules,
@@ -45,8 +45,15 @@ NEVER = 2**31
 class Watching(Monitor):
     """A monitor that sees everything itself, and owns its run."""
 
-    def __init__(self, recorder: Recorder | None, *args: Any, **settings: Any) -> None:
+    def __init__(
+        self,
+        recorder: Recorder | None,
+        *args: Any,
+        forwarding: Forwarding | None = None,
+        **settings: Any,
+    ) -> None:
         self.recorder = recorder
+        self._forwarding = forwarding
         self._told = False
         super().__init__(*args, **settings)
 
@@ -71,6 +78,8 @@ class Watching(Monitor):
             place = shown(self.recorder.path)
             _log.warning("backsight: findings: %s (backsight diagnose %s)", counted, place)
         self.recorder.close_after(error)
+        if self._forwarding is not None:
+            self._forwarding.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +105,7 @@ def watch(
     objective: bool = True,
     guard: Guard | None = None,
     measurements: Iterable[Measurement] = (),
+    to: str | Sink | Iterable[str | Sink] = (),
 ) -> Watching:
     """Observe a training loop of your own, in which nothing changes.
 
@@ -134,6 +144,9 @@ def watch(
             watching ends.
         measurements: of your own, beside Backsight's: objects of subclasses of
             :class:`backsight.Measurement`.
+        to: sinks, where everything recorded goes beside the run folder: names such as
+            ``"tensorboard"`` or objects such as ``TensorBoard("logs")`` from
+            ``backsight.integrations``. A sink that fails never stops the training.
 
     Returns:
         the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.paused()`` around a
@@ -181,6 +194,7 @@ def watch(
     own = check_measurements(ours, measurements)[len(ours) :]
     if guard is not None and not isinstance(guard, Guard):
         raise SettingError(f"guard must be a backsight.Guard, not {guard!r:.80}")
+    sinks = sinks_of(to) if is_first_process() else ()
     if not is_first_process():
         # Only for a guard's sake, which must hear here what it hears in the first process.
         mine = [] if guard is None else optimizers
@@ -199,8 +213,16 @@ def watch(
         "facts": {name: value for name, value in known.items() if value is not None},
         **(config or {}),
     }
-    recorder = Recorder(path, kind="watch", config=settings)
+    forwarding = Forwarding(sinks, path) if sinks else None  # before the recorder: it ends after it
     try:
+        recorder = Recorder(path, kind="watch", config=settings)
+    except BaseException:
+        if forwarding is not None:
+            forwarding.close()
+        raise
+    try:
+        if forwarding is not None:
+            recorder.committed = forwarding.take
         recorder.event("models", 0, describe_models({"": plain}))
         return Watching(
             recorder,
@@ -216,9 +238,12 @@ def watch(
             facts=facts_from(settings["facts"]),
             guard=guard,
             measurements=own,
+            forwarding=forwarding,
         )
     except BaseException as error:
         recorder.close_after(error)
+        if forwarding is not None:
+            forwarding.close()
         raise
 
 

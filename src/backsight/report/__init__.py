@@ -12,10 +12,18 @@ if TYPE_CHECKING:
         check_runs,
         compare,
     )
-    from backsight.report._comparison_page import write_comparison
-    from backsight.report._findings import print_diagnosis, print_explanation, tally_words
+    from backsight.report._comparison_page import comparison_values, write_comparison
+    from backsight.report._findings import (
+        cards,
+        lacking,
+        print_diagnosis,
+        print_explanation,
+        tally_words,
+    )
+    from backsight.report._interventions import intervention_marks, intervention_rows
     from backsight.report._map_page import write_map_page
     from backsight.report._page import write_report
+    from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
     from backsight.report._settings_table import (
         DifferingSetting,
         differing_settings,
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from backsight.report._summary import duration, number, reach_sentences, summary
     from backsight.report._terminal import TrainingView
     from backsight.report._terminal_text import terminal_text
+    from backsight.report._thin import thin
 
 __all__ = [
     "ComparedRun",
@@ -60,15 +69,22 @@ __all__ = [
     "StudyPage",
     "StudyProgress",
     "TrainingView",
+    "cards",
     "check_runs",
     "compare",
+    "comparison_values",
     "differing_settings",
     "duration",
+    "intervention_marks",
+    "intervention_rows",
     "labels_of",
+    "lacking",
     "number",
     "print_diagnosis",
     "print_explanation",
+    "provenance_rows",
     "reach_sentences",
+    "setting_rows",
     "setting_words",
     "strip",
     "strip_line",
@@ -77,6 +93,8 @@ __all__ = [
     "tally_words",
     "telling_settings",
     "terminal_text",
+    "text_samples",
+    "thin",
     "write_comparison",
     "write_map_page",
     "write_report",
@@ -104,23 +122,32 @@ __getattr__ = lazy(
         "StudyPage": "backsight.report._study_page",
         "StudyProgress": "backsight.report._study_terminal",
         "TrainingView": "backsight.report._terminal",
+        "cards": "backsight.report._findings",
         "check_runs": "backsight.report._comparison",
         "compare": "backsight.report._comparison",
+        "comparison_values": "backsight.report._comparison_page",
         "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
+        "intervention_marks": "backsight.report._interventions",
+        "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",
+        "lacking": "backsight.report._findings",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",
+        "provenance_rows": "backsight.report._run_facts",
         "reach_sentences": "backsight.report._summary",
+        "setting_rows": "backsight.report._run_facts",
         "setting_words": "backsight.report._settings_table",
-        "telling_settings": "backsight.report._settings_table",
         "strip": "backsight.report._strip",
         "strip_line": "backsight.report._strip_words",
         "strip_rows": "backsight.report._strip_words",
         "summary": "backsight.report._summary",
         "tally_words": "backsight.report._findings",
+        "telling_settings": "backsight.report._settings_table",
         "terminal_text": "backsight.report._terminal_text",
+        "text_samples": "backsight.report._run_facts",
+        "thin": "backsight.report._thin",
         "write_comparison": "backsight.report._comparison_page",
         "write_map_page": "backsight.report._map_page",
         "write_report": "backsight.report._page",

@@ -23,7 +23,7 @@ from backsight.report._strip_data import StripReach
 from backsight.report.figures import overlay, overlay_members, overlay_profiles, run_style
 from backsight.signals import Run
 
-__all__ = ["write_comparison"]
+__all__ = ["comparison_values", "write_comparison"]
 
 LINES = {"solid": "none", "dash": "9 5", "dot": "3 3", "dashdot": "9 4 2 4"}
 """Plotly's dashes, as SVG draws them."""
@@ -102,8 +102,6 @@ def write_comparison(compared: RunComparison, out: Path | str) -> Path:
     """
     runs = [one.run for one in compared.runs]
     labels = [one.label for one in compared.runs]
-    headings, outcomes = _outcomes(compared.runs)
-    own = [one for one in compared.settings if not one.environment]
     shown: list[_Overlay] = []
 
     def draw() -> list[Markup]:
@@ -114,26 +112,63 @@ def write_comparison(compared: RunComparison, out: Path | str) -> Path:
     drawn = fitting(draw)
     page = render(
         "_comparison.html.jinja",
-        title=_title(runs),
-        differ=[one.name for one in telling_settings(own)],
-        runs=[
-            _row(number, one, outcome)
-            for number, (one, outcome) in enumerate(zip(compared.runs, outcomes, strict=True))
-        ],
-        outcome_headings=headings,
-        findings=[
-            (f"{row.code} {row.title}", [_at(at) for at in row.iterations])
-            for row in compared.findings
-        ],
-        shared=sorted({f.code for f in compared.runs[0].diagnosis.lasting}),
-        settings=_cells(own),
-        environment=_cells([one for one in compared.settings if one.environment]),
+        **_words(compared),
         figures=[
             {"key": one.key, "title": one.title, "reading": one.reading, "html": html}
             for one, html in zip(shown, drawn, strict=True)
         ],
     )
     return write_whole(Path(out), page)
+
+
+def comparison_values(compared: RunComparison) -> dict[str, Any]:
+    """What a page about several runs shows: words and numbers as texts, and figures.
+
+    Args:
+        compared: the runs.
+
+    Raises:
+        RunError: a run cannot be read.
+
+    Example:
+        >>> from backsight import Recorder, Run
+        >>> from backsight.report import compare, comparison_values
+        >>> for name, rate in (("one", 0.1), ("two", 0.2)):
+        ...     with Recorder(f"runs/{name}", config={"lr": rate}) as recorder:
+        ...         recorder.series("loss", [0, 1], [2.0, rate])
+        >>> values = comparison_values(compare([Run("runs/one"), Run("runs/two")]))
+        >>> values["settings"], [figure["title"] for figure in values["figures"]]
+        ([('lr', ['0.1', '0.2'])], ['Loss'])
+    """
+    runs = [one.run for one in compared.runs]
+    labels = [one.label for one in compared.runs]
+    figures = [
+        {"key": one.key, "title": one.title, "reading": one.reading, "figure": figure}
+        for one, figure in _figures(runs, labels)
+    ]
+    return {**_words(compared), "figures": figures}
+
+
+def _words(compared: RunComparison) -> dict[str, Any]:
+    """All but the figures."""
+    headings, outcomes = _outcomes(compared.runs)
+    own = [one for one in compared.settings if not one.environment]
+    return {
+        "title": _title([one.run for one in compared.runs]),
+        "differ": [one.name for one in telling_settings(own)],
+        "runs": [
+            _row(number, one, outcome)
+            for number, (one, outcome) in enumerate(zip(compared.runs, outcomes, strict=True))
+        ],
+        "outcome_headings": headings,
+        "findings": [
+            (f"{row.code} {row.title}", [_at(at) for at in row.iterations])
+            for row in compared.findings
+        ],
+        "shared": sorted({f.code for f in compared.runs[0].diagnosis.lasting}),
+        "settings": _cells(own),
+        "environment": _cells([one for one in compared.settings if one.environment]),
+    }
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -266,6 +266,15 @@ def cards(found: Diagnosis, drawn: frozenset[str]) -> list[Card]:
     Args:
         found: the diagnosis.
         drawn: keys of the figures on the page.
+
+    Example:
+        >>> from backsight import Recorder, diagnose
+        >>> from backsight.report import cards
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.series("loss", range(100), [2.0] * 99 + [float("nan")])
+        >>> (card,) = cards(diagnose("runs/mine"), frozenset({"loss"}))
+        >>> card.finding.code, card.pictures
+        ('BKS201', (('loss', 'loss'),))
     """
     titles = {entry.key: entry.title for entry in FIGURES}
     shown = []
@@ -293,6 +302,14 @@ def lacking(found: Diagnosis) -> list[tuple[str, str]]:
 
     Of a training that is not looked at for mistakes of the script, such as the lab's own, one row
     stands for all rules about these.
+
+    Example:
+        >>> from backsight import Recorder, diagnose
+        >>> from backsight.report import lacking
+        >>> with Recorder("runs/mine") as recorder:
+        ...     recorder.scalars(0, {"loss": 2.0})
+        >>> [rule for rule, reason in lacking(diagnose("runs/mine"))][0]
+        'BKS101 gradient vanishes through time'
     """
     titles = {rule.code: rule.title for rule in RULES}
     lacks = [verdict for verdict in found.verdicts if verdict.outcome == "not enough data"]

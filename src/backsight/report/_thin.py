@@ -190,7 +190,17 @@ def thin(
     pixels: int = PIXELS,
     log: bool = False,
 ) -> Thinned:
-    """Thin a series that is in memory; as for :class:`Thinning`."""
+    """Thin a series that is in memory; as for :class:`Thinning`.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report import thin
+        >>> values = np.ones(100_000)
+        >>> values[777] = 9.0
+        >>> few = thin(np.arange(100_000), values, pixels=10)
+        >>> len(few.values) <= 40, few.values.max(), few.iterations[few.values.argmax()]
+        (True, np.float64(9.0), np.int64(777))
+    """
     first, last = (int(iterations[0]), int(iterations[-1])) if len(iterations) else (0, 0)
     thinning = Thinning(first, last, pixels=pixels, log=log)
     thinning.add(iterations, values)

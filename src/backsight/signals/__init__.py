@@ -24,13 +24,14 @@ from backsight.signals._reach import (
     reach_shares,
 )
 from backsight.signals._reach_words import reach_extent, reach_words
-from backsight.signals._recorder import Recorder
-from backsight.signals._regular_file import open_regular
+from backsight.signals._recorder import Committed, Recorder
+from backsight.signals._regular_file import exists, open_regular
 from backsight.signals._run import Run, list_runs
 from backsight.signals._samples import Event, Profile, SampleBlock, Series
 from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words
 from backsight.signals._stream import SignalStream
+from backsight.signals._window import RunWindow
 from backsight.signals._zero_words import zero_words
 from backsight.signals.catalogue import CATALOGUE, Signal, describe, family, member
 
@@ -38,6 +39,7 @@ __all__ = [
     "CATALOGUE",
     "END_REASONS",
     "FORMAT",
+    "Committed",
     "CommonSamples",
     "Count",
     "EndReason",
@@ -48,6 +50,7 @@ __all__ = [
     "ReachOutcome",
     "Recorder",
     "Run",
+    "RunWindow",
     "SampleBlock",
     "Series",
     "Signal",
@@ -63,6 +66,7 @@ __all__ = [
     "current_tried",
     "describe",
     "dumps",
+    "exists",
     "family",
     "former_remedy",
     "free_name",

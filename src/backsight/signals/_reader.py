@@ -248,6 +248,14 @@ class Reader:
         (row,) = self._rows(f"SELECT {_COLUMNS} FROM chunk WHERE id = ?", (place.rowid,), _TYPES)
         return self._verified(name, profile, row)
 
+    def current_block_at(self, name: str, place: ChunkPlace) -> SampleBlock:
+        """The same with the meaning of today.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        return self._today(name, self.block_at(name, place))
+
     def events(self) -> list[tuple[int, int, float, str, str]]:
         """All events, ``(id, iteration, time, kind, JSON body)``, as they were recorded.
 

@@ -51,8 +51,9 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
         try:
             connection = _connect(path, deadlines)
         except sqlite3.OperationalError:
-            if deadlines[-1].passed:
+            if _has_passed(deadlines):
                 raise
+            check_files(path)  # it may have been removed just now
             # An unfinished run in a folder we may not write to: SQLite needs to rebuild the
             # journal's index beside the file. It may do so beside a copy.
             with TemporaryDirectory(prefix="backsight-") as copy:
@@ -98,7 +99,7 @@ def complaints(path: Path, deadlines: list[Deadline]) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if deadlines and deadlines[-1].passed:
+        if _has_passed(deadlines):
             raise RunError(
                 f"{path} is damaged: SQLite found nothing in it for {_schema.PATIENCE:g} seconds"
             ) from error
@@ -112,6 +113,11 @@ def complaints(path: Path, deadlines: list[Deadline]) -> Iterator[None]:
         ) from error
 
 
+def _has_passed(deadlines: list[Deadline]) -> bool:
+    """There is none yet where not even a connection could be made."""
+    return bool(deadlines) and deadlines[-1].passed
+
+
 def line_of(error: Exception) -> str:
     """Its words on one line: they may quote the file's."""
     return ascii(str(error))[1:-1][:200]
@@ -123,7 +129,7 @@ def _connect(path: Path, deadlines: list[Deadline]) -> sqlite3.Connection:
         try:
             return _connect_once(path, deadlines)
         except sqlite3.OperationalError:
-            if deadlines[-1].passed:
+            if _has_passed(deadlines):
                 raise
             time.sleep(0.01)
     return _connect_once(path, deadlines)

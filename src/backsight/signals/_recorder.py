@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +36,7 @@ from backsight.signals._run import Run
 from backsight.signals._samples import SampleBlock
 from backsight.signals._store import Store
 
-__all__ = ["Recorder"]
+__all__ = ["Committed", "Recorder"]
 
 _log = logging.getLogger("backsight")
 
@@ -48,6 +48,11 @@ RETRY_EVERY = 5.0
 
 KEEP_BYTES = 256 << 20
 """How much may wait in memory while the disk takes nothing; past that the oldest goes."""
+
+Committed = Callable[
+    [Mapping[str, Sequence[SampleBlock]], Sequence[tuple[int, float, str, str]]], None
+]
+"""Takes blocks by signal, and events: iteration, time, kind and a body of JSON."""
 
 
 class Recorder:
@@ -160,6 +165,8 @@ class Recorder:
         self._closed = False
         self.ended = False
         """Whether the run's end is on the disk."""
+        self.committed: Committed | None = None
+        """Called in the recorder's thread with the blocks and events of each commit."""
         self._pause = COMMIT_EVERY
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name="backsight-recorder", daemon=True)
@@ -313,6 +320,8 @@ class Recorder:
             else:
                 for blocks in self._pending.values():
                     self._written = max(self._written, int(blocks[-1].iterations[-1]) + 1)
+                if self.committed is not None and (self._pending or self._pending_events):
+                    self.committed(self._pending, self._pending_events)
             self._pending, self._pending_events, self._pause = {}, [], COMMIT_EVERY
 
     def _drain(self) -> None:

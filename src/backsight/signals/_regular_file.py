@@ -32,6 +32,13 @@ def exists(file: Path) -> bool:
 
     Raises:
         OSError: the folder cannot be searched.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.signals import exists
+        >>> Path("there").symlink_to("nowhere")
+        >>> exists(Path("there")), exists(Path("nowhere"))
+        (True, False)
     """
     try:
         file.lstat()

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from backsight.monitor.sinks._outbox import Sink
+from backsight.monitor.sinks._outbox import Recording
 from backsight.signals import family
 from backsight.signals import member as member_of
 
@@ -35,7 +35,7 @@ class Gate:
         [2.5]
     """
 
-    def __init__(self, sink: Sink, label: str = "", *, shut: bool = False) -> None:
+    def __init__(self, sink: Recording, label: str = "", *, shut: bool = False) -> None:
         self.label = label
         self.shut = shut
         self._sink = sink

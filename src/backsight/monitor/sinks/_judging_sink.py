@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backsight.diagnosis import Facts, Finding, Judge, by_iteration, parts, verdict_body
-from backsight.monitor.sinks._outbox import Sink
+from backsight.monitor.sinks._outbox import Recording
 from backsight.monitor.sinks._unjudged import Unjudged
 from backsight.signals import Profile, Run, Series, check, family
 
@@ -82,7 +82,7 @@ class JudgingSink:
     """
 
     def __init__(
-        self, sink: Sink, tell: Tell, clock: Callable[[], float] = time.perf_counter
+        self, sink: Recording, tell: Tell, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._sink = sink
         self._tell = tell
@@ -107,7 +107,7 @@ class JudgingSink:
         """What lasts of it so far."""
         return self._judge.diagnosis().lasting
 
-    def redirect(self, sink: Sink) -> None:
+    def redirect(self, sink: Recording) -> None:
         """Pass everything on to that one from now on."""
         self._sink = sink
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from backsight.probes import on_host
 
-__all__ = ["Outbox", "Sink"]
+__all__ = ["Outbox", "Recording"]
 
 COLLECT_EVERY = 0.4
 """Seconds between copies from the device: with the recorder's own pace, within a second."""
@@ -25,7 +25,7 @@ COLLECT_AT_MOST = 4096
 """Values held on the device at most, however fast the iterations are."""
 
 
-class Sink(Protocol):
+class Recording(Protocol):
     """What the monitor needs of a recorder."""
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
@@ -70,7 +70,7 @@ class Outbox:
         ([2.5], {'loss': 2.5})
     """
 
-    def __init__(self, sink: Sink, clock: Callable[[], float]) -> None:
+    def __init__(self, sink: Recording, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.latest: dict[str, float] = {}
         """The newest value of each scalar that has reached the host."""

@@ -13,6 +13,7 @@ from backsight.report.figures import (
     _reach_ahead,
     _reach_blocks,
     _reach_time,
+    _saturation,
     _update_ratio,
 )
 from backsight.report.figures._entry import Entry
@@ -77,6 +78,7 @@ FIGURES = tuple(
         _hidden_norm,
         _hidden_norm_time,
         _update_ratio,
+        _saturation,
     )
 )
 """Those of a run's page, in their order on it."""

@@ -57,5 +57,6 @@ FIGURE = Entry(
     "the model does not use what lies further back.",
     context,
     signals=("context_loss", "context_length"),
+    of_moment=True,
     how="Call monitor.context, or backsight.context_probe, with a batch.",
 )

@@ -30,6 +30,8 @@ class Entry:
     """Families of signals that it shows: a finding about one of them points to it."""
     only_if: Callable[[Run], bool] = lambda run: True
     """Where it is left out rather than shown empty, or without news."""
+    of_moment: bool = False
+    """Whether it shows single iterations, such as the last sample, and has no axis of them."""
     how: str = ""
     """How to get it, where a run has none of its signals; empty where that needs no word."""
 

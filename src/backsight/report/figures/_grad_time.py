@@ -28,5 +28,6 @@ FIGURE = Entry(
     "level even if no gradient reaches far back; the reach shows that.",
     grad_time,
     signals=("grad_time",),
+    of_moment=True,
     how="Train a recurrent layer under backsight run or in backsight.watch.",
 )

@@ -73,6 +73,7 @@ FIGURE = Entry(
     _reading,
     reach,
     signals=("reach",),
+    of_moment=True,
     how="Train a recurrent layer, or name the module that embeds the input (--inputs of "
     "backsight run, inputs= of watch).",
 )

@@ -30,5 +30,6 @@ FIGURE = Entry(
     "inputs. The gradient of that loss with respect to the input k steps later, relative to lag 0.",
     reach_ahead,
     signals=("reach_ahead",),
+    of_moment=True,
     only_if=lambda run: bool(run.members("reach_ahead", profile=True)),
 )

@@ -116,5 +116,6 @@ FIGURE = Entry(
     "look that far back.",
     reach_blocks,
     signals=("block_reach",),
+    of_moment=True,
     only_if=lambda run: bool(run.members("block_reach", profile=True)),
 )

@@ -1,6 +1,7 @@
 """The loss of one who knows nothing but how frequent each answer is."""
 
 import math
+from copy import deepcopy
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
@@ -42,40 +43,40 @@ class Guess(Measurement):
     schedule = SAMPLED
 
     def __init__(self) -> None:
-        self._guesses = Guesses()
-        self._answers: dict[tuple[str, int], tuple[int, int]] = {}
-        """By loss, the only class so far, or -1 where there are several; and how many targets."""
-        self._loss: float | None = None
-        self._passes = 0
-        self._labels: set[tuple[str, int]] = set()
+        self._known = self._with_pass = _Known()
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._loss, self._passes = None, 0
-        self._labels = set()
+        self._known.loss, self._known.passes = None, 0
+        self._known.labels = set()
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
-        """Add up the guesses of one more pass."""
+        """Add up the guesses of one more pass, which may be that of another model."""
+        self._with_pass = known = deepcopy(self._known)
         if not passed.roots:
             return
         terms = loss_terms(passed.roots)
         for number, term in enumerate(terms):
-            self._guesses.add(self._key(term, number, len(terms)), term.given)
+            known.guesses.add(self._key(term, number, len(terms)), term.given)
             if asks_a_layer(term.given):
-                self._count(term)
+                known.count(term)
         guess = self._sum(terms, passed)
-        self._passes += 1
-        if guess is None or (self._passes > 1 and self._loss is None):
-            self._loss = None
+        known.passes += 1
+        if guess is None or (known.passes > 1 and known.loss is None):
+            known.loss = None
         else:
-            self._loss = guess + (self._loss or 0.0)
+            known.loss = guess + (known.loss or 0.0)
+
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """It has reached this model."""
+        self._known = self._with_pass
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
-        if self._loss is not None:
-            now.record("guess_loss", self._loss)
-        if self._labels:
-            counts = [self._answers[key] for key in self._labels]
+        if self._known.loss is not None:
+            now.record("guess_loss", self._known.loss)
+        if self._known.labels:
+            counts = [self._known.answers[key] for key in self._known.labels]
             now.record("one_class", float(max(n if c >= 0 else 0 for c, n in counts)))
 
     @staticmethod
@@ -95,7 +96,7 @@ class Guess(Measurement):
             by /= float(passed.scale)
         loss, guess = 0.0, 0.0
         for number, term in enumerate(terms):
-            one = self._guesses.of(self._key(term, number, len(terms)), term.given)
+            one = self._with_pass.guesses.of(self._key(term, number, len(terms)), term.given)
             if term.factor is None or one is None:
                 return None
             loss += term.factor * term.value
@@ -103,14 +104,27 @@ class Guess(Measurement):
         is_sum = abs(loss - float(root.detach())) <= EXACT * abs(loss) + 1e-6
         return guess * by if is_sum and math.isfinite(guess) else None
 
-    def _count(self, term: LossTerm) -> None:
+
+class _Known:
+    """What the passes so far have told."""
+
+    def __init__(self) -> None:
+        self.guesses = Guesses()
+        self.answers: dict[tuple[str, int], tuple[int, int]] = {}
+        """By loss, the only class so far, or -1 where there are several; and how many targets."""
+        self.loss: float | None = None
+        """The guess of this iteration's passes, and how many they are."""
+        self.passes = 0
+        self.labels: set[tuple[str, int]] = set()
+
+    def count(self, term: LossTerm) -> None:
         given = term.given
         key = given.loss, int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
         answers = given.target.reshape(-1)[given.counted]
         if not len(answers):
             return
-        self._labels.add(key)
+        self.labels.add(key)
         first = int(answers[0])
         one = first if bool((answers == first).all()) else -1
-        known, count = self._answers.get(key, (one, 0))
-        self._answers[key] = one if one == known else -1, count + len(answers)
+        known, count = self.answers.get(key, (one, 0))
+        self.answers[key] = one if one == known else -1, count + len(answers)

@@ -1,0 +1,62 @@
+"""``backsight ui`` in a process of its own, and what it uses."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Server", "running", "server"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running one."""
+
+    port: int
+    pid: int
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def cpu_seconds(self) -> float:
+        """That it has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident now."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS"))
+
+
+@contextmanager
+def running(words: Sequence[str], stdout: int) -> Iterator["subprocess.Popen[str]"]:
+    """A command that runs until the block is left."""
+    with subprocess.Popen(words, stdout=stdout, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """One that shows this folder, at any port.
+
+    Raises:
+        SystemExit: it did not start.
+    """
+    words = [sys.executable, "-m", "backsight", "ui", str(folder), "--port", "0"]
+    with running(words, subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = process.stdout.readline().split()
+        if len(told) < 2:
+            raise SystemExit("backsight ui did not start")
+        yield Server(int(told[1].rstrip("/").rpartition(":")[2]), process.pid)

@@ -1,0 +1,24 @@
+"""Other people's tools: one file each, each behind an extra. None is imported before it is used."""
+
+from typing import TYPE_CHECKING
+
+from backsight._lazy import lazy
+
+if TYPE_CHECKING:
+    from backsight.integrations._alerts import CommandAlert, WebhookAlert
+    from backsight.integrations._json_lines import JsonLines
+    from backsight.integrations._tensorboard import TensorBoard
+    from backsight.integrations._wandb import WandB
+
+__all__ = ["CommandAlert", "JsonLines", "TensorBoard", "WandB", "WebhookAlert"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "CommandAlert": "backsight.integrations._alerts",
+        "JsonLines": "backsight.integrations._json_lines",
+        "TensorBoard": "backsight.integrations._tensorboard",
+        "WandB": "backsight.integrations._wandb",
+        "WebhookAlert": "backsight.integrations._alerts",
+    },
+)

@@ -1,0 +1,175 @@
+"""One sink and its thread: whatever the sink does, neither training nor recorder waits for it."""
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from backsight.monitor.sinks._sink import Sink
+from backsight.signals import SampleBlock, hide_words
+
+__all__ = ["Batch", "Outlet"]
+
+_log = logging.getLogger("backsight")
+
+RETRY_EVERY = 5.0
+"""Seconds after a failure until the next try: one to a server that is down may take long."""
+
+KEEP_VALUES = 1_000_000
+"""How many values may wait for a slow sink; past that the oldest go."""
+
+PATIENCE = 10.0
+"""Seconds that the end of a training waits for what a sink has not taken yet."""
+
+Batch = tuple[Mapping[str, Sequence[SampleBlock]], Sequence[tuple[int, float, str, str]]]
+"""What one commit of the recorder wrote."""
+
+
+class Outlet:
+    """Delivers batches to one sink, in a thread of its own.
+
+    What a sink does not take is told once and counted. After a failure, the rest waits; at the
+    end, each failure gives up what is left.
+
+    Args:
+        sink: where values go.
+        run: the run folder.
+        retry: seconds after a failure until the next try.
+        patience: seconds to wait at the end.
+    """
+
+    def __init__(
+        self, sink: Sink, run: Path, *, retry: float = RETRY_EVERY, patience: float = PATIENCE
+    ) -> None:
+        self.missed = 0
+        """Values and events that the sink did not take."""
+        self._sink, self._run = sink, run
+        self._retry, self._patience = retry, patience
+        self._name = type(sink).__name__
+        self._batches: deque[tuple[int, Batch]] = deque()
+        self._waiting = 0
+        self._held = 0
+        """Values of the batch that is being delivered."""
+        self._opened = self._told = self._closing = self._abandoned = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(
+            target=self._work, name=f"backsight-{self._name}", daemon=True
+        )
+        self._thread.start()
+
+    # -- from the recorder's thread --------------------------------------------------------
+
+    def put(self, batch: Batch) -> None:
+        """Hand on what was written; returns at once."""
+        size = sum(len(b.iterations) for blocks in batch[0].values() for b in blocks)
+        size += len(batch[1])
+        with self._changed:
+            self._batches.append((size, batch))
+            self._waiting += size
+            while self._waiting > KEEP_VALUES and len(self._batches) > 1:
+                dropped, _ = self._batches.popleft()
+                self._waiting -= dropped
+                self.missed += dropped
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Deliver what waits, for a while, and say what the sink has missed."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(self._patience)
+        with self._changed:
+            late = self._thread.is_alive()
+            self._abandoned = True
+            self.missed += self._waiting + self._held
+        if self.missed or late:
+            why = f", because it was not ready after {self._patience:g} seconds" if late else ""
+            _log.warning(
+                "backsight: the sink %s missed %s values of %s%s; the run folder has all of them",
+                self._name, f"{self.missed:,}", self._run.name, why,
+            )  # fmt: skip
+
+    # -- from the thread of the sink -------------------------------------------------------
+
+    def _work(self) -> None:
+        # ``threading.settrace`` of the script's is for its own threads.
+        sys.settrace(None)
+        sys.setprofile(None)
+        while self._take():
+            pass
+        if self._opened and not self._abandoned:
+            self._try(self._sink.close)
+
+    def _take(self) -> bool:
+        """Deliver one batch; False at the end."""
+        with self._changed:
+            while not self._batches and not self._closing:
+                self._changed.wait()
+            if not self._batches or self._abandoned:
+                return False
+            size, batch = self._batches.popleft()
+            self._waiting -= size
+            self._held = size
+        for part, call in self._calls(batch):
+            while not self._opened:
+                self._opened = self._try(lambda: self._sink.open(self._run))
+                if not self._opened and not self._pause():
+                    return False
+            taken = self._try(call)
+            with self._changed:
+                if self._abandoned:
+                    return False
+                self._held -= part
+                self.missed += 0 if taken else part
+            if not taken and not self._pause():
+                return False
+        return True
+
+    def _calls(self, batch: Batch) -> Iterator[tuple[int, Callable[[], None]]]:
+        """What the sink is called with: how many values each call has, and the call."""
+        blocks, events = batch
+        scalars: dict[int, dict[str, float]] = {}
+        for name, several in blocks.items():
+            for block in several:
+                if block.values.ndim == 1:
+                    numbers = block.values.tolist()
+                    for iteration, value in zip(block.iterations.tolist(), numbers, strict=True):
+                        scalars.setdefault(iteration, {})[name] = value
+        sink = self._sink
+        for iteration in sorted(scalars):
+            values = scalars[iteration]
+            yield len(values), lambda i=iteration, v=values: sink.scalars(i, v)  # type: ignore[misc]
+        for name, several in blocks.items():
+            for block in several:
+                if block.values.ndim == 2:
+                    for iteration, row in zip(block.iterations.tolist(), block.values, strict=True):
+                        yield 1, lambda n=name, i=iteration, r=row: sink.profile(n, i, r)  # type: ignore[misc]
+        for iteration, _, kind, body in events:
+            yield 1, lambda k=kind, i=iteration, b=body: sink.event(k, i, json.loads(b))  # type: ignore[misc]
+
+    def _try(self, call: Callable[[], None]) -> bool:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - also SystemExit: it must not end the thread
+            if not self._told:
+                self._told = True
+                (words,) = hide_words([f"{type(error).__name__}: {error}"[:300]])
+                _log.warning(
+                    "backsight: the sink %s failed (%s); training and recording continue, and "
+                    "Backsight tries again every %g seconds",
+                    self._name, words, self._retry,
+                )  # fmt: skip
+            return False
+        return True
+
+    def _pause(self) -> bool:
+        """Wait before the next try; False where the training has ended."""
+        until = time.monotonic() + self._retry
+        with self._changed:
+            while not self._closing and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+            return not self._closing

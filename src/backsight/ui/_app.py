@@ -1,0 +1,358 @@
+"""The routes of the dashboard: pages, what they ask for, and files of our own."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from backsight.errors import BacksightError, RunError
+from backsight.signals import Run
+from backsight.ui._access import AccessMiddleware, TokenCheck
+from backsight.ui._compare_view import compare_view
+from backsight.ui._delivery import DeliveryMiddleware
+from backsight.ui._figure_view import AnswerCache, figure_bytes
+from backsight.ui._index import FolderIndex, RunPlace
+from backsight.ui._pages import Pages, shell, static_file, stored_page
+from backsight.ui._panels import entry_of
+from backsight.ui._run_row import Stamp, stamp_of, words_of
+from backsight.ui._run_view import findings_view, run_view
+from backsight.ui._settings import UiSettings
+from backsight.ui._streams import EventStreams, TooManyStreamsError
+from backsight.ui._survey import Survey
+from backsight.ui._wire import json_bytes
+
+__all__ = ["create_app"]
+
+_log = logging.getLogger("backsight.ui")
+
+LIST_EVERY = 2.0
+"""Seconds between looks at all folders while the table is open."""
+RUN_EVERY = 0.25
+"""Seconds between looks at a run while its page is open: its writer commits twice per second."""
+ALIVE = 3.0
+"""Seconds between looks whether the process that writes a run lives."""
+READERS = 4
+"""Answers that are made at a time; each may hold a run's signal in memory."""
+MOST_COMPARED = 20
+WRONG_TOKEN = 0.5
+"""Seconds that a wrong token costs."""
+LARGEST = (1 << 63) - 2
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _ProblemError(Exception):
+    """An answer that is an error, in a sentence."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class _Dashboard:
+    """What all handlers share."""
+
+    def __init__(self, settings: UiSettings) -> None:
+        self.settings = settings
+        self.survey = Survey(FolderIndex(settings.folders))
+        self.check = TokenCheck(settings.token, settings.port) if settings.token else None
+        self.streams = EventStreams()
+        self.answers = AnswerCache()
+        self.pages = Pages(settings.root_path)
+        self._readers: anyio.CapacityLimiter | None = None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Read all runs once, in the background, as soon as the server is up."""
+        self._readers = anyio.CapacityLimiter(READERS)
+        survey = asyncio.create_task(self._survey_once())
+        try:
+            yield
+        finally:
+            survey.cancel()
+            self.streams.close()
+
+    async def _survey_once(self) -> None:
+        await run_in_threadpool(self.survey.find)
+        while not await run_in_threadpool(self.survey.read):
+            await asyncio.sleep(0)
+
+    async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
+        """Call it in a thread, few at a time.
+
+        Raises:
+            BacksightError: a run cannot be read.
+            _ProblemError: anything else: a mistake of ours, which is logged.
+        """
+        try:
+            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
+        except (BacksightError, _ProblemError):
+            raise
+        except Exception as error:
+            _log.warning("backsight: an answer failed", exc_info=True)
+            raise _ProblemError(500, f"this cannot be shown: {words_of(error)}") from error
+
+    def look(self) -> str:
+        """The version of the table."""
+        self.survey.find()
+        self.survey.read()
+        return str(self.survey.version)
+
+    def place(self, key: str, *kinds: str) -> RunPlace:
+        """The folder of that key.
+
+        Raises:
+            _ProblemError: there is none, or one of another kind.
+        """
+        try:
+            return self._known(key, kinds)
+        except KeyError:
+            self.survey.find()  # it may be new
+        try:
+            return self._known(key, kinds)
+        except KeyError:
+            raise _ProblemError(
+                404,
+                f"there is no run {key!r} in the folders that are shown: it was removed or renamed",
+            ) from None
+
+    def _known(self, key: str, kinds: tuple[str, ...]) -> RunPlace:
+        found = self.survey.index[key]
+        if found.kind not in (kinds or ("run",)) or not found.path.is_dir():
+            raise KeyError(key)
+        return found
+
+    # What pages ask for.
+
+    async def runs(self, request: Request) -> Response:
+        """The rows of the table that have changed since a version."""
+        since = _number(request, "since") or 0
+
+        def rows() -> bytes:
+            if since == 0:
+                self.survey.find()
+            return json_bytes(self.survey.since(since))
+
+        return _json(request, await self.work(rows))
+
+    async def run(self, request: Request) -> Response:
+        """All about a run but its figures and findings."""
+        place = await run_in_threadpool(self.place, _key(request))
+
+        def viewed() -> bytes:
+            return json_bytes({**run_view(Run(place.path)), "study": place.study})
+
+        return _json(request, await self.work(viewed))
+
+    async def findings(self, request: Request) -> Response:
+        """The findings of a run; with ``thorough=1`` it is judged where nobody has yet."""
+        place = await run_in_threadpool(self.place, _key(request))
+        wanted = request.query_params.get("thorough") == "1"
+
+        def judged() -> bytes:
+            run = Run(place.path)
+            thorough = wanted and run.status != "running"
+            return self.answers.get(
+                ("findings", place.path, thorough),
+                (stamp_of(place.path), run.status),
+                lambda: json_bytes(findings_view(run, thorough=thorough)),
+            )
+
+        return _json(request, await self.work(judged))
+
+    async def figure(self, request: Request) -> Response:
+        """A figure of a run."""
+        place = await run_in_threadpool(self.place, _key(request))
+        entry = entry_of(request.query_params.get("figure", ""))
+        if entry is None:
+            raise _ProblemError(404, "there is no such figure")
+        first, last, until = (_number(request, name) for name in ("from", "to", "until"))
+        if (first is None) != (last is None) or (
+            first is not None and last is not None and first > last
+        ):
+            raise _ProblemError(400, "from and to must be two iterations in order")
+
+        def drawn() -> bytes:
+            return self.answers.get(
+                (entry.key, place.path, first, last, until),
+                stamp_of(place.path),
+                lambda: figure_bytes(place.path, entry, first, last, until),
+            )
+
+        return _json(request, await self.work(drawn))
+
+    async def compare(self, request: Request) -> Response:
+        """Several runs side by side, in the order in which they are named."""
+        keys = request.query_params.getlist("run")
+        if not 2 <= len(keys) <= MOST_COMPARED:
+            raise _ProblemError(400, f"a comparison takes 2 to {MOST_COMPARED} runs")
+        places = [await run_in_threadpool(self.place, key) for key in keys]
+
+        def compared() -> bytes:
+            paths = [place.path for place in places]
+            return self.answers.get(
+                ("compare", *paths),
+                tuple(stamp_of(path) for path in paths),
+                lambda: json_bytes(compare_view(paths, keys)),
+            )
+
+        return _json(request, await self.work(compared))
+
+    async def stream(self, request: Request) -> Response:
+        """Events: of the table, or of a run."""
+        try:
+            if "run" in request.query_params:
+                place = await run_in_threadpool(self.place, _key(request))
+                look = _look_at(place)
+                events = self.streams.listen(f"run {place.key}", look, RUN_EVERY)
+            else:
+                events = self.streams.listen("runs", self.look, LIST_EVERY)
+        except TooManyStreamsError:
+            raise _ProblemError(503, "too many pages are open: close some") from None
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def session(self, request: Request) -> Response:
+        """Give a browser that knows the token the cookie."""
+        if self.check is None:
+            return PlainTextResponse("no token is needed")
+        if not self.check.is_bearer(request.headers):
+            await asyncio.sleep(WRONG_TOKEN)
+            raise _ProblemError(403, "this is not the token")
+        response = PlainTextResponse("welcome", headers={"Cache-Control": "no-store"})
+        response.set_cookie(
+            self.check.cookie, self.check.session, httponly=True, samesite="strict",
+            path=self.settings.root_path or "/", secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return response
+
+    # Pages and files.
+
+    async def page(self, request: Request) -> Response:
+        """The frame of a page, which its script fills."""
+        return shell(self.pages, request.scope["path"])
+
+    async def static(self, request: Request) -> Response:
+        """A file of our own, or plotly.js."""
+        return static_file(request, request.path_params["name"])
+
+    async def stored(self, request: Request) -> Response:
+        """The page that a study or a map wrote."""
+        place = await run_in_threadpool(self.place, _key(request), "study", "map")
+        return await run_in_threadpool(stored_page, place)
+
+
+def create_app(settings: UiSettings) -> Starlette:
+    """The dashboard as an ASGI application.
+
+    Args:
+        settings: which folders it shows, and to whom.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from backsight.ui import UiSettings, create_app
+        >>> app = create_app(UiSettings((Path("runs"),)))
+        >>> sorted(route.path for route in app.routes)[:2]
+        ['/', '/api/compare']
+    """
+    board = _Dashboard(settings)
+    pages = ("/", "/run/{key:path}", "/study/{key:path}", "/compare", "/signin")
+    asked: dict[str, Handler] = {
+        "/api/runs": board.runs,
+        "/api/run": board.run,
+        "/api/findings": board.findings,
+        "/api/figure": board.figure,
+        "/api/compare": board.compare,
+        "/api/stream": board.stream,
+        "/api/session": board.session,
+        "/stored": board.stored,
+        "/static/{name}": board.static,
+    }
+    routes = [Route(path, handler) for path, handler in asked.items()]
+    routes += [Route(path, board.page) for path in pages]
+    return Starlette(
+        routes=routes,
+        lifespan=board.lifespan,
+        middleware=[
+            Middleware(DeliveryMiddleware),
+            Middleware(AccessMiddleware, settings=settings, check=board.check),
+        ],
+        exception_handlers={
+            _ProblemError: _told,
+            BacksightError: _told,
+            404: _not_found,
+        },
+    )
+
+
+def _look_at(place: RunPlace) -> Callable[[], str]:
+    """What is recorded in a run, what its writer does, and when it last wrote.
+
+    The last word alone changes twice per second while nothing is recorded.
+    """
+    last: tuple[Stamp, list[str], float] | None = None
+
+    def look() -> str:
+        nonlocal last
+        stamp, now = stamp_of(place.path), time.monotonic()
+        # A run that has ended stays as it is; the process of another is looked for now and then.
+        if last is None or stamp != last[0] or (last[1][1] == "running" and now > last[2] + ALIVE):
+            last = (stamp, _words_on(place, stamp), now)
+        return " ".join(last[1])
+
+    return look
+
+
+def _words_on(place: RunPlace, stamp: Stamp) -> list[str]:
+    files: object = stamp
+    try:
+        run = Run(place.path)
+        status, written = run.status, run.heartbeat
+        with run.moment():
+            extents, info = run.extents, stamp[0]
+            if extents:  # else it is of a format that does not say
+                files = (info, extents, len(run.events()))
+    except RunError:
+        status, written = "broken", None
+    return [sha256(repr(files).encode()).hexdigest()[:16], status, str(written or 0.0)]
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, _ProblemError) else 422
+    return Response(json_bytes({"error": str(error)}), status, media_type="application/json")
+
+
+async def _not_found(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("there is no such page: / shows all runs", 404)
+
+
+def _json(request: Request, body: bytes) -> Response:
+    """With a tag by which a browser asks whether it has changed."""
+    tag = f'"{sha256(body).hexdigest()[:24]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type="application/json", headers={"ETag": tag})
+
+
+def _key(request: Request) -> str:
+    return request.query_params.get("run", "")
+
+
+def _number(request: Request, name: str) -> int | None:
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 19 or int(given) > LARGEST:
+        raise _ProblemError(400, f"{name} must be a whole number of at least 0")
+    return int(given)

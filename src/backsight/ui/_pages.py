@@ -1,0 +1,105 @@
+"""The frames of the pages, and the files that they load: all from the installed package."""
+
+import functools
+import json
+from hashlib import sha256
+from importlib import resources
+from urllib.parse import unquote
+
+from jinja2 import Environment, PackageLoader
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from backsight.signals import open_regular
+from backsight.ui._access import STORED_PAGE_POLICY
+from backsight.ui._index import RunPlace
+from backsight.ui._study_row import study_page
+
+__all__ = ["Pages", "shell", "static_file", "stored_page"]
+
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+PLOTLY = "plotly.js"
+
+LARGEST_PAGE = 64 << 20
+
+
+class Pages:
+    """Renders frames.
+
+    Args:
+        root_path: what links begin with.
+    """
+
+    def __init__(self, root_path: str) -> None:
+        self.root_path = root_path
+        self._environment = Environment(
+            loader=PackageLoader("backsight.ui", ""),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render(self, name: str, **values: object) -> str:
+        """The frame of that name."""
+        template = self._environment.get_template("_frame.html.jinja")
+        return template.render(page=name, root=self.root_path, **values)
+
+
+def shell(pages: Pages, path: str) -> Response:
+    """The frame of a page; its script knows the rest from the address."""
+    kind, _, key = path.removeprefix("/").partition("/")
+    body = pages.render(kind or "runs", title=unquote(key) or (kind or "Runs").capitalize())
+    return Response(body.encode(errors="backslashreplace"), media_type="text/html; charset=utf-8")
+
+
+def static_file(request: Request, name: str) -> Response:
+    """One of our own files, by its exact name."""
+    found = _files().get(name)
+    if found is None:
+        return PlainTextResponse("there is no such file", 404)
+    content, tag, kind = found
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=kind, headers=headers)
+
+
+def stored_page(place: RunPlace) -> Response:
+    """The page in a study's folder, kept apart from everything else by its policy.
+
+    Raises:
+        RunError: it is no regular file.
+    """
+    try:
+        with open_regular(study_page(place)) as file:
+            content = file.read(LARGEST_PAGE + 1)
+    except OSError:
+        return PlainTextResponse("the study has no page yet: it appears when it ends", 404)
+    if len(content) > LARGEST_PAGE:
+        return PlainTextResponse("the page of the study is too large to be shown", 413)
+    headers = {"Content-Security-Policy": STORED_PAGE_POLICY}
+    return Response(content, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@functools.cache
+def _files() -> dict[str, tuple[bytes, str, str]]:
+    """Content, tag and type of each file that is served, by name."""
+    from plotly.offline import get_plotlyjs
+
+    found = {PLOTLY: get_plotlyjs().encode()}
+    for file in resources.files("backsight.ui").joinpath("static").iterdir():
+        if file.name.rpartition(".")[2] in TYPES:
+            found[file.name] = file.read_bytes()
+    return {
+        name: (
+            content,
+            json.dumps(sha256(content).hexdigest()[:24]),
+            TYPES[name.rpartition(".")[2]],
+        )
+        for name, content in found.items()
+    }

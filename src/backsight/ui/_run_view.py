@@ -1,0 +1,140 @@
+"""What the page of a run shows beside its figures."""
+
+import time
+from typing import Any
+
+from backsight.diagnosis import Diagnosis, Tried, diagnose, findings_so_far, read_tried, timeline
+from backsight.errors import RunError
+from backsight.report import (
+    cards,
+    intervention_marks,
+    intervention_rows,
+    lacking,
+    provenance_rows,
+    setting_rows,
+    strip,
+    strip_rows,
+    text_samples,
+)
+from backsight.report.figures import FIGURES
+from backsight.report.figures import timeline as draw_timeline
+from backsight.signals import Run
+from backsight.ui._panels import panels_of
+from backsight.ui._wire import figure_dict
+
+__all__ = ["findings_view", "run_view"]
+
+MARKS = 200
+"""Interventions that are marked on the axes."""
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """The heading, the strip, which figures there are, samples of text and settings."""
+    told = strip(run)
+    problems = list(told.problems)
+
+    def ask(read: Any, otherwise: Any) -> Any:
+        """What can be read; a part that cannot is told, and costs nobody the rest."""
+        try:
+            return read()
+        except RunError as error:
+            if str(error) not in problems:
+                problems.append(str(error))
+            return otherwise
+
+    with run.moment():
+        shown, missing = ask(lambda: panels_of(run), ([], []))
+        view = {
+            "strip": told.as_dict(),
+            "words": [
+                {"what": row.what, "words": row.words, "tone": row.tone} for row in strip_rows(told)
+            ],
+            "name": run.name,
+            "kind": str(run.info["kind"]),
+            "command": run.info.get("command") or "",
+            "created": float(run.info["created"]),
+            "duration": run.duration,
+            "now": time.time(),
+            "panels": shown,
+            "missing": missing,
+            "acts": ask(lambda: intervention_rows(run), []),
+            "marks": ask(lambda: intervention_marks(run, MARKS), []),
+            "moments": ask(lambda: _moments(run), []),
+            "samples": ask(lambda: text_samples(run), []),
+            "settings": setting_rows(run),
+            "provenance": provenance_rows(run),
+        }
+    return {**view, "problems": problems}
+
+
+def findings_view(run: Run, *, thorough: bool) -> dict[str, Any]:
+    """What goes wrong in a run, with evidence and remedies.
+
+    Args:
+        run: the run.
+        thorough: judge what was not judged while it trained, which may take seconds.
+    """
+    with run.moment():
+        found: Diagnosis = diagnose(run) if thorough else findings_so_far(run)
+        drawn = frozenset(entry.key for entry in FIGURES if entry.is_drawn(run))
+        chain = timeline(run, found)
+        shown = [
+            {
+                "code": card.finding.code,
+                "title": card.finding.title,
+                "severity": lead.severity,
+                "iteration": card.finding.iteration,
+                "when": card.when,
+                "sentences": list(card.sentences),
+                "pictures": [list(one) for one in card.pictures],
+                "symptoms": [
+                    {
+                        "severity": one.severity,
+                        "code": one.code,
+                        "title": one.title,
+                        "sentences": list(one.sentences),
+                    }
+                    for one in card.symptoms
+                ],
+                "evidence": dict(card.finding.evidence),
+                "threshold": dict(card.finding.threshold),
+                "remedies": list(found.advice_on(lead)),
+            }
+            for card, lead in zip(cards(found, drawn), found.leads, strict=True)
+        ]
+        return {
+            "cards": shown,
+            "advice": list(found.advice),
+            "healthy": sum(one.outcome == "healthy" for one in found.verdicts),
+            "broken": [one.code for one in found.verdicts if one.outcome == "not finite"],
+            "lacking": [list(row) for row in lacking(found)] if thorough else [],
+            "thorough": thorough or (found.judged == "while training" and _is_whole(found)),
+            "chain": None if chain is None else chain.message,
+            "chain_figure": figure_dict(draw_timeline(run, chain))
+            if chain is not None and chain.moves
+            else None,
+            "tried": _tried(run),
+        }
+
+
+def _is_whole(found: Diagnosis) -> bool:
+    return any(one.outcome == "healthy" for one in found.verdicts)
+
+
+def _tried(run: Run) -> str:
+    try:
+        tried = read_tried(run.path)
+    except RunError as error:
+        return str(error)
+    return tried.message if isinstance(tried, Tried) else ""
+
+
+def _moments(run: Run) -> list[int]:
+    """Iterations at which profiles were recorded: where the slider stops; 400 at the most."""
+    for family in ("reach", "grad_time", "hidden_norm"):
+        names = run.members(family, profile=True)
+        if names:
+            at = [int(i) for block in run.stream(names[0]) for i in block.iterations]
+            step = max(1, len(at) // 400)
+            return sorted({*at[::step], at[-1]})
+    return []

@@ -1,0 +1,105 @@
+"""What the table says of a study or a map: how far it is, and whether it has a page."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from backsight.errors import RunError
+from backsight.signals import check, check_format, exists, read_object
+from backsight.ui._index import RunPlace
+
+__all__ = ["study_page", "study_row"]
+
+PAGES = {"study": "report.html", "map": "map.html"}
+
+FRESH = 120.0
+"""Seconds without a change in its folder after which a study that is not done counts as idle."""
+
+TrialSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+
+
+class StudyProgressFile(msgspec.Struct):
+    """``study.json``, of what is shown here; a kind of study knows what else its plan holds."""
+
+    plan: dict[str, Any]
+    ended: dict[str, tuple[int, TrialSeconds]]
+
+
+class MapPlanFile(msgspec.Struct):
+    """``map.json``."""
+
+    plan: dict[str, Any]
+
+
+def study_page(place: RunPlace) -> Path:
+    """Where its page is, if it has one."""
+    return place.path / PAGES[place.kind]
+
+
+def study_row(place: RunPlace) -> dict[str, Any]:
+    """A study at a glance; one that cannot be read says why."""
+    row = {"key": place.key, "name": place.name, "study": "", "kind": place.kind, "is_study": True}
+    file = place.path / ("study.json" if place.kind == "study" else "map.json")
+    try:
+        content = read_object(file)
+        check_format(content, file)
+        check(content, StudyProgressFile if place.kind == "study" else MapPlanFile, str(file))
+        created = file.stat().st_mtime
+        newest = _newest(place.path)
+        page = exists(study_page(place))
+    except RunError as error:
+        return {**row, "state": "broken", "problem": str(error)}
+    except OSError as error:
+        return {**row, "state": "broken", "problem": f"{file}: {error.strerror or error}"}
+    plan = content["plan"]
+    total, done = _progress(place, plan, content)
+    fresh = time.time() - newest < FRESH
+    complete = done >= total if total is not None else page
+    state = "finished" if complete and page else "running" if fresh else "stopped"
+    return {
+        **row,
+        "state": state,
+        "created": created,
+        "written": newest,
+        "script": str(plan.get("task", ""))[:200],
+        "total": total,
+        "done": done,
+        "left": _left(content, total, done) if state == "running" else None,
+        "page": page,
+        "problem": "",
+    }
+
+
+def _progress(
+    place: RunPlace, plan: dict[str, Any], content: dict[str, Any]
+) -> tuple[int | None, int]:
+    """How many parts there are, where the plan says so in a way known here; and are done."""
+    if place.kind == "map":
+        return None, sum(1 for file in place.path.iterdir() if file.suffix == ".npz")
+    lengths, cells, seeds = (plan.get(name) for name in ("lengths", "cells", "seeds"))
+    done = len(content["ended"])
+    if isinstance(lengths, list) and isinstance(cells, list) and type(seeds) is int and seeds >= 0:
+        return len(lengths) * len(cells) * seeds, done
+    return None, done
+
+
+def _left(content: dict[str, Any], total: int | None, done: int) -> float | None:
+    """Seconds that the rest takes if every trial takes as long as those that are done did."""
+    if total is None or not done:
+        return None
+    took = [float(seconds) for _, seconds in content["ended"].values()]
+    return sum(took) / len(took) * max(total - done, 0)
+
+
+def _newest(path: Path) -> float:
+    """When anything last came, went or was replaced in it or in the folder of its trials."""
+    times = [path.stat().st_mtime]
+    try:
+        times.append((path / "runs").stat().st_mtime)
+        times += [entry.stat().st_mtime for entry in os.scandir(path / "logs")]
+    except OSError:
+        pass
+    return max(times)

@@ -1,0 +1,54 @@
+// The page of a study: how far it is, its own page, and its trials.
+
+import { ask, coalesced, count, duration, el, fill, keyHere, listen, note, number, progressWords, root, runLink, severityChip, spark, stateChip, plain } from "./common.js";
+
+const main = document.getElementById("main");
+const key = keyHere("study");
+let frame = null;
+
+function trial(row) {
+  return el("tr", {}, el("td", { "data-label": "Status" }, stateChip(row.state)),
+    el("td", { "data-label": "Trial", class: "who" }, row.state === "broken" ? row.name : el("a", { class: "name", href: runLink(row.key) }, row.name), row.problem ? el("span", { class: "alarm script" }, row.problem) : null),
+    el("td", { "data-label": "Loss", class: "loss" }, el("span", { class: "num" }, number(row.loss)), row.spark ? spark([row.spark], { width: 96, height: 26, guess: plain(row.guess), label: `loss of ${row.name}` }) : null),
+    el("td", { "data-label": "Reach", class: "num" }, row.window ? `${row.censored ? "≥ " : ""}${row.horizon} / ${row.window}` : "–"),
+    el("td", { "data-label": "Iterations", class: "num" }, row.iterations === undefined ? "" : count(row.iterations)),
+    el("td", { "data-label": "Worst finding" }, row.finding ? severityChip(row.finding.severity, row.finding.code) : "–"));
+}
+
+function draw(row, trials) {
+  const address = `${root}/stored?${new URLSearchParams({ run: key })}`;
+  fill(main, 
+    el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs")),
+    el("div", { class: "titleline" }, el("h1", {}, row.name), stateChip(row.state), el("span", { class: "quiet" }, progressWords(row))),
+    row.problem ? note("alarm", row.problem) : null,
+    row.total ? el("progress", { max: row.total, value: row.done, "aria-label": "Trials that are done" }) : null,
+    row.left ? el("p", {}, `About ${duration(row.left)} left, if the rest takes as long as what is done.`) : null,
+    row.page ? el("p", {}, el("a", { class: "primary", href: address, target: "_blank", rel: "noopener" }, "Open the page of the study")) : el("p", { class: "quiet" }, "The study writes its page when it ends."),
+    trials.length ? [el("h2", {}, `Trials (${trials.length})`), el("div", { class: "tablebox" }, el("table", { class: "runs" },
+      el("thead", {}, el("tr", {}, ["Status", "Trial", "Loss", "Reach", "Iterations", "Worst finding"].map((one) => el("th", { scope: "col", class: one === "Reach" || one === "Iterations" ? "num" : null }, one)))),
+      el("tbody", {}, trials.map(trial))))] : null);
+}
+
+const load = coalesced(async () => {
+  let told;
+  try {
+    told = await ask("runs");
+  } catch (problem) {
+    fill(main, note("alarm", problem.message));
+    return;
+  }
+  const row = told.rows.find((one) => one.key === key && one.is_study);
+  if (!row) {
+    const reading = told.rows.find((one) => one.key === key);
+    fill(main, el("h1", {}, key), reading ? note("", "Reading the study …") : note("alarm", "There is no such study in the folders that are shown: it was removed or renamed. ", el("a", { href: `${root}/` }, "All runs")));
+    if (reading) setTimeout(load, 500);
+    return;
+  }
+  const trials = told.rows.filter((one) => one.study === key).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const words = JSON.stringify([row, trials]);
+  if (words !== frame) draw(row, trials);
+  frame = words;
+});
+
+await load();
+listen({}, () => load());
