@@ -14,7 +14,13 @@ NEAR = 500
 
 
 class ColumnTaken(NamedTuple):
-    """``x[..., index]``, or ``x[..., index : index + 1]``."""
+    """``x[..., place]``, or ``x[..., place : place + 1]``.
+
+    Example:
+        >>> from backsight.probes import ColumnTaken
+        >>> ColumnTaken(size=4, place=3, mixed=False).place
+        3
+    """
 
     size: int
     """Of the axis."""
