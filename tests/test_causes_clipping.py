@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
-from torch.nn.utils import clip_grad, clip_grad_norm_
+from torch.nn.utils import clip_grad, clip_grad_norm_, clip_grad_value_
 
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding
@@ -112,9 +112,69 @@ def divided_by_hand(t: Training) -> None:
     t.optimizer.step()
 
 
+def values_after_the_step(t: Training) -> None:
+    not_at_all(t)
+    clip_grad_value_(t.parameters, 0.01)
+
+
+def values_before_backward(t: Training) -> None:
+    loss = t.loss()
+    t.optimizer.zero_grad(set_to_none=False)
+    if t.parameters[0].grad is not None:  # PyTorch clips nothing where there are none
+        clip_grad_value_(t.net.parameters(), 0.01)
+    loss.backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
+def values_after_zeroing(t: Training) -> None:
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+    t.optimizer.zero_grad(set_to_none=False)
+    clip_grad_value_(t.parameters, clip_value=0.01)
+
+
+def scaled_then(t: Training, clip: Callable[[], None]) -> None:
+    t.optimizer.zero_grad()
+    t.scaler.scale(t.loss()).backward()  # type: ignore[no-untyped-call]
+    clip()
+    t.scaler.step(t.optimizer)
+    t.scaler.update()
+
+
+def values_before_unscale(t: Training) -> None:
+    scaled_then(t, lambda: clip_grad_value_(t.parameters, 0.5))
+
+
+def clamp(t: Training, limit: float) -> None:
+    for p in t.parameters:
+        assert p.grad is not None
+        p.grad.clamp_(-limit, limit)
+
+
+def shorten(t: Training, limit: float = 0.5) -> None:
+    gradients = [p.grad for p in t.parameters if p.grad is not None]
+    norm = torch.stack([g.norm() for g in gradients]).norm()
+    for g in gradients:
+        g.mul_((limit / norm).clamp(max=1))
+
+
+def by_hand_before_unscale(t: Training) -> None:
+    scaled_then(t, lambda: clamp(t, 1.0))
+
+
+def norm_by_hand_before_unscale(t: Training) -> None:
+    scaled_then(t, lambda: shorten(t))
+
+
 @pytest.mark.parametrize(
     "step",
     [
+        values_after_the_step,
+        values_before_backward,
+        values_after_zeroing,
+        values_before_unscale,
+        by_hand_before_unscale,
+        norm_by_hand_before_unscale,
         after_the_step,
         after_the_step_of_zeroed_tensors,
         by_hand_after_the_step,
@@ -216,6 +276,64 @@ def with_a_smaller_limit_next(t: Training) -> None:
     t.optimizer.step()
 
 
+def values(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    clip_grad_value_(t.parameters, 0.01)
+    t.optimizer.step()
+
+
+def unscaled_then(t: Training, clip: Callable[[], None]) -> None:
+    def unscale_and_clip() -> None:
+        t.scaler.unscale_(t.optimizer)
+        clip()
+
+    scaled_then(t, unscale_and_clip)
+
+
+def values_unscaled(t: Training) -> None:
+    unscaled_then(t, lambda: clip_grad_value_(t.parameters, 1e-3))
+
+
+def values_of_another(t: Training) -> None:
+    """Whose gradients nobody here reads."""
+    other = nn.Linear(2, 2)
+    other(torch.ones(2)).sum().backward()
+    not_at_all(t)
+    clip_grad_value_(other.parameters(), 0.01)
+
+
+def by_hand(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    clamp(t, 1e-4)
+    t.optimizer.step()
+
+
+def by_hand_unscaled(t: Training) -> None:
+    unscaled_then(t, lambda: clamp(t, 1e-4))
+
+
+def norm_by_hand_unscaled(t: Training) -> None:
+    unscaled_then(t, lambda: shorten(t, 1e-3))
+
+
+def divided_while_scaled(t: Training) -> None:
+    """By the number of batches that were added up."""
+
+    def divide() -> None:
+        for p in t.parameters:
+            assert p.grad is not None
+            p.grad /= 128
+
+    scaled_then(t, divide)
+
+
+def clamped_a_little_while_scaled(t: Training) -> None:
+    """With a limit that was meant for scaled gradients."""
+    scaled_then(t, lambda: clamp(t, 2.0**16))
+
+
 def inside_a_closure(t: Training) -> None:
     def closure() -> Tensor:
         t.optimizer.zero_grad()
@@ -252,6 +370,14 @@ def of_two_optimizers(t: Training) -> None:
         with_a_smaller_limit_next,
         inside_a_closure,
         of_two_optimizers,
+        values,
+        values_unscaled,
+        values_of_another,
+        by_hand,
+        by_hand_unscaled,
+        norm_by_hand_unscaled,
+        divided_while_scaled,
+        clamped_a_little_while_scaled,
     ],
 )
 def test_clipping_before_the_step_is_not_accused(step: Step, tmp_path: Path) -> None:
@@ -308,6 +434,7 @@ def test_gradients_that_are_divided_by_hand_are_not_always_clipped(tmp_path: Pat
 
 def test_clip_functions_are_left_as_they_were(tmp_path: Path) -> None:
     """Also their answer, and what they say of a wrong call."""
+    inside = clip_grad._group_tensors_by_device_and_dtype  # type: ignore[attr-defined]
     before = clip_grad.clip_grad_norm_, clip_grad._clip_grads_with_norm_
     training = Training()
     with watch(training.net, training.optimizer, tmp_path / "run", every=1):
@@ -318,5 +445,10 @@ def test_clip_functions_are_left_as_they_were(tmp_path: Path) -> None:
         assert clip_grad_norm_(iter(training.parameters), 0.5) == pytest.approx(norm.item())
         with pytest.raises(ValueError, match="could not convert"):
             clip_grad_norm_(training.parameters, "large")  # type: ignore[arg-type]
+        clip_grad_value_(iter(training.parameters), 0.01)
+        assert max(g.abs().max().item() for g in gradients) == pytest.approx(0.01)
+        with pytest.raises(ValueError, match="could not convert"):
+            clip_grad_value_(training.parameters, "large")  # type: ignore[arg-type]
         training.optimizer.step()
     assert (clip_grad.clip_grad_norm_, clip_grad._clip_grads_with_norm_) == before
+    assert clip_grad._group_tensors_by_device_and_dtype is inside  # type: ignore[attr-defined]

@@ -194,6 +194,70 @@ def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS434", loss, tmp_path, layers, 9)
 
 
+def one_sequence() -> Tensor:
+    """A new one, ``(T, 1, …)``, in each row of a batch."""
+    return torch.randn(STEPS, 1, INPUTS).expand(STEPS, BATCH, INPUTS)
+
+
+def rows_alike(m: Parts) -> Tensor:
+    total: Tensor = m["rnn"](one_sequence())[0].square().mean()
+    return total
+
+
+def symbols_alike(m: Parts) -> Tensor:
+    symbols = torch.randint(5, (STEPS, 1)).expand(STEPS, BATCH)
+    total: Tensor = m["rnn"](m["embed"](symbols))[0].square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [rows_alike, symbols_alike])
+def test_rows_that_are_the_same_sequence_are_a_note(loss: LossOf, tmp_path: Path) -> None:
+    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    (finding,) = findings("BKS434", loss, tmp_path, layers, 9)
+    assert finding.severity == "info"
+    assert finding.evidence == {"rows": BATCH}
+    assert "all 10 rows of a batch are the same sequence" in finding.message
+
+
+def alike_but_for_one(m: Parts) -> Tensor:
+    x = one_sequence().clone()
+    x[-1, -1, -1] += 1
+    total: Tensor = m["rnn"](x)[0].square().mean()
+    return total
+
+
+def alike_with_a_state(m: Parts) -> Tensor:
+    """A decoder: its state tells the rows apart."""
+    total: Tensor = m["rnn"](one_sequence(), torch.randn(1, BATCH, UNITS))[0].square().mean()
+    return total
+
+
+def start_alone(m: Parts) -> Tensor:
+    """A generator that is given one symbol."""
+    symbols = torch.zeros(STEPS, BATCH, dtype=torch.long) + torch.randint(5, ())
+    total: Tensor = m["rnn"](m["embed"](symbols))[0].square().mean()
+    return total
+
+
+def beside_rows_that_differ(m: Parts) -> Tensor:
+    return rows_alike(m) + other_symbols(m)
+
+
+def two_rows(m: Parts) -> Tensor:
+    """Views of one sequence."""
+    total: Tensor = m["rnn"](one_sequence()[:, :2])[0].square().mean()
+    return total
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [alike_but_for_one, alike_with_a_state, start_alone, beside_rows_that_differ, two_rows],
+)
+def test_rows_that_differ_are_none(loss: LossOf, tmp_path: Path) -> None:
+    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    assert not findings("BKS434", loss, tmp_path, layers, 9)
+
+
 def test_a_validation_that_rises_makes_it_a_warning() -> None:
     judge = Judge()
     for iteration in range(20):

@@ -301,3 +301,11 @@ def test_keys_of_rows() -> None:
         same = (x[:, None] == x).all(-1)
         assert torch.equal(keys[:, None] == keys, same)
     assert row_keys(torch.zeros(2, 1 << 17)) is None
+
+
+def test_keys_of_one_hot_rows_are_as_many_as_the_rows() -> None:
+    """A row is a sum of places then: 5 ** 4 rows of 4 steps have as many keys."""
+    symbols = torch.cartesian_prod(*[torch.arange(5)] * 4)
+    keys = row_keys(torch.nn.functional.one_hot(symbols, 5).float())
+    assert keys is not None
+    assert len(set(keys.tolist())) == 625

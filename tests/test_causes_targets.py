@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, findings, rnn
 
@@ -14,6 +15,9 @@ SYMBOLS = 7
 
 Parts = nn.ModuleDict
 LossOf = Callable[[Parts], Tensor]
+
+
+LENGTHS = torch.tensor([6, 2, 4, 3, 5, 2, 3, 6, 4, 1])
 
 
 def text(steps: int = STEPS, rows: int = BATCH) -> Tensor:
@@ -119,6 +123,30 @@ def one_hot_loop(m: Parts) -> Tensor:
     return entropy(torch.stack(out, 0), x.T)
 
 
+def packed(x: Tensor, *, sorted_by_hand: bool = False, lengths: Tensor = LENGTHS) -> PackedSequence:
+    """In the layout that the parts have, batch first."""
+    return pack_padded_sequence(x, lengths, True, enforce_sorted=sorted_by_hand)
+
+
+def read_packed(m: Parts, given: PackedSequence) -> Tensor:
+    z: Tensor = m["head"](m["rnn"](given)[0].data)
+    return z
+
+
+def packed_targets(m: Parts) -> Tensor:
+    x = text()
+    return functional.cross_entropy(read_packed(m, packed(m["embed"](x))), packed(x).data)
+
+
+def packed_in_order(m: Parts) -> Tensor:
+    """Sorted by the script."""
+    x, lengths = text(), LENGTHS.sort(descending=True).values
+    given = packed(functional.dropout(m["embed"](x), 0.1), sorted_by_hand=True, lengths=lengths)
+    return functional.cross_entropy(
+        read_packed(m, given), packed(x, sorted_by_hand=True, lengths=lengths).data
+    )
+
+
 def step_losses(m: Parts) -> Tensor:
     x = text()
     z = read(m, x)
@@ -132,8 +160,35 @@ UNSHIFTED: dict[str, LossOf] = {
     for one in (
         *(unshifted, classes_second, hot, both_ends_cut, padded, smoothed, decoder),
         *(loop, loop_stacked, one_hot_loop, step_losses),
+        *(packed_targets, packed_in_order),
     )
 }
+
+
+def packed_and_shifted(m: Parts) -> Tensor:
+    x = text(STEPS + 1)
+    z = read_packed(m, packed(m["embed"](x[:, :-1])))
+    return functional.cross_entropy(z, packed(x[:, 1:]).data)
+
+
+def packed_behind_a_picture(m: Parts) -> Tensor:
+    """What stands before the first symbol shifts the others."""
+    x, picture = text(), torch.randn(BATCH, 1, INPUTS)
+    given = torch.cat([picture, m["embed"](x)], 1)
+    return functional.cross_entropy(read_packed(m, packed(given)), packed(x).data)
+
+
+def packed_autoencoder(m: Parts) -> Tensor:
+    """The answers come from the last state."""
+    x = text()
+    _, state = m["rnn"](packed(m["embed"](x)))
+    z = m["head"](state[-1])[:, None].expand(-1, STEPS, -1)
+    return functional.cross_entropy(packed(z).data, packed(x).data)
+
+
+@pytest.mark.parametrize("loss", [packed_and_shifted, packed_behind_a_picture, packed_autoencoder])
+def test_packed_targets_that_are_not_the_step_read_are_not(loss: LossOf, tmp_path: Path) -> None:
+    assert not findings("BKS431", loss, tmp_path, parts())
 
 
 @pytest.mark.parametrize("which", UNSHIFTED)

@@ -70,7 +70,17 @@ def load_another(net: nn.Sequential, _: Optimizer) -> None:
     net.load_state_dict(other.state_dict())
 
 
-@pytest.mark.parametrize("before", [reset, initialise, load_another])
+def initialise_data(net: nn.Sequential, _: Optimizer) -> None:
+    for layer in linear(net):
+        nn.init.xavier_uniform_(layer.weight.data)
+
+
+def put_in_place(net: nn.Sequential, _: Optimizer) -> None:
+    for layer in linear(net):
+        layer.weight.data = torch.randn_like(layer.weight)
+
+
+@pytest.mark.parametrize("before", [reset, initialise, initialise_data, put_in_place, load_another])
 def test_weights_that_each_epoch_makes_anew_are_found(before: Between, tmp_path: Path) -> None:
     """The first time that follows a step is only noticed."""
     found = trained(tmp_path / "run", before)
@@ -114,7 +124,14 @@ def noisy(net: nn.Sequential, _: Optimizer) -> None:
             p.add_(0.01 * torch.randn_like(p))
 
 
-@pytest.mark.parametrize("before", [nothing, one_layer, a_fold, swapped, averaged, noisy])
+def averaged_data(net: nn.Sequential, _: Optimizer) -> None:
+    for p in net.parameters():
+        p.data.mul_(0.9).add_(0.01 * torch.randn_like(p))
+
+
+@pytest.mark.parametrize(
+    "before", [nothing, one_layer, a_fold, swapped, averaged, averaged_data, noisy]
+)
 def test_weights_that_stay_what_they_were_are_not_accused(before: Between, tmp_path: Path) -> None:
     assert codes(trained(tmp_path / "run", before)) == set()
 
@@ -131,7 +148,12 @@ def unit_rows(net: nn.Sequential, _: Optimizer) -> None:
             layer.weight /= layer.weight.norm(dim=1, keepdim=True)
 
 
-@pytest.mark.parametrize("after", [clamp, unit_rows])
+def clamp_data(net: nn.Sequential, _: Optimizer) -> None:
+    for p in net.parameters():
+        p.data.clamp_(-0.1, 0.1)
+
+
+@pytest.mark.parametrize("after", [clamp, clamp_data, unit_rows])
 def test_a_constraint_after_each_step_is_not_accused(after: Between, tmp_path: Path) -> None:
     assert codes(trained(tmp_path / "run", nothing, after=after)) == set()
 

@@ -54,6 +54,7 @@ from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
+from backsight.diagnosis.rules.wiring._one_column_read import OneColumnRead
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
@@ -558,6 +559,17 @@ CASES = [
         {"units_alike/rnn.l0": every(10, [8.0, 8.0, 0.0, 8.0, 8.0])},
         {"units_alike/rnn.l0": every(10, [0.0] * 5)}, "rnn.l0", {"units": 8.0}, severity="error",
     ),
+    Case(
+        "BKS437",
+        {"one_unit_read/rnn": every(10, [16.0] * 5), "one_row_read/rnn": every(10, [0.0] * 5)},
+        20, 3,
+        {
+            "one_unit_read/rnn": every(10, [16.0, 16.0, 0.0, 16.0, 16.0]),
+            "one_row_read/rnn": every(10, [0.0] * 5),
+        },
+        {"one_unit_read/rnn": every(10, [0.0] * 5), "one_row_read/rnn": every(10, [0.0] * 5)},
+        "rnn", {"units": 16.0},
+    ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
 
@@ -717,6 +729,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
         ("BKS432", "single_step", 0.0, NAN),
         ("BKS433", "input_scale", 1.0, NAN),
         ("BKS436", "units_alike", 0.0, NAN),
+        ("BKS437", "one_unit_read", 0.0, NAN),
         ("BKS202", "loss", 1.0, NAN),
     ],
 )
@@ -1731,7 +1744,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS431", TargetIsInput(samples=2)), ("BKS432", OneStepWindow(samples=2)),
         ("BKS433", NotNormalised(share=0.45)), ("BKS434", SameBatch(samples=5)),
         ("BKS435", OneClass(targets=400)),
-        ("BKS436", SameWeights(samples=2)),
+        ("BKS436", SameWeights(samples=2)), ("BKS437", OneColumnRead(samples=2)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from backsight.signals import family
 
 __all__ = [
     "BackwardPass",
+    "Clip",
     "Followed",
     "Gradients",
     "Iteration",
@@ -65,6 +66,15 @@ def number_of(value: float | Tensor) -> float | Tensor:
 def _check_real(value: Tensor) -> None:
     if value.is_complex():
         raise ValueError("cannot record a complex number: take its real part or its abs()")
+
+
+class Clip(NamedTuple):
+    """One call of ``clip_grad_norm_`` or ``clip_grad_value_``."""
+
+    limit: float
+    size: Tensor
+    """What is limited, before the call: the norm, or the largest absolute value."""
+    by_value: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -282,8 +292,10 @@ class Iteration:
     """Seconds that sampling took in it."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
-    clips: list[tuple[float, Tensor]] = field(default_factory=list)
-    """Calls of ``clip_grad_norm_`` so far, in samples and looks: the limit, and the norm before."""
+    clips: list[Clip] = field(default_factory=list)
+    """Calls of PyTorch's functions that clip so far, in samples and looks."""
+    divided_late: bool = False
+    """Whether a GradScaler's own step has divided the scale out: all before that was scaled."""
     kept: dict[Any, Any] = field(default_factory=dict)
     """What measurements keep until it ends, each under itself."""
     gradient: float | None = None

@@ -14,12 +14,12 @@ from torch.optim import Optimizer
 
 from backsight.layers import adapter_of
 from backsight.monitor._faults import Faults
-from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._iteration import BackwardPass, Clip, Iteration, LayerCall, OptimizerStep
 from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, named_modules, on_host, read_as_loop
+from backsight.probes import Readers, largest_value, named_modules, on_host, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -222,7 +222,18 @@ class Observation:
         if self.now.sampled or self.now.looked:
             here = set(map(id, self.parameters.of().values()))
             if not here.isdisjoint(map(id, parameters)):
-                self.now.clips.append((float(limit), norm.detach()))
+                self.now.clips.append(Clip(float(limit), norm.detach()))
+
+    def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
+        """The script clips values of gradients; where anybody looks, that is remembered."""
+        if self.now.sampled or self.now.looked:
+            here = {id(p.grad) for p in self.parameters.of().values() if p.grad is not None}
+            if not here.isdisjoint(map(id, gradients)):
+                self.now.clips.append(Clip(limit, largest_value(gradients), by_value=True))
+
+    def divides_late(self) -> None:
+        """A gradient scaler's step divides the scale out."""
+        self.now.divided_late = True
 
     def record(self) -> None:
         """Record the iterations that have ended and wait for it."""

@@ -11,6 +11,7 @@ from backsight.probes._answer_given import (
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
+from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._dropout import dropout_of, rate_of_dropout
@@ -54,6 +55,7 @@ from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
     gradient_norm,
+    largest_value,
     spectrum,
     tensor_norm_values,
     tensor_norms,
@@ -104,6 +106,7 @@ __all__ = [
     "Arithmetic",
     "Catcher",
     "Closures",
+    "ColumnTaken",
     "FusedReader",
     "GradientProfile",
     "GraphTags",
@@ -139,6 +142,7 @@ __all__ = [
     "check_layout",
     "children_of",
     "closure_of",
+    "columns_taken",
     "compares_padding",
     "counts_all",
     "data_mixed",
@@ -156,6 +160,7 @@ __all__ = [
     "is_drawn",
     "is_padding",
     "is_spent",
+    "largest_value",
     "last_targets",
     "left_by_compilers",
     "listed_inputs",

@@ -23,6 +23,9 @@ AnswerKind = Literal["this step", "next step", "reproduced"]
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
 
+BEFORE_PACKING = {"Clone", "IndexSelect", "Mul", "NativeDropout", "Transpose"}
+"""Between an embedding and the packing: sorted, dropped in part."""
+
 STEPS = 3
 """The fewest steps of a window: in a shorter one, equality may be chance."""
 
@@ -122,7 +125,7 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
     if not losses:
         return None
     marks = _marks(made)
-    streams = [*_embedded(made), *_marked(marks)]
+    streams = [*_embedded(made), *_marked(marks), *_packed(made)]
     if len(losses) > 1 and all(len(_rows(loss)) == len(_rows(losses[0])) for loss in losses):
         by_step = _step_by_step(losses, streams)
         if by_step is not None:
@@ -174,6 +177,37 @@ class _Stream:
     """``(a, b)`` of symbols, ``(a, b, f)`` of numbers."""
     edges: Sequence[tuple[Node, int]]
     layer: LayerInput | None = None
+    places: Tensor | None = None
+    """``(N,)``: of sequences that were packed, which position comes when, counted row by row."""
+
+
+def _packed(made: LossOperations) -> Iterator[_Stream]:
+    """Symbols whose embeddings were packed."""
+    for name, node in made.named():
+        if name != "PackPaddedSequence":
+            continue
+        below, order = node.next_functions[0][0], None
+        while below is not None and LossOperations.name(below) in BEFORE_PACKING:
+            if LossOperations.name(below) == "IndexSelect":  # which sorts the rows
+                if order is not None:
+                    break
+                order = saved(below, "index")
+            below = below.next_functions[0][0]
+        if below is None or LossOperations.name(below) != "Embedding":
+            continue
+        indices, rows_first = saved(below, "indices").detach(), bool(saved(node, "batch_first"))
+        if indices.dim() != 2:
+            continue
+        rows, steps = indices.shape if rows_first else indices.shape[::-1]
+        if tuple(saved(node, "input_sym_sizes"))[:2] != tuple(indices.shape):
+            continue
+        places = torch.arange(indices.numel(), device=indices.device).view(indices.shape)
+        places = places if rows_first else places.t()
+        places = places if order is None else places[order.to(places.device)]
+        sizes = saved(node, "result1").tolist()
+        if max(sizes) == rows and len(sizes) <= steps:
+            packed = torch.cat([places[:size, step] for step, size in enumerate(sizes)])
+            yield _Stream(indices, [(below, 0)], None, packed)
 
 
 def _embedded(made: LossOperations) -> Iterator[_Stream]:
@@ -228,20 +262,22 @@ def _symbols(given: Tensor) -> Tensor | None:
 def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
     a, b = stream.given.shape[:2]
-    if loss.of_classes and not a * b - max(a, b) <= len(target) <= a * b:
+    places = stream.places
+    whole = places is None and loss.of_classes
+    if whole and not a * b - max(a, b) <= len(target) <= a * b:
         return None
     given = _symbols(stream.given) if loss.of_classes else stream.given
     if given is None or given.dtype.is_complex or not _varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
         return None  # numbers that are to be indices
-    for window, first in _windows(given):
+    for window, first in _windows(given) if places is None else _in_packing(given, places):
         if _same(window, target, counted) and _newest(loss, stream, first):
             kind: AnswerKind = "this step"
             if not loss.of_classes and not _plain(stream, marks):
                 kind = "reproduced"
             return AnswerGiven(kind, int(counted.sum()))
-    if loss.of_classes:
+    if whole:
         return _ahead(loss, given, marks)
     return None
 
@@ -269,6 +305,11 @@ def _windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
         if min(part.shape[:2]) > 0 and max(part.shape[:2]) >= STEPS:
             yield part.flatten(), place
             yield part.transpose(0, 1).flatten(), place
+
+
+def _in_packing(given: Tensor, places: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
+    first, columns = int(places[0]), given.shape[1]
+    yield given.flatten()[places], (first // columns, first % columns)
 
 
 def _same(given: Tensor, target: Tensor, counted: Tensor) -> bool:

@@ -14,6 +14,7 @@ __all__ = [
     "WIDEST",
     "ParameterUpdates",
     "gradient_norm",
+    "largest_value",
     "spectrum",
     "tensor_norm_values",
     "tensor_norms",
@@ -146,6 +147,21 @@ def total_norm_value(norms: Tensor) -> float | Tensor:
     values: list[float] = norms.tolist()
     # Of infinity and NaN together, hypot would make infinity.
     return math.nan if any(map(math.isnan, values)) else math.hypot(*values)
+
+
+def largest_value(tensors: Sequence[Tensor]) -> Tensor:
+    """``()``: the largest absolute value in ``n ≥ 1`` tensors, on the first one's device.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import largest_value
+        >>> largest_value([torch.tensor([3.0, -4.0]), torch.ones(2, 2)])
+        tensor(4.)
+    """
+    with torch.no_grad():
+        full = [dense for t in tensors if (dense := _dense(t.detach())).numel()]
+        each = [g.abs().amax().to(full[0].device, torch.float32) for g in full]
+        return torch.stack(each).amax() if each else torch.zeros(())
 
 
 class ParameterUpdates:

@@ -52,7 +52,10 @@ def row_keys(x: Tensor) -> Tensor | None:
     for right in (32, 15):  # the bits of a float that differ may all be high ones; 0 stays 0
         numbers = (numbers ^ (numbers >> right)) * MIXED
     places = torch.arange(1, rows.shape[1] + 1, dtype=torch.int64, device=rows.device)
-    return ((numbers ^ (numbers >> 29)) * (places * MIXED ^ (places << 17) | 1)).sum(1)
+    # Rows of noughts and ones are sums of these: they must not be multiples of each other.
+    for right in (32, 15, 32):
+        places = (places ^ (places >> right)) * MIXED
+    return ((numbers ^ (numbers >> 29)) * (places ^ (places >> 29) | 1)).sum(1)
 
 
 class RowAnswers:

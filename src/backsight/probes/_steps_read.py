@@ -39,6 +39,13 @@ class StepsRead:
     """``(D, T, B)``: whether a gradient has arrived at the output there."""
     final: Tensor | None = None
     """``(D,)``: whether one has arrived at a final state, of any layer and sequence."""
+    units: Tensor | None = None
+    """``(D·H,)``: whether one has arrived at the output of that unit, at any step."""
+    rows: Tensor | None = None
+    """``(B,)``: whether one has arrived at the output or a final state of that sequence; None where
+    they are packed."""
+    width: int = 1
+    """``H``: units of the output in one direction."""
     failed: list[Exception] = field(default_factory=list)
     """What went wrong in a gradient hook, in which it could not be raised."""
 
@@ -68,10 +75,12 @@ class StepsRead:
         if not data.requires_grad or not data.numel():
             return None
         units = data.shape[-1] // directions
-        one = cls(steps, batch, directions, lengths, place is not None)
+        one = cls(steps, batch, directions, lengths, place is not None, width=units)
 
         def arrived(gradient: Tensor) -> None:
-            there = (gradient != 0).view(*gradient.shape[:-1], directions, units).any(-1)
+            each = gradient != 0
+            one.units = _joined(one.units, each.flatten(0, -2).any(0))
+            there = each.view(*gradient.shape[:-1], directions, units).any(-1)
             if place is not None:
                 whole = there.new_zeros(steps, batch, directions)
                 whole[place[0].to(there.device), place[1].to(there.device)] = there
@@ -79,11 +88,15 @@ class StepsRead:
             elif batch_first:
                 there = there.transpose(0, 1)
             there = there.movedim(-1, 0)
-            one.output = there if one.output is None else one.output | there
+            one.output = _joined(one.output, there)
+            if place is None:
+                one.rows = _joined(one.rows, there.flatten(0, 1).any(0))
 
         def ended(gradient: Tensor) -> None:
-            there = (gradient != 0).flatten(1).any(1).view(-1, directions).any(0)
-            one.final = there if one.final is None else one.final | there
+            each = (gradient != 0).any(2)
+            one.final = _joined(one.final, each.any(1).view(-1, directions).any(0))
+            if place is None:
+                one.rows = _joined(one.rows, each.any(0))
 
         one._watch(data, arrived, asked)
         for state in tensors_in(final):
@@ -139,3 +152,7 @@ class StepsRead:
         if bool((counts > 1).any()):
             return None
         return read.int().argmax(0).masked_fill(counts == 0, -1)
+
+
+def _joined(before: Tensor | None, there: Tensor) -> Tensor:
+    return there if before is None else before | there

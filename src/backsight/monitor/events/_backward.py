@@ -4,8 +4,8 @@ No hook of PyTorch's tells the loss, and an end-of-backward callback may come be
 (data-parallel training) has finished with the gradients. So while somebody listens,
 ``torch.autograd.backward`` is wrapped (``Tensor.backward`` goes through it), and so are
 ``GradScaler.scale`` and ``step``, which alone know the loss scale and that a step was skipped, and
-``Tensor.retain_grad``, to whose gradient a measurement must not add. What ``clip_grad_norm_`` hands
-its arguments to is wrapped as well: where there is nothing to clip, nothing else shows the call.
+``Tensor.retain_grad``, to whose gradient a measurement must not add. What ``clip_grad_norm_`` and
+``clip_grad_value_`` hand their arguments to is wrapped as well (:mod:`._clipping`).
 ``torch.autograd.grad`` itself, which compilers know and scripts import by its name, is left alone:
 what it hands its arguments to is wrapped. The last listener to leave puts the originals back.
 """
@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -24,6 +24,7 @@ from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import Gradients
+from backsight.monitor.events._clipping import clipping
 from backsight.monitor.events._gradient_queries import GradientQuery
 from backsight.probes import left_by_compilers, retained, skipped, tensors_in
 
@@ -67,6 +68,12 @@ class Listener(Protocol):
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """``clip_grad_norm_`` is about to scale the gradients of those, which have that norm."""
 
+    def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
+        """``clip_grad_value_`` is about to clamp those gradients."""
+
+    def divides_late(self, optimizer: Optimizer) -> None:
+        """``GradScaler.step`` is about to divide gradients, which nobody has divided before."""
+
 
 _listeners: list[Listener] = []
 _originals: list[tuple[Any, str, Any, Any]] = []
@@ -75,8 +82,6 @@ _here = threading.local()
 in_backward: Callable[[], bool] = partial(getattr, _here, "within", False)
 """Whether a backward pass is under way: a forward inside it is a recomputation. Asked at every call
 of a cell."""
-CLIP = "_clip_grads_with_norm_"
-"""What ``clip_grad_norm_`` calls, once it has the norm; earlier versions of PyTorch have none."""
 ENGINE = "_engine_run_backward"
 """What ``torch.autograd.grad`` and ``backward`` call, after they have looked at their arguments."""
 
@@ -203,6 +208,9 @@ def _wrap() -> None:
             nonlocal took
             took = True
 
+        if _is_scaled(self, optimizer):
+            for listener in _around(None):
+                listener.divides_late(optimizer)
         handle = optimizer.register_step_pre_hook(note)
         try:
             result = step(self, optimizer, *args, **named)
@@ -223,23 +231,17 @@ def _wrap() -> None:
         (Tensor, "retain_grad", retain, told_retain),
     ):
         _replace(owner, name, original, left_by_compilers(told))
-    clip = getattr(clip_grad, CLIP, None)
-    if clip is not None:
-        _replace(clip_grad, CLIP, clip, left_by_compilers(_telling(clip)))
+    for name, original, told in clipping(lambda: _around(None)):
+        _replace(clip_grad, name, original, left_by_compilers(told))
     for place in (torch.autograd, torch.autograd.graph):  # whoever wraps it, puts back the second
         _replace(place, ENGINE, engine, skipped(told_engine, inside=False))
 
 
-def _telling(clip: Any) -> Any:
-    @wraps(clip)
-    def told_clip(*args: Any, **named: Any) -> Any:
-        parameters, limit, norm = (*args, None, None, None)[:3]
-        usual = isinstance(parameters, list) and isinstance(limit, int | float)
-        for listener in _around(None) if usual and isinstance(norm, Tensor) else ():
-            listener.clips(parameters, limit, norm)
-        return clip(*args, **named)
-
-    return told_clip
+def _is_scaled(scaler: GradScaler, optimizer: Optimizer) -> bool:
+    """Whether ``unscale_`` has not been called since the last step, as far as PyTorch shows it."""
+    states = vars(scaler).get("_per_optimizer_states", {})
+    stage = states[id(optimizer)].get("stage") if id(optimizer) in states else None
+    return scaler.is_enabled() and (stage is None or getattr(stage, "name", "") == "READY")
 
 
 def _replace(owner: Any, name: str, original: Any, told: Any) -> None:

@@ -268,6 +268,18 @@ class IterationDetector:
             self.observer.clips(parameters, limit, norm)
 
     @harmless
+    def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
+        """The script clips the values of gradients."""
+        if not self.paused:
+            self.observer.clips_values(gradients, limit)
+
+    @harmless
+    def divides_late(self, optimizer: Optimizer) -> None:
+        """A gradient scaler's step divides the scale out."""
+        if not self.paused and self._parameters.number(optimizer) >= 0:
+            self.observer.divides_late()
+
+    @harmless
     def _declined(self, optimizer: Optimizer) -> None:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:

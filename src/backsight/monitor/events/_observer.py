@@ -36,6 +36,12 @@ class Observer(Protocol):
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """The script clips the norm of some gradients, which is ``norm``."""
 
+    def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
+        """The script clips the values of those gradients."""
+
+    def divides_late(self) -> None:
+        """A gradient scaler's step divides the scale out, and then the optimizer steps."""
+
     def iteration_ended(self, *, at: float | None = None) -> None:
         """The next iteration has shown itself."""
 

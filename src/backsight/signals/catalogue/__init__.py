@@ -15,6 +15,7 @@ from backsight.signals.catalogue import (
     _gradients,
     _parameters,
     _states,
+    _steps_read,
     _targets,
     _training,
     _validation,
@@ -27,7 +28,16 @@ __all__ = ["CATALOGUE", "Signal", "describe", "family", "member"]
 CATALOGUE: Mapping[str, Signal] = MappingProxyType(
     {
         signal.name: signal
-        for module in (_training, _gradients, _states, _parameters, _wiring, _targets, _validation)
+        for module in (
+            _training,
+            _gradients,
+            _states,
+            _parameters,
+            _wiring,
+            _steps_read,
+            _targets,
+            _validation,
+        )
         for signal in module.SIGNALS
     }
 )

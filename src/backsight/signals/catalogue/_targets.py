@@ -112,4 +112,15 @@ SIGNALS = (
         cost="a look at some thousand numbers, in the first iterations and then rarely",
         source="Backsight",
     ),
+    Signal(
+        name="rows_alike",
+        title="rows that are the same sequence",
+        formula="rows of a batch if each of them is the same sequence, which is not one number or "
+        "symbol throughout; 0 otherwise, and where a layer is given an initial state",
+        axes=("iteration",),
+        unit="rows",
+        reduction="the fewest over calls of layers",
+        cost="shared with same_input",
+        source="Backsight",
+    ),
 )

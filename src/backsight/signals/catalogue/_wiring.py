@@ -79,54 +79,6 @@ SIGNALS = (
         per="pair of shapes, and in all",
     ),
     Signal(
-        name="one_step_read",
-        title="directions read after one step",
-        formula="1 if the reverse half of a bidirectional layer's output is read only at the last "
-        "step of each sequence, where it begins, plus 2 if the forward half is read only at the "
-        "first one; 0 if neither, or if a final state is read",
-        axes=("iteration",),
-        unit="1",
-        reduction="of several calls, the smallest",
-        cost="one comparison of each gradient on a layer's output, in the iterations of unowned",
-        source="Backsight",
-        per="layer",
-    ),
-    Signal(
-        name="padding_read",
-        title="padding before the step that is read",
-        formula="padded steps / all steps of a batch whose sequences end in padding, or are "
-        "packed, if L reads the last step of the padded batch alone; 0 otherwise",
-        axes=("iteration",),
-        unit="1",
-        reduction="of several calls, the largest",
-        cost="shared with one_step_read; one look at the input",
-        source="Backsight",
-        per="layer",
-    ),
-    Signal(
-        name="padding_packed",
-        title="padding that is packed",
-        formula="padded steps / all steps, if all sequences were packed with the length of the "
-        "padded batch, end in padding all the same, and L reads their end; 0 otherwise",
-        axes=("iteration",),
-        unit="1",
-        reduction="of several calls, the largest",
-        cost="shared with padding_read",
-        source="Backsight",
-        per="layer",
-    ),
-    Signal(
-        name="padding_in_loss",
-        title="padding in the loss",
-        formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
-        "value that it does not ignore; 0 if none does",
-        axes=("iteration",),
-        unit="1",
-        reduction="maximum over the losses of an iteration",
-        cost="shared with padding_read",
-        source="Backsight",
-    ),
-    Signal(
         name="state_drawn",
         title="initial state drawn at random",
         formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
@@ -177,9 +129,10 @@ SIGNALS = (
     Signal(
         name="clip_misplaced",
         title="clipping that no step reads",
-        formula="‖g‖ as the step reads it / the limit, where clip_grad_norm_ is called before "
-        "backward or after the step and not in between; ‖g‖ at the step / ‖g‖ afterwards where "
-        "nothing is clipped and gradients are shorter after the step; else 0",
+        formula="‖g‖ (or max |g|) as the step reads it / the limit, where clip_grad_norm_ (or "
+        "clip_grad_value_) is called before backward or after the step and not in between; ‖g‖ at "
+        "the step / ‖g‖ afterwards where nothing is clipped and gradients are shorter after the "
+        "step; else 0",
         axes=("iteration",),
         unit="1",
         reduction="maximum over calls, or over optimizers",
@@ -189,8 +142,9 @@ SIGNALS = (
     Signal(
         name="clip_scaled",
         title="division of gradients after the clip",
-        formula="the limit of clip_grad_norm_, where it acts, / ‖g‖ as the step reads it, where "
-        "that is above 64; else 0",
+        formula="the limit of clip_grad_norm_ (or clip_grad_value_), where it acts, / ‖g‖ (or "
+        "max |g|) as the step reads it, where that is above 64; the loss scale, where gradients "
+        "were clipped by hand before GradScaler.step divides them by it; else 0",
         axes=("iteration",),
         unit="1",
         reduction="none",
@@ -262,7 +216,8 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="maximum over optimizers",
-        cost="PyTorch's count of writes to four matrices; 256 elements of each once there was one",
+        cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each "
+        "once there was a write",
         source="Backsight",
     ),
     Signal(

@@ -11,6 +11,7 @@ from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
 from backsight.diagnosis.rules.wiring._one_class import OneClass
+from backsight.diagnosis.rules.wiring._one_column_read import OneColumnRead
 from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from backsight.diagnosis.rules.wiring._optimizer_anew import StateLost
 from backsight.diagnosis.rules.wiring._padding_in_loss import PaddingInLoss
@@ -59,5 +60,6 @@ WIRING: tuple[type[Rule], ...] = (
     SameBatch,
     OneClass,
     SameWeights,
+    OneColumnRead,
 )
 """Each of them, by code."""

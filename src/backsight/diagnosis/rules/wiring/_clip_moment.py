@@ -27,21 +27,23 @@ class ClipMisplaced(Rule):
         "after the division is next to nothing."
     )
     criterion: ClassVar[str] = (
-        "In {samples:.0f} samples in a row, clip_grad_norm_ is called before the backward pass or "
-        "after the step and not in between, or gradients that are zeroed next are shortened after "
-        "the step; and the step reads a gradient above the limit. Or, in as many, clip_grad_norm_ "
-        "shortens the gradient, and the step reads a gradient at least 64 times below the limit. "
-        "Where no gradient is above the limit in {harmless:.0f} samples, a misplaced call is told "
-        "as a note."
+        "In {samples:.0f} samples in a row, clip_grad_norm_ or clip_grad_value_ is called before "
+        "the backward pass or after the step and not in between, or gradients that are zeroed next "
+        "are shortened after the step; and the step reads a gradient above the limit. Or, in as "
+        "many, one of them shortens the gradient, and the step reads a gradient at least 64 times "
+        "below the limit; or gradients arrive at scaler.step at least 64 times shorter than they "
+        "were computed and still scaled, with 8 or more elements alike to the bit, or with one "
+        "norm whatever it was before. Where no gradient is above the limit in {harmless:.0f} "
+        "samples, a misplaced call is told as a note."
     )
     causes: ClassVar = (
-        "clip_grad_norm_ stands before loss.backward(), or after optimizer.step()",
-        "with a GradScaler, clip_grad_norm_ without scaler.unscale_(optimizer) before it",
+        "the clip stands before loss.backward(), or after optimizer.step()",
+        "with a GradScaler, a clip without scaler.unscale_(optimizer) before it",
         "a loss that is multiplied by hand, and gradients that are divided after the clip",
     )
     remedies: ClassVar = (
-        "call clip_grad_norm_ after loss.backward() and before optimizer.step()",
-        "with a GradScaler, call scaler.unscale_(optimizer) before clip_grad_norm_",
+        "clip after loss.backward() and before optimizer.step()",
+        "with a GradScaler, call scaler.unscale_(optimizer) before the clip",
     )
     source: ClassVar[str] = "PyTorch's documentation of AMP, 'Gradient clipping'; public reports"
 

@@ -19,6 +19,7 @@ class SameBatch(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("same_input", "val_loss")
+    optional_signals: ClassVar = ("rows_alike",)
     explanation: ClassVar[str] = (
         "Every iteration is given the same data. To learn one batch by heart is a good test of a "
         "script, and a small set of data may be one batch; otherwise the model learns these "
@@ -27,12 +28,17 @@ class SameBatch(Rule):
     criterion: ClassVar[str] = (
         "The inputs of recurrent layers and the indices of embeddings are the same in "
         "{samples:.0f} looks in a row. This is a note; where a validation loss is recorded and has "
-        "risen by a fraction of {rise:g} above its lowest value, it is a warning."
+        "risen by a fraction of {rise:g} above its lowest value, it is a warning. Another note "
+        "says that, in as many looks in a row, all rows of a batch are the same sequence; a layer "
+        "that is given an initial state, which may tell rows apart, does not count, nor does an "
+        "input that is one number or symbol throughout."
     )
     causes: ClassVar = (
         "next(iter(loader)) inside the loop, with shuffle=False",
         "a batch that is drawn before the loop, and not in it",
         "an index that does not advance",
+        "one sequence that was expanded to a batch, or an item of the data set that ignores its "
+        "index",
     )
     remedies: ClassVar = (
         "draw a batch in each iteration: for x, y in loader",
@@ -45,6 +51,7 @@ class SameBatch(Rule):
     rise: float = 0.1
     """Of a validation loss."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _alike: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _lowest: float = field(default=math.inf, init=False, repr=False)
     _newest: float = field(default=math.nan, init=False, repr=False)
 
@@ -59,19 +66,34 @@ class SameBatch(Rule):
     def _update(self, now: Sample) -> None:
         for loss in now.numbers("val_loss").values():
             self._lowest, self._newest = min(self._lowest, loss), loss
+        alike = now.numbers("rows_alike")
         for where, same in now.numbers("same_input").items():
-            if not self.finite(where, same):
+            rows = alike.get(where, 0.0)
+            if not self.finite(where, same, rows):
                 continue
-            if not same:
+            again = self._row[where] = self._row.get(where, 0) + 1 if same else 0
+            looks = self._alike[where] = self._alike.get(where, 0) + 1 if rows else 0
+            self.usable(where, max(again, looks))
+            if max(again, looks) >= self.samples:
                 self.ready = True
-                self._row[where] = 0
-                self.resolve(where, now.iteration)
-                continue
-            self._row[where] = self._row.get(where, 0) + 1
-            self.usable(where, self._row[where])
-            if self._row[where] >= self.samples:
-                self.ready = True
+            if again >= self.samples:
                 self._tell(where, now.iteration)
+            elif looks >= self.samples:
+                self._tell_rows(where, now.iteration, rows)
+            elif not same and not rows:
+                self.ready = True
+                self.resolve(where, now.iteration)
+
+    def _tell_rows(self, where: str, iteration: int, rows: float) -> None:
+        self.found(
+            where,
+            iteration,
+            f"all {rows:.0f} rows of a batch are the same sequence, in each iteration: the batch "
+            "teaches what one row does",
+            {"rows": rows},
+            signals=(named("rows_alike", where),),
+            severity="info",
+        )
 
     def _tell(self, where: str, iteration: int) -> None:
         rises = self._newest - self._lowest > self.rise * abs(self._lowest)

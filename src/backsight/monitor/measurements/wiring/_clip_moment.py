@@ -5,14 +5,20 @@ import math
 import torch
 from torch import Tensor
 
-from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor._iteration import BackwardPass, Clip, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import largest_value, tensor_norms, total_norm_value
 
 __all__ = ["ClipMoment"]
 
 SCALED = 64.0
 """So many times smaller than the limit is no gradient that was just clipped to it."""
+
+FEWEST_ALIKE = 8
+"""Elements with the largest absolute value, to the bit: a clamp has made them so."""
+
+SAME_NORM = 1e-4
+"""Relative difference of two norms that were made alike."""
 
 SHORTER = 0.999
 """Of a norm: less than rounding leaves."""
@@ -21,11 +27,15 @@ SHORTER = 0.999
 class ClipMoment(Measurement):
     """Clipping that no step reads, and clipping of gradients that are divided afterwards.
 
-    ``clip_misplaced``: ``clip_grad_norm_`` is called before the backward pass or after the step,
-    and not in between; or gradients are shorter after the step than the step has read them. It is
-    the norm that the step read, relative to the limit: up to 1, the limit would not have mattered.
+    ``clip_misplaced``: ``clip_grad_norm_`` or ``clip_grad_value_`` is called before the backward
+    pass or after the step, and not in between; or gradients are shorter after the step than the
+    step has read them. It is the norm (or the largest value) that the step read, relative to the
+    limit: up to 1, the limit would not have mattered.
     ``clip_scaled``: gradients were clipped, and the step reads them many times smaller than that.
-    ``clip_factor``: what the calls in between have shortened the gradient to.
+    Clipping by hand counts where a GradScaler's own step divides the scale out, and what arrives
+    is much shorter than computed, with many elements alike to the bit, or with the same norm in
+    two samples although the gradient's was not.
+    ``clip_factor``: what calls of ``clip_grad_norm_`` in between have shortened the gradient to.
 
     Example:
         >>> import torch
@@ -51,6 +61,11 @@ class ClipMoment(Measurement):
         self._useless = False
         """Whether any call was. One after the step may belong to the next iteration, which the last
         one does not have: it says nothing."""
+        self._by_value = False
+        """Whether any call has limited values."""
+        self._arrived: tuple[float, float] | None = None
+        """Of the sample before, the norm that came to a GradScaler's step, and how much shorter
+        that was than computed."""
         self.on_iteration_begin(None)
 
     def on_iteration_begin(self, now: Iteration | None) -> None:
@@ -62,6 +77,10 @@ class ClipMoment(Measurement):
         """Calls before the end of the last step."""
         self._read: list[tuple[list[Tensor], float]] = []
         """Gradients as a step has read them, and their norm; let go with the iteration."""
+        self._largest: float | None = None
+        """Absolute value that a step has read, where that is asked."""
+        self._alike = 0
+        """Elements that have it, where that is asked."""
         self._closure = False
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
@@ -76,6 +95,11 @@ class ClipMoment(Measurement):
         gradients = [g for p in step.parameters.values() if (g := p.grad) is not None]
         if gradients and not gradients[0].is_sparse:
             self._read.append((gradients, _norm(gradients)))
+            by_hand = now.divided_late and not now.clips
+            if by_hand or self._by_value or any(clip.by_value for clip in now.clips):
+                largest = largest_value(gradients)
+                self._largest = max(self._largest or 0.0, float(largest))
+                self._alike = _with_value(gradients, largest) if by_hand else 0
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Which calls were in between, and what became of the gradients."""
@@ -86,17 +110,58 @@ class ClipMoment(Measurement):
         useful = now.clips[self._before : self._stepped]
         useless = [*now.clips[: self._before], *now.clips[self._stepped :]]
         misplaced = 0.0
+        self._by_value = self._by_value or any(clip.by_value for clip in now.clips)
         if useless and not useful:
-            misplaced = max(applied / limit if limit > 0 else 0.0 for limit, _ in useless)
+            misplaced = max(self._relative(clip, applied) for clip in useless)
             self._useless = True
         elif not now.clips:
             misplaced = max(_shortened(norm, _norm(gradients)) for gradients, norm in read)
         if not now.clips and not misplaced and self._useless:
             return
         now.record("clip_misplaced", misplaced)
-        now.record("clip_scaled", _scaled(useful[-1:], applied))
-        if useful:
-            now.record("clip_factor", math.prod(_factor(*one) for one in useful))
+        by_hand = self._scaled_by_hand(now, applied)
+        now.record("clip_scaled", self._scaled(useful[-1:], applied) or by_hand)
+        norms = [clip for clip in useful if not clip.by_value]
+        if norms:
+            now.record("clip_factor", math.prod(map(_factor, norms)))
+
+    def _relative(self, clip: Clip, applied: float) -> float:
+        """What a step read, by the limit."""
+        if clip.limit <= 0:
+            return 0.0
+        if clip.by_value:
+            applied = float(clip.size) if self._largest is None else self._largest
+        return applied / clip.limit
+
+    def _scaled(self, clips: list[Clip], applied: float) -> float:
+        """By what gradients were divided between the last clip, where it acted, and the step."""
+        for clip in clips:
+            now = self._largest or 0.0 if clip.by_value else applied
+            if float(clip.size) > clip.limit and 0 < now < clip.limit / SCALED:
+                return clip.limit / now
+        return 0.0
+
+    def _scaled_by_hand(self, now: Iteration, applied: float) -> float:
+        """The scale, where gradients were clipped by hand before it was divided out; else 0."""
+        computed = float(now.numbers.get("grad_norm", 0.0))
+        before, self._arrived = self._arrived, None
+        if now.clips or not now.divided_late or now.scale is None or applied <= 0:
+            return 0.0
+        scale, shorter = float(now.scale), computed / applied
+        if not math.isfinite(shorter) or shorter < SCALED or scale < SCALED:
+            return 0.0
+        self._arrived = applied * scale, shorter
+        same_norm = (
+            before is not None
+            and math.isclose(before[0], applied * scale, rel_tol=SAME_NORM)
+            and not math.isclose(before[1], shorter, rel_tol=100 * SAME_NORM)
+        )
+        return scale if self._alike >= FEWEST_ALIKE or same_norm else 0.0
+
+
+def _with_value(gradients: list[Tensor], value: Tensor) -> int:
+    with torch.no_grad():
+        return sum(int((g.abs() == value.to(g)).sum()) for g in gradients)
 
 
 def _norm(gradients: list[Tensor]) -> float:
@@ -109,14 +174,6 @@ def _shortened(before: float, after: float) -> float:
     return before / after if 0 < after < SHORTER * before else 0.0
 
 
-def _factor(limit: float, norm: Tensor) -> float:
-    before = float(norm)
-    return limit / before if before > limit else 1.0
-
-
-def _scaled(clips: list[tuple[float, Tensor]], applied: float) -> float:
-    """By what gradients were divided between the last clip, where it acted, and the step."""
-    for limit, norm in clips:
-        if float(norm) > limit and 0 < applied < limit / SCALED:
-            return limit / applied
-    return 0.0
+def _factor(clip: Clip) -> float:
+    before = float(clip.size)
+    return clip.limit / before if before > clip.limit else 1.0

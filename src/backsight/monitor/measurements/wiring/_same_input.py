@@ -1,4 +1,4 @@
-"""Whether a model is given the same batch again and again."""
+"""Whether a model is given the same batch again and again, or the same sequence in each row."""
 
 import torch
 from torch import Tensor
@@ -6,11 +6,21 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import embedded_from, on_host
 
 __all__ = ["SameInput"]
 
 LOOKED_AT = 4096
 """Numbers of an input, evenly spaced, that tell it from another."""
+
+FEWEST = 3
+"""Rows and steps of a batch whose rows are compared with each other."""
+
+READABLE = {
+    *(torch.float64, torch.float32, torch.float16, torch.bool),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+}
+"""By NumPy."""
 
 Content = tuple[tuple[int, ...], float, float]
 
@@ -20,6 +30,8 @@ class SameInput(Measurement):
 
     Data are what a recurrent layer is given, where it carries no gradient, and the indices that an
     embedding in the graph of the loss is called with.
+    ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
+    initial state are given any; a sequence that is one number or symbol throughout is none.
 
     Example:
         >>> import torch
@@ -35,18 +47,20 @@ class SameInput(Measurement):
     """
 
     name = "same input"
-    signals = ("same_input",)
+    signals = ("rows_alike", "same_input")
     schedule = FIRST_AND_RARELY
     samples_cells = True
 
     def __init__(self) -> None:
         self._before: list[Content] | None = None
         self._now: list[Content] = []
+        self._alike: list[int] = []
+        """Of each call of a layer, how many rows are alike; 0 where they differ."""
         self._passed = False
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has been seen."""
-        self._now, self._passed = [], False
+        self._now, self._alike, self._passed = [], [], False
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what a recurrent layer was given."""
@@ -56,6 +70,12 @@ class SameInput(Measurement):
         data = x.data if isinstance(x, PackedSequence) else x
         if not data.requires_grad:
             self._now.append(_content(data))
+        state = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
+        if call.adapter.reading == "fused" and isinstance(x, Tensor) and x.dim() == 3:
+            first = getattr(call.module, "batch_first", False)
+            rows = _rows_of(x if first else x.transpose(0, 1))
+            if rows is not None:
+                self._alike.append(_alike(rows) if state is None else 0)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what embeddings were given."""
@@ -68,15 +88,36 @@ class SameInput(Measurement):
         """Record whether it is the same."""
         if not self._now or not self._passed:
             return
+        if self._alike:
+            now.record("rows_alike", float(min(self._alike)))
         if self._before is not None:
             now.record("same_input", float(self._now == self._before))
         self._before = self._now
 
 
+def _rows_of(x: Tensor) -> Tensor | None:
+    """``(B, T, …)``: data, or the symbols that they were embedded from."""
+    if x.grad_fn is not None:
+        return embedded_from(x, x.shape[1], x.shape[0])
+    return None if x.requires_grad else x
+
+
+@torch.no_grad()
+def _alike(rows: Tensor) -> int:
+    """How many there are, where all are the same; two of them tell nearly always."""
+    if min(rows.shape[:2]) < FEWEST or not torch.equal(rows[1], rows[0]):
+        return 0
+    varies = bool((rows[0, 1:] != rows[0, :1]).any())
+    return len(rows) if varies and bool((rows == rows[:1]).all()) else 0
+
+
 @torch.no_grad()
 def _content(data: Tensor) -> Content:
     """What is something else once many numbers are others, or stand in other places."""
-    flat = data.detach().reshape(-1)
+    data = data.detach()
+    if data.numel() <= LOOKED_AT and data.dtype in READABLE and on_host(data):
+        return tuple(data.shape), hash(data.numpy().tobytes()), 0.0  # a step of a loop, mostly
+    flat = data.reshape(-1)
     flat = flat[:: max(1, len(flat) // LOOKED_AT)].double()
     places = torch.arange(1, len(flat) + 1, dtype=torch.float64, device=flat.device)
     return tuple(data.shape), float(flat.sum()), float((flat * places.sqrt()).sum())

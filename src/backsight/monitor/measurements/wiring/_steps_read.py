@@ -10,7 +10,9 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    ColumnTaken,
     StepsRead,
+    columns_taken,
     compares_padding,
     counts_all,
     embedded_from,
@@ -36,6 +38,8 @@ class StepsOfLoss(Measurement):
     ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
+    ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
+    gradient arrives at any other.
     ``padding_in_loss``: steps whose input is padding have targets, and these count.
 
     Example:
@@ -52,11 +56,16 @@ class StepsOfLoss(Measurement):
     """
 
     name = "steps of the loss"
-    signals = ("one_step_read", "padding_in_loss", "padding_packed", "padding_read")
+    signals = (
+        "one_row_read", "one_step_read", "one_unit_read", "padding_in_loss", "padding_packed",
+        "padding_read",
+    )  # fmt: skip
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
         self._asked = False
+        self._taken_before: dict[str, int] = {}
+        """By path and axis, which one was read in the sample before."""
         self._begin()
 
     def _begin(self) -> None:
@@ -64,6 +73,8 @@ class StepsOfLoss(Measurement):
         """By path."""
         self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
+        self._taken: list[ColumnTaken] = []
+        """What an index takes near the loss."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -91,6 +102,8 @@ class StepsOfLoss(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the targets of each loss of PyTorch's, and of each error by hand."""
         self._asked = True
+        if self._calls:
+            self._taken += columns_taken(passed.operations)
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
@@ -122,12 +135,36 @@ class StepsOfLoss(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it, of each layer that a gradient arrived at."""
-        calls, compared = self._calls, self._compared
+        calls, compared, taken = self._calls, self._compared, self._taken
         self._begin()
         self.each_layer(calls, lambda path, each: self._record(path or "model", each, now))
+        self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
             shares = [padding.share for padding, read in compared if padding.counts(read)]
             now.record("padding_in_loss", max(shares, default=0.0))
+
+    def _one_read(
+        self,
+        name: str,
+        calls: list[tuple[StepsRead, "_Padding | None"]],
+        taken: list[ColumnTaken],
+        now: Iteration,
+    ) -> None:
+        """Of each axis, the one that is read, where it is the same as in the sample before."""
+        reached = [read for read, _ in calls if read.arrived]
+        if not reached:
+            return
+        for family, only in (("one_unit_read", _only_unit), ("one_row_read", _only_row)):
+            found = {only(read, taken) for read in reached}
+            one = found.pop() if len(found) == 1 else None
+            key = f"{family}/{name}"
+            before = self._taken_before.pop(key, None)
+            if one is not None:
+                self._taken_before[key] = one.place
+            same = one is not None and before in (None, one.place)
+            value = one.size if one is not None and same else 0
+            direct = one is not None and not one.mixed and family == "one_unit_read"
+            now.record(key, float(-value if direct else value))
 
     @staticmethod
     def _record(
@@ -187,6 +224,31 @@ class _Padding:
         if read.output is None:
             return False
         return float(read.output.any(0).t()[self.at_end].float().mean()) > 0.5
+
+
+def _only_unit(read: StepsRead, taken: list[ColumnTaken]) -> ColumnTaken | None:
+    """The one unit of several that is read, by an index."""
+    if read.units is None or read.final_read or read.width < 2:
+        return None
+    return _only(read.units, taken)
+
+
+def _only_row(read: StepsRead, taken: list[ColumnTaken]) -> ColumnTaken | None:
+    """The one sequence of several that is read; the last one, at each step, is BKS408's."""
+    if read.rows is None or min(read.steps, read.batch) < SHORTEST:
+        return None
+    one = _only(read.rows, taken)
+    if one is None or one.place < read.batch - 1 or read.output is None:
+        return one
+    return None if int(read.output.any(0).any(1).sum()) > 1 else one
+
+
+def _only(there: Tensor, taken: list[ColumnTaken]) -> ColumnTaken | None:
+    if int(there.sum()) != 1:
+        return None
+    place = len(there), int(there.int().argmax())
+    found = [one for one in taken if (one.size, one.place) == place]
+    return max(found, key=lambda one: one.mixed) if found else None
 
 
 def _begun(read: StepsRead, padding: _Padding | None) -> float:

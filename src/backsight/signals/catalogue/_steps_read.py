@@ -1,0 +1,82 @@
+"""Which steps, units and sequences of a layer's output a loss reads."""
+
+from backsight.signals.catalogue._signal import Signal
+
+__all__ = ["SIGNALS"]
+
+SIGNALS = (
+    Signal(
+        name="one_step_read",
+        title="directions read after one step",
+        formula="1 if the reverse half of a bidirectional layer's output is read only at the last "
+        "step of each sequence, where it begins, plus 2 if the forward half is read only at the "
+        "first one; 0 if neither, or if a final state is read",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the smallest",
+        cost="one comparison of each gradient on a layer's output, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="one_unit_read",
+        title="units of which one is read",
+        formula="units of a layer's output if L takes one of them by an index and no gradient "
+        "arrives at any other or at a final state, negative where no product with a matrix is made "
+        "of it; 0 otherwise, and if it is another one than in the sample before",
+        axes=("iteration",),
+        unit="units",
+        reduction="all calls read the same",
+        cost="shared with one_step_read",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="one_row_read",
+        title="sequences of which one is read",
+        formula="sequences of a batch if L takes one of them by an index and no gradient arrives "
+        "at the output or a final state of any other; 0 otherwise, if it is another one than in "
+        "the sample before, and if it is the last one at several steps (last_column)",
+        axes=("iteration",),
+        unit="sequences",
+        reduction="all calls read the same",
+        cost="shared with one_step_read",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_read",
+        title="padding before the step that is read",
+        formula="padded steps / all steps of a batch whose sequences end in padding, or are "
+        "packed, if L reads the last step of the padded batch alone; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="shared with one_step_read; one look at the input",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_packed",
+        title="padding that is packed",
+        formula="padded steps / all steps, if all sequences were packed with the length of the "
+        "padded batch, end in padding all the same, and L reads their end; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="shared with padding_read",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="padding_in_loss",
+        title="padding in the loss",
+        formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
+        "value that it does not ignore; 0 if none does",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the losses of an iteration",
+        cost="shared with padding_read",
+        source="Backsight",
+    ),
+)

@@ -1,0 +1,128 @@
+"""One unit of a layer, or one sequence of a batch, that is all a loss reads."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.causes import BATCH, STEPS, UNITS, Loss, drawn, findings, rnn
+
+Read = Callable[[nn.ModuleDict, Tensor, Tensor], Tensor]
+
+
+def reading(read: Read, *, time_first: bool = False) -> Loss:
+    """A loss of a layer's output and its final state ``(L, B, H)``."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        output, state = m["rnn"](drawn(STEPS, BATCH) if time_first else drawn(BATCH, STEPS))
+        return (read(m, output, state) - 1).square().mean()
+
+    return loss
+
+
+def modules(**settings: bool | int) -> dict[str, nn.Module]:
+    """A layer, and heads over its units and over its steps."""
+    layer = rnn("GRU", **{"batch_first": True, **settings})
+    width = UNITS * (2 if settings.get("bidirectional") else 1)
+    heads = {"head": nn.Linear(width, 2), "wrong": nn.Linear(STEPS, 2), "one": nn.Linear(1, 2)}
+    return {"rnn": layer, **heads}
+
+
+ONE_UNIT: dict[str, tuple[Read, str]] = {
+    "last unit": (lambda m, o, h: m["wrong"](o[:, :, -1]), "warning"),
+    "first unit": (lambda m, o, h: m["wrong"](o[..., 0]), "warning"),
+    "dropped out": (lambda m, o, h: m["wrong"](functional.dropout(o, 0.1)[..., 1]), "warning"),
+    "activated": (lambda m, o, h: m["wrong"](o[..., 1].tanh()), "warning"),
+    "a slice, squeezed": (lambda m, o, h: m["wrong"](o[:, :, -1:].squeeze(-1)), "warning"),
+    "the prediction": (lambda m, o, h: o[..., 0], "info"),
+    "of the last step": (lambda m, o, h: o[:, -1, 0], "info"),
+    "a head over one": (lambda m, o, h: m["one"](o[..., :1]), "info"),
+}
+
+
+@pytest.mark.parametrize("which", ONE_UNIT)
+def test_one_unit_that_is_read_alone_is_found(which: str, tmp_path: Path) -> None:
+    read, severity = ONE_UNIT[which]
+    (finding,) = findings("BKS437", reading(read), tmp_path, modules())
+    assert finding.severity == severity
+    assert finding.evidence == {"units": UNITS}
+    assert f"one of the {UNITS} units of rnn alone" in finding.message
+
+
+ONE_ROW: dict[str, tuple[Read, dict[str, bool | int]]] = {
+    "first row": (lambda m, o, h: m["head"](o[0]), {}),
+    "first row, time first": (lambda m, o, h: m["head"](o[:, 0]), {"batch_first": False}),
+    "last row of the state": (lambda m, o, h: m["head"](h[:, -1]), {}),
+    "of two layers": (lambda m, o, h: m["head"](h[:, -1]), {"num_layers": 2}),
+    "one step of one row": (lambda m, o, h: m["head"](o[-1, -1]), {}),
+}
+
+
+@pytest.mark.parametrize("which", ONE_ROW)
+def test_one_sequence_that_is_read_alone_is_found(which: str, tmp_path: Path) -> None:
+    read, settings = ONE_ROW[which]
+    time_first = settings.get("batch_first") is False
+    loss = reading(read, time_first=time_first)
+    (finding,) = findings("BKS437", loss, tmp_path, modules(**settings))
+    assert finding.severity == "warning"
+    assert finding.evidence == {"sequences": BATCH}
+
+
+def attention(m: nn.ModuleDict, o: Tensor, h: Tensor) -> Tensor:
+    """Its scores are of one unit, and its values of all."""
+    weights = o[..., 0].softmax(1)
+    read: Tensor = m["head"]((weights[..., None] * o).sum(1))
+    return read
+
+
+def dead(m: nn.ModuleDict, o: Tensor, h: Tensor) -> Tensor:
+    """A ReLU passes one unit alone; the index takes a step."""
+    shift = torch.tensor([9.0] + [-9.0] * (UNITS - 1))
+    read: Tensor = m["head"](functional.relu(o + shift)[:, -1])
+    return read
+
+
+def masked(m: nn.ModuleDict, o: Tensor, h: Tensor) -> Tensor:
+    """One row that counts, as a mask has it."""
+    mask = torch.zeros(BATCH, 1, 1)
+    mask[0] = 1
+    read: Tensor = m["head"](o) * mask
+    return read
+
+
+HEALTHY: dict[str, tuple[Read, dict[str, bool | int]]] = {
+    "last step": (lambda m, o, h: m["head"](o[:, -1]), {}),
+    "every step": (lambda m, o, h: m["head"](o), {}),
+    "final state": (lambda m, o, h: m["head"](h[-1]), {}),
+    "one unit and the state": (lambda m, o, h: o[:, -1, 0] + h[-1].sum(1), {}),
+    "two units": (lambda m, o, h: o[..., :2], {}),
+    "each unit": (lambda m, o, h: sum(o[..., i] for i in range(UNITS)) + o[..., 0], {}),
+    "each row": (lambda m, o, h: torch.stack([m["head"](row[-1]) for row in o]), {}),
+    "rows in turn": (lambda m, o, h: m["head"](h[:, int(torch.randint(BATCH, ()))]), {}),
+    "a row against all": (lambda m, o, h: o[:, -1] @ o[0, -1], {}),
+    "halves": (lambda m, o, h: torch.cat([o[:, -1, :UNITS], o[:, 0, UNITS:]], 1),
+               {"bidirectional": True}),
+    "attention": (attention, {}),
+    "dead units": (dead, {}),
+    "a mask": (masked, {}),
+    "the largest": (lambda m, o, h: o.amax(1), {}),
+    "last row at each step (BKS408)": (lambda m, o, h: m["head"](o[-1]), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", HEALTHY)
+def test_what_is_read_of_all_is_not(which: str, tmp_path: Path) -> None:
+    read, settings = HEALTHY[which]
+    assert not findings("BKS437", reading(read), tmp_path, modules(**settings))
+
+
+def test_a_layer_of_one_unit_and_a_batch_of_one_sequence(tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        output = m["rnn"](drawn(1, STEPS))[0]
+        return (output[0, :, 0] - 1).square().mean()  # type: ignore[no-any-return]
+
+    layer = nn.GRU(3, 1, batch_first=True)
+    assert not findings("BKS437", loss, tmp_path, {"rnn": layer})
