@@ -24,6 +24,8 @@ def backsight(*arguments: object, cwd: Path | None = None) -> subprocess.Complet
         ("train", "--help"),
         ("train", "chars", "--help"),
         ("report", "--help"),
+        ("diagnose", "--help"),
+        ("follow", "--help"),
         ("study", "--help"),
         ("study", "map", "--help"),
         ("runs", "--help"),

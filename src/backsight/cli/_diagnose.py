@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from backsight.cli._options import parse
+from backsight.cli._options import Codes, parse
 from backsight.cli._project import Project, project_settings
 from backsight.errors import RunError, SettingError
 
@@ -31,9 +31,9 @@ class Diagnose:
     """Print the diagnosis as JSON."""
     rejudge: bool = False
     """Judge the recorded signals again, even if the run holds the verdict reached in training."""
-    fail_on: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
+    fail_on: Codes = None
     """Exit with status 1 on these codes only, whatever their severity, such as BKS101 BKS202."""
-    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CODE")] = ()
+    ignore: Codes = None
     """Leave out the findings with these codes. [tool.backsight] in pyproject.toml may name codes
     under ignore and fail-on as well."""
 
@@ -86,7 +86,7 @@ def exit_status(run: "Run", found: "Diagnosis", asked: Collection[str]) -> int:
     return int(found.has_errors or run.failed)
 
 
-def codes(option: str, given: Iterable[str]) -> set[str]:
+def codes(option: str, given: Iterable[str] | None) -> set[str]:
     """The codes that an option names, in capitals.
 
     Raises:
@@ -95,7 +95,7 @@ def codes(option: str, given: Iterable[str]) -> set[str]:
     from backsight.diagnosis import RULES
 
     known = {rule.code for rule in RULES}
-    named = {code.upper() for code in given}
+    named = {code.upper() for code in given or ()}
     if named - known:
         raise SettingError(
             f"{option} expects codes of findings, not {', '.join(sorted(named - known))}: "

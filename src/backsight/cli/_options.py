@@ -4,15 +4,21 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from typing import TypeVar
+from typing import Annotated, TypeVar, Union
 
 import tyro
 
 from backsight.errors import SettingError
 
-__all__ = ["parse"]
+__all__ = ["Codes", "parse"]
 
 AnyOptions = TypeVar("AnyOptions")
+
+Codes = Annotated[
+    Union[None, tuple[str, ...]],  # noqa: UP007, RUF036 - tyro loads 0.2 s of typeguard for others
+    tyro.conf.arg(metavar="CODE"),
+]
+"""Any number of codes of findings; None where the option is not given."""
 
 
 def parse(options: type[AnyOptions], command: str, arguments: Sequence[str]) -> AnyOptions:

@@ -57,7 +57,7 @@ def _told(run: Run, models: list[list[str]]) -> list[list[Finding]]:
     for event in run.events("finding"):
         finding = finding_of(event.body)
         if finding is not None:
-            newest[finding.code, finding.module, finding.iteration] = finding
+            newest[finding.code, finding.module, finding.signals, finding.iteration] = finding
     for finding in newest.values():
         about = (i for i, names in enumerate(models) if not set(finding.signals).isdisjoint(names))
         told[next(about, 0)].append(finding)

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
+from backsight.probes import on_host
 
 __all__ = ["WeightsReplaced"]
 
@@ -134,7 +135,7 @@ class _Left:
 
     def __post_init__(self) -> None:
         p = self.matrices[0]() if self.matrices else None
-        if type(p) is nn.Parameter and p.is_cpu and p.dtype in READABLE:
+        if type(p) is nn.Parameter and on_host(p) and p.dtype in READABLE:
             self.quick = self.matrices[0]
 
 
