@@ -53,7 +53,14 @@ def check(truth: Truth, kind: str, random: Random) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", [kind for kind in DAMAGES if kind != "JSON of events"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.long if number % 2 else ())
+        for number, kind in enumerate(DAMAGES)
+        if kind != "JSON of events"
+    ],
+)
 def test_a_few(kind: str, few: dict[str, Truth]) -> None:
     @settings(repeated, max_examples=6)
     @given(st.sampled_from(FEW), randoms)

@@ -20,6 +20,15 @@ EXAMPLES = files("backsight.diagnosis.rules") / "examples"
 TOLD_BEFORE = {"BKS303": "BKS423"}
 """The cause before its symptom: a plateau, once the learning rate is 0."""
 EVERY_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+SLOW = {"BKS101", "BKS103", "BKS206", "BKS207", "BKS301", "BKS302", "BKS303", "BKS304", "BKS427"}
+"""Their examples train for long."""
+EVERY_RULE_TRAINED = pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(rule, marks=pytest.mark.long if rule.code in SLOW else (), id=rule.code)
+        for rule in RULES
+    ],
+)
 
 
 def diagnosis_of(
@@ -78,7 +87,7 @@ def test_the_bad_example_gives_the_finding(
     assert codes[:1] == [rule.code]
 
 
-@EVERY_RULE
+@EVERY_RULE_TRAINED
 def test_the_good_example_is_healthy(
     rule: type[Rule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

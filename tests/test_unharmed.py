@@ -337,7 +337,7 @@ ONCE = ("scripted", "exported", "quantized", "func_vmap")
 """Of which PyTorch warns once a process."""
 
 
-BOTH = ("traced", "dispatch_mode", "function_mode", "tensor_subclass", "anomalies", "checkpointed")
+BOTH = ("traced", "function_mode", "checkpointed")
 """Where a loop over cells is a case of its own, whose gradients are asked for."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from backsight.cli._options import Codes, parse
+from backsight.cli._options import FindingCodes, parse
 from backsight.cli._project import Project, project_settings
 from backsight.errors import RunError, SettingError
 
@@ -31,9 +31,9 @@ class Diagnose:
     """Print the diagnosis as JSON."""
     rejudge: bool = False
     """Judge the recorded signals again, even if the run holds the verdict reached in training."""
-    fail_on: Codes = None
+    fail_on: FindingCodes = None
     """Exit with status 1 on these codes only, whatever their severity, such as BKS101 BKS202."""
-    ignore: Codes = None
+    ignore: FindingCodes = None
     """Leave out the findings with these codes. [tool.backsight] in pyproject.toml may name codes
     under ignore and fail-on as well."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from backsight.cli._diagnose import codes, codes_of_project, exit_status
-from backsight.cli._options import Codes, parse
+from backsight.cli._options import FindingCodes, parse
 from backsight.errors import RunError, SettingError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Follow:
     """Show the state once, and do not wait for the run to end."""
     every: float = 1.0
     """Seconds between two looks at the run."""
-    ignore: Codes = None
+    ignore: FindingCodes = None
     """Leave out the findings with these codes, and those that [tool.backsight] in pyproject.toml
     names under ignore."""
 

@@ -10,11 +10,11 @@ import tyro
 
 from backsight.errors import SettingError
 
-__all__ = ["Codes", "parse"]
+__all__ = ["FindingCodes", "parse"]
 
 AnyOptions = TypeVar("AnyOptions")
 
-Codes = Annotated[
+FindingCodes = Annotated[
     Union[None, tuple[str, ...]],  # noqa: UP007, RUF036 - tyro loads 0.2 s of typeguard for others
     tyro.conf.arg(metavar="CODE"),
 ]

@@ -10,7 +10,7 @@ import tyro
 
 from backsight._printable import printable
 from backsight.cli._diagnose import codes, codes_of_project
-from backsight.cli._options import Codes, parse
+from backsight.cli._options import FindingCodes, parse
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ class Report:
     """Leave the script that draws the figures (5 MB) out of the page, and write it beside it."""
     open: bool = False
     """Open the page in the browser."""
-    ignore: Codes = None
+    ignore: FindingCodes = None
     """Leave out the findings with these codes, and those that [tool.backsight] in pyproject.toml
     names under ignore."""
 
