@@ -21,7 +21,6 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/backsight study length chars --cell rnn,lstm --lengths 10,25,50,100 --seeds 1 --iterations 300 --engine local:2
-	@echo "All of its runs, live or afterwards: $(BIN)/backsight ui"
 	@echo "To look at all runs in the browser, type: $(BIN)/backsight ui"
 
 # One process a core, one thread each: tests train small models, which threads only slow down.
