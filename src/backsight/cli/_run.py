@@ -17,7 +17,7 @@ from typing import Literal, TextIO
 from backsight._switch import is_off
 from backsight.cli._diagnose import codes_of_project
 from backsight.cli._messages import say
-from backsight.cli._options import parse
+from backsight.cli._options import SinkNames, parse
 from backsight.cli._script import execute_and_close, prepare
 from backsight.distributed import is_first_process
 from backsight.errors import GuardError, SettingError
@@ -55,6 +55,9 @@ class RunOptions:
     guard: str | None = None
     """Let a guard act at each optimizer step: safe, or policies separated by commas, such as
     clip=1,skip,rollback,backoff. A rollback rewinds neither the data nor the random numbers."""
+    to: SinkNames = ()
+    """A sink that gets all values as well, such as tensorboard, wandb or mlflow; several with
+    --to each."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -110,15 +113,20 @@ def _observe(
     from backsight.cli._script_runs import ScriptRuns
     from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
+    from backsight.monitor.sinks import sinks_of
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
             return lambda error: None
         other = ProcessMonitor(NullRecorder(), guard=options.guard)
         return lambda error: other.close()
+    sinks = sinks_of(options.to)  # a mistake in their names is told before the script begins
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
-    command = shlex.join(["backsight", "run", *hide_words(arguments)])
-    runs = ScriptRuns(path, config, command, named=options.run is not None)
+    config["to"] = [sink.partition(":")[0] for sink in options.to] or None
+    own = _without_places(arguments[: len(arguments) - len(words)])
+    command = shlex.join(["backsight", "run", *hide_words([*own, *words])])
+    named = options.run is not None
+    runs = ScriptRuns(path, config, command, named=named, to=options.to, sinks=sinks)
     settings = {
         name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
@@ -132,8 +140,9 @@ def _observe(
     stop = spawned_observed(
         {
             "path": path.absolute(),
-            "named": options.run is not None,
+            "named": named,
             "config": runs.config,
+            "to": runs.to,
             "command": command,
             "options": settings,
         }
@@ -226,6 +235,21 @@ def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     if not guarded:
         return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"
+
+
+def _without_places(own: Sequence[str]) -> list[str]:
+    """Our own words without where sinks write: a URL may hold a secret."""
+    shown: list[str] = []
+    for word in own:
+        option, equals, name = word.partition("=")
+        if shown[-1:] == ["--to"]:
+            option, equals, name = "", "", word
+        elif option != "--to" or not equals:
+            shown.append(word)
+            continue
+        kind, colon, _ = name.partition(":")
+        shown.append(f"{option}{equals}{kind}{':(hidden)' if colon else ''}")
+    return shown
 
 
 def _paths(words: str) -> list[str]:
