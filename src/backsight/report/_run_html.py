@@ -6,7 +6,7 @@ from markupsafe import Markup
 from backsight.errors import RunError
 from backsight.report._html import fill
 from backsight.report._line_chart import ChartLine, ChartMark, line_chart
-from backsight.report._numbers import number
+from backsight.report._numbers import duration, number
 from backsight.report._strip import strip
 from backsight.report._strip_data import RunStrip
 from backsight.report._strip_words import strip_rows
@@ -60,11 +60,19 @@ def run_html(run: Run) -> str:
         name=told.name,
         state=told.state,
         tone=first.tone,
-        facts=first.words.removeprefix(told.state).lstrip(", "),
+        facts=_facts(told),
         rows=rows,
         problem=problem,
         charts=[chart for chart in (loss, reach) if chart],
     )
+
+
+def _facts(told: RunStrip) -> str:
+    """How far it is; of a run that has ended, when that was would soon be wrong on a page."""
+    words = f"{told.iterations:,} iterations"
+    if told.state in ("running", "stale") and told.age is not None:
+        words += f", last written {duration(told.age)} ago"
+    return f"{words}: {told.reason}" if told.reason else words
 
 
 def _loss(told: RunStrip) -> tuple[str, list[str], Markup] | None:

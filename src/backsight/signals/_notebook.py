@@ -8,16 +8,19 @@ from backsight._views import view
 __all__ = ["InNotebook"]
 
 
+class _Figures:
+    """``run.plot``; no property, because IPython completes nothing behind one."""
+
+    def __get__(self, run: object | None, owner: type) -> Any:
+        return self if run is None else view("RunFigures")(run)
+
+
 class InNotebook:
     """A run as a notebook shows it; figures and page are loaded when they are asked for."""
 
-    @property
-    def plot(self) -> Any:
-        """The figures of this run: ``run.plot.reach()`` gives a Plotly figure.
-
-        ``dir(run.plot)`` lists those that have something to show.
-        """
-        return view("RunFigures")(self)
+    plot = _Figures()
+    """The figures of this run: ``run.plot.reach()`` gives a Plotly figure, and ``dir(run.plot)``
+    lists those that have something to show."""
 
     def live(self, every: float = 1.0) -> Any:
         """A widget that shows the run while it trains; needs ``backsight[notebook]``.
