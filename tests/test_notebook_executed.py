@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="Jupyter is not installed")
-nbclient = pytest.importorskip("nbclient", reason="Jupyter is not installed")
+nbformat: Any = pytest.importorskip("nbformat", reason="Jupyter is not installed")
+nbclient: Any = pytest.importorskip("nbclient", reason="Jupyter is not installed")
 pytest.importorskip("ipykernel", reason="Jupyter is not installed")
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 
@@ -54,7 +54,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any]]:
     notebook = nbformat.v4.new_notebook(cells=cells)
     said: list[Any] = []
 
-    class Client(nbclient.NotebookClient):  # type: ignore[misc]
+    class Client(nbclient.NotebookClient):  # type: ignore[misc,name-defined]
         def process_message(self, message: Any, cell: Any, index: int) -> Any:
             if index == len(CELLS) - 1:
                 said.append(message)

@@ -118,8 +118,11 @@ def test_a_folder_that_is_taken_by_then_costs_no_values(run_path: Path, tmp_path
 
 
 def test_the_lab_has_sinks_as_well_also_when_it_goes_on(tmp_path: Path) -> None:
-    small = {"length": 6, "hidden": 4, "validate_sequences": 8, "report": False, "device": "cpu"}
-    run = train(MemoryEcho(**small, iterations=3, run=tmp_path / "echo"), to=["jsonl"])
+    config = MemoryEcho(
+        length=6, hidden=4, validate_sequences=8, report=False, device="cpu", iterations=3,
+        run=tmp_path / "echo",
+    )  # fmt: skip
+    run = train(config, to=["jsonl"])
     assert losses(run.path / "values.jsonl") == dict(enumerate(run["loss"].tolist()))
     sink = JsonLines(tmp_path / "more.jsonl")
     run = resume(run, iterations=5, to=sink)
