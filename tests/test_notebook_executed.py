@@ -54,7 +54,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Any]]:
     notebook = nbformat.v4.new_notebook(cells=cells)
     said: list[Any] = []
 
-    class Client(nbclient.NotebookClient):  # type: ignore[misc,name-defined]
+    class Client(nbclient.NotebookClient):  # type: ignore[misc]
         def process_message(self, message: Any, cell: Any, index: int) -> Any:
             if index == len(CELLS) - 1:
                 said.append(message)
