@@ -16,7 +16,7 @@ from backsight.integrations._package import needing
 
 __all__ = ["Trackio"]
 
-LEAST = "0.5"
+LEAST = "0.20"
 """The oldest version of trackio that will do."""
 
 LEVELS = {"error": "error", "warning": "warn", "info": "info"}
