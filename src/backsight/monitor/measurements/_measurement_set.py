@@ -190,6 +190,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
+        self._defined = self._all_listening()
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
@@ -303,8 +304,8 @@ class MeasurementSet:
         except Exception:  # noqa: BLE001 - it has failed already, and that was said
             self._off.add(id(one))
 
-    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
-        """Who is due, by event; without an iteration, who is in every one."""
+    def _all_listening(self) -> Listening:
+        """Who defines each event, due or not."""
         return {
             event: [
                 _Listener(
@@ -315,7 +316,15 @@ class MeasurementSet:
                     self._signals[id(one)],
                 )
                 for one in self.measurements
-                if _defines(one, event) and self._schedules[id(one)].due(sample, iteration)
+                if _defines(one, event)
             ]
             for event in EVENTS
+        }
+
+    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
+        """Who is due, by event; without an iteration, who is in every one."""
+        due = {key for key, one in self._schedules.items() if one.due(sample, iteration)}
+        return {
+            event: [one for one in listeners if id(one.one) in due]
+            for event, listeners in self._defined.items()
         }
