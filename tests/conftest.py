@@ -60,6 +60,7 @@ def pytest_collection(session: pytest.Session) -> None:
     """
     config = session.config
     if hasattr(config, "workerinput") and config.args_source is config.ArgsSource.TESTPATHS:
+        importlib.import_module("torch._dynamo")  # the first optimizer does, after the freeze below
         number = int(config.workerinput["workerid"].removeprefix("gw"))
         files = sorted(Path(__file__).parent.glob("test_*.py"))
         for file in files[number :: config.workerinput["workercount"]]:

@@ -194,9 +194,7 @@ def measure(ran: Ran, loss: Loss) -> Rows:
         names = [n for n in ran.h if n.endswith("_reverse") == bool(d)]
         reach = iter(norms(alone, [h for name in names for h in ran.h[name][: last + 1]]))
         for name in names:
-            hs, on_h, on_c = (
-                [s[name][p[d]] for p in ran.at if s[name]] for s in (ran.h, *whole)
-            )
+            hs, on_h, on_c = ([s[name][p[d]] for p in ran.at if s[name]] for s in (ran.h, *whole))
             rows[name] = {
                 "grad_time": on_h,
                 "grad_time_cell": on_c,
