@@ -190,7 +190,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
-        self._listeners = self._all_listeners()
+        self._defined = self._all_listening()
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
@@ -309,16 +309,8 @@ class MeasurementSet:
         except Exception:  # noqa: BLE001 - it has failed already, and that was said
             self._off.add(id(one))
 
-    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
-        """Who is due, by event; without an iteration, who is in every one."""
-        due = {of: schedule.due(sample, iteration) for of, schedule in self._schedules.items()}
-        return {
-            event: [listener for listener in listeners if due[id(listener.one)]]
-            for event, listeners in self._listeners.items()
-        }
-
-    def _all_listeners(self) -> Listening:
-        """Everybody, by event."""
+    def _all_listening(self) -> Listening:
+        """Who defines each event, due or not."""
         return {
             event: [
                 _Listener(
@@ -332,4 +324,12 @@ class MeasurementSet:
                 if _defines(one, event)
             ]
             for event in EVENTS
+        }
+
+    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
+        """Who is due, by event; without an iteration, who is in every one."""
+        due = {key for key, one in self._schedules.items() if one.due(sample, iteration)}
+        return {
+            event: [one for one in listeners if id(one.one) in due]
+            for event, listeners in self._defined.items()
         }
