@@ -30,8 +30,8 @@ METHOD = (
     "steps, by direct recurrence and by probe input; 'first add': the same of the third to the "
     "sixth sample, in which every check runs; 'rules add': the time the judge takes for an "
     "iteration, in bare steps, within 'unsampled', and 'sampled' where every iteration is a "
-    "sample. What the default settings add is in the benchmark overhead. wandb.watch: offline, its own "
-    "defaults (a histogram of gradients every 1,000 steps), and log_freq=1. Lightning: "
+    "sample. What the default settings add is in the benchmark overhead. wandb.watch: offline, "
+    "its own defaults (a histogram of gradients every 1,000 steps), and log_freq=1. Lightning: "
     "utilities.grad_norm before every optimizer step, as its callback does. Unrolled: a loop "
     "over cells with retained gradients on every state."
 )
