@@ -142,6 +142,8 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
 def inputs_read(made: LossOperations) -> list[LayerInput]:
     """What was given to the recurrent layers that a loss depends on (:func:`mark_input`).
 
+    Calls of one step each are put together, as ``(T, B, F)``.
+
     Args:
         made: the operations of the loss, while the graph is whole.
 
@@ -154,7 +156,12 @@ def inputs_read(made: LossOperations) -> list[LayerInput]:
         >>> [one.layer for one in inputs_read(LossOperations([out.sum()]))]
         ['rnn']
     """
-    return [mark for _, mark in _marks(made)]
+    found = []
+    for stream in _marked(_marks(made)):
+        assert stream.layer is not None
+        whole = LayerInput(stream.layer.layer, stream.given, steps=0)
+        found.append(whole if stream.layer.steps is None else stream.layer)
+    return found
 
 
 LayerInputs = list[tuple[Node, LayerInput]]
