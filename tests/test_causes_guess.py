@@ -256,7 +256,7 @@ ANSWERS: dict[str, dict[str, float]] = {
     "smoothed, ignored": {"frequency": 0.5},
     "two losses": {"frequency": 0.75, "mean": 0.5},
     "binary": {"mean": 0.5},
-    "Huber's": {"constant": 0.5},
+    "smooth": {"constant": 0.5},
 }
 
 
@@ -271,14 +271,25 @@ def test_what_the_constant_answer_is(which: str, tmp_path: Path) -> None:
     assert answers == pytest.approx(ANSWERS[which], abs=1e-4)
 
 
-def test_targets_that_are_masked_may_be_anything(tmp_path: Path) -> None:
-    """Also where the loss of them is not finite."""
+def numbers_padded(z: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    x = torch.where(KEPT[:, None], x, 1e30)
+    return mse(z[:, :1], x, reduction="none")[KEPT].mean()
 
-    def loss(z: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        x = torch.where(KEPT[:, None], x, math.inf)
-        return mse(z[:, :1], x, reduction="none")[KEPT].mean()
 
-    assert recorded(loss, tmp_path)["guess_loss"][0] == pytest.approx(0.25 * 32 / 31, rel=1e-6)
+def classes_padded(z: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """With one that the model has learned never to answer."""
+    z = z - torch.tensor([0.0, 0.0, 0.0, 50.0])
+    return each(z, torch.where(KEPT, y, 3))[KEPT].mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "guess"), [(numbers_padded, 0.25 * 32 / 31), (classes_padded, MASKED_GUESS)]
+)
+def test_targets_that_are_masked_may_be_anything(
+    loss: LossOf, guess: float, tmp_path: Path
+) -> None:
+    """Also where the loss of them is larger than any other, and not finite."""
+    assert recorded(loss, tmp_path)["guess_loss"][0] == pytest.approx(guess, rel=1e-6)
 
 
 # -- BKS302: its line -----------------------------------------------------------------------------

@@ -242,11 +242,21 @@ def _weighted(given: LossTarget, weights: Tensor) -> LossTerm:
         return LossTerm(given, None)
     there = counted & (weights != 0)
     chosen = there[counted]
-    if not bool(chosen.any()) or _is_by_size(each[counted], chosen) or _is_by_hits(given, chosen):
+    if not bool(chosen.any()):
+        return LossTerm(given, None)
+    by_value = _is_by_size(each[counted], chosen) or _is_by_hits(given, chosen)
+    if by_value and not _is_padding(given.target.reshape(-1)[counted], chosen):
         return LossTerm(given, None)
     factor = float(weights[there].mean())
     even = bool((weights[there] == weights[there][0]).all()) and bool(there.eq(counted).all())
     return LossTerm(given, factor, None if even else weights / factor)
+
+
+def _is_padding(targets: Tensor, there: Tensor) -> bool:
+    """Whether all that was left out has one value, which nothing else has."""
+    left, others = targets[there], targets[~there]
+    one = bool((others == others[0]).all()) and not bool((left == others[0]).any())
+    return one and bool((left != left[0]).any())
 
 
 def _is_by_size(each: Tensor, there: Tensor) -> bool:
@@ -304,7 +314,7 @@ def _factor(name: str, node: Node, side: int, below: Node, number: int) -> float
             other = getattr(node, "_saved_self", None)
         if side and name == "Div":
             return None
-        if isinstance(other, Tensor) and other.numel() == 1:
-            by = float(other.detach())
+        if isinstance(other, (float, int)) or (isinstance(other, Tensor) and other.numel() == 1):
+            by = float(other)
             return by if name == "Mul" else 1 / by if by else None
     return None

@@ -30,7 +30,8 @@ def is_selection(name: str, node: Node, side: int) -> bool:
     """
     if name in SELECTIONS:
         return True
-    if name not in ("Div", "Mul") or node.next_functions[1 - side][0] is not None:
+    others = [below for below, _ in node.next_functions]
+    if name not in ("Div", "Mul") or len(others) != 2 or others[1 - side] is not None:
         return False
     if name == "Div" and side:
         return False

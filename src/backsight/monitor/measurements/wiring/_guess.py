@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import Guesses, LossTerm, asks_a_layer, loss_terms
+from backsight.probes import ConstantAnswer, Guesses, LossTerm, asks_a_layer, loss_terms
 
 __all__ = ["Guess"]
 
@@ -71,7 +71,7 @@ class Guess(Measurement):
             known.loss = None
         else:
             known.loss = guess + (known.loss or 0.0)
-            known.said = self._answers(terms) if known.passes == 1 else {}
+            known.said |= self._answers(terms)
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """It has reached this model."""
@@ -103,9 +103,16 @@ class Guess(Measurement):
         if passed.scale is not None:
             by /= float(passed.scale)
         loss, guess = 0.0, 0.0
+        known: dict[object, float | None] = {}  # a loop asks for the same one at each step
         for number, term in enumerate(terms):
-            one = self._with_pass.guesses.of(self._key(term, number, len(terms)), term)
-            if term.factor is None or one is None:
+            if term.factor is None:
+                return None
+            key = self._key(term, number, len(terms))
+            alike = key, term.smoothing
+            if alike not in known:
+                known[alike] = self._with_pass.guesses.of(key, term)
+            one = known[alike]
+            if one is None:
                 return None
             loss += term.factor * term.value
             guess += term.factor * one * term.elements
@@ -115,8 +122,12 @@ class Guess(Measurement):
     def _answers(self, terms: list[LossTerm]) -> dict[str, float]:
         """What the best constant answers are, by kind: the mean over targets."""
         said: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        known: dict[object, ConstantAnswer | None] = {}
         for number, term in enumerate(terms):
-            one = self._with_pass.guesses.answer(self._key(term, number, len(terms)), term)
+            key = self._key(term, number, len(terms))
+            if key not in known:
+                known[key] = self._with_pass.guesses.answer(key, term)
+            one = known[key]
             if one is not None:
                 said[one.kind].append((one.value, float(term.amounts.sum())))
         return {
