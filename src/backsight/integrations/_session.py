@@ -1,6 +1,7 @@
 """What every callback shares: one training, watched while a trainer runs it."""
 
 import logging
+import os
 import re
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,7 +97,7 @@ class Session:
         self._policies = guard if guard is None or isinstance(guard, str) else list(guard)
         if guard is not None:
             check_together(self._made_policies())  # now, not when the training begins
-        self._begun = 0
+        self._begun, self._process = 0, os.getpid()
         self._saved: Mapping[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._path: Path | None = None
@@ -229,8 +230,10 @@ class Session:
         if self._run is None:
             return None
         first = Path(self._run)
-        if number == 1:
+        counted = self._process == os.getpid()  # else an earlier training was another process's
+        if number == 1 and (counted or not first.exists()):
             return first
+        number = max(2, number)
         while (place := first.with_name(f"{first.name}-{number}")).exists():
             number += 1
         return place
@@ -251,7 +254,7 @@ class Session:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.monitor = self.guard = self._path = None
-        self._last = {}
+        self._process, self._last = -1, {}
         self.headlines = Headlines()
 
     def _let_go(self) -> None:
