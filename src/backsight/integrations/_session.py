@@ -1,6 +1,8 @@
 """What every callback shares: one training, watched while a trainer runs it."""
 
 import logging
+import os
+import re
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from backsight.integrations._headlines import Headlines
 from backsight.monitor import Measurement, Sink, Watching, is_process_observed, watch
 from backsight.monitor.events import Every
 from backsight.probes import parameters_of
+from backsight.signals import Run
 
 __all__ = ["Session", "WatchOptions"]
 
@@ -94,14 +97,21 @@ class Session:
         self._policies = guard if guard is None or isinstance(guard, str) else list(guard)
         if guard is not None:
             check_together(self._made_policies())  # now, not when the training begins
-        self._begun = 0
+        self._begun, self._process = 0, os.getpid()
         self._saved: Mapping[str, Any] = {}
+        self._last: dict[str, Any] = {}
+        self._path: Path | None = None
         self.monitor: Watching | None = None
         """Of the training under way; None where nothing is observed."""
         self.guard: Guard | None = None
         """Of the training under way; None where none is asked for."""
         self.headlines = Headlines()
         """What the trainer's own log may show."""
+
+    @property
+    def run(self) -> Run | None:
+        """Of the training under way, or of the last one; None where none was recorded here."""
+        return None if self._path is None else Run(self._path)
 
     def begin(self, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
         """The training begins, or goes on where :meth:`load_state_dict` has been told.
@@ -115,6 +125,7 @@ class Session:
         """
         if self.monitor is not None:
             self.end()
+        self._last, self._path = {}, None
         if is_off():
             return
         other = self._observed_elsewhere(model)
@@ -137,6 +148,10 @@ class Session:
             error: what ended it, where something did.
         """
         _sessions.discard(self)
+        self._last = self.state_dict()
+        if "guard" in self._last:  # one good state will do, and the memory of others is free
+            held = self._last["guard"]
+            self._last["guard"] = held | {"snapshots": held["snapshots"][-1:]}
         monitor, guard = self.monitor, self.guard
         self.monitor = self.guard = None
         try:
@@ -147,11 +162,18 @@ class Session:
                 guard.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """For the trainer's checkpoint; to be taken between two iterations."""
+        """For the trainer's checkpoint; to be taken between two iterations.
+
+        After :meth:`end`, how it ended: trainers write their last checkpoint after that.
+        """
         if self.monitor is None:
-            return {}
+            return self._last
         guard = {} if self.guard is None else {"guard": self.guard.state_dict()}
-        return {"watch": self.monitor.state_dict(), **guard}
+        try:
+            return {"watch": self.monitor.state_dict(), **guard}
+        except Exception as error:  # noqa: BLE001 - must not end the training
+            _log.warning("backsight: this checkpoint cannot go on with the run: %r", error)
+            return guard
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on, at the next :meth:`begin`, with the run that the checkpoint tells of."""
@@ -173,21 +195,29 @@ class Session:
         policies = self._made_policies()
         if policies:
             self.guard = Guard(model, optimizers, *policies)
-            if "guard" in saved:
-                self.guard.load_state_dict(saved["guard"])
+            try:
+                if "guard" in saved:
+                    self.guard.load_state_dict(saved["guard"])
+            except SettingError as error:
+                _log.warning("backsight: the guard begins anew: %s", error)
         to = self._options.get("to", ())
         sinks = [to] if isinstance(to, (str, Sink)) or not isinstance(to, Iterable) else list(to)
         options = self._options | {"to": [*sinks, self.headlines], "guard": self.guard}
         try:
             going_on = saved.get("watch")
+            if going_on and self._is_elsewhere(going_on):
+                going_on = None
+                _log.warning("backsight: a new run begins in %s, not that of the checkpoint",
+                             self._run)  # fmt: skip
             place = None if going_on else self._place(self._begun + 1)
             self.monitor = watch(model, optimizers, place, state=going_on, **options)
         except BacksightError as error:
-            if not saved.get("watch"):
+            if not going_on:
                 raise
             _log.warning("backsight: a new run begins, as the earlier one cannot go on: %s", error)
             self.monitor = watch(model, optimizers, self._place(2), **options)
         self._begun += 1
+        self._path = None if self.monitor.recorder is None else self.monitor.recorder.path
         _sessions.add(self)
 
     def _made_policies(self) -> list[Policy]:
@@ -200,11 +230,32 @@ class Session:
         if self._run is None:
             return None
         first = Path(self._run)
-        if number == 1:
+        counted = self._process == os.getpid()  # else an earlier training was another process's
+        if number == 1 and (counted or not first.exists()):
             return first
+        number = max(2, number)
         while (place := first.with_name(f"{first.name}-{number}")).exists():
             number += 1
         return place
+
+    def _is_elsewhere(self, state: Mapping[str, Any]) -> bool:
+        """Whether a run is asked for that is not the checkpoint's; ``mine-2`` is ``mine``'s."""
+        if self._run is None:
+            return False
+        mine, saved = Path(self._run).absolute(), Path(str(state.get("run"))).absolute()
+        ours = re.fullmatch(rf"{re.escape(mine.name)}(-\d+)?", saved.name)
+        return saved.parent != mine.parent or ours is None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy, and for the processes that a trainer starts: what was asked for."""
+        kept = ("_run", "_options", "_policies", "_begun", "_saved")
+        return {name: vars(self)[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.monitor = self.guard = self._path = None
+        self._process, self._last = -1, {}
+        self.headlines = Headlines()
 
     def _let_go(self) -> None:
         guard, self.guard, self.monitor = self.guard, None, None
