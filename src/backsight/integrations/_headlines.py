@@ -1,17 +1,15 @@
 """The numbers that a trainer's own log shows of a run, each with its iteration."""
 
+import json
+import math
 import threading
 from collections import deque
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from backsight.signals import Recorder, SampleBlock, family, member
 
-from backsight.signals import family, member
-
-__all__ = ["Headlines"]
+__all__ = ["Headlines", "finding_line", "one_row"]
 
 OF_THE_RUN = ("grad_norm", "grad_norm_applied")
 OF_LAYERS = ("horizon", "half_life", "hidden_norm_mean", "memory_length")
@@ -21,8 +19,8 @@ KEPT = 10_000
 
 
 class Headlines:
-    """A sink that keeps what a trainer logs: gradient norms, and per layer how far the gradient
-    reaches and how large the state is.
+    """Keeps what a trainer logs: gradient norms, and per layer how far the gradient reaches and how
+    large the state is.
 
     Example:
         >>> from backsight.integrations._headlines import Headlines
@@ -41,8 +39,32 @@ class Headlines:
         self.dropped = 0
         """Iterations whose numbers nobody took in time."""
 
-    def open(self, run: Path) -> None:
-        """Nothing is to be done."""
+    def listen(self, recorder: Recorder) -> None:
+        """Hear of whatever a recorder commits, with the sinks that hear of it."""
+        others = recorder.committed
+
+        def committed(blocks: Any, events: Any) -> None:
+            if others is not None:
+                others(blocks, events)
+            self.take_in(blocks, events)
+
+        recorder.committed = committed
+
+    def take_in(
+        self,
+        blocks: Mapping[str, Sequence[SampleBlock]],
+        events: Sequence[tuple[int, float, str, str]],
+    ) -> None:
+        """What a recorder has committed."""
+        for name, several in blocks.items():
+            for block in several if _is_told(name) else ():
+                if block.values.ndim == 1:
+                    pairs = zip(block.iterations.tolist(), block.values.tolist(), strict=True)
+                    for iteration, value in pairs:
+                        self.scalars(iteration, {name: value})
+        for iteration, _, kind, body in events:
+            if kind == "finding":
+                self.event(kind, iteration, json.loads(body))
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """Keep those that are logged."""
@@ -55,22 +77,34 @@ class Headlines:
                 del self._values[next(iter(self._values))]
                 self.dropped += 1
 
-    def profile(self, name: str, iteration: int, row: NDArray[np.floating[Any]]) -> None:
-        """Profiles are for the run folder."""
-
     def event(self, kind: str, iteration: int, body: Any) -> None:
         """Keep a finding."""
         if kind == "finding":
             self._findings.append((iteration, body))
-
-    def close(self) -> None:
-        """Nothing is to be done."""
 
     def take(self) -> list[tuple[int, dict[str, float]]]:
         """Iterations and their numbers since the last call, in order."""
         with self._lock:
             taken, self._values = self._values, {}
         return sorted(taken.items())
+
+    def newest(self) -> list[tuple[int, dict[str, float]]]:
+        """As :meth:`take`, for a trainer that logs now and then: each number once, the newest.
+
+        One that was not finite before has its first such iteration as well.
+        """
+        found: dict[int, dict[str, float]] = {}
+        last: dict[str, tuple[int, float]] = {}
+        broken: set[str] = set()
+        for iteration, values in self.take():
+            for name, value in values.items():
+                last[name] = iteration, value
+                if not math.isfinite(value) and name not in broken:
+                    broken.add(name)
+                    found.setdefault(iteration, {})[name] = value
+        for name, (iteration, value) in last.items():
+            found.setdefault(iteration, {})[name] = value
+        return sorted(found.items())
 
     def take_findings(self) -> list[tuple[int, Mapping[str, Any]]]:
         """Findings since the last call, as the run folder has them, each with its iteration."""
@@ -82,3 +116,32 @@ class Headlines:
 
 def _is_told(name: str) -> bool:
     return family(name) in OF_LAYERS or (family(name) in OF_THE_RUN and not member(name))
+
+
+def one_row(rows: Sequence[tuple[int, dict[str, float]]]) -> dict[str, float]:
+    """What a log without steps of its own shows of several rows: one, that it says the number of.
+
+    The fullest, which is that of a sampled iteration, and the newest of these.
+
+    Example:
+        >>> from backsight.integrations._headlines import one_row
+        >>> one_row([(4, {"backsight/horizon/lstm": 9.0}), (5, {})])
+        {'backsight/horizon/lstm': 9.0, 'backsight/iteration': 4}
+        >>> one_row([])
+        {}
+    """
+    if not rows:
+        return {}
+    iteration, values = max(rows, key=lambda row: (len(row[1]), row[0]))
+    return values | {"backsight/iteration": iteration}
+
+
+def finding_line(iteration: int, finding: Mapping[str, Any]) -> str:
+    """A finding as a line of a log.
+
+    Example:
+        >>> from backsight.integrations._headlines import finding_line
+        >>> finding_line(7, {"code": "BKS201", "title": "not finite", "message": "the loss is NaN"})
+        'BKS201 not finite (iteration 7): the loss is NaN'
+    """
+    return f"{finding['code']} {finding['title']} (iteration {iteration}): {finding['message']}"

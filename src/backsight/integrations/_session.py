@@ -1,8 +1,9 @@
 """What every callback shares: one training, watched while a trainer runs it."""
 
+import atexit
 import logging
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -12,7 +13,8 @@ from torch.optim import Optimizer
 from backsight._switch import is_off
 from backsight.errors import BacksightError, SettingError
 from backsight.guard import Guard, Policy, check_together, policies_from
-from backsight.integrations._headlines import Headlines
+from backsight.integrations._headlines import Headlines, finding_line
+from backsight.integrations._trainer_call import LEFT, TrainerCall
 from backsight.monitor import Measurement, Sink, Watching, is_process_observed, watch
 from backsight.monitor.events import Every
 from backsight.probes import parameters_of
@@ -21,7 +23,7 @@ __all__ = ["Session", "WatchOptions"]
 
 _log = logging.getLogger("backsight")
 
-_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+_sessions: "set[Session]" = set()
 """Those that have begun and have not ended."""
 
 
@@ -54,6 +56,9 @@ class Session:
         guard: policies, by their names (``"safe"``, ``"clip=1,skip"``) or as objects; None acts on
             nothing.
         options: those of :func:`backsight.watch`.
+        library: the trainer's package, where it tells its callbacks nothing of a training that
+            raised: this is noticed then, at the next training or at the end of the process.
+        numbered: whether the first training, too, takes a free number where the folder exists.
 
     Raises:
         SettingError: there is no such option or policy.
@@ -81,6 +86,8 @@ class Session:
         *,
         guard: str | Iterable[Policy] | None = None,
         options: WatchOptions | None = None,
+        library: str = "",
+        numbered: bool = False,
     ) -> None:
         given: dict[str, Any] = dict(options or {})
         known = WatchOptions.__annotations__
@@ -91,6 +98,12 @@ class Session:
                     f"{', '.join(known)}"
                 )
         self._run, self._options = run, given
+        self._library, self._numbered = library, numbered
+        self._call: TrainerCall | None = None
+        self._kept: Any = None
+        """What nobody else may keep alive while it is watched."""
+        self._offset = 0
+        self._shown = False
         self._policies = guard if guard is None or isinstance(guard, str) else list(guard)
         if guard is not None:
             check_together(self._made_policies())  # now, not when the training begins
@@ -103,26 +116,42 @@ class Session:
         self.headlines = Headlines()
         """What the trainer's own log may show."""
 
-    def begin(self, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    def begin(
+        self,
+        model: nn.Module | Mapping[str, nn.Module],
+        optimizers: Sequence[Optimizer] | None,
+        step: int | None = None,
+        defaults: WatchOptions | None = None,
+    ) -> None:
         """The training begins, or goes on where :meth:`load_state_dict` has been told.
 
         Args:
-            model: what is trained.
-            optimizers: whose steps are its iterations.
+            model: what is trained; several models of one training by their names.
+            optimizers: whose steps are its iterations; None where the trainer moves the parameters
+                by itself.
+            step: how many the trainer has counted so far, where :meth:`rows` is to count as it
+                does.
+            defaults: options that hold where the caller has given no others.
 
         Raises:
             BacksightError: a setting makes no sense, or the run folder cannot be created.
         """
         if self.monitor is not None:
-            self.end()
+            self.end(self._cause())
+        for session in list(_sessions):
+            if session._call is not None and session._call.is_over:
+                session.end(session._cause())
         if is_off():
             return
+        if isinstance(model, Mapping):
+            model = self._kept = nn.ModuleDict(dict(model))
         other = self._observed_elsewhere(model)
         if other:
             _log.warning("backsight: this callback records nothing: %s", other)
             return
         try:
-            self._begin(model, optimizers)
+            self._begin(model, optimizers, defaults or {})
+            self._offset = 0 if step is None or not self.monitor else step - self.monitor.iteration
         except BacksightError:
             self._let_go()
             raise
@@ -137,8 +166,9 @@ class Session:
             error: what ended it, where something did.
         """
         _sessions.discard(self)
+        atexit.unregister(self._exit)
         monitor, guard = self.monitor, self.guard
-        self.monitor = self.guard = None
+        self.monitor = self.guard = self._call = self._kept = None
         try:
             if monitor is not None:
                 monitor.close(error)
@@ -157,7 +187,43 @@ class Session:
         """Go on, at the next :meth:`begin`, with the run that the checkpoint tells of."""
         self._saved = state
 
+    # -- for the trainer's own log ---------------------------------------------------------
+
+    def settle(self) -> None:
+        """See that the log has something to show, the first time; to be called between iterations.
+
+        A number takes up to a second to get to it, and a first epoch may be shorter.
+        """
+        if not self._shown and self.monitor is not None and self.monitor.recorder is not None:
+            self._shown = True
+            self.monitor.collect()
+            self.monitor.recorder.flush()
+
+    def rows(self) -> list[tuple[int, dict[str, float]]]:
+        """The newest value of each number since the last call, by the step that it belongs to."""
+        self.settle()
+        return [(at + self._offset, values) for at, values in self.headlines.newest()]
+
+    def findings(self) -> list[str]:
+        """Findings since the last call, a line each; notes are left out."""
+        return [
+            finding_line(at + self._offset, finding)
+            for at, finding in self.headlines.take_findings()
+            if finding["severity"] != "info"
+        ]
+
     # -- inside ----------------------------------------------------------------------------
+
+    def _cause(self) -> BaseException:
+        """Why the training ended that nobody has told the end of."""
+        return (self._call and self._call.error) or RuntimeError(LEFT)
+
+    def _exit(self) -> None:
+        """The process ends in a training that nobody has told the end of."""
+        error = self._call and self._call.error
+        if error:  # else the recorder says that the process ended
+            with suppress(Exception):  # it would be shown as the script's
+                self.end(error)
 
     def _observed_elsewhere(self, model: nn.Module) -> str:
         if is_process_observed():
@@ -168,16 +234,19 @@ class Session:
                 return "another callback of Backsight records this training already; pass one"
         return ""
 
-    def _begin(self, model: nn.Module, optimizers: Sequence[Optimizer]) -> None:
-        saved, self._saved = self._saved, {}
+    def _begin(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer] | None,
+        defaults: Mapping[str, Any],
+    ) -> None:
+        saved, self._saved, self._shown = self._saved, {}, False
         policies = self._made_policies()
-        if policies:
+        if policies and optimizers is not None:
             self.guard = Guard(model, optimizers, *policies)
             if "guard" in saved:
                 self.guard.load_state_dict(saved["guard"])
-        to = self._options.get("to", ())
-        sinks = [to] if isinstance(to, (str, Sink)) or not isinstance(to, Iterable) else list(to)
-        options = self._options | {"to": [*sinks, self.headlines], "guard": self.guard}
+        options = {**defaults, **self._options, "guard": self.guard}
         try:
             going_on = saved.get("watch")
             place = None if going_on else self._place(self._begun + 1)
@@ -188,7 +257,12 @@ class Session:
             _log.warning("backsight: a new run begins, as the earlier one cannot go on: %s", error)
             self.monitor = watch(model, optimizers, self._place(2), **options)
         self._begun += 1
+        if self.monitor.recorder is not None:
+            self.headlines.listen(self.monitor.recorder)
+        if self._library:
+            self._call = TrainerCall(self._library)
         _sessions.add(self)
+        atexit.register(self._exit)  # after the recorder's, so that it runs before
 
     def _made_policies(self) -> list[Policy]:
         if isinstance(self._policies, str):
@@ -200,8 +274,9 @@ class Session:
         if self._run is None:
             return None
         first = Path(self._run)
-        if number == 1:
+        if number == 1 and not (self._numbered and first.exists()):
             return first
+        number = max(number, 2)
         while (place := first.with_name(f"{first.name}-{number}")).exists():
             number += 1
         return place
