@@ -9,7 +9,7 @@ from typing import Any
 
 from backsight.signals import Recorder, SampleBlock, family, member
 
-__all__ = ["Headlines", "finding_line", "one_row"]
+__all__ = ["Headlines", "one_row"]
 
 OF_THE_RUN = ("grad_norm", "grad_norm_applied")
 OF_LAYERS = ("horizon", "half_life", "hidden_norm_mean", "memory_length")
@@ -134,14 +134,3 @@ def one_row(rows: Sequence[tuple[int, dict[str, float]]]) -> dict[str, float]:
         return {}
     iteration, values = max(rows, key=lambda row: (len(row[1]), row[0]))
     return values | {"backsight/iteration": iteration}
-
-
-def finding_line(iteration: int, finding: Mapping[str, Any]) -> str:
-    """A finding as a line of a log.
-
-    Example:
-        >>> from backsight.integrations._headlines import finding_line
-        >>> finding_line(7, {"code": "BKS201", "title": "not finite", "message": "the loss is NaN"})
-        'BKS201 not finite (iteration 7): the loss is NaN'
-    """
-    return f"{finding['code']} {finding['title']} (iteration {iteration}): {finding['message']}"

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,18 +14,25 @@ from torch.optim import Optimizer
 from backsight._switch import is_off
 from backsight.errors import BacksightError, SettingError
 from backsight.guard import Guard, Policy, check_together, policies_from
-from backsight.integrations._headlines import Headlines, finding_line
+from backsight.integrations._headlines import Headlines
 from backsight.integrations._trainer_call import LEFT, TrainerCall
 from backsight.monitor import Measurement, Sink, Watching, is_process_observed, watch
 from backsight.monitor.events import Every
 from backsight.probes import parameters_of
+from backsight.signals import Run
 
-__all__ = ["Session", "WatchOptions"]
+__all__ = ["Session", "WatchOptions", "end_those_left"]
 
 _log = logging.getLogger("backsight")
 
 _sessions: "set[Session]" = set()
 """Those that have begun and have not ended."""
+
+
+def end_those_left() -> None:
+    """Close the runs of trainings that a trainer has left without telling its callbacks."""
+    for session in list(_sessions):
+        session.end_if_left()
 
 
 class WatchOptions(TypedDict, total=False):
@@ -109,12 +117,19 @@ class Session:
             check_together(self._made_policies())  # now, not when the training begins
         self._begun = 0
         self._saved: Mapping[str, Any] = {}
+        self._last: dict[str, Any] = {}
+        self._path: Path | None = None
         self.monitor: Watching | None = None
         """Of the training under way; None where nothing is observed."""
         self.guard: Guard | None = None
         """Of the training under way; None where none is asked for."""
         self.headlines = Headlines()
         """What the trainer's own log may show."""
+
+    @property
+    def run(self) -> Run | None:
+        """Of the training under way, or of the last one; None where none was recorded here."""
+        return None if self._path is None else Run(self._path)
 
     def begin(
         self,
@@ -138,9 +153,8 @@ class Session:
         """
         if self.monitor is not None:
             self.end(self._cause())
-        for session in list(_sessions):
-            if session._call is not None and session._call.is_over:
-                session.end(session._cause())
+        end_those_left()
+        self._last, self._path = {}, None
         if is_off():
             return
         if isinstance(model, Mapping):
@@ -167,6 +181,10 @@ class Session:
         """
         _sessions.discard(self)
         atexit.unregister(self._exit)
+        self._last = self.state_dict()
+        if "guard" in self._last:  # one good state will do, and the memory of others is free
+            held = self._last["guard"]
+            self._last["guard"] = held | {"snapshots": held["snapshots"][-1:]}
         monitor, guard = self.monitor, self.guard
         self.monitor = self.guard = self._call = self._kept = None
         try:
@@ -177,11 +195,18 @@ class Session:
                 guard.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """For the trainer's checkpoint; to be taken between two iterations."""
+        """For the trainer's checkpoint; to be taken between two iterations.
+
+        After :meth:`end`, how it ended: trainers write their last checkpoint after that.
+        """
         if self.monitor is None:
-            return {}
+            return self._last
         guard = {} if self.guard is None else {"guard": self.guard.state_dict()}
-        return {"watch": self.monitor.state_dict(), **guard}
+        try:
+            return {"watch": self.monitor.state_dict(), **guard}
+        except Exception as error:  # noqa: BLE001 - must not end the training
+            _log.warning("backsight: this checkpoint cannot go on with the run: %r", error)
+            return guard
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on, at the next :meth:`begin`, with the run that the checkpoint tells of."""
@@ -194,23 +219,28 @@ class Session:
 
         A number takes up to a second to get to it, and a first epoch may be shorter.
         """
-        if not self._shown and self.monitor is not None and self.monitor.recorder is not None:
-            self._shown = True
-            self.monitor.collect()
-            self.monitor.recorder.flush()
+        monitor = self.monitor
+        if self._shown or monitor is None or monitor.recorder is None or not monitor.iteration:
+            return
+        self._shown = True
+        monitor.collect()
+        monitor.recorder.flush()
 
     def rows(self) -> list[tuple[int, dict[str, float]]]:
         """The newest value of each number since the last call, by the step that it belongs to."""
         self.settle()
         return [(at + self._offset, values) for at, values in self.headlines.newest()]
 
-    def findings(self) -> list[str]:
-        """Findings since the last call, a line each; notes are left out."""
-        return [
-            finding_line(at + self._offset, finding)
-            for at, finding in self.headlines.take_findings()
-            if finding["severity"] != "info"
-        ]
+    def found(self) -> str:
+        """Codes of findings since the last call, with commas between them; notes are left out."""
+        found = [finding for _, finding in self.headlines.take_findings()]
+        grave = [finding["code"] for finding in found if finding["severity"] != "info"]
+        return ", ".join(dict.fromkeys(grave))
+
+    def end_if_left(self) -> None:
+        """End a training whose trainer has returned or raised without telling it."""
+        if self._call is not None and self._call.is_over:
+            self.end(self._cause())
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -244,19 +274,32 @@ class Session:
         policies = self._made_policies()
         if policies and optimizers is not None:
             self.guard = Guard(model, optimizers, *policies)
-            if "guard" in saved:
-                self.guard.load_state_dict(saved["guard"])
+            try:
+                if "guard" in saved:
+                    self.guard.load_state_dict(saved["guard"])
+            except SettingError as error:
+                _log.warning("backsight: the guard begins anew: %s", error)
+        elif policies:
+            _log.warning(
+                "backsight: the guard does nothing: it acts when an optimizer of PyTorch's steps, "
+                "and this trainer moves the parameters by itself"
+            )
         options = {**defaults, **self._options, "guard": self.guard}
         try:
             going_on = saved.get("watch")
+            if going_on and self._is_elsewhere(going_on):
+                going_on = None
+                _log.warning("backsight: a new run begins in %s, not that of the checkpoint",
+                             self._run)  # fmt: skip
             place = None if going_on else self._place(self._begun + 1)
             self.monitor = watch(model, optimizers, place, state=going_on, **options)
         except BacksightError as error:
-            if not saved.get("watch"):
+            if not going_on:
                 raise
             _log.warning("backsight: a new run begins, as the earlier one cannot go on: %s", error)
             self.monitor = watch(model, optimizers, self._place(2), **options)
         self._begun += 1
+        self._path = None if self.monitor.recorder is None else self.monitor.recorder.path
         if self.monitor.recorder is not None:
             self.headlines.listen(self.monitor.recorder)
         if self._library:
@@ -280,6 +323,25 @@ class Session:
         while (place := first.with_name(f"{first.name}-{number}")).exists():
             number += 1
         return place
+
+    def _is_elsewhere(self, state: Mapping[str, Any]) -> bool:
+        """Whether a run is asked for that is not the checkpoint's; ``mine-2`` is ``mine``'s."""
+        if self._run is None:
+            return False
+        mine, saved = Path(self._run).absolute(), Path(str(state.get("run"))).absolute()
+        ours = re.fullmatch(rf"{re.escape(mine.name)}(-\d+)?", saved.name)
+        return saved.parent != mine.parent or ours is None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy, and for the processes that a trainer starts: what was asked for."""
+        kept = ("_run", "_options", "_policies", "_library", "_numbered", "_begun", "_saved")
+        return {name: vars(self)[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.monitor = self.guard = self._path = self._call = self._kept = None
+        self._last, self._offset, self._shown = {}, 0, False
+        self.headlines = Headlines()
 
     def _let_go(self) -> None:
         guard, self.guard, self.monitor = self.guard, None, None

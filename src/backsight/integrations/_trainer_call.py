@@ -1,12 +1,12 @@
 """The call of a trainer that is under way, such as ``Trainer.train``: whether it still is.
 
-Most trainers tell their callbacks that a training begins and that it has ended, and nothing where it
-raised. So its call is remembered, and is looked for later.
+Most trainers tell their callbacks that a training begins and that it has ended, and nothing where
+it raised. So its call is remembered, and is looked for later.
 """
 
 import sys
-from types import FrameType
 from traceback import walk_tb
+from types import FrameType
 
 __all__ = ["TrainerCall"]
 

@@ -61,7 +61,7 @@ def prune_on_finding(trial: Any, monitor: Any, severity: Severity = "error") -> 
         raise SettingError(f"severity is one of {', '.join(levels)}, not {severity!r}")
     if not callable(getattr(trial, "set_user_attr", None)):
         raise SettingError(f"prune_on_finding expects a trial of Optuna's first, not {trial!r:.80}")
-    session = getattr(monitor, "session", None) or getattr(monitor, "session_", None)
+    session = getattr(monitor, "_session", None) or getattr(monitor, "session_", None)
     if session is not None:
         monitor = session.monitor
         if monitor is None:

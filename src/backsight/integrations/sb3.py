@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from torch.optim import Optimizer
 
+from backsight.integrations._harmless import harmless
 from backsight.integrations._headlines import one_row
 from backsight.integrations._needs import require
 
@@ -16,6 +17,7 @@ from stable_baselines3.dqn import DQN  # noqa: E402
 
 from backsight.guard import Policy  # noqa: E402
 from backsight.integrations._session import Session, WatchOptions  # noqa: E402
+from backsight.signals import Run  # noqa: E402
 
 __all__ = ["BacksightCallback"]
 
@@ -45,15 +47,14 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
         SettingError: there is no such option or policy.
 
     Example:
-        >>> import backsight
         >>> from sb3_contrib import RecurrentPPO
         >>> from backsight.integrations.sb3 import BacksightCallback
         >>> size = dict(n_steps=16, batch_size=8, n_epochs=1, device="cpu")
         >>> model = RecurrentPPO("MlpLstmPolicy", "CartPole-v1", **size)
-        >>> _ = model.learn(32, callback=BacksightCallback("runs/mine", every=1))
-        >>> run = backsight.Run("runs/mine")
-        >>> run.iterations, sorted(run.profiles)[:1]
-        (4, ['reach/lstm_actor.l0'])
+        >>> callback = BacksightCallback("runs/mine", every=1)
+        >>> model = model.learn(32, callback=callback)
+        >>> callback.run.iterations, "reach/lstm_actor" in callback.run.names
+        (4, True)
     """
 
     def __init__(
@@ -65,47 +66,54 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
         **options: Unpack[WatchOptions],
     ) -> None:
         super().__init__(verbose)
-        self.session = Session(run, guard=guard, options=options, library="stable_baselines3")
-        self._saved: Mapping[str, Any] = {}
+        self._session = Session(run, guard=guard, options=options, library="stable_baselines3")
+        self._rows: list[tuple[int, dict[str, float]]] = []
+
+    @property
+    def run(self) -> Run | None:
+        """Of the training under way, or of the last one; None where this process recorded none."""
+        return self._session.run
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands, to be kept beside ``model.save``, which has no place for it."""
-        return self.session.state_dict() or dict(self._saved)
+        return self._session.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with that run at the next ``learn(…, reset_num_timesteps=False)``."""
-        self._saved = state
+        self._session.load_state_dict(state)
 
     # -- what the algorithm calls ----------------------------------------------------------
 
+    @harmless
     def _on_training_start(self) -> None:
-        if self.num_timesteps:
-            self.session.load_state_dict(self._saved)
-        self._rows: list[tuple[int, dict[str, float]]] = []
+        self._rows = []
+        before = self._session.state_dict()
+        if before:
+            self._session.load_state_dict(before if self.num_timesteps else {})
         learns_values = isinstance(self.model, DQN) or type(self.model).__name__ == "QRDQN"
-        self.session.begin(
+        self._session.begin(
             self.model.policy, _optimizers_of(self.model), defaults={"objective": learns_values}
         )
 
+    @harmless
     def _on_rollout_end(self) -> None:
         """After it, an algorithm writes its log, with whatever was recorded until then."""
         if TOLD not in self.logger.name_to_value:  # it has been written since
             self._rows = []
-        self._rows += self.session.rows()
+        self._rows += self._session.rows()
         for name, value in one_row(self._rows).items():
-            self.logger.record(name, value, exclude=("stdout", "log") if len(name) > WIDTH else None)
-        found = self.session.findings()
+            long = ("stdout", "log") if len(name) > WIDTH else None
+            self.logger.record(name, value, exclude=long)
+        found = self._session.found()
         if found:
-            codes = ", ".join(dict.fromkeys(line.split()[0] for line in found))
-            self.logger.record("backsight/findings", codes)
+            self.logger.record("backsight/findings", found)
 
     def _on_step(self) -> bool:
         return True
 
+    @harmless
     def _on_training_end(self) -> None:
-        watch = self.session.state_dict().get("watch")
-        self._saved = {"watch": watch} if watch else {}
-        self.session.end()
+        self._session.end()
 
 
 def _optimizers_of(model: Any) -> list[Optimizer]:

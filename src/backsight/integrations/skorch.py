@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
+from backsight.integrations._harmless import harmless
 from backsight.integrations._needs import require
 
-require("skorch", extra="skorch", at_least="0.15")
+require("skorch", extra="skorch", at_least="1.0")
 
 from skorch.callbacks import Callback  # noqa: E402
 
 from backsight.guard import Policy  # noqa: E402
 from backsight.integrations._session import Session, WatchOptions  # noqa: E402
+from backsight.signals import Run  # noqa: E402
 
 __all__ = ["BacksightCallback"]
 
@@ -37,7 +39,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         SettingError: there is no such option or policy.
 
     Example:
-        >>> import backsight, torch
+        >>> import torch
         >>> from skorch import NeuralNetRegressor
         >>> from backsight.integrations.skorch import BacksightCallback
         >>> class Last(torch.nn.Module):
@@ -50,7 +52,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         >>> settings = dict(batch_size=4, max_epochs=2, train_split=None, verbose=0)
         >>> net = NeuralNetRegressor(Last, callbacks=[callback], **settings)
         >>> net = net.fit(torch.rand(8, 12, 3), torch.rand(8, 1))
-        >>> backsight.Run("runs/mine").iterations
+        >>> callback.run_.iterations
         4
         >>> "backsight/horizon/rnn" in net.history[0]["batches"][0]
         True
@@ -68,7 +70,6 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         self.guard = guard
         for name, value in options.items():
             setattr(self, name, value)
-        Session(run, guard=guard, options=options)  # is it what can be asked for?
         self.initialize()
 
     def initialize(self) -> "BacksightCallback":
@@ -80,29 +81,35 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
             before.end()
         self.session_ = Session(run, guard=guard, options=given, library="skorch", numbered=True)
         self.rows_: dict[int, dict[str, Any]] = {}
-        self.saved_: dict[str, Any] = {}
         return self
+
+    @property
+    def run_(self) -> Run | None:
+        """Of the training under way, or of the last one; None where this process recorded none."""
+        return self.session_.run
 
     def __getstate__(self) -> dict[str, Any]:
         """What was given, and where the run stands: nothing that is open."""
-        given = self.get_params(deep=False)
-        watch = self.session_.state_dict().get("watch", self.saved_.get("watch"))
-        return {"given": given, "saved": {"watch": watch} if watch else {}}
+        return {"given": self.get_params(deep=False), "saved": self.session_.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state["given"])
         self.initialize()
-        self.saved_ = state["saved"]
+        self.session_.load_state_dict(state["saved"])
 
     # -- what skorch calls -----------------------------------------------------------------
 
+    @harmless
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Begin, or go on with the run of the call before."""
         models = {name: getattr(net, f"{name}_") for name in net._modules}
         optimizers = [getattr(net, f"{name}_") for name in net._optimizers]
-        self.session_.load_state_dict(self.saved_)
+        before = self.session_.state_dict()
+        if before:
+            self.session_.load_state_dict(before)
         self.session_.begin(models if len(models) > 1 else next(iter(models.values())), optimizers)
 
+    @harmless
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool | None = None, **_: Any
     ) -> None:
@@ -113,6 +120,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         self.rows_[monitor.iteration] = net.history[-1]["batches"][-1]
         self._fill_in()
 
+    @harmless
     def on_epoch_end(
         self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **_: Any
     ) -> None:
@@ -121,11 +129,11 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
             return
         self.session_.settle()
         self._fill_in()
-        net.history.record("event_finding", bool(self.session_.findings()))
+        net.history.record("event_finding", bool(self.session_.found()))
 
+    @harmless
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """End."""
-        self.saved_ = {"watch": self.session_.state_dict().get("watch")}
         self.session_.end()
         self._fill_in()
         self.rows_ = {}
