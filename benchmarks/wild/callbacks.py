@@ -3,6 +3,7 @@
     python -m benchmarks.wild.callbacks                      # those that are installed here
     python -m benchmarks.wild.callbacks --install VENV       # install all of them there first
     python -m benchmarks.wild.callbacks --venv VENV --only lightning darts
+    python -m benchmarks.wild.callbacks --venv VENV --overhead   # beside watch, in place of that
 
 Each script of ``examples/callbacks`` is seeded and prints what it has learned.
 """
@@ -25,6 +26,8 @@ from benchmarks.wild._observed import (
     verdict,
     words,
 )
+from benchmarks.wild._overhead import OVERHEAD, measure
+from benchmarks.wild._timed_training import TRAININGS
 
 METHOD = (
     "Each script four times, in an empty folder each: with BACKSIGHT=off; as it is; under "
@@ -153,10 +156,17 @@ def main() -> None:
     parser.add_argument("--venv", type=Path, help="an environment that has the libraries")
     parser.add_argument("--install", type=Path, metavar="VENV", help="make it first")
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of scripts' names")
+    parser.add_argument("--overhead", action="store_true", help="what a callback adds to a step")
+    parser.add_argument("--rounds", type=int, default=15, help="of --overhead")
     options = parser.parse_args()
     if options.install:
         install(options.install, PACKAGES.values())
     python = python_of(options.install or options.venv)
+    if options.overhead:
+        timed = [name for name in TRAININGS if name.startswith(tuple(options.only))]
+        costs = [measure(name, python, options.rounds) for name in timed]
+        publish("callbacks_overhead", OVERHEAD, costs)
+        return
     installed = versions(python)
     rows: list[dict[str, Any]] = []
     told: dict[str, list[str]] = {}

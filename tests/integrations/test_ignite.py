@@ -31,7 +31,7 @@ def engine_of(model: nn.Module, optimizer: Any, course: Course, every: int = 1) 
         if engine.state.iteration % every == 0:
             optimizer.step()
             optimizer.zero_grad()
-        return float(loss)
+        return float(loss.detach())
 
     return Engine(step)
 

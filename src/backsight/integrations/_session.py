@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -115,7 +116,7 @@ class Session:
         self._policies = guard if guard is None or isinstance(guard, str) else list(guard)
         if guard is not None:
             check_together(self._made_policies())  # now, not when the training begins
-        self._begun = 0
+        self._begun, self._process = 0, os.getpid()
         self._saved: Mapping[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._path: Path | None = None
@@ -317,9 +318,10 @@ class Session:
         if self._run is None:
             return None
         first = Path(self._run)
-        if number == 1 and not (self._numbered and first.exists()):
+        counted = self._process == os.getpid()  # else an earlier training was another process's
+        if number == 1 and ((counted and not self._numbered) or not first.exists()):
             return first
-        number = max(number, 2)
+        number = max(2, number)
         while (place := first.with_name(f"{first.name}-{number}")).exists():
             number += 1
         return place
@@ -340,7 +342,7 @@ class Session:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.monitor = self.guard = self._path = self._call = self._kept = None
-        self._last, self._offset, self._shown = {}, 0, False
+        self._process, self._last, self._offset, self._shown = -1, {}, 0, False
         self.headlines = Headlines()
 
     def _let_go(self) -> None:
