@@ -41,7 +41,7 @@ class TestIgnite(Conformance):
 
     callback = BacksightHandler
     iterations = 12
-    module = "rnn"
+    module = "rnn.l0"
 
     def train(self, callbacks: list[Any], course: Course) -> nn.Module:
         """Two epochs of six batches."""

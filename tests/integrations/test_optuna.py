@@ -47,7 +47,7 @@ def test_an_error_prunes_the_trial_and_is_noted_on_it(tmp_path: Path) -> None:
     assert trial.state.name == "PRUNED"
     assert trial.user_attrs == {FINDINGS: ["BKS201"], RUN: str(tmp_path / "run")}
     run = Run(tmp_path / "run")
-    assert (run.status, run.iterations) == ("failed", 1)
+    assert (run.status, run.iterations) == ("failed", 2)  # the first ends where the next begins
     assert (run.reason or "").startswith("TrialPruned: BKS201 not finite")
 
 

@@ -49,7 +49,7 @@ class TestRecurrentPPO(Conformance):
 
     callback = BacksightCallback
     iterations = 18
-    module = "lstm_actor"
+    module = "lstm_actor.l0"
     resumes = False
     tells_errors = False
 

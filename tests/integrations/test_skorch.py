@@ -37,7 +37,7 @@ class TestSkorch(Conformance):
 
     callback = BacksightCallback
     iterations = 12
-    module = "rnn"
+    module = "rnn.l0"
     tells_errors = False
 
     def train(self, callbacks: list[Any], course: Course) -> nn.Module:
@@ -97,7 +97,7 @@ def test_it_has_parameters_as_scikit_learn_wants_them(tmp_path: Path) -> None:
     net.fit(*numbers())
     run = net.callbacks[0].run_
     assert run.info["config"]["every"] == 1
-    assert np.array_equal(run.series("reach/rnn").iterations, range(12))
+    assert np.array_equal(run.profile("reach/rnn.l0").iterations, range(12))
 
 
 def test_partial_fit_goes_on_and_fit_begins_anew(tmp_path: Path) -> None:

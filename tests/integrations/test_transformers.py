@@ -60,7 +60,7 @@ class TestTransformers(Conformance):
 
     callback = BacksightCallback
     iterations = 12
-    module = "rnn"
+    module = "rnn.l0"
     tells_errors = False
 
     def train(self, callbacks: list[Any], course: Course) -> nn.Module:
@@ -107,7 +107,7 @@ def test_reporters_get_each_number_at_its_step(tmp_path: Path) -> None:
     assert callback.run is not None
     told = [(step, name, v) for step, row in reporter.told for name, v in row.items()]
     ours = [(step, name, v) for step, name, v in told if name.startswith("backsight/")]
-    assert {name for _, name, _ in ours} >= {"backsight/grad_norm", "backsight/horizon/rnn"}
+    assert {name for _, name, _ in ours} >= {"backsight/grad_norm", "backsight/horizon/rnn.l0"}
     assert max(step for step, _, _ in ours) == 11
     for step, name, value in ours:
         series = callback.run.series(name.removeprefix("backsight/"))

@@ -4,12 +4,12 @@ import json
 import math
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backsight.signals import Recorder, SampleBlock, family, member
 
-__all__ = ["Headlines", "one_row"]
+__all__ = ["Headlines", "OneRow", "newest_of"]
 
 OF_THE_RUN = ("grad_norm", "grad_norm_applied")
 OF_LAYERS = ("horizon", "half_life", "hidden_norm_mean", "memory_length")
@@ -88,30 +88,71 @@ class Headlines:
             taken, self._values = self._values, {}
         return sorted(taken.items())
 
-    def newest(self) -> list[tuple[int, dict[str, float]]]:
-        """As :meth:`take`, for a trainer that logs now and then: each number once, the newest.
-
-        One that was not finite before has its first such iteration as well.
-        """
-        found: dict[int, dict[str, float]] = {}
-        last: dict[str, tuple[int, float]] = {}
-        broken: set[str] = set()
-        for iteration, values in self.take():
-            for name, value in values.items():
-                last[name] = iteration, value
-                if not math.isfinite(value) and name not in broken:
-                    broken.add(name)
-                    found.setdefault(iteration, {})[name] = value
-        for name, (iteration, value) in last.items():
-            found.setdefault(iteration, {})[name] = value
-        return sorted(found.items())
-
     def take_findings(self) -> list[tuple[int, Mapping[str, Any]]]:
         """Findings since the last call, as the run folder has them, each with its iteration."""
         taken = []
         while self._findings:
             taken.append(self._findings.popleft())
         return taken
+
+
+def _is_told(name: str) -> bool:
+    return family(name) in OF_LAYERS or (family(name) in OF_THE_RUN and not member(name))
+
+
+class OneRow:
+    """What a log without steps of its own shows: all numbers of one iteration, and which it is.
+
+    Of a sampled iteration, as the others have fewer, and the newest of these.
+
+    Example:
+        >>> from backsight.integrations._headlines import OneRow
+        >>> shown = OneRow()
+        >>> shown.take([(4, {"backsight/grad_norm": 0.5, "backsight/horizon/rnn": 9.0}),
+        ...             (5, {"backsight/grad_norm": 0.4})])
+        True
+        >>> shown.row
+        {'backsight/grad_norm': 0.5, 'backsight/horizon/rnn': 9.0, 'backsight/iteration': 4}
+        >>> shown.take([(6, {"backsight/grad_norm": 0.3})])
+        False
+    """
+
+    def __init__(self) -> None:
+        self.row: dict[str, float] = {}
+        """What to show; empty before there is anything."""
+
+    def take(self, rows: Iterable[tuple[int, dict[str, float]]]) -> bool:
+        """Whether there is another iteration to show, by the order of ``rows``."""
+        before = self.row
+        for iteration, values in rows:
+            if len(values) >= len(self.row) - 1:
+                self.row = values | {"backsight/iteration": iteration}
+        return self.row is not before
+
+
+def newest_of(rows: Iterable[tuple[int, dict[str, float]]]) -> list[tuple[int, dict[str, float]]]:
+    """For a log with steps: each number once, at the newest iteration that has it.
+
+    One that was not finite before has its first such iteration as well.
+
+    Example:
+        >>> from backsight.integrations._headlines import newest_of
+        >>> newest_of([(4, {"norm": 0.5, "horizon": 9.0}), (5, {"norm": float("inf")}),
+        ...            (6, {"norm": 0.3})])
+        [(4, {'horizon': 9.0}), (5, {'norm': inf}), (6, {'norm': 0.3})]
+    """
+    found: dict[int, dict[str, float]] = {}
+    last: dict[str, tuple[int, float]] = {}
+    broken: set[str] = set()
+    for iteration, values in rows:
+        for name, value in values.items():
+            last[name] = iteration, value
+            if not math.isfinite(value) and name not in broken:
+                broken.add(name)
+                found.setdefault(iteration, {})[name] = value
+    for name, (iteration, value) in last.items():
+        found.setdefault(iteration, {})[name] = value
+    return sorted(found.items())
 
 
 def _is_told(name: str) -> bool:

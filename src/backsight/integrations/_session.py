@@ -228,9 +228,8 @@ class Session:
         monitor.recorder.flush()
 
     def rows(self) -> list[tuple[int, dict[str, float]]]:
-        """The newest value of each number since the last call, by the step that it belongs to."""
-        self.settle()
-        return [(at + self._offset, values) for at, values in self.headlines.newest()]
+        """What the log may show since the last call, each iteration by the trainer's step."""
+        return [(at + self._offset, values) for at, values in self.headlines.take()]
 
     def found(self) -> str:
         """Codes of findings since the last call, with commas between them; notes are left out."""

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import one_row
+from backsight.integrations._headlines import OneRow
 from backsight.integrations._needs import require
 
 require("pytorch-ignite", extra="ignite", at_least="0.5")
@@ -62,6 +62,7 @@ class BacksightHandler:
         **options: Unpack[WatchOptions],
     ) -> None:
         self._session = Session(run, guard=guard, options=options)
+        self._shown = OneRow()
         self._trained: tuple[Any, list[Optimizer]] | None = None
 
     @property
@@ -100,14 +101,14 @@ class BacksightHandler:
 
     @harmless
     def _started(self, engine: Any) -> None:
+        self._shown = OneRow()
         if self._trained is not None:
             self._session.begin(*self._trained)
 
     @harmless
     def _tell(self, engine: Any) -> None:
-        row = one_row(self._session.headlines.newest())
-        if row:
-            engine.state.metrics.update(row)
+        if self._shown.take(self._session.rows()):
+            engine.state.metrics.update(self._shown.row)
 
     @harmless
     def _epoch_completed(self, engine: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import one_row
+from backsight.integrations._headlines import OneRow
 from backsight.integrations._needs import require
 
 require("keras", extra="keras", at_least="3.3")
@@ -65,7 +65,7 @@ class BacksightCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-
                 "KERAS_BACKEND=torch in the environment before keras is imported"
             )
         self._session = Session(run, guard=guard, options=options, library="keras")
-        self._row: dict[str, float] = {}
+        self._shown = OneRow()
 
     @property
     def run(self) -> Run | None:
@@ -85,15 +85,16 @@ class BacksightCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-
     @harmless
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin: an iteration is a backward pass, as no optimizer of PyTorch's steps."""
-        self._row = {}
+        self._shown = OneRow()
         self._session.begin(self.model, None)
 
     @harmless
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add the newest numbers to the logs; those of the epoch before where there are none."""
-        self._row |= one_row(self._session.rows())
+        """Add the newest numbers to the logs; those of an earlier epoch where there are none."""
+        self._session.settle()
+        self._shown.take(self._session.rows())
         if logs is not None:
-            logs.update(self._row)
+            logs.update(self._shown.row)
 
     @harmless
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

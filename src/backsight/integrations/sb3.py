@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from torch.optim import Optimizer
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import one_row
+from backsight.integrations._headlines import OneRow
 from backsight.integrations._needs import require
 
 require("stable-baselines3", extra="sb3", at_least="2.3")
@@ -20,8 +20,6 @@ from backsight.integrations._session import Session, WatchOptions  # noqa: E402
 from backsight.signals import Run  # noqa: E402
 
 __all__ = ["BacksightCallback"]
-
-TOLD = "backsight/iteration"
 
 WIDTH = len("backsight/") + 33
 """How long a name may be for the table on the terminal, which cannot tell shortened ones apart."""
@@ -53,7 +51,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
         >>> model = RecurrentPPO("MlpLstmPolicy", "CartPole-v1", **size)
         >>> callback = BacksightCallback("runs/mine", every=1)
         >>> model = model.learn(32, callback=callback)
-        >>> callback.run.iterations, "reach/lstm_actor" in callback.run.names
+        >>> callback.run.iterations, "reach/lstm_actor.l0" in callback.run.names
         (4, True)
     """
 
@@ -67,7 +65,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
     ) -> None:
         super().__init__(verbose)
         self._session = Session(run, guard=guard, options=options, library="stable_baselines3")
-        self._rows: list[tuple[int, dict[str, float]]] = []
+        self._shown = OneRow()
 
     @property
     def run(self) -> Run | None:
@@ -86,7 +84,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
 
     @harmless
     def _on_training_start(self) -> None:
-        self._rows = []
+        self._shown = OneRow()
         before = self._session.state_dict()
         if before:
             self._session.load_state_dict(before if self.num_timesteps else {})
@@ -98,10 +96,9 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
     @harmless
     def _on_rollout_end(self) -> None:
         """After it, an algorithm writes its log, with whatever was recorded until then."""
-        if TOLD not in self.logger.name_to_value:  # it has been written since
-            self._rows = []
-        self._rows += self._session.rows()
-        for name, value in one_row(self._rows).items():
+        self._session.settle()
+        self._shown.take(self._session.rows())
+        for name, value in self._shown.row.items():
             long = ("stdout", "log") if len(name) > WIDTH else None
             self.logger.record(name, value, exclude=long)
         found = self._session.found()

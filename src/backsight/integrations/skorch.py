@@ -54,7 +54,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         >>> net = net.fit(torch.rand(8, 12, 3), torch.rand(8, 1))
         >>> callback.run_.iterations
         4
-        >>> "backsight/horizon/rnn" in net.history[0]["batches"][0]
+        >>> "backsight/horizon/rnn.l0" in net.history[0]["batches"][0]
         True
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import one_row
+from backsight.integrations._headlines import OneRow, newest_of
 from backsight.integrations._needs import require
 
 require("transformers", extra="transformers", at_least="4.42")
@@ -81,6 +81,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         """Arguments that ``restore_callback_states_from_checkpoint`` cannot give back."""
         self.saved: dict[str, Any] = {}
         self._reporters: Sequence[Any] = ()
+        self._shown = OneRow()
 
     @property
     def run(self) -> Run | None:
@@ -116,6 +117,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
                     RESTORES,
                 )
         self._reporters = _reporters_before(self)
+        self._shown = OneRow()
         self._session.begin(model, [optimizer], step=state.global_step)
 
     @harmless
@@ -127,16 +129,17 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
             return
         if "train_runtime" in logs:  # the last one: reporters close before ``on_train_end``
             self._session.end()
+        self._session.settle()
         rows = self._session.rows()
-        for step, values in rows:
+        for step, values in newest_of(rows):
             at = copy.copy(state)
             at.global_step = step
             for reporter in self._reporters:
                 reporter.on_log(args, at, control, logs=dict(values), **others)
-        shown = _shown(one_row(rows))
+        shown = _shown(self._shown.row) if self._shown.take(rows) else {}
         found = self._session.found()
         if found:
-            shown["backsight/findings"] = found
+            shown = {**shown, "backsight/findings": found}
         logs.update(shown)
         if state.log_history and state.log_history[-1].get("step") == state.global_step:
             state.log_history[-1].update(shown)
