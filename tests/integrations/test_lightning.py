@@ -69,7 +69,7 @@ class TestLightning(Conformance):
 
     callback = BacksightCallback
     iterations = 12
-    module = "rnn"
+    module = "rnn.l0"
 
     def train(self, callbacks: list[Any], course: Course) -> nn.Module:
         """Two epochs of six batches."""

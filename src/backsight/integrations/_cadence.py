@@ -10,10 +10,10 @@ __all__ = ["Cadence"]
 KEPT = 20_000
 """Steps whose iterations are known; the older half is forgotten."""
 
-Value = tuple[int, float]
+Logged = tuple[int, float]
 """With the step of the trainer that it belongs to."""
 
-Window = dict[str, tuple[Value | None, Value | None]]
+LoggedWindow = dict[str, tuple[Logged | None, Logged | None]]
 """By name, the last value, and the first that was not finite."""
 
 
@@ -49,7 +49,7 @@ class Cadence:
         self._headlines.take()
         self._iterations: list[int] = []
         self._steps: list[int] = []
-        self._waiting: dict[int, Window] = {}
+        self._waiting: dict[int, LoggedWindow] = {}
 
     def note(self, iteration: int, step: int) -> None:
         """The iterations from this one on belong to a step of the trainer."""
@@ -85,7 +85,7 @@ class Cadence:
         return self._steps[max(0, place)] if self._steps else iteration
 
     @staticmethod
-    def _keep(window: Window, name: str, step: int, value: float) -> None:
+    def _keep(window: LoggedWindow, name: str, step: int, value: float) -> None:
         """The last value, and the first that is not finite, each at its step."""
         last, broken = window.get(name, (None, None))
         if broken is None and not math.isfinite(value):

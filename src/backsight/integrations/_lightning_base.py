@@ -36,7 +36,7 @@ def callback_class(kind: type[Kind], modules: Iterable[str]) -> type[Kind]:
 def _derived(kind: type[Any], bases: tuple[type, ...]) -> type[Any]:
     if not bases:
         return kind
-    same = {name: vars(kind)[name] for name in ("__module__", "__qualname__", "__doc__")}
+    same = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     return type(kind.__name__, (kind, *bases), {**same, "__plain__": kind})
 
 

@@ -83,7 +83,7 @@ class BacksightCallback:
         >>> trainer = Trainer(max_steps=3, accelerator="cpu", callbacks=[callback], **quiet)
         >>> with warnings.catch_warnings(action="ignore"):
         ...     trainer.fit(Module(), torch.utils.data.DataLoader(torch.randn(12, 20, 3), 4))
-        >>> callback.run.iterations, callback.run.profile("reach/rnn").widths.tolist()
+        >>> callback.run.iterations, callback.run.profile("reach/rnn.l0").widths.tolist()
         (3, [20, 20, 20])
     """
 
