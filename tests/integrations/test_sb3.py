@@ -57,8 +57,11 @@ class TestRecurrentPPO(Conformance):
         """Three rollouts."""
         model = recurrent(type("Spoiled", (Spoiled,), {"course": course}))
         model.set_logger(configure(str(course.folder), ["json"]))
-        with course.watching(model.policy, model.policy.optimizer):
-            model.learn(48, callback=callbacks)
+        try:
+            with course.watching(model.policy, model.policy.optimizer):
+                model.learn(48, callback=callbacks)
+        finally:
+            model.logger.close()
         policy: nn.Module = model.policy
         return policy
 
@@ -101,7 +104,7 @@ def test_algorithms_without_memory_are_recorded(
     tmp_path: Path, algorithm: Any, options: dict[str, Any], objective: bool | None
 ) -> None:
     """The loss of a policy gradient is not what the training brings down; a value's is."""
-    model = algorithm("MlpPolicy", "CartPole-v1", device="cpu", policy_kwargs=SMALL, **options)
+    model = algorithm("MlpPolicy", "CartPole-v1", device="cpu", policy_kwargs=dict(SMALL), **options)
     model.learn(32, callback=BacksightCallback(tmp_path / "run"))
     run = Run(tmp_path / "run")
     assert run.iterations > 0
@@ -111,7 +114,7 @@ def test_algorithms_without_memory_are_recorded(
 
 def test_every_optimizer_of_an_actor_and_a_critic_is_observed(tmp_path: Path) -> None:
     callback = BacksightCallback(tmp_path / "run")
-    model = SAC("MlpPolicy", "Pendulum-v1", device="cpu", learning_starts=4, policy_kwargs=SMALL)
+    model = SAC("MlpPolicy", "Pendulum-v1", device="cpu", learning_starts=4, policy_kwargs=dict(SMALL))
     found: list[int] = []
     callback._on_rollout_end = lambda: found.append(len(callback._session.monitor.optimizers))
     model.learn(8, callback=callback)

@@ -298,7 +298,7 @@ class Session:
                 raise
             _log.warning("backsight: a new run begins, as the earlier one cannot go on: %s", error)
             self.monitor = watch(model, optimizers, self._place(2), **options)
-        self._begun += 1
+        self._begun = self._begun + (not going_on) or 1
         self._path = None if self.monitor.recorder is None else self.monitor.recorder.path
         if self.monitor.recorder is not None:
             self.headlines.listen(self.monitor.recorder)
