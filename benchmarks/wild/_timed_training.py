@@ -87,8 +87,9 @@ def lightning(case: Case) -> None:
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         callbacks=case.callbacks(BacksightCallback),
     )  # fmt: skip
+    batches: Any = torch.zeros(case.steps, 1)
     with case.watching(module):
-        trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(case.steps, 1)))
+        trainer.fit(module, torch.utils.data.DataLoader(batches))
 
 
 TRAININGS: dict[str, Callable[[Case], None]] = {"lightning": lightning}

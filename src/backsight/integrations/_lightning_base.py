@@ -28,8 +28,10 @@ def loaded_packages(installed: Iterable[str]) -> tuple[str, ...]:
 
 def callback_class(kind: type[Kind], modules: Iterable[str]) -> type[Kind]:
     """``kind``, and a ``Callback`` of each of ``modules`` as well."""
-    bases = tuple(import_module(module).Callback for module in modules)
-    return _derived(kind, tuple(base for base in bases if not issubclass(kind, base)))
+    bases = [import_module(module).Callback for module in modules]
+    hashable: Any = kind
+    found: type[Kind] = _derived(hashable, tuple(b for b in bases if not issubclass(kind, b)))
+    return found
 
 
 @functools.cache

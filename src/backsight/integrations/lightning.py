@@ -32,7 +32,7 @@ def _harmless(
     """What fails in it is said, and ends no training; a setting that makes no sense does."""
 
     @functools.wraps(hook)
-    def guarded(self: "BacksightCallback", *args: P.args, **kwargs: P.kwargs) -> None:
+    def guarded(self: "BacksightCallback", /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             hook(self, *args, **kwargs)
         except BacksightError:
