@@ -96,10 +96,6 @@ class Headlines:
         return taken
 
 
-def _is_told(name: str) -> bool:
-    return family(name) in OF_LAYERS or (family(name) in OF_THE_RUN and not member(name))
-
-
 class OneRow:
     """What a log without steps of its own shows: all numbers of one iteration, and which it is.
 

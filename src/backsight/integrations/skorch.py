@@ -93,7 +93,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         return {"given": self.get_params(deep=False), "saved": self.session_.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state["given"])
+        self.__dict__.update(state["given"])
         self.initialize()
         self.session_.load_state_dict(state["saved"])
 

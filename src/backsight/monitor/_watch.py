@@ -66,7 +66,8 @@ class Watching(Monitor):
         """Where its run stands, for a checkpoint: what ``watch(…, state=…)`` goes on from.
 
         To be taken between two iterations: one whose optimizer has stepped ends by it, and so does,
-        without an optimizer, one whose gradients are there. Everything before is on the disk then. Empty in a process that does not record.
+        without an optimizer, one whose gradients are there. Everything before is on the disk then.
+        Empty in a process that does not record.
         """
         if self.recorder is None:
             return {}
