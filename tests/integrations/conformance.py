@@ -28,7 +28,7 @@ from backsight.monitor import NullRecorder, ProcessMonitor
 from backsight.signals import Run, family
 from tests.unharmed import of_pytorch
 
-__all__ = ["BROKEN", "Conformance", "Course", "same_record"]
+__all__ = ["BROKEN", "EVERY_TIME", "Conformance", "Course", "not_finite", "raising", "same_record"]
 
 BROKEN = "this batch is broken"
 
@@ -39,6 +39,16 @@ EVERY_TIME = ("loss", "grad_norm", "grad_norm_applied", "hidden_norm_max", "reac
 """Signals that depend on nothing that was seen before: another process records the same."""
 
 Watching = Callable[[nn.Module, Any], AbstractContextManager[Any]]
+
+
+def healthy(number: int, loss: Tensor) -> Tensor:
+    """The loss as it is."""
+    return loss
+
+
+def unwatched(model: nn.Module, optimizer: Any) -> AbstractContextManager[Any]:
+    """Nothing around it."""
+    return nullcontext()
 
 
 @dataclass
@@ -57,8 +67,8 @@ class Course:
     folder: Path
     stop: int | None = None
     resume: bool = False
-    spoil: Callable[[int, Tensor], Tensor] = lambda number, loss: loss
-    watching: Watching = lambda model, optimizer: nullcontext()
+    spoil: Callable[[int, Tensor], Tensor] = healthy
+    watching: Watching = unwatched
 
 
 def raising(number: int, loss: Tensor) -> Tensor:

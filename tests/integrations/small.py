@@ -1,12 +1,26 @@
 """The small training that callbacks are tested on: the sign of the first of ten numbers."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from backsight.integrations._headlines import ITERATION, SAMPLED, label_of
 from tests.integrations.conformance import Course
 
-__all__ = ["Classifier", "SpoiledLoss", "numbers"]
+__all__ = ["Classifier", "SpoiledLoss", "numbers", "points_of"]
+
+
+def points_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """What a log without steps has of ours by name, each value with the step it says."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name.startswith("backsight/") and name not in (ITERATION, SAMPLED):
+                found.setdefault(name, []).append((int(row[label_of(name)]), value))
+    return found
 
 
 def numbers(count: int = 48, steps: int = 10) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from ignite.handlers import Checkpoint, DiskSaver
 from backsight.integrations.ignite import BacksightHandler
 from backsight.signals import Run
 from tests.integrations.conformance import BROKEN, Conformance, Course, raising
-from tests.integrations.small import Classifier, SpoiledLoss, numbers
+from tests.integrations.small import Classifier, SpoiledLoss, numbers, points_of
 
 
 def engine_of(model: nn.Module, optimizer: Any, course: Course, every: int = 1) -> Any:
@@ -50,13 +50,10 @@ class TestIgnite(Conformance):
         engine = engine_of(model, optimizer, course)
         for callback in callbacks:
             callback.attach(engine, model, optimizer)
-        told: list[tuple[int, str, float]] = []
+        told: list[dict[str, float]] = []
 
         def log(engine: Any) -> None:
-            found = {k: v for k, v in engine.state.metrics.items() if k.startswith("backsight/")}
-            if found:
-                step = int(found.pop("backsight/iteration"))
-                told.extend((step, name, value) for name, value in found.items())
+            told.append(dict(engine.state.metrics))
 
         engine.add_event_handler(Events.EPOCH_COMPLETED, log)
         engine.add_event_handler(Events.COMPLETED, log)
@@ -78,10 +75,7 @@ class TestIgnite(Conformance):
 
     def logged(self, folder: Path) -> dict[str, list[tuple[int, float]]]:
         """What was in the engine's metrics."""
-        found: dict[str, list[tuple[int, float]]] = {}
-        for step, name, value in json.loads((folder / "told.json").read_text()):
-            found.setdefault(name, []).append((step, value))
-        return found
+        return points_of(json.loads((folder / "told.json").read_text()))
 
 
 def test_an_error_that_the_user_handles_stays_handled(tmp_path: Path) -> None:

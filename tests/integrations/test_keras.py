@@ -17,7 +17,7 @@ from backsight.errors import SettingError
 from backsight.integrations.keras import BacksightCallback
 from backsight.signals import Run
 from tests.integrations.conformance import Conformance, Course
-from tests.integrations.small import SpoiledLoss, numbers
+from tests.integrations.small import SpoiledLoss, numbers, points_of
 
 
 def fit(callbacks: list[Any], course: Course, **options: Any) -> Any:
@@ -60,10 +60,8 @@ class TestKeras(Conformance):
 
     def logged(self, folder: Path) -> dict[str, list[tuple[int, float]]]:
         """What the history has after each epoch."""
-        steps = list(map(int, self.history["backsight/iteration"]))
-        ours = {name: values for name, values in self.history.items() if "backsight/" in name}
-        del ours["backsight/iteration"]
-        return {name: list(zip(steps, values, strict=True)) for name, values in ours.items()}
+        columns = [[(name, value) for value in values] for name, values in self.history.items()]
+        return points_of(map(dict, zip(*columns, strict=True)))
 
 
 def test_a_validation_is_not_observed(tmp_path: Path) -> None:

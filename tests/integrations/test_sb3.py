@@ -20,6 +20,7 @@ from stable_baselines3.common.logger import configure
 from backsight.integrations.sb3 import BacksightCallback
 from backsight.signals import Run
 from tests.integrations.conformance import Conformance, Course
+from tests.integrations.small import points_of
 
 SMALL = {"net_arch": [4]}
 
@@ -68,14 +69,8 @@ class TestRecurrentPPO(Conformance):
 
     def logged(self, folder: Path) -> dict[str, list[tuple[int, float]]]:
         """What the logger wrote."""
-        found: dict[str, list[tuple[int, float]]] = {}
-        for line in (folder / "progress.json").read_text().splitlines():
-            row = json.loads(line)
-            step = row.pop("backsight/iteration", None)
-            for name, value in row.items():
-                if name.startswith("backsight/"):
-                    found.setdefault(name, []).append((step, value))
-        return found
+        lines = (folder / "progress.json").read_text().splitlines()
+        return points_of(map(json.loads, lines))
 
 
 def test_a_training_goes_on_with_its_run_where_the_counter_does(tmp_path: Path) -> None:

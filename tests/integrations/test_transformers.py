@@ -21,7 +21,7 @@ from transformers.trainer_callback import PrinterCallback
 from backsight.integrations.transformers import BacksightCallback
 from backsight.signals import Run
 from tests.integrations.conformance import Conformance, Course
-from tests.integrations.small import Classifier, SpoiledLoss, numbers
+from tests.integrations.small import Classifier, SpoiledLoss, numbers, points_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -77,12 +77,7 @@ class TestTransformers(Conformance):
 
     def logged(self, folder: Path) -> dict[str, list[tuple[int, float]]]:
         """What is in the trainer's log."""
-        found: dict[str, list[tuple[int, float]]] = {}
-        for row in self.history:
-            for name, value in row.items():
-                if name.startswith("backsight/") and name != "backsight/iteration":
-                    found.setdefault(name, []).append((row["backsight/iteration"], value))
-        return found
+        return points_of(self.history)
 
 
 class Reporter(TensorBoardCallback):  # type: ignore[misc, unused-ignore]

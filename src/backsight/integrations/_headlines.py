@@ -9,10 +9,13 @@ from typing import Any
 
 from backsight.signals import Recorder, SampleBlock, family, member
 
-__all__ = ["Headlines", "OneRow", "newest_of"]
+__all__ = ["Headlines", "Shown", "label_of", "newest_of"]
 
 OF_THE_RUN = ("grad_norm", "grad_norm_applied")
-OF_LAYERS = ("horizon", "half_life", "hidden_norm_mean", "memory_length")
+OF_SAMPLES = ("horizon", "half_life", "memory_length")
+OF_LAYERS = (*OF_SAMPLES, "hidden_norm_mean")
+
+ITERATION, SAMPLED = "backsight/iteration", "backsight/sampled"
 
 KEPT = 10_000
 """Iterations and findings that wait to be taken; the oldest are dropped, and counted."""
@@ -96,34 +99,53 @@ class Headlines:
         return taken
 
 
-class OneRow:
-    """What a log without steps of its own shows: all numbers of one iteration, and which it is.
+class Shown:
+    """What a log without steps of its own shows: the newest numbers, and when they were measured.
 
-    Of a sampled iteration, as the others have fewer, and the newest of these.
+    ``backsight/iteration`` says it of the norms, and ``backsight/sampled`` of what is measured in
+    samples, so that numbers that belong together are of one iteration.
 
     Example:
-        >>> from backsight.integrations._headlines import OneRow
-        >>> shown = OneRow()
+        >>> from backsight.integrations._headlines import Shown
+        >>> shown = Shown()
         >>> shown.take([(4, {"backsight/grad_norm": 0.5, "backsight/horizon/rnn": 9.0}),
         ...             (5, {"backsight/grad_norm": 0.4})])
         True
-        >>> shown.row
-        {'backsight/grad_norm': 0.5, 'backsight/horizon/rnn': 9.0, 'backsight/iteration': 4}
-        >>> shown.take([(6, {"backsight/grad_norm": 0.3})])
+        >>> shown.row  # doctest: +NORMALIZE_WHITESPACE
+        {'backsight/grad_norm': 0.4, 'backsight/iteration': 5,
+         'backsight/horizon/rnn': 9.0, 'backsight/sampled': 4}
+        >>> shown.take([])
         False
     """
 
     def __init__(self) -> None:
-        self.row: dict[str, float] = {}
+        self._parts: dict[str, dict[str, float]] = {ITERATION: {}, SAMPLED: {}}
+
+    @property
+    def row(self) -> dict[str, float]:
         """What to show; empty before there is anything."""
+        return {name: value for part in self._parts.values() for name, value in part.items()}
 
     def take(self, rows: Iterable[tuple[int, dict[str, float]]]) -> bool:
-        """Whether there is another iteration to show, by the order of ``rows``."""
-        before = self.row
+        """Whether there is anything new to show, by the order of ``rows``."""
+        before = dict(self._parts)
         for iteration, values in rows:
-            if len(values) >= len(self.row) - 1:
-                self.row = values | {"backsight/iteration": iteration}
-        return self.row is not before
+            for label, part in self._parts.items():
+                mine = {name: v for name, v in values.items() if label_of(name) == label}
+                if mine and len(mine) >= len(part) - 1:  # where less was measured, it waits
+                    self._parts[label] = mine | {label: iteration}
+        return any(self._parts[label] is not before[label] for label in before)
+
+
+def label_of(name: str) -> str:
+    """The name of the number that says when ``name`` was measured.
+
+    Example:
+        >>> from backsight.integrations._headlines import label_of
+        >>> label_of("backsight/grad_norm"), label_of("backsight/horizon/rnn")
+        ('backsight/iteration', 'backsight/sampled')
+    """
+    return SAMPLED if family(name.removeprefix("backsight/")) in OF_SAMPLES else ITERATION
 
 
 def newest_of(rows: Iterable[tuple[int, dict[str, float]]]) -> list[tuple[int, dict[str, float]]]:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import OneRow
+from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
 require("pytorch-ignite", extra="ignite", at_least="0.5")
@@ -27,8 +27,8 @@ class BacksightHandler:
     """Records what an engine trains, one iteration for each step of the optimizer.
 
     The newest numbers are in ``engine.state.metrics``, where any logger of ignite's finds them,
-    with ``backsight/iteration``, the step that they belong to. In ``Checkpoint(to_save={…})``, the
-    handler is an object as the model is: from there, the run goes on.
+    with ``backsight/iteration`` and ``backsight/sampled``, the steps that they belong to. In
+    ``Checkpoint(to_save={…})``, the handler is an object as the model is: the run goes on there.
 
     Args:
         run: the folder to create, ``runs/<model>-<number>`` by default; the engine's next run goes
@@ -62,7 +62,7 @@ class BacksightHandler:
         **options: Unpack[WatchOptions],
     ) -> None:
         self._session = Session(run, guard=guard, options=options)
-        self._shown = OneRow()
+        self._shown = Shown()
         self._trained: tuple[Any, list[Optimizer]] | None = None
 
     @property
@@ -101,7 +101,7 @@ class BacksightHandler:
 
     @harmless
     def _started(self, engine: Any) -> None:
-        self._shown = OneRow()
+        self._shown = Shown()
         if self._trained is not None:
             self._session.begin(*self._trained)
 

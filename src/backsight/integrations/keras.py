@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import OneRow
+from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
 require("keras", extra="keras", at_least="3.3")
@@ -65,7 +65,7 @@ class BacksightCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-
                 "KERAS_BACKEND=torch in the environment before keras is imported"
             )
         self._session = Session(run, guard=guard, options=options, library="keras")
-        self._shown = OneRow()
+        self._shown = Shown()
 
     @property
     def run(self) -> Run | None:
@@ -85,7 +85,7 @@ class BacksightCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-
     @harmless
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin: an iteration is a backward pass, as no optimizer of PyTorch's steps."""
-        self._shown = OneRow()
+        self._shown = Shown()
         self._session.begin(self.model, None)
 
     @harmless

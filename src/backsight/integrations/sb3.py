@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from torch.optim import Optimizer
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import OneRow
+from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
 require("stable-baselines3", extra="sb3", at_least="2.3")
@@ -28,8 +28,8 @@ WIDTH = len("backsight/") + 33
 class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
     """Records what an algorithm trains, one iteration for each gradient step.
 
-    An iteration is no time step: where the logger writes, ``backsight/iteration`` says to which
-    gradient step the newest numbers belong. The loss of a policy gradient is not what the training
+    An iteration is no time step: where the logger writes, ``backsight/iteration`` and
+    ``backsight/sampled`` say to which gradient steps the newest numbers belong. The loss of a policy gradient is not what the training
     brings down, so that ``objective`` is False unless you say otherwise, but for value learning
     (DQN and its kin). ``learn(…, reset_num_timesteps=False)`` goes on with the run.
 
@@ -65,7 +65,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
     ) -> None:
         super().__init__(verbose)
         self._session = Session(run, guard=guard, options=options, library="stable_baselines3")
-        self._shown = OneRow()
+        self._shown = Shown()
 
     @property
     def run(self) -> Run | None:
@@ -84,7 +84,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
 
     @harmless
     def _on_training_start(self) -> None:
-        self._shown = OneRow()
+        self._shown = Shown()
         before = self._session.state_dict()
         if before:
             self._session.load_state_dict(before if self.num_timesteps else {})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from backsight.integrations._harmless import harmless
-from backsight.integrations._headlines import OneRow, newest_of
+from backsight.integrations._headlines import Shown, label_of, newest_of
 from backsight.integrations._needs import require
 
 require("transformers", extra="transformers", at_least="4.42")
@@ -81,7 +81,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         """Arguments that ``restore_callback_states_from_checkpoint`` cannot give back."""
         self.saved: dict[str, Any] = {}
         self._reporters: Sequence[Any] = ()
-        self._shown = OneRow()
+        self._shown = Shown()
 
     @property
     def run(self) -> Run | None:
@@ -117,7 +117,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
                     RESTORES,
                 )
         self._reporters = _reporters_before(self)
-        self._shown = OneRow()
+        self._shown = Shown()
         self._session.begin(model, [optimizer], step=state.global_step)
 
     @harmless
@@ -168,13 +168,14 @@ def _reporters_before(callback: Any) -> list[Any]:
     return []
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    if len(row) <= SHOWN:
-        return row
-    far = {name: value for name, value in row.items() if name.startswith("backsight/horizon/")}
-    if len(far) > SHOWN:
-        far = {}
-    return {**far, "backsight/iteration": row["backsight/iteration"]}
+def _shown(row: dict[str, float]) -> dict[str, Any]:
+    """Of many layers, a line has the reach alone, or nothing of them."""
+    for start in ("", "backsight/horizon/", "backsight/grad_norm"):
+        found = {name: value for name, value in row.items() if name.startswith(start)}
+        if len(found) <= SHOWN:
+            break
+    labels = {label_of(name) for name in found}
+    return found | {label: row[label] for label in sorted(labels) if label in row}
 
 
 def _is_json(value: Any) -> bool:
