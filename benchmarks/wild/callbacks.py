@@ -58,12 +58,8 @@ PACKAGES = {
 }
 """What a script needs, by the beginning of its name."""
 
-<<<<<<< HEAD
 CALL = re.compile(r"\b(BacksightCallback|BacksightHandler)\(")
-=======
-CALL = re.compile(r"\bBacksightCallback\(")
 IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
->>>>>>> light
 
 
 def package_of(script: Path) -> str:
@@ -74,14 +70,9 @@ def package_of(script: Path) -> str:
 def row_of(script: Path, python: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """A row of the table, and what was said in the training with the callback."""
     example, text = Example.read(script), script.read_text(encoding="utf-8")
-<<<<<<< HEAD
-    more = CALL.sub(r"\1(guard='clip=0.001', to='jsonl', every=3, ", text)
-    once = CALL.sub(r"\1(every=3, ", text)
-=======
-    more = CALL.sub("BacksightCallback(guard='clip=0.001', to=JsonLines(), every=3, ", text)
+    more = CALL.sub(r"\1(guard='clip=0.001', to=JsonLines(), every=3, ", text)
     more = IMPORT.sub(r"from backsight.integrations import JsonLines\n\g<0>", more, count=1)
-    once = CALL.sub("BacksightCallback(every=3, ", text)
->>>>>>> light
+    once = CALL.sub(r"\1(every=3, ", text)
     (folder / "more").mkdir(parents=True)
     (folder / "once").mkdir()
     for name, content in (("more", more), ("once", once)):

@@ -29,9 +29,10 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
     """Records what an algorithm trains, one iteration for each gradient step.
 
     An iteration is no time step: where the logger writes, ``backsight/iteration`` and
-    ``backsight/sampled`` say to which gradient steps the newest numbers belong. The loss of a policy gradient is not what the training
-    brings down, so that ``objective`` is False unless you say otherwise, but for value learning
-    (DQN and its kin). ``learn(…, reset_num_timesteps=False)`` goes on with the run.
+    ``backsight/sampled`` say to which gradient steps the newest numbers belong. The loss of a
+    policy gradient is not what the training brings down, so that ``objective`` is False unless you
+    say otherwise, but for value learning (DQN, QR-DQN). ``learn(…, reset_num_timesteps=False)``
+    goes on with the run.
 
     Args:
         run: the folder to create, ``runs/<policy>-<number>`` by default; the next ``learn`` goes to
