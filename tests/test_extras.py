@@ -44,8 +44,8 @@ def _last(called: ast.expr) -> str:
 
 
 def packages(extra: str) -> list[str]:
-    names = [re.split(r"[<>=!~;\s]", requirement)[0] for requirement in EXTRAS[extra]]
-    return [name for name in names if not name.startswith("backsight[")]
+    others = [one for one in EXTRAS[extra] if not one.startswith("backsight[")]
+    return [re.split(r"[\[<>=!~;\s]", requirement)[0] for requirement in others]
 
 
 def test_the_extras_are_those_that_the_documentation_knows() -> None:
