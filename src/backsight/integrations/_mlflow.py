@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
-from backsight.integrations._package import needing
+from backsight.integrations._needs import needing
 from backsight.report import write_report
 from backsight.signals import Run, dumps
 

@@ -166,8 +166,8 @@ def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
     Example:
         >>> import numpy as np
         >>> from backsight.report.figures import log_ticks
-        >>> log_ticks(np.array([0.1, 1.0]))["ticktext"]
-        ['0.1', '0.2', '0.5', '1', '2', '5']
+        >>> log_ticks(np.array([0.01, 100.0]))["ticktext"]
+        ['0.01', '0.1', '1', '10', '100']
     """
     low = math.floor(math.log10(values.min()))
     high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
