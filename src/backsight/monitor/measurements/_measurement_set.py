@@ -270,6 +270,12 @@ class MeasurementSet:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
+        users, quiet = None, None
+        if now.sample is not None or now.looked:  # the others compute in tensors alone
+            # An infinite gradient makes NumPy warn, or raise, as the user says.
+            users = np.geterr()
+            quiet = np.errstate(all="ignore")
+            quiet.__enter__()
         try:
             for one, told, timed, own, signals in listeners:
                 if (self._off and id(one) in self._off) or (one.off and layer in one.off):
@@ -277,13 +283,10 @@ class MeasurementSet:
                 began = self._clock() if timed else 0.0
                 now.declared = signals
                 try:
-                    if own and now.sample is None and not now.looked:  # in tensors alone
+                    if own:
                         told(*arguments)
-                    elif own:  # an infinite gradient makes NumPy warn, or raise, as the user says
-                        with np.errstate(all="ignore"):
-                            told(*arguments)
                     else:  # ours are known to draw no random numbers; a user's may
-                        with _untouched():
+                        with _untouched(), np.errstate(**(users or np.geterr())):
                             told(*arguments)
                 except LayerFaults as faults:
                     for path, error in faults.errors.items():
@@ -294,6 +297,8 @@ class MeasurementSet:
                     now.spent += self._clock() - began
         finally:
             self.feeding = before
+            if quiet is not None:
+                quiet.__exit__(None, None, None)
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
