@@ -322,10 +322,11 @@ class MeasurementSet:
         """Who defines each event, due or not."""
         listening: Listening = {event: [] for event in EVENTS}
         for one in self.measurements:
-            ours = type(one).__module__.startswith("backsight.")
+            kind: Any = type(one)
+            ours = kind.__module__.startswith("backsight.")
             timed = self._schedules[id(one)].samples > 0
             signals = self._signals[id(one)]
-            for event in _defined_by(type(one)) if ours else EVENTS:
+            for event in _defined_by(kind) if ours else EVENTS:
                 if ours or _defines(one, event):
                     told = getattr(one, event)
                     listening[event].append(_Listener(one, told, timed, ours, signals))
