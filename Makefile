@@ -12,7 +12,7 @@ READY  := $(VENV)/.ready
 
 # The libraries that callbacks are for: an extra each. All of them together are large, and change
 # what others find installed, so that they have an environment of their own.
-CALLBACKS := lightning
+CALLBACKS := lightning,transformers,keras,skorch,sb3,ignite,optuna
 LIBRARIES := .venv-integrations
 
 .PHONY: demo test test-all integrations lint bench sentences gallery clean
@@ -42,7 +42,7 @@ test-all: lint
 $(LIBRARIES)/.ready: pyproject.toml constraints.txt Makefile
 	test -x $(LIBRARIES)/bin/python || $(PYTHON) -m venv $(LIBRARIES)
 	$(LIBRARIES)/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
-	$(LIBRARIES)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorboard,$(CALLBACKS)]' pytest
+	$(LIBRARIES)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorboard,$(CALLBACKS)]' pytest sb3-contrib
 	touch $@
 
 integrations: $(LIBRARIES)/.ready

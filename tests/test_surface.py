@@ -37,7 +37,7 @@ PACKAGES = [
     "integrations.export",
     *(f"studies.{kind}" for kind in ("engines", "length", "map", "remedies")),
 ]
-CALLBACKS = ["lightning"]
+CALLBACKS = ["ignite", "keras", "lightning", "optuna", "sb3", "skorch", "transformers"]
 """The public modules of integrations: each is for a library, by the name of its extra."""
 
 

@@ -46,13 +46,19 @@ PACKAGES = {
     "accelerate": "accelerate",
     "darts": "darts",
     "gluonts": "gluonts",
+    "ignite": "pytorch-ignite",
+    "keras": "keras",
     "lightning": "lightning",
     "neuralforecast": "neuralforecast",
+    "optuna": "optuna",
     "pytorch_forecasting": "pytorch-forecasting",
+    "sb3": "sb3-contrib",
+    "skorch": "skorch",
+    "transformers": "transformers",
 }
 """What a script needs, by the beginning of its name."""
 
-CALL = re.compile(r"\bBacksightCallback\(")
+CALL = re.compile(r"\b(BacksightCallback|BacksightHandler)\(")
 IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
 
 
@@ -64,9 +70,9 @@ def package_of(script: Path) -> str:
 def row_of(script: Path, python: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """A row of the table, and what was said in the training with the callback."""
     example, text = Example.read(script), script.read_text(encoding="utf-8")
-    more = CALL.sub("BacksightCallback(guard='clip=0.001', to=JsonLines(), every=3, ", text)
+    more = CALL.sub(r"\1(guard='clip=0.001', to=JsonLines(), every=3, ", text)
     more = IMPORT.sub(r"from backsight.integrations import JsonLines\n\g<0>", more, count=1)
-    once = CALL.sub("BacksightCallback(every=3, ", text)
+    once = CALL.sub(r"\1(every=3, ", text)
     (folder / "more").mkdir(parents=True)
     (folder / "once").mkdir()
     for name, content in (("more", more), ("once", once)):

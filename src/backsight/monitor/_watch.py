@@ -80,12 +80,13 @@ class Watching(Monitor):
     def state_dict(self) -> dict[str, Any]:
         """Where its run stands, for a checkpoint: what ``watch(…, state=…)`` goes on from.
 
-        To be taken between two iterations: one whose optimizer has stepped ends by it. Everything
-        before is on the disk then. Empty in a process that does not record.
+        To be taken between two iterations: one whose optimizer has stepped ends by it, and so does,
+        without an optimizer, one whose gradients are there. Everything before is on the disk then.
+        Empty in a process that does not record.
         """
         if self.recorder is None:
             return {}
-        if self._observed.detector.stepped:
+        if self._observed.detector.complete:
             self.iteration_ended()
         self.collect()
         self.recorder.flush()
