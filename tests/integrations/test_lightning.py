@@ -18,6 +18,7 @@ pytest.importorskip("lightning", minversion="2.4")
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.precision import MixedPrecision
 
 import backsight
 from backsight.integrations.lightning import BacksightCallback
@@ -33,9 +34,11 @@ for name in ("lightning.pytorch", "lightning.fabric"):
 class Module(pl.LightningModule):  # type: ignore[misc, unused-ignore]
     """An LSTM that tells the sign of the first number."""
 
+    layer: Any = nn.LSTM
+
     def __init__(self, course: Course) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(1, 6, batch_first=True)
+        self.rnn = self.layer(1, 6, batch_first=True)
         self.head = nn.Linear(6, 2)
         self.course, self.passes = course, 0
         self.optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
@@ -115,10 +118,12 @@ def fitted(module: pl.LightningModule, run: Path, **options: Any) -> Run:
     return Run(run)
 
 
-def plain_loop(run: Path, *, accumulate: int = 1, clip: float = math.inf) -> Run:
-    """The same as two epochs of ``Module``, by hand."""
+def plain_loop(
+    run: Path, kind: type[Module] = Module, *, accumulate: int = 1, clip: float = math.inf
+) -> Run:
+    """The same as two epochs of a module, by hand."""
     torch.manual_seed(0)
-    module = Module(Course(run))
+    module = kind(Course(run))
     with backsight.watch(module, module.optimizer, run, every=2):
         for _ in range(2):
             for number, batch in enumerate(batches()):
@@ -131,7 +136,7 @@ def plain_loop(run: Path, *, accumulate: int = 1, clip: float = math.inf) -> Run
 
 
 def module(kind: type[Module] = Module) -> Module:
-    """With the weights of :func:`plain_loop`."""
+    """With the weights that :func:`plain_loop` begins with."""
     torch.manual_seed(0)
     return kind(Course(Path()))
 
@@ -164,6 +169,37 @@ def test_mixed_precision_is_recorded_and_left_alone(tmp_path: Path) -> None:
     assert len(run["reach/rnn.l0"]) == 6
     for one, other in zip(plain.parameters(), observed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class Gated(Module):
+    """With a GRU: PyTorch has no LSTM in half precision on the CPU."""
+
+    layer = nn.GRU
+
+
+def test_a_gradient_scaler_is_recorded_without_its_scale(tmp_path: Path) -> None:
+    def scaled() -> Any:
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        return MixedPrecision("16-mixed", device="cpu", scaler=scaler)
+
+    plain, observed = module(Gated), module(Gated)
+    trainer([], max_epochs=2, plugins=[scaled()]).fit(plain, batches())
+    run = fitted(observed, tmp_path / "fit", plugins=[scaled()])
+    by_hand = plain_loop(tmp_path / "loop", Gated)
+    for name in ("loss", "grad_norm", "grad_norm_applied"):
+        assert run[name] == pytest.approx(by_hand[name], rel=0.05), name
+    for one, other in zip(plain.parameters(), observed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_closure_that_is_evaluated_many_times_is_one_iteration(tmp_path: Path) -> None:
+    class Second(Module):
+        def configure_optimizers(self) -> Any:
+            return torch.optim.LBFGS(self.parameters(), max_iter=3)
+
+    run = fitted(module(Second), tmp_path / "fit")
+    assert run.iterations == 12
+    assert run["loss"][0] == pytest.approx(plain_loop(tmp_path / "loop")["loss"][0])
 
 
 class TwoOptimizers(Module):
