@@ -175,7 +175,8 @@ def main() -> None:
         if options.only == [""]:
             publish("callbacks_overhead", OVERHEAD, costs)
         else:
-            show(costs)
+            for row in costs:
+                show(row)
         return
     installed = versions(python)
     rows: list[dict[str, Any]] = []
