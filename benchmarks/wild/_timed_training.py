@@ -160,7 +160,7 @@ def ignite(case: Case) -> None:
     def step(engine: Any, batch: Any) -> float:
         case.optimizer.zero_grad()
         loss = case.loss()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
         case.optimizer.step()
         return loss.item()
 
