@@ -116,6 +116,24 @@ def test_a_first_training_takes_a_free_number_where_that_is_asked_for(tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "mine-2"]
 
 
+def test_a_number_that_another_process_takes_first_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(tmp_path / "mine", numbered=True)
+    free = Session._place
+
+    def taken_once(self: Session, number: int) -> Path | None:
+        monkeypatch.setattr(Session, "_place", free)
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "theirs").touch()
+        return tmp_path / "mine"
+
+    monkeypatch.setattr(Session, "_place", taken_once)
+    session.begin(*training())
+    session.end()
+    assert Run(tmp_path / "mine-2").status == "finished"
+
+
 def test_several_models_of_one_training_are_recorded_by_their_names(tmp_path: Path) -> None:
     one, two = nn.RNN(3, 5), nn.GRU(5, 2)
     optimizer = torch.optim.SGD([*one.parameters(), *two.parameters()], lr=0.1)
