@@ -4,6 +4,7 @@ import ast
 import functools
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ def packages(extra: str) -> list[str]:
 
 
 def test_the_extras_are_those_that_the_documentation_knows() -> None:
-    sinks = {"data", "netcdf", "parquet", "ray", "tensorboard", "wandb"}
-    assert set(EXTRAS) == {*sinks, *CALLBACKS, "dev"}
+    others = {
+        "data", "mlflow", "netcdf", "notebook", "parquet", "ray", "tensorboard", "trackio", "wandb",
+    }  # fmt: skip
+    assert set(EXTRAS) == {*others, *CALLBACKS, "dev"}
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "src").rglob("*.py")]
     named = {
         extra
@@ -63,6 +66,21 @@ def test_the_extras_are_those_that_the_documentation_knows() -> None:
 @pytest.mark.parametrize("extra", [name for name in EXTRAS if name != "dev"])
 def test_what_a_user_may_install_besides_is_imported_by_the_package(extra: str) -> None:
     assert set(packages(extra)) - imported("src") == set()
+
+
+@pytest.mark.parametrize("extra", ["mlflow", "notebook", "trackio", "wandb"])
+def test_a_package_that_is_too_old_is_refused_from_the_version_that_an_extra_asks_for(
+    extra: str,
+) -> None:
+    module = import_module(f"backsight.integrations._{'live' if extra == 'notebook' else extra}")
+    (requirement,) = EXTRAS[extra]
+    assert requirement.endswith(f">={module.LEAST}")
+
+
+def test_every_sink_that_has_a_name_is_there() -> None:
+    for place in PROJECT["entry-points"]["backsight.sinks"].values():
+        module, _, name = place.partition(":")
+        assert isinstance(getattr(import_module(module), name), type)
 
 
 def test_what_a_developer_installs_is_imported_or_run() -> None:
