@@ -122,6 +122,7 @@ class Survey:
                 "rows": [e.row for e in state.rows.values() if e.version > version],
                 "gone": [key for key, at in state.gone.items() if at > version],
                 "problems": list(self.index.problems),
+                "hidden": self.index.hidden,
                 "folders": [str(root.path) for root in self.index.roots],
                 "now": time.time(),
             }

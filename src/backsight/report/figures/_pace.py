@@ -31,7 +31,8 @@ DOTS = 500
 def pace(run: Run) -> go.Figure:
     """Every optimizer's rate; a line at each rollback, a dot where any policy acted."""
     names = run.members("lr", profile=False)
-    if not names:
+    acts = run.members("act_before", profile=False)
+    if not names and not acts:
         return empty("no learning rate was recorded in this run")
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
@@ -45,7 +46,7 @@ def pace(run: Run) -> go.Figure:
         log_axis(fig, drawn)
     else:
         fig.update_yaxes(rangemode="tozero")
-    for number, name in enumerate(run.members("act_before", profile=False)):
+    for number, name in enumerate(acts):
         stream = run.stream(name)
         label = member_label(name).rpartition(".")[2]
         if label == "rollback":
@@ -80,19 +81,20 @@ def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]
 
 
 def _reading(run: Run) -> str:
+    told = "The learning rate that the optimizer used."
     policies = {member_label(name).rpartition(".")[2] for name in run.members("act_before")}
-    back = " A dotted line marks a rollback to a good snapshot." * ("rollback" in policies)
-    return (
-        f"The learning rate that the optimizer used.{back} Dots mark the iterations in which each "
-        "policy acted."
-    )
+    if "rollback" in policies:
+        told += " A dotted line marks a rollback to a good snapshot."
+    if policies:
+        told += " Dots mark the iterations in which each policy of the guard acted."
+    return told
 
 
 FIGURE = Entry(
     "pace",
-    "Learning rate and interventions of the guard",
+    "Learning rate",
     _reading,
     pace,
     signals=("lr", "act_before"),
-    only_if=lambda run: bool(run.members("act_before")),
+    how="Let an optimizer step under backsight run or in backsight.watch.",
 )
