@@ -45,13 +45,11 @@ def pulse(run: Run) -> Pulse:
 
     Example:
         >>> from backsight.signals import Recorder, Run, pulse
-        >>> with Recorder("runs/mine") as recorder:
-        ...     recorder.flush()
-        ...     run = Run("runs/mine")
-        ...     first = pulse(run)
-        ...     recorder.flush()  # nothing was recorded
-        ...     first.recorded == pulse(run).recorded
-        True
+        >>> for name, losses in (("one", [2.0]), ("two", [2.0, 1.0])):
+        ...     with Recorder(f"runs/{name}") as recorder:
+        ...         recorder.series("loss", range(len(losses)), losses)
+        >>> pulse(Run("runs/one")).recorded == pulse(Run("runs/two")).recorded
+        False
     """
     store = run.path / STORE
     with opened(store) as (connection, _):

@@ -193,6 +193,7 @@ export class FigureCard {
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, responsive: true, displaylogo: false, doubleClick: overIterations ? false : "reset" });
     if (!this.listening) {
       this.listening = true;
+      performance.mark("figure"); // benchmarks read when the first one was there
       this.plot.on("plotly_relayout", (change) => this.zoomed(change));
       this.plot.on("plotly_doubleclick", () => this.answer.over_iterations && this.state.zoom(null));
     }
