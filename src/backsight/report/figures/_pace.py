@@ -1,5 +1,7 @@
 """The learning rate as applied, and where the guard acted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
@@ -42,7 +44,7 @@ def pace(run: Run) -> go.Figure:
     for number, name in enumerate(names):
         label = f"learning rate {member_label(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
-    if wide_range(drawn, ratio=10):
+    if wide_range(drawn, ratio=10) and _is_mostly_low(drawn):
         log_axis(fig, drawn)
     else:
         fig.update_yaxes(rangemode="tozero")
@@ -66,6 +68,12 @@ def pace(run: Run) -> go.Figure:
             hovertemplate=f"{label}<extra></extra>",
         )
     return fig
+
+
+def _is_mostly_low(drawn: Sequence[Thinned]) -> bool:
+    """Not where it only ends near 0, as a cosine does: decades of that would be all one sees."""
+    values = np.concatenate([one.values for one in drawn])
+    return float(np.median(values)) < 0.1 * float(values.max())
 
 
 def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]:

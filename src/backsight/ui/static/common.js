@@ -256,16 +256,18 @@ export function progressWords(row, now) {
   else if (row.done) parts.push(`${several(row.done, row.unit)} done`);
   if (row.more) parts.push("more may follow");
   const left = timeLeft(row, now);
-  if (left !== null) parts.push(`about ${duration(left)} left`);
+  if (left) parts.push(left);
   if (row.page) parts.push("has a page");
   return parts.join(" · ");
 }
 
-/** Seconds that a study may still take; null where nothing can be said, or it takes longer. */
+/** ``about 5 min left``, of a study; empty where nothing can be said, or it takes longer. */
 export function timeLeft(row, now) {
-  if (row.left === null || row.left === undefined) return null;
-  const left = row.left - Math.max(0, now - row.at);
-  return left > 0 ? left : null;
+  if (row.left === null || row.left === undefined) return "";
+  const left = row.left - Math.max(0, now - row.at), minutes = Math.ceil(left / 60);
+  if (left <= 0) return "";
+  if (minutes <= 1) return "about a minute left";
+  return `about ${minutes < 60 ? `${minutes} min` : minutes < 600 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.round(minutes / 60)} h`} left`;
 }
 
 /** The reach of a run in a table. */

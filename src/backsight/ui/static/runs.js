@@ -260,6 +260,7 @@ fill(main,
 listen({}, load);
 setInterval(() => {
   if (document.hidden) return;
+  drawStudies();
   for (const time of main.querySelectorAll("td time")) {
     time.textContent = `${duration(monotonic() - offset - Date.parse(time.dateTime) / 1000)} ago`;
   }

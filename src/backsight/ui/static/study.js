@@ -1,7 +1,7 @@
 // The page of a study: how far it is, its own page, and its trials.
 
 import {
-  ask, coalesced, count, duration, el, fill, findingCell, keyHere, listen, lossCell, monotonic, note, progressWords, reachCell,
+  ask, coalesced, count, el, fill, findingCell, keyHere, listen, lossCell, monotonic, note, progressWords, reachCell,
   root, runLink, stateChip, timeLeft,
 } from "./common.js";
 
@@ -21,9 +21,9 @@ function trial(row) {
 
 /** How much time is left, which goes on between two answers. */
 function tick() {
-  const seconds = shown && timeLeft(shown, monotonic() - offset);
-  left.hidden = seconds === null;
-  left.textContent = seconds === null ? "" : `About ${duration(seconds)} left, if the rest takes as long as what is done${shown.more ? "; more may follow" : ""}.`;
+  const words = shown ? timeLeft(shown, monotonic() - offset) : "";
+  left.hidden = !words;
+  left.textContent = words && `${words[0].toUpperCase()}${words.slice(1)}, if the rest takes as long as what is done${shown.more ? "; more may follow" : ""}.`;
 }
 
 function draw(row, trials) {
