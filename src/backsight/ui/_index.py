@@ -230,9 +230,9 @@ def _hidden(known: dict[str, _Known], roots: set[str]) -> str:
     found = [(path, why) for path, why in found if path not in roots]
     if not found:
         return ""
-    path, why = found[0]
-    which = f"{path} and {len(found) - 1:,} more folders" if len(found) > 1 else path
-    return f"{which} cannot be searched ({why}): if a run is there, it is not shown"
+    (path, why), more = found[0], len(found) - 1
+    others = f" and {more:,} more folder{'s' * (more > 1)}" if more else ""
+    return f"{path}{others} cannot be searched ({why}): if a run is there, it is not shown"
 
 
 def _changed(path: str) -> int:
