@@ -32,6 +32,7 @@ const state = {
 };
 
 const head = el("div", { class: "heading" });
+const when = el("span", { class: "quiet" });
 const problems = el("div");
 const stripBox = el("div");
 const findings = el("section", { id: "findings", "aria-labelledby": "findings-title" });
@@ -46,13 +47,20 @@ const seeing = new IntersectionObserver((entries) => {
   for (const entry of entries) cards.get(entry.target.id)?.see(entry.isIntersecting);
 }, { rootMargin: "300px 0px" });
 
+/** When it began, which goes on between two answers. */
+function tickHead() {
+  const ended = view.strip.state !== "running" && view.strip.state !== "stale";
+  when.textContent = [view.kind, `began ${duration(clock() - view.created)} ago`, ended && `ran for ${duration(view.duration)}`].filter(Boolean).join(" · ");
+}
+
 function drawHead() {
+  tickHead();
   const study = view.study;
   fill(head, 
     el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
       study ? [" / ", el("a", { href: `${root}/study/${study.split("/").map(encodeURIComponent).join("/")}` }, study)] : null),
     el("div", { class: "titleline" }, el("h1", {}, view.name), stateChip(view.strip.state),
-      el("span", { class: "quiet" }, [view.kind, `began ${duration(clock() - view.created)} ago`, `ran for ${duration(view.duration)}`].filter(Boolean).join(" · "))),
+      when),
     view.command ? el("p", { class: "command" }, el("code", {}, view.command)) : null);
 }
 
@@ -305,8 +313,10 @@ onTheme(() => {
   loadFindings();
 });
 setInterval(() => {
-  if (document.hidden || view?.strip.state !== "running") return;
+  if (document.hidden || !view) return;
+  tickHead();
   stripBox.tick?.();
+  if (view.strip.state !== "running") return;
   // A writer that hangs changes no file: nobody else tells of it.
   if (clock() - view.strip.written > STALE && monotonic() - loaded > STALE) load();
 }, 1000);
