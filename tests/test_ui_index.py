@@ -80,11 +80,10 @@ def test_a_run_folder_itself_can_be_shown(tmp_path: Path) -> None:
 def test_runs_come_and_go_without_a_restart(tmp_path: Path) -> None:
     survey = Survey(FolderIndex([tmp_path / "runs"]))
     assert read(survey) == {}
-    (problem,) = survey.since(0)["problems"]
-    assert problem.startswith(f"{tmp_path / 'runs'} does not exist yet: make a run")
+    assert survey.since(0)["missing"] == [str(tmp_path / "runs")]
     record(tmp_path / "runs/one")
     assert set(read(survey)) == {"one"}
-    assert survey.since(0)["problems"] == []
+    assert survey.since(0)["problems"] == survey.since(0)["missing"] == []
     version = survey.version
     record(tmp_path / "runs/two")
     shutil.rmtree(tmp_path / "runs/one")
@@ -286,6 +285,22 @@ def test_a_broken_folder_is_shown_as_broken_and_hurts_nobody_else(
     assert rows["good"]["state"] == "finished"
     assert rows["bad"]["state"] == "broken"
     assert words in str(rows["bad"]["problem"])
+
+
+def test_a_run_that_is_just_begun_is_not_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store comes after run.json; where it does not come, that is said."""
+    monkeypatch.setattr(_survey, "AGAIN", -1.0)
+    with Recorder(tmp_path / "one"):
+        shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=lambda *_: ["signals.db"])
+    survey = Survey(FolderIndex([tmp_path]))
+    assert read(survey)["two"]["state"] == "reading"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10)
+    row = read(survey)["two"]
+    assert row["state"] == "broken"
+    assert "contains run.json but no signals.db" in str(row["problem"])
 
 
 def test_an_error_of_ours_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,8 @@ class FolderIndex:
         self._places: dict[str, RunPlace] = {}
         self.problems: tuple[str, ...] = ()
         """Why a root could not be read, in sentences."""
+        self.missing: tuple[str, ...] = ()
+        """Roots that do not exist yet."""
         self.hidden = ""
         """Which folders may hold runs that nobody can see, in a sentence."""
 
@@ -123,6 +125,7 @@ class FolderIndex:
         with self._lock:
             known: dict[str, _Known] = {}
             problems: list[str] = []
+            missing: list[str] = []
             places: dict[str, RunPlace] = {}
             self._former, self._listings = self._listings, {}
             self._scans += 1
@@ -132,13 +135,11 @@ class FolderIndex:
                     for place in self._below(root, known):
                         places[place.key] = place
                 except FileNotFoundError:
-                    problems.append(
-                        f"{root.path} does not exist yet: make a run with backsight train chars, "
-                        "or name another folder, backsight ui DIR"
-                    )
+                    missing.append(str(root.path))
                 except OSError as error:
                     problems.append(f"{root.path} cannot be read: {error.strerror or error}")
             self._known, self._places, self.problems = known, places, tuple(problems)
+            self.missing = tuple(missing)
             self.hidden = _hidden(known, {str(root.path) for root in self.roots})
             return places
 

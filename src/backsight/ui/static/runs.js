@@ -199,9 +199,11 @@ function draw() {
   for (const row of runs) tally[row.state] = (tally[row.state] ?? 0) + 1;
   const words = Object.entries(tally).sort().map(([state, n]) => `${count(n)} ${state}`).join(" · ");
   summary.textContent = `${several(runs.length, "run")}${words ? `: ${words}` : ""}${found.length < runs.length ? ` (${count(found.length)} shown)` : ""}`;
-  const empty = !runs.length && told && !told.problems.length
-    ? [note("empty", "There is no run yet in ", el("code", {}, told.folders.join(", ")), ". Make one in another terminal, and it appears here: ", el("code", {}, "backsight train chars"), " or ", el("code", {}, "backsight run train.py"))]
-    : [];
+  const missing = told?.missing ?? [];
+  const where = missing.length ? ` (${missing.join(", ")} ${missing.length > 1 ? "do" : "does"} not exist yet)` : "";
+  const empty = !rows.size && told && !told.problems.length
+    ? [note("empty", "There is no run yet in ", el("code", {}, told.folders.join(", ")), `${where}. Make one in another terminal, and it appears here: `, el("code", {}, "backsight train chars"), " or ", el("code", {}, "backsight run train.py"))]
+    : where ? [note("", `Runs of more folders appear here as soon as there are any${where}.`)] : [];
   const none = runs.length && !found.length ? [note("empty", "No run matches. ", el("button", { type: "button", onclick: () => { search.value = ""; states.value = ""; findings.checked = false; changed(); } }, "Show all"))] : [];
   const problems = (told?.problems ?? []).map((words) => note("alarm", `${words}.`));
   const hidden = told?.hidden ? [note("", `${told.hidden}.`)] : [];
