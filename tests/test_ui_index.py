@@ -292,6 +292,7 @@ def test_a_run_that_is_just_begun_is_not_broken(
 ) -> None:
     """Its store comes after run.json; where it does not come, that is said."""
     monkeypatch.setattr(_survey, "AGAIN", -1.0)
+    monkeypatch.setattr(_survey, "BUSY", 0.0)
     with Recorder(tmp_path / "one"):
         shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=lambda *_: ["signals.db"])
     survey = Survey(FolderIndex([tmp_path]))
