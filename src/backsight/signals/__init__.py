@@ -15,6 +15,8 @@ from backsight.signals._migration import (
     former_remedy,
 )
 from backsight.signals._order import natural_order
+from backsight.signals._process import process_identity, process_is_alive
+from backsight.signals._pulse import Pulse, pulse
 from backsight.signals._reach import (
     Lag,
     ReachMeasures,
@@ -46,6 +48,7 @@ __all__ = [
     "Event",
     "Lag",
     "Profile",
+    "Pulse",
     "ReachMeasures",
     "ReachOutcome",
     "Recorder",
@@ -76,6 +79,9 @@ __all__ = [
     "member",
     "natural_order",
     "open_regular",
+    "process_identity",
+    "process_is_alive",
+    "pulse",
     "reach_extent",
     "reach_share",
     "reach_shares",
