@@ -7,6 +7,14 @@ from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
+from backsight.signals._memory import (
+    MemoryMeasures,
+    MemoryReading,
+    measure_memory,
+    memory_extent,
+    memory_reading,
+    memory_words,
+)
 from backsight.signals._migration import (
     FORMAT,
     current_plan,
@@ -45,6 +53,8 @@ __all__ = [
     "EndReason",
     "Event",
     "Lag",
+    "MemoryMeasures",
+    "MemoryReading",
     "Profile",
     "ReachMeasures",
     "ReachOutcome",
@@ -72,8 +82,12 @@ __all__ = [
     "free_name",
     "hide_words",
     "list_runs",
+    "measure_memory",
     "measure_reach",
     "member",
+    "memory_extent",
+    "memory_reading",
+    "memory_words",
     "natural_order",
     "open_regular",
     "reach_extent",

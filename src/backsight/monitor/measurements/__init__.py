@@ -16,6 +16,7 @@ from backsight.monitor.measurements._measurement import (
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
+from backsight.monitor.measurements._memory import Memory
 from backsight.monitor.measurements._optimizer_settings import OptimizerSettings
 from backsight.monitor.measurements._pace import Pace
 from backsight.monitor.measurements._reach import Reach
@@ -40,6 +41,7 @@ __all__ = [
     "Loss",
     "Measurement",
     "MeasurementSet",
+    "Memory",
     "OptimizerSettings",
     "Pace",
     "Reach",
@@ -58,6 +60,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     OptimizerSettings,
     Pace,
     Reach,
+    Memory,
     HiddenState,
     InputSpread,
     Saturation,

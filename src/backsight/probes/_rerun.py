@@ -1,0 +1,236 @@
+"""Running a module again, and leaving it as it was.
+
+What a module of PyTorch's does is known. A user's own ``forward`` may print, count or draw: its
+bytecode is read first, and whatever is not known to be a plain computation is not run again. What
+it is known to touch, such as buffers that a norm updates, is put back.
+"""
+
+import dis
+import inspect
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as _everybody
+
+from backsight.probes._modules import named_modules
+
+__all__ = ["as_it_was", "may_run_again"]
+
+KNOWN = ("torch", "backsight", "math", "einops")
+"""Packages whose functions leave no trace, but for the numbers that are drawn."""
+
+WRITES = frozenset(
+    ("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR", "DELETE_SUBSCR",
+     "IMPORT_NAME", "YIELD_VALUE", "STORE_DEREF")
+)  # fmt: skip
+"""Instructions that may reach beyond a call."""
+
+HARMLESS = frozenset(
+    {len, range, zip, enumerate, min, max, sum, abs, tuple, list, dict, set, int, float, bool}
+    | {isinstance, reversed, sorted, any, all, map, slice, str, type, super, round, pow, divmod}
+)
+"""Built-in functions that leave no trace."""
+
+CONTAINERS = (list, dict, set, deque)
+
+UNHOOKED = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+FUNCTIONS = 200
+"""Looked at, at most."""
+
+
+def may_run_again(module: nn.Module) -> bool:
+    """Whether running ``module`` once more is known to leave no trace outside it.
+
+    Nobody may have hung hooks on it, and a ``forward`` of the user's own may only compute.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import may_run_again
+        >>> gru = nn.GRUCell(3, 4)
+        >>> before, handle = may_run_again(gru), gru.register_forward_hook(print)
+        >>> before, may_run_again(gru)
+        (True, False)
+    """
+    seen: set[int] = set()
+    if _everybody._global_forward_hooks or _everybody._global_forward_pre_hooks:
+        return False
+    for _, part in named_modules(module):
+        held = vars(part)
+        if any(held.get(name) for name in UNHOOKED) or "forward" in held or "__call__" in held:
+            return False
+        forward = inspect.getattr_static(type(part), "forward", None)
+        call = inspect.getattr_static(type(part), "__call__", None)
+        if call is not inspect.getattr_static(nn.Module, "__call__"):
+            return False
+        if not isinstance(forward, types.FunctionType) or not _plain(forward, part, seen):
+            return False
+    return True
+
+
+@contextmanager
+def as_it_was(module: nn.Module) -> Iterator[None]:
+    """Inside, ``module`` computes as in evaluation and without a graph; afterwards its modes, its
+    tensors, what it holds and PyTorch's random numbers are as they were.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import as_it_was
+        >>> norm = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+        >>> with as_it_was(norm):
+        ...     plain = norm(torch.ones(3, 2))
+        >>> norm.training, norm[0].num_batches_tracked.item(), plain.requires_grad
+        (True, 0, False)
+    """
+    kept = [_Kept(part) for _, part in named_modules(module)]
+    tensors = [one for _, part in named_modules(module) for one in _tensors_of(part)]
+    values = [one.detach().clone() for one in tensors]
+    devices = {one.device for one in tensors if one.device.type not in ("cpu", "meta")}
+    device = next(iter(devices), None)
+    with torch.random.fork_rng(
+        [] if device is None else [device], device_type="cuda" if device is None else device.type
+    ):
+        try:
+            for one in kept:
+                one.part.__dict__["training"] = False
+            with torch.no_grad():
+                yield
+        finally:
+            for one in kept:
+                one.put_back()
+            with torch.no_grad():
+                for tensor, value in zip(tensors, values, strict=True):
+                    if not torch.equal(tensor, value) and not _both_nan(tensor, value):
+                        tensor.data.copy_(value)
+
+
+class _Kept:
+    """What a module holds itself."""
+
+    def __init__(self, part: nn.Module) -> None:
+        self.part = part
+        self._held = dict(vars(part))
+        self._content = [(one, one.copy()) for one in self._held.values() if _may_fill(one)]
+
+    def put_back(self) -> None:
+        """Under the same names, the same objects, with the same content."""
+        now = self.part.__dict__  # never empty in between: another thread may look at it
+        for name, value in self._held.items():
+            if now.get(name) is not value:
+                now[name] = value
+        for name in now.keys() - self._held.keys():
+            del now[name]
+        for one, content in self._content:
+            if isinstance(one, (dict, set)):
+                one.clear()
+                one.update(content)
+            elif isinstance(one, list):
+                one[:] = content
+            else:
+                one.clear()
+                one.extend(content)
+
+
+def _may_fill(one: Any) -> bool:
+    return type(one) in CONTAINERS
+
+
+def _tensors_of(part: nn.Module) -> list[Tensor]:
+    """Parameters, buffers, and tensors that are attributes."""
+    held = [*part._parameters.values(), *part._buffers.values(), *vars(part).values()]
+    return [one for one in held if isinstance(one, Tensor)]
+
+
+def _both_nan(one: Tensor, other: Tensor) -> bool:
+    """Whether they are the same but for a NaN being unequal to itself."""
+    return one.is_floating_point() and bool(torch.isclose(one, other, 0, 0, equal_nan=True).all())
+
+
+def _plain(function: Callable[..., Any], owner: nn.Module | None, seen: set[int]) -> bool:
+    """Whether a Python function only computes."""
+    function = inspect.unwrap(function)
+    if id(function) in seen:
+        return True
+    seen.add(id(function))
+    if _is_known(function):
+        return True
+    if not isinstance(function, types.FunctionType) or len(seen) > FUNCTIONS:
+        return False
+    names = function.__code__.co_freevars
+    closed = [
+        cell.cell_contents
+        for name, cell in zip(names, function.__closure__ or (), strict=True)
+        if _is_filled(cell) and name != "__class__"  # which super() asks for
+    ]
+    if not all(_is_plain_value(one, seen) for one in closed):
+        return False
+    return all(
+        _plain_instruction(one, function, owner, seen)
+        for code in _codes(function.__code__)
+        for one in dis.get_instructions(code)
+    )
+
+
+def _plain_instruction(
+    one: dis.Instruction, function: types.FunctionType, owner: nn.Module | None, seen: set[int]
+) -> bool:
+    if one.opname in WRITES:
+        return False
+    if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        missing = object()
+        value = function.__globals__.get(one.argval, missing)
+        if value is missing:
+            built_in = function.__globals__.get("__builtins__", {})
+            built_in = built_in if isinstance(built_in, dict) else vars(built_in)
+            found = built_in.get(one.argval)
+            error = isinstance(found, type) and issubclass(found, BaseException)
+            return error or (callable(found) and found in HARMLESS)
+        return _is_plain_value(value, seen)
+    if one.opname in ("LOAD_ATTR", "LOAD_METHOD") and owner is not None:
+        name = one.argval
+        held = [vars(one)[name] for one in (owner, *type(owner).__mro__) if name in vars(one)]
+        each = [one.fget if isinstance(one, property) else one for one in held]
+        each = [getattr(one, "__func__", one) for one in each]
+        return all(_plain(one, owner, seen) for one in each if isinstance(one, types.FunctionType))
+    return True
+
+
+def _is_plain_value(value: Any, seen: set[int]) -> bool:
+    """Whether a function may use it without a trace: a number, a package of numbers, a function."""
+    if isinstance(value, (types.ModuleType, type)):
+        return _is_known(value) or (isinstance(value, type) and value in HARMLESS)
+    if value is None or isinstance(value, (int, float, str, tuple, torch.dtype, torch.device)):
+        return True
+    if isinstance(value, nn.Module) or not callable(value):
+        return False
+    if callable(value) and getattr(value, "__hash__", None) and value in HARMLESS:
+        return True
+    return _plain(value, None, seen)
+
+
+def _is_known(one: Any) -> bool:
+    name = one.__name__ if isinstance(one, types.ModuleType) else getattr(one, "__module__", "")
+    return (name or "torch").partition(".")[0] in KNOWN
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Of a function, and of those inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - raises where there is none
+    except ValueError:
+        return False
+    return True
