@@ -115,7 +115,7 @@ def ran(
         given.append(result)
         return result
 
-    module.forward = told  # type: ignore[method-assign]
+    module.forward = told
     rows, _, _ = feed(module, form, xs, state)
     del module.forward
     losses = [row[0].square().sum() + row[t].sum() for row, t in zip(rows, read, strict=True)]
@@ -283,7 +283,7 @@ def anchored(init: Callable[[Tensor], Any] | None) -> NDArray[np.float64]:
         torch.manual_seed(seed)
         rnn = nn.RNN(4, 64)
         if init is not None:
-            init(rnn.weight_hh_l0)
+            init(rnn.weight_hh_l0)  # type: ignore[arg-type]
 
         def advance(x: Any, state: Any, rnn: nn.RNN = rnn) -> tuple[Tensor, ...]:
             return (rnn(x, state[0][None])[1][0],)
@@ -408,8 +408,9 @@ def test_a_module_of_the_users_own_is_run_again_and_left_as_it_was() -> None:
         if not watched:
             loss_of().backward()  # type: ignore[no-untyped-call]
         state = [one.clone() for one in step.state_dict().values()]
-        alike.append([*state, torch.get_rng_state(), *(p.grad.clone() for p in step.parameters())])
-        step.zero_grad()
+        grads = [p.grad for p in step.parameters() if p.grad is not None]
+        alike.append([*state, torch.get_rng_state(), *grads])
+        step.zero_grad()  # lets them go, unwritten
     assert all(torch.equal(one, other) for one, other in zip(*alike, strict=True))
     assert all(part.training for part in step.modules())
 
@@ -441,7 +442,7 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
         for x in xs:
             h = step(x, h)
         assert h is not None
-        return h.sum()
+        return h.sum()  # type: ignore[no-any-return]
 
     profile = of_steps(nn.ModuleDict({"step": step}), loss_of)["step"]
 
@@ -450,7 +451,7 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
         for row in x[: place + 1]:
             h = step(row[None], h)
         assert h is not None
-        return h[0].detach()
+        return h[0].detach()  # type: ignore[no-any-return]
 
     assert profile.lags.tolist() == [1, 2, 4, 5]
     rows = [*xs.transpose(0, 1)]
@@ -481,7 +482,7 @@ def test_what_cannot_be_run_again_is_not_told() -> None:
         for x in xs[:, :1]:
             h = cell(x, h)
         assert h is not None
-        return h.sum()
+        return h.sum()  # type: ignore[no-any-return]
 
     model = nn.ModuleDict({"cell": cell, "step": step, "back": back})
     assert [of_steps(model, loss) for loss in (masked, fed_back, alone)] == [{}, {}, {}]
@@ -545,7 +546,7 @@ def test_a_module_is_put_back_whatever_it_does() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.weight, self.calls, self.log = nn.Parameter(torch.ones(2)), 0, [1]
-            self.register_buffer("mean", torch.full((2,), math.nan))
+            self.mean = nn.Buffer(torch.full((2,), math.nan))
 
         def forward(self, x: Tensor) -> Tensor:
             self.calls, self.new = self.calls + 1, True

@@ -1547,7 +1547,7 @@ def test_a_memory_is_not_short_term_where_anything_reaches_further() -> None:
     bit = [0.6, 0.4, 0.2, 0.08, 0.05, 0.05, 0.05, 0.0]
     for other in (held(HOLDS, "top"), {"reach/rnn": {50: REACHES}}, held(bit)):
         assert verdict("BKS301", {**series, **other}, facts=facts).outcome == "healthy"
-    for loss in (wavy(300, level=0.5), falling(300)):
+    for loss in (wavy(300, level=0.5), falling(300, tau=300.0)):
         assert not verdict("BKS301", {**series, "loss": loss}, facts=facts).findings
     assert not verdict("BKS301", series, facts=Facts(lag=8, baseline=1.0)).findings
     broken = {**series, **held([*FORGETS[:-1], NAN])}

@@ -33,9 +33,11 @@ __all__ = [
     "spans_of",
 ]
 
-State = tuple[Tensor, ...]
-Inputs = Tensor | tuple[Tensor, ...]
-Advance = Callable[[Any, State], State]
+Carried = tuple[Tensor, ...]
+"""All that a module carries from step to step, ``(N, …)`` each; the hidden state first."""
+Fed = Tensor | tuple[Tensor, ...]
+"""What it is given, ``(S, N, …)``."""
+Advance = Callable[[Any, Carried], Carried]
 """Runs a module over some steps from a state: inputs ``(S, N, …)``, one tensor or a tuple as it was
 given, and states ``(N, …)``."""
 
@@ -77,7 +79,7 @@ class MemoryProfile:
 
 def memory(
     advance: Advance,
-    inputs: Inputs,
+    inputs: Fed,
     state: Sequence[Tensor],
     *,
     lengths: Sequence[int] | None = None,
@@ -189,7 +191,7 @@ class _Lanes:
     """Runs of sequences that end together, some with another one's past."""
 
     def __init__(
-        self, advance: Advance, aligned: tuple[Inputs, int], state: State, sizes: list[int]
+        self, advance: Advance, aligned: tuple[Fed, int], state: Carried, sizes: list[int]
     ) -> None:
         self._advance, (self._inputs, self._steps) = advance, aligned
         self._initial, self._sizes = state, sizes
@@ -200,7 +202,7 @@ class _Lanes:
         """Of each sequence, the lane that it has to itself."""
         self._replaced: dict[tuple[int, int], int] = {}
         """Of a lag and a sequence, the lane with what is older replaced."""
-        self._state: State = ()
+        self._state: Carried = ()
 
     def run(self, spans: Sequence[tuple[int, bool]]) -> tuple[MemoryProfile, ...]:
         """A profile for each layer.
@@ -232,7 +234,7 @@ class _Lanes:
         from another one's state."""
         fresh = [b for b, size in enumerate(self._sizes) if size == lag]
         if fresh:
-            self._add(cast(State, _rows(self._initial, fresh, 0)), fresh)
+            self._add(cast(Carried, _rows(self._initial, fresh, 0)), fresh)
             self._own |= {b: len(self._columns) - len(fresh) + n for n, b in enumerate(fresh)}
         if not replaced:
             return
@@ -245,7 +247,7 @@ class _Lanes:
         last = len(self._columns) - len(replaced)
         self._replaced |= {(lag, b): last + n for n, b in enumerate(replaced)}
 
-    def _add(self, state: State, columns: Sequence[int]) -> None:
+    def _add(self, state: Carried, columns: Sequence[int]) -> None:
         if self._state:
             pairs = zip(self._state, state, strict=True)
             self._state = tuple(torch.cat([before, one.to(before.dtype)]) for before, one in pairs)
@@ -281,8 +283,8 @@ def _distance(one: Tensor, other: Tensor, dtype: torch.dtype) -> Tensor:
     return distance
 
 
-def _aligned(inputs: Inputs, sizes: list[int]) -> tuple[Inputs, int]:
-    """Inputs whose sequences end together, and how many steps they have."""
+def _aligned(inputs: Fed, sizes: list[int]) -> tuple[Fed, int]:
+    """Fed whose sequences end together, and how many steps they have."""
     longest = max(sizes)
     if isinstance(inputs, tuple):
         return tuple(_align(one, sizes, longest) for one in inputs), longest
@@ -299,12 +301,12 @@ def _align(inputs: Tensor, sizes: list[int], longest: int) -> Tensor:
 
 
 def spans_of(
-    inputs: Inputs, state: Sequence[Tensor], sizes: list[int], most: int
+    inputs: Fed, state: Sequence[Tensor], sizes: list[int], most: int
 ) -> list[tuple[int, bool]]:
     """Of each sequence that is compared, the steps over which it differs from the next one, and
     whether that is all of them and the two begin differently, too.
 
-    Inputs that two sequences have in common, such as padding before both, tell nothing of what is
+    Fed that two sequences have in common, such as padding before both, tell nothing of what is
     held: beyond the oldest one that differs, ``M`` would be 0 whatever the module does.
     """
     inputs, longest = _aligned(inputs, sizes)
@@ -331,13 +333,13 @@ def _differ(one: Tensor, own: list[int], other: list[int], axis: int) -> Tensor:
     return unequal.flatten(axis + 1).any(-1) if unequal.dim() > axis + 1 else unequal
 
 
-def _rows(inputs: Inputs, rows: Sequence[int], axis: int) -> Inputs:
+def _rows(inputs: Fed, rows: Sequence[int], axis: int) -> Fed:
     if isinstance(inputs, tuple):
         return tuple(one.index_select(axis, _index(rows, one)) for one in inputs)
     return inputs.index_select(axis, _index(rows, inputs))
 
 
-def _part(inputs: Inputs, steps: slice) -> Inputs:
+def _part(inputs: Fed, steps: slice) -> Fed:
     return tuple(one[steps] for one in inputs) if isinstance(inputs, tuple) else inputs[steps]
 
 

@@ -41,7 +41,8 @@ class ShortTerm(Rule):
         "memory, is known: another past at the needed lag (or at {window:g} of the window) moves "
         "no layer's state by more than {held:g} of what another whole past does, no gradient "
         "reaches back that far either, and after {patience:.0f} losses the loss is less than a "
-        "fraction of {better:g} below what a shorter memory achieves, and no longer falls."
+        "fraction of {better:g} below what a shorter memory achieves, and has not fallen for as "
+        "many."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -155,8 +156,7 @@ class ShortTerm(Rule):
         held = max(_held(lags, row, needed) for _, lags, row in found.values())
         reaches_on = any(h >= needed for h in self._horizons.values())
         learned = known is not None and course.level < known - self.better * abs(known)
-        usual = course.usual.median
-        falls = usual - course.level > self.better * abs(usual)
+        falls = course.learned and course.count - course.best_count < self.patience
         where = self._layer or layer
         if held > self.held or reaches_on or learned or (falls and where not in self.findings):
             self._row.pop(MEMORY, None)

@@ -10,14 +10,14 @@ from backsight.monitor.measurements._measurement import (
 )
 from backsight.probes import MemoryProfile
 
-__all__ = ["Memory"]
+__all__ = ["StateMemory"]
 
 EVERY = 4
 """Samples. A layer is run again over a few sequences, which takes as long as following its gradient
 does; and what is held changes as slowly as what is learned."""
 
 
-class Memory(Measurement):
+class StateMemory(Measurement):
     """``memory`` and its length, of every layer that can be run again.
 
     Of the backward pass that the reach is measured of, before the parameters move.

@@ -15,9 +15,9 @@ from torch import Tensor
 from backsight.layers import adapter_of
 from backsight.probes._memory import (
     Advance,
-    Inputs,
+    Carried,
+    Fed,
     MemoryProfile,
-    State,
     compared_of,
     memory,
 )
@@ -142,7 +142,7 @@ def _in_order(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
 def _advance(layers: Sequence[Layer]) -> Advance:
     """A stack without dropout."""
 
-    def advance(x: Inputs, state: State) -> State:
+    def advance(x: Fed, state: Carried) -> Carried:
         y = cast(Tensor, x).contiguous()
         h, c = [], []
         for number, layer in enumerate(layers):
@@ -237,7 +237,7 @@ def _joined(parts: Sequence[tuple[Tensor, Tensor, tuple[Tensor, ...]]], whole: T
 
 
 def _own(call: Call) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """Inputs, lengths and initial state of a call, in the order of the caller's batch."""
+    """Fed, lengths and initial state of a call, in the order of the caller's batch."""
     order = call.sequences.argsort()
     module = call.module
     count = module.num_layers * (2 if module.bidirectional else 1)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from backsight.probes._memory import Advance, Inputs, MemoryProfile, State, compared_of, memory
+from backsight.layers import LayerAdapter
+from backsight.probes._memory import Advance, Carried, Fed, MemoryProfile, compared_of, memory
 from backsight.probes._rerun import as_it_was, may_run_again
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
@@ -56,15 +57,18 @@ def call_of(
         result: what it returned.
         outputs: the tensors in the result that may be states.
         previous: the call whose state it was given.
-        of_kind: as of :func:`steps_to_run`; of others, an input that is made of the state before is
-            looked for, in the first call that is given one.
+        of_kind: whether it is a layer of a registered kind; of others, an input that is made of the
+            state before is looked for, in the first call that is given one.
     """
-    leaves, spec = tree.tree_flatten((args, kwargs))
+    try:
+        leaves, spec = tree.tree_flatten((args, kwargs))
+        made = tree.tree_flatten(result)[0]
+    except RecursionError:  # a list in itself
+        return None
     tensors = [one for one in leaves if isinstance(one, Tensor)]
     known = all(isinstance(one, (Tensor, *PLAIN)) for one in leaves)
     if not known or len(tensors) != len([*tensors_in((args, kwargs))]):
         return None
-    made = tree.tree_flatten(result)[0]
     places = [n for out in outputs for n, one in enumerate(made) if one is out]
     if len(places) != len(outputs):
         return None
@@ -95,7 +99,7 @@ class StepRun:
     advance: Advance
     inputs: tuple[Tensor, ...]
     """``(T, B, …)`` each."""
-    state: State
+    state: Carried
     """What the sequences begin with."""
     lengths: list[int]
     """Steps of each up to its position."""
@@ -115,7 +119,7 @@ def steps_to_run(
     places: Sequence[int],
     positions: Sequence[int],
     *,
-    of_kind: bool,
+    adapter: LayerAdapter | None,
     sequences: int | None,
 ) -> StepRun | None:
     """What it takes to measure the memory of one module; None where it cannot be run again.
@@ -124,19 +128,20 @@ def steps_to_run(
         chain: its calls, in their order, with their states alone as outputs.
         places: of the states, among all outputs, ascending; the first is the hidden state.
         positions: of each sequence, the step whose state is measured; negative where there is none.
-        of_kind: whether it is a layer of a registered kind, which is given its input and states.
+        adapter: its kind, where it is registered: then it is given its input and its states alone.
         sequences: how many to follow, as of :class:`ReaderSettings`.
     """
     calls = [step.call for step in chain if step.call is not None]
     batch = len(positions)
     if len(calls) < max(len(chain), 2) or not _is_plain_chain(chain, batch):
         return None
-    slots = _slots(calls, places, batch, of_kind)
+    slots = _slots(calls, places, batch, of_kind=adapter is not None)
     rows = _followed(positions, sequences)
     compared = compared_of(batch, len(rows))
     if slots is None or compared < 1 or not may_run_again(calls[0].module):
         return None
-    begin = _initial(chain[0], calls, places, slots)
+    zero = adapter is not None and adapter.begins_at_zero
+    begin = _initial(chain[0], calls, places, slots, zero=zero)
     inputs = None if begin is None else _inputs(calls[begin[1] :], slots, rows)
     if begin is None or not inputs:
         return None
@@ -165,7 +170,7 @@ def _is_plain_chain(chain: Sequence[StateStep], batch: int) -> bool:
 
 
 def _slots(
-    calls: Sequence[StepCall], places: Sequence[int], batch: int, of_kind: bool
+    calls: Sequence[StepCall], places: Sequence[int], batch: int, *, of_kind: bool
 ) -> _Slots | None:
     """None where calls differ in more than their inputs, or where a state is not handed on as it
     was made."""
@@ -209,12 +214,12 @@ def _followed(positions: Sequence[int], sequences: int | None) -> list[int]:
 
 
 def _initial(
-    step: StateStep, calls: Sequence[StepCall], places: Sequence[int], slots: _Slots
-) -> tuple[State, int] | None:
+    step: StateStep, calls: Sequence[StepCall], places: Sequence[int], slots: _Slots, *, zero: bool
+) -> tuple[Carried, int] | None:
     """What all sequences begin with, and how many calls are made by then.
 
-    Where the first call was given no state, PyTorch's cells take zeros; of others, the state that
-    it returned is the first one that is known.
+    Where the first call was given no state, it may take ``zero``; of others, the state that it
+    returned is the first one that is known.
     """
     first, second, *_ = calls
     if first.spec == second.spec:
@@ -225,7 +230,7 @@ def _initial(
         if [one.shape for one in known] == [out.shape for out in step.outputs]:
             return tuple(known), 0
     made = tuple(out.detach() for out in step.outputs)
-    if isinstance(first.module, nn.RNNCellBase):
+    if zero:
         return tuple(torch.zeros_like(one) for one in made), 0
     if not all(mark.is_in(out) for mark, out in zip(step.marks, step.outputs, strict=False)):
         return None  # written into since
@@ -256,7 +261,7 @@ def _advance(call: StepCall, slots: _Slots, places: Sequence[int]) -> Advance:
     at = {place: n for n, place in enumerate(places)}
     plain = [one.tensor if isinstance(one, Unchanged) else one for one in call.leaves]
 
-    def advance(inputs: Inputs, state: State) -> State:
+    def advance(inputs: Fed, state: Carried) -> Carried:
         for step in zip(*inputs, strict=True):
             leaves = list(plain)
             for n in slots.fixed:

@@ -262,13 +262,17 @@ class SteppedReader(LayerReader):
     ) -> None:
         """Of each module, the longest chain of calls that can be made again."""
         for path, chains in stack.items():
-            places, known = sorted(self._places[path]), path in self._adapters
+            places, adapter = sorted(self._places[path]), self._adapters.get(path)
             for chain, at in zip(chains, positions, strict=True):
                 longest = self._runs.get(path)
                 if at is None or (longest and len(longest.inputs[0]) >= len(chain)):
                     continue
                 run = steps_to_run(
-                    chain, places, at.tolist(), of_kind=known, sequences=self.settings.sequences
+                    chain,
+                    places,
+                    at.tolist(),
+                    adapter=adapter,
+                    sequences=self.settings.sequences,
                 )
                 if run is not None:
                     self._runs[path] = run
