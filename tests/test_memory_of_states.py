@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from backsight import watch
 from backsight.errors import SettingError
 from backsight.nn import build_cell
 from backsight.probes import (
@@ -28,6 +30,7 @@ from backsight.probes import (
 )
 from backsight.probes._sequences import spacing
 from backsight.probes.fused import memory_of_calls
+from backsight.report import memory_sentences
 from tests.reference import unroll
 from tests.test_probe import feed
 
@@ -571,3 +574,65 @@ def test_a_module_is_put_back_whatever_it_does() -> None:
     assert (log, module.weight.tolist()) == ([1], [1.0, 1.0])
     assert bool(module.mean.isnan().all())
     assert torch.equal(torch.get_rng_state(), random)
+
+
+# -- blocks of a stack -----------------------------------------------------------------------
+
+
+class Averaging(nn.Module):
+    """A block: each step and the mean of those before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.past, self.drop = nn.Linear(4, 4), nn.Linear(4, 4), nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, T, 4)`` to the same."""
+        count = torch.arange(1, x.shape[1] + 1, dtype=x.dtype)[:, None]
+        return x + self.drop(torch.tanh(self.own(x) + self.past(x.cumsum(1) / count)))
+
+
+class Stack(nn.Module):
+    """Tokens in, logits out."""
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(7, 4), nn.Linear(4, 7)
+        self.blocks = nn.ModuleList(blocks)
+        self.taken: list[Tensor] = []
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``(B, T)`` to ``(B, T, 7)``."""
+        x, self.taken = self.embed(tokens), []
+        for block in self.blocks:
+            self.taken.append(x.detach())
+            x = block(x)
+        return self.head(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("read", [9, 6])
+def test_a_block_depends_on_what_a_plain_loop_says(tmp_path: Path, read: int) -> None:
+    model = Stack(Averaging(), nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)).double()
+    optimizer, tokens = torch.optim.SGD(model.parameters(), lr=0.0), torch.randint(0, 7, (8, 10))
+    tokens[:, 0] = torch.arange(8) % 7  # those next to each other differ from the first one on
+    with watch(model, optimizer, tmp_path / "run", every=1, sequences=8) as monitor:
+        model(tokens)[:, : read + 1].square().mean().backward()
+        optimizer.step()
+    run = monitor.run
+    assert run is not None
+    model.eval()
+    compared, most = affordable(8, read + 1)
+    lags = thinned(ladder(read + 1), most)
+    for number, x in enumerate(model.taken):
+
+        def state_of(
+            x: Tensor, place: int, own: int, begun: int, block: Any = model.blocks[number]
+        ) -> Tensor:
+            return block(x[None])[0, place].detach()  # type: ignore[no-any-return]
+
+        assert run.profile(f"memory_lag/blocks.{number}").rows[0].tolist() == lags
+        expected = twin([*x], [read] * 8, state_of, compared, lags)
+        rtol = EXACT if number == 0 else 1e-6  # PyTorch's own layer has another way in evaluation
+        found = run.profile(f"memory/blocks.{number}").rows[0]
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-12)
+    assert all("what the block returns depends on" in one for one in memory_sentences(run))

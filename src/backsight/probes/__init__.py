@@ -76,7 +76,7 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
-from backsight.probes._rerun import as_it_was, may_run_again
+from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._steps_read import StepsRead
@@ -209,6 +209,7 @@ __all__ = [
     "same_direction",
     "skipped",
     "spectrum",
+    "taken_apart",
     "tensor_norm_values",
     "tensor_norms",
     "tensors_in",

@@ -238,6 +238,10 @@ class LayerReader(ABC):
         """What the caller's own gradients tell; ``scale`` as of :meth:`graph_whole`."""
         return Readings()
 
+    def remember(self) -> None:
+        """:meth:`memories` will be asked for in this iteration."""
+        self.remembers = True
+
     def memories(self) -> Memories:
         """How much of the states of each layer depends on what lies further back, of the pass that
         has been measured; nothing of layers that cannot be run again."""

@@ -205,7 +205,7 @@ class Readers:
     def remember(self) -> None:
         """:meth:`memories` will be asked for in this iteration."""
         for reader in self._all:
-            reader.remembers = True
+            reader.remember()
 
     def memories(self) -> Memories:
         """How much of the states of each layer depends on what lies further back.

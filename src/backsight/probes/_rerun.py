@@ -16,10 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _everybody
+from torch.utils import _pytree as tree
 
 from backsight.probes._modules import named_modules
+from backsight.probes._tensors import tensors_in
 
-__all__ = ["as_it_was", "may_run_again"]
+__all__ = ["PLAIN", "as_it_was", "may_run_again", "taken_apart"]
+
+PLAIN = (bool, int, float, str, type(None))
+"""Kinds of arguments that are told apart by their values."""
 
 KNOWN = ("torch", "backsight", "math", "einops")
 """Packages whose functions leave no trace, but for the numbers that are drawn."""
@@ -72,6 +77,25 @@ def may_run_again(module: nn.Module) -> bool:
         if not isinstance(forward, types.FunctionType) or not _plain(forward, part, seen):
             return False
     return True
+
+
+def taken_apart(given: Any) -> tuple[list[Any], Any] | None:
+    """The tensors and plain values in arguments, and how to put them together again.
+
+    None where there is anything else among them, such as an object of the user's own.
+
+    Example:
+        >>> from backsight.probes import taken_apart
+        >>> taken_apart(((1, [2.0]), {"by": "row"}))[0], taken_apart([object()])
+        ([1, 2.0, 'row'], None)
+    """
+    try:
+        leaves, spec = tree.tree_flatten(given)
+    except RecursionError:  # a list in itself
+        return None
+    tensors = sum(isinstance(one, Tensor) for one in leaves)
+    known = all(isinstance(one, (Tensor, *PLAIN)) for one in leaves)
+    return (leaves, spec) if known and tensors == len([*tensors_in(given)]) else None
 
 
 @contextmanager

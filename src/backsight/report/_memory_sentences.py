@@ -1,6 +1,6 @@
 """What the states of a run hold, beside what its gradient teaches, in words."""
 
-from backsight.signals import Run, measure_reach, member, memory_words
+from backsight.signals import Run, block_words, measure_reach, member, memory_words
 
 __all__ = ["memory_sentences"]
 
@@ -28,6 +28,10 @@ def memory_sentences(run: Run) -> list[str]:
         lags, row = (run.stream(one).newest().values[-1] for one in (ladder, name))
         if lags.shape != row.shape:
             continue  # a run that was killed between the two
+        if f"block_reach/{layer}" in run.names:
+            words = block_words(lags, row)
+            sentences.append(f"{layer}: {words} (iteration {run.stream(name).last:,}).")
+            continue
         back = measure_reach(run.stream(reach).newest().values[-1]) if reach in reaches else None
         words, at = memory_words(lags, row, back), run.stream(name).last
         sentences.append(f"{layer or 'the layer'}: {words} (iteration {at:,}).")

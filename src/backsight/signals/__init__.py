@@ -10,6 +10,7 @@ from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._memory import (
     MemoryMeasures,
     MemoryReading,
+    block_words,
     measure_memory,
     memory_extent,
     memory_reading,
@@ -66,6 +67,7 @@ __all__ = [
     "Signal",
     "SignalStream",
     "Time",
+    "block_words",
     "check",
     "check_format",
     "check_place",

@@ -18,6 +18,7 @@ from backsight.signals._reach import Lag, ReachMeasures, ReachOutcome
 __all__ = [
     "MemoryMeasures",
     "MemoryReading",
+    "block_words",
     "measure_memory",
     "memory_extent",
     "memory_reading",
@@ -224,6 +225,25 @@ def memory_words(
         f"{held}, and {far}: it holds its past and is taught to; whether the model uses it is for "
         "the loss by context to tell"
     )
+
+
+def block_words(lags: NDArray[np.number], memory: NDArray[np.floating]) -> str:
+    """What the memory of a block of a stack means, without a full stop: it has no state of its own.
+
+    Args:
+        lags: shape ``(n,)``, ascending, from 1 on.
+        memory: ``M(k)`` at these lags, shape ``(n,)``.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.signals import block_words
+        >>> block_words(np.array([1, 2, 4, 8]), np.array([0.6, 0.1, 0.0, 0.0]))
+        'what the block returns depends on the last 2 of 8 steps'
+    """
+    found = measure_memory(lags, memory)
+    if found.outcome != "ok":
+        return f"what the block returns is {found.outcome}"
+    return f"what the block returns depends on {memory_extent(found)}"
 
 
 def _reached(reach: ReachMeasures) -> str:

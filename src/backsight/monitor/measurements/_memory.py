@@ -65,7 +65,7 @@ class StateMemory(Measurement):
         """Record what was found."""
 
         def record(path: str, profile: MemoryProfile) -> None:
-            name = path or "model"  # which is itself the cell
+            name = path.removeprefix("block:") or "model"  # which is itself the cell
             now.record_profile(f"memory/{name}", profile.memory)
             now.record_profile(f"memory_lag/{name}", profile.lags.astype(float))
             length = profile.length

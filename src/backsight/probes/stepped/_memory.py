@@ -14,16 +14,13 @@ from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
 from backsight.probes._memory import Advance, Carried, Fed, MemoryProfile, compared_of, memory
-from backsight.probes._rerun import as_it_was, may_run_again
+from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
-from backsight.probes._tensors import Unchanged, made_of, tensors_in
+from backsight.probes._tensors import Unchanged, made_of
 
 __all__ = ["StepRun", "call_of", "steps_to_run"]
-
-PLAIN = (bool, int, float, str, type(None))
-"""Kinds of arguments that are told apart by their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +57,10 @@ def call_of(
         of_kind: whether it is a layer of a registered kind; of others, an input that is made of the
             state before is looked for, in the first call that is given one.
     """
-    try:
-        leaves, spec = tree.tree_flatten((args, kwargs))
-        made = tree.tree_flatten(result)[0]
-    except RecursionError:  # a list in itself
+    given, returned = taken_apart((args, kwargs)), taken_apart(result)
+    if given is None or returned is None:
         return None
-    tensors = [one for one in leaves if isinstance(one, Tensor)]
-    known = all(isinstance(one, (Tensor, *PLAIN)) for one in leaves)
-    if not known or len(tensors) != len([*tensors_in((args, kwargs))]):
-        return None
+    (leaves, spec), (made, _) = given, returned
     places = [n for out in outputs for n, one in enumerate(made) if one is out]
     if len(places) != len(outputs):
         return None

@@ -73,10 +73,11 @@ SIGNALS = (
         unit="1",
         reduction="L2 over units, mean over the sampled sequences that have the lag and differ in "
         "what lies before it. The other sequence is the next one of the sampled ones, counted back "
-        "from its own position. Dropout is off",
+        "from its own position. Dropout is off. Of a block of a stack, h is what it returns, and "
+        "its inputs are what it is called with",
         cost="the work of at most 2.5 forward passes, in every 4th sampled iteration",
         source="Backsight",
-        per="layer",
+        per="layer or block",
     ),
     Signal(
         name="memory_lag",
@@ -88,7 +89,7 @@ SIGNALS = (
         reduction="none",
         cost="none",
         source="Backsight",
-        per="layer",
+        per="layer or block",
     ),
     Signal(
         name="memory_length",
@@ -100,7 +101,7 @@ SIGNALS = (
         reduction="none",
         cost="none: computed from memory",
         source="Backsight",
-        per="layer",
+        per="layer or block",
     ),
     Signal(
         name="input_spread",
