@@ -523,6 +523,12 @@ class Remembering(nn.Linear):
         return remembered(super().forward(x))
 
 
+class Clamping(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        self.weight.data.clamp_(0)
+        return super().forward(x)
+
+
 class Branching(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 2:
@@ -539,8 +545,9 @@ def test_only_what_is_known_to_leave_no_trace_is_run_again() -> None:
     hooked.register_forward_pre_hook(lambda *_: None)
     patched = nn.Linear(3, 4)
     patched.forward = lambda x: x  # type: ignore[method-assign, assignment]
-    traces = [Counting(3, 4), Printing(3, 4), Remembering(3, 4), hooked, patched]
-    assert [may_run_again(one) for one in traces] == [False] * 5
+    traces = [Counting, Printing, Remembering, Clamping]
+    alone = [kind(3, 4) for kind in traces]
+    assert [may_run_again(one) for one in (*alone, hooked, patched)] == [False] * 6
     assert not may_run_again(nn.Sequential(nn.Linear(3, 3), Counting(3, 4)))
 
 
@@ -548,14 +555,13 @@ def test_a_module_is_put_back_whatever_it_does() -> None:
     class Careless(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.weight, self.calls, self.log = nn.Parameter(torch.ones(2)), 0, [1]
+            self.calls, self.log = 0, [1]
             self.mean = nn.Buffer(torch.full((2,), math.nan))
 
         def forward(self, x: Tensor) -> Tensor:
             self.calls, self.new = self.calls + 1, True
             self.log.append(2)
             self.mean.fill_(0.0)
-            self.weight.data.mul_(2)
             return x + torch.rand(2)
 
     module, random = Careless(), torch.get_rng_state()
@@ -571,7 +577,7 @@ def test_a_module_is_put_back_whatever_it_does() -> None:
         run()
     assert vars(module) == held
     assert module.log is log
-    assert (log, module.weight.tolist()) == ([1], [1.0, 1.0])
+    assert log == [1]
     assert bool(module.mean.isnan().all())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -589,7 +595,7 @@ class Averaging(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, T, 4)`` to the same."""
         count = torch.arange(1, x.shape[1] + 1, dtype=x.dtype)[:, None]
-        return x + self.drop(torch.tanh(self.own(x) + self.past(x.cumsum(1) / count)))
+        return x + self.drop(torch.tanh(self.own(x) + self.past(x.cumsum(1) / count)))  # type: ignore[no-any-return]
 
 
 class Stack(nn.Module):
@@ -628,7 +634,7 @@ def test_a_block_depends_on_what_a_plain_loop_says(tmp_path: Path, read: int) ->
         def state_of(
             x: Tensor, place: int, own: int, begun: int, block: Any = model.blocks[number]
         ) -> Tensor:
-            return block(x[None])[0, place].detach()  # type: ignore[no-any-return]
+            return hidden(block(x[None])[0, place].detach())
 
         assert run.profile(f"memory_lag/blocks.{number}").rows[0].tolist() == lags
         expected = twin([*x], [read] * 8, state_of, compared, lags)

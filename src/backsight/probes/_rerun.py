@@ -101,7 +101,7 @@ def taken_apart(given: Any) -> tuple[list[Any], Any] | None:
 @contextmanager
 def as_it_was(module: nn.Module) -> Iterator[None]:
     """Inside, ``module`` computes as in evaluation and without a graph; afterwards its modes, its
-    tensors, what it holds and PyTorch's random numbers are as they were.
+    buffers, what it holds and PyTorch's random numbers are as they were.
 
     Example:
         >>> import torch
@@ -167,8 +167,8 @@ def _may_fill(one: Any) -> bool:
 
 
 def _tensors_of(part: nn.Module) -> list[Tensor]:
-    """Parameters, buffers, and tensors that are attributes."""
-    held = [*part._parameters.values(), *part._buffers.values(), *vars(part).values()]
+    """Buffers, and tensors that are attributes: parameters, nobody is known to write into."""
+    held = [*part._buffers.values(), *vars(part).values()]
     return [one for one in held if isinstance(one, Tensor)]
 
 
@@ -217,6 +217,8 @@ def _plain_instruction(
             error = isinstance(found, type) and issubclass(found, BaseException)
             return error or (callable(found) and found in HARMLESS)
         return _is_plain_value(value, seen)
+    if one.opname in ("LOAD_ATTR", "LOAD_METHOD") and one.argval.endswith("_"):
+        return bool(one.argval.endswith("__"))  # what ends with one writes into a tensor
     if one.opname in ("LOAD_ATTR", "LOAD_METHOD") and owner is not None:
         name = one.argval
         held = [vars(one)[name] for one in (owner, *type(owner).__mro__) if name in vars(one)]

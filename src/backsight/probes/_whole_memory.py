@@ -27,7 +27,20 @@ __all__ = ["Lanes", "RunWhole", "affordable", "memory_of_whole", "thinned"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lanes:
-    """Sequences to run, some with another one's past. Shapes: ``N`` lanes."""
+    """Sequences to run, some with another one's past. Shapes: ``N`` lanes.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import memory_of_whole
+        >>> def told(lanes):
+        ...     print(lanes.own.tolist(), lanes.other.tolist())
+        ...     return lanes.inputs[-1:].transpose(0, 1)
+        >>> x = torch.randn(1, 2, 1)
+        >>> _ = memory_of_whole(
+        ...     told, x, [], lengths=[1, 1], positions=[0, 0], compared=1, most=8
+        ... )
+        [0, 0, 0] [0, 1, 1]
+    """
 
     inputs: Tensor
     """``(T, N, …)``, padded at their ends."""

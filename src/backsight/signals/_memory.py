@@ -105,9 +105,9 @@ def measure_memory(
         raise ValueError(f"a memory needs one value per lag, not {row.shape} and {at.shape}")
     if not len(row):
         return MemoryMeasures("not enough data", 0)
+    if not (np.isfinite(row).all() and np.isfinite(at).all()):
+        return MemoryMeasures("not finite", int(at[-1]) if np.isfinite(at[-1]) else 0)
     window = int(at[-1])
-    if not np.isfinite(row).all():
-        return MemoryMeasures("not finite", window)
     inner = row[:-1]
     least, largest = (math.nan, math.nan) if not len(inner) else (inner.min(), inner.max())
     low = np.flatnonzero(row <= forgotten)
