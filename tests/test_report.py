@@ -619,6 +619,12 @@ CAPTIONS = [
     ("reach", {"reach/l": [1.0, 0.5, 0.0]}, "exactly zero", "open mark"),
     ("loss", {"loss": 1.0}, "minimises", "line"),
     ("loss", {"loss": 1.0, "guess_loss": 1.0}, "best constant answer", "bigram"),
+    (
+        "loss",
+        {"loss": 1.0, "guess_loss": 1.0, "guess_answer/mean": 0.5},
+        "gives, the mean of the targets; a network",
+        "frequencies",
+    ),
 ]
 
 

@@ -8,9 +8,9 @@ from backsight.monitor._iteration import (
     looked_at,
 )
 from backsight.monitor._monitor import Monitor
-from backsight.monitor._process import ProcessMonitor
+from backsight.monitor._process import ProcessMonitor, is_process_observed
 from backsight.monitor._seen import Seen
-from backsight.monitor._watch import watch
+from backsight.monitor._watch import Watching, watch
 from backsight.monitor.measurements import (
     EVERY_ITERATION,
     FIRST_AND_RARELY,
@@ -42,8 +42,10 @@ __all__ = [
     "Recording",
     "Seen",
     "Sink",
+    "Watching",
     "announce",
     "every_nth_sample",
+    "is_process_observed",
     "looked_at",
     "watch",
 ]

@@ -37,9 +37,12 @@ from backsight.probes import (
     unwrapped,
 )
 
-__all__ = ["ProcessMonitor"]
+__all__ = ["ProcessMonitor", "is_process_observed"]
 
 _log = logging.getLogger("backsight")
+
+_open: "weakref.WeakSet[ProcessMonitor]" = weakref.WeakSet()
+"""Those that are not closed."""
 
 BARE = 10
 """Calls of a module without parameters after which none are expected of it."""
@@ -124,6 +127,7 @@ class ProcessMonitor:
         """How often each model has been called that has no parameters yet."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
         self._wrap_optimizers()
+        _open.add(self)
 
     @property
     def seen(self) -> Seen:
@@ -141,6 +145,7 @@ class ProcessMonitor:
 
     def close(self) -> None:
         """Leave PyTorch as it was."""
+        _open.discard(self)
         self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
@@ -363,6 +368,18 @@ class ProcessMonitor:
         guard.tally = self.tally
         self.guarded = True
         monitor.protect(guard)
+
+
+def is_process_observed() -> bool:
+    """Whether a :class:`ProcessMonitor` records what trains in this process, as under
+    ``backsight run``.
+
+    Example:
+        >>> from backsight.monitor import is_process_observed
+        >>> is_process_observed()
+        False
+    """
+    return bool(_open)
 
 
 def _seen_of(group: Group) -> Seen:

@@ -43,7 +43,22 @@ NEVER = 2**31
 
 
 class Watching(Monitor):
-    """A monitor that sees everything itself, and owns its run."""
+    """A monitor that sees everything itself, and owns its run: what :func:`watch` gives.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> monitor = backsight.watch(rnn, optimizer, "runs/mine")
+        >>> rnn(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        >>> optimizer.step()
+        >>> monitor.state_dict()["iteration"]
+        1
+        >>> monitor.close()
+        >>> monitor.run.status
+        'finished'
+    """
 
     def __init__(
         self,
@@ -61,6 +76,25 @@ class Watching(Monitor):
     def run(self) -> Run | None:
         """The run so far; None in a process that does not record."""
         return Run(self.recorder.path) if self.recorder else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where its run stands, for a checkpoint: what ``watch(…, state=…)`` goes on from.
+
+        To be taken between two iterations: one whose optimizer has stepped ends by it, and so does,
+        without an optimizer, one whose gradients are there. Everything before is on the disk then.
+        Empty in a process that does not record.
+        """
+        if self.recorder is None:
+            return {}
+        if self._observed.detector.complete:
+            self.iteration_ended()
+        self.collect()
+        self.recorder.flush()
+        return {
+            "run": str(self.recorder.path),
+            "iteration": self.iteration,
+            "events": self.recorder.events,
+        }
 
     def close(self, error: BaseException | None = None) -> None:
         """Take every hook off, record what is left and close the run.
@@ -106,6 +140,7 @@ def watch(
     guard: Guard | None = None,
     measurements: Iterable[Measurement] = (),
     to: str | Sink | Iterable[str | Sink] = (),
+    state: Mapping[str, Any] | None = None,
 ) -> Watching:
     """Observe a training loop of your own, in which nothing changes.
 
@@ -147,6 +182,9 @@ def watch(
         to: sinks, where everything recorded goes beside the run folder: names such as
             ``"tensorboard"`` or objects such as ``TensorBoard("logs")`` from
             ``backsight.integrations``. A sink that fails never stops the training.
+        state: what :meth:`Watching.state_dict` gave when the checkpoint was written that the
+            training goes on from: its run goes on as well, and what it recorded later is
+            forgotten. ``run`` is then needed only where the folder has moved.
 
     Returns:
         the monitor: ``monitor.log(loss=…)`` for what cannot be seen, ``monitor.paused()`` around a
@@ -154,7 +192,8 @@ def watch(
 
     Raises:
         SettingError: an argument is not what is expected.
-        RunError: the folder exists already or cannot be made.
+        RunError: the folder exists already or cannot be made; with ``state``, it is missing,
+            damaged or being written.
 
     Example:
         >>> import torch
@@ -202,7 +241,11 @@ def watch(
             None, None, mine, NullRecorder(), every=NEVER, automatic=bool(mine), guard=guard,
             tell=lambda finding: None,
         )  # fmt: skip
-    path = free_name(Path("runs"), type(plain).__name__.lower()) if run is None else Path(run)
+    state = checked_state(state)
+    if run is None:
+        name = type(plain).__name__.strip("_").lower() or "model"
+        run = state["run"] if state else free_name(Path("runs"), name)
+    path = Path(run)
     known = {"lag": lag, "baseline": baseline, "objective": None if objective else False}
     settings: dict[str, Any] = {
         "every": every,
@@ -215,7 +258,7 @@ def watch(
     }
     forwarding = Forwarding(sinks, path) if sinks else None  # before the recorder: it ends after it
     try:
-        recorder = Recorder(path, kind="watch", config=settings)
+        recorder = _recorder(path, settings, state)
     except BaseException:
         if forwarding is not None:
             forwarding.close()
@@ -223,8 +266,9 @@ def watch(
     try:
         if forwarding is not None:
             recorder.committed = forwarding.take
-        recorder.event("models", 0, describe_models({"": plain}))
-        return Watching(
+        if not state:
+            recorder.event("models", 0, describe_models({"": plain}))
+        watching = Watching(
             recorder,
             plain,
             optimizers,
@@ -234,17 +278,48 @@ def watch(
             sequences=sequences,
             inputs=paths,
             layout=layout,
+            iteration=state["iteration"] if state else 0,
             automatic=True,
             facts=facts_from(settings["facts"]),
             guard=guard,
             measurements=own,
             forwarding=forwarding,
         )
+        if state:
+            watching.recall(Run(path))
+        return watching
     except BaseException as error:
         recorder.close_after(error)
         if forwarding is not None:
             forwarding.close()
         raise
+
+
+def checked_state(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What :meth:`Watching.state_dict` gave; empty where there is nothing to go on from.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if not state:
+        return {}
+    kinds = {"run": str, "iteration": int, "events": int}
+    if not isinstance(state, Mapping) or any(
+        not isinstance(state.get(key), kind) for key, kind in kinds.items()
+    ):
+        raise SettingError(
+            f"state is what monitor.state_dict() gave, with run, iteration and events, "
+            f"not {state!r:.80}"
+        )
+    return state
+
+
+def _recorder(path: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> Recorder:
+    """Of a new run, or of one that goes on."""
+    if not state:
+        return Recorder(path, kind="watch", config=settings)
+    before, events = state["iteration"], state["events"]
+    return Recorder.resume(path, before=before, events=events, config=settings)
 
 
 def _seeing_nothing() -> Watching:

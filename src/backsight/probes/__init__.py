@@ -18,7 +18,7 @@ from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
-from backsight.probes._guesses import Guesses
+from backsight.probes._guesses import ConstantAnswer, Guesses
 from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
@@ -111,6 +111,7 @@ __all__ = [
     "Catcher",
     "Closures",
     "ColumnTaken",
+    "ConstantAnswer",
     "FusedReader",
     "GradientProfile",
     "GraphTags",

@@ -190,6 +190,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
+        self._defined = self._all_listening()
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
@@ -260,6 +261,12 @@ class MeasurementSet:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
+        users, quiet = None, None
+        if now.sample is not None or now.looked:  # the others compute in tensors alone
+            # An infinite gradient makes NumPy warn, or raise, as the user says.
+            users = np.geterr()
+            quiet = np.errstate(all="ignore")
+            quiet.__enter__()
         try:
             for one, told, timed, own, signals in listeners:
                 if (self._off and id(one) in self._off) or (one.off and layer in one.off):
@@ -267,13 +274,10 @@ class MeasurementSet:
                 began = self._clock() if timed else 0.0
                 now.declared = signals
                 try:
-                    if own and now.sample is None and not now.looked:  # in tensors alone
+                    if own:
                         told(*arguments)
-                    elif own:  # an infinite gradient makes NumPy warn, or raise, as the user says
-                        with np.errstate(all="ignore"):
-                            told(*arguments)
                     else:  # ours are known to draw no random numbers; a user's may
-                        with _untouched():
+                        with _untouched(), np.errstate(**(users or np.geterr())):
                             told(*arguments)
                 except LayerFaults as faults:
                     for path, error in faults.errors.items():
@@ -284,6 +288,8 @@ class MeasurementSet:
                     now.spent += self._clock() - began
         finally:
             self.feeding = before
+            if quiet is not None:
+                quiet.__exit__(None, None, None)
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
@@ -303,8 +309,8 @@ class MeasurementSet:
         except Exception:  # noqa: BLE001 - it has failed already, and that was said
             self._off.add(id(one))
 
-    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
-        """Who is due, by event; without an iteration, who is in every one."""
+    def _all_listening(self) -> Listening:
+        """Who defines each event, due or not."""
         return {
             event: [
                 _Listener(
@@ -315,7 +321,15 @@ class MeasurementSet:
                     self._signals[id(one)],
                 )
                 for one in self.measurements
-                if _defines(one, event) and self._schedules[id(one)].due(sample, iteration)
+                if _defines(one, event)
             ]
             for event in EVENTS
+        }
+
+    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
+        """Who is due, by event; without an iteration, who is in every one."""
+        due = {key for key, one in self._schedules.items() if one.due(sample, iteration)}
+        return {
+            event: [one for one in listeners if id(one.one) in due]
+            for event, listeners in self._defined.items()
         }

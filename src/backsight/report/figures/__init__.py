@@ -36,6 +36,7 @@ from backsight.report.figures._stability_map import (
     map_outcomes,
 )
 from backsight.report.figures._strips import Strip, strips
+from backsight.report.figures._style import log_ticks
 from backsight.report.figures._timeline import timeline
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Mark",
     "Panel",
     "Strip",
+    "log_ticks",
     "map_growth",
     "map_loss",
     "map_outcomes",

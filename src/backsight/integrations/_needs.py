@@ -1,0 +1,64 @@
+"""What a callback needs beside Backsight: a package, in a version that is new enough."""
+
+import re
+from importlib import metadata
+
+from backsight.errors import SettingError
+
+__all__ = ["PackageError", "require"]
+
+
+class PackageError(SettingError, ImportError):
+    """A package is missing, or too old."""
+
+
+def require(*packages: str, extra: str, at_least: str) -> tuple[str, ...]:
+    """Those of ``packages`` that are installed and new enough, of which any one will do.
+
+    Nothing is imported.
+
+    Args:
+        packages: by the names that pip installs them by.
+        extra: the extra that installs the first, and the module that needs it.
+        at_least: the oldest version that will do.
+
+    Raises:
+        PackageError: there is none; it is an ``ImportError``, too.
+
+    Example:
+        >>> from backsight.integrations._needs import require
+        >>> require("torch", extra="lightning", at_least="2.4")
+        ('torch',)
+        >>> try:
+        ...     require("torch", extra="lightning", at_least="99")
+        ... except ImportError as error:
+        ...     print(str(error)[:60])
+        backsight.integrations.lightning needs torch 99 or newer, no
+    """
+    who, install = f"backsight.integrations.{extra}", f"'backsight[{extra}]'"
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    if not found:
+        named = " or ".join(packages)
+        raise PackageError(f"{who} needs the package {named}: type pip install {install}")
+    fitting = tuple(name for name in found if _numbers(found[name]) >= _numbers(at_least))
+    if not fitting:
+        package, version = next(iter(found.items()))
+        raise PackageError(
+            f"{who} needs {package} {at_least} or newer, not {version}: "
+            f"type pip install --upgrade {install}"
+        )
+    return fitting
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``(2, 4)`` of ``2.4.0``, ``2.4.dev1`` and ``2.4+cpu``: trailing zeros mean nothing."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(number) for number in release[0].split(".")] if release else []
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
