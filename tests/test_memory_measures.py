@@ -75,7 +75,7 @@ def test_another_limit_is_an_argument() -> None:
 def test_a_single_lag_is_the_end_of_the_window() -> None:
     found = measure_memory(np.array([1]), np.array([0.0]))
     assert str(found.length) == "≥ 0"
-    assert (found.window, found.flat, found.is_short) == (1, False, False)
+    assert (found.window, found.flat) == (1, False)
 
 
 def test_what_cannot_be_told_has_an_outcome_and_no_reading() -> None:

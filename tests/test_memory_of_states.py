@@ -26,11 +26,13 @@ from backsight.probes import (
     may_run_again,
     memory,
     named_modules,
+    replay,
     thinned,
 )
 from backsight.probes._sequences import spacing
 from backsight.probes.fused import memory_of_calls
 from backsight.report import memory_sentences
+from backsight.signals import measure_memory, measure_reach, memory_reading
 from tests.reference import unroll
 from tests.test_probe import feed
 
@@ -300,6 +302,63 @@ def test_a_default_and_an_orthogonal_matrix_hold_what_they_are_known_to() -> Non
     default, orthogonal = anchored(None), anchored(nn.init.orthogonal_)
     assert default[:5] == pytest.approx([0.60, 0.40, 0.19, 0.01, 0.00], abs=0.1)
     assert orthogonal[2:7] == pytest.approx([0.66, 0.44, 0.17, 0.02, 0.001], abs=0.05)
+
+
+# -- what both say of networks that are made to ----------------------------------------------
+
+
+def leaky(rnn: nn.RNN) -> None:
+    """Half of the state is gone at each step."""
+    rnn.weight_hh_l0.copy_(0.5 * torch.eye(16))
+
+
+def orthogonal(rnn: nn.RNN) -> None:
+    """Nearly all of it stays."""
+    nn.init.orthogonal_(rnn.weight_hh_l0)  # type: ignore[no-untyped-call]
+    rnn.weight_ih_l0.mul_(0.05)
+
+
+def chaotic(rnn: nn.RNN) -> None:
+    """A gain of 3."""
+    rnn.weight_hh_l0.copy_(3 * torch.randn(16, 16) / 4)
+    rnn.weight_ih_l0.mul_(0.1)
+
+
+def shut(rnn: nn.RNN) -> None:
+    """Half of the units keep all that they are given, which is next to nothing."""
+    rnn.weight_hh_l0.copy_(torch.diag((torch.arange(16) >= 8).float()))
+    rnn.weight_ih_l0[8:] *= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes", "reading"),
+    [
+        (leaky, [60], "forgets"),
+        (orthogonal, [60], "holds"),
+        (orthogonal, [50, 10], "untaught"),  # the state is detached ten steps before the loss
+        (leaky, [50, 10], "forgets"),
+        (shut, [60], "unkept"),
+        (chaotic, [60], "sensitive"),
+    ],
+)
+def test_what_memory_and_reach_say_is_true_of_networks_that_are_made_to(
+    make: Callable[[nn.RNN], None], sizes: list[int], reading: str
+) -> None:
+    rnn, catcher, state = nn.RNN(2, 16, bias=False), Catcher(), None
+    with torch.no_grad():
+        make(rnn)
+    catcher.armed = True
+    for x in torch.split(torch.randn(60, 8, 2), sizes):
+        given = (x,) if state is None else (x, state)
+        catcher.before("rnn", rnn)
+        output, last = rnn(*given)
+        catcher.after("rnn", rnn, given, {}, (output, last))
+        state = last.detach()
+    output[-1].sum().backward()
+    calls = catcher.take()
+    profile, reach = memory_of_calls(calls)["rnn.l0"], replay(calls)["rnn.l0"].reach
+    found = measure_memory(profile.lags, profile.memory)
+    assert memory_reading(found, measure_reach(reach)) == reading
 
 
 # -- modules that are called once a step -----------------------------------------------------

@@ -71,12 +71,6 @@ class MemoryMeasures:
         """Whether no difference fades before the window ends."""
         return self.least >= FLAT
 
-    @property
-    def is_short(self) -> bool:
-        """Whether it ends long before the window does."""
-        known = self.length is not None and not self.length.censored
-        return known and self.length.steps < SHORT * self.window  # type: ignore[union-attr]
-
 
 def measure_memory(
     lags: NDArray[np.number], memory: NDArray[np.floating], *, forgotten: float = FORGOTTEN
@@ -151,10 +145,12 @@ def memory_reading(memory: MemoryMeasures, reach: ReachMeasures | None) -> Memor
     grows = memory.largest > ABOVE or reach.growth_rate * reach.earlier > 1
     if memory.flat and reach.growth_rate >= 0 and grows:
         return "sensitive"
-    short = not reach.horizon.censored and reach.horizon.steps < SHORT * (reach.earlier + 1)
-    if memory.is_short:
-        return "forgets" if short else "unkept"
-    return "untaught" if short else "holds"
+    # The gradient may be followed through calls that its layer cannot be run again over.
+    window = max(memory.window, reach.earlier + 1)
+    taught = not _is_short(reach.horizon, window)
+    if _is_short(memory.length, window):
+        return "unkept" if taught else "forgets"
+    return "holds" if taught else "untaught"
 
 
 def memory_extent(found: MemoryMeasures) -> str:
@@ -225,6 +221,11 @@ def memory_words(
         f"{held}, and {far}: it holds its past and is taught to; whether the model uses it is for "
         "the loss by context to tell"
     )
+
+
+def _is_short(lag: Lag | None, window: int) -> bool:
+    """Whether it ends long before the window does."""
+    return lag is not None and not lag.censored and lag.steps < SHORT * window
 
 
 def block_words(lags: NDArray[np.number], memory: NDArray[np.floating]) -> str:
