@@ -29,11 +29,12 @@ PLAIN = (bool, int, float, str, type(None))
 KNOWN = ("torch", "backsight", "math", "einops")
 """Packages whose functions leave no trace, but for the numbers that are drawn."""
 
-WRITES = frozenset(
-    ("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_SUBSCR", "DELETE_SUBSCR",
-     "IMPORT_NAME", "YIELD_VALUE", "STORE_DEREF")
-)  # fmt: skip
-"""Instructions that may reach beyond a call."""
+WRITES = ("STORE_", "DELETE_", "IMPORT_", "YIELD_")
+"""Instructions that begin so may reach beyond a call,"""
+LOCAL = ("STORE_FAST", "DELETE_FAST")
+"""but for these."""
+READS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD")
+"""Instructions that read an attribute."""
 
 HARMLESS = frozenset(
     {len, range, zip, enumerate, min, max, sum, abs, tuple, list, dict, set, int, float, bool}
@@ -41,12 +42,25 @@ HARMLESS = frozenset(
 )
 """Built-in functions that leave no trace."""
 
+BEYOND = frozenset(
+    {"distributed", "save", "backward", "set_default_dtype", "set_default_device"}
+    | {"set_grad_enabled", "set_num_threads", "autograd", "jit", "compile"}
+)
+"""What of these packages is not run again: it waits for other processes, or changes settings."""
+
+TOGETHER = ("torch.distributed", "torch.nn.parallel")
+"""Where PyTorch's modules are that wait for other processes."""
+
 CONTAINERS = (list, dict, set, deque)
 
 UNHOOKED = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 FUNCTIONS = 200
 """Looked at, at most."""
+
+
+_Seen = set[tuple[int, int]]
+"""Functions that were looked at, by their identity and by that of their module."""
 
 
 def may_run_again(module: nn.Module) -> bool:
@@ -63,7 +77,7 @@ def may_run_again(module: nn.Module) -> bool:
         >>> before, may_run_again(gru)
         (True, False)
     """
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     if _everybody._global_forward_hooks or _everybody._global_forward_pre_hooks:
         return False
     for _, part in named_modules(module):
@@ -73,6 +87,8 @@ def may_run_again(module: nn.Module) -> bool:
         forward = inspect.getattr_static(type(part), "forward", None)
         call = inspect.getattr_static(type(part), "__call__", None)
         if call is not inspect.getattr_static(nn.Module, "__call__"):
+            return False
+        if type(part).__module__.startswith(TOGETHER):
             return False
         if not isinstance(forward, types.FunctionType) or not _plain(forward, part, seen):
             return False
@@ -177,12 +193,13 @@ def _both_nan(one: Tensor, other: Tensor) -> bool:
     return one.is_floating_point() and bool(torch.isclose(one, other, 0, 0, equal_nan=True).all())
 
 
-def _plain(function: Callable[..., Any], owner: nn.Module | None, seen: set[int]) -> bool:
+def _plain(function: Callable[..., Any], owner: nn.Module | None, seen: _Seen) -> bool:
     """Whether a Python function only computes."""
     function = inspect.unwrap(function)
-    if id(function) in seen:
+    key = id(function), id(owner)
+    if key in seen:
         return True
-    seen.add(id(function))
+    seen.add(key)
     if _is_known(function):
         return True
     if not isinstance(function, types.FunctionType) or len(seen) > FUNCTIONS:
@@ -203,9 +220,9 @@ def _plain(function: Callable[..., Any], owner: nn.Module | None, seen: set[int]
 
 
 def _plain_instruction(
-    one: dis.Instruction, function: types.FunctionType, owner: nn.Module | None, seen: set[int]
+    one: dis.Instruction, function: types.FunctionType, owner: nn.Module | None, seen: _Seen
 ) -> bool:
-    if one.opname in WRITES:
+    if one.opname.startswith(WRITES) and not one.opname.startswith(LOCAL):
         return False
     if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
         missing = object()
@@ -217,18 +234,24 @@ def _plain_instruction(
             error = isinstance(found, type) and issubclass(found, BaseException)
             return error or (callable(found) and found in HARMLESS)
         return _is_plain_value(value, seen)
-    if one.opname in ("LOAD_ATTR", "LOAD_METHOD") and one.argval.endswith("_"):
-        return bool(one.argval.endswith("__"))  # what ends with one writes into a tensor
-    if one.opname in ("LOAD_ATTR", "LOAD_METHOD") and owner is not None:
-        name = one.argval
-        held = [vars(one)[name] for one in (owner, *type(owner).__mro__) if name in vars(one)]
-        each = [one.fget if isinstance(one, property) else one for one in held]
-        each = [getattr(one, "__func__", one) for one in each]
-        return all(_plain(one, owner, seen) for one in each if isinstance(one, types.FunctionType))
-    return True
+    name = one.argval if one.opname in READS else ""
+    if name in BEYOND or (name.endswith("_") and not name.endswith("__")):
+        return False  # x.add_(y) writes into a tensor
+    return not name or owner is None or _plain_attribute(name, owner, seen)
 
 
-def _is_plain_value(value: Any, seen: set[int]) -> bool:
+def _plain_attribute(name: str, owner: nn.Module, seen: _Seen) -> bool:
+    """Whether what a module and its classes have under that name may be called."""
+    places = (owner, *type(owner).__mro__)
+    held = [vars(place)[name] for place in places if name in vars(place)]
+    each = [value.fget if isinstance(value, property) else value for value in held]
+    each = [getattr(value, "__func__", value) for value in each]
+    return all(
+        _plain(value, owner, seen) for value in each if isinstance(value, types.FunctionType)
+    )
+
+
+def _is_plain_value(value: Any, seen: _Seen) -> bool:
     """Whether a function may use it without a trace: a number, a package of numbers, a function."""
     if isinstance(value, (types.ModuleType, type)):
         return _is_known(value) or (isinstance(value, type) and value in HARMLESS)
@@ -242,8 +265,14 @@ def _is_plain_value(value: Any, seen: set[int]) -> bool:
 
 
 def _is_known(one: Any) -> bool:
-    name = one.__name__ if isinstance(one, types.ModuleType) else getattr(one, "__module__", "")
-    return (name or "torch").partition(".")[0] in KNOWN
+    """By where it is defined; a function that is built in may only know whose it is."""
+    name = None if isinstance(one, types.ModuleType) else getattr(one, "__module__", None)
+    if not isinstance(name, str):
+        owner = one if isinstance(one, types.ModuleType) else getattr(one, "__self__", None)
+        name = getattr(
+            owner, "__name__" if isinstance(owner, types.ModuleType) else "__module__", ""
+        )
+    return str(name).partition(".")[0] in KNOWN
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
