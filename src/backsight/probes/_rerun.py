@@ -5,11 +5,12 @@ bytecode is read first, and whatever is not known to be a plain computation is n
 it is known to touch, such as buffers that a norm updates, is put back.
 """
 
+import builtins
 import dis
 import inspect
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,10 +60,6 @@ FUNCTIONS = 200
 """Looked at, at most."""
 
 
-_Seen = set[tuple[int, int]]
-"""Functions that were looked at, by their identity and by that of their module."""
-
-
 def may_run_again(module: nn.Module) -> bool:
     """Whether running ``module`` once more is known to leave no trace outside it.
 
@@ -77,10 +74,11 @@ def may_run_again(module: nn.Module) -> bool:
         >>> before, may_run_again(gru)
         (True, False)
     """
-    seen: set[tuple[int, int]] = set()
     if _everybody._global_forward_hooks or _everybody._global_forward_pre_hooks:
         return False
-    for _, part in named_modules(module):
+    parts = [part for _, part in named_modules(module)]
+    code = _Code(parts)
+    for part in parts:
         held = vars(part)
         if any(held.get(name) for name in UNHOOKED) or "forward" in held or "__call__" in held:
             return False
@@ -90,7 +88,7 @@ def may_run_again(module: nn.Module) -> bool:
             return False
         if type(part).__module__.startswith(TOGETHER):
             return False
-        if not isinstance(forward, types.FunctionType) or not _plain(forward, part, seen):
+        if not isinstance(forward, types.FunctionType) or not code.is_plain(forward):
             return False
     return True
 
@@ -193,75 +191,71 @@ def _both_nan(one: Tensor, other: Tensor) -> bool:
     return one.is_floating_point() and bool(torch.isclose(one, other, 0, 0, equal_nan=True).all())
 
 
-def _plain(function: Callable[..., Any], owner: nn.Module | None, seen: _Seen) -> bool:
-    """Whether a Python function only computes."""
-    function = inspect.unwrap(function)
-    key = id(function), id(owner)
-    if key in seen:
-        return True
-    seen.add(key)
-    if _is_known(function):
-        return True
-    if not isinstance(function, types.FunctionType) or len(seen) > FUNCTIONS:
-        return False
-    names = function.__code__.co_freevars
-    closed = [
-        cell.cell_contents
-        for name, cell in zip(names, function.__closure__ or (), strict=True)
-        if _is_filled(cell) and name != "__class__"  # which super() asks for
-    ]
-    if not all(_is_plain_value(one, seen) for one in closed):
-        return False
-    return all(
-        _plain_instruction(one, function, owner, seen)
-        for code in _codes(function.__code__)
-        for one in dis.get_instructions(code)
-    )
+class _Code:
+    """Reads the functions of a module.
 
+    Args:
+        parts: the module, and those inside it.
+    """
 
-def _plain_instruction(
-    one: dis.Instruction, function: types.FunctionType, owner: nn.Module | None, seen: _Seen
-) -> bool:
-    if one.opname.startswith(WRITES) and not one.opname.startswith(LOCAL):
-        return False
-    if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-        missing = object()
-        value = function.__globals__.get(one.argval, missing)
-        if value is missing:
-            built_in = function.__globals__.get("__builtins__", {})
-            built_in = built_in if isinstance(built_in, dict) else vars(built_in)
-            found = built_in.get(one.argval)
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
+        self._seen: set[int] = set()
+        self._named: dict[str, list[types.FunctionType]] = {}
+        """What any part of the module, or a class of one, has under a name. Whose method is called
+        cannot be told, so that all of that name have to be plain."""
+        places: list[Any] = [*parts, *(kind for part in parts for kind in type(part).__mro__)]
+        for place in places:
+            if isinstance(place, type) and _is_known(place):
+                continue
+            for name, value in vars(place).items():
+                value = value.fget if isinstance(value, property) else value
+                value = getattr(value, "__func__", value)
+                if isinstance(value, types.FunctionType):
+                    self._named.setdefault(name, []).append(value)
+
+    def is_plain(self, function: Callable[..., Any]) -> bool:
+        """Whether a Python function only computes."""
+        function = inspect.unwrap(function)
+        if id(function) in self._seen or _is_known(function):
+            return True
+        self._seen.add(id(function))
+        if not isinstance(function, types.FunctionType) or len(self._seen) > FUNCTIONS:
+            return False
+        names = function.__code__.co_freevars
+        closed = [
+            cell.cell_contents
+            for name, cell in zip(names, function.__closure__ or (), strict=True)
+            if _is_filled(cell) and name != "__class__"  # which super() asks for
+        ]
+        return all(self._is_plain_value(one) for one in closed) and all(
+            self._is_plain_instruction(one, function)
+            for code in _codes(function.__code__)
+            for one in dis.get_instructions(code)
+        )
+
+    def _is_plain_instruction(self, one: dis.Instruction, function: types.FunctionType) -> bool:
+        if one.opname.startswith(WRITES) and not one.opname.startswith(LOCAL):
+            return False
+        if one.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            if one.argval in function.__globals__:
+                return self._is_plain_value(function.__globals__[one.argval])
+            found = getattr(builtins, one.argval, None)
             error = isinstance(found, type) and issubclass(found, BaseException)
             return error or (callable(found) and found in HARMLESS)
-        return _is_plain_value(value, seen)
-    name = one.argval if one.opname in READS else ""
-    if name in BEYOND or (name.endswith("_") and not name.endswith("__")):
-        return False  # x.add_(y) writes into a tensor
-    return not name or owner is None or _plain_attribute(name, owner, seen)
+        name = one.argval if one.opname in READS else ""
+        if name in BEYOND or (name.endswith("_") and not name.endswith("__")):
+            return False  # x.add_(y) writes into a tensor
+        return all(self.is_plain(each) for each in self._named.get(name, ()))
 
-
-def _plain_attribute(name: str, owner: nn.Module, seen: _Seen) -> bool:
-    """Whether what a module and its classes have under that name may be called."""
-    places = (owner, *type(owner).__mro__)
-    held = [vars(place)[name] for place in places if name in vars(place)]
-    each = [value.fget if isinstance(value, property) else value for value in held]
-    each = [getattr(value, "__func__", value) for value in each]
-    return all(
-        _plain(value, owner, seen) for value in each if isinstance(value, types.FunctionType)
-    )
-
-
-def _is_plain_value(value: Any, seen: _Seen) -> bool:
-    """Whether a function may use it without a trace: a number, a package of numbers, a function."""
-    if isinstance(value, (types.ModuleType, type)):
-        return _is_known(value) or (isinstance(value, type) and value in HARMLESS)
-    if value is None or isinstance(value, (int, float, str, tuple, torch.dtype, torch.device)):
-        return True
-    if isinstance(value, nn.Module) or not callable(value):
-        return False
-    if callable(value) and getattr(value, "__hash__", None) and value in HARMLESS:
-        return True
-    return _plain(value, None, seen)
+    def _is_plain_value(self, value: Any) -> bool:
+        """Whether it leaves no trace to use it: a number, a package of numbers, a function."""
+        if isinstance(value, (types.ModuleType, type)):
+            return _is_known(value) or (isinstance(value, type) and value in HARMLESS)
+        if value is None or isinstance(value, (int, float, str, tuple, torch.dtype, torch.device)):
+            return True
+        if isinstance(value, nn.Module) or not callable(value):
+            return False
+        return self.is_plain(value)
 
 
 def _is_known(one: Any) -> bool:
