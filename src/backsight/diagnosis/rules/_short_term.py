@@ -40,9 +40,9 @@ class ShortTerm(Rule):
         "task may need no more. It reports a memory only if the memory demand, or the loss without "
         "memory, is known: another past at the needed lag (or at {window:g} of the window) moves "
         "no layer's state by more than {held:g} of what another whole past does, no gradient "
-        "reaches back that far either, and after {patience:.0f} losses the loss is less than a "
-        "fraction of {better:g} below what a shorter memory achieves, and has not fallen for as "
-        "many."
+        "reaches back that far either, and after {patience:.0f} losses the loss has fallen and no "
+        "longer does (by {still:g} of that), and is less than a fraction of {better:g} below what "
+        "a shorter memory achieves."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -75,6 +75,10 @@ class ShortTerm(Rule):
 
     patience: float = 100
     """Losses, before which no network has learned to remember."""
+
+    still: float = 0.02
+    """Of how far the loss has come down: the median of the last 20 losses below that of 50 by more
+    still falls."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _layer: str = field(default="", init=False, repr=False)
@@ -157,9 +161,10 @@ class ShortTerm(Rule):
         held = max(_held(lags, row, needed) for _, lags, row in found.values())
         reaches_on = any(h >= needed for h in self._horizons.values())
         learned = known is not None and course.level < known - self.better * abs(known)
-        falls = course.learned and course.count - course.best_count < self.patience
+        falls = course.usual.median - course.level > self.still * course.progress
+        nothing = not course.learned  # that could be called short-term
         where = self._layer or layer
-        if held > self.held or reaches_on or learned or (falls and where not in self.findings):
+        if held > self.held or reaches_on or learned or nothing or falls:
             self._row.pop(MEMORY, None)
             self.resolve(where, now.iteration)
             return
