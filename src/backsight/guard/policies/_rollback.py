@@ -6,12 +6,17 @@ from typing import ClassVar
 from backsight.diagnosis import Anomaly
 from backsight.errors import GuardError
 from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._rate_watch import FAR
 from backsight.guard._step import Step
 
 __all__ = ["Rollback"]
 
 MARGIN = 5
 """Iterations before the first sign that a snapshot is old enough."""
+
+NOT_SCHEDULED = (
+    f"no scheduler set it, and it was more than {FAR:g} times its highest value since the snapshot"
+)
 
 SOON = 150
 """Iterations within which the same comes again: then more is done about it."""
@@ -27,6 +32,8 @@ class Rollback(Policy):
     ``factor``, and by ``factor`` once more for each time this comes again soon; from the second
     time on an older snapshot is taken, too. After ``attempts`` without a new good snapshot in
     between the training stops with an error, on the last good weights.
+    Where the rate itself had been set to more than 100 times its highest value since the snapshot,
+    and not by a scheduler, it becomes what it was, and is not lowered.
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
     levanter#391; the rest Backsight.
@@ -80,7 +87,11 @@ class Rollback(Policy):
         to = guard.roll_back(since, further)
         # What the snapshot remembers of earlier attempts is not what has been tried since.
         self._tried, self._last = tried + 1, step.iteration
-        guard.learning_rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
+        wrong = guard.put_rates_right()
+        for found, usual in wrong:
+            guard.record(self, NOT_SCHEDULED, found, usual, quantity="learning rate")
+        if not wrong:
+            guard.learning_rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
         guard.record(self, anomaly.message, float(step.iteration), float(to))
 
     def _since(self, anomaly: Anomaly, step: Step, guard: GuardContext) -> int:
