@@ -136,6 +136,11 @@ def _exponent_flipped(at: Touched) -> None:
     _flip(at.matrix, at.matrix.numel() // 2, 30)
 
 
+def _exponent_flipped_last(at: Touched) -> None:
+    """The same in the layer that the loss reads."""
+    _flip(at.layer[0], 0, 30)
+
+
 def _bits_flipped(at: Touched) -> None:
     """In 64 weights one bit each, any bit."""
     generator = torch.Generator().manual_seed(0)
@@ -180,5 +185,6 @@ FAULTS = (
     Fault("data × 100, 20 steps", range(20), data=lambda x: x * 100),
     Fault("a worker's gradient stale, 20 steps", range(20), gradient=_stale),
     Fault("weight: largest exponent bit flipped", state=_exponent_flipped),
+    Fault("last layer: largest exponent bit flipped", state=_exponent_flipped_last),
     Fault("weights: 64 bits flipped", state=_bits_flipped),
 )

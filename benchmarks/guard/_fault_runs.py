@@ -256,6 +256,7 @@ def _made(name: str, seed: int) -> tuple[nn.Module, Draw, float]:
 
         return Recurrent(nn.LSTM if name == "LSTM" else nn.GRU), waves, 1e-2
     direction = torch.from_numpy(np.random.default_rng(seed + 99).normal(size=(8, 1))).float()
+    direction = 1.5 * direction / direction.norm()
 
     def sines(step: int) -> tuple[Tensor, Tensor]:
         x = torch.from_numpy(np.random.default_rng((seed, step)).normal(size=(32, 8))).float()

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from backsight._switch import is_off
 from backsight.curriculum import Length
-from backsight.diagnosis import StabilityTracker
+from backsight.diagnosis import Anomaly, StabilityTracker
 from backsight.errors import SettingError
 from backsight.guard._arguments import check_arguments
 from backsight.guard._batches import SuspectBatches
@@ -219,7 +219,7 @@ class Guard:
             **self._memory(),
             "tally": dict(self.tally),
             "bad": sorted(self._batches.numbers),
-            "rates": self._rates.state_dict(),
+            **self._rates.state_dict(),
             "snapshots": self.snapshots.state_dict(),
         }
 
@@ -234,7 +234,7 @@ class Guard:
         self.learning_rate.load_state_dict(state["rate"])
         self.iteration, self.tally = state["iteration"], Counter(state["tally"])
         self._batches.load(state["position"], state["bad"])
-        self._rates.load_state_dict(state.get("rates", {}))
+        self._rates.load_state_dict(state)
         self.snapshots.load_state_dict(state["snapshots"])
 
     @property
@@ -343,7 +343,10 @@ class Guard:
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)
-        if not self.snapshots.taken or (self.iteration % self._every == 0 and self.stability.well):
+        due = self.iteration % self._every == 0 and self.stability.well
+        if lost := self.snapshots.lost() if due else "":
+            step.anomalies += (Anomaly("state lost", self.newest_snapshot, lost),)
+        elif due or not self.snapshots.taken:
             self._take_snapshot()
         self._rates.look()
         self.iteration += 1

@@ -70,13 +70,15 @@ class RateWatch:
                 yield place, group, float(group["lr"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "highest": list(self._highest), "usual": list(self._usual), "newest": list(self._newest)
-        }  # fmt: skip
+        """Under ``rates``, plain values; empty where there is nothing to remember."""
+        if not self._newest:
+            return {}
+        lists = {"highest": self._highest, "usual": self._usual, "newest": self._newest}
+        return {"rates": {name: list(values) for name, values in lists.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """As it was; a state from before rates were watched is empty."""
-        self._highest = list(state.get("highest", ()))
-        self._usual = list(state.get("usual", ()))
-        self._newest = list(state.get("newest", ()))
+        """As it was; a state from before rates were watched remembers nothing."""
+        rates = state.get("rates", {})
+        self._highest = list(rates.get("highest", ()))
+        self._usual = list(rates.get("usual", ()))
+        self._newest = list(rates.get("newest", ()))
