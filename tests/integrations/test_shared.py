@@ -1,5 +1,6 @@
 """What callbacks share and what needs no library."""
 
+import importlib
 import pickle
 import sys
 from importlib import metadata
@@ -18,6 +19,7 @@ from backsight.integrations._lightning_base import (
     plain_class,
 )
 from backsight.integrations._needs import PackageError, require
+from tests.test_surface import CALLBACKS
 
 NAN = float("nan")
 
@@ -194,3 +196,16 @@ def test_a_package_that_is_not_in_use_is_not_imported(
 def test_the_plain_class_can_be_pickled(packages: dict[str, type]) -> None:
     kind = plain_class(callback_class(Plain, packages))
     assert pickle.loads(pickle.dumps(kind)) is Plain
+
+
+@pytest.mark.parametrize("extra", CALLBACKS)
+def test_the_module_of_a_missing_library_says_what_to_type(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    monkeypatch.delitem(sys.modules, f"backsight.integrations.{extra}", raising=False)
+    with pytest.raises(ImportError, match=rf"type pip install 'backsight\[{extra}\]'$"):
+        importlib.import_module(f"backsight.integrations.{extra}")
