@@ -21,6 +21,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.precision import MixedPrecision
 
 import backsight
+from backsight.errors import RunError
+from backsight.integrations._cadence import Cadence
 from backsight.integrations.lightning import BacksightCallback
 from backsight.signals import Run
 from tests.integrations.conformance import EVERY_TIME, Conformance, Course, not_finite, same_record
@@ -390,6 +392,27 @@ def test_a_logger_that_fails_ends_nothing(tmp_path: Path, caplog: pytest.LogCapt
     run = fitted(module(), tmp_path / "run", logger=logger, log_every_n_steps=1)
     assert (run.status, run.iterations) == ("finished", 12)
     assert caplog.text.count("the trainer's logger gets no more numbers") == 1
+
+
+def test_an_error_of_ours_ends_nothing_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(Cadence, "note", broken)
+    run = fitted(module(), tmp_path / "run")
+    assert (run.status, run.iterations) == ("finished", 12)
+    assert caplog.text.count("on_train_batch_start failed: RuntimeError('ours')") == 1
+
+
+def test_a_run_folder_that_exists_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    fitted(module(), tmp_path / "run")
+    untouched, fresh = module(), module()
+    with pytest.raises(RunError, match="already exists"):
+        fitted(untouched, tmp_path / "run")
+    for one, other in zip(untouched.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 # -- packages, processes, compilers ------------------------------------------------------------

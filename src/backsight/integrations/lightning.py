@@ -9,7 +9,6 @@ from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
 from torch import nn
 
-from backsight.errors import BacksightError
 from backsight.guard import Policy
 from backsight.integrations._cadence import Cadence
 from backsight.integrations._lightning_base import callback_class, loaded_packages, plain_class
@@ -29,16 +28,16 @@ P = ParamSpec("P")
 def _harmless(
     hook: Callable[Concatenate["BacksightCallback", P], None],
 ) -> Callable[Concatenate["BacksightCallback", P], None]:
-    """What fails in it is said, and ends no training; a setting that makes no sense does."""
+    """What fails in it is said once, and ends no training."""
 
     @functools.wraps(hook)
     def guarded(self: "BacksightCallback", /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             hook(self, *args, **kwargs)
-        except BacksightError:
-            raise
         except Exception as error:  # noqa: BLE001 - must not end the training
-            _log.warning("backsight: %s failed: %r", hook.__name__, error)
+            if hook.__name__ not in self._failed:
+                self._failed.add(hook.__name__)
+                _log.warning("backsight: %s failed: %r", hook.__name__, error)
 
     return guarded
 
@@ -106,6 +105,7 @@ class BacksightCallback:
         self._fits = False
         self._validation = ExitStack()
         self._logs = True
+        self._failed: set[str] = set()
 
     @property
     def run(self) -> Run | None:
@@ -120,9 +120,12 @@ class BacksightCallback:
         if self._fits:
             self._session.load_state_dict({})
 
-    @_harmless
     def on_train_start(self, trainer: Any, pl_module: nn.Module) -> None:
-        """The weights and the optimizers are those to begin with; the sanity check is over."""
+        """The weights and the optimizers are those to begin with; the sanity check is over.
+
+        Raises:
+            BacksightError: a setting makes no sense, or the run folder cannot be created.
+        """
         self._session.begin(pl_module, trainer.optimizers)
         self._cadence.clear()
         self._logs = True
@@ -212,7 +215,7 @@ class BacksightCallback:
         self._begin_anew()
 
 
-_OF_A_TRAINING = ("_cadence", "_fits", "_validation", "_logs")
+_OF_A_TRAINING = ("_cadence", "_fits", "_validation", "_logs", "_failed")
 
 
 def _restored(kind: type[Any], modules: tuple[str, ...]) -> Any:
