@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Shown, label_of, newest_of
 from backsight.integrations._needs import require
 
@@ -99,7 +99,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
             "attributes": {"saved": saved, "not_restored": self.not_restored},
         }
 
-    @harmless
+    @harmless_begin
     def on_train_begin(
         self, args: Any, state: Any, control: Any, model: Any = None, optimizer: Any = None,
         **_: Any,
