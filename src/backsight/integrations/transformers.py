@@ -105,7 +105,9 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         **_: Any,
     ) -> None:  # fmt: skip
         """Begin, or go on from the checkpoint that the trainer has read."""
-        stored = state.stateful_callbacks.get(type(self).__name__) or {}
+        # A checkpoint from before there was this callback has no place for it, which the trainer
+        # takes for granted when it writes the next one.
+        stored = state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         stored = stored[0] if isinstance(stored, list) else stored
         if state.global_step:
             self._session.load_state_dict(stored.get("attributes", {}).get("saved", {}))
