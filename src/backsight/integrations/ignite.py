@@ -107,7 +107,8 @@ class BacksightHandler:
 
     @harmless
     def _tell(self, engine: Any) -> None:
-        if self._shown.take(self._session.rows()):
+        rows = self._session.rows()
+        if rows and self._shown.take(rows):
             engine.state.metrics.update(self._shown.row)
 
     @harmless
