@@ -307,24 +307,24 @@ def test_a_default_and_an_orthogonal_matrix_hold_what_they_are_known_to() -> Non
 # -- what both say of networks that are made to ----------------------------------------------
 
 
-def leaky(rnn: nn.RNN) -> None:
+def leaky(rnn: Any) -> None:
     """Half of the state is gone at each step."""
     rnn.weight_hh_l0.copy_(0.5 * torch.eye(16))
 
 
-def orthogonal(rnn: nn.RNN) -> None:
+def orthogonal(rnn: Any) -> None:
     """Nearly all of it stays."""
-    nn.init.orthogonal_(rnn.weight_hh_l0)  # type: ignore[no-untyped-call]
+    nn.init.orthogonal_(rnn.weight_hh_l0)
     rnn.weight_ih_l0.mul_(0.05)
 
 
-def chaotic(rnn: nn.RNN) -> None:
+def chaotic(rnn: Any) -> None:
     """A gain of 3."""
     rnn.weight_hh_l0.copy_(3 * torch.randn(16, 16) / 4)
     rnn.weight_ih_l0.mul_(0.1)
 
 
-def shut(rnn: nn.RNN) -> None:
+def shut(rnn: Any) -> None:
     """Half of the units keep all that they are given, which is next to nothing."""
     rnn.weight_hh_l0.copy_(torch.diag((torch.arange(16) >= 8).float()))
     rnn.weight_ih_l0[8:] *= 1e-3
