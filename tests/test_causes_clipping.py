@@ -71,6 +71,16 @@ def by_hand_after_the_step(t: Training) -> None:
     t.optimizer.zero_grad()
 
 
+def by_hand_before_the_forward(t: Training) -> None:
+    """Of the gradients that the last step has read."""
+    for p in t.parameters:
+        if p.grad is not None:
+            p.grad.clamp_(-0.01, 0.01)
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
 def before_backward(t: Training) -> None:
     loss = t.loss()
     t.optimizer.zero_grad()
@@ -178,6 +188,7 @@ def norm_by_hand_before_unscale(t: Training) -> None:
         after_the_step,
         after_the_step_of_zeroed_tensors,
         by_hand_after_the_step,
+        by_hand_before_the_forward,
         before_backward,
         before_the_forward,
         of_the_step_before,
@@ -310,6 +321,16 @@ def by_hand(t: Training) -> None:
     t.optimizer.step()
 
 
+def by_hand_of_nothing(t: Training) -> None:
+    """Of zeros: it changes nothing, and leaves nothing to be seen."""
+    t.optimizer.zero_grad(set_to_none=False)
+    loss = t.loss()
+    if t.parameters[0].grad is not None:
+        clamp(t, 0.01)
+    loss.backward()  # type: ignore[no-untyped-call]
+    t.optimizer.step()
+
+
 def by_hand_unscaled(t: Training) -> None:
     unscaled_then(t, lambda: clamp(t, 1e-4))
 
@@ -374,6 +395,7 @@ def of_two_optimizers(t: Training) -> None:
         values_unscaled,
         values_of_another,
         by_hand,
+        by_hand_of_nothing,
         by_hand_unscaled,
         norm_by_hand_unscaled,
         divided_while_scaled,

@@ -83,10 +83,118 @@ SUMS |= {
 }  # fmt: skip
 """Of these, the best constant is in the middle of the zeros and ones."""
 
+KEPT = torch.arange(ROWS) < 32
+"""24 zeros and 8 ones; of the numbers, as many zeros as ones."""
+MASKED_GUESS = ENTROPY + 1 / (2 * 32)
+LENGTHS = torch.tensor([4, 2]).repeat(5)[:, None]
+SHORTER = torch.arange(4) < LENGTHS
+"""Rows of 0, 0, 1, 0; of every second row, the first two."""
+H_ROWS = -(0.875 * math.log(0.875) + 0.125 * math.log(0.125))
+"""A one weighs 1/4 in five rows of ten. The squares add up to 5 · 4 / 16 + 5 · 2 / 4."""
+
+
+def each(z: Tensor, y: Tensor, **settings: float) -> Tensor:
+    """The cross-entropy of each row."""
+    return ce(z, y, reduction="none", **settings)  # type: ignore[arg-type]
+
+
+SUMS |= {
+    "a mask, and the mean": (lambda z, y, x: (each(z, y) * KEPT).mean(), 0.8 * MASKED_GUESS),
+    "a mask first": (lambda z, y, x: (2.0 * KEPT * each(z, y)).sum(), 64 * MASKED_GUESS),
+    "a mask, by its sum": (
+        lambda z, y, x: (each(z, y) * KEPT.float()).sum() / KEPT.sum(), MASKED_GUESS,
+    ),
+    "selected": (lambda z, y, x: each(z, y)[KEPT].mean(), MASKED_GUESS),
+    "selected by masked_select": (
+        lambda z, y, x: each(z, y).masked_select(KEPT).mean(), MASKED_GUESS,
+    ),
+    "filled": (
+        lambda z, y, x: each(z, y).masked_fill(~KEPT, 0).sum() / KEPT.sum().clamp(min=1),
+        MASKED_GUESS,
+    ),
+    "where": (
+        lambda z, y, x: torch.where(KEPT, each(z, y), torch.zeros(())).sum() / KEPT.sum(),
+        MASKED_GUESS,
+    ),
+    "the mean of each row": (
+        lambda z, y, x: (
+            (each(z, y).reshape(10, 4) * SHORTER).sum(1, keepdim=True) / LENGTHS
+        ).mean(),
+        H_ROWS + 3.75 / (2 * 10**2),
+    ),
+    "ignored and masked": (
+        lambda z, y, x: (each(z, torch.where(KEPT, y, -100)) * KEPT).sum() / KEPT.sum(),
+        MASKED_GUESS,
+    ),
+    "numbers, masked": (
+        lambda z, y, x: (mse(z[:, :1], x, reduction="none") * KEPT[:, None]).sum() / KEPT.sum(),
+        0.25 * 32 / 31,
+    ),
+    "by hand, masked": (
+        lambda z, y, x: ((z[:, :1] - x).square() * KEPT[:, None]).mean(), 0.8 * 0.25 * 32 / 31,
+    ),
+    "binary, masked": (
+        lambda z, y, x: bce(z[:, 0], x[:, 0], reduction="none")[KEPT].mean(), math.log(2),
+    ),
+    "absolute, masked": (
+        lambda z, y, x: ((z[:, 0] - x[:, 0]).abs() * KEPT).sum() / KEPT.sum(), 0.5,
+    ),
+}  # fmt: skip
+
+
+def entropy(*shares: float) -> float:
+    return -sum(share * math.log(share) for share in shares)
+
+
+FREEDOM = 0.9**2 * (0.75 * 0.25 / 0.7 + 0.25 * 0.75 / 0.25)
+"""Of shares 0.75 and 0.25, that become 0.7, 0.25, 0.025 and 0.025."""
+SMOOTH_ENTROPY = entropy(0.7, 0.25, 0.025, 0.025)
+SMOOTH_GUESS = SMOOTH_ENTROPY + FREEDOM / (2 * ROWS)
+HALVES_GUESS = entropy(0.475, 0.475, 0.025, 0.025) + 0.9**2 * 2 * 0.25 / 0.475 / (2 * 20)
+
+SUMS |= {
+    "smoothed": (lambda z, y, x: ce(z, y, label_smoothing=0.1), SMOOTH_GUESS),
+    "smoothed, sum": (
+        lambda z, y, x: ce(z, y, label_smoothing=0.1, reduction="sum"), ROWS * SMOOTH_GUESS,
+    ),
+    "smoothed, a factor": (lambda z, y, x: 3 * ce(z, y, label_smoothing=0.1), 3 * SMOOTH_GUESS),
+    "smoothed, ignored": (
+        lambda z, y, x: ce(
+            z, torch.where(torch.arange(ROWS) % 2 == 0, y, -100), label_smoothing=0.1
+        ),
+        HALVES_GUESS,
+    ),
+    "smoothed, masked": (
+        lambda z, y, x: (each(z, y, label_smoothing=0.1) * KEPT).sum() / KEPT.sum(),
+        SMOOTH_ENTROPY + FREEDOM / (2 * 32),
+    ),
+    "smoothed, classes second": (
+        lambda z, y, x: ce(
+            z.reshape(10, 4, CLASSES).transpose(1, 2), y.reshape(10, 4), label_smoothing=0.1
+        ),
+        SMOOTH_GUESS,
+    ),
+    "smoothed, class weights": (
+        lambda z, y, x: ce(z, y, WEIGHTS, label_smoothing=0.1),
+        # 0.9 · (30, 20, 0, 0) + 0.025 · 40 · (1, 2, 3, 4) = (28, 20, 3, 4), of 50
+        1.1 * (
+            entropy(28 / 55, 20 / 55, 3 / 55, 4 / 55)
+            + (45 / 55) ** 2 * 0.24 * (55 / 28 + 55 / 20) * 70 / (2 * 50**2)
+        ),
+    ),
+}  # fmt: skip
+
 OTHERS: dict[str, LossOf] = {
-    "label smoothing": lambda z, y, x: ce(z, y, label_smoothing=0.1),
     "a penalty": lambda z, y, x: ce(z, y) + z.square().mean(),
-    "masked": lambda z, y, x: (ce(z, y, reduction="none") * (y > 0)).mean(),
+    "a smoothing and a penalty": lambda z, y, x: ce(z, y, label_smoothing=0.1) + z.square().mean(),
+    "masked, and nothing is left": lambda z, y, x: (each(z, y) * (y > 5)).mean() + ce(z, y) * 0,
+    "the largest": lambda z, y, x: (each(z, y) * (each(z, y) > each(z, y).median())).mean(),
+    "the smallest": lambda z, y, x: each(z, y)[each(z, y) < each(z, y).median()].mean(),
+    "the missed": lambda z, y, x: (each(z, y) * (z.argmax(1) != y)).mean(),
+    "focal": lambda z, y, x: (each(z, y) * (1 - (-each(z, y).detach()).exp()) ** 2).mean(),
+    "weights of rows": lambda z, y, x: (each(z, y) * WEIGHTS[y]).mean(),
+    "weights that are learned": lambda z, y, x: (each(z, y) * z[:, 0].sigmoid()).mean(),
+    "squares of losses": lambda z, y, x: (each(z, y) * KEPT).square().mean(),
     "by hand, weighted": lambda z, y, x: ((z[:, :1] - x).square() * (1 + x)).mean(),
     "by hand, of a bounded output": lambda z, y, x: (z[:, :1].tanh() - x).square().mean(),
     "its root": lambda z, y, x: mse(z[:, :1], x).sqrt(),
@@ -141,6 +249,49 @@ def test_what_cannot_be_compared_is_not_recorded(which: str, tmp_path: Path) -> 
     assert "guess_loss" not in recorded(OTHERS[which], tmp_path).names
 
 
+ANSWERS: dict[str, dict[str, float]] = {
+    "mean": {"frequency": 0.75},
+    "class weights": {"frequency": 0.75},
+    "a mask, and the mean": {"frequency": 0.75},
+    "smoothed, ignored": {"frequency": 0.5},
+    "two losses": {"frequency": 0.75, "mean": 0.5},
+    "binary": {"mean": 0.5},
+    "smooth": {"constant": 0.5},
+}
+
+
+@pytest.mark.parametrize("which", ANSWERS)
+def test_what_the_constant_answer_is(which: str, tmp_path: Path) -> None:
+    run = recorded(SUMS[which][0], tmp_path)
+    answers = {
+        name.removeprefix("guess_answer/"): run[name][0]
+        for name in run.names
+        if name.startswith("guess_answer/")
+    }
+    assert answers == pytest.approx(ANSWERS[which], abs=1e-4)
+
+
+def numbers_padded(z: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    x = torch.where(KEPT[:, None], x, 1e30)
+    return mse(z[:, :1], x, reduction="none")[KEPT].mean()
+
+
+def classes_padded(z: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """With one that the model has learned never to answer."""
+    z = z - torch.tensor([0.0, 0.0, 0.0, 50.0])
+    return each(z, torch.where(KEPT, y, 3))[KEPT].mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "guess"), [(numbers_padded, 0.25 * 32 / 31), (classes_padded, MASKED_GUESS)]
+)
+def test_targets_that_are_masked_may_be_anything(
+    loss: LossOf, guess: float, tmp_path: Path
+) -> None:
+    """Also where the loss of them is larger than any other, and not finite."""
+    assert recorded(loss, tmp_path)["guess_loss"][0] == pytest.approx(guess, rel=1e-6)
+
+
 # -- BKS302: its line -----------------------------------------------------------------------------
 
 
@@ -159,15 +310,75 @@ def falling_to(end: float) -> list[float]:
 
 def test_a_loss_that_falls_to_the_guess_has_learned_nothing() -> None:
     (message,) = judged(falling_to(1.38), 1.386)
-    assert "the frequencies or the mean of the answers alone give 1.39" in message
+    assert message.endswith(
+        "; the best constant answer, the frequencies or the mean of the targets, gives 1.39"
+    )
     assert not judged(falling_to(1.0), 1.386)
     assert not judged(falling_to(1.38), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (
+            {"frequency": 0.62},
+            "the frequencies of the classes (most frequent: 62 %), gives 1.39",
+        ),
+        ({"mean": 0.1}, "the mean of the targets, gives 1.39"),
+        ({"median": 0.1}, "the median of the targets, gives 1.39"),
+        ({"constant": 0.1}, "one number for all targets, gives 1.39"),
+        (
+            {"frequency": 0.5, "mean": 0.1},
+            "the frequencies of the classes (most frequent: 50 %) and the mean of the targets, "
+            "gives 1.39",
+        ),
+    ],
+)
+def test_what_the_best_guess_is_is_said(answers: dict[str, float], words: str) -> None:
+    judge = Judge()
+    for iteration, loss in enumerate(falling_to(1.38)):
+        values = {"loss": loss}
+        if iteration % 10 == 0:
+            values |= {"guess_loss": 1.386}
+            values |= {f"guess_answer/{kind}": value for kind, value in answers.items()}
+        judge.update(iteration, values)
+    (found,) = [f for f in judge.diagnosis().findings if f.code == "BKS302"]
+    assert found.message.endswith(f"; the best constant answer, {words}")
+    assert found.evidence.get("most frequent class") == answers.get("frequency")
 
 
 def test_a_loss_that_began_below_the_guess_is_held_against_where_it_began() -> None:
     """A model that was trained before, or that adds to the previous value."""
     (message,) = judged([1.0] * 1000, 1.386)
     assert "it started at 1" in message
+
+
+@pytest.mark.parametrize(
+    ("iterations", "level", "words"),
+    [
+        (450, 1.15, "no progress in 450 iterations, above where it began (1)"),
+        (450, 1.005, "no progress in 450 iterations"),
+        (1000, 1.15, "the loss is at 1.15, above where it began (1); the best constant answer, "),
+        (1000, 1.005, "the loss is at 1; the best constant answer, "),
+    ],
+)
+def test_a_loss_that_stays_above_where_it_began_is_said_to(
+    iterations: int, level: float, words: str
+) -> None:
+    """By less than makes a divergence."""
+    losses = [1.0] * 30 + [level] * (iterations - 30)
+    judge = Judge()
+    for iteration, loss in enumerate(losses):
+        judge.update(iteration, {"loss": loss, "guess_loss": 0.99})
+    found = [f for f in judge.diagnosis().findings if f.code in ("BKS203", "BKS302")]
+    assert [f.code for f in found] == ["BKS302"]
+    assert words in found[0].message
+    assert ("above" in found[0].message) == (level > 1.01)
+
+
+def test_a_loss_that_comes_back_after_a_warm_up_is_not() -> None:
+    losses = [1.0] * 30 + [1.2] * 100 + [0.5] * 870
+    assert judged(losses, 0.99) == []
 
 
 def test_a_baseline_that_is_known_comes_first() -> None:

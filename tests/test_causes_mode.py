@@ -15,7 +15,7 @@ from backsight.diagnosis import Finding
 class Net(nn.Module):
     """A recurrent layer, something in between, and a head."""
 
-    def __init__(self, between: Callable[[Tensor], Tensor], rnn: nn.RNNBase | None = None) -> None:
+    def __init__(self, between: Callable[[Tensor], Tensor], rnn: nn.Module | None = None) -> None:
         super().__init__()
         self.rnn = rnn or nn.GRU(2, 8)
         self.between = between
@@ -30,7 +30,7 @@ def findings(
     between: Callable[[Tensor], Tensor],
     each: Callable[[Net], object],
     path: Path,
-    rnn: nn.RNNBase | None = None,
+    rnn: nn.Module | None = None,
 ) -> list[Finding]:
     """Of rule BKS422; ``each`` is called before each of some steps."""
     torch.manual_seed(0)
@@ -167,3 +167,35 @@ def test_a_teacher_in_eval_mode_is_a_note_at_most(tmp_path: Path) -> None:
             optimizer.zero_grad()
     found = diagnose(Run(tmp_path / "run")).findings
     assert {one.severity for one in found if one.code == "BKS422"} <= {"info"}
+
+
+class Dropped(nn.Module):
+    """A layer whose raw input is dropped in part."""
+
+    def __init__(self, drop: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.drop, self.gru = drop, nn.GRU(2, 8)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = self.gru(self.drop(x))
+        return result
+
+
+def test_dropout_of_raw_inputs_that_leaves_next_to_nothing_is_found(tmp_path: Path) -> None:
+    (found,) = findings(nn.Identity(), train, tmp_path / "run", Dropped(nn.Dropout(0.95)))
+    assert found.evidence["dropout"] == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(
+    "drop",
+    [
+        nn.Dropout(0.5),
+        nn.Dropout1d(0.8),
+        lambda x: x * (torch.rand_like(x) < 0.05),  # data that are mostly 0
+        lambda x: functional.dropout(x, 0.95),  # of a function that leaves no graph, the same
+    ],
+)
+def test_other_zeros_among_raw_inputs_are_not(
+    drop: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    assert findings(nn.Identity(), train, tmp_path / "run", Dropped(drop)) == []

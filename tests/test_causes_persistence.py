@@ -131,7 +131,7 @@ def test_a_loss_at_persistence_is_a_note() -> None:
     (walk,) = told([3.0, 2.05], 0.15)
     assert walk == (
         "info the loss is at 2.05; repeating the newest value gives 2; successive increments are "
-        "not correlated, as in a random walk, of which no forecast is better"
+        "not correlated, as in a random walk: no linear forecast from the last increment is better"
     )
     (other,) = told([3.0, 1.95], 0.16)
     assert other == "info the loss is at 1.95; repeating the newest value gives 2"
@@ -155,3 +155,140 @@ def test_a_head_on_the_layer(tmp_path: Path) -> None:
         optimizer.step()
     found = Run(tmp_path / "run")["persistence_loss"][0]
     assert found == pytest.approx(float((whole[1:] - whole[:-1]).square().mean()))
+
+
+# -- loops over a cell, and targets after the last step -------------------------------------------
+
+Trains = Callable[[nn.ModuleDict, Tensor], Tensor]
+"""The loss of a model for a series ``(T + 1, B, F)``."""
+
+
+def looped(model: nn.ModuleDict, whole: Tensor) -> list[Tensor]:
+    """An answer a step."""
+    state, answers = torch.zeros(B, UNITS), []
+    for x in whole[:-1]:
+        state = model["cell"](x, state)
+        answers.append(model["head"](state))
+    return answers
+
+
+LOOPS: dict[str, tuple[Trains, float]] = {
+    "stacked": (lambda m, s: functional.mse_loss(torch.stack(looped(m, s)), s[1:]), 1.0),
+    "stacked, batch first": (
+        lambda m, s: functional.mse_loss(
+            torch.stack(looped(m, s), 1), s[1:].transpose(0, 1), reduction="sum"
+        ),
+        T * B * F,
+    ),
+    "a loss a step": (
+        lambda m, s: sum(
+            map(functional.mse_loss, looped(m, s), s[1:]), torch.zeros(())
+        ) / 2,
+        T / 2,
+    ),
+    "by hand, a loss a step": (
+        lambda m, s: torch.stack(
+            [(z - y).square().mean() for z, y in zip(looped(m, s), s[1:], strict=True)]
+        ).mean(),
+        1.0,
+    ),
+    "a loss a step, of a layer": (
+        lambda m, s: sum(
+            map(functional.mse_loss, m["head"](m["rnn"](s[:-1])[0]), s[1:]), torch.zeros(())
+        ),
+        T,
+    ),
+}  # fmt: skip
+
+
+def trained(loss: Trains, folder: Path, series: Callable[[int], Tensor], looks: int = 2) -> Run:
+    """Recorded, each iteration a look."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict(
+        {"cell": nn.GRUCell(F, UNITS), "rnn": nn.GRU(F, UNITS), "head": nn.Linear(UNITS, F)}
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, folder / "run", every=1):
+        for look in range(looks):
+            loss(model, series(look)).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return Run(folder / "run")
+
+
+@pytest.mark.parametrize("which", LOOPS)
+def test_a_loop_over_a_cell(which: str, tmp_path: Path) -> None:
+    loss, times = LOOPS[which]
+    run = trained(loss, tmp_path, series)
+    squares = [float((series(seed)[1:] - series(seed)[:-1]).square().mean()) for seed in (0, 1)]
+    expected = [times * squares[0], times * sum(squares) / 2]  # over all looks so far
+    assert run["persistence_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_of_steps_that_weigh_differently_are_not_compared(tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict, s: Tensor) -> Tensor:
+        each = list(map(functional.mse_loss, looped(m, s), s[1:]))
+        return torch.stack([e * 0.9**n for n, e in enumerate(each)]).sum()
+
+    assert "persistence_loss" not in trained(loss, tmp_path, series).names
+
+
+ROWS = 12
+"""Windows of ``T`` steps, of a series that is a little longer, in any order."""
+
+
+def windows(look: int) -> Tensor:
+    """``(T + 2, ROWS, F)``: the last two are what follows."""
+    torch.manual_seed(look)
+    whole = torch.randn(ROWS + T + 1, F).cumsum(0)
+    return whole.unfold(0, T + 2, 1).permute(2, 0, 1)[:, torch.randperm(ROWS)]
+
+
+def last(model: nn.ModuleDict, s: Tensor) -> Tensor:
+    z: Tensor = model["head"](model["rnn"](s[:T])[0][-1])
+    return z
+
+
+def last_of_loop(model: nn.ModuleDict, s: Tensor) -> Tensor:
+    state = torch.zeros(ROWS, UNITS)
+    for x in s[:T]:
+        state = model["cell"](x, state)
+    z: Tensor = model["head"](state)
+    return z
+
+
+@pytest.mark.parametrize("answer", [last, last_of_loop])
+@pytest.mark.parametrize("column", [None, 2])
+def test_a_target_after_the_last_step(
+    answer: Callable[[nn.ModuleDict, Tensor], Tensor], column: int | None, tmp_path: Path
+) -> None:
+    """Of all features, or of one of them."""
+    chosen = slice(None) if column is None else column
+
+    def loss(m: nn.ModuleDict, s: Tensor) -> Tensor:
+        z = answer(m, s) if column is None else answer(m, s)[:, 0]
+        return functional.l1_loss(z, s[T][:, chosen])
+
+    run = trained(loss, tmp_path, windows, 1)
+    s = windows(0).double()
+    first, step = (s[T - 1] - s[T - 2])[:, chosen], (s[T] - s[T - 1])[:, chosen]
+    assert run["persistence_loss"][0] == pytest.approx(float(step.abs().mean()), rel=1e-5)
+    most = abs((first * step).sum()) + 2 * (first * step).square().sum().sqrt()
+    size = (first.square().sum() * step.square().sum()).sqrt()
+    assert run["increment_correlation"][0] == pytest.approx(float(most / size), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("target", "of"),
+    [
+        (lambda s: s[T + 1], windows),  # two steps ahead
+        (lambda s: s[T].roll(1, 0), windows),  # of another window
+        (lambda s: s[T] - s[T - 1], windows),  # the increment
+        (lambda s: s[T], lambda look: torch.randn(T + 2, ROWS, F).cumsum(0)),  # nothing shows it
+        (lambda s: s[T], lambda look: torch.ones(T + 2, ROWS, F)),  # nothing moves
+    ],
+)
+def test_a_target_that_is_not_seen_to_be_the_next_value(
+    target: Callable[[Tensor], Tensor], of: Callable[[int], Tensor], tmp_path: Path
+) -> None:
+    run = trained(lambda m, s: functional.mse_loss(last(m, s), target(s)), tmp_path, of)
+    assert "persistence_loss" not in run.names

@@ -96,6 +96,17 @@ def generated(m: nn.ModuleDict) -> Tensor:
     return result.square().mean()
 
 
+def begun_with_any_symbol(m: nn.ModuleDict) -> Tensor:
+    """A decoder that goes on from its own answers: what is drawn is an input, and no state."""
+    answer, state = torch.nn.functional.one_hot(torch.randint(INPUTS, (1, BATCH)), INPUTS), None
+    total = torch.zeros(())
+    for _ in range(STEPS):
+        out, state = m["rnn"](answer.float(), state)
+        total = total + out.square().mean()
+        answer = torch.nn.functional.one_hot(out[..., :INPUTS].argmax(-1), INPUTS)
+    return total
+
+
 NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "zeros": (begun(lambda m: torch.zeros(1, BATCH, UNITS)), {"rnn": layer()}),
     "none": (begun(lambda m: None), {"rnn": layer("LSTM")}),
@@ -106,6 +117,7 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         projected, {"rnn": layer(), "encoder": layer(), "mean": nn.Linear(UNITS, UNITS)}
     ),
     "a generator's": (generated, {"rnn": layer()}),
+    "a random start symbol": (begun_with_any_symbol, {"rnn": layer()}),
     "an encoder's": (encoded, {"rnn": layer(), "encoder": layer()}),
 }  # fmt: skip
 

@@ -313,11 +313,19 @@ def teacher_forced(m: Parts) -> Tensor:
     return entropy(m["head"](m["rnn"](m["embed"](functional.pad(y[:, :-1], (1, 0))), state)[0]), y)
 
 
+def begun_with_any_symbol(m: Parts) -> Tensor:
+    """A decoder whose first input is drawn at random."""
+    y = text()
+    _, state = m["encoder"](m["embed"](y.flip(1)))
+    return entropy(m["head"](m["rnn"](m["embed"](torch.cat([text(1), y[:, :-1]], 1)), state)[0]), y)
+
+
 WELL: dict[str, LossOf] = {
     one.__name__: one
     for one in (
         *(autoencoder, autoencoder_of_its_code, autoencoder_in_a_loop, masked, delayed, noisy),
         *(tags, constant, each_row_one_symbol, remembered, one_step, teacher_forced, next_symbol),
+        begun_with_any_symbol,
     )
 }
 

@@ -16,6 +16,7 @@ from backsight.cli._run import _ignored, _log_to
 from backsight.diagnosis import Judge, diagnose
 from backsight.monitor import announce
 from backsight.signals import Recorder
+from tests import processes
 
 FALLS = [float(x) for x in 1 + 3 * np.exp(-np.arange(120) / 40)]
 BROKEN = [*FALLS, float("nan")]
@@ -182,5 +183,38 @@ def test_a_mistake_in_the_project_does_not_keep_a_script_from_running(
     project(run_path, '[tool.backsight]\nignore = ["BKS201"]\n')
     assert _ignored(None) == {"BKS201"}
     project(run_path, "[tool.backsight]\nignored = []\n")
-    assert _ignored(sys.stderr) == ()
+    assert _ignored(sys.stderr) == set()
     assert "has no setting 'ignored'" in capsys.readouterr().err
+
+
+LOSES = """
+import torch
+layer = torch.nn.Linear(1, 1)
+optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+for i in range(3):
+    loss = layer(torch.ones(1, 1)).sum() * float("nan")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_run_does_not_tell_what_it_is_to_ignore(run_path: Path) -> None:
+    """It is recorded all the same."""
+    Path("train.py").write_text(LOSES)
+    for path, words, told in (("one", [], True), ("two", ["--ignore", "bks201", "BKS105"], False)):
+        command = [sys.executable, "-m", "backsight", "run", "--run", path, *words, "train.py"]
+        done = processes.run(command, cwd=Path.cwd())
+        assert done.returncode == 0
+        assert ("BKS201" in done.stderr) == told
+        assert "BKS201" in {f.code for f in diagnose(Path(path)).lasting}
+
+
+@pytest.mark.parametrize("words", [["BKS999", "train.py"], ["train.py"]])
+def test_run_is_told_which_code_there_is_not(
+    words: list[str], run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--ignore", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"--ignore expects codes of findings, not {words[0].upper()}: choose" in err

@@ -526,6 +526,10 @@ def test_ours_end_where_the_script_begins() -> None:
         ["--every=3", "--debug"],
         ["-m", "a", "-x"],
     )
+    assert split(["--ignore", "BKS105", "bks303", "BKS.py", "BKS201"]) == (
+        ["--ignore", "BKS105", "bks303"],
+        ["BKS.py", "BKS201"],
+    )
 
 
 def test_of_several_processes_only_the_first_records(

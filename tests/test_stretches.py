@@ -174,6 +174,9 @@ def made_up(random: np.random.Generator, size: int) -> Columns:
         guesses = np.nanmedian(losses) * random.uniform(0.9, 1.3, size)
         guesses[random.random(size) < 0.02] = NAN
         add(f"guess_loss{label}", some(1, 0.1, 0.02), guesses)
+        stem = f"guess_answer{label}." if label else "guess_answer/"
+        add(f"{stem}frequency", some(0.1, 0.02), random.random(size))
+        add(f"{stem}mean", some(0.1, 0.02), guesses)
     return columns
 
 

@@ -6,6 +6,7 @@ folder first on the path, its exit status and its own traceback.
 
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,14 +16,16 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from backsight._switch import is_off
-from backsight.cli._diagnose import codes_of_project
+from backsight.cli._diagnose import codes, codes_of_project
 from backsight.cli._messages import say
-from backsight.cli._options import parse
+from backsight.cli._options import FindingCodes, SinkNames, parse
 from backsight.cli._script import execute_and_close, prepare
 from backsight.distributed import is_first_process
 from backsight.errors import GuardError, SettingError
 
 __all__ = ["main", "split"]
+
+CODE = re.compile(r"BKS\d+", re.IGNORECASE)
 
 USAGE = """usage: backsight run [options] SCRIPT [arguments of the script]
        backsight run [options] -m MODULE [arguments of the module]
@@ -55,21 +58,30 @@ class RunOptions:
     guard: str | None = None
     """Let a guard act at each optimizer step: safe, or policies separated by commas, such as
     clip=1,skip,rollback,backoff. A rollback rewinds neither the data nor the random numbers."""
+    ignore: FindingCodes = None
+    """Do not tell of findings with these codes, nor of those that [tool.backsight] in
+    pyproject.toml names under ignore. They are recorded all the same."""
+    to: SinkNames = ()
+    """A sink that gets all values as well, such as tensorboard, wandb or mlflow; several with
+    --to each."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the script and print where the run is; return the script's exit status."""
     own, words = split(arguments)
+    if not words and "--ignore" in own:  # which may have taken the script for a code
+        codes("--ignore", parse(RunOptions, "backsight run", own).ignore)
     if not words or own[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0 if _help(own) else 2
     options = parse(RunOptions, "backsight run", own)
+    asked = codes("--ignore", options.ignore) if options.ignore else set()
     name, execute = prepare(words)
     if is_off():
         return execute_and_close(execute, lambda error: None)
     ours = () if options.guard is None else (GuardError,)
     stderr = sys.stderr  # as it is now: the script may put another in its place
-    ignored = _ignored(stderr)
+    ignored = asked | _ignored(stderr)
     with _log_to(stderr, ignored):
         wrong: list[str] = []
         close = _observe(options, name, words, arguments, stderr, wrong, ignored)
@@ -110,15 +122,21 @@ def _observe(
     from backsight.cli._script_runs import ScriptRuns
     from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
+    from backsight.monitor.sinks import sinks_of
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
             return lambda error: None
         other = ProcessMonitor(NullRecorder(), guard=options.guard)
         return lambda error: other.close()
+    sinks = sinks_of(options.to)  # a mistake in their names is told before the script begins
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
-    command = shlex.join(["backsight", "run", *hide_words(arguments)])
-    runs = ScriptRuns(path, config, command, named=options.run is not None)
+    del config["ignore"]  # it says what is told, and not what is recorded
+    config["to"] = [sink.partition(":")[0] for sink in options.to] or None
+    own = _without_places(arguments[: len(arguments) - len(words)])
+    command = shlex.join(["backsight", "run", *hide_words([*own, *words])])
+    named = options.run is not None
+    runs = ScriptRuns(path, config, command, named=named, to=options.to, sinks=sinks)
     settings = {
         name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
@@ -132,8 +150,9 @@ def _observe(
     stop = spawned_observed(
         {
             "path": path.absolute(),
-            "named": options.run is not None,
+            "named": named,
             "config": runs.config,
+            "to": runs.to,
             "command": command,
             "options": settings,
         }
@@ -162,14 +181,14 @@ def _observe(
     return close
 
 
-def _ignored(stderr: TextIO | None) -> Collection[str]:
+def _ignored(stderr: TextIO | None) -> set[str]:
     """Codes of findings that the project does not want told. A mistake there is told, and nothing
     is left out: the script is to run."""
     try:
         return codes_of_project()[1]
     except SettingError as error:
         say(str(error), stderr)
-        return ()
+        return set()
 
 
 @contextmanager
@@ -198,7 +217,7 @@ def _log_to(stderr: TextIO | None, ignored: Collection[str]) -> Iterator[None]:
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Our own words, and the script's: from the first that is neither an option nor its value.
 
-    ``run`` itself may be the first word.
+    ``run`` itself may be the first word. ``--ignore`` takes every word that looks like a code.
     """
     at = 1 if arguments[:1] == ["run"] else 0
     while at < len(arguments):
@@ -209,6 +228,8 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             word.startswith("--") and "=" not in word and word not in ("--debug", "--help")
         )
         at += 2 if takes_value else 1
+        while word == "--ignore" and at < len(arguments) and CODE.fullmatch(arguments[at]):
+            at += 1
     return list(arguments[:at]), list(arguments[at:])
 
 
@@ -226,6 +247,21 @@ def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     if not guarded:
         return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"
+
+
+def _without_places(own: Sequence[str]) -> list[str]:
+    """Our own words without where sinks write: a URL may hold a secret."""
+    shown: list[str] = []
+    for word in own:
+        option, equals, name = word.partition("=")
+        if shown[-1:] == ["--to"]:
+            option, equals, name = "", "", word
+        elif option != "--to" or not equals:
+            shown.append(word)
+            continue
+        kind, colon, _ = name.partition(":")
+        shown.append(f"{option}{equals}{kind}{':(hidden)' if colon else ''}")
+    return shown
 
 
 def _paths(words: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Judges a run: plain numbers in, findings with their evidence out. Never imports torch."""
 
+from backsight.diagnosis._constant_answer import constant_answer_words
 from backsight.diagnosis._context import (
     Context,
     Usable,
@@ -73,6 +74,7 @@ __all__ = [
     "Usable",
     "Verdict",
     "by_iteration",
+    "constant_answer_words",
     "context_ladder",
     "context_probe",
     "diagnose",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -140,7 +140,7 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
 
 
 def inputs_read(made: LossOperations) -> list[LayerInput]:
-    """What was given to the recurrent layers that a loss depends on (:func:`mark_input`).
+    """What recurrent layers were given, calls of one step each together (:func:`mark_input`).
 
     Args:
         made: the operations of the loss, while the graph is whole.
@@ -154,7 +154,8 @@ def inputs_read(made: LossOperations) -> list[LayerInput]:
         >>> [one.layer for one in inputs_read(LossOperations([out.sum()]))]
         ['rnn']
     """
-    return [mark for _, mark in _marks(made)]
+    read = ((one.layer, one.given) for one in _marked(_marks(made)))
+    return [replace(one, given=given, steps=one.steps or 0) for one, given in read if one]
 
 
 LayerInputs = list[tuple[Node, LayerInput]]
@@ -367,9 +368,8 @@ def _newest(loss: LossTarget, stream: _Stream, first: tuple[int, int]) -> bool:
 def _plain(stream: _Stream, marks: LayerInputs) -> bool:
     """Whether the last recurrent layer reads the answer, and is no narrower than that."""
     assert stream.layer is not None
-    node, number = stream.edges[0]
-    nearest = marks[0][1].layer == stream.layer.layer
-    return nearest and shape_of(node, number)[-1] >= stream.layer.width
+    width = shape_of(*stream.edges[0])[-1]
+    return marks[0][1].layer == stream.layer.layer and width >= stream.layer.width
 
 
 def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven | None:

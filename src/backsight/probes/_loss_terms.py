@@ -1,9 +1,11 @@
 """A loss as a sum of PyTorch's losses, or of errors by hand, each with its factor."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +13,9 @@ from torch.autograd.graph import Node
 from torch.nn import functional
 
 from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._label_smoothing import SmoothPart, smooth_part
 from backsight.probes._loss_targets import LossTarget, target_of
+from backsight.probes._loss_weights import is_selection, weights_of
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, shape_of
 
 __all__ = ["LossTerm", "class_weights", "error_of", "loss_terms"]
@@ -19,8 +23,14 @@ __all__ = ["LossTerm", "class_weights", "error_of", "loss_terms"]
 MOST = 4096
 """Operations of a sum; a loop adds a loss a step."""
 
-THROUGH = SAME_ORDER | {"Cat", "Expand", "Index", "Select", "Slice", "Stack", "Unbind"}
+THROUGH = SAME_ORDER | {
+    *("Cat", "Expand", "Index", "MaskedSelect", "Mean", "Select", "Slice", "Stack", "Sum"),
+    "Unbind",
+}
 """What the losses of a sum may go through before they are added."""
+
+SAME = 1e-4
+"""Relative difference of smoothings that are the same but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +44,77 @@ class LossTerm:
         >>> loss = torch.nn.functional.mse_loss(guess + 0, torch.ones(4), reduction="sum")
         >>> (term,) = loss_terms([loss / 2])
         >>> term.factor, term.elements, term.value
-        (0.5, 4, 4.0)
+        (0.5, 4.0, 4.0)
     """
 
     given: LossTarget
     factor: float | None
     """Of the sum over its elements that count; None where it is not known."""
+    weights: Tensor | None = None
+    """``(n,)`` float64: what each target weighs after a mask, or after a division by counts; 1 on
+    average, of those that are not 0. None where all weigh the same."""
+    smoothing: float = 0.0
+    """What the log-probability of each class weighs, by that of the target (label smoothing)."""
+
+    @property
+    def amounts(self) -> Tensor:
+        """``(n,)`` float64: what each target weighs, its class's weight left out; 0 where it does
+        not count."""
+        counted = self.given.counted.double()
+        return counted if self.weights is None else counted * self.weights
 
     @property
     def elements(self) -> float:
-        """Of its target, those that count; of classes with weights, the sum of theirs."""
-        given = self.given
-        weight = class_weights(given)
-        if weight is None:
-            return int(given.counted.sum())
-        chosen = given.target.reshape(-1)[given.counted]
-        return float(weight.double()[chosen].sum())
+        """What the sum would be if each log-probability, or error, were 1: how many targets count,
+        if all weigh the same."""
+        amounts, weight = self.amounts, class_weights(self.given)
+        total = amounts if weight is None else amounts * _of_target(self.given, weight)
+        smooth = self.smoothing and self.smoothing * float(_weight_of_each(self.given).sum())
+        return float(total.sum()) + smooth * float(amounts.sum())
 
     @property
     def value(self) -> float:
         """The sum over its elements; NaN of numbers that weigh differently."""
-        given = self.given
-        prediction, target = given.prediction, given.target
-        if given.of_classes:  # a copy of all classes may be large
-            axis = min(1, prediction.dim() - 1)
-            within = target.clamp(0, prediction.shape[axis] - 1).unsqueeze(axis)
-            chosen = prediction.gather(axis, within).reshape(-1)[given.counted]
-            weight = class_weights(given)
-            if weight is not None:
-                chosen = chosen * weight[target.reshape(-1)[given.counted]]
-            return float(-chosen.sum(dtype=torch.float64))
-        if given.weighted or given.loss not in ERRORS or prediction.shape != target.shape:
+        each, amounts = _each(self.given), self.amounts
+        if each is None:
             return math.nan
-        wide = torch.promote_types(prediction.dtype, torch.float32)
-        each = error_of(given)(prediction.to(wide), target.to(wide))
-        return float(each.sum(dtype=torch.float64))
+        if self.smoothing:
+            each = each + self.smoothing * _all_classes(self.given)
+        chosen = amounts != 0  # the others may be infinite
+        return float((each[chosen] * amounts[chosen]).sum())
+
+
+def _each(given: LossTarget) -> Tensor | None:
+    """``(n,)`` float64: the loss of each target; of those that do not count, any number."""
+    prediction, target = given.prediction, given.target
+    if given.of_classes:  # a copy of all classes may be large
+        axis = min(1, prediction.dim() - 1)
+        within = target.clamp(0, prediction.shape[axis] - 1).unsqueeze(axis)
+        each = -prediction.gather(axis, within).reshape(-1).double()
+        weight = class_weights(given)
+        return each if weight is None else each * _of_target(given, weight)
+    if given.weighted or given.loss not in ERRORS or prediction.shape != target.shape:
+        return None
+    wide = torch.promote_types(prediction.dtype, torch.float32)
+    return error_of(given)(prediction.to(wide), target.to(wide)).reshape(-1).double()
+
+
+def _of_target(given: LossTarget, weight: Tensor) -> Tensor:
+    """``(n,)`` float64: the weight of each target's class."""
+    return weight.double()[given.target.reshape(-1).clamp(0, len(weight) - 1)]
+
+
+def _weight_of_each(given: LossTarget) -> Tensor:
+    """``(C,)``: of each class."""
+    weight, prediction = class_weights(given), given.prediction
+    classes = prediction.shape[min(1, prediction.dim() - 1)]
+    return prediction.new_ones(classes) if weight is None else weight.to(prediction.dtype)
+
+
+def _all_classes(given: LossTarget) -> Tensor:
+    """``(n,)`` float64: minus the log-probabilities of all classes, times their weights."""
+    last = given.prediction.movedim(min(1, given.prediction.dim() - 1), -1)
+    return -(last @ _weight_of_each(given)).reshape(-1).double()
 
 
 def class_weights(given: LossTarget) -> Tensor | None:
@@ -98,7 +144,7 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
     """The losses of PyTorch's, and the errors by hand, that a loss is the sum of.
 
     Whether they are all of it is for the caller to see: ``factor`` times ``value``, added up, is
-    the loss then.
+    the loss then. Elements may be masked, selected, or divided by counts; not by their own size.
 
     Args:
         roots: what backward is called on, while the graph is whole.
@@ -112,31 +158,139 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
         >>> [term.factor for term in loss_terms([loss])]  # of the sums over two elements
         [0.5, 1.5]
     """
-    found: list[LossTerm] = []
-    waiting: list[tuple[Node, float | None]] = [
-        (root.grad_fn, 1.0) for root in roots if root.grad_fn is not None
-    ]
+    found: list[_Found] = []
+    waiting = [_Way(root.grad_fn, 1.0, True) for root in roots if root.grad_fn is not None]
     for _ in range(MOST):
         if not waiting:
             break
-        node, factor = waiting.pop()
-        name = operation(node)
-        given = target_of(name, node) or error_by_hand(node)
+        way = waiting.pop()
+        node, name = way.node, operation(way.node)
+        given = target_of(name, node) or error_by_hand(node) or smooth_part(node)
         if given is not None:
-            term = LossTerm(given, factor)
-            if factor is not None and given.reduction == "mean":
-                term = LossTerm(given, factor / term.elements if term.elements else None)
-            found.append(term)
+            found.append(_Found(given, way))
+        elif name in POINTWISE or name in THROUGH:
+            waiting += reversed([*_further(way, name)])
+    return _terms(found, roots)
+
+
+class _Way(NamedTuple):
+    """How a loss comes to an operation."""
+
+    node: Node
+    factor: float | None
+    """What an element of it is multiplied by in the loss."""
+    selects: bool
+    """Whether all that happens on the way is that, and that elements are selected."""
+
+
+class _Found(NamedTuple):
+    """What a loss has come to."""
+
+    given: LossTarget | SmoothPart
+    way: _Way
+
+
+def _further(way: _Way, name: str) -> Iterator[_Way]:
+    for side, (below, number) in enumerate(way.node.next_functions):
+        if below is not None:
+            one = _factor(name, way.node, side, below, number)
+            selects = way.selects and (one is not None or is_selection(name, way.node, side))
+            yield _Way(below, _times(way.factor, one), selects)
+
+
+def _terms(found: Sequence[_Found], roots: Sequence[Tensor]) -> list[LossTerm]:
+    """With the weights of what is masked, and label smoothing where it belongs."""
+    weights = _weights(found, roots)
+    terms: list[LossTerm] = []
+    for given, way in found:
+        if isinstance(given, SmoothPart):
             continue
-        if name not in POINTWISE and name not in THROUGH and name not in ("Mean", "Sum"):
-            continue
-        sides = [
-            (below, _times(factor, _factor(name, node, side, below, number)))
-            for side, (below, number) in enumerate(node.next_functions)
-            if below is not None
-        ]
-        waiting += reversed(sides)
-    return found
+        term = LossTerm(given, way.factor)
+        if way.factor is not None and given.reduction == "mean":
+            term = LossTerm(given, way.factor / term.elements if term.elements else None)
+        elif way.factor is None and way.node in weights:
+            term = _weighted(given, weights[way.node])
+        terms.append(term)
+    for part, way in found:
+        if isinstance(part, SmoothPart):
+            smooth = weights.get(way.node)
+            for number, term in enumerate(terms):
+                if part.belongs_to(term.given, class_weights(term.given)):
+                    terms[number] = _smoothed(term, way.factor, smooth)
+    return terms
+
+
+def _weights(found: Sequence[_Found], roots: Sequence[Tensor]) -> dict[Node, Tensor]:
+    """Of what no single factor is known, and nothing but a selection has happened to."""
+    ways = [way for _, way in found]
+    often = Counter(way.node for way in ways)
+    asked = [
+        way.node
+        for given, way in found
+        if way.factor is None and way.selects and often[way.node] == 1
+        if isinstance(given, SmoothPart) or given.reduction == "none"
+    ]
+    if not asked or len(roots) != 1 or roots[0].numel() != 1:
+        return {}
+    weights = zip(asked, weights_of(roots[0], asked), strict=True)
+    return {node: one for node, one in weights if one is not None}
+
+
+def _weighted(given: LossTarget, weights: Tensor) -> LossTerm:
+    counted, each = given.counted, _each(given)
+    if each is None or weights.shape != each.shape:
+        return LossTerm(given, None)
+    there = counted & (weights != 0)
+    chosen = there[counted]
+    if not bool(chosen.any()):
+        return LossTerm(given, None)
+    by_value = _is_by_size(each[counted], chosen) or _is_by_hits(given, chosen)
+    if by_value and not _is_padding(given.target.reshape(-1)[counted], chosen):
+        return LossTerm(given, None)
+    factor = float(weights[there].mean())
+    even = bool((weights[there] == weights[there][0]).all()) and bool(there.eq(counted).all())
+    return LossTerm(given, factor, None if even else weights / factor)
+
+
+def _is_padding(targets: Tensor, there: Tensor) -> bool:
+    """Whether all that was left out has one value, which nothing else has."""
+    left, others = targets[there], targets[~there]
+    one = bool((others == others[0]).all()) and not bool((left == others[0]).any())
+    return one and bool((left != left[0]).any())
+
+
+def _is_by_size(each: Tensor, there: Tensor) -> bool:
+    """Whether the largest losses were selected, or the smallest."""
+    if bool(there.all()):
+        return False
+    chosen, others = each[there], each[~there]
+    return bool(chosen.min() >= others.max()) or bool(chosen.max() <= others.min())
+
+
+def _is_by_hits(given: LossTarget, there: Tensor) -> bool:
+    """Whether the targets that were hit were selected, or those that were missed."""
+    if not given.of_classes or bool(there.all()):
+        return False
+    hits = given.prediction.argmax(min(1, given.prediction.dim() - 1)).reshape(-1)
+    hits = (hits == given.target.reshape(-1))[given.counted]
+    return torch.equal(hits, there) or torch.equal(~hits, there)
+
+
+def _smoothed(term: LossTerm, factor: float | None, smooth: Tensor | None) -> LossTerm:
+    """With the weight of all classes by that of the target, if it is the same everywhere."""
+    if term.factor is None or (factor is None and smooth is None):
+        return term
+    amounts = term.factor * term.amounts
+    weights = torch.full_like(amounts, factor or 0.0) if smooth is None else smooth
+    if weights.shape != amounts.shape:
+        return term
+    there = amounts != 0
+    shares = -weights[there] / amounts[there]
+    if not len(shares) or bool((weights[~there] != 0).any()):
+        return term
+    share = float(shares.mean())
+    even = bool(((shares - share).abs() <= SAME * abs(share)).all())
+    return replace(term, smoothing=share) if even and share > 0 else term
 
 
 def _times(a: float | None, b: float | None) -> float | None:
@@ -160,7 +314,7 @@ def _factor(name: str, node: Node, side: int, below: Node, number: int) -> float
             other = getattr(node, "_saved_self", None)
         if side and name == "Div":
             return None
-        if isinstance(other, Tensor) and other.numel() == 1:
-            by = float(other.detach())
+        if isinstance(other, (float, int)) or (isinstance(other, Tensor) and other.numel() == 1):
+            by = float(other)
             return by if name == "Mul" else 1 / by if by else None
     return None

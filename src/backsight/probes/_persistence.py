@@ -3,10 +3,12 @@
 import math
 
 import torch
+from torch import Tensor
 
 from backsight.probes._answer_given import LayerInput
 from backsight.probes._loss_targets import LossTarget
 from backsight.probes._loss_terms import error_of
+from backsight.probes._row_answers import row_keys
 
 __all__ = ["Persistence"]
 
@@ -19,6 +21,12 @@ STEPS = 3
 NEAR = 1e-4
 """Of the largest input: a target that was computed from a difference is rounded."""
 
+PAIRS = 3
+"""Windows of which one begins a step later, from which on targets of the last step are known."""
+
+WIDEST = 256
+"""Windows of a batch among which these are looked for."""
+
 BOUND = 2.0
 """Standard errors that are added to a correlation."""
 
@@ -26,11 +34,13 @@ BOUND = 2.0
 class Persistence:
     """The mean loss of repeating the newest input, and how far successive increments go together.
 
-    Only targets count that are the inputs of the next step: ``(T, B, F)`` or ``(B, T, F)`` numbers
-    that equal the input of a recurrent layer, one step later. The increments are
-    ``d_t = x_{t+1} - x_t``. Their correlation is ``Σ d_t d_{t+1} / √(Σ d_t² Σ d_{t+1}²)``, not
-    centred, so that a drift counts; its standard error ``√Σ (d_t d_{t+1})²`` over the same
-    denominator allows for increments of different sizes.
+    Only targets count that are the inputs of the next step. A target for each step, ``(T, B, F)``
+    or ``(B, T, F)`` numbers, shows that in its own window. A target after the last step, ``(B, F)``
+    or of one feature ``(B,)``, shows it where windows overlap, shuffled or not: others of the same
+    batch begin one step later, and end in that target. The increments are ``d_t = x_{t+1} - x_t``.
+    Their correlation is ``Σ d_t d_{t+1} / √(Σ d_t² Σ d_{t+1}²)``, not centred, so that a drift
+    counts; its standard error ``√Σ (d_t d_{t+1})²`` over the same denominator allows for increments
+    of different sizes.
 
     Example:
         >>> import torch
@@ -48,6 +58,8 @@ class Persistence:
     def __init__(self) -> None:
         self._lost, self._count = 0.0, 0
         self._together = self._first = self._second = self._squares = 0.0
+        self._pairs: dict[str, _Continued] = {}
+        """By layer."""
 
     @torch.no_grad()
     def add(self, given: LossTarget, read: LayerInput) -> bool:
@@ -56,21 +68,45 @@ class Persistence:
         if steps is None or given.loss not in LOSSES or given.weighted or read.both_ways:
             return False
         x = read.given
-        if x.dim() != 3 or x.shape[steps] < STEPS or given.target.numel() != x.numel():
+        if x.dim() != 3 or x.shape[steps] < STEPS or not x.is_floating_point():
             return False
-        shapes = (x.shape, x.shape[:2]) if x.shape[2] == 1 else (x.shape,)
-        if given.target.shape not in shapes or not x.is_floating_point():
-            return False
-        x, y = (one.movedim(steps, 0).double() for one in (x, given.target.reshape(x.shape)))
+        x = x.movedim(steps, 0).double()
         limit = NEAR * float(x.abs().max())
-        if not math.isfinite(limit) or float((y[:-1] - x[1:]).abs().max()) > limit:
+        if not math.isfinite(limit):
             return False
-        step = y - x
-        if not bool((step != 0).any()):
+        if given.target.numel() == x.numel():
+            return self._add_steps(given, x, limit)
+        return self._add_last(given, x, limit, read.layer)
+
+    def _add_steps(self, given: LossTarget, x: Tensor, limit: float) -> bool:
+        for axis in (0, 1):
+            shape = x.movedim(0, axis).shape
+            if given.target.shape not in (shape, shape[:2] if shape[2] == 1 else shape):
+                continue
+            y = given.target.double().reshape(shape).movedim(axis, 0)
+            if float((y[:-1] - x[1:]).abs().max()) <= limit:
+                return self._count_in(given, x, y, (y - x)[:-1], (y - x)[1:])
+        return False
+
+    def _add_last(self, given: LossTarget, x: Tensor, limit: float, layer: str) -> bool:
+        target = given.target.double()
+        if target.shape not in (x.shape[1:], x.shape[1:2], (x.shape[1], 1)):
             return False
-        self._lost += float(error_of(given)(x, y).sum())
-        self._count += x.numel()
-        a, b = step[:-1], step[1:]
+        known = self._pairs.setdefault(layer, _Continued(x.shape[2]))
+        y = target.reshape(x.shape[1], -1)
+        known.add(x, y, limit)
+        columns = known.columns
+        if columns is None or len(columns) != y.shape[1]:
+            return False
+        newest, before = x[-1][:, columns], x[-2][:, columns]
+        return self._count_in(given, newest, y, newest - before, y - newest)
+
+    def _count_in(self, given: LossTarget, newest: Tensor, y: Tensor, a: Tensor, b: Tensor) -> bool:
+        """Newest inputs and targets, and increments of which one follows the other."""
+        if torch.equal(newest, y):
+            return False
+        self._lost += float(error_of(given)(newest, y).sum())
+        self._count += y.numel()
         self._together += float((a * b).sum())
         self._first += float(a.square().sum())
         self._second += float(b.square().sum())
@@ -90,3 +126,32 @@ class Persistence:
         if not size:
             return math.nan
         return (abs(self._together) + BOUND * math.sqrt(self._squares)) / size
+
+
+class _Continued:
+    """Windows that others go on from, and which of their columns a target is the next value of."""
+
+    def __init__(self, columns: int) -> None:
+        self._count = 0
+        self._agree = torch.ones(columns, dtype=torch.bool)
+
+    def add(self, x: Tensor, y: Tensor, limit: float) -> None:
+        """Windows ``(T, B, F)``, and targets ``(B, F)`` or ``(B, 1)``."""
+        x, y = x[:, :WIDEST], y[:WIDEST]
+        ends, begins = row_keys(x[1:].movedim(1, 0)), row_keys(x[:-1].movedim(1, 0))
+        if ends is None or begins is None:
+            return
+        for i, j in (ends[:, None] == begins).nonzero().tolist():
+            end = x[1:, i]
+            # What stands still goes on from itself.
+            if torch.equal(end, x[:-1, j]) and bool((end != end[0]).any()):
+                near = (y[i] - x[-1, j]).abs() <= limit
+                self._agree &= near.expand(len(self._agree)).to(self._agree.device)
+                self._count += 1
+
+    @property
+    def columns(self) -> list[int] | None:
+        """Those that the targets are; None where that is not known."""
+        if self._count < PAIRS or not bool(self._agree.any()):
+            return None
+        return self._agree.nonzero().reshape(-1).tolist()

@@ -7,10 +7,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.diagnosis._constant_answer import constant_answer_words
 from backsight.diagnosis._finding import Evidence, Finding, Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
+from backsight.diagnosis._rule import (
+    ProfileRow,
+    Rule,
+    Sample,
+    named,
+    of_module,
+    parts_of,
+    short,
+)
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import spreads
 from backsight.diagnosis.rules._arriving import arriving
@@ -25,9 +34,21 @@ SMALL, LARGE = 1e-3, 1e-2
 """‖Δθ‖/‖θ‖ of half of the weight matrices: a common target is 1e-3."""
 
 
+RISEN = 0.01
+"""Of where the loss began: what counts as higher."""
+
+
 def _ratio(evidence: Evidence) -> float:
     """NaN where no step was measured."""
     return float(evidence.get("update ratio", math.nan))
+
+
+def _above(course: LossHistory) -> str:
+    """That the loss is higher than it was, if so: by more than the noise of two medians of 20."""
+    risen = course.level - course.began
+    if not risen > max(2 * course.margin, RISEN * abs(course.began)):
+        return ""
+    return f", above where it began ({short(course.began)})"
 
 
 @dataclass
@@ -38,12 +59,14 @@ class NoLearning(LossRule):
     title: ClassVar[str] = "no learning"
     severity: ClassVar = "error"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("guess_loss", "reach", "reach_share", "update_ratio")
+    optional_signals: ClassVar = (
+        *("guess_answer", "guess_loss", "reach", "reach_share", "update_ratio"),
+    )
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
     explanation: ClassVar[str] = (
         "After hundreds of iterations the loss is still at its initial level, or at that of the "
-        "best guess without memory: of the most frequent answers, or of their mean."
+        "best guess without memory: the frequencies of the answers, or their mean."
     )
     criterion: ClassVar[str] = (
         "After {patience:.0f} losses, the lowest median of 100 consecutive losses is at most a "
@@ -53,7 +76,7 @@ class NoLearning(LossRule):
         "to learn. A larger fall does not count as learning either if it "
         "is within the noise: 3 standard errors of the initial loss or, where the run knows its "
         "baseline, 5 of a median of 100 losses. From {early:.0f} losses on, an info tells what is "
-        "known so far."
+        "known so far, and if the loss stays above where it began; a rise of a quarter is BKS203."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or so large that every step undoes the last",
@@ -107,6 +130,8 @@ class NoLearning(LossRule):
     """Of the stretch that is looked at."""
     _guesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, the newest loss of the best constant answer."""
+    _answers: dict[str, dict[str, float]] = field(default_factory=dict, init=False, repr=False)
+    """By model, what that answer is, by kind."""
     _moved: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, how far the newest measured step moved half of its weight matrices."""
     _waits: dict[str, tuple[int, int, LossHistory]] = field(
@@ -116,6 +141,10 @@ class NoLearning(LossRule):
     is due, and the newest, and how the loss has gone."""
     _steps: list[tuple[int, str, float]] = field(default_factory=list, init=False, repr=False)
     """Place, model and this of each sample that is still to be looked at."""
+    _said: list[tuple[int, str, dict[str, float]]] = field(
+        default_factory=list, init=False, repr=False
+    )
+    """Place, model and best constant answer of each sample that is still to be looked at."""
 
     @property
     def requirement(self) -> Requirement:
@@ -130,6 +159,8 @@ class NoLearning(LossRule):
             self._reaches(layer, row, ragged.get(layer), now.facts.lag)
         if ratios := matrices(now):
             self._moved[now.label] = middle_of(ratios)
+        if answers := parts_of(now, "guess_answer", now.label):
+            self._answers[now.label] = answers
         newest = now.numbers("guess_loss")
         self._guesses |= {member: g for member, g in newest.items() if math.isfinite(g)}
         for member in now.numbers("loss"):
@@ -182,7 +213,7 @@ class NoLearning(LossRule):
         )
         return Finding(
             self.code, self.title, "info", member, since,
-            f"no progress in {course.count:,} iterations{within}",
+            f"no progress in {course.count:,} iterations{_above(course)}{within}",
             {"level": course.level, "start": course.start}, self.thresholds,
             (named("loss", member),), newest, course.count - math.ceil(self.early) + 1,
         )  # fmt: skip
@@ -212,6 +243,13 @@ class NoLearning(LossRule):
             (place, now.label, middle_of(ratios))
             for place, now in samples
             if (ratios := matrices(now))
+        ]
+        answered = np.intersect1d(stretch.places(("guess_answer",)), losses).tolist()
+        samples = ((place, stretch.sample(place)) for place in answered)
+        self._said = [
+            (place, now.label, answers)
+            for place, now in samples
+            if (answers := parts_of(now, "guess_answer", now.label))
         ]
         super().update_many(stretch)
         self._reach_until(len(stretch.iterations))
@@ -274,6 +312,9 @@ class NoLearning(LossRule):
         while self._steps and self._steps[0][0] < place:
             _, label, ratio = self._steps.pop(0)
             self._moved[label] = ratio
+        while self._said and self._said[0][0] < place:
+            _, label, answers = self._said.pop(0)
+            self._answers[label] = answers
 
     def _reaches(
         self, layer: str, row: ProfileRow, ragged: ProfileRow | None, lag: int | None
@@ -298,6 +339,8 @@ class NoLearning(LossRule):
         guess: float | None,
     ) -> None:
         against = course.began if baseline is None else baseline
+        answers = self._answers.get(member, {})
+        often, words = answers.get("frequency"), constant_answer_words(answers)
         short_of = {layer: one for layer, one in self._short.items() if one is not None}
         told = "".join(
             f"; the gradient{of_module(layer)} is {reach_extent(one)}"
@@ -310,16 +353,17 @@ class NoLearning(LossRule):
         elif guess is None:
             from_ = f"guessing without memory gives {short(against)}"
         else:
-            from_ = f"the frequencies or the mean of the answers alone give {short(guess)}"
+            from_ = f"the best constant answer, {words}, gives {short(guess)}"
         self.found(
             member,
             iteration,
-            f"after {course.count:,} iterations the loss is at {short(course.level)}; {from_}"
-            f"{told}",
+            f"after {course.count:,} iterations the loss is at {short(course.level)}"
+            f"{'' if baseline is None else _above(course)}; {from_}{told}",
             {"level": course.level, "start": course.start}
             | ({"update ratio": self._moved[member]} if member in self._moved else {})
             | ({} if baseline is None or guess is not None else {"memoryless baseline": baseline})
             | ({} if guess is None else {"best constant answer": guess})
+            | ({} if guess is None or often is None else {"most frequent class": often})
             | {
                 f"horizon {layer}".rstrip(): one.horizon.steps
                 for layer, one in short_of.items()

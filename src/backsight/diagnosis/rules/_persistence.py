@@ -23,12 +23,14 @@ class PreviousValue(Rule):
     explanation: ClassVar[str] = (
         "The model forecasts the next value of a series, and its loss is that of repeating the "
         "newest one. Plotted over time, such a forecast looks good: it is the series, a step late. "
-        "If the series is a random walk, no forecast is better."
+        "If the series is a random walk, whose increments do not depend on its past, no forecast "
+        "from the series alone is better. That increments are not correlated does not prove that: "
+        "those of a chaotic series may not be either."
     )
     criterion: ClassVar[str] = (
         "The median of the last 50 losses is within {share:g} of persistence_loss, in "
-        "{samples:.0f} samples of it in a row, after 40 losses. The series is called a random walk "
-        "if successive increments correlate by at most {walk:g}, two standard errors included."
+        "{samples:.0f} samples of it in a row, after 40 losses. The series is compared to a random "
+        "walk if successive increments correlate by at most {walk:g}, two standard errors included."
     )
     causes: ClassVar = (
         "a random walk, as prices are nearly: its increments cannot be predicted from the series",
@@ -81,8 +83,8 @@ class PreviousValue(Rule):
             )
             if correlation <= self.walk:
                 message += (
-                    "; successive increments are not correlated, as in a random walk, of which "
-                    "no forecast is better"
+                    "; successive increments are not correlated, as in a random walk: no linear "
+                    "forecast from the last increment is better"
                 )
             self.found(
                 member, now.iteration, message,

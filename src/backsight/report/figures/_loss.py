@@ -5,6 +5,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from backsight.diagnosis import constant_answer_words
 from backsight.report._numbers import number
 from backsight.report._summary import setup
 from backsight.report._task_summary import is_memory, loss_unit
@@ -80,10 +81,12 @@ def _reading(run: Run) -> str:
             "at the unigram line has only learned which characters are frequent."
         )
     if run.members("guess_loss", profile=False):
+        names = run.members("guess_answer", profile=False)
+        answers = {name.rpartition("/")[2].rpartition(".")[2]: run.last(name)[1] for name in names}
+        words = constant_answer_words(answers if len(answers) == len(names) else {})
         return (
-            f"{told} The dotted line is what the best constant answer gives: the frequencies of "
-            "the classes, or the mean of the numbers; a network at that line does not use its "
-            "input."
+            f"{told} The dotted line is what the best constant answer gives, {words}; a network "
+            "at that line does not use its input."
         )
     return told
 

@@ -45,10 +45,11 @@ SIGNALS = (
     Signal(
         name="guess_loss",
         title="loss of the best constant answer",
-        formula="entropy of the frequencies of the classes (times their weights), variance of the "
-        "numbers, entropy of their mean (binary), or the least mean absolute error, Huber loss or "
-        "smooth L1 loss of a constant, over the targets of all samples so far, reduced as L is; "
-        "where L is a sum of such losses and nothing else",
+        formula="entropy of the frequencies of the classes (times their weights, and smoothed as "
+        "the labels of L are), variance of the numbers, entropy of their mean (binary), or the "
+        "least mean absolute error, Huber loss or smooth L1 loss of a constant, over the targets "
+        "of all samples so far that a mask leaves, reduced as L is; where L is a sum of such "
+        "losses and nothing else",
         axes=("iteration",),
         unit="that of the loss",
         reduction="as the loss",
@@ -56,10 +57,24 @@ SIGNALS = (
         source="Miller 1955 for the entropy of few targets",
     ),
     Signal(
+        name="guess_answer",
+        title="best constant answer",
+        formula="what gives guess_loss: the share of the targets that the most frequent class has "
+        "(frequency), the mean or the median of the numbers, or the constant that a Huber loss or "
+        "a smooth L1 loss is least for, over the targets of all samples so far",
+        axes=("iteration",),
+        unit="that of the targets",
+        reduction="mean over the columns of numbers, and over the losses",
+        cost="shared with guess_loss",
+        source="Backsight",
+        per="kind",
+    ),
+    Signal(
         name="persistence_loss",
         title="loss of the previous value",
         formula="L if each prediction were the newest input, over the targets of all looks so far; "
-        "where L is one loss of numbers whose targets are a layer's inputs of the next step",
+        "where L is one loss of numbers, or one a step, whose targets are a layer's inputs of the "
+        "next step, step by step or after the last one",
         axes=("iteration",),
         unit="that of the loss",
         reduction="as the loss",

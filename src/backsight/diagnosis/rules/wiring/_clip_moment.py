@@ -34,7 +34,8 @@ class ClipMisplaced(Rule):
         "below the limit; or gradients arrive at scaler.step at least 64 times shorter than they "
         "were computed and still scaled, with 8 or more elements alike to the bit, or with one "
         "norm whatever it was before. Where no gradient is above the limit in {harmless:.0f} "
-        "samples, a misplaced call is told as a note."
+        "samples, a misplaced call is told as a note. A clip by hand of gradients that are None or "
+        "zero leaves no trace."
     )
     causes: ClassVar = (
         "the clip stands before loss.backward(), or after optimizer.step()",

@@ -29,7 +29,8 @@ class WrongMode(Rule):
         "In {samples:.0f} samples in a row, at the last backward pass before a step, all modules "
         "with dropout or batch normalisation are in eval mode, and so is the model itself. Where "
         "others train, or the model does, a note tells of it: parts are put into eval mode on "
-        "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more."
+        "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more, be it of the raw "
+        "input; of functional.dropout, where what it is given has a graph."
     )
     causes: ClassVar = (
         "model.eval() for a validation, and no model.train() afterwards",

@@ -61,6 +61,9 @@ class ClipMoment(Measurement):
         self._useless = False
         """Whether any call was. One after the step may belong to the next iteration, which the last
         one does not have: it says nothing."""
+        self._by_hand = False
+        """Whether gradients were shortened by hand after the step of the sample before; that of the
+        last one may be missing in the same way."""
         self._by_value = False
         """Whether any call has limited values."""
         self._arrived: tuple[float, float] | None = None
@@ -116,7 +119,8 @@ class ClipMoment(Measurement):
             self._useless = True
         elif not now.clips:
             misplaced = max(_shortened(norm, _norm(gradients)) for gradients, norm in read)
-        if not now.clips and not misplaced and self._useless:
+        last, self._by_hand = self._by_hand, not now.clips and misplaced > 0
+        if not now.clips and not misplaced and (self._useless or last):
             return
         now.record("clip_misplaced", misplaced)
         by_hand = self._scaled_by_hand(now, applied)

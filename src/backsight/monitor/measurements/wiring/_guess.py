@@ -1,11 +1,12 @@
 """The loss of one who knows nothing but how frequent each answer is."""
 
 import math
+from collections import defaultdict
 from copy import deepcopy
 
 from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import Guesses, LossTerm, asks_a_layer, loss_terms
+from backsight.monitor.measurements._measurement import SAMPLED_THEN_RARELY, Measurement
+from backsight.probes import ConstantAnswer, Guesses, LossTerm, asks_a_layer, loss_terms
 
 __all__ = ["Guess"]
 
@@ -21,8 +22,9 @@ class Guess(Measurement):
 
     ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's losses of classes
     and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
-    have weights. It has the same reduction. ``one_class``: the targets of a loss of classes so
-    far, if all of them are the same; otherwise 0.
+    have weights, targets a mask or label smoothing. It has the same reduction. ``guess_answer``:
+    what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, if all of
+    them are the same; otherwise 0.
 
     Example:
         >>> import torch
@@ -36,11 +38,13 @@ class Guess(Measurement):
         ...     optimizer.step()
         >>> backsight.Run("runs/mine")["guess_loss"].round(3).tolist()  # 24 / 23
         [1.043]
+        >>> backsight.Run("runs/mine")["guess_answer/mean"].round(3).tolist()
+        [0.0]
     """
 
     name = "guess"
-    signals = ("guess_loss", "one_class")
-    schedule = SAMPLED
+    signals = ("guess_answer", "guess_loss", "one_class")
+    schedule = SAMPLED_THEN_RARELY
 
     def __init__(self) -> None:
         self._known = self._with_pass = _Known()
@@ -49,6 +53,7 @@ class Guess(Measurement):
         """No pass has been seen."""
         self._known.loss, self._known.passes = None, 0
         self._known.labels = set()
+        self._known.said = {}
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Add up the guesses of one more pass, which may be that of another model."""
@@ -57,7 +62,7 @@ class Guess(Measurement):
             return
         terms = loss_terms(passed.roots)
         for number, term in enumerate(terms):
-            known.guesses.add(self._key(term, number, len(terms)), term.given)
+            known.guesses.add(self._key(term, number, len(terms)), term)
             if asks_a_layer(term.given):
                 known.count(term)
         guess = self._sum(terms, passed)
@@ -66,6 +71,7 @@ class Guess(Measurement):
             known.loss = None
         else:
             known.loss = guess + (known.loss or 0.0)
+            known.said |= self._answers(terms)
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """It has reached this model."""
@@ -75,6 +81,8 @@ class Guess(Measurement):
         """Record them."""
         if self._known.loss is not None:
             now.record("guess_loss", self._known.loss)
+            for kind, value in self._known.said.items():
+                now.record(f"guess_answer/{kind}", value)
         if self._known.labels:
             counts = [self._known.answers[key] for key in self._known.labels]
             now.record("one_class", float(max(n if c >= 0 else 0 for c, n in counts)))
@@ -95,14 +103,37 @@ class Guess(Measurement):
         if passed.scale is not None:
             by /= float(passed.scale)
         loss, guess = 0.0, 0.0
+        known: dict[object, float | None] = {}  # a loop asks for the same one at each step
         for number, term in enumerate(terms):
-            one = self._with_pass.guesses.of(self._key(term, number, len(terms)), term.given)
-            if term.factor is None or one is None:
+            if term.factor is None:
+                return None
+            key = self._key(term, number, len(terms))
+            alike = key, term.smoothing
+            if alike not in known:
+                known[alike] = self._with_pass.guesses.of(key, term)
+            one = known[alike]
+            if one is None:
                 return None
             loss += term.factor * term.value
             guess += term.factor * one * term.elements
         is_sum = abs(loss - float(root.detach())) <= EXACT * abs(loss) + 1e-6
         return guess * by if is_sum and math.isfinite(guess) else None
+
+    def _answers(self, terms: list[LossTerm]) -> dict[str, float]:
+        """What the best constant answers are, by kind: the mean over targets."""
+        said: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        known: dict[object, ConstantAnswer | None] = {}
+        for number, term in enumerate(terms):
+            key = self._key(term, number, len(terms))
+            if key not in known:
+                known[key] = self._with_pass.guesses.answer(key, term)
+            one = known[key]
+            if one is not None:
+                said[one.kind].append((one.value, float(term.amounts.sum())))
+        return {
+            kind: sum(value * count for value, count in values) / sum(n for _, n in values)
+            for kind, values in said.items()
+        }
 
 
 class _Known:
@@ -116,6 +147,8 @@ class _Known:
         """The guess of this iteration's passes, and how many they are."""
         self.passes = 0
         self.labels: set[tuple[str, int]] = set()
+        self.said: dict[str, float] = {}
+        """By kind, what the guess answers."""
 
     def count(self, term: LossTerm) -> None:
         given = term.given

@@ -1,10 +1,14 @@
 """The loss of a forecast that repeats the newest input."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import Persistence, inputs_read, loss_terms
+from backsight.probes import LayerInput, LossTarget, LossTerm, Persistence, inputs_read, loss_terms
 
 __all__ = ["PersistenceLoss"]
 
@@ -16,8 +20,9 @@ class PersistenceLoss(Measurement):
     """What the loss would be for a model that predicts each value to be the one before.
 
     Recorded where the loss is one of PyTorch's losses of numbers, or squared or absolute errors by
-    hand, and its targets are the next inputs of a recurrent layer, step by step. The inputs are
-    those that ``answer in input`` has kept at the graph.
+    hand, or a sum of one a step, and its targets are the next inputs of a recurrent layer, step by
+    step or after the last one (see :class:`backsight.probes.Persistence`). The inputs are those
+    that ``answer in input`` has kept at the graph.
 
     Example:
         >>> import torch
@@ -59,16 +64,39 @@ class PersistenceLoss(Measurement):
     def _of(self, passed: BackwardPass) -> float | None:
         read = inputs_read(passed.operations)
         terms = loss_terms(passed.roots) if read and len(passed.roots) == 1 else []
-        if len(terms) != 1 or passed.roots[0].numel() != 1 or terms[0].factor is None:
+        given = _whole(terms)
+        if given is None or passed.roots[0].numel() != 1:
             return None
-        (term,), (root,), (gradient,) = terms, passed.roots, passed.gradients
-        loss, factor = float(root.detach()), terms[0].factor
-        if abs(factor * term.value - loss) > EXACT * abs(loss):
+        (root,), (gradient,) = passed.roots, passed.gradients
+        loss, factor = float(root.detach()), terms[0].factor or 0.0
+        if abs(factor * sum(term.value for term in terms) - loss) > EXACT * abs(loss):
             return None
-        if not any(self._seen.add(term.given, one) for one in read):
+        if len(terms) > 1:
+            read = [_steps_first(one) for one in read]
+        if not any(self._seen.add(given, one) for one in read):
             return None
         by = 1.0 if gradient is None else float(gradient)
         if passed.scale is not None:
             by /= float(passed.scale)
-        found = self._seen.loss * term.elements * factor * by
+        found = self._seen.loss * sum(term.elements for term in terms) * factor * by
         return found if math.isfinite(found) else None
+
+
+def _whole(terms: Sequence[LossTerm]) -> LossTarget | None:
+    """The target of one loss, or ``(T, …)`` of one a step; None where these are not alike."""
+    if not terms or any(term.factor is None or term.weights is not None for term in terms):
+        return None
+    if len({(term.given.loss, term.given.target.shape, term.factor) for term in terms}) > 1:
+        return None
+    if len(terms) == 1:
+        return terms[0].given
+    each = sorted((term.given for term in terms), key=lambda one: one.node._sequence_nr())
+    return replace(
+        each[0],
+        target=torch.stack([one.target for one in each]),
+        prediction=torch.stack([one.prediction for one in each]),
+    )
+
+
+def _steps_first(read: LayerInput) -> LayerInput:
+    return replace(read, given=read.given.movedim(read.steps or 0, 0), steps=0)

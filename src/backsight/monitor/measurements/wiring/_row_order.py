@@ -130,7 +130,8 @@ class RowOrder(Measurement):
                 self._look_at_lengths(made, term.given, batch, embedded)
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
-            plain = term.factor is not None and not self._stateful and _by_row(term.given, batch)
+            whole = term.factor is not None and term.weights is None
+            plain = whole and not self._stateful and _by_row(term.given, batch)
             agree = None
             if plain and (order is not None or not by_hand):
                 beside = given_beside(made, now.layers.values(), batch)
