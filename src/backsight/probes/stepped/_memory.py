@@ -29,7 +29,7 @@ from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
 from backsight.probes._tensors import Unchanged, made_of
 
-__all__ = ["StepRun", "call_of", "steps_to_run"]
+__all__ = ["StepRun", "call_of", "followed", "steps_to_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def steps_to_run(
     if len(calls) < max(len(chain), 2) or not _is_plain_chain(chain, batch):
         return None
     slots = _slots(calls, places, batch, of_kind=adapter is not None)
-    rows = _followed(positions, sequences)
+    rows = followed(positions, sequences)
     compared = compared_of(batch, len(rows))
     if slots is None or compared < 1 or not may_run_again(calls[0].module):
         return None
@@ -227,7 +227,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
 
 
-def _followed(positions: Sequence[int], sequences: int | None) -> list[int]:
+def followed(positions: Sequence[int], sequences: int | None) -> list[int]:
     """Some of those that have a position, evenly spaced."""
     known = [row for row, at in enumerate(positions) if at >= 0]
     count, step = spacing(sequences, len(known)) if len(known) > 1 else (0, 1)
