@@ -134,8 +134,8 @@ class LayerAdapter:
     """Which reader of ``probes/`` measures it. ``fused``: a module of PyTorch's that runs all
     steps in one kernel. ``stepped``: called once a step as ``module(x, state)``; every tensor
     that it returns is a state. ``scanned``: called with a whole sequence, as ``module(x, state)``
-    with ``x`` ``(B, T, I)`` and, where there is one, the state before it ``(B, P)``; it returns all
-    states ``(B, T, P)`` of a recurrence with a diagonal transition, of which :meth:`decays` tells."""
+    with ``x`` ``(B, T, I)`` and the state before it ``(B, P)``, if there is one; it returns all
+    states ``(B, T, P)`` of a recurrence whose transitions are diagonal, as :meth:`decays` says."""
     module_type: ClassVar[type[nn.Module]]
     """The class of its modules; subclasses are recognised as well."""
     gates: ClassVar[tuple[str, ...]] = ()

@@ -44,8 +44,8 @@ class ScanLayer(nn.Module):
             return linear_scan(a, b, h)
         before = None
         if h is not None:
-            pairs = h.to(b.real.dtype).unflatten(-1, (-1, 2))
-            before = torch.view_as_complex(pairs.contiguous())
+            pairs = h.to(b.real.dtype).reshape(len(h), -1, 2)
+            before = torch.view_as_complex(pairs)
         return torch.view_as_real(linear_scan(a, b, before)).flatten(-2).to(x.dtype)
 
 

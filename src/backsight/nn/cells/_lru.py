@@ -33,8 +33,8 @@ class LRULayer(ScanLayer):
 
     Args:
         inputs: features ``I`` of a step.
-        hidden: ``H``, twice the number of complex units. Their ``λ`` are uniform on the ring between
-            :data:`RADII`, ``exp(γ)`` is ``sqrt(1 - |λ|²)``, and ``W`` is complex, N(0, 1/I).
+        hidden: ``H``, twice the number of complex units. Their ``λ`` are uniform on the ring
+            between ``RADII``, ``exp(γ)`` is ``sqrt(1 - |λ|²)``, and ``W`` is complex, N(0, 1/I).
 
     Raises:
         SettingError: an odd ``hidden``.
@@ -61,8 +61,8 @@ class LRULayer(ScanLayer):
         wide = torch.promote_types(self.nu_log.dtype, torch.float32)  # no complex number is bf16
         nu, theta, gamma = (p.to(wide).exp() for p in (self.nu_log, self.theta_log, self.gamma_log))
         decay = torch.complex(-nu, theta).exp()
-        added = functional.linear(x, self.weight_ih).to(wide).unflatten(-1, (-1, 2))
-        added = added * gamma[:, None]
+        added = functional.linear(x, self.weight_ih).to(wide)
+        added = added.reshape(*x.shape[:-1], -1, 2) * gamma[:, None]
         return decay.expand(x.shape[-2], -1), torch.view_as_complex(added)
 
 

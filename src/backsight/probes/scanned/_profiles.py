@@ -180,7 +180,7 @@ def _norms(
     calls: Chain, direct: Sequence[Tensor | None], decays: Sequence[Tensor]
 ) -> dict[int, NDArray[np.float64]]:
     """``(B,)`` by step, where the graph leads: of the whole gradient on its state."""
-    found = {}
+    found: dict[int, NDArray[np.float64]] = {}
     for start, one, a in zip(_starts(calls), direct, decays, strict=True):
         if one is not None:
             whole = _carried_back(a, one)
@@ -193,7 +193,7 @@ def _carried_back(a: Tensor, direct: Tensor) -> Tensor:
     """``g_t = d_t + conj(a_{t+1}) g_{t+1}``, step by step: the slow twin of the scan's backward."""
     direct = direct.to(torch.promote_types(direct.dtype, torch.float32))
     if a.is_complex():
-        direct = torch.view_as_complex(direct.unflatten(-1, (-1, 2)).contiguous())
+        direct = torch.view_as_complex(direct.reshape(*direct.shape[:-1], -1, 2))
         a = a.conj()
     a = a.to(direct.dtype)
     whole = direct.clone()
