@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from backsight.errors import SettingError
-from backsight.nn import linear_scan, linear_scan_reversed
+from backsight.nn import _linear_scan, linear_scan, linear_scan_reversed
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,19 @@ def test_states_and_gradients_are_those_of_a_loop(kind: str, steps: int) -> None
         found.append([states.detach(), *torch.autograd.grad(loss, given)])
     for scanned, looped in zip(*found, strict=True):
         torch.testing.assert_close(scanned, looped, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["gates", "turning"])
+def test_wide_steps_run_one_after_the_other(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same numbers; on a CPU that is faster."""
+    a = decays(kind, 50)
+    b, h0 = torch.randn(2, 50, 3, dtype=a.dtype), torch.randn(2, 3, dtype=a.dtype)
+    by_blocks = linear_scan(a, b, h0), linear_scan_reversed(a, b)
+    monkeypatch.setattr(_linear_scan, "WIDE", 1)
+    step_by_step = linear_scan(a, b, h0), linear_scan_reversed(a, b)
+    torch.testing.assert_close(step_by_step[0], loop(a, b, h0), rtol=1e-15, atol=1e-15)
+    for one, other in zip(by_blocks, step_by_step, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
 def test_a_scan_goes_on_from_the_state_of_another_one() -> None:

@@ -61,7 +61,8 @@ def profile_of(layer: nn.Module, loss: Callable[[], Tensor]) -> GradientProfile:
 def back(each: NDArray[np.float64]) -> NDArray[np.float64]:
     """``R(k)`` of a loss at the last step."""
     mean: NDArray[np.float64] = each.mean(0)[::-1]
-    return np.divide(mean, mean[0])
+    relative: NDArray[np.float64] = mean / mean[0]
+    return relative
 
 
 @pytest.mark.parametrize("cell", CELLS)
