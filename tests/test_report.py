@@ -301,7 +301,7 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
         for i in range(3):
             recorder.scalars(i, dict.fromkeys(names, bad))
             for name in ("hidden_norm/l0", "reach/l0", "grad_time/l0", "context_loss",
-                         "context_length", "block_reach/layers.0",
+                         "context_length", "block_reach/layers.0", "memory/l0", "memory_lag/l0",
                          "reach_ahead/input:x"):  # fmt: skip
                 recorder.profile(name, i, [bad, bad])
 
@@ -612,7 +612,8 @@ CAPTIONS = [
         "how the parameters spread",
         "",
     ),
-    ("pace", {"act_before/clip": 1.0, "lr": 1.0}, "", "rollback"),
+    ("pace", {"lr": 1.0}, "learning rate that the optimizer used", "policy"),
+    ("pace", {"act_before/clip": 1.0, "lr": 1.0}, "each policy of the guard acted", "rollback"),
     ("pace", {"act_before/rollback": 1.0, "lr": 1.0}, "rollback", ""),
     ("reach", {"reach/l": [1.0, 0.5, 1e-4, 1e-9]}, "half-life", "open mark"),
     ("reach", {"reach/l": [1.0, 0.5, 0.4]}, "open mark", "exactly zero"),

@@ -78,7 +78,7 @@ def test_bad_input_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SettingError, match="needs the name of a project after the colon"):
         Trackio("")
     monkeypatch.setattr(sys.modules["trackio"], "__version__", "0.1.0")
-    with pytest.raises(SettingError, match=r"trackio 0\.5 or newer, not 0\.1\.0: type pip install"):
+    with pytest.raises(SettingError, match=r"trackio 0\.20 or newer, not 0\.1\.0: type pip"):
         Trackio()
     monkeypatch.setitem(sys.modules, "trackio", None)
     with pytest.raises(SettingError, match=r"type pip install 'backsight\[trackio\]'$"):

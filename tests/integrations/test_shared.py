@@ -1,5 +1,6 @@
 """What callbacks share and what needs no library."""
 
+import importlib
 import sys
 from importlib import metadata
 from types import ModuleType
@@ -12,6 +13,7 @@ from backsight.integrations._cadence import KEPT, Cadence
 from backsight.integrations._headlines import Headlines
 from backsight.integrations._lightning_base import MODULES, callback_base
 from backsight.integrations._needs import PackageError, require
+from tests.test_surface import CALLBACKS
 
 NAN = float("nan")
 
@@ -159,3 +161,19 @@ def test_a_callback_is_one_of_both_packages(callbacks: dict[str, type]) -> None:
 @pytest.mark.parametrize("package", MODULES)
 def test_one_package_alone_will_do(package: str, callbacks: dict[str, type]) -> None:
     assert callback_base([package]) is callbacks[package]
+
+
+# -- every callback's module -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extra", CALLBACKS)
+def test_the_module_of_a_missing_library_says_what_to_type(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    monkeypatch.delitem(sys.modules, f"backsight.integrations.{extra}", raising=False)
+    with pytest.raises(ImportError, match=rf"type pip install 'backsight\[{extra}\]'$"):
+        importlib.import_module(f"backsight.integrations.{extra}")

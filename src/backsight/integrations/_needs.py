@@ -1,12 +1,14 @@
-"""What a callback needs beside Backsight: a package, in a version that is new enough."""
+"""What an integration needs beside Backsight: a package, in a version that is new enough."""
 
 import re
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 from backsight.errors import SettingError
 
-__all__ = ["PackageError", "require"]
+__all__ = ["PackageError", "needing", "require"]
 
 
 class PackageError(SettingError, ImportError):
@@ -63,6 +65,43 @@ def require(
             f"type pip install --upgrade {install}"
         )
     return fitting
+
+
+@contextmanager
+def needing(what: str, package: str, least: str, extra: str = "") -> Iterator[None]:
+    """Around the import of a package, which says itself how old it is.
+
+    Args:
+        what: what needs it, at the beginning of a sentence.
+        package: its name, as it is imported and installed.
+        least: the oldest version that will do.
+        extra: of Backsight, which installs it; of the same name by default.
+
+    Raises:
+        PackageError: it is missing, cannot be imported or is too old.
+
+    Example:
+        >>> from backsight.integrations._needs import needing
+        >>> try:
+        ...     with needing("the sink WandB", "wandb", "0.19.10"):
+        ...         raise ModuleNotFoundError("No module named 'wandb'")
+        ... except ImportError as error:
+        ...     print(str(error)[:65])
+        the sink WandB needs the package wandb (No module named 'wandb'):
+    """
+    ours = f"'backsight[{extra or package}]'"
+    try:
+        yield
+    except ImportError as error:
+        raise PackageError(
+            f"{what} needs the package {package} ({error}): type pip install {ours}"
+        ) from None
+    found = getattr(sys.modules.get(package), "__version__", None)
+    if isinstance(found, str) and _numbers(found) < _numbers(least):
+        raise PackageError(
+            f"{what} needs {package} {least} or newer, not {found}: type "
+            f"pip install --upgrade {ours}"
+        )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from backsight.errors import SettingError
 from backsight.integrations._bins import as_histogram
-from backsight.integrations._package import needing
+from backsight.integrations._needs import needing
 
 __all__ = ["Trackio"]
 
-LEAST = "0.5"
+LEAST = "0.20"
 """The oldest version of trackio that will do."""
 
 LEVELS = {"error": "error", "warning": "warn", "info": "info"}

@@ -116,7 +116,7 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
                     ", ".join(self.not_restored),
                     RESTORES,
                 )
-        self._reporters = _reporters_before(self)
+        self._reporters = _reporters()
         self._shown = Shown()
         self._session.begin(model, [optimizer], step=state.global_step)
 
@@ -151,8 +151,8 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._reporters = ()
 
 
-def _reporters_before(callback: Any) -> list[Any]:
-    """Callbacks of ``report_to``, which get a log before ``callback`` adds to it.
+def _reporters() -> list[Any]:
+    """Callbacks of ``report_to``, which get a log before ours adds to it.
 
     The trainer hands on neither itself nor its list of callbacks: the handler that calls has it.
     """

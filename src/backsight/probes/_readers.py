@@ -16,6 +16,7 @@ from backsight.errors import SettingError
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._reader import (
     LayerReader,
+    Memories,
     ReaderSettings,
     Readings,
     register_reader,
@@ -199,6 +200,21 @@ class Readers:
         for reader in self._all:
             found.add(reader.backward_ended(scale))
         self._finish()
+        return found
+
+    def remember(self) -> None:
+        """:meth:`memories` will be asked for in this iteration."""
+        for reader in self._all:
+            reader.remember()
+
+    def memories(self) -> Memories:
+        """How much of the states of each layer depends on what lies further back.
+
+        Of the pass whose gradients are in, while the parameters are as they were in it.
+        """
+        found = Memories()
+        for reader in self._all:
+            found.add(reader.memories())
         return found
 
     def forget(self) -> None:

@@ -15,6 +15,7 @@ from backsight.report._bodies import (
     setup_of,
 )
 from backsight.report._interventions import interventions_sentence
+from backsight.report._memory_sentences import memory_sentences
 from backsight.report._numbers import duration, finite_values, median, number
 from backsight.report._reach_cause import sequences_begun, unread_sequences, zero_cause
 from backsight.report._rows import ends
@@ -57,7 +58,8 @@ def summary(run: Run) -> list[str]:
     """
     before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
     after = [_hidden(run), interventions_sentence(run), _non_finite(run)]
-    return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
+    through_time = [*reach_sentences(run), *memory_sentences(run)]
+    return [sentence for sentence in (*before, *through_time, *after) if sentence]
 
 
 def reach_sentences(run: Run) -> list[str]:
