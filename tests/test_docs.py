@@ -213,6 +213,11 @@ def check_map(names: dict[str, Any], said: str) -> None:
     assert names["found"].outcomes.shape == (8, 8)
 
 
+def check_memory(names: dict[str, Any], said: str) -> None:
+    assert names["profile"].lags.tolist() == [1, 2, 4, 8, 16, 32, 40]
+    assert "the state holds the last" in said
+
+
 def check_task(names: dict[str, Any], said: str) -> None:
     assert "79 1.386" in said
 
@@ -231,6 +236,7 @@ EXAMPLES = {
     "docs/guard.md": Example(guarded, check_guarded),
     "docs/lab.md": Example(trained_before, check_library, {"iterations=500": "iterations=2"}),
     "docs/measurements.md": Example(ranked, check_ranked),
+    "docs/memory.md": Example(dict, check_memory),
     "docs/notebook.md": Example(in_notebook, check_in_notebook),
     "docs/runs.md": Example(recorded_before, check_reading),
     "docs/sequence-models.md": Example(

@@ -114,7 +114,7 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
     assert len(cells) == len(trained.row) == plan.trainings
     for k, cell in enumerate(cells):
         alone = replace(
-            cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0, every=1,
+            cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0, every=20,
             device="cpu",
         )  # fmt: skip
         run = train(alone)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from backsight.report._interventions import intervention_marks, intervention_rows
     from backsight.report._map_page import write_map_page
+    from backsight.report._memory_sentences import memory_sentences
     from backsight.report._page import write_report
     from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
     from backsight.report._run_figures import RunFigures
@@ -82,6 +83,7 @@ __all__ = [
     "intervention_rows",
     "labels_of",
     "lacking",
+    "memory_sentences",
     "number",
     "print_diagnosis",
     "print_explanation",
@@ -137,6 +139,7 @@ __getattr__ = lazy(
         "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",
         "lacking": "backsight.report._findings",
+        "memory_sentences": "backsight.report._memory_sentences",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",

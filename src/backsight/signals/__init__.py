@@ -7,6 +7,15 @@ from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
+from backsight.signals._memory import (
+    MemoryMeasures,
+    MemoryReading,
+    block_words,
+    measure_memory,
+    memory_extent,
+    memory_reading,
+    memory_words,
+)
 from backsight.signals._migration import (
     FORMAT,
     current_plan,
@@ -47,6 +56,8 @@ __all__ = [
     "EndReason",
     "Event",
     "Lag",
+    "MemoryMeasures",
+    "MemoryReading",
     "Profile",
     "Pulse",
     "ReachMeasures",
@@ -59,6 +70,7 @@ __all__ = [
     "Signal",
     "SignalStream",
     "Time",
+    "block_words",
     "check",
     "check_format",
     "check_place",
@@ -75,8 +87,12 @@ __all__ = [
     "free_name",
     "hide_words",
     "list_runs",
+    "measure_memory",
     "measure_reach",
     "member",
+    "memory_extent",
+    "memory_reading",
+    "memory_words",
     "natural_order",
     "open_regular",
     "process_identity",

@@ -8,6 +8,7 @@ from backsight.report.figures import (
     _hidden_norm_time,
     _length,
     _loss,
+    _memory,
     _pace,
     _reach,
     _reach_ahead,
@@ -69,6 +70,7 @@ FIGURES = tuple(
     for module in (
         _loss,
         _reach,
+        _memory,
         _reach_ahead,
         _reach_blocks,
         _reach_time,
