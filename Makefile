@@ -1,6 +1,7 @@
 # make demo    the main job on real input, with a page to look at
 # make test    what CI runs: lint, types, imports, tests
 # make test-all  the tests that only confirm at length, too
+# make integrations  the callbacks, each with its library, in .venv-integrations
 # make sentences  every sentence a user may read, with its place
 # make gallery  pictures of every page of the dashboard, in build/gallery
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
@@ -9,7 +10,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench sentences gallery clean
+# The libraries that callbacks are for: an extra each. All of them together are large, and change
+# what others find installed, so that they have an environment of their own.
+CALLBACKS := lightning,transformers,keras,skorch,sb3,ignite,optuna
+LIBRARIES := .venv-integrations
+
+.PHONY: demo test test-all integrations lint bench sentences gallery clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -33,6 +39,15 @@ test: lint
 test-all: lint
 	$(PYTEST) -m ''
 
+$(LIBRARIES)/.ready: pyproject.toml constraints.txt Makefile
+	test -x $(LIBRARIES)/bin/python || $(PYTHON) -m venv $(LIBRARIES)
+	$(LIBRARIES)/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(LIBRARIES)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tensorboard,$(CALLBACKS)]' pytest sb3-contrib
+	touch $@
+
+integrations: $(LIBRARIES)/.ready
+	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -m pytest -p no:cacheprovider tests/integrations
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +66,4 @@ gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python docs/pictures/gallery.py build/gallery
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LIBRARIES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

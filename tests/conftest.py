@@ -1,6 +1,8 @@
 """What several tests need."""
 
+import contextlib
 import gc
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,23 @@ def git_is_asked_once_a_folder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_folder, "git_revision", answered)
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Of several workers, each compiles its share of all tests first, and reads the others' then.
+
+    All of them import all tests at once, and each would rewrite the asserts of every one.
+    """
+    config = session.config
+    if hasattr(config, "workerinput") and config.args_source is config.ArgsSource.TESTPATHS:
+        importlib.import_module("torch._dynamo")  # the first optimizer does, after the freeze below
+        number = int(config.workerinput["workerid"].removeprefix("gw"))
+        files = sorted(Path(__file__).parent.glob("test_*.py"))
+        for file in files[number :: config.workerinput["workercount"]]:
+            # What it raises, it raises once more when it is collected.
+            with contextlib.suppress(Exception, pytest.skip.Exception):
+                importlib.import_module(f"tests.{file.stem}")
 
 
 @pytest.hookimpl(trylast=True)

@@ -115,6 +115,19 @@ def check_library(names: dict[str, Any], said: str) -> None:
     assert "page runs/chars-lstm-1/report.html" in said
 
 
+def in_notebook() -> dict[str, Any]:
+    pytest.importorskip("anywidget")
+    pytest.importorskip("IPython")
+    recorded_before()
+    return watched()
+
+
+def check_in_notebook(names: dict[str, Any], said: str) -> None:
+    assert "['loss', 'reach', 'reach_time']" in said
+    assert Path("reach.html").exists()
+    assert Run("runs/live").status == "finished"
+
+
 def recorded_before() -> dict[str, Any]:
     with Recorder(Path("runs/mine"), kind="run", config={}, seed=0) as recorder:
         recorder.scalars(0, {"loss": 1.25})
@@ -200,6 +213,11 @@ def check_map(names: dict[str, Any], said: str) -> None:
     assert names["found"].outcomes.shape == (8, 8)
 
 
+def check_memory(names: dict[str, Any], said: str) -> None:
+    assert names["profile"].lags.tolist() == [1, 2, 4, 8, 16, 32, 40]
+    assert "the state holds the last" in said
+
+
 def check_task(names: dict[str, Any], said: str) -> None:
     assert "79 1.386" in said
 
@@ -218,6 +236,8 @@ EXAMPLES = {
     "docs/guard.md": Example(guarded, check_guarded),
     "docs/lab.md": Example(trained_before, check_library, {"iterations=500": "iterations=2"}),
     "docs/measurements.md": Example(ranked, check_ranked),
+    "docs/memory.md": Example(dict, check_memory),
+    "docs/notebook.md": Example(in_notebook, check_in_notebook),
     "docs/runs.md": Example(recorded_before, check_reading),
     "docs/sequence-models.md": Example(
         dict, check_sequence_model, {"range(301)": "range(3)", "every=100": "every=2"}
@@ -231,9 +251,11 @@ EXAMPLES = {
 
 
 def test_every_page_with_python_has_its_example() -> None:
-    """The scripts on the page of findings are run by ``test_rule_examples.py``."""
+    """The scripts on the page of findings are run by ``test_rule_examples.py``; those for other
+    libraries by ``integrations/test_page.py``, where these are installed."""
     with_python = [name_of(page) for page in DOCS if blocks(page, "python")]
     with_python.remove("docs/findings.md")
+    with_python.remove("docs/callbacks.md")
     assert with_python == list(EXAMPLES)
 
 

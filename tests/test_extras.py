@@ -4,9 +4,12 @@ import ast
 import functools
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from tests.test_surface import CALLBACKS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -22,7 +25,8 @@ TOOLS = {
 
 @functools.cache
 def imported(folder: str) -> set[str]:
-    """The outermost packages that the code in a folder imports, by statement or by name."""
+    """The outermost packages that the code in a folder imports, by statement or by name; and those
+    that a callback says it needs."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -30,7 +34,7 @@ def imported(folder: str) -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(node.module or "")
-            elif isinstance(node, ast.Call) and _last(node.func) == "import_module":
+            elif isinstance(node, ast.Call) and _last(node.func) in ("import_module", "require"):
                 found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
     return {name.partition(".")[0] for name in found}
 
@@ -41,12 +45,15 @@ def _last(called: ast.expr) -> str:
 
 
 def packages(extra: str) -> list[str]:
-    names = [re.split(r"[<>=!~;\s]", requirement)[0] for requirement in EXTRAS[extra]]
-    return [name for name in names if not name.startswith("backsight[")]
+    others = [one for one in EXTRAS[extra] if not one.startswith("backsight[")]
+    return [re.split(r"[\[<>=!~;\s]", requirement)[0] for requirement in others]
 
 
 def test_the_extras_are_those_that_the_documentation_knows() -> None:
-    assert set(EXTRAS) == {"data", "netcdf", "parquet", "ray", "tensorboard", "wandb", "dev"}
+    others = {
+        "data", "mlflow", "netcdf", "notebook", "parquet", "ray", "tensorboard", "trackio", "wandb",
+    }  # fmt: skip
+    assert set(EXTRAS) == {*others, *CALLBACKS, "dev"}
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / "src").rglob("*.py")]
     named = {
         extra
@@ -59,6 +66,21 @@ def test_the_extras_are_those_that_the_documentation_knows() -> None:
 @pytest.mark.parametrize("extra", [name for name in EXTRAS if name != "dev"])
 def test_what_a_user_may_install_besides_is_imported_by_the_package(extra: str) -> None:
     assert set(packages(extra)) - imported("src") == set()
+
+
+@pytest.mark.parametrize("extra", ["mlflow", "notebook", "trackio", "wandb"])
+def test_a_package_that_is_too_old_is_refused_from_the_version_that_an_extra_asks_for(
+    extra: str,
+) -> None:
+    module = import_module(f"backsight.integrations._{'live' if extra == 'notebook' else extra}")
+    (requirement,) = EXTRAS[extra]
+    assert requirement.endswith(f">={module.LEAST}")
+
+
+def test_every_sink_that_has_a_name_is_there() -> None:
+    for place in PROJECT["entry-points"]["backsight.sinks"].values():
+        module, _, name = place.partition(":")
+        assert isinstance(getattr(import_module(module), name), type)
 
 
 def test_what_a_developer_installs_is_imported_or_run() -> None:

@@ -163,6 +163,7 @@ def windows(
 
 
 def norms(of: Tensor, states: list[Tensor]) -> list[float]:
+    """Of the gradient on each state."""
     if not states:
         return []
     found = torch.autograd.grad(of, states, retain_graph=True, allow_unused=True)
@@ -176,6 +177,10 @@ def measure(ran: Ran, loss: Loss) -> Rows:
     direct = torch.autograd.grad(
         loss(leaves[:steps], leaves[steps:]), leaves, allow_unused=True, materialize_grads=True
     )
+    # All states of all layers at once: autograd goes through the whole loop each time.
+    states = (ran.h, ran.c)
+    each = iter(norms(value, [h for one in states for hs in one.values() for h in hs]))
+    on_h, on_c = ({name: [next(each) for _ in hs] for name, hs in one.items()} for one in states)
     rows: Rows = {}
     for d in range(directions):
         terms = [
@@ -186,14 +191,17 @@ def measure(ran: Ran, loss: Loss) -> Rows:
             d::directions
         ]
         last = max((place for place, _, g in terms if (g != 0).any()), default=-1)
-        alone = [(state * g).sum() for place, state, g in terms if place == last]
-        for name in [n for n in ran.h if n.endswith("_reverse") == bool(d)]:
-            hs, cs = ([s[name][p[d]] for p in ran.at if s[name]] for s in (ran.h, ran.c))
+        alone = torch.stack([(state * g).sum() for place, state, g in terms if place == last]).sum()
+        names = [n for n in ran.h if n.endswith("_reverse") == bool(d)]
+        reach = iter(norms(alone, [h for name in names for h in ran.h[name][: last + 1]]))
+        for name in names:
+            steps_of = [place[d] for place in ran.at]
+            hs = [ran.h[name][step] for step in steps_of]
             rows[name] = {
-                "grad_time": norms(value, hs),
-                "grad_time_cell": norms(value, cs),
+                "grad_time": [on_h[name][step] for step in steps_of],
+                "grad_time_cell": [on_c[name][step] for step in steps_of if on_c[name]],
                 "hidden_norm": [float(h.detach().norm()) for h in hs],
-                "reach": norms(torch.stack(alone).sum(), ran.h[name][: last + 1])[::-1],
+                "reach": [next(reach) for _ in range(last + 1)][::-1],
             }
     return rows
 

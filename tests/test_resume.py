@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,8 +45,12 @@ TIMED = {"tokens_per_second"}
 @pytest.fixture
 def small(text_file: Path, tmp_path: Path) -> dict[str, Any]:
     """Settings of a run that takes a moment and draws from everything there is to draw from."""
+    return settings_in(tmp_path, text_file)
+
+
+def settings_in(folder: Path, text: Path) -> dict[str, Any]:
     return {
-        "text": text_file, "run": tmp_path / "run", "hidden": 12, "seq_len": 12, "batch": 4,
+        "text": text, "run": folder / "run", "hidden": 12, "seq_len": 12, "batch": 4,
         "iterations": 24, "every": 4, "device": "cpu", "validate_chars": 300, "sample_chars": 20,
         "validate_every": 6, "checkpoint_every": 5, "layers": 2, "dropout": 0.3, "report": False,
     }  # fmt: skip
@@ -117,11 +122,17 @@ def assert_alike(one: Run, other: Run) -> None:
     assert diagnose(one).as_dict() == diagnose(other).as_dict()
 
 
-def alone(config: Training, tmp_path: Path, **changes: Any) -> Run:
-    """The same, never interrupted."""
-    from dataclasses import replace
+WHOLE: dict[str, Run] = {}
+"""Trainings that were never interrupted, by their settings: several tests compare with the same."""
 
-    return train(replace(config, run=tmp_path / "alone", **changes))
+
+def alone(config: Training, tmp_path: Path) -> Run:
+    """The same, never interrupted."""
+    wanted = repr(replace(config, run=None))
+    if wanted not in WHOLE:
+        # Beside the folders of the tests: that of this one may go when it ends.
+        WHOLE[wanted] = train(replace(config, run=tmp_path.parent / f"alone-{len(WHOLE)}"))
+    return WHOLE[wanted]
 
 
 # -- it goes on ------------------------------------------------------------------------------
@@ -402,10 +413,15 @@ def change(path: Path, **entries: Any) -> None:
     (path / "run.json").write_text(json.dumps(content | {"config": config} | entries))
 
 
+@pytest.fixture(scope="module")
+def broken_once(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return crash(Chars(**settings_in(tmp_path_factory.mktemp("broken"), text_file)), after=8)
+
+
 @pytest.fixture
-def broken(small: dict[str, Any]) -> Run:
+def broken(broken_once: Run, tmp_path: Path) -> Run:
     """A run to go on with."""
-    return crash(Chars(**small), after=8)
+    return Run(shutil.copytree(broken_once.path, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(

@@ -1496,6 +1496,76 @@ def test_short_term_where_no_lag_is_known_asks_how_far_the_gradient_reaches() ->
     assert not verdict("BKS301", {**series, "reach/rnn": {50: far}}).findings
 
 
+MEMORY_LAGS = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 100.0]
+
+
+def held(memory: Sequence[float], layer: str = "rnn") -> Series:
+    """What the state of a layer holds, every 20 iterations."""
+    return {
+        f"memory/{layer}": every(20, [memory] * 15),
+        f"memory_lag/{layer}": every(20, [MEMORY_LAGS] * 15),
+    }
+
+
+FORGETS = [0.6, 0.4, 0.2, 0.05, 0.01, 0.0, 0.0, 0.0]
+HOLDS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.0]
+
+
+LEARNED = falling(300, tau=10.0)
+"""From 4 to 1, where it is from iteration 60 on."""
+
+
+def test_a_short_memory_by_itself_is_no_fault() -> None:
+    """A task may need no more: where nobody knows, nothing is said of it."""
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    assert verdict("BKS301", series).outcome == "not enough data"
+    assert not verdict("BKS301", series).findings
+
+
+def test_a_short_memory_is_short_term_where_the_task_needs_more() -> None:
+    """After 100 losses, for the third time: at iterations 100, 120 and 140."""
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    one = the(verdict("BKS301", series, facts=Facts(lag=50, baseline=1.0)))
+    assert (one.iteration, one.module, one.severity) == (140, "rnn", "warning")
+    assert "holds the last 8 of 100 steps" in one.message
+    assert "the task needs 50, and the loss stays at " in one.message
+    assert (one.evidence["memory length"], one.evidence["memory at the needed lag"]) == (8.0, 0.0)
+    assert one.signals == ("memory/rnn", "loss")
+
+
+def test_a_short_memory_is_short_term_where_the_loss_is_that_without_memory() -> None:
+    """5 % of a window of 100 steps, of which the state holds nothing."""
+    forgets = [0.05, 0.02, 0.005, *[0.0] * 5]
+    series = {"loss": LEARNED, "reach/rnn": {50: 0.1 ** np.arange(101)}, **held(forgets)}
+    assert verdict("BKS301", series, facts=Facts(baseline=1.0)).findings
+    assert not verdict("BKS301", series, facts=Facts(baseline=1.2)).findings
+    longer = {**series, **held(FORGETS)}
+    assert not verdict("BKS301", longer, facts=Facts(baseline=1.0)).findings
+
+
+def test_a_memory_is_not_short_term_where_anything_reaches_further() -> None:
+    """The state of another layer, a readout that looks back, a bit that is held, a loss that falls,
+    or never has, a task that is solved, a lag within the memory, a memory that is not finite."""
+    facts = Facts(lag=50, baseline=1.0)
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    bit = [0.6, 0.4, 0.2, 0.08, 0.05, 0.05, 0.05, 0.0]
+    for other in (held(HOLDS, "top"), {"reach/rnn": {50: REACHES}}, held(bit)):
+        assert verdict("BKS301", {**series, **other}, facts=facts).outcome == "healthy"
+    for loss in (falling(300, end=0.5, tau=10.0), falling(300, tau=300.0), wavy(300)):
+        assert not verdict("BKS301", {**series, "loss": loss}, facts=facts).findings
+    assert not verdict("BKS301", series, facts=Facts(lag=8, baseline=1.0)).findings
+    broken = {**series, **held([*FORGETS[:-1], NAN])}
+    assert verdict("BKS301", broken, facts=facts).outcome == "not finite"
+
+
+def test_a_memory_that_grows_later_resolves_it() -> None:
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    series["memory/rnn"] = every(20, [FORGETS] * 12 + [HOLDS] * 3)
+    one = verdict("BKS301", series, facts=Facts(lag=50, baseline=1.0))
+    assert one.outcome == "healthy"
+    assert (the(one).iteration, the(one).resolved_at) == (140, 240)
+
+
 def test_short_contexts_are_learned_first_and_twice_is_not_short_term() -> None:
     lengths = [1, 2, 4, 8, 64]
     early, later = [3.0, 2.0, 1.0, 1.0, 1.0], [3.0, 2.0, 1.0, 0.8, 0.1]

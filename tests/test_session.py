@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,89 @@ def test_a_session_goes_on_with_its_run_or_says_why_not(
         again.begin(model, [optimizer])
     assert "a new run begins" in caplog.text
     again.end()
+
+
+def test_a_checkpoint_that_is_written_after_the_end_goes_on_too(tmp_path: Path) -> None:
+    model, optimizer = training()
+    session = Session(tmp_path / "mine")
+    session.begin(model, [optimizer])
+    train(model, optimizer, 0, 2)
+    session.end()
+    session.end()
+    again = Session(tmp_path / "mine")
+    again.load_state_dict(session.state_dict())
+    again.begin(model, [optimizer])
+    assert session.state_dict()["watch"]["iteration"] == 2
+    train(model, optimizer, 2, 3)
+    again.end()
+    assert again.run is not None
+    assert (again.run.name, again.run.iterations) == ("mine", 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "recorded"), [("mine", 4), ("mine-2", 2), ("other", 2), ("folder/mine", 2)]
+)
+def test_a_run_of_another_name_is_not_gone_on_with(
+    asked: str, recorded: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, optimizer = training()
+    session = Session(tmp_path / "mine")
+    session.begin(model, [optimizer])
+    train(model, optimizer, 0, 2)
+    session.end()
+    again = Session(tmp_path / asked)
+    again.load_state_dict(session.state_dict())
+    again.begin(model, [optimizer])
+    train(model, optimizer, 2, 4)
+    again.end()
+    assert backsight.Run(tmp_path / asked).iterations == recorded
+    assert ("not that of the checkpoint" in caplog.text) == (recorded == 2)
+
+
+def test_a_second_run_is_gone_on_with_by_the_name_of_the_first(tmp_path: Path) -> None:
+    model, optimizer = training()
+    session = Session(tmp_path / "mine")
+    for _ in range(2):
+        session.begin(model, [optimizer])
+        train(model, optimizer, 0, 2)
+        session.end()
+    again = Session(tmp_path / "mine")
+    again.load_state_dict(session.state_dict())
+    again.begin(model, [optimizer])
+    again.end()
+    assert again.run is not None
+    assert again.run.name == "mine-2"
+
+
+def test_a_session_is_sent_to_other_processes_as_it_was_asked_for(tmp_path: Path) -> None:
+    model, optimizer = training()
+    session = Session(tmp_path / "mine", guard="skip", options={"every": 1})
+    session.begin(model, [optimizer])
+    sent = pickle.loads(pickle.dumps(session))
+    train(model, optimizer, 0, 2)
+    session.end()
+    assert sent.monitor is None
+    assert sent.run is None
+    assert sent.state_dict() == {}
+    sent.begin(model, [optimizer])
+    train(model, optimizer, 0, 1)
+    sent.end()
+    assert "reach/l0" in backsight.Run(tmp_path / "mine-2").names
+
+
+def test_another_guard_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model, optimizer = training()
+    session = Session(tmp_path / "mine", guard="skip")
+    session.begin(model, [optimizer])
+    train(model, optimizer, 0, 2)
+    session.end()
+    again = Session(tmp_path / "mine", guard="clip=1")
+    again.load_state_dict(session.state_dict())
+    again.begin(model, [optimizer])
+    assert "the guard begins anew" in caplog.text
+    again.end()
+    assert again.run is not None
+    assert again.run.name == "mine"
 
 
 def test_the_second_training_has_a_run_of_its_own(tmp_path: Path) -> None:

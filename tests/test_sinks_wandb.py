@@ -18,7 +18,7 @@ from backsight.signals import Recorder
 
 
 def test_each_value_has_its_iteration_and_a_run_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, run_path: Path
 ) -> None:
     """With a stand-in for the package, which CI does not install: what it is called with."""
     told: list[tuple[Any, ...]] = []
@@ -35,10 +35,13 @@ def test_each_value_has_its_iteration_and_a_run_of_its_own(
         init=lambda **named: Stand().init(**named),
         Settings=lambda **named: named,
         Histogram=lambda np_histogram: np_histogram,
+        Html=lambda html, inject: (html, inject),
     )
     monkeypatch.setitem(__import__("sys").modules, "wandb", package)
+    with Recorder(run_path) as recorder:
+        recorder.scalars(7, {"loss": 2.5})
     sink = WandB("mine", group="g")
-    sink.open(tmp_path / "run")
+    sink.open(run_path)
     sink.scalars(7, {"loss": 2.5})
     sink.profile("reach", 7, np.array([1.0, 0.5], "f4"))
     sink.profile("reach", 8, np.array([0.0] * 1022 + [0.25, 0.0]))
@@ -46,7 +49,7 @@ def test_each_value_has_its_iteration_and_a_run_of_its_own(
     body = {"code": "BKS201", "title": "not finite", "severity": "warning", "message": "a NaN"}
     sink.event("finding", 9, body)
     sink.close()
-    init, _, _, loss, short, long, alert, finish = told
+    init, _, _, loss, short, long, alert, glance, finish = told
     assert (init[1]["project"], init[1]["mode"], init[1]["group"]) == ("mine", "offline", "g")
     assert (init[1]["reinit"], init[1]["settings"]["console"]) == ("create_new", "off")
     assert loss == ("log", {"loss": 2.5, "iteration": 7}, {})
@@ -55,6 +58,8 @@ def test_each_value_has_its_iteration_and_a_run_of_its_own(
     assert (heights, edges[:2], edges[-1]) == ([0.0] * 511 + [0.25], [-0.5, 1.5], 1023.5)
     assert alert[1]["level"] == "WARN"
     assert alert[1]["text"] == "iteration 9: a NaN"
+    assert (glance[1]["run"][1], glance[1]["iteration"]) == (False, 7)
+    assert "2.5 at iteration 7" in glance[1]["run"][0]
     assert finish[0] == "finish"
 
 
@@ -105,7 +110,7 @@ def test_the_offline_file_reads_back_as_the_run(
     assert wandb.run is None
     (file,) = run_path.glob("wandb/offline-run-*/*.wandb")
     until = time.monotonic() + 20  # W&B's own process writes on for a moment after the end
-    while len(rows := history(file, wandb_internal_pb2.Record)) < 4 and time.monotonic() < until:
+    while len(rows := history(file, wandb_internal_pb2.Record)) < 5 and time.monotonic() < until:
         time.sleep(0.05)
     loss = {row["iteration"]: float(row["loss"]) for row in rows if "loss" in row}
     np.testing.assert_equal(loss, {0: 2.5, 1: np.nan, 2: -np.inf})
@@ -113,4 +118,6 @@ def test_the_offline_file_reads_back_as_the_run(
     assert reach["iteration"] == 1
     np.testing.assert_equal(reach["reach/gru.l0/values"], [1.0, np.nan, 0.25])
     assert reach["reach/gru.l0/bins"] == [-0.5, 0.5, 1.5, 2.5]
+    (page,) = run_path.glob("wandb/offline-run-*/files/media/html/run_*.html")
+    assert "-Infinity at iteration 2" in page.read_text()
     assert capfd.readouterr().out == ""

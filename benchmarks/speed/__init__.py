@@ -4,5 +4,6 @@
 * ``samples``: what a sample, and a step without one, cost beside what others add for less.
 * ``recorder``: what recording an iteration costs, and reading a long run.
 * ``long_runs``: time and memory of the commands on long runs.
+* ``install``: what ``pip install backsight`` adds to an environment that has torch.
 * ``map``: a training step of many networks at once, as a stability map trains them.
 """

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ import numpy as np
 from backsight.signals import Run, natural_order
 from benchmarks._shared.harness import ROOT
 
-__all__ = ["Example", "compare"]
+__all__ = [
+    "Example",
+    "Outcome",
+    "all_applied",
+    "compare",
+    "execute",
+    "reaches",
+    "verdict",
+    "words",
+]
 
 LIMIT = 300
 """Seconds for one run of an example."""
@@ -43,7 +53,9 @@ class Example:
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
+    """What a command left: its status, what it printed, and how long it took."""
+
     status: int
     stdout: str
     stderr: str
@@ -58,9 +70,9 @@ def compare(example: Example, python: Path, folder: Path) -> dict[str, Any]:
         python: of the environment that has its library.
         folder: an empty one.
     """
-    plain = _execute(example, [python], folder / "plain")
+    plain = execute(example.path, [python], folder / "plain")
     ours = [python, "-m", "backsight", "run", "--every", "3", "--run", "../run"]
-    observed = _execute(example, ours, folder / "observed")
+    observed = execute(example.path, ours, folder / "observed")
     runs = [Run(path) for path in sorted(folder.glob("run*"), key=natural_order)]
     counts = [run.iterations for run in runs]
     said = [line for line in observed.stderr.splitlines() if line.startswith("backsight:")]
@@ -68,44 +80,48 @@ def compare(example: Example, python: Path, folder: Path) -> dict[str, Any]:
         "what": example.path.stem,
         "plain s": round(plain.seconds, 1),
         "observed s": round(observed.seconds, 1),
-        "status": _verdict(plain.status == 0, plain.status == observed.status),
-        "stdout": _verdict(bool(plain.stdout), plain.stdout == observed.stdout),
-        "iterations": f"{_words(counts)} of {_words(example.iterations)}",
-        "applied": "yes" if runs and all(map(_all_applied, runs)) else "NO",
-        "reach": f"{_reaches(runs[0]) if runs else 0} of {example.layers}",
+        "status": verdict(plain.status == 0, plain.status == observed.status),
+        "stdout": verdict(bool(plain.stdout), plain.stdout == observed.stdout),
+        "iterations": f"{words(counts)} of {words(example.iterations)}",
+        "applied": "yes" if runs and all(map(all_applied, runs)) else "NO",
+        "reach": f"{reaches(runs[0]) if runs else 0} of {example.layers}",
         "said": said,
         "failed": plain.stderr[-2000:] if plain.status else "",
     }
 
 
-def _execute(example: Example, command: list[Any], folder: Path) -> _Outcome:
+def execute(
+    script: Path, command: list[Any], folder: Path, environment: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run a script by a command in a folder that is made for it, on the CPU and on one thread."""
     folder.mkdir(parents=True)
-    environment = os.environ | {
+    whole = os.environ | (environment or {}) | {
         "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
         "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
     began = time.perf_counter()
     try:
         done = subprocess.run(
-            [*map(str, command), str(example.path)],
-            cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            [*map(str, command), str(script)],
+            cwd=folder, env=whole, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             errors="replace", timeout=LIMIT, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return _Outcome(-1, "", f"it took more than {LIMIT} s", LIMIT)
-    return _Outcome(done.returncode, done.stdout, done.stderr, time.perf_counter() - began)
+        return Outcome(-1, "", f"it took more than {LIMIT} s", LIMIT)
+    return Outcome(done.returncode, done.stdout, done.stderr, time.perf_counter() - began)
 
 
-def _verdict(there: bool, same: bool) -> str:
+def verdict(there: bool, same: bool) -> str:
+    """``same``, ``NO``, or ``failed`` where there was nothing to compare with."""
     return "same" if there and same else "NO" if there else "failed"
 
 
-def _words(counts: list[int]) -> str:
+def words(counts: list[int]) -> str:
     """``4+4+8``."""
     return "+".join(map(str, counts)) or "none"
 
 
-def _all_applied(run: Run) -> bool:
+def all_applied(run: Run) -> bool:
     """Whether each iteration has an applied gradient, of any model."""
     seen: set[int] = set()
     for name in run.names:
@@ -115,6 +131,6 @@ def _all_applied(run: Run) -> bool:
     return len(seen) == run.iterations
 
 
-def _reaches(run: Run) -> int:
+def reaches(run: Run) -> int:
     """Layers whose reach was recorded."""
     return sum(name.startswith("reach/") for name in run.names)

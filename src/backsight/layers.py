@@ -145,6 +145,7 @@ class LayerAdapter:
     remember longer: what the chrono initialisation sets."""
     has_cell_state: ClassVar[bool] = False
     """Whether a second state ``c`` goes with ``h``."""
+    begins_at_zero: ClassVar[bool] = False  # where it is called without a state
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -370,7 +371,7 @@ class _Fused(LayerAdapter):
 class _Cell(LayerAdapter):
     """A cell of PyTorch's: one layer, one step."""
 
-    reading = "stepped"
+    reading, begins_at_zero = "stepped", True
     _step: Callable[..., CellStep]  # from pre-activations (N, G·H), by input and by state
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:

@@ -10,7 +10,7 @@ import tyro
 
 from backsight.errors import SettingError
 
-__all__ = ["FindingCodes", "parse"]
+__all__ = ["FindingCodes", "SinkNames", "parse"]
 
 AnyOptions = TypeVar("AnyOptions")
 
@@ -19,6 +19,9 @@ FindingCodes = Annotated[
     tyro.conf.arg(metavar="CODE"),
 ]
 """Any number of codes of findings; None where the option is not given."""
+
+SinkNames = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SINK")]
+"""Names of sinks, one each time the option is given."""
 
 
 def parse(options: type[AnyOptions], command: str, arguments: Sequence[str]) -> AnyOptions:

@@ -18,7 +18,7 @@ from typing import Literal, TextIO
 from backsight._switch import is_off
 from backsight.cli._diagnose import codes, codes_of_project
 from backsight.cli._messages import say
-from backsight.cli._options import FindingCodes, parse
+from backsight.cli._options import FindingCodes, SinkNames, parse
 from backsight.cli._script import execute_and_close, prepare
 from backsight.distributed import is_first_process
 from backsight.errors import GuardError, SettingError
@@ -61,6 +61,9 @@ class RunOptions:
     ignore: FindingCodes = None
     """Do not tell of findings with these codes, nor of those that [tool.backsight] in
     pyproject.toml names under ignore. They are recorded all the same."""
+    to: SinkNames = ()
+    """A sink that gets all values as well, such as tensorboard, wandb or mlflow; several with
+    --to each."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -119,16 +122,21 @@ def _observe(
     from backsight.cli._script_runs import ScriptRuns
     from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
+    from backsight.monitor.sinks import sinks_of
 
     if not is_first_process():  # of several that train together, the first records
         if options.guard is None:
             return lambda error: None
         other = ProcessMonitor(NullRecorder(), guard=options.guard)
         return lambda error: other.close()
+    sinks = sinks_of(options.to)  # a mistake in their names is told before the script begins
     config = {"script": name, "arguments": words[1 + (words[0] == "-m") :], **vars(options)}
     del config["ignore"]  # it says what is told, and not what is recorded
-    command = shlex.join(["backsight", "run", *hide_words(arguments)])
-    runs = ScriptRuns(path, config, command, named=options.run is not None)
+    config["to"] = [sink.partition(":")[0] for sink in options.to] or None
+    own = _without_places(arguments[: len(arguments) - len(words)])
+    command = shlex.join(["backsight", "run", *hide_words([*own, *words])])
+    named = options.run is not None
+    runs = ScriptRuns(path, config, command, named=named, to=options.to, sinks=sinks)
     settings = {
         name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
     }
@@ -142,8 +150,9 @@ def _observe(
     stop = spawned_observed(
         {
             "path": path.absolute(),
-            "named": options.run is not None,
+            "named": named,
             "config": runs.config,
+            "to": runs.to,
             "command": command,
             "options": settings,
         }
@@ -238,6 +247,21 @@ def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
     if not guarded:
         return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"
+
+
+def _without_places(own: Sequence[str]) -> list[str]:
+    """Our own words without where sinks write: a URL may hold a secret."""
+    shown: list[str] = []
+    for word in own:
+        option, equals, name = word.partition("=")
+        if shown[-1:] == ["--to"]:
+            option, equals, name = "", "", word
+        elif option != "--to" or not equals:
+            shown.append(word)
+            continue
+        kind, colon, _ = name.partition(":")
+        shown.append(f"{option}{equals}{kind}{':(hidden)' if colon else ''}")
+    return shown
 
 
 def _paths(words: str) -> list[str]:

@@ -26,8 +26,8 @@ def spawned_observed(settings: dict[str, Any]) -> Callable[[], None]:
     """Observe children that are spawned from now on; what ends that.
 
     Args:
-        settings: ``path``, ``named``, ``config`` and ``command``, as of ``ScriptRuns``, and
-            ``options`` of ``ProcessMonitor``.
+        settings: ``path``, ``named``, ``config``, ``command`` and ``to``, as of ``ScriptRuns``,
+            and ``options`` of ``ProcessMonitor``.
     """
     original = multiprocessing.spawn.get_command_line
     line = f"observe_here({json.dumps(settings, default=str)!r})"
@@ -88,7 +88,7 @@ def _observe(settings: dict[str, Any]) -> None:
 
     runs = ScriptRuns(
         Path(settings["path"]), settings["config"], settings["command"], named=settings["named"],
-        child=True,
+        child=True, to=settings["to"],
     )  # fmt: skip
 
     def close() -> None:

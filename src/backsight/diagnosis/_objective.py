@@ -147,5 +147,7 @@ def softened(finding: Finding, doubt: str) -> Finding:
 
 def softened_verdict(verdict: Verdict, found: tuple[Finding, ...]) -> Verdict:
     """The verdict on findings some of which have become notes."""
+    if found == verdict.findings:
+        return verdict
     told = {old.message: new.message for old, new in zip(verdict.findings, found, strict=True)}
     return replace(verdict, findings=found, reason=told.get(verdict.reason, verdict.reason))

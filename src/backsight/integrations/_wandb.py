@@ -1,4 +1,4 @@
-"""Weights & Biases: a run of its own, offline unless you ask; profiles as histograms."""
+"""Weights & Biases: a run of its own, offline unless you ask; the reach as picture at its end."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
+from backsight.integrations._bins import as_histogram
+from backsight.integrations._needs import needing
+from backsight.report import run_html
+from backsight.signals import Run
 
 __all__ = ["WandB"]
 
-BINS = 512
-"""A histogram of W&B has no more."""
+LEAST = "0.19.10"
+"""The oldest version of W&B that lets a run begin beside another one."""
 
 
 class WandB:
@@ -20,7 +24,8 @@ class WandB:
 
     Every signal has ``iteration`` as its x-axis. A profile is a histogram: bin ``k`` is lag or step
     ``k``, and its height the value; of a row longer than 512, a bin is the largest of neighbouring
-    values. A finding is an alert. Console output, code and system metrics are not captured.
+    values. A finding is an alert. At the end, ``run`` shows the run at a glance: its loss and its
+    reach as pictures. Console output, code and system metrics are not captured.
 
     Args:
         project: the project.
@@ -50,16 +55,12 @@ class WandB:
     ) -> None:
         if mode not in ("offline", "online"):
             raise SettingError(f"mode is offline or online, not {mode!r}")
-        try:
+        with needing("the sink WandB", "wandb", LEAST):
             import wandb
-        except ImportError as error:
-            raise SettingError(
-                f"the sink WandB needs the package wandb ({error}): type "
-                "pip install 'backsight[wandb]'"
-            ) from None
         self._wandb: Any = wandb
         self._options = {"project": project, "mode": mode} | options
         self._run: Any = None
+        self._folder = Path()
 
     def open(self, run: Path) -> None:
         """Begin a run of W&B."""
@@ -70,6 +71,7 @@ class WandB:
         given = {"name": run.name, "dir": str(run), "settings": settings} | self._options
         # A run beside whatever the script itself logs to, which stays ``wandb.run``.
         self._run = self._wandb.init(reinit="create_new", **given)
+        self._folder = run
         self._run.define_metric("iteration", hidden=True)
         self._run.define_metric("*", step_metric="iteration")
 
@@ -79,10 +81,7 @@ class WandB:
 
     def profile(self, name: str, iteration: int, row: NDArray[np.floating[Any]]) -> None:
         """A histogram with a bin for each element of the row."""
-        edges = np.arange(len(row) + 1) - 0.5
-        starts = np.unique(np.linspace(0, len(row), min(len(row), BINS) + 1).astype(int))
-        heights = np.maximum.reduceat(np.asarray(row, np.float64), starts[:-1])  # a NaN stays one
-        histogram = self._wandb.Histogram(np_histogram=(heights.tolist(), edges[starts].tolist()))
+        histogram = self._wandb.Histogram(np_histogram=as_histogram(row))
         self._run.log({name: histogram, "iteration": iteration})
 
     def event(self, kind: str, iteration: int, body: Any) -> None:
@@ -94,6 +93,12 @@ class WandB:
             self._run.alert(title=title, text=text, level=levels[body["severity"]])
 
     def close(self) -> None:
-        """Finish the run of W&B."""
-        if self._run is not None:
+        """Show the run at a glance, and finish the run of W&B."""
+        if self._run is None:
+            return
+        try:
+            run = Run(self._folder)
+            glance = self._wandb.Html(run_html(run), inject=False)
+            self._run.log({"run": glance, "iteration": max(0, run.iterations - 1)})
+        finally:
             self._run.finish()

@@ -43,7 +43,22 @@ NEVER = 2**31
 
 
 class Watching(Monitor):
-    """A monitor that sees everything itself, and owns its run."""
+    """A monitor that sees everything itself, and owns its run: what :func:`watch` gives.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> monitor = backsight.watch(rnn, optimizer, "runs/mine")
+        >>> rnn(torch.randn(20, 2, 3))[0][-1].square().mean().backward()
+        >>> optimizer.step()
+        >>> monitor.state_dict()["iteration"]
+        1
+        >>> monitor.close()
+        >>> monitor.run.status
+        'finished'
+    """
 
     def __init__(
         self,
@@ -65,12 +80,13 @@ class Watching(Monitor):
     def state_dict(self) -> dict[str, Any]:
         """Where its run stands, for a checkpoint: what ``watch(…, state=…)`` goes on from.
 
-        To be taken between two iterations: one whose optimizer has stepped ends by it. Everything
-        before is on the disk then. Empty in a process that does not record.
+        To be taken between two iterations: one whose optimizer has stepped ends by it, and so does,
+        without an optimizer, one whose gradients are there. Everything before is on the disk then.
+        Empty in a process that does not record.
         """
         if self.recorder is None:
             return {}
-        if self._observed.detector.stepped:
+        if self._observed.detector.complete:
             self.iteration_ended()
         self.collect()
         self.recorder.flush()
@@ -227,7 +243,8 @@ def watch(
         )  # fmt: skip
     state = checked_state(state)
     if run is None:
-        run = state["run"] if state else free_name(Path("runs"), type(plain).__name__.lower())
+        name = type(plain).__name__.strip("_").lower() or "model"
+        run = state["run"] if state else free_name(Path("runs"), name)
     path = Path(run)
     known = {"lag": lag, "baseline": baseline, "objective": None if objective else False}
     settings: dict[str, Any] = {

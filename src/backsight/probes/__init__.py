@@ -33,6 +33,7 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
+from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -69,15 +70,19 @@ from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import (
     HiddenNorms,
     LayerReader,
+    Memories,
     ReaderSettings,
     Readings,
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._readout import Readout, readout_of
+from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
+from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,
     Catcher,
@@ -117,6 +122,7 @@ __all__ = [
     "InputRange",
     "InputReader",
     "Lag",
+    "Lanes",
     "LayerInput",
     "LayerReader",
     "Layered",
@@ -124,17 +130,22 @@ __all__ = [
     "LossOperations",
     "LossTarget",
     "LossTerm",
+    "Memories",
+    "MemoryProfile",
     "ModuleCalls",
     "ParameterUpdates",
     "Persistence",
     "ReaderSettings",
     "Readers",
     "Readings",
+    "Readout",
     "RowAnswers",
     "SteppedReader",
     "StepsRead",
     "Window",
+    "affordable",
     "answers_given",
+    "as_it_was",
     "asks_a_layer",
     "batch_axes",
     "by_probe_input",
@@ -144,6 +155,7 @@ __all__ = [
     "children_of",
     "closure_of",
     "columns_taken",
+    "compared_of",
     "compares_padding",
     "counts_all",
     "data_mixed",
@@ -161,6 +173,7 @@ __all__ = [
     "is_drawn",
     "is_padding",
     "is_spent",
+    "ladder",
     "largest_value",
     "last_targets",
     "left_by_compilers",
@@ -173,6 +186,9 @@ __all__ = [
     "made_by",
     "mark_input",
     "may_be_stepped",
+    "may_run_again",
+    "memory",
+    "memory_of_whole",
     "mixes",
     "named_modules",
     "named_parameters",
@@ -186,6 +202,7 @@ __all__ = [
     "rate_of_dropout",
     "read_as_loop",
     "reading_of",
+    "readout_of",
     "register_reader",
     "replay",
     "retained",
@@ -196,10 +213,12 @@ __all__ = [
     "same_direction",
     "skipped",
     "spectrum",
+    "taken_apart",
     "tensor_norm_values",
     "tensor_norms",
     "tensors_in",
     "terms_without_bound",
+    "thinned",
     "total_norm",
     "total_norm_value",
     "undisturbed",

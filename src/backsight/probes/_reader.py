@@ -11,13 +11,16 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter
+from backsight.probes._memory import MemoryProfile
 from backsight.probes._profile import GradientProfile
+from backsight.probes._readout import Readout
 from backsight.probes._tensors import tensors_in
 from backsight.probes._unmeasured import Unmeasured, UnmeasuredCause
 
 __all__ = [
     "HiddenNorms",
     "LayerReader",
+    "Memories",
     "ReaderSettings",
     "Readings",
     "register_reader",
@@ -67,7 +70,8 @@ class ReaderSettings:
 
     sequences: int | None = None
     """Sequences of a batch that are followed through fused layers, evenly spaced; None for all, 0
-    for 8 or a quarter of the batch, if that is less. The longest of a packed batch is added."""
+    for 8 or a quarter of the batch, if that is less, but at least two. The longest of a packed
+    batch is added."""
     force: bool = False
     """Follow also what is frozen, on plain inputs, so that its outputs need no gradient."""
     layout: Literal["auto", "batch", "time"] = "auto"
@@ -100,6 +104,29 @@ class Readings:
         self.arrived = self.arrived or other.arrived
 
 
+@dataclass(slots=True)
+class Memories:
+    """What running layers again gave. An error in one leaves the others' profiles as they are.
+
+    Example:
+        >>> from backsight.probes import Memories
+        >>> found = Memories()
+        >>> found.add(Memories(errors={"cell": ValueError("no state")}))
+        >>> list(found.errors), found.profiles
+        (['cell'], {})
+    """
+
+    profiles: dict[str, MemoryProfile] = field(default_factory=dict)
+    """By layer name, as in :class:`Readings`."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """By the path of the module that could not be run again."""
+
+    def add(self, other: "Memories") -> None:
+        """Those of another reader."""
+        self.profiles |= other.profiles
+        self.errors |= other.errors
+
+
 class LayerReader(ABC):
     """Reads the layers of one ``reading`` while its owner tells it what happens.
 
@@ -130,6 +157,11 @@ class LayerReader(ABC):
         self.settings = settings
         self.armed = True
         """Whether calls are kept for a measurement."""
+        self.remembers = False
+        """Whether :meth:`memories` will be asked for in this iteration, so that what it needs is
+        kept."""
+        self.readout: Readout | None = None
+        """What may lie between a state and the loss of the pass, where that is asked."""
         self.unmeasured: dict[str, Unmeasured] = {}
         """By path, why what was found has no profile, as of the last sample that told."""
         self._ignored: set[str] = set()
@@ -176,6 +208,8 @@ class LayerReader(ABC):
         """A new iteration, of which nothing is kept unless it is a sampled one."""
         self.forget()
         self.armed = armed
+        self.remembers = False
+        self.readout = None
 
     def before(  # noqa: B027 - most have nothing to do
         self, path: str, module: nn.Module, args: Any, kwargs: Any
@@ -207,6 +241,15 @@ class LayerReader(ABC):
     def backward_ended(self, scale: Tensor | None = None) -> Readings:
         """What the caller's own gradients tell; ``scale`` as of :meth:`graph_whole`."""
         return Readings()
+
+    def remember(self) -> None:
+        """:meth:`memories` will be asked for in this iteration."""
+        self.remembers = True
+
+    def memories(self) -> Memories:
+        """How much of the states of each layer depends on what lies further back, of the pass that
+        has been measured; nothing of layers that cannot be run again."""
+        return Memories()
 
     def finish(self) -> None:  # noqa: B027 - likewise
         """A pass has been measured: the rest of the iteration is left alone."""

@@ -16,11 +16,13 @@ from backsight.errors import SettingError
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._reader import (
     LayerReader,
+    Memories,
     ReaderSettings,
     Readings,
     register_reader,
     registered_readers,
 )
+from backsight.probes._readout import readout_of
 from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
@@ -175,6 +177,7 @@ class Readers:
                 self.inputs.left_out.add(path)
         elsewhere = any(reader.names for reader in self.by_reading.values())
         self.loops.elsewhere = self.inputs.elsewhere = elsewhere
+        self._look_behind(roots)
         asking = [reader for reader in self._all if reader.needs_graph]
         if asking:
             device = roots[0].device
@@ -199,6 +202,21 @@ class Readers:
         for reader in self._all:
             found.add(reader.backward_ended(scale))
         self._finish()
+        return found
+
+    def remember(self) -> None:
+        """:meth:`memories` will be asked for in this iteration."""
+        for reader in self._all:
+            reader.remember()
+
+    def memories(self) -> Memories:
+        """How much of the states of each layer depends on what lies further back.
+
+        Of the pass whose gradients are in, while the parameters are as they were in it.
+        """
+        found = Memories()
+        for reader in self._all:
+            found.add(reader.memories())
         return found
 
     def forget(self) -> None:
@@ -230,6 +248,18 @@ class Readers:
     @property
     def _all(self) -> list[LayerReader]:
         return [*self.by_reading.values(), self.loops, self.inputs]
+
+    def _look_behind(self, roots: Sequence[Tensor]) -> None:
+        """What lies between states and the loss, for those that run layers again."""
+        remembering = [reader for reader in self._all if reader.remembers]
+        if not remembering:
+            return
+        try:
+            readout = readout_of(roots)
+        except Exception:  # noqa: BLE001 - then it is not known
+            readout = None
+        for reader in remembering:
+            reader.readout = readout
 
     def _finish(self) -> None:
         for reader in self._all:

@@ -13,10 +13,10 @@ def spacing(count: int | None, batch: int) -> tuple[int, int]:
 
     Args:
         count: how many are wanted; None for all, 0 for the usual number or a quarter of the
-            batch, if that is less.
+            batch, if that is less, but two where there are two: one is compared with another.
         batch: how many there are.
     """
     if count == 0:
-        count = max(1, min(USUAL, batch // 4))
+        count = max(2, min(USUAL, batch // 4))
     count = batch if count is None else min(count, batch)
     return count, batch // count if count else 1

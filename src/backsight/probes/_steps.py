@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ __all__ = [
     "CellInput",
     "Chain",
     "StateStep",
+    "StepCall",
     "StepLog",
     "StepStates",
     "begun_of",
@@ -74,6 +75,23 @@ class CellInput:
 
 
 @dataclass(eq=False)
+class StepCall:
+    """What it takes to make a call again: its arguments taken apart, without their graph."""
+
+    module: nn.Module
+    leaves: list[Any]
+    """Each tensor as an :class:`Unchanged`."""
+    spec: Any
+    """How to put them together."""
+    places: list[int]
+    """Of each output, its place among the leaves of what was returned."""
+    handed: dict[int, int] = field(default_factory=dict)
+    """By place among the leaves, which output of the call before is handed on there, unchanged."""
+    changed: bool = False
+    """Whether anything else that it was given is made of what the call before has returned."""
+
+
+@dataclass(eq=False)
 class StateStep:
     """One call of a module that is called once a step."""
 
@@ -98,6 +116,8 @@ class StateStep:
     fed: "CellInput | None" = None
     """Of a cell with gates: what they are computed from."""
     products: tuple[GradientEdge, ...] = ()
+    call: "StepCall | None" = None
+    """Where it is to be made again."""
 
 
 Chain = list[StateStep]

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     )
     from backsight.report._interventions import intervention_marks, intervention_rows
     from backsight.report._map_page import write_map_page
+    from backsight.report._memory_sentences import memory_sentences
     from backsight.report._page import write_report
     from backsight.report._run_facts import provenance_rows, setting_rows, text_samples
+    from backsight.report._run_figures import RunFigures
+    from backsight.report._run_html import run_html
     from backsight.report._settings_table import (
         DifferingSetting,
         differing_settings,
@@ -56,6 +59,7 @@ __all__ = [
     "FindingRow",
     "MapProgress",
     "RunComparison",
+    "RunFigures",
     "RunStrip",
     "StripCurve",
     "StripFinding",
@@ -79,11 +83,13 @@ __all__ = [
     "intervention_rows",
     "labels_of",
     "lacking",
+    "memory_sentences",
     "number",
     "print_diagnosis",
     "print_explanation",
     "provenance_rows",
     "reach_sentences",
+    "run_html",
     "setting_rows",
     "setting_words",
     "strip",
@@ -109,6 +115,7 @@ __getattr__ = lazy(
         "FindingRow": "backsight.report._comparison",
         "MapProgress": "backsight.report._study_terminal",
         "RunComparison": "backsight.report._comparison",
+        "RunFigures": "backsight.report._run_figures",
         "RunStrip": "backsight.report._strip_data",
         "StripCurve": "backsight.report._strip_data",
         "StripFinding": "backsight.report._strip_data",
@@ -132,11 +139,13 @@ __getattr__ = lazy(
         "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",
         "lacking": "backsight.report._findings",
+        "memory_sentences": "backsight.report._memory_sentences",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",
         "print_explanation": "backsight.report._findings",
         "provenance_rows": "backsight.report._run_facts",
         "reach_sentences": "backsight.report._summary",
+        "run_html": "backsight.report._run_html",
         "setting_rows": "backsight.report._run_facts",
         "setting_words": "backsight.report._settings_table",
         "strip": "backsight.report._strip",

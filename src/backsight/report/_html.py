@@ -15,7 +15,7 @@ from backsight._printable import printable
 from backsight.errors import RunError
 from backsight.signals import write_atomically
 
-__all__ = ["SCRIPT", "embedded", "packed_script", "render", "write_script", "write_whole"]
+__all__ = ["SCRIPT", "embedded", "fill", "packed_script", "render", "write_script", "write_whole"]
 
 SCRIPT = f"plotly-{get_plotlyjs_version()}.min.js"
 """Where a light page finds Plotly: beside it."""
@@ -42,8 +42,8 @@ def write_script(folder: Path) -> None:
         raise RunError(f"cannot write {beside}: {error.strerror or error}") from error
 
 
-def render(template: str, *, light: bool = False, **values: Any) -> str:
-    """A page of this room's ``template``, with all of Plotly inside, or beside a light one."""
+def fill(template: str, **values: Any) -> str:
+    """A ``template`` of this room with its values, which may be anything: they are escaped."""
     environment = Environment(
         loader=PackageLoader("backsight.report", ""),
         autoescape=True,
@@ -51,8 +51,13 @@ def render(template: str, *, light: bool = False, **values: Any) -> str:
         lstrip_blocks=True,
         finalize=_harmless,
     )
+    return environment.get_template(template).render(**values)
+
+
+def render(template: str, *, light: bool = False, **values: Any) -> str:
+    """A page of this room's ``template``, with all of Plotly inside, or beside a light one."""
     script = {"beside": SCRIPT} if light else {"packed": Markup(packed_script())}
-    return environment.get_template(template).render(script=script, **values)
+    return fill(template, script=script, **values)
 
 
 def _harmless(value: Any) -> Any:

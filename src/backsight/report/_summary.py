@@ -15,6 +15,7 @@ from backsight.report._bodies import (
     setup_of,
 )
 from backsight.report._interventions import interventions_sentence
+from backsight.report._memory_sentences import memory_sentences
 from backsight.report._numbers import duration, finite_values, median, number
 from backsight.report._reach_cause import sequences_begun, unread_sequences, zero_cause
 from backsight.report._rows import ends
@@ -57,7 +58,8 @@ def summary(run: Run) -> list[str]:
     """
     before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
     after = [_hidden(run), interventions_sentence(run), _non_finite(run)]
-    return [sentence for sentence in (*before, *reach_sentences(run), *after) if sentence]
+    through_time = [*reach_sentences(run), *memory_sentences(run)]
+    return [sentence for sentence in (*before, *through_time, *after) if sentence]
 
 
 def reach_sentences(run: Run) -> list[str]:
@@ -202,10 +204,24 @@ def _gradient(run: Run) -> str:
         f"finite value, {number(float(largest))}, at iteration {top:,}"
     )
     clip = run.info.get("config", {}).get("clip")
-    if not isinstance(clip, (int, float)) or run.members("act_before"):
+    if run.members("act_before"):
         return f"{text}."
+    if not isinstance(clip, (int, float)):
+        return f"{text}{_clipped_share(run)}."
     share = sum(np.count_nonzero(block.values > clip) for block in stream) / stream.samples
     return f"{text}; clipping at {clip:g} acted in {100 * share:.1f} % of the iterations."
+
+
+def _clipped_share(run: Run) -> str:
+    """How often a script's own clip acted, of the iterations in which that was measured."""
+    if run.members("clip_factor", profile=False) != ("clip_factor",):
+        return ""
+    stream = run.stream("clip_factor")
+    shortened = sum(np.count_nonzero(block.values < 1) for block in stream)
+    return (
+        f"; clip_grad_norm_ shortened the gradient in {shortened:,} of the {stream.samples:,} "
+        "iterations in which it was measured"
+    )
 
 
 def _hidden(run: Run) -> str:

@@ -7,6 +7,15 @@ from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
+from backsight.signals._memory import (
+    MemoryMeasures,
+    MemoryReading,
+    block_words,
+    measure_memory,
+    memory_extent,
+    memory_reading,
+    memory_words,
+)
 from backsight.signals._migration import (
     FORMAT,
     current_plan,
@@ -15,6 +24,8 @@ from backsight.signals._migration import (
     former_remedy,
 )
 from backsight.signals._order import natural_order
+from backsight.signals._process import process_identity, process_is_alive
+from backsight.signals._pulse import Pulse, pulse
 from backsight.signals._reach import (
     Lag,
     ReachMeasures,
@@ -45,7 +56,10 @@ __all__ = [
     "EndReason",
     "Event",
     "Lag",
+    "MemoryMeasures",
+    "MemoryReading",
     "Profile",
+    "Pulse",
     "ReachMeasures",
     "ReachOutcome",
     "Recorder",
@@ -56,6 +70,7 @@ __all__ = [
     "Signal",
     "SignalStream",
     "Time",
+    "block_words",
     "check",
     "check_format",
     "check_place",
@@ -72,10 +87,17 @@ __all__ = [
     "free_name",
     "hide_words",
     "list_runs",
+    "measure_memory",
     "measure_reach",
     "member",
+    "memory_extent",
+    "memory_reading",
+    "memory_words",
     "natural_order",
     "open_regular",
+    "process_identity",
+    "process_is_alive",
+    "pulse",
     "reach_extent",
     "reach_share",
     "reach_shares",

@@ -9,6 +9,7 @@ step, ``P = max R(k)`` over ``k ≥ 1``.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,10 @@ is rounded to zero. Squares of float32 numbers underflow from 1e-23 on."""
 GROWS = 1.5
 """Times: the median of the oldest third of the lags over that of the newest, where R grows. A
 single strong step far back raises the slope as well, but not the medians."""
+
+KEPT, KEPT_LAGS = 32, 4096
+"""Rows that are remembered with what they come to, and how long such a row is at most: whoever
+measures a layer and all who judge it ask for the same row, one after the other."""
 
 ReachOutcome = Literal["ok", "not enough data", "not finite"]
 
@@ -113,6 +118,15 @@ def measure_reach(reach: NDArray[np.floating]) -> ReachMeasures:
         'not finite'
     """
     row = np.asarray(reach, np.float64)
+    return _measured(row) if len(row) > KEPT_LAGS else _remembered(row.tobytes())
+
+
+@lru_cache(KEPT)
+def _remembered(content: bytes) -> ReachMeasures:
+    return _measured(np.frombuffer(content))
+
+
+def _measured(row: NDArray[np.float64]) -> ReachMeasures:
     last = max(len(row) - 1, 0)
     if not np.isfinite(row).all():
         return ReachMeasures("not finite", last)
@@ -208,15 +222,23 @@ def _slope(row: NDArray[np.float64], floor: float) -> float:
     logs = np.log(row[lags])
     if logs.min() == logs.max():
         return 0.0  # a fit leaves rounding of either sign
-    return float(np.polyfit(lags, logs, 1)[0])
+    off = lags - lags.mean()
+    return float(off @ (logs - logs.mean()) / (off @ off))
 
 
 def _grows(earlier: NDArray[np.float64]) -> bool:
     third = len(earlier) // 3
     if not third:
         return False
-    early, late = np.median(earlier[:third]), np.median(earlier[-third:])
-    return bool(late > 0 and late >= GROWS * early)  # both may have underflowed
+    early, late = _median(earlier[:third]), _median(earlier[-third:])
+    return late > 0 and late >= GROWS * early  # both may have underflowed
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Without what NumPy's own looks into first, which takes most of its time in so short a row."""
+    half = len(values) // 2
+    ordered = np.sort(values)
+    return float(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def _cut(row: NDArray[np.float64]) -> int | None:

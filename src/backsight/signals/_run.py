@@ -18,6 +18,7 @@ from backsight.signals._folder import RUN_JSON, STORE, read_run_json
 from backsight.signals._frames import to_pandas, to_xarray
 from backsight.signals._journal import check_journal
 from backsight.signals._migration import current_event
+from backsight.signals._notebook import InNotebook
 from backsight.signals._order import natural_order
 from backsight.signals._reader import Directory, Reader
 from backsight.signals._reading import complaints, reading
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "list_runs"]
 
 
-class Run:
+class Run(InNotebook):
     """A run folder, readable at any time: while it trains, after it was killed, finished.
 
     ``run["loss"]`` gives the values of a signal; :meth:`series` and :meth:`profile` give them
@@ -91,7 +92,7 @@ class Run:
         status = str(self.info.get("status"))
         if status != "running":
             return status
-        if _process.is_alive(self.info.get("writer") or {}, self.heartbeat):
+        if _process.process_is_alive(self.info.get("writer") or {}, self.heartbeat):
             return "running"
         # It may have ended properly between our reading run.json and our asking.
         status = str(read_run_json(self.path).get("status"))

@@ -130,6 +130,12 @@ class IterationDetector:
         """Whether an optimizer has stepped in the iteration under way."""
         return self._ended is not None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the iteration under way has all that it needs: its optimizer has stepped, or,
+        where there is none, a backward pass has ended."""
+        return self.stepped or bool(self._passes and self._parameters.by_hand)
+
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
         begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)

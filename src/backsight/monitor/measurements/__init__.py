@@ -16,6 +16,7 @@ from backsight.monitor.measurements._measurement import (
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
+from backsight.monitor.measurements._memory import StateMemory
 from backsight.monitor.measurements._optimizer_settings import OptimizerSettings
 from backsight.monitor.measurements._pace import Pace
 from backsight.monitor.measurements._reach import Reach
@@ -46,6 +47,7 @@ __all__ = [
     "Saturation",
     "Schedule",
     "Spectrum",
+    "StateMemory",
     "Updates",
     "check_measurements",
     "every_nth_sample",
@@ -58,6 +60,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     OptimizerSettings,
     Pace,
     Reach,
+    StateMemory,
     HiddenState,
     InputSpread,
     Saturation,

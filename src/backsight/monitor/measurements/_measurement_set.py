@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,6 +125,14 @@ def _defines(one: Measurement, event: str) -> bool:
     return getattr(getattr(one, event), "__func__", None) is not getattr(Measurement, event)
 
 
+@cache
+def _defined_by(kind: type[Measurement]) -> tuple[str, ...]:
+    """Events that a class of Backsight's defines: nobody gives one to an object of it."""
+    return tuple(
+        event for event in EVENTS if getattr(kind, event) is not getattr(Measurement, event)
+    )
+
+
 def _check_events(one: Measurement, name: str) -> None:
     """Raise a SettingError where it would never be fed, or not as its author thinks."""
     defined = [event for event in dir(one) if event.startswith("on_")]
@@ -190,6 +199,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
+        self._defined = self._all_listening()
         self._usual = self._listening(None, None)
         self._now = self._usual
         self._cells_usual = any(not one.samples_cells for one, *_ in self._usual["on_forward_end"])
@@ -260,6 +270,12 @@ class MeasurementSet:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
+        users, quiet = None, None
+        if now.sample is not None or now.looked:  # the others compute in tensors alone
+            # An infinite gradient makes NumPy warn, or raise, as the user says.
+            users = np.geterr()
+            quiet = np.errstate(all="ignore")
+            quiet.__enter__()
         try:
             for one, told, timed, own, signals in listeners:
                 if (self._off and id(one) in self._off) or (one.off and layer in one.off):
@@ -267,13 +283,10 @@ class MeasurementSet:
                 began = self._clock() if timed else 0.0
                 now.declared = signals
                 try:
-                    if own and now.sample is None and not now.looked:  # in tensors alone
+                    if own:
                         told(*arguments)
-                    elif own:  # an infinite gradient makes NumPy warn, or raise, as the user says
-                        with np.errstate(all="ignore"):
-                            told(*arguments)
                     else:  # ours are known to draw no random numbers; a user's may
-                        with _untouched():
+                        with _untouched(), np.errstate(**(users or np.geterr())):
                             told(*arguments)
                 except LayerFaults as faults:
                     for path, error in faults.errors.items():
@@ -284,6 +297,8 @@ class MeasurementSet:
                     now.spent += self._clock() - began
         finally:
             self.feeding = before
+            if quiet is not None:
+                quiet.__exit__(None, None, None)
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
@@ -303,19 +318,24 @@ class MeasurementSet:
         except Exception:  # noqa: BLE001 - it has failed already, and that was said
             self._off.add(id(one))
 
+    def _all_listening(self) -> Listening:
+        """Who defines each event, due or not."""
+        listening: Listening = {event: [] for event in EVENTS}
+        for one in self.measurements:
+            kind: Any = type(one)
+            ours = kind.__module__.startswith("backsight.")
+            timed = self._schedules[id(one)].samples > 0
+            signals = self._signals[id(one)]
+            for event in _defined_by(kind) if ours else EVENTS:
+                if ours or _defines(one, event):
+                    told = getattr(one, event)
+                    listening[event].append(_Listener(one, told, timed, ours, signals))
+        return listening
+
     def _listening(self, sample: int | None, iteration: int | None) -> Listening:
         """Who is due, by event; without an iteration, who is in every one."""
+        due = {key for key, one in self._schedules.items() if one.due(sample, iteration)}
         return {
-            event: [
-                _Listener(
-                    one,
-                    getattr(one, event),
-                    self._schedules[id(one)].samples > 0,
-                    type(one).__module__.startswith("backsight."),
-                    self._signals[id(one)],
-                )
-                for one in self.measurements
-                if _defines(one, event) and self._schedules[id(one)].due(sample, iteration)
-            ]
-            for event in EVENTS
+            event: [one for one in listeners if id(one.one) in due]
+            for event, listeners in self._defined.items()
         }

@@ -1,15 +1,17 @@
 """A recorder that makes its folder with the first signal: no training, no run."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from backsight.errors import RunError
+from backsight.errors import BacksightError, RunError
+from backsight.monitor.sinks._forwarding import Forwarding
 from backsight.monitor.sinks._null_recorder import NullRecorder
-from backsight.signals import Recorder
+from backsight.monitor.sinks._sink import Sink
+from backsight.signals import Recorder, shown
 
 __all__ = ["LateRecorder"]
 
@@ -28,6 +30,8 @@ class LateRecorder:
         command: the command line; a script finds its own in ``sys.argv``.
         another: gives another path where that one is taken by then, by another process that
             began at the same time; None where it has to be that one.
+        sinks: makes the sinks of the run, when it begins. If it fails, one warning says so, and
+            the run has none.
 
     Example:
         >>> from pathlib import Path
@@ -49,12 +53,15 @@ class LateRecorder:
         config: dict[str, Any],
         command: str | None = None,
         another: Callable[[], Path] | None = None,
+        sinks: Callable[[], Sequence[Sink]] = tuple,
     ) -> None:
         self.path = path.absolute()  # the program may go elsewhere before its first signal
         self._another = another
         self._kind, self._config, self._command = kind, config, command
         self._events: list[tuple[str, int, Any]] = []
+        self._make_sinks = sinks
         self._recorder: Recorder | None = None
+        self._forwarding: Forwarding | None = None
         self.failed = False
         """Whether the folder could not be made."""
 
@@ -92,18 +99,35 @@ class LateRecorder:
         """End the run, if there is one."""
         if self._recorder is not None:
             self._recorder.close_after(error)
+        if self._forwarding is not None:
+            self._forwarding.close()
 
     def _made(self) -> Recorder:
+        sinks = self._sinks()
         while True:
+            # Before the recorder, so that it ends after it where nobody closes the run.
+            forwarding = Forwarding(sinks, self.path) if sinks else None
             try:
-                return Recorder(
+                recorder = Recorder(
                     self.path, kind=self._kind, config=self._config, command=self._command
                 )
+                if forwarding is not None:
+                    self._forwarding, recorder.committed = forwarding, forwarding.take
+                return recorder
             except RunError:
+                if forwarding is not None:
+                    forwarding.close()
                 if self._another is None or not self.path.exists():
                     raise
                 self.path = self._another().absolute()
                 self._config = {**self._config, "run": str(self.path)}
+
+    def _sinks(self) -> Sequence[Sink]:
+        try:
+            return self._make_sinks()
+        except BacksightError as error:
+            _log.warning("backsight: %s has no sink: %s", shown(self.path), error)
+            return ()
 
     def _real(self) -> Recorder | NullRecorder:
         if self.failed:

@@ -22,6 +22,9 @@ RETRY_EVERY = 5.0
 KEEP_VALUES = 1_000_000
 """How many values may wait for a slow sink; past that the oldest go."""
 
+FLUSH_AFTER = 1_000
+"""Values after which a sink that buffers is asked to deliver them."""
+
 PATIENCE = 10.0
 """Seconds that the end of a training waits for what a sink has not taken yet."""
 
@@ -50,6 +53,7 @@ class Outlet:
         self._sink, self._run = sink, run
         self._retry, self._patience = retry, patience
         self._name = type(sink).__name__
+        self._flush: Callable[[], None] | None = getattr(sink, "flush", None)
         self._batches: deque[tuple[int, Batch]] = deque()
         self._waiting = 0
         self._held = 0
@@ -83,14 +87,20 @@ class Outlet:
             self._changed.notify()
         self._thread.join(self._patience)
         with self._changed:
-            late = self._thread.is_alive()
+            late, left = self._thread.is_alive(), self._waiting + self._held
             self._abandoned = True
-            self.missed += self._waiting + self._held
-        if self.missed or late:
-            why = f", because it was not ready after {self._patience:g} seconds" if late else ""
+            self.missed += left
+        slow = f"it was not ready after {self._patience:g} seconds"
+        if self.missed:
+            why = f", because {slow}" if late and left else ""
             _log.warning(
                 "backsight: the sink %s missed %s values of %s%s; the run folder has all of them",
                 self._name, f"{self.missed:,}", self._run.name, why,
+            )  # fmt: skip
+        elif late:
+            _log.warning(
+                "backsight: the sink %s has all values of %s, but %s with what it does at the end",
+                self._name, self._run.name, slow,
             )  # fmt: skip
 
     # -- from the thread of the sink -------------------------------------------------------
@@ -114,20 +124,32 @@ class Outlet:
             size, batch = self._batches.popleft()
             self._waiting -= size
             self._held = size
+        buffered = 0
         for part, call in self._calls(batch):
             while not self._opened:
                 self._opened = self._try(lambda: self._sink.open(self._run))
                 if not self._opened and not self._pause():
                     return False
             taken = self._try(call)
-            with self._changed:
-                if self._abandoned:
-                    return False
-                self._held -= part
-                self.missed += 0 if taken else part
-            if not taken and not self._pause():
+            if taken and self._flush is not None:
+                buffered += part
+                if buffered < FLUSH_AFTER:
+                    continue
+                part, buffered, taken = buffered, 0, self._try(self._flush)
+            if not self._settle(part, taken):
                 return False
+        if buffered and self._flush is not None:
+            return self._settle(buffered, self._try(self._flush))
         return True
+
+    def _settle(self, part: int, taken: bool) -> bool:
+        """Count so many values as delivered or missed; False at the end."""
+        with self._changed:
+            if self._abandoned:
+                return False
+            self._held -= part
+            self.missed += 0 if taken else part
+        return taken or self._pause()
 
     def _calls(self, batch: Batch) -> Iterator[tuple[int, Callable[[], None]]]:
         """What the sink is called with: how many values each call has, and the call."""

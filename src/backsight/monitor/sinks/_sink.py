@@ -25,6 +25,10 @@ class Sink(Protocol):
     order below. Each value comes with its iteration. Per signal, iterations increase; a value that
     was measured on the device may arrive after values of later iterations of another signal. A
     method may raise: training goes on, and what was not delivered is counted.
+
+    A sink that buffers may have a sixth method, ``flush()``: it is called after about a thousand
+    values, and when none are left for the moment. If it raises, all values since the last call
+    count as missed, and the sink forgets them.
     """
 
     def open(self, run: Path) -> None:

@@ -99,8 +99,8 @@ class Catcher:
 
     Args:
         sequences: how many sequences of a batch to keep, evenly spaced; None for all, 0 for 8 or
-            a quarter of the batch, if that is less: a replay of all of them would take as much
-            memory as the training itself. The longest of a packed batch is added.
+            a quarter of the batch, if that is less, but at least two: a replay of all of them would
+            take as much memory as the training itself. The longest of a packed batch is added.
         force: follow also a frozen layer on plain inputs, whose outputs need no gradient.
 
     Example:

@@ -17,10 +17,17 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.layers import LayerAdapter
 from backsight.probes._precision import on_host
-from backsight.probes._reader import HiddenNorms, LayerReader, ReaderSettings, Readings
-from backsight.probes.fused._calls import Catcher
+from backsight.probes._reader import (
+    HiddenNorms,
+    LayerReader,
+    Memories,
+    ReaderSettings,
+    Readings,
+)
+from backsight.probes.fused._calls import Call, Catcher
 from backsight.probes.fused._hidden_norms import hidden_norms
 from backsight.probes.fused._last_column import last_column
+from backsight.probes.fused._memory import memory_of_calls
 from backsight.probes.fused._replay import Arithmetic, replay, with_reaches
 from backsight.probes.fused._single_steps import SingleSteps
 
@@ -51,6 +58,8 @@ class FusedReader(LayerReader):
         self._ran: dict[str, tuple[str, ...]] = {}
         self._of_output: set[str] = set()
         """Paths of layers whose initial state is made of an output of theirs."""
+        self._measured: list[Call] = []
+        """Calls of the pass that was measured, to be run again."""
         self._roots: tuple[Tensor, ...] = ()
         """What the pass under way was called on."""
 
@@ -124,6 +133,7 @@ class FusedReader(LayerReader):
         calls = [
             call for call in self._catcher.take(found.errors) if call.path not in self._ignored
         ]
+        self._measured = calls if self.remembers else []
         profiles = replay(calls, scale=scale, arithmetic=self.arithmetic, errors=found.errors)
         found.arrived = bool(profiles)
         for path in {call.path for call in calls} - self._of_output:
@@ -143,6 +153,13 @@ class FusedReader(LayerReader):
                 found.profiles[top] = replace(found.profiles[top], last_column=column)
         return found
 
+    def memories(self) -> Memories:
+        """Of every module, in the order in which its states were made."""
+        calls, self._measured = self._measured, []
+        found = Memories()
+        found.profiles = memory_of_calls(calls, found.errors, self.readout)
+        return found
+
     def finish(self) -> None:
         """Of single steps."""
         self._single_steps.finish()
@@ -152,6 +169,7 @@ class FusedReader(LayerReader):
         self._catcher.forget()
         self._single_steps.forget()
         self._reaches, self._ran, self._roots, self._of_output = {}, {}, (), set()
+        self._measured = []
 
     def states(
         self,

@@ -34,7 +34,7 @@ from backsight.probes.fused._recurrence import (
     states,
 )
 
-__all__ = ["Arithmetic", "by_recurrence_seeds", "replay", "walk", "with_reaches"]
+__all__ = ["Arithmetic", "by_recurrence_seeds", "flipped", "replay", "walk", "with_reaches"]
 
 CHECKED = 16
 """Steps of a call, about, whose states are computed again to see whether they are the run's:
@@ -266,7 +266,7 @@ def _walk_call(
                         direct[lengths - 1, 1:, rows] += final[:, mine].transpose(0, 1)
             if above is not None:
                 from_above = above.chunk(directions, dim=-1)[d]
-                g = g + (_flip(from_above, lengths) if d else from_above)
+                g = g + (flipped(from_above, lengths) if d else from_above)
             total = arithmetic(one.states, g, gc, lengths)
             carried[index] = tuple(
                 _back(gradient[1:], slope, index)[:, order]
@@ -277,7 +277,7 @@ def _walk_call(
                 )
             )
             if number:
-                inputs.append(_flip(total.x(), lengths) if d else total.x())
+                inputs.append(flipped(total.x(), lengths) if d else total.x())
             suffix = f"l{number}{'_reverse' if d else ''}"
             at = place[d], begun[d], linked[d]
             visit(Layered(call, suffix, one.states, one.h, total, chain, before, *at, d, exact))
@@ -309,7 +309,7 @@ def _up(call: Call) -> tuple[list[list[_Pass]], list[Tensor], bool]:
         row = [_up_one(call, number, d, y, known) for d in range(directions)]
         passes.append(row)
         if number < top:
-            y = torch.cat([_flip(p.h, lengths) if d else p.h for d, p in enumerate(row)], dim=-1)
+            y = torch.cat([flipped(p.h, lengths) if d else p.h for d, p in enumerate(row)], dim=-1)
             y = y * masks[number] if masks else y
     if call.output is not None:
         exact = exact and _same(passes[top], call)
@@ -330,7 +330,7 @@ def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) ->
         w.get(f"bias_hh{suffix}"),
         w.get(f"weight_hr{suffix}"),
     )
-    x = (_flip(y, lengths) if d else y).to(layer.w_ih.dtype)
+    x = (flipped(y, lengths) if d else y).to(layer.w_ih.dtype)
     index = number * directions + d
     h0 = _initial(call.state[0], index, layer.w_hh.shape[1], x)
     c0 = _initial(call.state[1], index, module.hidden_size, x) if module.mode == "LSTM" else None
@@ -339,7 +339,7 @@ def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) ->
         h, _ = fused(layer, x.contiguous(), h0, c0)
     else:
         half = known.chunk(directions, dim=-1)[d]
-        h = (_flip(half, lengths) if d else half).to(x.dtype)
+        h = (flipped(half, lengths) if d else half).to(x.dtype)
     if call.batch_sizes is not None:
         h = torch.where(inside, h, 0)  # padding holds no state
     inner = states(layer, x, h, h0, c0)
@@ -347,7 +347,7 @@ def _up_one(call: Call, number: int, d: int, y: Tensor, known: Tensor | None) ->
     g = torch.zeros_like(h)
     if number == module.num_layers - 1 and call.gradients[0] is not None:
         half = call.gradients[0].chunk(directions, dim=-1)[d]
-        g = (_flip(half, lengths) if d else half).to(g.dtype, copy=True)
+        g = (flipped(half, lengths) if d else half).to(g.dtype, copy=True)
     g = _at_the_end(g, call.gradients[1], index, lengths)
     gc = None
     if inner.c is not None:
@@ -381,7 +381,7 @@ def _at_the_end(g: Tensor, gradient: Tensor | None, index: int, lengths: Tensor)
     return g
 
 
-def _flip(states: Tensor, lengths: Tensor) -> Tensor:
+def flipped(states: Tensor, lengths: Tensor) -> Tensor:
     """Reverse each sequence within its own length; ``(T, B, ·)`` or ``(T, S, B, ·)``."""
     t = torch.arange(len(states), device=lengths.device)[:, None]
     source = torch.where(t < lengths, lengths - 1 - t, t)

@@ -58,6 +58,8 @@ class Read:
     """Paths of inputs that no gradient arrived at, or that are added to another one."""
     silent: dict[str, str] = field(default_factory=dict)
     """Of these, why an input has no profile, although another one has."""
+    places: dict[str, tuple[Layout, NDArray[np.int64]]] = field(default_factory=dict)
+    """Of blocks, the layout and the position ``(B,)`` of each sequence."""
     arrived: bool = False
     """Whether a gradient arrived at all."""
 
@@ -194,7 +196,7 @@ def _from(
     for point, one in there:
         total = totals.get(point.path)
         profile = _profile(
-            point, one, total, output, seed, known, factor, found.tallies,
+            point, one, total, output, seed, known, factor, found,
             apart=point.path in apart,
         )  # fmt: skip
         if total is not None or profile.reach.size > 1:
@@ -298,7 +300,7 @@ def _profile(
     seed: _Seed,
     known: Known,
     factor: float,
-    tallies: dict[str, _Tallies],
+    found: Read,
     *,
     apart: bool,
 ) -> GradientProfile:
@@ -316,6 +318,7 @@ def _profile(
     time, lags, hidden = Tally(), LagTally(), Tally()
     lags.add_sized(lag, back, at[:, None] + 1)
     if total is None:
+        found.places[point.path] = layout, at
         return replace(_made(time, lags, hidden), role="block")
     where = np.where(_inside(point, n), steps, -1)
     width = torch.linalg.vector_norm(total, dim=-1, dtype=torch.float64).cpu().numpy()
@@ -324,7 +327,7 @@ def _profile(
     assert size is not None
     states = torch.linalg.vector_norm(size, dim=-1, dtype=torch.float64).cpu().numpy()
     hidden.add(where, _by_sequence(states, layout))
-    tallies[point.path] = time, lags, hidden
+    found.tallies[point.path] = time, lags, hidden
     notes = [
         "" if aligned or output.single else counted_by_itself(point.path, n[1]),
         one_sequence() if seed.only is not None and n[0] > 1 else "",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
+from backsight.probes.inputs._block_memory import BlockCall
 from backsight.probes.inputs._points import Point
 
 __all__ = ["Block", "Embedding", "Forward", "Frame"]
@@ -54,6 +55,8 @@ class Block:
     container: str
     path: str
     point: Point
+    call: BlockCall | None = None
+    """Where it is to be run again."""
 
 
 @dataclass(slots=True, eq=False)

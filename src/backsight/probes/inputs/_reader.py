@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from backsight.probes._identity import IdentityMap
 from backsight.probes._profile import GradientProfile
-from backsight.probes._reader import LayerReader, ReaderSettings, Readings
+from backsight.probes._reader import LayerReader, Memories, ReaderSettings, Readings
 from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs import _words as words
+from backsight.probes.inputs._block_memory import BlockRun, block_to_run
 from backsight.probes.inputs._embedded import Read, read
 from backsight.probes.inputs._layouts import Known
 from backsight.probes.inputs._one_by_one import fix_layouts, one_by_one
@@ -71,6 +72,8 @@ class InputReader(LayerReader):
         self.left_out: set[str] = set()
         """Paths of inputs that another one stands for, or that no gradient arrived at, and of
         modules that are layers and no steps."""
+        self._runs: dict[str, BlockRun] = {}
+        """By path, blocks of the pass that was measured, to be run again."""
         self.elsewhere = False
         """Whether another reader has found steps in the model: then it has no need of this one."""
 
@@ -183,7 +186,9 @@ class InputReader(LayerReader):
     def begin(self, armed: bool) -> None:
         """Watch the modules of every model in a sampled iteration, and none in another."""
         super().begin(armed)
+        self._runs = {}
         for one in self._models:
+            one.search.remembers = False
             if armed and not one.over:
                 one.search.start()
             else:
@@ -232,8 +237,8 @@ class InputReader(LayerReader):
         fix_layouts(points, one_by_one(search.inputs(), [point.path for point in points]))
         try:
             told = read(
-                points, search.blocks(), search.results(), roots, gradients, factor, one.known,
-                search.positions(),
+                points, [block.point for block in search.blocks()], search.results(), roots,
+                gradients, factor, one.known, search.positions(),
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - costs that model alone
             found.errors[path or f"input:{search.kind}"] = error
@@ -251,6 +256,8 @@ class InputReader(LayerReader):
                     note_of = "; ".join(filter(None, (p.note, note)))
                     told.profiles[path] = replace(p, note=note_of)
         found.profiles |= told.profiles
+        if self.remembers:
+            self._keep_runs(search, told)
         self.left_out |= told.left_out - told.silent.keys()
         one.silent = told.silent if told.profiles else {}
         if told.profiles:
@@ -287,6 +294,35 @@ class InputReader(LayerReader):
             each = [points[path] for path in batches.get(point.path, [point.path])]
             extent = max(map(one.known.steps, each)), sum(other.elements for other in each)
             one.found(point.path, embedding.module, point.training, extent)
+
+    def _keep_runs(self, search: Search, told: Read) -> None:
+        """Of each block that can be run again."""
+        for block in search.blocks():
+            path = block.point.path
+            if path in told.places and path not in self._runs and block.call is not None:
+                run = block_to_run(block.call, *told.places[path], self.settings.sequences)
+                if run is not None:
+                    self._runs[path] = run
+
+    def remember(self) -> None:
+        """Of blocks, by the search."""
+        super().remember()
+        for one in self._models:
+            one.search.remembers = True
+
+    def memories(self) -> Memories:
+        """Of every block that can be run again."""
+        runs, self._runs = self._runs, {}
+        found = Memories()
+        for path, run in runs.items():
+            try:
+                profile = run.memory()
+            except Exception as error:  # noqa: BLE001 - costs that block alone
+                found.errors[path] = error
+            else:
+                if profile is not None:
+                    found.profiles[path] = profile
+        return found
 
     def _end(self, one: _Model) -> None:
         one.over = True

@@ -13,12 +13,13 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.probes._module_calls import After, Before
 from backsight.probes._modules import children_of, named_modules
 from backsight.probes._tensors import packed_in, tensors_in
+from backsight.probes.inputs._block_memory import block_call
 from backsight.probes.inputs._forward import Block, Embedding, Forward, Frame
 from backsight.probes.inputs._one_by_one import is_one_of_many
 from backsight.probes.inputs._points import Packed, Point, point_of
 from backsight.probes.inputs._sources import (
-    OWN,
     first_tensor,
+    has_parameters,
     hinted,
     looks_like_positions,
     packed_like,
@@ -76,6 +77,8 @@ class Search:
         self._passing = False  # whether the call that is under way is a validation's
         self._local = threading.local()
         self._stops: list[Callable[[], None]] = []
+        self.remembers = False
+        """Whether what it takes to run blocks again is kept."""
         self.passes = 1
         """Forward passes so far, without those of a validation."""
 
@@ -167,7 +170,7 @@ class Search:
         count = self._counts[id(module)] = self._counts.get(id(module), 0) + 1
         made = next((t for t in tensors_in(result) if t.is_floating_point()), None)
         if made is not None:
-            self._block(frame, made, count)
+            self._block(frame, made, count, (args, kwargs, result))
             fed = first_tensor(args, kwargs)
             if count > 1 and fed is not None and _is_sequence(fed) and fed.shape == made.shape:
                 self.found.repeated[frame.path] = (made.shape[0], made.shape[1])
@@ -206,7 +209,7 @@ class Search:
             if source is not None and not sure and self._embedded(source):
                 return  # what comes of it, if that is frozen, needs no gradient either
             loose = indices and (hint or issubclass(type(module), nn.Embedding))
-            if (source is None and not loose) or not _has_parameters(module):
+            if (source is None and not loose) or not has_parameters(module):
                 return
             if not steps_apart(module, made):
                 self.found.refused.append(frame.path or self.kind)
@@ -268,7 +271,7 @@ class Search:
                     return f"{above.path}.{name}" if above.path else name
         return path
 
-    def _block(self, frame: Frame, made: Tensor, count: int) -> None:
+    def _block(self, frame: Frame, made: Tensor, count: int, call: tuple[Any, Any, Any]) -> None:
         """Whether that call was one of a block, which maps ``(B, T, D)`` to ``(B, T, D)``."""
         if frame.taken is None or made.shape != frame.taken.shape:
             return
@@ -285,7 +288,11 @@ class Search:
             path = f"block:{self._prefix}{frame.path}" + (f":{count}" if count > 1 else "")
             taken = frame.taken.detach()
             point = Point(path, taken, [frame.edge], (0, 1), frame.module.training)
-            self.found.blocks.append(Block(container, frame.path, point))
+            block = Block(container, frame.path, point)
+            if self.remembers:
+                args, kwargs, result = call
+                block.call = block_call(frame.module, args, kwargs, frame.taken, result, made)
+            self.found.blocks.append(block)
 
     # -- what came out ---------------------------------------------------------------------
 
@@ -326,11 +333,11 @@ class Search:
         """Paths of the points that were fed with what looks like positions."""
         return {e.point.path for e in self.inputs() if e.point is not None and e.positions}
 
-    def blocks(self) -> list[Point]:
-        """What each block of a stack was called with, the outermost stacks only."""
+    def blocks(self) -> list[Block]:
+        """The calls of the blocks of each stack, the outermost stacks only."""
         paths = {block.path for block in self.found.blocks}
         return [
-            block.point
+            block
             for block in self.found.blocks
             if not any(_lies_in(block.container, path) for path in paths)
         ]
@@ -348,7 +355,7 @@ class Search:
         counts = [
             (self._counts.get(number, 0), path)
             for number, (path, reference) in self._modules.items()
-            if (module := reference()) is not None and _has_parameters(module)
+            if (module := reference()) is not None and has_parameters(module)
         ]
         count, path = max(counts, default=(0, ""))
         return (path or self.kind, count) if count > MANY else None
@@ -385,13 +392,6 @@ def _lies_in(container: str, path: str) -> bool:
 
 def _is_sequence(x: Tensor) -> bool:
     return x.dim() == 3 and x.is_floating_point()
-
-
-def _has_parameters(module: nn.Module) -> bool:
-    """Of its own."""
-    own = vars(module).get("_parameters") or {}
-    held = any(parameter is not None for parameter in dict.values(own))
-    return held or issubclass(type(module), OWN)  # which may compute theirs
 
 
 def _may_be_block(module: nn.Module) -> bool:

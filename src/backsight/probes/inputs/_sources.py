@@ -16,6 +16,7 @@ from backsight.probes.inputs._points import Packed, packed_as
 __all__ = [
     "OWN",
     "first_tensor",
+    "has_parameters",
     "hinted",
     "looks_like_positions",
     "packed_like",
@@ -42,6 +43,13 @@ POINTWISE = frozenset(f"{name}Backward{n}" for name in NAMES.split() for n in ra
 OWN = (nn.Linear, nn.Embedding, nn.Conv1d, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d)
 """Modules of PyTorch's that make each step of their output from one step, or, of a convolution,
 from its window."""
+
+
+def has_parameters(module: nn.Module) -> bool:
+    """Of its own."""
+    own = vars(module).get("_parameters") or {}
+    held = any(parameter is not None for parameter in dict.values(own))
+    return held or issubclass(type(module), OWN)  # which may compute theirs
 
 
 def first_tensor(args: Any, kwargs: Any) -> Tensor | None:

@@ -45,6 +45,7 @@ def profiles_of_steps(
     gradients: Sequence[Tensor | None],
     factor: float,
     bounded: Mapping[str, bool | None],
+    positions: list[_Steps | None] | None = None,
 ) -> dict[str, GradientProfile]:
     """Profiles of the states of a stack: ``path`` of each, ``path.state1`` of a second state.
 
@@ -57,6 +58,8 @@ def profiles_of_steps(
         factor: what ``grad_time`` is multiplied by (AMP).
         bounded: by path, whether the first state stays within ±1; None where nobody knows: any
             state of it that does so throughout is then taken for one.
+        positions: where the position ``(B,)`` of each sequence is put, chain by chain; None of a
+            chain in which no gradient arrives, some sequence begins later, or one sits out.
 
     Example:
         >>> import torch
@@ -98,12 +101,17 @@ def profiles_of_steps(
         initial = [x for call in steps[0] for one in call.initial if (x := one.tensor) is not None]
         passed = _through(states, products, roots, gradients, initial)
         if passed is None:
+            if positions is not None:
+                positions.append(None)
             continue
         totals, back, at, first, last = passed
         told = [[call.anew for call in calls] for calls in steps]
         first = np.maximum(first, first_of(told, [lead_size(step[0]) for step in states], at))
         begun = np.maximum(first, begun_of(told, at))
         idle = idle_of([[call.idle for call in calls] for calls in steps], at)
+        if positions is not None:
+            there = at >= 0
+            positions.append(at if idle is None and not begun[there].any() else None)
         anew += (begun > first)[at >= 0].sum(), (at >= 0).sum()
         scaled, alone = _on_host(totals, factor), _on_host(back)
         for place, tally in enumerate(tallies):

@@ -6,17 +6,19 @@ position alone. Two backward passes over that part of the graph, of all sequence
 touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
-from backsight.probes._reader import LayerReader, ReaderSettings, Readings
+from backsight.probes._reader import LayerReader, Memories, ReaderSettings, Readings
 from backsight.probes._state_handoff import NEAR, TRIES, keeps_rows
 from backsight.probes._steps import (
     HELD,
@@ -31,6 +33,7 @@ from backsight.probes._steps import (
 )
 from backsight.probes._tensors import SameTensor, Unchanged, made_of, tensors_in
 from backsight.probes.stepped._gates import gate_saturation
+from backsight.probes.stepped._memory import StepRun, call_of, steps_to_run
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
 
 __all__ = ["SteppedReader", "may_be_stepped"]
@@ -82,6 +85,8 @@ class SteppedReader(LayerReader):
         """Paths that have had a profile: what lies inside is a part of their step."""
         self._bounded: dict[str, bool | None] = {}
         """By path, whether a cell's state stays within ±1; None of a user's own module."""
+        self._runs: dict[str, StepRun] = {}
+        """By path, calls of the pass that was measured, to be made again."""
         self._joined: set[str] = set()
         """Paths of cells whose states leave a kernel together."""
 
@@ -180,6 +185,9 @@ class SteppedReader(LayerReader):
             step.began_with = [Unchanged(x) for x in given]
         elif previous.began_with:
             previous.initial = _initial_of(previous, given)
+        if self.remembers:
+            known = adapter is not None
+            step.call = call_of(module, args, kwargs, result, outputs, previous, of_kind=known)
         calls.append(step)
 
     def graph_whole(
@@ -200,7 +208,12 @@ class SteppedReader(LayerReader):
         for stack in stacks:
             try:
                 together = {path: chains[path] for path in stack}
-                profiles = profiles_of_steps(together, roots, gradients, factor, self._bounded)
+                told: list[NDArray[np.int64] | None] = []
+                profiles = profiles_of_steps(
+                    together, roots, gradients, factor, self._bounded, told
+                )
+                if self.remembers:
+                    self._keep_runs(together, told)
                 for path in stack:
                     adapter = self._adapters.get(path)
                     if adapter is not None and adapter.has_cell_state:
@@ -220,13 +233,49 @@ class SteppedReader(LayerReader):
                 self.leave_out("no gradient", path)
         return found
 
+    def memories(self) -> Memories:
+        """Of every module whose calls can be made again."""
+        runs, self._runs = self._runs, {}
+        found = Memories()
+        for path, run in runs.items():
+            try:
+                profile = run.memory(self.readout)
+            except Exception as error:  # noqa: BLE001 - costs that module alone
+                found.errors[path] = error
+            else:
+                if profile is not None:
+                    found.profiles[path] = profile
+        return found
+
     def finish(self) -> None:
         """What hands nothing on in a whole pass is not called once a step."""
         self._log.finish()
         for path, calls in list(self._log.calls.items()):
             if calls and not self._places[path]:
                 self._give_up(path, calls[-1].given, calls[:-1])
+        kept = self._runs, self.readout
         self.begin(False)
+        self._runs, self.readout = kept  # of the pass that has just been measured
+
+    def _keep_runs(
+        self, stack: Mapping[str, Sequence[Chain]], positions: Sequence[NDArray[np.int64] | None]
+    ) -> None:
+        """Of each module, the longest chain of calls that can be made again."""
+        for path, chains in stack.items():
+            places, adapter = sorted(self._places[path]), self._adapters.get(path)
+            for chain, at in zip(chains, positions, strict=True):
+                longest = self._runs.get(path)
+                if at is None or (longest and len(longest.inputs[0]) >= len(chain)):
+                    continue
+                run = steps_to_run(
+                    chain,
+                    places,
+                    at.tolist(),
+                    adapter=adapter,
+                    sequences=self.settings.sequences,
+                )
+                if run is not None:
+                    self._runs[path] = run
 
     def _moved(self, path: str) -> None:
         """Nobody knows which sequence a row is."""
@@ -246,6 +295,7 @@ class SteppedReader(LayerReader):
     def forget(self) -> None:
         """Let every graph go."""
         self._log.forget()
+        self._runs = {}
 
     def _chains(self) -> dict[str, list[Chain]]:
         """By path, the states of what is to be measured."""

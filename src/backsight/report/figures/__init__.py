@@ -8,6 +8,7 @@ from backsight.report.figures import (
     _hidden_norm_time,
     _length,
     _loss,
+    _memory,
     _pace,
     _reach,
     _reach_ahead,
@@ -35,6 +36,7 @@ from backsight.report.figures._stability_map import (
     map_outcomes,
 )
 from backsight.report.figures._strips import Strip, strips
+from backsight.report.figures._style import log_ticks
 from backsight.report.figures._timeline import timeline
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Mark",
     "Panel",
     "Strip",
+    "log_ticks",
     "map_growth",
     "map_loss",
     "map_outcomes",
@@ -67,6 +70,7 @@ FIGURES = tuple(
     for module in (
         _loss,
         _reach,
+        _memory,
         _reach_ahead,
         _reach_blocks,
         _reach_time,

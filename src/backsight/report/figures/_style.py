@@ -161,7 +161,14 @@ def place_log_axis(fig: go.Figure, values: NDArray[np.floating[Any]]) -> None:
 
 
 def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
-    """Ticks for positive values on a log axis, labelled in full; at least one value."""
+    """Ticks for positive values on a log axis, labelled in full; at least one value.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.report.figures import log_ticks
+        >>> log_ticks(np.array([0.01, 100.0]))["ticktext"]
+        ['0.01', '0.1', '1', '10', '100']
+    """
     low = math.floor(math.log10(values.min()))
     high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
     every = max(1, (high - low) // 8)

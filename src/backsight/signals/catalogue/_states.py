@@ -64,6 +64,58 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="memory",
+        title="memory of the state",
+        formula="M(k) = E_b‖h_t − h_t^(k)‖ / E_b‖h_t − h_t^(0)‖ for each k of memory_lag, where t "
+        "is the position of reach and h^(k) has the same last k inputs, and the older inputs and "
+        "the initial state of another sequence",
+        axes=("iteration", "lag"),
+        unit="1",
+        reduction="L2 over units, mean over the sampled sequences that have the lag and differ in "
+        "what lies before it. The other sequence is the next one of the sampled ones, counted back "
+        "from its own position. Dropout is off. Of a block of a stack, h is what it returns, and "
+        "its inputs are what it is called with",
+        cost="the work of at most 2.5 forward passes, in every 4th sampled iteration",
+        source="Backsight",
+        per="layer or block",
+    ),
+    Signal(
+        name="memory_lag",
+        title="lag of the memory",
+        formula="the lags k at which memory is measured: 1, 2, 4, … and the number of steps over "
+        "which the sampled sequences differ",
+        axes=("iteration", "lag"),
+        unit="steps",
+        reduction="none",
+        cost="none",
+        source="Backsight",
+        per="layer or block",
+    ),
+    Signal(
+        name="memory_loss",
+        title="loss with another past",
+        formula="mean over b of the loss of h_t^(k) for each k of memory_lag; recorded only if one "
+        "linear layer and one of PyTorch's losses are all that lies between the state and the loss",
+        axes=("iteration", "lag"),
+        unit="that of the loss",
+        reduction="mean over the sequences that are compared, each at its position",
+        cost="shared with memory: the layer and the loss of these states",
+        source="Backsight; Khandelwal et al. 2018 truncate the context instead",
+        per="layer",
+    ),
+    Signal(
+        name="memory_length",
+        title="memory length",
+        formula="smallest k of memory_lag with M(k) ≤ 0.1; if that is the last one, or if there is "
+        "none, it is the largest k with M(k) > 0.1, which is then a lower bound",
+        axes=("iteration",),
+        unit="steps",
+        reduction="none",
+        cost="none: computed from memory",
+        source="Backsight",
+        per="layer or block",
+    ),
+    Signal(
         name="input_spread",
         title="input spread",
         formula="max over features of (max over t and b of x − min over t and b of x)",
