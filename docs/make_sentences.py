@@ -2,8 +2,9 @@
 
 A writer reads the list from end to end; nothing here decides whether a sentence is good. Listed
 are the strings of two words or more in the source (an f-string with its fields in braces), the
-help of commands and settings (their docstrings), the text of the page templates, and the prose of
-README, docs and the two guides. Docstrings elsewhere are for readers of the code, and not listed.
+help of commands and settings (their docstrings), the text of the page templates, the strings of
+their scripts, and the prose of README, docs and the two guides. Docstrings elsewhere are for
+readers of the code, and not listed.
 """
 
 import ast
@@ -24,6 +25,20 @@ GENERATED = ("findings.md", "signals.md")
 """Pages written from strings that are listed where they stand."""
 
 NOT_PROSE = re.compile(r"\s*(SELECT|CREATE|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|DROP|ALTER)\b")
+
+SCRIPT = re.compile(
+    r"""
+    //[^\n]* | /\*.*?\*/                                        # comments
+    | (?<=[(,=:\[!&|?;{}\s])/(?![*/\s])(?:\\.|\[(?:\\.|[^\]\n])*\]|[^/\n\[\\])+/  # patterns
+    | (?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
+    | (?P<template>`)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What a script has that may hold a quote."""
+
+NAMES = re.compile(r"(\bclass: [^,{}]*|(querySelector(All)?|closest|evaluate)(\?\.)?\()$")
+"""What stands before a string that names things of a page."""
 
 Place = tuple[int, str]
 """A line and what stands there."""
@@ -98,6 +113,45 @@ def in_markup(text: str) -> Iterator[Place]:
             yield text.count("\n", 0, match.start()) + 1, match[0]
 
 
+def in_script(text: str) -> Iterator[Place]:
+    """The prose among the strings of a JavaScript module; a template with its fields in braces."""
+    place = 0
+    while match := SCRIPT.search(text, place):
+        start, place = match.span()
+        if match["template"]:
+            place = _template_end(text, start)
+        elif not match["string"]:
+            continue
+        found = text[start + 1 : place - 1].replace("${", "{").replace('\\"', '"')
+        if is_prose(found) and not NAMES.search(text, max(0, start - 80), start):
+            yield text.count("\n", 0, start) + 1, found
+
+
+def _template_end(text: str, start: int) -> int:
+    """Where the template that begins there has ended; its fields may hold others."""
+    at = start + 1
+    while text[at] != "`":
+        if text.startswith("${", at):
+            at = _field_end(text, at + 2)
+        else:
+            at += 1 + (text[at] == "\\")
+    return at + 1
+
+
+def _field_end(text: str, at: int) -> int:
+    """Where the code in braces that begins there has ended."""
+    while text[at] != "}":
+        if text[at] == "`":
+            at = _template_end(text, at)
+        elif text[at] == "{":
+            at = _field_end(text, at + 1)
+        elif text[at] in "\"'" and (match := SCRIPT.match(text, at)):
+            at = match.end()
+        else:
+            at += 1
+    return at + 1
+
+
 def in_markdown(text: str) -> Iterator[Place]:
     """The paragraphs of a page, its code left out."""
     text = re.sub(r"(?ms)^```.*?^```", _blank, text)
@@ -115,6 +169,8 @@ def sentences() -> Iterator[tuple[Path, int, str]]:
             found = in_python(path.read_text(encoding="utf-8"), docstrings=shown)
         elif path.name.endswith(".html.jinja"):
             found = in_markup(path.read_text(encoding="utf-8"))
+        elif path.name.endswith((".js", ".js.jinja")):
+            found = in_script(path.read_text(encoding="utf-8"))
         else:
             continue
         yield from ((name, line, " ".join(text.split())) for line, text in found)

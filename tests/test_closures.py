@@ -17,6 +17,7 @@ import backsight
 from backsight.guard import Guard, Intervention, policies_from
 from backsight.probes import Closures
 from backsight.signals import Run
+from tests.crossed import crossed
 from tests.guarded import Data, Spoil, backward, everything, nan_at, net, same, unspoilt
 
 MAKERS: dict[str, Callable[[Any], Optimizer]] = {
@@ -140,31 +141,29 @@ def wild_at(*numbers: int) -> Spoil:
 # -- the guard ----------------------------------------------------------------------------
 
 BAD = nan_at(12, 20, 21, 22, 23)
-ACTS: list[tuple[str, Spoil, set[str]]] = [
-    ("clip=0.1", unspoilt, {"clip"}),
-    ("value=0.01", unspoilt, {"value"}),
-    ("agc=0.01", unspoilt, {"agc"}),
-    ("auto", wild_at(25), {"auto"}),
-    ("skip", BAD, {"skip"}),
-    ("backoff", wild_at(20, 21, 22), {"backoff"}),
-    ("rollback", BAD, {"rollback"}),
-    ("safe", BAD, {"skip", "rollback"}),
-    ("omega,clip=0.1", unspoilt, {"omega", "clip"}),
-    ("orthogonality,spectral=0.1", unspoilt, {"orthogonality", "spectral"}),
-    ("weights=0.5", unspoilt, {"weights"}),
-]
+ACTS: dict[str, tuple[Spoil, set[str]]] = {
+    "clip=0.1": (unspoilt, {"clip"}),
+    "value=0.01": (unspoilt, {"value"}),
+    "agc=0.01": (unspoilt, {"agc"}),
+    "auto": (wild_at(25), {"auto"}),
+    "skip": (BAD, {"skip"}),
+    "backoff": (wild_at(20, 21, 22), {"backoff"}),
+    "rollback": (BAD, {"rollback"}),
+    "safe": (BAD, {"skip", "rollback"}),
+    "omega,clip=0.1": (unspoilt, {"omega", "clip"}),
+    "orthogonality,spectral=0.1": (unspoilt, {"orthogonality", "spectral"}),
+    "weights=0.5": (unspoilt, {"weights"}),
+}
 
 
-@pytest.mark.parametrize(("words", "spoil", "policies"), ACTS, ids=[words for words, *_ in ACTS])
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_guard_acts_as_in_a_loop_without_closures(
-    words: str, spoil: Spoil, policies: set[str], make: Any
-) -> None:
+@crossed("words,kind", ACTS, MAKERS, together=1)
+def test_a_guard_acts_as_in_a_loop_without_closures(words: str, kind: str) -> None:
     """The same interventions, batches, weights and random numbers; the data goes back, too."""
+    spoil, policies = ACTS[words]
 
     def one(closure: bool) -> tuple[list[Intervention], list[int], dict[str, Any]]:
         model, data = net(), Data()
-        optimizer = make(model.parameters())
+        optimizer = MAKERS[kind](model.parameters())
         guard = Guard(model, optimizer, *policies_from(words), snapshot_every=10,
                       extra_state={"data": data})  # fmt: skip
         used = train(model, optimizer, 30, closure=closure, guard=guard, data=data, spoil=spoil)

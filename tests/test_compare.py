@@ -120,8 +120,27 @@ def test_an_overlay_has_a_line_per_run_and_a_cross_per_nan(pair: tuple[Run, Run]
     first, second, crosses = figure.data
     assert (len(first.x), len(second.x)) == (100, 60)
     assert crosses.x.tolist() == list(range(60, 100))
-    assert crosses.y.tolist() == [2.0] * 40
+    assert crosses.y.tolist() == [0] * 40
     assert not figure.layout.showlegend
+
+
+def test_crosses_have_a_row_per_run_above_the_curves_of_their_panel(tmp_path: Path) -> None:
+    """However many there are, no curve lies behind them."""
+    broken = [1.0, NAN, math.inf, 2.0]
+    runs = [
+        made(tmp_path / "a", horizon__l0=[1.0] * 4, horizon__l1=broken),
+        made(tmp_path / "b", horizon__l0=[1.0] * 4, horizon__l1=broken),
+    ]
+    figure = overlay(runs, ["a", "b"], ["horizon/l0", "horizon/l1"], "steps")
+    crosses = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [(t.name, t.x.tolist(), t.y.tolist()) for t in crosses] == [
+        ("a: NaN", [1], [0]), ("a: +Inf", [2], [0]), ("b: NaN", [1], [1]), ("b: +Inf", [2], [1]),
+    ]  # fmt: skip
+    assert {(t.xaxis, t.yaxis) for t in crosses} == {("x2", "y4")}
+    upper, lower, rows = figure.layout.yaxis, figure.layout.yaxis2, figure.layout.yaxis4
+    assert 0 == lower.domain[0] < lower.domain[1] == rows.domain[0] < rows.domain[1]
+    assert rows.domain[1] < upper.domain[0] < upper.domain[1] == 1
+    assert rows.range[0] > 1 > 0 > rows.range[1]
 
 
 def test_an_overlay_of_long_runs_keeps_the_spike_of_one_iteration(tmp_path: Path) -> None:

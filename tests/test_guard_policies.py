@@ -109,6 +109,18 @@ CASES: dict[str, tuple[Callable[[], Policy], Run, Run, Run]] = {
         Run(STEADY, [0.1 * unit_gradient(0.1)] * 59 + [unit_gradient(0.098)]),
         Run(STEADY, [0.1 * unit_gradient(0.1)] * 60),
     ),
+    "adagc": (
+        lambda: policies_from("adagc=1.05:warmup=10")[0],
+        Run(STEADY, [0.5] * 59 + [0.53]),
+        Run(STEADY, [0.5] * 59 + [0.52]),
+        Run(STEADY, [0.5] * 60),
+    ),
+    "spam": (
+        lambda: policies_from("spam=5000:every=90")[0],
+        Run(STEADY, [1.0] * 59 + [17.5]),  # v is 1 - 0.999^59 = 0.0573 of g²
+        Run(STEADY, [1.0] * 59 + [16.5]),
+        Run(STEADY, NORMS),
+    ),
     "autoclip": (
         BY_NAME["autoclip"],
         Run(STEADY, [2.0 - 0.01 * i for i in range(59)] + [1.97]),
@@ -157,13 +169,20 @@ ALWAYS = {"omega", "orthogonality"}
 ``test_guard_constraints.py``."""
 
 
+def optimizer_for(name: str, model: nn.Module, lr: float, momentum: float) -> torch.optim.Optimizer:
+    """SGD, unless the policy needs second moments."""
+    if name == "spam":
+        return torch.optim.Adam(model.parameters(), lr)
+    return torch.optim.SGD(model.parameters(), lr, momentum=momentum)
+
+
 def _driven(policy: Policy, run: Run) -> Guard:
     model = net()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(run.scale)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.5)
+    optimizer = optimizer_for(policy.name, model, 1e-9, 0.5)
     guard = Guard(model, optimizer, policy, *([] if policy.name == "skip" else [Skip()]))
     drive(guard, run.losses, run.norms)
     return guard
@@ -249,7 +268,7 @@ def whole(name: str) -> tuple[nn.Module, Any, Data, Guard]:
     model = net()
     with torch.no_grad():
         model.get_parameter("rnn.weight_hh_l0").mul_(2.0)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    optimizer = optimizer_for(name, model, 0.02, 0.9)
     data = Data()
     policies = policies_from("safe" if name == "safe" else name)
     if not {"skip", "safe"} & {name}:

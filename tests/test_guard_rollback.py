@@ -241,3 +241,35 @@ def test_what_cannot_go_back_is_refused_at_once() -> None:
         match="expects objects with state_dict and load_state_dict, but 'data' is 3",
     ):
         Guard(model, torch.optim.SGD(model.parameters(), 0.1), extra_state={"data": 3})  # type: ignore[dict-item]
+
+
+def test_what_no_loss_tells_is_found_where_a_snapshot_is_due() -> None:
+    """A second moment that is infinite keeps its weight where it is, and nothing else shows it."""
+    model = net()
+    optimizer = adam(model)
+    guard = Guard(model, optimizer, Rollback(), Skip(), snapshot_every=10)
+    weight = model.get_parameter("rnn.weight_hh_l0")
+
+    def infinite(step: int) -> None:
+        if step == 33:
+            optimizer.state[weight]["exp_avg_sq"][0, 0] = math.inf
+
+    train(model, optimizer, guard, 41, each=infinite)
+    (act,) = guard.interventions
+    assert (act.iteration, act.after) == (40, 30.0)
+    assert act.cause == "the optimizer's exp_avg_sq of rnn.weight_hh_l0 is not finite"
+    assert bool(torch.isfinite(optimizer.state[weight]["exp_avg_sq"]).all())
+    assert guard.learning_rate.factor == 1.0  # the rate has not done it
+    train(model, optimizer, guard, 20)
+    assert len(guard.interventions) == 1
+
+
+def test_what_has_always_been_infinite_is_no_fault() -> None:
+    """Minus infinity in a parameter, as a mask that nobody trains."""
+    model = net()
+    model.get_parameter("unused").data.fill_(-math.inf)
+    optimizer = adam(model)
+    guard = Guard(model, optimizer, Rollback(), Skip(), snapshot_every=10)
+    train(model, optimizer, guard, 41)
+    assert guard.interventions == []
+    assert guard.newest_snapshot == 40

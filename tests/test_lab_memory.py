@@ -90,7 +90,14 @@ def test_what_a_short_run_records(
     assert facts["parameters"] > 0
 
 
-@ONE_OF_A_KIND
+# Of the other kinds, test_resume.py shows that a run that goes on is the one that never ended.
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        pytest.param(kind, own, marks=pytest.mark.long if number else ())
+        for number, (kind, own) in enumerate(EVERY)
+    ],
+)
 def test_two_runs_with_one_seed_are_bit_identical(
     kind: type[Memory], own: dict[str, Any], small: dict[str, Any], tmp_path: Path
 ) -> None:

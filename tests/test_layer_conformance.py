@@ -223,16 +223,19 @@ def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path:
 
 @EVERY_CASE
 def test_observing_leaves_training_bit_identical(case: Case, tmp_path: Path) -> None:
+    """And what is recorded of how saturated it is has the gates of its kind."""
     xs = sequences(case.form)
     ends = []
     for path in (None, tmp_path / "run"):
         torch.manual_seed(1)
         module = case.make()
-        trained(module, case.form, xs, path)
+        run = trained(module, case.form, xs, path)
         state = [p.detach().clone() for p in module.parameters()]
         rows = [torch.stack(row).detach() for row in outputs(module, case.form, xs)]
         ends.append((*state, *rows, torch.get_rng_state()))
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+    assert run is not None
+    check_saturation(run, module)
 
 
 # -- saturation ------------------------------------------------------------------------------
@@ -290,11 +293,8 @@ def test_saturation_is_the_share_of_states_and_gates_at_their_ends(
     assert recorded == pytest.approx(shares)
 
 
-@EVERY_CASE
-def test_saturation_has_the_gates_of_the_kind(case: Case, tmp_path: Path) -> None:
-    module = case.make()
-    run = trained(module, case.form, sequences(case.form), tmp_path / "run")
-    assert run is not None
+def check_saturation(run: Run, module: nn.Module) -> None:
+    """Shares of every layer's states, if they are bounded, and of the gates of its kind."""
     expected = set()
     for path, part, adapter in recurrent_in(module):
         state = [""] if adapter.bounded(part) else []

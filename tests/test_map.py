@@ -114,7 +114,7 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
     assert len(cells) == len(trained.row) == plan.trainings
     for k, cell in enumerate(cells):
         alone = replace(
-            cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0, every=1,
+            cell.settings, run=tmp_path / f"{k}", report=False, checkpoint_every=0, every=20,
             device="cpu",
         )  # fmt: skip
         run = train(alone)
@@ -405,7 +405,9 @@ def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
     assert [n for n in inside.counted if n] == [3] * 20 * 2
     assert outside.counted == [3 * 20] * 2
     kept = {path.name for path in (tmp_path / "there").iterdir()} - {".lock"}
-    assert kept == {"map.json", "part-0000.npz", "part-0001.npz"}
+    assert kept == {"map.json", "progress.json", "part-0000.npz", "part-0001.npz"}
+    told = json.loads((tmp_path / "there" / "progress.json").read_text())
+    assert (told["done"], told["total"], told["unit"], told["ended"]) == (6, 6, "network", True)
 
 
 @pytest.mark.usefixtures("forked_trials")
@@ -509,8 +511,11 @@ def test_a_full_disk_is_one_sentence_and_costs_one_part(
     ):
         run_map(plan, tmp_path / "map")
     assert sorted(path.name for path in (tmp_path / "map").glob("[!.]*")) == [
-        "map.json", "part-0000.npz",
+        "map.json", "part-0000.npz", "progress.json",
     ]  # fmt: skip
+    told = json.loads((tmp_path / "map" / "progress.json").read_text())
+    assert (told["done"], told["total"], told["ended"]) == (3, 9, False)
+    assert told["left"] > 0
     assert run_map(plan, tmp_path / "map").complete
 
 

@@ -256,9 +256,19 @@ def look(model: nn.Module, now: Iteration) -> None:
     now.record("own", gradients[0].norm())
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Tensor], Any]:
+    """What a training of four iterations ends with, and what is recorded of it."""
+    path = tmp_path_factory.mktemp("usual") / "run"
+    return train(path, 4), recorded(path)
+
+
 @pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
 def test_what_a_measurement_runs_is_no_event_of_the_training(
-    event: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    event: str,
+    usual: tuple[dict[str, Tensor], Any],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Neither an iteration, nor a forward, nor a pass: all that is recorded stays as it is."""
     models: list[nn.Module] = []
@@ -271,7 +281,7 @@ def test_what_a_measurement_runs_is_no_event_of_the_training(
         look(models[-1], arguments[-1])
 
     kind = type("Looks", (Measurement,), {event: looks, "signals": ("own",)})
-    plain = train(tmp_path / "plain", 4)
+    plain, before = usual
     told = Told()
     observed = train(tmp_path / "observed", 4, kind(), told, make=make)
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
@@ -279,7 +289,7 @@ def test_what_a_measurement_runs_is_no_event_of_the_training(
     assert "dropped" not in caplog.text
     assert told.heard == [*((i, one) for i in range(4) for one in WHOLE), (4, "begin")]
     assert len(Run(tmp_path / "observed")["own"]) == 4
-    before, after = (recorded(tmp_path / name, "own", "told") for name in ("plain", "observed"))
+    after = recorded(tmp_path / "observed", "own", "told")
     assert before.keys() == after.keys()
     for name in after:
         assert after[name] == before[name], name
@@ -661,7 +671,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Tensor], Any]:
     """What a training in which nothing fails ends with, and what is recorded of it."""
     whole = tmp_path_factory.mktemp("undisturbed") / "run"
-    return train(whole, 4, every=1), recorded(whole)
+    return train(whole, 3, every=1), recorded(whole)
 
 
 @pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
@@ -682,7 +692,7 @@ def test_without_one_of_ours_the_others_stay(
     for event in EVENTS:
         if event in vars(kind) and event != "on_iteration_begin":
             monkeypatch.setattr(kind, event, broken)
-    observed = train(rest, 4, every=1)
+    observed = train(rest, 3, every=1)
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     after = recorded(rest)
     lost = {family(name) for name in before.keys() - after.keys()}
@@ -733,11 +743,11 @@ def test_time_counts_towards_the_budget(run_path: Path, monkeypatch: pytest.Monk
 
         clock = Clock()
         monkeypatch.setattr("backsight.monitor._monitor.time", clock)
-        train(path, 60, Dear(schedule), every="auto", step=step)
+        train(path, 30, Dear(schedule), every="auto", step=step)
         return len(Run(path).profile("reach/above.l0").iterations)
 
     assert samples(SAMPLED, run_path / "a") <= 2
-    assert samples(EVERY_ITERATION, run_path / "b") > 30
+    assert samples(EVERY_ITERATION, run_path / "b") > 15
 
 
 def test_a_failed_measurement_is_named_by_the_monitor(

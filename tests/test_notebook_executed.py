@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="Jupyter is not installed")
-nbclient = pytest.importorskip("nbclient", reason="Jupyter is not installed")
+nbformat: Any = pytest.importorskip("nbformat", reason="Jupyter is not installed")
+nbclient: Any = pytest.importorskip("nbclient", reason="Jupyter is not installed")
 pytest.importorskip("ipykernel", reason="Jupyter is not installed")
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 
@@ -80,7 +80,7 @@ def test_a_run_shows_itself(executed: tuple[Any, list[Any]]) -> None:
 
 def test_a_figure_is_drawn_and_completed(executed: tuple[Any, list[Any]]) -> None:
     figure = bundle(executed[0], 2)["application/vnd.plotly.v1+json"]
-    assert figure["layout"]["title"]["text"] == "Reach of the gradient"
+    assert {line["name"] for line in figure["data"]} >= {"l0 last (50)", "l1 last (50)"}
     (said,) = executed[0].cells[3].outputs
     assert said["text"] == "['grad_time', 'gradient_norm']\n"
 

@@ -178,8 +178,9 @@ def measure(ran: Ran, loss: Loss) -> Rows:
         loss(leaves[:steps], leaves[steps:]), leaves, allow_unused=True, materialize_grads=True
     )
     # All states of all layers at once: autograd goes through the whole loop each time.
-    total = iter(norms(value, [h for s in (ran.h, ran.c) for hs in s.values() for h in hs]))
-    whole = [{name: [next(total) for _ in hs] for name, hs in s.items()} for s in (ran.h, ran.c)]
+    states = (ran.h, ran.c)
+    each = iter(norms(value, [h for one in states for hs in one.values() for h in hs]))
+    on_h, on_c = ({name: [next(each) for _ in hs] for name, hs in one.items()} for one in states)
     rows: Rows = {}
     for d in range(directions):
         terms = [
@@ -194,10 +195,11 @@ def measure(ran: Ran, loss: Loss) -> Rows:
         names = [n for n in ran.h if n.endswith("_reverse") == bool(d)]
         reach = iter(norms(alone, [h for name in names for h in ran.h[name][: last + 1]]))
         for name in names:
-            hs, on_h, on_c = ([s[name][p[d]] for p in ran.at if s[name]] for s in (ran.h, *whole))
+            steps_of = [place[d] for place in ran.at]
+            hs = [ran.h[name][step] for step in steps_of]
             rows[name] = {
-                "grad_time": on_h,
-                "grad_time_cell": on_c,
+                "grad_time": [on_h[name][step] for step in steps_of],
+                "grad_time_cell": [on_c[name][step] for step in steps_of if on_c[name]],
                 "hidden_norm": [float(h.detach().norm()) for h in hs],
                 "reach": [next(reach) for _ in range(last + 1)][::-1],
             }

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from backsight.cli._run import _without_places
+from backsight.cli._train import _sinks
 from backsight.errors import SettingError
 from backsight.integrations import JsonLines
+from backsight.lab import MemoryEcho, resume, train
 from backsight.monitor import LateRecorder
 from backsight.monitor.sinks import Sink
-from backsight.signals import Recorder, Run, list_runs
+from backsight.signals import Recorder, Run, hide_words, list_runs
 from tests import processes
 
 TWO_TRAININGS = """
@@ -110,3 +112,31 @@ def test_a_folder_that_is_taken_by_then_costs_no_values(run_path: Path, tmp_path
     recorder.scalars(0, {"loss": 2.0})
     recorder.close()
     assert losses(tmp_path / "other" / "values.jsonl") == {0: 2.0}
+
+
+# -- backsight train -----------------------------------------------------------------------------
+
+
+def test_the_lab_has_sinks_as_well_also_when_it_goes_on(tmp_path: Path) -> None:
+    config = MemoryEcho(
+        length=6, hidden=4, validate_sequences=8, report=False, device="cpu", iterations=3,
+        run=tmp_path / "echo",
+    )  # fmt: skip
+    run = train(config, to=["jsonl"])
+    assert losses(run.path / "values.jsonl") == dict(enumerate(run["loss"].tolist()))
+    sink = JsonLines(tmp_path / "more.jsonl")
+    run = resume(run, iterations=5, to=sink)
+    assert losses(tmp_path / "more.jsonl") == {at: run["loss"][at] for at in (3, 4)}
+
+
+def test_names_of_sinks_are_no_settings_of_the_lab() -> None:
+    words = ["chars", "--to", "jsonl", "--hidden", "8", "--to=tensorboard:logs"]
+    assert _sinks(words) == (["jsonl", "tensorboard:logs"], ["chars", "--hidden", "8"])
+    for wrong in (["chars", "--to"], ["chars", "--to", "--hidden"], ["chars", "--to="]):
+        with pytest.raises(SettingError, match="--to expects the name of a sink, such as"):
+            _sinks(wrong)
+
+
+def test_the_url_of_a_webhook_is_hidden_wherever_it_stands() -> None:
+    words = ["--to", "webhook:https://chat.example.org/geheim", "--to=webhook:http://x/geheim"]
+    assert hide_words(words) == ["--to", "webhook:(hidden)", "--to=webhook:(hidden)"]

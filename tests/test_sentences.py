@@ -44,6 +44,19 @@ def test_text_of_a_page_is_listed_at_its_line_and_its_markup_is_not() -> None:
     ]
 
 
+def test_strings_and_templates_of_a_script_are_listed_and_its_code_is_not() -> None:
+    script = r"""// a comment that says "nothing here"
+fill(el("p", { class: "quiet script" }, "No run yet", /a "quoted pattern/.test(x)));
+const words = `${n} of ${many("a run", { of: `inner ones` })} done`;
+say('It\'s all "over" now, friend', box.querySelector("td time"));
+"""
+    assert [*LISTED["in_script"](script)] == [
+        (2, "No run yet"),
+        (3, '{n} of {many("a run", { of: `inner ones` })} done'),
+        (4, r"""It\'s all "over" now, friend"""),
+    ]
+
+
 def test_paragraphs_of_a_document_are_listed_and_its_code_is_not() -> None:
     page = "# A heading here\n\n```python\nx = 1  # not a sentence\n```\n\nTwo lines of\nprose.\n"
     assert [*LISTED["in_markdown"](page)] == [
@@ -56,6 +69,8 @@ def test_paragraphs_of_a_document_are_listed_and_its_code_is_not() -> None:
     ("path", "sentence"),
     [
         ("src/backsight/report/_page.html.jinja", "What the guard did"),
+        ("src/backsight/ui/static/runs.js", "There is no run yet in"),
+        ("src/backsight/report/_page.js.jinja", "This figure cannot be drawn"),
         ("src/backsight/cli/_run.py", "The run folder to create"),
         ("README.md", "how far back"),
     ],

@@ -298,6 +298,73 @@ def test_a_sink_that_hangs_is_left_behind(run_path: Path, caplog: pytest.LogCapt
     gone.set()
 
 
+def test_a_sink_that_is_slow_to_close_has_missed_nothing(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = threading.Event()
+
+    class Slow(Kept):
+        def close(self) -> None:
+            gone.wait(60)
+
+    sink = Slow()
+    delivered = threading.Event()
+    sink.event = lambda *_: delivered.set()  # type: ignore[method-assign]
+    forwarding = Forwarding([sink], run_path, patience=0.05)
+    with Recorder(run_path) as recorder:
+        recorder.committed = forwarding.take
+        recorder.scalars(0, {"loss": 2.0})
+        recorder.event("act", 0, {}, urgent=True)
+        assert delivered.wait(20)
+    forwarding.close()
+    assert forwarding.missed == 0
+    assert caplog.messages == [
+        "backsight: the sink Slow has all values of run, but it was not ready after 0.05 seconds "
+        "with what it does at the end"
+    ]
+    gone.set()
+
+
+class Buffering(Kept):
+    """A sink that keeps what it has buffered when it is told to."""
+
+    def __init__(self, *failures: int) -> None:
+        super().__init__()
+        self.waiting: list[tuple[int, Mapping[str, float]]] = []
+        self.flushed: list[int] = []
+        self._failures = failures
+
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        self.waiting.append((iteration, values))
+
+    def flush(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        self.flushed.append(sum(len(values) for _, values in waiting))
+        if len(self.flushed) in self._failures:
+            raise ConnectionError("refused")
+        for iteration, values in waiting:
+            super().scalars(iteration, values)
+
+
+def test_a_sink_that_buffers_is_told_when_to_deliver(run_path: Path) -> None:
+    """After a thousand values, and at the end of what was recorded; failures are counted."""
+    sink = Buffering(2)
+    delivered = threading.Event()
+    sink.event = lambda *_: delivered.set()  # type: ignore[method-assign]
+    forwarding = Forwarding([sink], run_path, retry=0.0, patience=60.0)
+    with Recorder(run_path) as recorder:
+        recorder.committed = forwarding.take
+        for iteration in range(1_100):
+            recorder.scalars(iteration, {"loss": 2.0, "lr": 0.1})
+        recorder.event("act", 1_100, {}, urgent=True)
+        assert delivered.wait(20)  # before the end, at which a failure gives up the rest
+    forwarding.close()
+    assert sum(sink.flushed) == 2_200
+    assert max(sink.flushed) == 1_000
+    assert forwarding.missed == sink.flushed[1]
+    assert len(sink.values["loss"]) == (2_200 - sink.flushed[1]) / 2
+
+
 def test_what_waits_for_a_slow_sink_is_bounded(
     run_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,11 @@ class Told:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
-        self.entities = SimpleNamespace(Metric=lambda *given: given)
+        self.entities = SimpleNamespace(
+            Metric=lambda *given: given, RunStatus=SimpleNamespace(from_string=lambda word: word)
+        )
+        store = SimpleNamespace(update_run_info=self.end)
+        self._tracking_client = SimpleNamespace(store=store)
 
     def get_tracking_uri(self) -> str:
         return "sqlite:///here.db"
@@ -55,8 +60,11 @@ class Told:
         files = {path.name: path.read_text() for path in Path(folder).iterdir()}
         self.calls.append(("artifacts", files))
 
-    def set_terminated(self, run: str, status: str) -> None:
-        self.calls.append(("end", status))
+    def end(self, run: str, run_status: str, end_time: int, run_name: None) -> None:
+        self.calls.append(("end", (run_status, end_time)))
+
+    def update_run(self, run: str, status: str) -> None:
+        self.calls.append(("end", (status, None)))
 
 
 @pytest.fixture
@@ -95,14 +103,17 @@ def test_it_begins_a_run_of_its_own_and_hands_on_a_thousand_metrics_at_once(
     sink.event("act", 8, {})
     sink.event("finding", 9, FINDING | {"message": "m" * 600})
     sink.close()
-    (tag, artifacts, end) = told.calls
+    (tag, end, artifacts) = told.calls
     assert tag[1][0] == "backsight.finding.BKS201"
     assert tag[1][1].startswith("error at iteration 9: not finite: mmm")
     assert len(tag[1][1]) == 500
     assert set(artifacts[1]) == {"profiles.json", "report.html"}
     newest = {"reach/gru.l0": {"iteration": 8, "row": [1.0, 0.5]}}
     assert json.loads(artifacts[1]["profiles.json"]) == newest
-    assert end == ("end", "FAILED")
+    assert end == ("end", ("FAILED", 12_500))
+    told._tracking_client = SimpleNamespace()
+    sink.close()
+    assert told.calls[-2] == ("end", ("FAILED", None))
 
 
 def test_metrics_that_fail_are_counted_and_forgotten(told: Told, run_path: Path) -> None:
@@ -113,11 +124,15 @@ def test_metrics_that_fail_are_counted_and_forgotten(told: Told, run_path: Path)
         raise ConnectionError("refused")
 
     told.log_batch = refuse  # type: ignore[method-assign]
+    delivered = threading.Event()
+    told.set_tag = lambda *_: delivered.set()  # type: ignore[method-assign]
     sink = MLflow()
     forwarding = Forwarding([sink], run_path, retry=0.0, patience=60.0)
     with Recorder(run_path) as recorder:
         recorder.committed = forwarding.take
         recorder.series("loss", range(1_500), np.ones(1_500))
+        recorder.event("finding", 1_500, FINDING, urgent=True)
+        assert delivered.wait(20)  # before the end, at which a failure gives up the rest
     forwarding.close()
     (batch,) = (call[1] for call in told.calls if call[0] == "batch")
     assert (forwarding.missed, len(batch[1])) == (1_000, 500)
@@ -161,7 +176,11 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch, told: Told) 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow
 @pytest.mark.parametrize("store", ["database", "folder"])
 def test_its_own_client_reads_back_the_run(
-    store: str, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: str,
+    run_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -182,6 +201,7 @@ def test_its_own_client_reads_back_the_run(
     assert forwarding.missed == 0
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("backsight").experiment_id
+    assert capfd.readouterr().out == ""
     (run,) = client.search_runs([experiment])
     assert (run.info.status, run.info.run_name) == ("FINISHED", "run")
     assert run.data.tags["backsight.finding.BKS201"] == "error at iteration 2: not finite: a NaN"

@@ -553,7 +553,7 @@ recorder.close()
 """
 
 
-@pytest.mark.parametrize("seconds", [1.5, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [0.8, pytest.param(60, marks=pytest.mark.long)])
 def test_readers_beside_a_writer_never_see_damage(seconds: float, tmp_path: Path) -> None:
     """Two threads read whatever there is, until the run has ended and for a while after it."""
     path = tmp_path / "run"

@@ -20,6 +20,7 @@ from backsight.cli._study_length import split
 from backsight.errors import RunError, SettingError
 from backsight.signals import Lag, Recorder, Run
 from backsight.studies import (
+    Ended,
     LengthPlan,
     LengthTrial,
     StudyFolder,
@@ -353,7 +354,8 @@ def test_a_study_end_to_end_and_again(tmp_path: Path) -> None:
     assert "gru: " in done.stdout
     page = (folder / "report.html").read_text()
     for title in ("Reach against length", "Loss by length", "Gradient norm against length",
-                  "Time per iteration", "gru, 16 steps"):  # fmt: skip
+                  "Time per iteration", "gru, 16 steps", "dash-dotted", "loss of a guess",
+                  "The vertical line marks the lag"):  # fmt: skip
         assert title in page
     assert 'src="http' not in page
     before = {path.name: Run(path).info["created"] for path in (folder / "runs").iterdir()}
@@ -527,6 +529,21 @@ def test_a_study_without_any_result_still_has_a_page(tmp_path: Path) -> None:
     found = read_length_study(ours, tmp_path / "study")
     assert {trial.outcome for trial in found.trials} == {"not run"}
     assert "not enough data" in write_length_page(found).read_text()
+
+
+def test_captions_of_a_script_speak_of_no_lag_that_it_needs(tmp_path: Path) -> None:
+    ours, place = plan(tmp_path), StudyFolder(tmp_path / "study")
+    with place.open(ours.as_dict()):
+        for setting in ours.settings:
+            with Recorder(place.run(setting.name), kind="run") as recorder:
+                recorder.series("loss", range(10), [2.0] * 5 + [1.0] * 5)
+                recorder.profile("reach/l0", 2, [1.0, 0.5, 0.001, 0.0005])
+            place.note(Ended(setting.name, 0, 1.0))
+    page = write_length_page(read_length_study(ours, place.path)).read_text()
+    assert "Where a curve levels off while the window (dotted) grows" in page
+    for absent in ("dash-dotted", "the lag that the task needs", "loss of a guess", "A cross marks",
+                   "An open mark", "short context only"):  # fmt: skip
+        assert absent not in page
 
 
 def test_the_local_engine_runs_so_many_at_once_with_one_thread_each(tmp_path: Path) -> None:

@@ -368,9 +368,23 @@ def test_where_the_default_fix_does_more_that_is_said(tmp_path: Path) -> None:
 
 
 def test_nothing_helps_and_then_no_fresh_seeds_are_trained(tmp_path: Path) -> None:
-    engine = Pretended(lambda r, seed: 1.0 if r == "unchanged" else 2.0)
+    progress: list[dict[str, Any]] = []
+
+    def loss(remedy: str, seed: int) -> float:
+        progress.append(json.loads((tmp_path / "study/progress.json").read_text()))
+        return 1.0 if remedy == "unchanged" else 2.0
+
+    engine = Pretended(loss)
     study = remedy_study(remedies_for_task(tiny(), only=("gru",)), tmp_path / "study", engine)
     assert study.verdict.outcome == "nothing helps"
+    # Whoever looks at the folder meanwhile sees how far it is: three trials come first, 2 s each.
+    assert [(one["done"], one["left"]) for one in progress[:3]] == [(0, None), (1, 4.0), (2, 2.0)]
+    count = len(engine.made)
+    assert (progress[0]["total"], progress[3]["total"]) == (3, count)
+    assert progress[3]["left"] == 2.0 * (count - 3)
+    assert all(one["more"] and one["writer"] for one in progress)
+    told = json.loads((tmp_path / "study/progress.json").read_text())
+    assert (told["done"], told["ended"], told["writer"]) == (count, True, None)
     assert not study.verdict.command
     assert not any(name.endswith("seed3") for name in engine.made)
 

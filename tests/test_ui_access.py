@@ -1,12 +1,15 @@
 """Who the dashboard answers, and that nothing outside its folders is ever read."""
 
+import gzip
 import json
 import os
+import re
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -190,6 +193,35 @@ def test_only_our_own_files_are_served(path: str, board: Dashboard) -> None:
     assert b"import" not in body
 
 
+def test_a_browser_keeps_the_files_of_a_page_until_one_of_them_changes(board: Dashboard) -> None:
+    page = board.ask("/run/good")[2].decode()
+    (plotly,) = re.findall(r'src="(/static/\w+/plotly\.js)"', page)
+    status, headers, body = board.ask(plotly)
+    assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert "immutable" in headers["Cache-Control"]
+    assert "max-age=31536000" in headers["Cache-Control"]
+    edition = plotly.split("/")[2]
+    for other in (f"/static/{edition[::-1]}/plotly.js", "/static/plotly.js"):
+        _, headers, same = board.ask(other)  # of a page that is open since before an update
+        assert (headers["Cache-Control"], same) == ("no-cache", body)
+        assert board.ask(other, {"If-None-Match": headers["ETag"]})[0] == 304
+    assert board.ask(f"/static/{edition}/../app.css")[0] == 404
+    assert board.ask(f"/static/{edition}/%2e%2e%2f_app.py")[0] == 404
+
+
+def test_files_are_sent_compressed_to_whoever_can_take_it(board: Dashboard) -> None:
+    _, plain, body = board.ask("/static/app.css")
+    assert plain["Content-Encoding"] is None
+    for _ in range(200):
+        _, headers, packed = board.ask("/static/app.css", {"Accept-Encoding": "br, gzip"})
+        if headers["Content-Encoding"] == "gzip":
+            break
+        time.sleep(0.02)  # they are compressed once the runs have been read
+    assert gzip.decompress(packed) == body
+    assert headers["Vary"] == "Accept-Encoding"
+    assert headers["ETag"] != plain["ETag"]
+
+
 @pytest.mark.parametrize(
     "query",
     ["from=1", "from=9&to=1", "from=-1&to=5", "from=x&to=y", "until=1e9", "until=" + "9" * 40],
@@ -208,9 +240,10 @@ def test_without_the_token_nothing_is_told(guarded: Dashboard) -> None:
     for path in ("/api/runs", "/api/run?run=good", "/api/stream", "/api/figure?run=good"):
         status, _, body = guarded.ask(path)
         assert (status, body) == (401, b"sign in first")
-    for path in ("/", "/run/good", "/stored?run=study"):
+    for path in ("/", "/run/good%20one", "/stored?run=study&x=%26", "//evil.example/"):
         status, headers, body = guarded.ask(path)
-        assert (status, headers["Location"], body) == (303, "/signin", b"")
+        where, _, query = headers["Location"].partition("?next=")
+        assert (status, where, unquote(query), body) == (303, "/signin", path, b"")
     assert guarded.ask("/signin")[0] == guarded.ask("/static/signin.js")[0] == 200
 
 
@@ -294,7 +327,7 @@ def test_a_dashboard_below_a_path(folder: Path) -> None:
         status, _, page = running.ask("/proxy/8787/run/good")
         assert status == 200
         assert b'data-root="/proxy/8787"' in page
-        assert b'src="/proxy/8787/static/run.js"' in page
+        assert re.search(rb'src="/proxy/8787/static/[0-9a-f]{16}/run\.js"', page)
         assert running.ask("/proxy/8787/api/runs")[0] == 200
         assert running.ask("/api/runs")[0] == 200
         assert running.ask("/proxy/8787/static/app.css")[0] == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from backsight.diagnosis import Judge
 from backsight.signals import Recorder, write_json
@@ -49,33 +49,40 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Das
         yield running, tmp_path / "runs"
 
 
-@pytest.fixture
-def page(board: tuple[Dashboard, Path]) -> Iterator[Page]:
-    """Every word on the console, every dialog and every request elsewhere fails the test."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip
         missing("chromium is not installed")
-    problems: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-        opened.set_default_timeout(60_000)
-        opened.on("console", lambda message: problems.append(message.text))
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-
-        def dialog(shown: Any) -> None:
-            problems.append(f"dialog {shown.message}")
-            shown.dismiss()
-
-        def asked(request: Any) -> None:
-            if not request.url.startswith((board[0].address, "data:", "blob:")):
-                problems.append(f"asked for {request.url}")
-
-        opened.on("dialog", dialog)
-        opened.on("request", asked)
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
-        browser.close()
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Every word on the console, every dialog and every request elsewhere fails the test."""
+    problems: list[str] = []
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.on("console", lambda message: problems.append(message.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+
+    def dialog(shown: Any) -> None:
+        problems.append(f"dialog {shown.message}")
+        shown.dismiss()
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            problems.append(f"asked for {request.url}")
+
+    opened.on("dialog", dialog)
+    opened.on("request", asked)
+    yield opened
+    context.close()
     # Chromium itself notes that a run which was removed is not there, or in parts.
     removed = ("404 (Not Found)", "422 (Unprocessable Entity)")
     assert [one for one in problems if not any(told in one for told in removed)] == []
@@ -203,3 +210,44 @@ def test_a_study_and_its_page(board: tuple[Dashboard, Path], page: Page) -> None
     page.get_by_role("heading", name="The first difference").wait_for()
     page.locator("#loss .plot .scatterlayer").wait_for()
     assert page.get_by_role("row", name="lr 1 2").count()
+
+
+def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Path) -> None:
+    """And never at an address of somebody else."""
+    with Recorder(tmp_path / "a run") as recorder:
+        recorder.series("loss", range(5), [1.0] * 5)
+    with dashboard(tmp_path, token="correct horse battery staple") as running:
+        for wanted, lands in (
+            ("/run/a%20run?at=3#loss", "/run/a%20run?at=3#loss"),
+            ("/signin?next=//elsewhere.example/", "/"),
+            ("/signin?next=/%5Celsewhere.example/", "/"),
+            ("/signin?next=https:elsewhere.example", "/"),
+            ("/signin?next=javascript:alert(1)", "/"),
+            ("/signin", "/"),
+        ):
+            page.context.clear_cookies()
+            page.goto(running.address + wanted)
+            page.get_by_label("Token").fill("correct horse battery staple")
+            page.keyboard.press("Enter")
+            page.locator("h1:not(:text('Sign in'))").wait_for()
+            assert page.url == running.address + lands
+        page.goto("about:blank")  # its stream ends before the server does
+
+
+def test_a_run_that_is_being_copied(
+    board: tuple[Dashboard, Path], page: Page, tmp_path: Path
+) -> None:
+    """It says so, and is shown as soon as it is whole."""
+    running, runs = board
+    with Recorder(tmp_path / "whole") as recorder:
+        recorder.series("loss", range(5000), [i / 5000 for i in range(5000)])
+    (runs / "copy").mkdir(parents=True)
+    store = (tmp_path / "whole/signals.db").read_bytes()
+    (runs / "copy/signals.db").write_bytes(store[:5000])
+    page.goto(f"{running.address}/run/copy")
+    page.get_by_text("it contains no run.json").wait_for()
+    shutil.copy(tmp_path / "whole/run.json", runs / "copy")
+    page.get_by_text("only partly copied").first.wait_for()
+    (runs / "copy/signals.db").write_bytes(store)
+    page.locator("#loss .plot .scatterlayer").wait_for()
+    assert not page.get_by_text("only partly copied").count()

@@ -12,6 +12,7 @@ import pytest
 
 from backsight.report import strip
 from backsight.signals import Recorder, Run, write_json
+from backsight.studies._progress import Progress, end_progress, write_progress
 from backsight.ui import _app, _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._survey import Survey
@@ -79,10 +80,10 @@ def test_a_run_folder_itself_can_be_shown(tmp_path: Path) -> None:
 def test_runs_come_and_go_without_a_restart(tmp_path: Path) -> None:
     survey = Survey(FolderIndex([tmp_path / "runs"]))
     assert read(survey) == {}
-    assert survey.since(0)["problems"] == [f"{tmp_path / 'runs'} does not exist yet"]
+    assert survey.since(0)["missing"] == [str(tmp_path / "runs")]
     record(tmp_path / "runs/one")
     assert set(read(survey)) == {"one"}
-    assert survey.since(0)["problems"] == []
+    assert survey.since(0)["problems"] == survey.since(0)["missing"] == []
     version = survey.version
     record(tmp_path / "runs/two")
     shutil.rmtree(tmp_path / "runs/one")
@@ -104,7 +105,8 @@ def test_a_name_that_no_link_can_hold_has_a_digest(tmp_path: Path) -> None:
 def test_a_folder_that_has_not_changed_is_looked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten thousand folders that are no runs cost a look each, and no more."""
+    """What a folder is, is asked again only after a change in it."""
+    monkeypatch.setattr(_index, "SURE", -1e9)
     for number in range(20):
         (tmp_path / f"folder-{number}").mkdir()
     record(tmp_path / "one")
@@ -125,6 +127,85 @@ def test_a_folder_that_has_not_changed_is_looked_at_once(
     record(tmp_path / "folder-3")
     assert "folder-3" in index.scan()
     assert asked == [tmp_path / "folder-3"]
+
+
+def test_a_folder_that_has_only_just_changed_may_change_again_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a change is no finer than the tick of a clock."""
+    path = tmp_path / "one"
+    path.mkdir()
+    index = FolderIndex([tmp_path])
+    monkeypatch.setattr(_index, "_changed", lambda path: time.time_ns())
+    assert index.scan() == {}
+    changed = time.time_ns()
+    monkeypatch.setattr(_index, "_changed", lambda path: changed)
+    assert index.scan() == {}
+    record(tmp_path / "two").rename(path / "signals.db")  # within the tick
+    assert list(index.scan()) == ["one"]
+
+
+def test_folders_that_are_no_runs_are_looked_at_in_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand of them are not looked at every two seconds; a new one is seen at once."""
+    monkeypatch.setattr(_index, "SURE", -1e9)
+    monkeypatch.setattr(_index, "SETTLED", -1e9)
+    monkeypatch.setattr(_index, "TURN", 4)
+    for number in range(10):
+        (tmp_path / f"folder-{number}").mkdir()
+    record(tmp_path / "one")
+    looked: list[str] = []
+    changed = _index._changed
+
+    def noted(path: str) -> int:
+        looked.append(Path(path).name)
+        return changed(path)
+
+    monkeypatch.setattr(_index, "_changed", noted)
+    index = FolderIndex([tmp_path])
+    index.scan()
+    index.scan()
+    seen: list[str] = []
+    for _ in range(3):
+        looked.clear()
+        index.scan()
+        idle = [name for name in looked if name.startswith("folder")]
+        assert 3 <= len(idle) <= 4
+        assert "one" in looked
+        seen += idle
+    assert len(set(seen)) == 10
+    record(tmp_path / "new")
+    assert {"one", "new"} == set(index.scan())
+    record(tmp_path / "folder-3")
+    assert any("folder-3" in index.scan() for _ in range(3))
+
+
+def test_a_folder_that_cannot_be_searched_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is a run, nobody knows; root may search everything."""
+    record(tmp_path / "good")
+    (tmp_path / "locked").mkdir()
+    kind_of = _index._kind_of
+
+    def asked(path: Path) -> str | None:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return kind_of(path)
+
+    monkeypatch.setattr(_index, "_kind_of", asked)
+    survey = Survey(FolderIndex([tmp_path]))
+    assert set(read(survey)) == {"good"}
+    told = survey.since(0)
+    assert told["problems"] == []
+    assert told["hidden"] == (
+        f"{tmp_path / 'locked'} cannot be searched (Permission denied): if a run is there, it is "
+        "not shown"
+    )
+    monkeypatch.setattr(_index, "_kind_of", kind_of)
+    survey.find()
+    assert survey.since(0)["hidden"] == ""
 
 
 def test_a_row_is_read_again_only_when_its_files_change(
@@ -206,6 +287,23 @@ def test_a_broken_folder_is_shown_as_broken_and_hurts_nobody_else(
     assert words in str(rows["bad"]["problem"])
 
 
+def test_a_run_that_is_just_begun_is_not_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store comes after run.json; where it does not come, that is said."""
+    monkeypatch.setattr(_survey, "AGAIN", -1.0)
+    monkeypatch.setattr(_survey, "BUSY", 0.0)
+    with Recorder(tmp_path / "one"):
+        shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=lambda *_: ["signals.db"])
+    survey = Survey(FolderIndex([tmp_path]))
+    assert read(survey)["two"]["state"] == "reading"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10)
+    row = read(survey)["two"]
+    assert row["state"] == "broken"
+    assert "contains run.json but no signals.db" in str(row["problem"])
+
+
 def test_an_error_of_ours_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         record(tmp_path / name)
@@ -230,13 +328,15 @@ def test_a_store_that_is_cut_is_told_in_its_row(tmp_path: Path) -> None:
     assert "only partly copied" in str(row["problem"])
 
 
-def test_how_far_a_study_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_a_study_of_an_earlier_version_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_survey, "BUSY", 0.0)
     plan: dict[str, object] = {"task": "echo", "lengths": [10, 20], "cells": ["rnn"], "seeds": 2}
     path = study(tmp_path / "lengths", plan, {"a": [0, 4.0], "b": [0, 6.0]})
     survey = Survey(FolderIndex([tmp_path]))
     row = read(survey)["lengths"]
-    assert (row["state"], row["done"], row["total"], row["left"]) == ("running", 2, 4, 10.0)
+    assert (row["state"], row["done"], row["total"], row["left"]) == ("running", 2, 4, None)
     assert row["page"] is False
     monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 1000)
     row = read(survey)["lengths"]
@@ -246,6 +346,37 @@ def test_how_far_a_study_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (path / "report.html").write_text("page")
     row = read(survey)["lengths"]
     assert (row["state"], row["done"], row["page"]) == ("finished", 4, True)
+
+
+def test_how_far_a_study_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the process says that trains it, which need not write for minutes."""
+    monkeypatch.setattr(_survey, "BUSY", 0.0)
+    path = tmp_path / "map"
+    path.mkdir()
+    write_json(path / "map.json", {"format": 1, "plan": {"task": "echo"}})
+    write_progress(path, Progress(9, 4, "network", 60.0, more=True))
+    told = json.loads((path / "progress.json").read_text())
+    survey = Survey(FolderIndex([tmp_path]))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    row = read(survey)["map"]
+    assert (row["state"], row["done"], row["total"], row["unit"]) == ("running", 4, 9, "network")
+    assert (row["left"], row["more"], row["at"]) == (60.0, True, told["at"])
+    write_json(path / "progress.json", {**told, "writer": {**told["writer"], "started": "before"}})
+    row = read(survey)["map"]
+    assert (row["state"], row["left"], row["more"]) == ("stopped", None, False)
+    # On another machine, as seen over a shared disk: what it writes is all that tells.
+    write_json(path / "progress.json", {**told, "writer": {**told["writer"], "host": "elsewhere"}})
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert read(survey)["map"]["state"] == "running"
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    assert read(survey)["map"]["state"] == "stopped"
+    end_progress(path)
+    assert read(survey)["map"]["state"] == "finished"
+    for damaged in ("{", '{"format": 1, "total": -1}'):  # what it would tell is no part of a study
+        (path / "progress.json").write_text(damaged)
+        row = read(Survey(FolderIndex([tmp_path])))["map"]
+        assert (row["done"], row["total"]) == (0, None)
 
 
 def test_a_study_of_another_kind_has_no_total(tmp_path: Path) -> None:

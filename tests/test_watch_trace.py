@@ -80,7 +80,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
 @crossed("kind,every", KINDS, [1, 7, "auto"], together=1)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
-    check_bit_identical(kind, every, 20, run_path)
+    check_bit_identical(kind, every, 10, run_path)
 
 
 @pytest.mark.long

@@ -13,7 +13,10 @@ from benchmarks._shared.faults import rates
 from benchmarks._shared.plan import Loop, Plan
 from benchmarks._shared.tasks import Arrays, Sums, Text, Waves
 
-__all__ = ["FRAGILE", "HEALTHY", "Setting", "grid_of"]
+__all__ = [
+    "ADAM", "FRAGILE", "GAUSS", "HEALTHY", "RELU", "SGD", "TEXT", "WAVES", "Setting", "bad_batches",
+    "grid_of", "rising",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def wrong_labels(every: int) -> Callable[[NDArray[np.float32], NDArray[Any], int
     return spoil
 
 
-def _rising(start: float, factor: float) -> Callable[[Loop, int], None]:
+def rising(start: float, factor: float) -> Callable[[Loop, int], None]:
+    """A rate that is multiplied in every iteration."""
     return rates(lambda iteration: start * factor**iteration)
 
 
@@ -121,7 +125,7 @@ FRAGILE = (
     Setting("waves, momentum 0.99, SGD 0.1, bf16", Plan(WAVES, **SGD, momentum=0.99, lr=0.1),
             "bfloat16"),
     # a schedule that rises
-    Setting("waves, a rate that grows by 1 %", Plan(WAVES, **SGD, meddle=_rising(0.05, 1.01))),
+    Setting("waves, a rate that grows by 1 %", Plan(WAVES, **SGD, meddle=rising(0.05, 1.01))),
 )  # fmt: skip
 
 HEALTHY = (

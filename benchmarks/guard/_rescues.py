@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from backsight.curriculum import AdaptiveLength, Length
 from backsight.errors import GuardError
-from backsight.guard import Guard, LateMomentum, safe
+from backsight.guard import SPAM, AdaGC, Guard, LateMomentum, Policy, safe
 from benchmarks._shared.peers import is_lightning_spike
 from benchmarks._shared.plan import Loop, Net, Plan, fresh_loss, loss_of, make_optimizer
 from benchmarks.guard._fragile import Setting
@@ -135,9 +135,13 @@ class Guarded(Method):
     late = False
     lengthens = False
 
+    def policies(self) -> list[Policy]:
+        """The preset."""
+        return safe()
+
     def __init__(self, loop: Loop, setting: Setting) -> None:
         super().__init__(loop, setting)
-        policies = safe()
+        policies = self.policies()
         group = loop.optimizer.param_groups[0]
         if self.late and group.get("momentum"):
             policies.append(LateMomentum())
@@ -178,12 +182,30 @@ class Safe(Guarded):
     lengthens = True
 
 
+class ByAdaGC(Guarded):
+    """The policy ``adagc`` alone."""
+
+    def policies(self) -> list[Policy]:
+        """As published, but for norms of zero."""
+        return [AdaGC()]
+
+
+class BySPAM(Guarded):
+    """The policy ``spam`` alone, in settings with Adam."""
+
+    def policies(self) -> list[Policy]:
+        """As published, but for elements without a gradient."""
+        return [SPAM()]
+
+
 METHODS: dict[str, type[Method]] = {
     "nothing": Method,
     "clip 1.0": Clip,
     "AutoClip": AutoClip,
     "ZClip": ZClip,
     "stop at a spike": Stop,
+    "AdaGC": ByAdaGC,
+    "SPAM": BySPAM,
     "guard": Guarded,
     "--safe": Safe,
 }

@@ -22,18 +22,22 @@ from benchmarks.ui._collections import make, write_many, write_one_long, write_o
 from benchmarks.ui._latency import Training, latencies
 from benchmarks.ui._server import Server, server
 from benchmarks.ui._tensorboard import serve_tensorboard, version, write_events
+from benchmarks.ui._undisturbed import undisturbed
 
 METHOD = (
     "The server in a process of its own, and a headless Chromium without a cache on the same "
     "machine; medians of {repeats}. Times are those of the browser, from calling the address: "
     "'byte' of the page; 'picture' when the first curve is painted (of the table, of the strip), "
     "and 'cold' the same when the server has just started; 'figure' when plotly.js has drawn the "
-    "loss. MB are those that arrived. While the page is open and nothing happens, 'server %' and "
-    "'page %' are shares of a core, of the server and of all processes of Chromium. 'latency' is "
-    "from the call that records a value to the page that counts its iteration, so that it has the "
-    "writer's half second in it: the median, and the largest. TensorBoard {tensorboard}; its "
-    "'picture' is the grid of its first chart, which it draws before the curve, and 'ready' how "
-    "long after its start it has read all runs, with the settings that it comes with."
+    "loss. That is with a debugger, which measures and slows plotly.js down; 'alone' is the figure "
+    "in a browser that nobody looks at, on its first visit, and 'again' on its third, with "
+    "the start of the browser in both. MB are those that arrived. While the page is open and "
+    "nothing happens, 'server %' and 'page %' are shares of a core, of the server and of all "
+    "processes of Chromium. 'latency' is from the call that records a value to the page that "
+    "counts its iteration, so that it has the writer's half second in it: the median, and the "
+    "largest. TensorBoard {tensorboard}; its 'picture' is the grid of its first chart, which it "
+    "draws before the curve, and 'ready' how long after its start it has read all runs, with the "
+    "settings that it comes with."
 )
 
 LIST = {"picture": ".runs svg.spark path"}
@@ -114,6 +118,10 @@ class _Pages:
         for name, seconds in times.items():
             row[f"{name} s"] = float(np.median(seconds))
         row["cold s"] = times["picture"][0]
+        if "figure" in wanted:
+            visits = [undisturbed(self._browser, address) for _ in range(self._repeats)]
+            row["alone s"] = float(np.median([one[0] for one in visits]))
+            row["again s"] = float(np.median([one[-1] for one in visits]))
         return row
 
     def _idled(self, running: Server, opened: Opened) -> dict[str, float]:
@@ -138,8 +146,8 @@ class _Pages:
 
 
 EMPTY: Mapping[str, Any] = dict.fromkeys(
-    ("ready s", "byte s", "cold s", "picture s", "figure s", "MB", "server %", "page %",
-     "latency s", "largest s"), ""
+    ("ready s", "byte s", "cold s", "picture s", "figure s", "alone s", "again s", "MB",
+     "server %", "page %", "latency s", "largest s"), ""
 )  # fmt: skip
 
 

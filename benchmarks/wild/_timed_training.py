@@ -31,24 +31,28 @@ class Case:
     def __init__(self, arm: str, steps: int, folder: Path) -> None:
         self.steps, self.folder, self._arm = steps, folder, arm
         self.model, self._losses = MODELS["lstm12"]()
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4)
+        self.optimizer: Any = torch.optim.Adam(self.model.parameters(), lr=1e-4)
         self._calls = 0
         self.began = self.ended = (0.0, 0.0)
 
     def loss(self) -> Tensor:
         """Of a step; to be called once a step."""
+        self.count()
+        return self._losses()
+
+    def count(self) -> None:
+        """A step begins, and the one before has ended."""
         self._calls += 1
         now = time.perf_counter(), time.process_time()
         if self._calls == WARM_UP:
             self.began = now
         self.ended = now
-        return self._losses()
 
-    def watching(self, model: nn.Module) -> AbstractContextManager[Any]:
+    def watching(self, model: nn.Module, **options: Any) -> AbstractContextManager[Any]:
         """To be put around the training."""
         if self._arm != "watch":
             return nullcontext()
-        return backsight.watch(model, self.optimizer, self.folder / "run")
+        return backsight.watch(model, self.optimizer, self.folder / "run", **options)
 
     def callbacks(self, kind: Callable[..., Any]) -> list[Any]:
         """Those of the trainer."""
@@ -92,7 +96,133 @@ def lightning(case: Case) -> None:
         trainer.fit(module, torch.utils.data.DataLoader(batches))
 
 
-TRAININGS: dict[str, Callable[[Case], None]] = {"lightning": lightning}
+def transformers(case: Case) -> None:
+    """``Trainer``, which logs every ten steps."""
+    from transformers import Trainer, TrainingArguments
+
+    from backsight.integrations.transformers import BacksightCallback
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = case.model
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"loss": case.loss()}
+
+    model = Model()
+    arguments = TrainingArguments(
+        str(case.folder / "trained"), max_steps=case.steps, logging_steps=10, save_strategy="no",
+        per_device_train_batch_size=1, report_to=[], disable_tqdm=True, use_cpu=True,
+    )  # fmt: skip
+    data: Any = [{"x": torch.zeros(1)} for _ in range(case.steps)]
+    trainer = Trainer(
+        model, arguments, train_dataset=data, optimizers=(case.optimizer, None),
+        callbacks=case.callbacks(BacksightCallback),
+    )  # fmt: skip
+    with case.watching(model):
+        trainer.train()
+
+
+def skorch(case: Case) -> None:
+    """A net, which prints its epoch."""
+    from skorch import NeuralNet
+
+    from backsight.integrations.skorch import BacksightCallback
+
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = case.model
+
+        def forward(self, x: Tensor) -> Tensor:
+            return case.loss()
+
+    class Same(nn.Module):
+        def forward(self, loss: Tensor, wanted: Tensor) -> Tensor:
+            return loss
+
+    net = NeuralNet(
+        Module, criterion=Same, optimizer=torch.optim.Adam, lr=1e-4, max_epochs=1, batch_size=1,
+        train_split=None, callbacks=case.callbacks(BacksightCallback),
+    ).initialize()  # fmt: skip
+    case.optimizer = net.optimizer_
+    with case.watching(net.module_):
+        net.partial_fit(torch.zeros(case.steps, 1), torch.zeros(case.steps, 1))
+
+
+def ignite(case: Case) -> None:
+    """An engine."""
+    from ignite.engine import Engine
+
+    from backsight.integrations.ignite import BacksightHandler
+
+    def step(engine: Any, batch: Any) -> float:
+        case.optimizer.zero_grad()
+        loss = case.loss()
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+        case.optimizer.step()
+        return loss.item()
+
+    engine = Engine(step)
+    for handler in case.callbacks(BacksightHandler):
+        handler.attach(engine, case.model, case.optimizer)
+    with case.watching(case.model):
+        engine.run(range(case.steps))
+
+
+def keras(case: Case) -> None:
+    """``fit`` on Keras's own LSTM of 32 units and 20 steps, which Keras unrolls."""
+    import os
+
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    from backsight.integrations.keras import BacksightCallback
+
+    class Counted(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+        def call(self, x: Tensor) -> Tensor:
+            if x.device.type != "meta":
+                case.count()
+            return x
+
+    x, y = torch.randn(case.steps * 12, 20, 8).numpy(), torch.randn(case.steps * 12, 1).numpy()
+    model = keras.Sequential([Counted(), keras.layers.LSTM(32), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    case.optimizer = None
+    with case.watching(model):
+        model.fit(x, y, batch_size=12, verbose=0, callbacks=case.callbacks(BacksightCallback))
+
+
+def sb3(case: Case) -> None:
+    """``RecurrentPPO`` with 64 units on rollouts of 128 steps; a step is a gradient step."""
+    from sb3_contrib import RecurrentPPO
+    from sb3_contrib.ppo_recurrent.policies import RecurrentActorCriticPolicy
+
+    from backsight.integrations.sb3 import BacksightCallback
+
+    class Counted(RecurrentActorCriticPolicy):  # type: ignore[misc, unused-ignore]
+        def evaluate_actions(self, *args: Any, **named: Any) -> Any:
+            case.count()
+            return super().evaluate_actions(*args, **named)
+
+    model = RecurrentPPO(
+        Counted, "CartPole-v1", n_steps=128, n_epochs=10, seed=0, device="cpu",
+        policy_kwargs={"lstm_hidden_size": 64},
+    )  # fmt: skip
+    case.optimizer = model.policy.optimizer
+    with case.watching(model.policy, objective=False):
+        model.learn(128 * (case.steps // 10), callback=case.callbacks(BacksightCallback))
+
+
+TRAININGS: dict[str, Callable[[Case], None]] = {
+    "ignite": ignite,
+    "keras": keras,
+    "lightning": lightning,
+    "sb3": sb3,
+    "skorch": skorch,
+    "transformers": transformers,
+}
 """By the name of a library's extra."""
 
 

@@ -172,7 +172,11 @@ def main() -> None:
     if options.overhead:
         timed = [name for name in TRAININGS if name.startswith(tuple(options.only))]
         costs = [measure(name, python, options.rounds) for name in timed]
-        publish("callbacks_overhead", OVERHEAD, costs)
+        if options.only == [""]:
+            publish("callbacks_overhead", OVERHEAD, costs)
+        else:
+            for row in costs:
+                show(row)
         return
     installed = versions(python)
     rows: list[dict[str, Any]] = []

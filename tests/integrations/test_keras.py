@@ -1,6 +1,5 @@
 """``BacksightCallback`` of Keras, on PyTorch."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("keras")
 
 import keras

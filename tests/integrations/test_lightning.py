@@ -18,8 +18,11 @@ pytest.importorskip("lightning", minversion="2.4")
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.precision import MixedPrecision
 
 import backsight
+from backsight.errors import RunError
+from backsight.integrations._cadence import Cadence
 from backsight.integrations.lightning import BacksightCallback
 from backsight.signals import Run
 from tests.integrations.conformance import EVERY_TIME, Conformance, Course, not_finite, same_record
@@ -33,9 +36,11 @@ for name in ("lightning.pytorch", "lightning.fabric"):
 class Module(pl.LightningModule):  # type: ignore[misc, unused-ignore]
     """An LSTM that tells the sign of the first number."""
 
+    layer: Any = nn.LSTM
+
     def __init__(self, course: Course) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(1, 6, batch_first=True)
+        self.rnn = self.layer(1, 6, batch_first=True)
         self.head = nn.Linear(6, 2)
         self.course, self.passes = course, 0
         self.optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
@@ -115,14 +120,16 @@ def fitted(module: pl.LightningModule, run: Path, **options: Any) -> Run:
     return Run(run)
 
 
-def plain_loop(run: Path, *, accumulate: int = 1, clip: float = math.inf) -> Run:
-    """The same as two epochs of ``Module``, by hand."""
+def plain_loop(
+    run: Path, kind: type[Module] = Module, *, accumulate: int = 1, clip: float = math.inf
+) -> Run:
+    """The same as two epochs of a module, by hand."""
     torch.manual_seed(0)
-    module = Module(Course(run))
+    module = kind(Course(run))
     with backsight.watch(module, module.optimizer, run, every=2):
         for _ in range(2):
             for number, batch in enumerate(batches()):
-                (module.loss(batch) / accumulate).backward()
+                (module.loss(batch) / accumulate).backward()  # type: ignore[no-untyped-call]
                 if (number + 1) % accumulate == 0:
                     nn.utils.clip_grad_norm_(module.parameters(), clip)
                     module.optimizer.step()
@@ -131,7 +138,7 @@ def plain_loop(run: Path, *, accumulate: int = 1, clip: float = math.inf) -> Run
 
 
 def module(kind: type[Module] = Module) -> Module:
-    """With the weights of :func:`plain_loop`."""
+    """With the weights that :func:`plain_loop` begins with."""
     torch.manual_seed(0)
     return kind(Course(Path()))
 
@@ -164,6 +171,37 @@ def test_mixed_precision_is_recorded_and_left_alone(tmp_path: Path) -> None:
     assert len(run["reach/rnn.l0"]) == 6
     for one, other in zip(plain.parameters(), observed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class Gated(Module):
+    """With a GRU: PyTorch has no LSTM in half precision on the CPU."""
+
+    layer = nn.GRU
+
+
+def test_a_gradient_scaler_is_recorded_without_its_scale(tmp_path: Path) -> None:
+    def scaled() -> Any:
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        return MixedPrecision("16-mixed", device="cpu", scaler=scaler)
+
+    plain, observed = module(Gated), module(Gated)
+    trainer([], max_epochs=2, plugins=[scaled()]).fit(plain, batches())
+    run = fitted(observed, tmp_path / "fit", plugins=[scaled()])
+    by_hand = plain_loop(tmp_path / "loop", Gated)
+    for name in ("loss", "grad_norm", "grad_norm_applied"):
+        assert run[name] == pytest.approx(by_hand[name], rel=0.05), name
+    for one, other in zip(plain.parameters(), observed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_closure_that_is_evaluated_many_times_is_one_iteration(tmp_path: Path) -> None:
+    class Second(Module):
+        def configure_optimizers(self) -> Any:
+            return torch.optim.LBFGS(self.parameters(), max_iter=3)
+
+    run = fitted(module(Second), tmp_path / "fit")
+    assert run.iterations == 12
+    assert run["loss"][0] == pytest.approx(plain_loop(tmp_path / "loop")["loss"][0])
 
 
 class TwoOptimizers(Module):
@@ -201,8 +239,9 @@ def test_manual_optimization_has_an_iteration_for_each_step(tmp_path: Path) -> N
     assert np.isfinite(run["grad_norm_applied"]).all()
     for one, other in zip(plain.parameters(), observed.parameters(), strict=True):
         assert torch.equal(one, other)
-    found = read_csv(tmp_path / "metrics.csv")["backsight/grad_norm"]
-    assert found == [(step, pytest.approx(run["grad_norm"][2 * step + 1])) for step in (3, 7, 11)]
+    steps, values = zip(*read_csv(tmp_path / "metrics.csv")["backsight/grad_norm"], strict=True)
+    assert steps == (3, 7, 11)
+    assert values == pytest.approx(run["grad_norm"][[7, 15, 23]])  # the second of each step
 
 
 def test_a_guard_acts_in_manual_optimization(tmp_path: Path) -> None:
@@ -223,7 +262,7 @@ class Validating(Module):
         with torch.enable_grad():
             self.train()
             loss = 1000 * self.loss(batch)
-            loss.backward()
+            torch.autograd.backward(loss)
             self.zero_grad()
         self.log("valid", loss.detach())
 
@@ -318,10 +357,10 @@ def test_a_second_training_of_one_trainer_is_logged_where_the_trainer_stands(
     fitting.fit(observed, batches())
     fitting.fit_loop.max_epochs = 2
     fitting.fit(observed, batches())
-    found = read_csv(tmp_path / "metrics.csv")["backsight/grad_norm"]
+    steps, values = zip(*read_csv(tmp_path / "metrics.csv")["backsight/grad_norm"], strict=True)
     first, second = (Run(tmp_path / name)["grad_norm"] for name in ("run", "run-2"))
-    wanted = [(2, first[2]), (5, first[5]), (8, second[2]), (11, second[5])]
-    assert found == [(step, pytest.approx(value)) for step, value in wanted]
+    assert steps == (2, 5, 8, 11)
+    assert values == pytest.approx([first[2], first[5], second[2], second[5]])
 
 
 # -- the trainer's logger ----------------------------------------------------------------------
@@ -353,6 +392,27 @@ def test_a_logger_that_fails_ends_nothing(tmp_path: Path, caplog: pytest.LogCapt
     run = fitted(module(), tmp_path / "run", logger=logger, log_every_n_steps=1)
     assert (run.status, run.iterations) == ("finished", 12)
     assert caplog.text.count("the trainer's logger gets no more numbers") == 1
+
+
+def test_an_error_of_ours_ends_nothing_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(Cadence, "note", broken)
+    run = fitted(module(), tmp_path / "run")
+    assert (run.status, run.iterations) == ("finished", 12)
+    assert caplog.text.count("on_train_batch_start failed: RuntimeError('ours')") == 1
+
+
+def test_a_run_folder_that_exists_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    fitted(module(), tmp_path / "run")
+    untouched, fresh = module(), module()
+    with pytest.raises(RunError, match="already exists"):
+        fitted(untouched, tmp_path / "run")
+    for one, other in zip(untouched.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 # -- packages, processes, compilers ------------------------------------------------------------
@@ -419,7 +479,7 @@ def test_the_first_of_two_processes_records(strategy: str, tmp_path: Path) -> No
 def test_a_compiled_layer_and_a_compiled_module_are_recorded(tmp_path: Path) -> None:
     observed: Any = torch.compile(module(), backend="eager")
     assert fitted(observed, tmp_path / "module").iterations == 12
-    inside = module()
+    inside: Any = module()
     inside.head = torch.compile(inside.head, backend="eager")
     run = fitted(inside, tmp_path / "layer")
     assert (run.iterations, len(run["reach/rnn.l0"])) == (12, 6)

@@ -94,7 +94,7 @@ class ScriptRuns:
 
     def _sinks(self) -> Sequence[Sink]:
         """Of one more run."""
-        return sinks_of([_unused(name) for name in self.to])
+        return sinks_of([_further(name) for name in self.to])
 
     def _another(self) -> Path:
         """A path that is free now."""
@@ -110,11 +110,12 @@ def _from_anywhere(name: str) -> str:
     return f"{kind}:{Path(place).absolute()}" if colon and kind in WITH_PATHS else name
 
 
-def _unused(name: str) -> str:
-    """The same with a path that is free: ``jsonl:mine-2.jsonl`` beside ``mine.jsonl``."""
+def _further(name: str) -> str:
+    """The same with a path that is free, ``jsonl:mine-2.jsonl``: that of the name is the first
+    run's, which may not have made it yet."""
     kind, colon, place = name.partition(":")
-    path = Path(place)
-    if not colon or kind not in WITH_PATHS or not path.exists():
+    if not colon or kind not in WITH_PATHS:
         return name
+    path = Path(place)
     others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
     return f"{kind}:{next(other for other in others if not other.exists())}"

@@ -62,10 +62,14 @@ def main(arguments: Sequence[str]) -> int:
         print("work as well: order, copy, memorisation, permutation, recall, xor.\n")
         print("backsight train TASK --help lists the options of a task. --resume continues a")
         print("run that was stopped or killed, or trains a finished run longer. It starts from")
-        print("the newest checkpoint, as if the run had never stopped.")
+        print("the newest checkpoint, as if the run had never stopped.\n")
+        print("--to SINK sends all values to a sink as well, such as tensorboard, wandb or mlflow;")
+        print("several with --to each.")
         return 0
+    to, arguments = _sinks(arguments)
     if any(word.partition("=")[0] == "--resume" for word in arguments):
-        return _resume(arguments)
+        return _resume(arguments, to)
+    task, *rest = arguments or [""]
     task = ALIASES.get(task, task)
     if task not in TASKS:
         raise SettingError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
@@ -74,12 +78,32 @@ def main(arguments: Sequence[str]) -> int:
     def begin(**watching: Any) -> "Run":
         from backsight.lab import train
 
-        return train(config, **watching)
+        return train(config, to=to, **watching)
 
     return _watch(begin, config.iterations)
 
 
-def _resume(arguments: Sequence[str]) -> int:
+def _sinks(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of sinks, and the other words.
+
+    Raises:
+        SettingError: a name is missing.
+    """
+    to, rest = [], []
+    words = iter(arguments)
+    for word in words:
+        option, equals, name = word.partition("=")
+        if option != "--to":
+            rest.append(word)
+            continue
+        name = name if equals else next(words, "")
+        if not name or name.startswith("-"):
+            raise SettingError("--to expects the name of a sink, such as --to tensorboard")
+        to.append(name)
+    return to, rest
+
+
+def _resume(arguments: Sequence[str], to: Sequence[str]) -> int:
     _check_alone(arguments)
     if any(word in ("-h", "--help") for word in arguments):  # --resume needs no value for it
         arguments = ["--help"]
@@ -92,7 +116,7 @@ def _resume(arguments: Sequence[str]) -> int:
     def begin(**watching: Any) -> "Run":
         from backsight.lab import resume
 
-        return resume(options.resume, options.iterations, **watching)
+        return resume(options.resume, options.iterations, to=to, **watching)
 
     return _watch(begin, iterations)
 

@@ -8,6 +8,8 @@ from backsight.guard._step import Step
 from backsight.guard.policies import (
     AGC,
     POLICIES,
+    SPAM,
+    AdaGC,
     AutoClip,
     BackOff,
     ClipAuto,
@@ -26,6 +28,8 @@ from backsight.guard.policies import (
 __all__ = [
     "AGC",
     "POLICIES",
+    "SPAM",
+    "AdaGC",
     "AutoClip",
     "BackOff",
     "ClipAuto",

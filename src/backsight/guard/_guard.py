@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from backsight._switch import is_off
 from backsight.curriculum import Length
-from backsight.diagnosis import StabilityTracker
+from backsight.diagnosis import Anomaly, StabilityTracker
 from backsight.errors import SettingError
 from backsight.guard._arguments import check_arguments
 from backsight.guard._batches import SuspectBatches
@@ -30,6 +30,7 @@ from backsight.guard._intervention import Intervention, announce_intervention
 from backsight.guard._learning_rate import LearningRate, forget_momentum
 from backsight.guard._policy import Policy, Stage
 from backsight.guard._presets import check_saved, check_together, safe
+from backsight.guard._rate_watch import RateWatch
 from backsight.guard._step import Step
 from backsight.guard._step_hooks import Source, StepHooks, Told
 from backsight.guard._step_length import StepLength
@@ -128,6 +129,7 @@ class Guard:
         self._stepped: set[int] = set()
         self._taken: list[tuple[nn.Parameter, Tensor]] = []
         self._length = StepLength()
+        self._rates = RateWatch(optimizers)
         self._every = snapshot_every
         extra_state = extra_state or {}
         self._has_data = "data" in extra_state
@@ -217,6 +219,7 @@ class Guard:
             **self._memory(),
             "tally": dict(self.tally),
             "bad": sorted(self._batches.numbers),
+            **self._rates.state_dict(),
             "snapshots": self.snapshots.state_dict(),
         }
 
@@ -231,6 +234,7 @@ class Guard:
         self.learning_rate.load_state_dict(state["rate"])
         self.iteration, self.tally = state["iteration"], Counter(state["tally"])
         self._batches.load(state["position"], state["bad"])
+        self._rates.load_state_dict(state)
         self.snapshots.load_state_dict(state["snapshots"])
 
     @property
@@ -255,10 +259,12 @@ class Guard:
         """The iteration of the newest good state in memory."""
         return self.snapshots.newest
 
-    def record(self, policy: Policy, cause: str, before: float, after: float) -> None:
+    def record(
+        self, policy: Policy, cause: str, before: float, after: float, quantity: str = ""
+    ) -> None:
         """Note what ``policy`` has done."""
         assert self._step is not None
-        at, quantity = self._step.iteration, policy.quantity
+        at, quantity = self._step.iteration, quantity or policy.quantity
         done = Intervention(at, policy.name, cause, before, after, quantity, policy.frequent)
         self._step.interventions.append(done)
         self.interventions.append(done)
@@ -272,15 +278,9 @@ class Guard:
         rescale(self.parameters, factor)
 
     def roll_back(self, since: int, further: int = 0, *, blame: bool = True) -> int:
-        """Make everything as it was at a good snapshot, and pass over the batches since.
+        """Make everything as it was at a good snapshot older than ``since``, and ``further`` back.
 
-        Args:
-            since: when it began to go wrong: the snapshot is older.
-            further: how many snapshots to go back beyond it.
-            blame: whether the batches since may have done it.
-
-        Returns:
-            the iteration that the weights are of.
+        Batches since are passed over if they are to ``blame``. Returns the snapshot's iteration.
         """
         assert self._step is not None
         self._step.rolled_back = True
@@ -292,14 +292,18 @@ class Guard:
             policy.on_rollback(self)
         return int(memory["iteration"])
 
+    def put_rates_right(self) -> list[tuple[float, float]]:
+        """Where no scheduler set a rate to 100 times its range, set it back; both, once each."""
+        return self._rates.put_right()
+
     def mend_buffers(self) -> None:
         """Give back buffers that are not finite, as they were at the newest snapshot."""
         self.snapshots.mend_buffers()
 
-    def forget_momentum(self) -> None:
-        """Empty the optimizers' buffers of past gradients."""
+    def forget_momentum(self, *, second: bool = False) -> None:
+        """Empty the optimizers' buffers of past gradients; with ``second``, of squares, too."""
         for optimizer in self.optimizers:
-            forget_momentum(optimizer)
+            forget_momentum(optimizer, second=second)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -339,8 +343,12 @@ class Guard:
         step = self._step = Step(self.iteration, loss, norm, scale, inside=not known)
         length = self._curriculum.length if self._curriculum else 0
         step.anomalies = self.stability.update(self.iteration, loss, norm, length)
-        if not self.snapshots.taken or (self.iteration % self._every == 0 and self.stability.well):
+        due = self.iteration % self._every == 0 and self.stability.well
+        if lost := self.snapshots.lost() if due else "":
+            step.anomalies += (Anomaly("state lost", self.newest_snapshot, lost),)
+        elif due or not self.snapshots.taken:
             self._take_snapshot()
+        self._rates.look()
         self.iteration += 1
         for stage, policies in groupby(self.policies, key=lambda p: p.stage):
             for policy in policies:
@@ -358,6 +366,7 @@ class Guard:
         self.iteration += 1
 
     def _take_snapshot(self) -> None:
+        self._rates.begin_anew()
         self.snapshots.take(self.iteration, self._memory())
         if self._disk is not None:
             self._disk.took(self.iteration, self.state_dict)

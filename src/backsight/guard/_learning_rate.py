@@ -19,6 +19,15 @@ NEXT_TO_NONE = 5e-324
 """A momentum that is none in any arithmetic: RMSprop makes the buffer that it asks for ever after
 only where there is some."""
 
+FIRST = {"momentum_buffer", "exp_avg"}
+"""What optimizers call their averages of gradients."""
+
+SECOND = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg", "mu_product", "step"}
+"""And those of squares, with what goes along with them."""
+
+PRODUCTS = {"mu_product": 1.0}
+"""Those that begin at something else than 0."""
+
 LOWER = 0.7
 """The highest that recovery goes to, of the factor at which there was an anomaly."""
 
@@ -30,6 +39,8 @@ class LearningRate:
         self.factor = 1.0
         self.ceiling = 1.0
         """How far the factor may recover."""
+        self.warmup = 1.0
+        """A further factor, which a policy sets anew in each step."""
         self.momentum_off = False
         self._kept: list[tuple[dict[str, Any], str, Any]] = []
 
@@ -52,10 +63,11 @@ class LearningRate:
 
     def put_on(self, optimizer: Optimizer) -> None:
         """Before the optimizer steps."""
+        factor = self.factor * self.warmup
         for group in optimizer.param_groups:
-            if self.factor != 1.0:
+            if factor != 1.0:
                 self._keep(group, "lr")
-                group["lr"] = group["lr"] * self.factor
+                group["lr"] = group["lr"] * factor
             if self.momentum_off and "betas" in group:
                 self._keep(group, "betas")
                 none = group["betas"][0] * 0.0  # a tensor stays one
@@ -88,11 +100,14 @@ class LearningRate:
         self.momentum_off = state["momentum_off"]
 
 
-def forget_momentum(optimizer: Optimizer) -> None:
-    """Empty the buffers of past gradients; second moments stay."""
+def forget_momentum(optimizer: Optimizer, *, second: bool = False) -> None:
+    """Empty the buffers of past gradients; with ``second``, those of squares and the step count."""
+    names = FIRST | SECOND if second else FIRST
     for state in optimizer.state.values():
         if isinstance(optimizer, SGD):  # its first gradient is not damped, in an empty one
             state["momentum_buffer"] = None
-        for name in ("momentum_buffer", "exp_avg"):
-            if isinstance(state.get(name), Tensor):
-                state[name].zero_()
+        for name in names & state.keys():
+            if isinstance(state[name], Tensor):
+                state[name].fill_(PRODUCTS.get(name, 0.0))
+            elif name == "step":
+                state[name] = 0

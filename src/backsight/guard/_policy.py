@@ -74,14 +74,34 @@ class GuardContext(Protocol):
     def newest_snapshot(self) -> int:
         """The iteration of the newest good state in memory."""
 
-    def record(self, policy: "Policy", cause: str, before: float, after: float) -> None:
-        """Note what ``policy`` has done: once, after it was done."""
+    def record(
+        self, policy: "Policy", cause: str, before: float, after: float, quantity: str = ""
+    ) -> None:
+        """Note what ``policy`` has done: once, after it was done.
+
+        Args:
+            policy: whose act it is.
+            cause: why.
+            before: the quantity before.
+            after: and after.
+            quantity: what that is, where it is not the policy's usual one.
+        """
 
     def scale_gradients(self, factor: float) -> None:
         """Multiply every gradient."""
 
-    def forget_momentum(self) -> None:
-        """Empty the optimizers' buffers of past gradients."""
+    def forget_momentum(self, *, second: bool = False) -> None:
+        """Empty the optimizers' buffers of past gradients; with ``second``, of their squares, too.
+
+        The optimizers' step counts then begin anew.
+        """
+
+    def put_rates_right(self) -> list[tuple[float, float]]:
+        """Set learning rates back that left 100 times their range and that no scheduler set.
+
+        Returns:
+            each rate as it was found and as it is now.
+        """
 
     def mend_buffers(self) -> None:
         """Give back buffers of the model that are not finite, as they were last."""
@@ -101,7 +121,8 @@ class Policy:
     """One way of acting on training.
 
     Settings are fields, checked when the policy is made. What it remembers is a field that is
-    not an argument: a number, text, None or a :class:`Recent`, so that it can be saved.
+    not an argument: a number, text, None, a list of numbers or a :class:`Recent`, so that it can
+    be saved.
 
     Example:
         >>> import torch
@@ -160,7 +181,7 @@ class Policy:
             if isinstance(own, Recent):
                 own.load_state_dict(state[f.name])
             else:
-                setattr(self, f.name, state[f.name])
+                setattr(self, f.name, _plain(state[f.name]))
 
     def _above(self, least: float, *names: str) -> None:
         """Check that settings are finite numbers above a bound."""
@@ -204,4 +225,7 @@ class Policy:
 
 
 def _plain(value: Any) -> Any:
-    return value.state_dict() if isinstance(value, Recent) else value
+    """What is saved of it; a list is copied, because it goes on changing."""
+    if isinstance(value, Recent):
+        return value.state_dict()
+    return list(value) if isinstance(value, list) else value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backsight.errors import BacksightError, SettingError
-from backsight.integrations._package import needing
+from backsight.integrations._needs import needing
 from backsight.report import run_html
 from backsight.signals import Run
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import SettingError
-from backsight.integrations._package import needing
+from backsight.integrations._needs import needing
 from backsight.report import write_report
 from backsight.signals import Run, dumps
 
@@ -151,14 +151,22 @@ class MLflow:
             OSError: the server does not answer.
         """
         self._ask_server()
-        status = ENDS.get(Run(self._folder).status, "FAILED")
+        self._end(ENDS.get(Run(self._folder).status, "FAILED"))
+        with TemporaryDirectory(prefix="backsight-") as folder:
+            Path(folder, "profiles.json").write_text(dumps(self._rows), encoding="utf-8")
+            write_report(self._folder, Path(folder, "report.html"))
+            self._client.log_artifacts(self._id, folder)
+
+    def _end(self, status: str) -> None:
+        """As ``set_terminated``, which prints where the run is among what the script prints."""
+        known = self._mlflow.entities.RunStatus.from_string(status)
+        end = int(1000 * self._clock())
         try:
-            with TemporaryDirectory(prefix="backsight-") as folder:
-                write_report(self._folder, Path(folder, "report.html"))
-                Path(folder, "profiles.json").write_text(dumps(self._rows), encoding="utf-8")
-                self._client.log_artifacts(self._id, folder)
-        finally:
-            self._client.set_terminated(self._id, status)
+            update = self._client._tracking_client.store.update_run_info
+        except AttributeError:  # a version that has it elsewhere: without the time
+            self._client.update_run(self._id, status=status)
+        else:
+            update(self._id, run_status=known, end_time=end, run_name=None)
 
     def _named(self, name: str) -> str:
         """As MLflow allows it; in a folder, ``grad_norm`` cannot be a file and a folder, too."""

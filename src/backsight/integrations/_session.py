@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import re
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from backsight._switch import is_off
-from backsight.errors import BacksightError, SettingError
+from backsight.errors import BacksightError, RunError, SettingError
 from backsight.guard import Guard, Policy, check_together, policies_from
 from backsight.integrations._headlines import Headlines
 from backsight.integrations._trainer_call import LEFT, TrainerCall
@@ -26,13 +27,19 @@ __all__ = ["Session", "WatchOptions", "end_those_left"]
 
 _log = logging.getLogger("backsight")
 
-_sessions: "set[Session]" = set()
+TRIES = 20
+"""Free numbers that another process may have taken first."""
+
+_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 """Those that have begun and have not ended."""
+
+_to_notice: "set[Session]" = set()
+"""Of these, those whose trainer may leave a training without telling."""
 
 
 def end_those_left() -> None:
     """Close the runs of trainings that a trainer has left without telling its callbacks."""
-    for session in list(_sessions):
+    for session in list(_to_notice):
         session.end_if_left()
 
 
@@ -181,7 +188,9 @@ class Session:
             error: what ended it, where something did.
         """
         _sessions.discard(self)
-        atexit.unregister(self._exit)
+        if self._library:
+            _to_notice.discard(self)
+            atexit.unregister(self._exit)
         self._last = self.state_dict()
         if "guard" in self._last:  # one good state will do, and the memory of others is free
             held = self._last["guard"]
@@ -291,21 +300,31 @@ class Session:
                 going_on = None
                 _log.warning("backsight: a new run begins in %s, not that of the checkpoint",
                              self._run)  # fmt: skip
-            place = None if going_on else self._place(self._begun + 1)
-            self.monitor = watch(model, optimizers, place, state=going_on, **options)
+            if going_on:
+                self.monitor = watch(model, optimizers, state=going_on, **options)
+            else:
+                self.monitor = self._new(model, optimizers, self._begun + 1, options)
         except BacksightError as error:
             if not going_on:
                 raise
             _log.warning("backsight: a new run begins, as the earlier one cannot go on: %s", error)
-            self.monitor = watch(model, optimizers, self._place(2), **options)
+            self.monitor = self._new(model, optimizers, 2, options)
         self._begun = self._begun + (not going_on) or 1
         self._path = None if self.monitor.recorder is None else self.monitor.recorder.path
         if self.monitor.recorder is not None:
             self.headlines.listen(self.monitor.recorder)
         if self._library:
             self._call = TrainerCall(self._library)
+            _to_notice.add(self)
+            atexit.register(self._exit)  # after the recorder's, so that it runs before
         _sessions.add(self)
-        atexit.register(self._exit)  # after the recorder's, so that it runs before
+
+    def _new(self, model: Any, optimizers: Any, number: int, options: Any) -> Watching:
+        """Watch in a new run; of processes that take free numbers, another may be first."""
+        for _ in range(TRIES if self._numbered else 0):
+            with suppress(RunError):
+                return watch(model, optimizers, self._place(number), **options)
+        return watch(model, optimizers, self._place(number), **options)
 
     def _made_policies(self) -> list[Policy]:
         if isinstance(self._policies, str):

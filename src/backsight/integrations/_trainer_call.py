@@ -1,7 +1,8 @@
 """The call of a trainer that is under way, such as ``Trainer.train``: whether it still is.
 
 Most trainers tell their callbacks that a training begins and that it has ended, and nothing where
-it raised. So its call is remembered, and is looked for later.
+it raised. So its call is remembered, and is looked for later; until then its frame is kept, and
+with it what the trainer's own variables hold.
 """
 
 import sys

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backsight.errors import SettingError
 from backsight.integrations._bins import as_histogram
-from backsight.integrations._package import needing
+from backsight.integrations._needs import needing
 from backsight.report import run_html
 from backsight.signals import Run
 

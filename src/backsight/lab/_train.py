@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from backsight.curriculum import Length
 from backsight.diagnosis import facts_from
+from backsight.distributed import is_first_process
 from backsight.errors import BacksightError, GuardError, SettingError
 from backsight.guard import Guard
 from backsight.lab._carried_state import CarriedState
@@ -29,7 +30,8 @@ from backsight.lab._setup import (
     settings_in_force,
 )
 from backsight.lab._training_task import TrainingTask, loss_of
-from backsight.monitor import STANDARD, Monitor
+from backsight.monitor import STANDARD, Monitor, Sink
+from backsight.monitor.sinks import Forwarding, sinks_of
 from backsight.nn import count_parameters, detach
 from backsight.report import write_report
 from backsight.signals import EndReason, Recorder, Run, free_name
@@ -41,7 +43,11 @@ _log = logging.getLogger("backsight")
 
 
 def train(
-    config: Training, *, view: View | None = None, stop: Callable[[], bool] = lambda: False
+    config: Training,
+    *,
+    view: View | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    to: str | Sink | Iterable[str | Sink] = (),
 ) -> Run:
     """Train as ``config`` says, on text or on a memory task, and return the run.
 
@@ -52,6 +58,7 @@ def train(
         config: the settings.
         view: told of progress.
         stop: asked after every iteration; True ends the run cleanly with what there is.
+        to: sinks, as of :func:`backsight.watch`.
 
     Raises:
         BacksightError: the settings, the text or the run folder cannot be used.
@@ -65,7 +72,7 @@ def train(
         >>> run.status, run.iterations, "val_loss" in run.names
         ('finished', 3, True)
     """
-    return _conduct(config, None, view, stop)
+    return _conduct(config, None, view, stop, to)
 
 
 def resume(
@@ -74,6 +81,7 @@ def resume(
     *,
     view: View | None = None,
     stop: Callable[[], bool] = lambda: False,
+    to: str | Sink | Iterable[str | Sink] = (),
 ) -> Run:
     """Go on with a run of :func:`train` from its newest checkpoint, as if it had never ended.
 
@@ -86,6 +94,7 @@ def resume(
         iterations: how many it shall have in all; as many as it was to have by default.
         view: told of progress.
         stop: asked after every iteration; True ends the run cleanly with what there is.
+        to: sinks, as of :func:`backsight.watch`.
 
     Raises:
         BacksightError: the run is being written, was not made by :func:`train`, has no usable
@@ -108,13 +117,18 @@ def resume(
             f"{run.path} has trained all of its {checkpoint.iteration:,} iterations: to train it "
             "longer, give more --iterations"
         )
-    return _conduct(config, checkpoint, view, stop)
+    return _conduct(config, checkpoint, view, stop, to)
 
 
 def _conduct(
-    config: Training, checkpoint: Checkpoint | None, view: View | None, stop: Callable[[], bool]
+    config: Training,
+    checkpoint: Checkpoint | None,
+    view: View | None,
+    stop: Callable[[], bool],
+    to: str | Sink | Iterable[str | Sink],
 ) -> Run:
     """Train from the beginning, or from a checkpoint."""
+    sinks = sinks_of(to) if is_first_process() else ()
     loop = make_loop(config)
     fabric, task, model, guard = loop.fabric, loop.task, loop.model, loop.guard
     optimizer = loop.optimizer.optimizer
@@ -135,7 +149,8 @@ def _conduct(
             "device": str(fabric.device),
             "processes": fabric.world_size,
         }
-        with _recorder(config, path, checkpoint) as r:
+        with Forwarding(sinks, path) as out, _recorder(config, path, checkpoint) as r:
+            r.committed = out.take
             if not checkpoint:
                 r.event("setup", loop.began, facts | _origin(config))
             screen = Screen(view)

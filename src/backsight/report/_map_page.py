@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from backsight.report._html import embedded, render, write_whole
 from backsight.report.figures import MapView, map_growth, map_loss, map_outcomes
 
@@ -64,6 +66,11 @@ def write_map_page(
         outcomes=embedded(map_outcomes(view), "outcomes"),
         loss=embedded(map_loss(view), "loss"),
         growth=embedded(map_growth(view), "growth"),
+        has_path=any(row is not None for row in view.path),
+        has_box=view.box is not None and "list" not in (view.x.spacing, view.y.spacing),
+        is_broken="not finite" in view.kinds
+        and bool((view.outcomes == view.kinds.index("not finite")).any()),
+        lacks_growth=not bool(np.isfinite(view.growth).all()),
         settings=settings,
         definitions=definitions,
         commands=commands,

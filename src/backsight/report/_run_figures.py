@@ -51,7 +51,7 @@ class RunFigures:
             with run.moment():
                 figure = entry.draw(run)
             # Its words are dark, and it stands on whatever page the notebook has.
-            return figure.update_layout(paper_bgcolor="#ffffff", title={"text": entry.title})
+            return figure.update_layout(paper_bgcolor="#ffffff")
 
         draw.__name__, draw.__doc__ = name, f"{entry.title}, as a Plotly figure."
         return draw

@@ -30,7 +30,7 @@ def run_html(run: Run) -> str:
     """The strip, the loss and the reach of a run, also while it is written, killed or damaged.
 
     One element without script, link or picture from elsewhere, in the colours of a light or a dark
-    notebook. It shows one moment of the run.
+    notebook.
 
     Args:
         run: the run.
@@ -44,15 +44,11 @@ def run_html(run: Run) -> str:
         >>> "1.01 at iteration 99" in html, "<svg" in html, "<script" in html
         (True, True, False)
     """
-    problem = ""
+    told, reach, problem = strip(run), None, ""
     try:
-        with run.moment():
-            told = strip(run)
-            reach = _reach(run, told)
+        reach = _reach(run, told)
     except RunError as error:
-        told, reach, problem = strip(run), None, str(error)
-    if problem in told.problems:
-        problem = ""
+        problem = "" if str(error) in told.problems else str(error)
     loss = _loss(told)
     first, *rows = strip_rows(told)
     return fill(

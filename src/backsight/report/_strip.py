@@ -89,7 +89,8 @@ class _Reading:
         written = self.ask(lambda: run.heartbeat)
         now = time.time() if now is None else now
         age = None if written is None else max(0.0, now - written)
-        state = self.ask(lambda: _state(run, age)) or "unreadable"
+        silent = None if written is None else abs(now - written)  # the clock may have gone back
+        state = self.ask(lambda: _state(run, silent)) or "unreadable"
         return RunStrip(
             name=run.name,
             state=state,
@@ -150,11 +151,11 @@ class _Reading:
         )
 
 
-def _state(run: Run, age: float | None) -> RunState:
+def _state(run: Run, silent: float | None) -> RunState:
     status = run.status
     if run.end_reason == "interrupted":
         return "interrupted"
-    if status == "running" and age is not None and age > STALE:
+    if status == "running" and silent is not None and silent > STALE:
         return "stale"
     known: RunState = status  # type: ignore[assignment]
     return known

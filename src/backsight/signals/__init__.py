@@ -24,6 +24,8 @@ from backsight.signals._migration import (
     former_remedy,
 )
 from backsight.signals._order import natural_order
+from backsight.signals._process import process_identity, process_is_alive
+from backsight.signals._pulse import Pulse, pulse
 from backsight.signals._reach import (
     Lag,
     ReachMeasures,
@@ -57,6 +59,7 @@ __all__ = [
     "MemoryMeasures",
     "MemoryReading",
     "Profile",
+    "Pulse",
     "ReachMeasures",
     "ReachOutcome",
     "Recorder",
@@ -92,6 +95,9 @@ __all__ = [
     "memory_words",
     "natural_order",
     "open_regular",
+    "process_identity",
+    "process_is_alive",
+    "pulse",
     "reach_extent",
     "reach_share",
     "reach_shares",

@@ -155,7 +155,7 @@ def create_folder(
                 "versions": _versions(),
                 "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
                 "git": git_revision(),
-                "writer": _process.identity(),
+                "writer": _process.process_identity(),
             },
         )
     except OSError as error:
@@ -199,7 +199,7 @@ def resume_folder(path: Path, *, iteration: int, config: Mapping[str, Any]) -> N
             iterations=None,
             config=hide_settings(config),
             resumed=[*content.get("resumed", []), resumed],
-            writer=_process.identity(),
+            writer=_process.process_identity(),
         )
     except OSError as error:
         raise RunError(f"cannot resume {path}: {error.strerror or error}") from error

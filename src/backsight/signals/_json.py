@@ -28,7 +28,12 @@ def spell(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
+
 def _plain(value: object) -> object:
+    if type(value) in _AS_THEY_ARE:  # nearly all, and to ask for a Mapping takes long
+        return value
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HEARTBEAT_GRACE", "identity", "is_alive"]
+__all__ = ["HEARTBEAT_GRACE", "process_identity", "process_is_alive"]
 
 HEARTBEAT_GRACE = 15.0
 """Seconds without a heartbeat after which a writer that cannot be asked counts as gone.
@@ -38,17 +38,32 @@ def _started(pid: int) -> str | None:
     return None if state in "ZX" else f"{boot} {fields[18]}"
 
 
-def identity() -> dict[str, Any]:
-    """What ``run.json`` keeps of the process that writes the run."""
+def process_identity() -> dict[str, Any]:
+    """What ``run.json`` keeps of the process that writes the run: host, pid, start.
+
+    Example:
+        >>> from backsight.signals import process_identity
+        >>> sorted(process_identity())
+        ['host', 'pid', 'started']
+    """
     pid = os.getpid()
     return {"host": _host(), "pid": pid, "started": _started(pid)}
 
 
-def is_alive(writer: Mapping[str, Any], heartbeat: float | None) -> bool:
+def process_is_alive(writer: Mapping[str, Any], heartbeat: float | None) -> bool:
     """True while the writing process lives.
 
     On the same machine the process table decides. For a run written elsewhere (a shared
-    disk, another container) only the heartbeat, in seconds since the epoch, can tell.
+    disk, another container) only the heartbeat can tell.
+
+    Args:
+        writer: its :func:`process_identity`.
+        heartbeat: its last sign of life, in seconds since the epoch.
+
+    Example:
+        >>> from backsight.signals import process_identity, process_is_alive
+        >>> process_is_alive(process_identity(), heartbeat=None)
+        True
     """
     pid = writer.get("pid")
     if isinstance(pid, int) and writer.get("host") == _host():

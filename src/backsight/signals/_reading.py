@@ -22,7 +22,7 @@ from backsight.signals._schema import (
     restrict,
 )
 
-__all__ = ["check_files", "complaints", "line_of", "reading"]
+__all__ = ["check_files", "complaints", "line_of", "opened", "reading"]
 
 _TRIES = 5
 """Times to open a store beside its writer, before a copy is thought of."""
@@ -45,6 +45,17 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
     Raises:
         RunError: whatever SQLite or the file system complains of, here or while reading.
     """
+    with opened(path) as (connection, deadline):
+        yield _reader(connection, path, deadline, known)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[sqlite3.Connection, Deadline]]:
+    """A connection to ``signals.db`` that sees one moment of it, and its deadline.
+
+    Raises:
+        RunError: as of :func:`reading`.
+    """
     deadlines: list[Deadline] = []
     with complaints(path, deadlines):
         check_files(path)
@@ -61,11 +72,11 @@ def reading(path: Path, known: Directory | None = None) -> Iterator[Reader]:
                 copied = Path(copy) / path.name
                 with closing(_connect(copied, deadlines)) as connection:
                     _check_length(connection, copied)
-                    yield _reader(connection, path, deadlines[-1], known)
+                    yield connection, deadlines[-1]
         else:
             with closing(connection):
                 _check_length(connection, path)
-                yield _reader(connection, path, deadlines[-1], known)
+                yield connection, deadlines[-1]
 
 
 def check_files(path: Path) -> None:

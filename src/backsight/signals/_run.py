@@ -92,7 +92,7 @@ class Run(InNotebook):
         status = str(self.info.get("status"))
         if status != "running":
             return status
-        if _process.is_alive(self.info.get("writer") or {}, self.heartbeat):
+        if _process.process_is_alive(self.info.get("writer") or {}, self.heartbeat):
             return "running"
         # It may have ended properly between our reading run.json and our asking.
         status = str(read_run_json(self.path).get("status"))

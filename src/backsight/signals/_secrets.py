@@ -37,9 +37,10 @@ _FORMS = re.compile(
     r"|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}"
     r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"
     r"|(?<=://)[^/\s:@]*:[^@/\s]+(?=@)"
+    r"|(?<=\bwebhook:)https?://[^\s\"']+"
 )
 """As OpenAI and Anthropic, Hugging Face, GitHub, GitLab, Slack, AWS and Google form theirs; a JSON
-web token; a name and password before the host of a URL."""
+web token; a name and password before the host of a URL; the sink that posts to a URL."""
 
 _NAME = re.compile(r"""([\w.-]+)["']?\s*[=:]\s*["']?""")
 _VALUE = re.compile(r"""[^\s"',;}]*""")

@@ -359,6 +359,7 @@ def _create(path: Path) -> None:
             f"{SCHEMA} {SEALS}"
             f"INSERT INTO seal VALUES (1, 0, 0, {seal((), 0, 0, None)}); COMMIT;"
         )
+        connection.execute("PRAGMA journal_mode = WAL")  # as it is going to be
 
 
 def _gather(blocks: Iterable[SampleBlock]) -> Iterator[SampleBlock]:

@@ -16,7 +16,8 @@ def stretches(
     """What was recorded in stretches of so many iterations each, by signal, in order.
 
     That no chunk is missing is verified before the first stretch, and what a chunk contains when
-    it is read. A stretch begins at the next recorded iteration, so that none is empty.
+    it is read. A stretch begins at the next recorded iteration, so that none is empty. What was
+    derived from a reach has the meaning of today, as everywhere.
 
     Raises:
         RunError: a chunk is damaged, missing or misplaced.
@@ -55,7 +56,7 @@ class _Cursor:
         taken: list[SampleBlock] = []
         while self._place is not None and self.next < before:
             if self._block is None:
-                self._block = self._reader.block_at(self._name, self._place)
+                self._block = self._reader.current_block_at(self._name, self._place)
             block = self._block
             count = int(np.searchsorted(block.iterations, before))
             taken.append(SampleBlock(block.iterations[:count], block.values[:count]))

@@ -152,6 +152,28 @@ class Snapshots:
         lost = fits and not bool(torch.isfinite(buffer).all())
         return before if before is not None and lost else host_copy(buffer)
 
+    @torch.no_grad()
+    def lost(self) -> str:
+        """What is not finite now and was so at the newest snapshot, in words; empty for nothing.
+
+        A loss need not tell of it: a second moment that is infinite only keeps weights from moving.
+        Of optimizers, only what they remembered by then counts.
+        """
+        if not self.taken:
+            return ""
+        names = {id(p): name for name, p in named_parameters(self._model)}
+        for tensor, kept in zip(self._tensors(), self.taken[-1]["weights"], strict=True):
+            if id(tensor) in names and _broke(tensor, kept):
+                return f"{names[id(tensor)]} is not finite"
+        for optimizer, states in zip(self._optimizers, self.taken[-1]["optimizers"], strict=True):
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            for parameter, kept in zip(parameters, states, strict=False):
+                for what, value in optimizer.state.get(parameter, {}).items():
+                    if _broke(value, kept.get(what)):
+                        name = names.get(id(parameter), "a parameter")
+                        return f"the optimizer's {what} of {name} is not finite"
+        return ""
+
     @property
     def newest(self) -> int:
         """The iteration of the newest one; there must be one."""
@@ -206,6 +228,13 @@ class Snapshots:
         if self.taken:
             kept = dict(zip(map(id, self._tensors()), self.taken[-1]["weights"], strict=True))
             self._statistics = {name: kept[id(buffer)] for name, buffer in self._buffers()}
+
+
+def _broke(now: Any, kept: Any) -> bool:
+    """Whether a tensor has become not finite."""
+    if not (isinstance(now, Tensor) and isinstance(kept, Tensor) and now.is_floating_point()):
+        return False
+    return not bool(torch.isfinite(now).all()) and bool(torch.isfinite(kept).all())
 
 
 def _bytes(content: Any) -> int:

@@ -3,10 +3,11 @@
 ::
 
     runs/study-<name>/
-        study.json   the plan, and how each trial ended
-        runs/        a run folder a trial
-        logs/        what each trial printed
-        report.html  what came of it
+        study.json     the plan, and how each trial ended
+        progress.json  how far it is (``_progress``)
+        runs/          a run folder a trial
+        logs/          what each trial printed
+        report.html    what came of it
 
 A map's folder (``map/_folder.py``) is begun, found again and locked in the same way.
 """
@@ -32,6 +33,7 @@ from backsight.signals import (
     read_object,
     write_json,
 )
+from backsight.studies._progress import end_progress
 from backsight.studies._trial import Ended
 
 __all__ = ["PlanFolder", "StudyFolder", "alone", "find_folder"]
@@ -92,6 +94,7 @@ class PlanFolder:
             with alone(self.path):
                 self.begin(plan)
                 yield
+                end_progress(self.path)
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
 

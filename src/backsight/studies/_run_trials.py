@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from backsight.studies._folder import StudyFolder
+from backsight.studies._progress import Progress
 from backsight.studies._runs import TrialRow, is_done
 from backsight.studies._study import Setting, Trials
 from backsight.studies._trial import Ended, Engine
@@ -46,10 +47,12 @@ class RunTrials(Trials[AnyRunSetting]):
     def __init__(
         self, place: StudyFolder, engine: Engine, view: StudyView | None, *, script: bool
     ) -> None:
-        super().__init__(engine, view)
+        super().__init__(place.path, engine, view)
         self.place = place
         self.script = script
         self._wanted: dict[str, AnyRunSetting] = {}
+        self.more = False
+        """Whether the results tell what else to train."""
         self._ended: set[str] = set()  # by this study: what fails in one round fails in the next
 
     @abstractmethod
@@ -80,9 +83,17 @@ class RunTrials(Trials[AnyRunSetting]):
         self.view.advance(1)
         self.view.ended(words, self._time_left(waiting))
 
-    def _time_left(self, waiting: Sequence[AnyRunSetting]) -> float:
-        """Seconds that the rest may take, at the pace of those that have ended."""
+    def progress(self, waiting: Sequence[AnyRunSetting]) -> Progress:
+        """In trials, of all rounds so far."""
+        total = len(self._wanted)
+        left = self._time_left(waiting)
+        return Progress(total, total - len(waiting), "trial", left, self.more)
+
+    def _time_left(self, waiting: Sequence[AnyRunSetting]) -> float | None:
+        """Seconds that the rest may take, at the pace of those that have ended, if any has."""
         known = [self._wanted[name] for name in self.place.ended if name in self._wanted]
+        if not known:
+            return None
         overall = self._pace(known)
         seconds = 0.0
         for setting in waiting:

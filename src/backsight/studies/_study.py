@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from backsight.studies._progress import Progress, write_progress
 from backsight.studies._trial import Ended, Engine, Trial
 from backsight.studies._view import StudyView, Unwatched
 
@@ -26,11 +28,13 @@ class Trials(ABC, Generic[AnySetting]):
     """The trials of a study. What they are and how they are kept, a kind of study says.
 
     Args:
+        path: the study's folder.
         engine: what runs them.
         view: told of each; nobody by default.
     """
 
-    def __init__(self, engine: Engine, view: StudyView | None) -> None:
+    def __init__(self, path: Path, engine: Engine, view: StudyView | None) -> None:
+        self._path = path
         self.engine = engine
         self.view = view or Unwatched()
 
@@ -45,6 +49,10 @@ class Trials(ABC, Generic[AnySetting]):
     @abstractmethod
     def ended(self, setting: AnySetting, how: Ended, waiting: Sequence[AnySetting]) -> None:
         """Keep a trial that has ended, and tell of it; others are still waited for."""
+
+    @abstractmethod
+    def progress(self, waiting: Sequence[AnySetting]) -> Progress:
+        """How far the study is, while these are waited for."""
 
     def amount(self, settings: Sequence[AnySetting]) -> int:
         """How much there is to train in these, as the view counts it."""
@@ -61,7 +69,9 @@ class Trials(ABC, Generic[AnySetting]):
         total = self.amount(wanted)
         self.view.begin(total, total - self.amount(list(waiting.values())))
         trials = [self.trial(setting) for setting in waiting.values()]
+        write_progress(self._path, self.progress(list(waiting.values())))
         with closing(self.engine.run(trials)) as ends:
             for how in ends:
                 setting = waiting.pop(how.name)
                 self.ended(setting, how, list(waiting.values()))
+                write_progress(self._path, self.progress(list(waiting.values())))

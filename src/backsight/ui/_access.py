@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
@@ -121,6 +121,7 @@ class AccessMiddleware:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         path: str = scope["path"]
+        query = scope["query_string"].decode("latin-1")
         if scope["method"] not in ("GET", "HEAD"):
             words = "this server only shows: it answers GET and HEAD"
             return PlainTextResponse(words, 405, {"Allow": "GET, HEAD"})
@@ -142,7 +143,10 @@ class AccessMiddleware:
             return None
         if path.startswith("/api/"):
             return PlainTextResponse("sign in first", 401, {"WWW-Authenticate": "Bearer"})
-        return Response(status_code=303, headers={"Location": f"{self._settings.root_path}/signin"})
+        root = self._settings.root_path
+        # What stands behind a # in the address stays with the browser, which adds it again.
+        wanted = urlencode({"next": root + quote(path) + ("?" if query else "") + query})
+        return Response(status_code=303, headers={"Location": f"{root}/signin?{wanted}"})
 
 
 def _host_name(host: str) -> str | None:

@@ -17,17 +17,18 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from backsight.errors import BacksightError, RunError
-from backsight.signals import Run
+from backsight.signals import Run, pulse
 from backsight.ui._access import AccessMiddleware, TokenCheck
 from backsight.ui._compare_view import compare_view
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache, figure_bytes
 from backsight.ui._index import FolderIndex, RunPlace
-from backsight.ui._pages import Pages, shell, static_file, stored_page
+from backsight.ui._pages import Pages, shell, stored_page
 from backsight.ui._panels import entry_of
 from backsight.ui._run_row import Stamp, stamp_of, words_of
 from backsight.ui._run_view import findings_view, run_view
 from backsight.ui._settings import UiSettings
+from backsight.ui._static import pack, static_file
 from backsight.ui._streams import EventStreams, TooManyStreamsError
 from backsight.ui._survey import Survey
 from backsight.ui._wire import json_bytes
@@ -74,7 +75,7 @@ class _Dashboard:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        """Read all runs once, in the background, as soon as the server is up."""
+        """Read all runs once, in the background, as soon as the server is up; then pack files."""
         self._readers = anyio.CapacityLimiter(READERS)
         survey = asyncio.create_task(self._survey_once())
         try:
@@ -87,6 +88,7 @@ class _Dashboard:
         await run_in_threadpool(self.survey.find)
         while not await run_in_threadpool(self.survey.read):
             await asyncio.sleep(0)
+        await run_in_threadpool(pack)
 
     async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
         """Call it in a thread, few at a time.
@@ -245,7 +247,7 @@ class _Dashboard:
 
     async def static(self, request: Request) -> Response:
         """A file of our own, or plotly.js."""
-        return static_file(request, request.path_params["name"])
+        return static_file(request, **request.path_params)
 
     async def stored(self, request: Request) -> Response:
         """The page that a study or a map wrote."""
@@ -278,6 +280,7 @@ def create_app(settings: UiSettings) -> Starlette:
         "/api/session": board.session,
         "/stored": board.stored,
         "/static/{name}": board.static,
+        "/static/{wanted}/{name}": board.static,
     }
     routes = [Route(path, handler) for path, handler in asked.items()]
     routes += [Route(path, board.page) for path in pages]
@@ -301,31 +304,29 @@ def _look_at(place: RunPlace) -> Callable[[], str]:
 
     The last word alone changes twice per second while nothing is recorded.
     """
-    last: tuple[Stamp, list[str], float] | None = None
+    last: tuple[Stamp, str, float] | None = None
+    run: Run | None = None
 
     def look() -> str:
-        nonlocal last
+        nonlocal last, run
         stamp, now = stamp_of(place.path), time.monotonic()
         # A run that has ended stays as it is; the process of another is looked for now and then.
-        if last is None or stamp != last[0] or (last[1][1] == "running" and now > last[2] + ALIVE):
-            last = (stamp, _words_on(place, stamp), now)
-        return " ".join(last[1])
+        if last is not None and stamp == last[0] and (" running " not in last[1] or now < last[2]):
+            return last[1]
+        files: object
+        try:
+            if run is None or last is None or stamp[0] != last[0][0]:  # run.json was replaced
+                run = Run(place.path)
+            told = pulse(run)
+            files = stamp if told.recorded is None else (stamp[0], told.recorded)
+            status, written = told.status, told.heartbeat
+        except RunError:
+            run, files, status, written = None, stamp, "broken", None
+        what = sha256(repr(files).encode()).hexdigest()[:16]
+        last = stamp, f"{what} {status} {written or 0.0}", now + ALIVE
+        return last[1]
 
     return look
-
-
-def _words_on(place: RunPlace, stamp: Stamp) -> list[str]:
-    files: object = stamp
-    try:
-        run = Run(place.path)
-        status, written = run.status, run.heartbeat
-        with run.moment():
-            extents, info = run.extents, stamp[0]
-            if extents:  # else it is of a format that does not say
-                files = (info, extents, len(run.events()))
-    except RunError:
-        status, written = "broken", None
-    return [sha256(repr(files).encode()).hexdigest()[:16], status, str(written or 0.0)]
 
 
 async def _told(_: Request, error: Exception) -> Response:

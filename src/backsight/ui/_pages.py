@@ -1,29 +1,17 @@
 """The frames of the pages, and the files that they load: all from the installed package."""
 
-import functools
-import json
-from hashlib import sha256
-from importlib import resources
 from urllib.parse import unquote
 
 from jinja2 import Environment, PackageLoader
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from backsight.signals import open_regular
 from backsight.ui._access import STORED_PAGE_POLICY
 from backsight.ui._index import RunPlace
+from backsight.ui._static import edition
 from backsight.ui._study_row import study_page
 
-__all__ = ["Pages", "shell", "static_file", "stored_page"]
-
-TYPES = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
-
-PLOTLY = "plotly.js"
+__all__ = ["Pages", "shell", "stored_page"]
 
 LARGEST_PAGE = 64 << 20
 
@@ -47,7 +35,8 @@ class Pages:
     def render(self, name: str, **values: object) -> str:
         """The frame of that name."""
         template = self._environment.get_template("_frame.html.jinja")
-        return template.render(page=name, root=self.root_path, **values)
+        files = f"{self.root_path}/static/{edition()}"
+        return template.render(page=name, root=self.root_path, files=files, **values)
 
 
 def shell(pages: Pages, path: str) -> Response:
@@ -55,18 +44,6 @@ def shell(pages: Pages, path: str) -> Response:
     kind, _, key = path.removeprefix("/").partition("/")
     body = pages.render(kind or "runs", title=unquote(key) or (kind or "Runs").capitalize())
     return Response(body.encode(errors="backslashreplace"), media_type="text/html; charset=utf-8")
-
-
-def static_file(request: Request, name: str) -> Response:
-    """One of our own files, by its exact name."""
-    found = _files().get(name)
-    if found is None:
-        return PlainTextResponse("there is no such file", 404)
-    content, tag, kind = found
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=kind, headers=headers)
 
 
 def stored_page(place: RunPlace) -> Response:
@@ -84,22 +61,3 @@ def stored_page(place: RunPlace) -> Response:
         return PlainTextResponse("the page of the study is too large to be shown", 413)
     headers = {"Content-Security-Policy": STORED_PAGE_POLICY}
     return Response(content, media_type="text/html; charset=utf-8", headers=headers)
-
-
-@functools.cache
-def _files() -> dict[str, tuple[bytes, str, str]]:
-    """Content, tag and type of each file that is served, by name."""
-    from plotly.offline import get_plotlyjs
-
-    found = {PLOTLY: get_plotlyjs().encode()}
-    for file in resources.files("backsight.ui").joinpath("static").iterdir():
-        if file.name.rpartition(".")[2] in TYPES:
-            found[file.name] = file.read_bytes()
-    return {
-        name: (
-            content,
-            json.dumps(sha256(content).hexdigest()[:24]),
-            TYPES[name.rpartition(".")[2]],
-        )
-        for name, content in found.items()
-    }

@@ -3,6 +3,7 @@
 import math
 import os
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from backsight.errors import RunError
 from backsight.report import RunStrip, strip, thin
-from backsight.signals import Run
+from backsight.signals import Run, exists, read_object
 from backsight.ui._index import RunPlace
 
 __all__ = ["RunRow", "Stamp", "first_row", "run_row", "script_of", "stamp_of", "words_of"]
@@ -21,6 +22,9 @@ RunRow = dict[str, Any]
 
 SPARK = 24
 """Columns of the small picture of the loss, each with up to four samples."""
+
+BEGINS = 5.0
+"""Seconds that making a run folder may take."""
 
 FILES = ("run.json", "signals.db", "signals.db-wal")
 
@@ -53,6 +57,8 @@ def run_row(place: RunPlace) -> RunRow:
         told = strip(run)
         judged = bool(run.events("diagnosis"))
     except RunError as error:
+        if _begins(place.path):
+            return row
         return {**row, "state": "broken", "problem": str(error)}
     except Exception as error:  # noqa: BLE001 - a crafted folder must not cost the others theirs
         return {**row, "state": "broken", "problem": f"cannot be shown: {words_of(error)}"}
@@ -74,6 +80,18 @@ def run_row(place: RunPlace) -> RunRow:
         "finding": _finding(told),
         "judged": judged,
     }
+
+
+def _begins(path: Path) -> bool:
+    """Whether its writer is just making the folder: the store comes a moment after run.json."""
+    file = path / "run.json"
+    try:
+        fresh = abs(time.time() - os.lstat(file).st_mtime) < BEGINS
+        return (
+            fresh and not exists(path / "signals.db") and read_object(file)["status"] == "running"
+        )
+    except (OSError, RunError, KeyError):
+        return False
 
 
 def words_of(error: Exception) -> str:

@@ -3,12 +3,19 @@
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from backsight.errors import RunError
-from backsight.signals import check, check_format, exists, read_object
+from backsight.signals import (
+    check,
+    check_format,
+    exists,
+    process_identity,
+    process_is_alive,
+    read_object,
+)
 from backsight.ui._index import RunPlace
 
 __all__ = ["study_page", "study_row"]
@@ -16,7 +23,8 @@ __all__ = ["study_page", "study_row"]
 PAGES = {"study": "report.html", "map": "map.html"}
 
 FRESH = 120.0
-"""Seconds without a change in its folder after which a study that is not done counts as idle."""
+"""Seconds without a change in its folder after which a study that is not done counts as idle, where
+no process of this machine is known to train it."""
 
 TrialSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 
@@ -26,6 +34,19 @@ class StudyProgressFile(msgspec.Struct):
 
     plan: dict[str, Any]
     ended: dict[str, tuple[int, TrialSeconds]]
+
+
+class ProgressFile(msgspec.Struct):
+    """``progress.json``."""
+
+    total: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+    done: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+    unit: Literal["trial", "network"]
+    left: TrialSeconds | None
+    more: bool
+    at: float
+    ended: bool
+    writer: dict[str, Any] | None
 
 
 class MapPlanFile(msgspec.Struct):
@@ -50,30 +71,64 @@ def study_row(place: RunPlace) -> dict[str, Any]:
         created = file.stat().st_mtime
         newest = _newest(place.path)
         page = exists(study_page(place))
+        progress = _progress(place.path)
     except RunError as error:
         return {**row, "state": "broken", "problem": str(error)}
     except OSError as error:
         return {**row, "state": "broken", "problem": f"{file}: {error.strerror or error}"}
     plan = content["plan"]
-    total, done = _progress(place, plan, content)
-    fresh = time.time() - newest < FRESH
-    complete = done >= total if total is not None else page
-    state = "finished" if complete and page else "running" if fresh else "stopped"
-    return {
-        **row,
-        "state": state,
+    row |= {
         "created": created,
         "written": newest,
         "script": str(plan.get("task", ""))[:200],
-        "total": total,
-        "done": done,
-        "left": _left(content, total, done) if state == "running" else None,
         "page": page,
         "problem": "",
     }
+    if progress is not None:
+        return {**row, **_told(progress, newest)}
+    # It was begun by an earlier version.
+    total, done = _counted(place, plan, content)
+    fresh = time.time() - newest < FRESH
+    complete = done >= total if total is not None else page
+    state = "finished" if complete and page else "running" if fresh else "stopped"
+    unit = "part" if place.kind == "map" else "trial"
+    return {**row, "state": state, "total": total, "done": done, "unit": unit, "left": None}
 
 
-def _progress(
+def _progress(path: Path) -> ProgressFile | None:
+    """What the process that trains it says; None where there is nothing that could be read."""
+    file = path / "progress.json"
+    try:
+        content = read_object(file)
+        check_format(content, file)
+        check(content, ProgressFile, str(file))
+    except (RunError, OSError):
+        return None
+    return msgspec.convert(content, ProgressFile)
+
+
+def _told(progress: ProgressFile, newest: float) -> dict[str, Any]:
+    """The state of a study, how far it is, and how much time is left as of when."""
+    running = progress.writer is not None and _is_trained(progress.writer, newest)
+    return {
+        "state": "running" if running else "finished" if progress.ended else "stopped",
+        "total": progress.total,
+        "done": progress.done,
+        "unit": progress.unit,
+        "more": progress.more and running,
+        "left": progress.left if running else None,
+        "at": progress.at,
+    }
+
+
+def _is_trained(writer: dict[str, Any], newest: float) -> bool:
+    """Whether its process lives; of another machine's, what it writes is all that tells."""
+    if writer.get("host") == process_identity()["host"]:
+        return process_is_alive(writer, None)
+    return time.time() - newest < FRESH
+
+
+def _counted(
     place: RunPlace, plan: dict[str, Any], content: dict[str, Any]
 ) -> tuple[int | None, int]:
     """How many parts there are, where the plan says so in a way known here; and are done."""
@@ -84,14 +139,6 @@ def _progress(
     if isinstance(lengths, list) and isinstance(cells, list) and type(seeds) is int and seeds >= 0:
         return len(lengths) * len(cells) * seeds, done
     return None, done
-
-
-def _left(content: dict[str, Any], total: int | None, done: int) -> float | None:
-    """Seconds that the rest takes if every trial takes as long as those that are done did."""
-    if total is None or not done:
-        return None
-    took = [float(seconds) for _, seconds in content["ended"].values()]
-    return sum(took) / len(took) * max(total - done, 0)
 
 
 def _newest(path: Path) -> float:

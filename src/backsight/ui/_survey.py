@@ -102,7 +102,7 @@ class Survey:
         if now - entry.read_at < BUSY * entry.cost:
             return
         stamp = stamp_of(place.path) if place.kind == "run" else None
-        old = now - entry.read_at > AGAIN and entry.row["state"] in ("running", "stale", "broken")
+        old = now - entry.read_at > AGAIN and entry.row["state"] not in ENDED
         if stamp is not None and stamp == entry.stamp and not old:
             return
         row = run_row(place) if place.kind == "run" else study_row(place)
@@ -122,6 +122,8 @@ class Survey:
                 "rows": [e.row for e in state.rows.values() if e.version > version],
                 "gone": [key for key, at in state.gone.items() if at > version],
                 "problems": list(self.index.problems),
+                "missing": list(self.index.missing),
+                "hidden": self.index.hidden,
                 "folders": [str(root.path) for root in self.index.roots],
                 "now": time.time(),
             }

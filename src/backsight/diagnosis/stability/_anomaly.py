@@ -14,7 +14,9 @@ AnomalyKind = Literal[
     "steps too large",
     "dead",
     "overshot",
+    "state lost",
 ]
+"""The last one is what a guard finds where it takes a snapshot; a tracker tells the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a guard may do, one policy a file."""
 
+from backsight.guard.policies._adagc import AdaGC
 from backsight.guard.policies._agc import AGC
 from backsight.guard.policies._autoclip import AutoClip
 from backsight.guard.policies._back_off import BackOff
@@ -11,6 +12,7 @@ from backsight.guard.policies._omega import Omega
 from backsight.guard.policies._orthogonality import Orthogonality
 from backsight.guard.policies._rollback import Rollback
 from backsight.guard.policies._skip import Skip
+from backsight.guard.policies._spam import SPAM
 from backsight.guard.policies._spectral_cap import SpectralCap
 from backsight.guard.policies._weight_limit import WeightLimit
 from backsight.guard.policies._zclip import ZClip
@@ -18,6 +20,8 @@ from backsight.guard.policies._zclip import ZClip
 __all__ = [
     "AGC",
     "POLICIES",
+    "SPAM",
+    "AdaGC",
     "AutoClip",
     "BackOff",
     "ClipAuto",
@@ -34,7 +38,7 @@ __all__ = [
 ]
 
 POLICIES = (
-    Omega, Orthogonality, Rollback, Skip, ClipNorm, ClipValue, AGC, AutoClip, ZClip, ClipAuto,
-    BackOff, LateMomentum, SpectralCap, WeightLimit,
+    Omega, Orthogonality, Rollback, Skip, ClipNorm, ClipValue, AGC, AdaGC, AutoClip, ZClip,
+    SPAM, ClipAuto, BackOff, LateMomentum, SpectralCap, WeightLimit,
 )  # fmt: skip
 """Every policy, in the order of a step."""

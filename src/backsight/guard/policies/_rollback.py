@@ -6,12 +6,17 @@ from typing import ClassVar
 from backsight.diagnosis import Anomaly
 from backsight.errors import GuardError
 from backsight.guard._policy import GuardContext, Policy, Stage
+from backsight.guard._rate_watch import FAR
 from backsight.guard._step import Step
 
 __all__ = ["Rollback"]
 
 MARGIN = 5
 """Iterations before the first sign that a snapshot is old enough."""
+
+NOT_SCHEDULED = (
+    f"no scheduler set it, and it was more than {FAR:g} times its highest value since the snapshot"
+)
 
 SOON = 150
 """Iterations within which the same comes again: then more is done about it."""
@@ -22,11 +27,14 @@ class Rollback(Policy):
     """When what was learned is lost, make everything as it was, and go on more carefully.
 
     *Lost*: the loss has gone back half of the way to where it began, or stands half above that,
-    for ten steps; three steps in a row are not finite or out of line; or nothing is learned, while
-    steps are large beside the weights or hardly any gradient is left. The rate is multiplied by
-    ``factor``, and by ``factor`` once more for each time this comes again soon; from the second
-    time on an older snapshot is taken, too. After ``attempts`` without a new good snapshot in
-    between the training stops with an error, on the last good weights.
+    for ten steps; three steps in a row are not finite or out of line; nothing is learned, while
+    steps are large beside the weights or hardly any gradient is left; or weights or the
+    optimizer's state are not finite where a snapshot is due, and the loss does not tell. The rate
+    is multiplied by ``factor``, and by ``factor`` once more for each time this comes again soon;
+    from the second time on an older snapshot is taken, too. After ``attempts`` without a new good
+    snapshot in between the training stops with an error, on the last good weights.
+    Where the rate itself had been set to more than 100 times its highest value since the snapshot,
+    and not by a scheduler, it becomes what it was, and is not lowered.
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
     levanter#391; the rest Backsight.
@@ -60,7 +68,7 @@ class Rollback(Policy):
 
     def on_gradients_ready(self, step: Step, guard: GuardContext) -> None:
         """Go back, if it is time."""
-        anomaly = step.has("collapsed", "diverged", "steps too large", "dead")
+        anomaly = step.has("collapsed", "diverged", "steps too large", "dead", "state lost")
         if anomaly is None and guard.stability.broken:
             anomaly = step.has("not finite", "out of line")
         if anomaly is None:
@@ -77,13 +85,18 @@ class Rollback(Policy):
                 "the learning rate, or run backsight diagnose on the run"
             )
         further = tried // 2 if soon else 0
-        to = guard.roll_back(since, further)
+        outside = anomaly.kind == "state lost"  # neither the batches nor the rate have done that
+        to = guard.roll_back(since, further, blame=not outside)
         # What the snapshot remembers of earlier attempts is not what has been tried since.
         self._tried, self._last = tried + 1, step.iteration
-        guard.learning_rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
+        wrong = guard.put_rates_right()
+        for found, usual in wrong:
+            guard.record(self, NOT_SCHEDULED, found, usual, quantity="learning rate")
+        if not (wrong or outside):
+            guard.learning_rate.lower(max(self.factor ** (self._tried if soon else 1), 0.1))
         guard.record(self, anomaly.message, float(step.iteration), float(to))
 
     def _since(self, anomaly: Anomaly, step: Step, guard: GuardContext) -> int:
         if anomaly.kind in ("not finite", "out of line"):
             return step.iteration - guard.stability.row - MARGIN
-        return anomaly.since - MARGIN
+        return anomaly.since - (0 if anomaly.kind == "state lost" else MARGIN)

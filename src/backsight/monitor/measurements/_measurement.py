@@ -18,6 +18,7 @@ __all__ = [
     "EVERY_ITERATION",
     "FIRST_AND_RARELY",
     "SAMPLED",
+    "SAMPLED_THEN_RARELY",
     "LayerFaults",
     "Measurement",
     "Schedule",
@@ -65,10 +66,21 @@ class _SamplesAndLooks(Schedule):
         return sample is not None or (iteration is not None and looked_at(iteration))
 
 
+class _Settles(Schedule):
+    """In the first 32 sampled iterations, and from then on in every ``samples``-th."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of them."""
+        return sample is not None and (sample < EARLY or sample % self.samples == 0)
+
+
+EARLY = 32
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
 """For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
+SAMPLED_THEN_RARELY: Schedule = _Settles(4)
+"""For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
 

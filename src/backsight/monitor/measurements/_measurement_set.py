@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +123,14 @@ def _signals_of(one: Measurement, name: str) -> Collection[str]:
 def _defines(one: Measurement, event: str) -> bool:
     """In its class, or as an attribute of its own."""
     return getattr(getattr(one, event), "__func__", None) is not getattr(Measurement, event)
+
+
+@cache
+def _defined_by(kind: type[Measurement]) -> tuple[str, ...]:
+    """Events that a class of Backsight's defines: nobody gives one to an object of it."""
+    return tuple(
+        event for event in EVENTS if getattr(kind, event) is not getattr(Measurement, event)
+    )
 
 
 def _check_events(one: Measurement, name: str) -> None:
@@ -311,20 +320,17 @@ class MeasurementSet:
 
     def _all_listening(self) -> Listening:
         """Who defines each event, due or not."""
-        return {
-            event: [
-                _Listener(
-                    one,
-                    getattr(one, event),
-                    self._schedules[id(one)].samples > 0,
-                    type(one).__module__.startswith("backsight."),
-                    self._signals[id(one)],
-                )
-                for one in self.measurements
-                if _defines(one, event)
-            ]
-            for event in EVENTS
-        }
+        listening: Listening = {event: [] for event in EVENTS}
+        for one in self.measurements:
+            kind: Any = type(one)
+            ours = kind.__module__.startswith("backsight.")
+            timed = self._schedules[id(one)].samples > 0
+            signals = self._signals[id(one)]
+            for event in _defined_by(kind) if ours else EVENTS:
+                if ours or _defines(one, event):
+                    told = getattr(one, event)
+                    listening[event].append(_Listener(one, told, timed, ours, signals))
+        return listening
 
     def _listening(self, sample: int | None, iteration: int | None) -> Listening:
         """Who is due, by event; without an iteration, who is in every one."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from backsight.monitor.sinks._outlet import Outlet
 from backsight.monitor.sinks._sink import Sink
@@ -29,11 +29,10 @@ class Forwarding:
         >>> from backsight.integrations import JsonLines
         >>> from backsight.monitor.sinks import Forwarding
         >>> from backsight.signals import Recorder
-        >>> forwarding = Forwarding([JsonLines("values.jsonl")], Path("runs/mine"))
-        >>> with Recorder("runs/mine") as recorder:
-        ...     recorder.committed = forwarding.take
-        ...     recorder.scalars(0, {"loss": 2.5})
-        >>> forwarding.close()
+        >>> sinks = [JsonLines("values.jsonl")]
+        >>> with Forwarding(sinks, Path("runs/mine")) as forwarding, Recorder("runs/mine") as run:
+        ...     run.committed = forwarding.take
+        ...     run.scalars(0, {"loss": 2.5})
         >>> Path("values.jsonl").read_text()
         '{"iteration": 0, "scalars": {"loss": 2.5}}\\n'
     """
@@ -63,6 +62,12 @@ class Forwarding:
         atexit.unregister(self._abandon)
         for outlet in self._outlets:
             outlet.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _abandon(self) -> None:
         with suppress(Exception):  # it would be shown as the script's

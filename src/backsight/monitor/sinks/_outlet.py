@@ -87,14 +87,20 @@ class Outlet:
             self._changed.notify()
         self._thread.join(self._patience)
         with self._changed:
-            late = self._thread.is_alive()
+            late, left = self._thread.is_alive(), self._waiting + self._held
             self._abandoned = True
-            self.missed += self._waiting + self._held
-        if self.missed or late:
-            why = f", because it was not ready after {self._patience:g} seconds" if late else ""
+            self.missed += left
+        slow = f"it was not ready after {self._patience:g} seconds"
+        if self.missed:
+            why = f", because {slow}" if late and left else ""
             _log.warning(
                 "backsight: the sink %s missed %s values of %s%s; the run folder has all of them",
                 self._name, f"{self.missed:,}", self._run.name, why,
+            )  # fmt: skip
+        elif late:
+            _log.warning(
+                "backsight: the sink %s has all values of %s, but %s with what it does at the end",
+                self._name, self._run.name, slow,
             )  # fmt: skip
 
     # -- from the thread of the sink -------------------------------------------------------

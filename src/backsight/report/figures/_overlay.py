@@ -1,6 +1,7 @@
 """One signal of several runs in one picture, a line per run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,6 +28,11 @@ PANELS = 4
 """Layers, parameters or models of a figure, one below the other."""
 ROW = 220
 """Pixels of a panel."""
+
+MARKS_ROW = 11
+"""Pixels of a run's row of crosses."""
+MARKS_MOST = 0.4
+"""Of a panel that all rows of crosses may take."""
 
 POINTS = 24_000
 """Of a panel, in all its lines: a page of twenty runs stays small."""
@@ -70,7 +76,7 @@ def overlay(
     log: bool | None = None,
     mode: str = "lines",
 ) -> go.Figure:
-    """Scalar signals over iterations, a panel each; a value that is not finite is a red cross.
+    """Scalar signals over iterations, a panel each; a value that is not finite is a cross above.
 
     Args:
         runs: the runs; one that lacks a signal has no line.
@@ -104,14 +110,18 @@ def overlay(
                 thinning.add(block.iterations, block.values)
             drawn[i] = thinning.result()
         logarithmic = wide_range(drawn.values()) if log is None and drawn else bool(log)
-        top = _axis(fig, row, [one.values for one in drawn.values()], log=logarithmic)
+        _axis(fig, row, [one.values for one in drawn.values()], log=logarithmic)
+        marked: list[_Marked] = []
         for i, thinned in drawn.items():
             x = np.insert(thinned.iterations, thinned.breaks, thinned.iterations[thinned.breaks])
             values = np.insert(thinned.values.astype(np.float32), thinned.breaks, np.nan)
             _line(fig, row, i, labels[i], x, values, name, mode=mode)
-            for kind, marks in thinned.marks.items():
-                if kind != "≤ 0":
-                    _crosses(fig, row, i, labels[i], kind, marks.iterations, top, name)
+            marked += [
+                _Marked(i, labels[i], kind, marks.iterations)
+                for kind, marks in thinned.marks.items()
+                if kind != "≤ 0"
+            ]
+        _crosses(fig, row, len(shown), marked, name)
     if left_out:
         note(fig, left_out.replace("layers", "members"))
     return fig
@@ -149,13 +159,13 @@ def overlay_profiles(
         }
         visible = [v[np.isfinite(v) & (v > 0)] for v in rows.values()]
         most = max((float(v.max()) for v in visible if v.size), default=1.0)
-        top = _axis(fig, row, [v[v >= floor * most] for v in visible], log=True)
+        _axis(fig, row, [v[v >= floor * most] for v in visible], log=True)
         for i, values in rows.items():
             drawn = np.where(np.isfinite(values) & (values >= floor * most), values, np.nan)
             _line(fig, row, i, labels[i], np.arange(len(values)), drawn, name)
-            broken = np.flatnonzero(~np.isfinite(values))
-            if broken.size:
-                _crosses(fig, row, i, labels[i], "not finite", broken, top, name)
+        broken = {i: np.flatnonzero(~np.isfinite(values)) for i, values in rows.items()}
+        marked = [_Marked(i, labels[i], "not finite", at) for i, at in broken.items() if at.size]
+        _crosses(fig, row, len(shown), marked, name)
     if left_out:
         note(fig, left_out)
     return fig
@@ -184,14 +194,13 @@ def _panels(names: Sequence[str], y: str, x: str) -> go.Figure:
     return fig
 
 
-def _axis(fig: go.Figure, row: int, drawn: Sequence[NDArray[np.floating]], *, log: bool) -> float:
-    """Lay out the y axis of a panel; where its crosses go."""
+def _axis(fig: go.Figure, row: int, drawn: Sequence[NDArray[np.floating]], *, log: bool) -> None:
+    """Lay out the y axis of a panel."""
     values = np.concatenate([np.empty(0), *drawn])
     if log:
         values = values[values > 0]
         ticks = log_ticks(values) if values.size else {}
         fig.update_yaxes(type="log", row=row, col=1, **ticks)
-    return float(values.max()) if values.size else 1.0
 
 
 def _line(
@@ -213,24 +222,45 @@ def _line(
     )  # fmt: skip
 
 
-def _crosses(
-    fig: go.Figure,
-    row: int,
-    run: int,
-    label: str,
-    kind: str,
-    at: NDArray[np.int64],
-    top: float,
-    signal: str,
-) -> None:
-    fig.add_scatter(
-        x=at, y=np.full(len(at), top), mode="markers", name=f"{_plain(label)}: {kind}",
-        legendgroup=str(run), meta={"signal": signal, "kind": kind},
-        hovertemplate="%{x:,}: " + kind,
-        marker={"symbol": "x", "size": 9, "color": ALARM,
-                "line": {"width": 1.5, "color": run_style(run)["color"]}},
-        row=row, col=1,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """What a run's line cannot show, of one kind."""
+
+    run: int
+    label: str
+    kind: str
+    at: NDArray[np.int64]
+
+
+def _crosses(fig: go.Figure, row: int, panels: int, marked: Sequence[_Marked], signal: str) -> None:
+    """Above the curves of a panel, which they would hide: a row of crosses for each run."""
+    if not marked:
+        return
+    places = {run: place for place, run in enumerate(dict.fromkeys(one.run for one in marked))}
+    curves = next(fig.select_yaxes(row=row, col=1))
+    low, high = curves.domain
+    margin = fig.layout.margin
+    pixels = fig.layout.height - margin.t - margin.b
+    share = min(MARKS_ROW * (len(places) + 0.5) / pixels, MARKS_MOST * (high - low))
+    curves.domain = (low, high - share)
+    number = panels + row
+    fig.update_layout({
+        f"yaxis{number}": {
+            "domain": (high - share, high), "anchor": curves.anchor, "fixedrange": True,
+            "range": (len(places) - 0.25, -0.75), "showgrid": False, "zeroline": False,
+            "tickvals": [(len(places) - 1) / 2], "ticktext": ["not finite"], "ticks": "",
+            "tickfont": {"size": 11, "color": ALARM}, "automargin": True,
+        }
+    })  # fmt: skip
+    for one in marked:
+        fig.add_scatter(
+            x=one.at, y=np.full(len(one.at), places[one.run]), mode="markers",
+            name=f"{_plain(one.label)}: {one.kind}", legendgroup=str(one.run),
+            meta={"signal": signal, "kind": one.kind},
+            hovertemplate="%{x:,}: " + one.kind,
+            marker={"symbol": "x", "size": 6, "color": run_style(one.run)["color"]},
+            xaxis=curves.anchor, yaxis=f"y{number}",
+        )  # fmt: skip
 
 
 def _plain(label: str) -> str:

@@ -1,5 +1,7 @@
 """The learning rate as applied, and where the guard acted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
@@ -31,7 +33,8 @@ DOTS = 500
 def pace(run: Run) -> go.Figure:
     """Every optimizer's rate; a line at each rollback, a dot where any policy acted."""
     names = run.members("lr", profile=False)
-    if not names:
+    acts = run.members("act_before", profile=False)
+    if not names and not acts:
         return empty("no learning rate was recorded in this run")
     fig = figure("learning rate as applied")
     drawn: list[Thinned] = []
@@ -41,11 +44,11 @@ def pace(run: Run) -> go.Figure:
     for number, name in enumerate(names):
         label = f"learning rate {member_label(name)}".rstrip()
         drawn.append(add_series(fig, run, name, label, COLOURS[number % len(COLOURS)], log=True))
-    if wide_range(drawn, ratio=10):
+    if wide_range(drawn, ratio=10) and _is_mostly_low(drawn):
         log_axis(fig, drawn)
     else:
         fig.update_yaxes(rangemode="tozero")
-    for number, name in enumerate(run.members("act_before", profile=False)):
+    for number, name in enumerate(acts):
         stream = run.stream(name)
         label = member_label(name).rpartition(".")[2]
         if label == "rollback":
@@ -67,6 +70,12 @@ def pace(run: Run) -> go.Figure:
     return fig
 
 
+def _is_mostly_low(drawn: Sequence[Thinned]) -> bool:
+    """Not where it only ends near 0, as a cosine does: decades of that would be all one sees."""
+    values = np.concatenate([one.values for one in drawn])
+    return float(np.median(values)) < 0.1 * float(values.max())
+
+
 def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
     """The iterations of the samples with those numbers, which increase."""
     found = [np.empty(0, np.int64)]
@@ -80,19 +89,20 @@ def _chosen(stream: SignalStream, wanted: NDArray[np.intp]) -> NDArray[np.int64]
 
 
 def _reading(run: Run) -> str:
+    told = "The learning rate that the optimizer used."
     policies = {member_label(name).rpartition(".")[2] for name in run.members("act_before")}
-    back = " A dotted line marks a rollback to a good snapshot." * ("rollback" in policies)
-    return (
-        f"The learning rate that the optimizer used.{back} Dots mark the iterations in which each "
-        "policy acted."
-    )
+    if "rollback" in policies:
+        told += " A dotted line marks a rollback to a good snapshot."
+    if policies:
+        told += " Dots mark the iterations in which each policy of the guard acted."
+    return told
 
 
 FIGURE = Entry(
     "pace",
-    "Learning rate and interventions of the guard",
+    "Learning rate",
     _reading,
     pace,
     signals=("lr", "act_before"),
-    only_if=lambda run: bool(run.members("act_before")),
+    how="Let an optimizer step under backsight run or in backsight.watch.",
 )

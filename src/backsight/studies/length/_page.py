@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
-from backsight.report.figures import Curve, Line, Panel, panels, reach_marks, spreads
+from backsight.report.figures import Curve, Line, Mark, Panel, panels, reach_marks, spreads
 from backsight.signals import Run
-from backsight.studies._curve import loss_lines, spans_decades
+from backsight.studies._curve import BROKEN, is_broken, loss_lines, sentences, spans_decades
 from backsight.studies._folder import StudyFolder
 from backsight.studies.length._row import LengthTrial, spread
 from backsight.studies.length._study import LengthStudy
@@ -114,33 +114,52 @@ def _grid(
     return rows
 
 
+def _has(grid: list[list[Panel]], what: Callable[[Panel], object]) -> bool:
+    return any(what(panel) for row in grid for panel in row)
+
+
+def _marks(panel: Panel) -> list[Mark]:
+    return [mark for line in panel.lines for mark in line.marks]
+
+
 def _loss(study: LengthStudy) -> StudyFigure:
     grid = _grid(study, loss_lines, guessed=not study.plan.script)
-    wide = spans_decades(panel for row in grid for panel in row)
+    drawn = [panel for row in grid for panel in row]
+    wide = spans_decades(drawn)
     return StudyFigure(
         "loss",
         "Loss by length",
-        "One line per seed; each point is the median over a span of iterations. The dotted line is "
-        "the loss of a guess without memory. A network whose loss falls below this line at short "
-        "lengths and stays on it at long ones learns short dependencies but not long ones.",
+        sentences(
+            "One line per seed; each point is the median over a span of iterations.",
+            _has(grid, lambda panel: panel.levels)
+            and "The dotted line is the loss of a guess without memory. A network whose loss falls "
+            "below this line at short lengths and stays on it at long ones learns short "
+            "dependencies but not long ones.",
+            is_broken(drawn) and BROKEN,
+        ),
         panels(grid, x="iteration", y="training loss", log=wide, share_x=True),
     )
 
 
 def _reach(study: LengthStudy) -> StudyFigure | None:
     grid = _grid(study, _reach_lines, lag=True)
-    if not any(panel.lines for row in grid for panel in row):
+    if not _has(grid, lambda panel: panel.lines):
         return None
+    open_marks = _has(grid, lambda panel: any(m.symbol.endswith("-open") for m in _marks(panel)))
     return StudyFigure(
         "reach",
         "Gradient back through time, by length",
-        "The gradient of the last loss with respect to the state k steps earlier, relative to lag "
-        "0. The solid line is the last sample of each seed, the thin dotted line the first one, at "
-        "the start of training. A step beyond the horizon (diamond) gets less than 1 % of what the "
-        "strongest earlier step gets and contributes almost nothing to learning; from the "
-        "half-life (circle) on, it is less than half. An open mark means that the window ends "
-        "first. If the task needs a single lag, a vertical line marks it: the horizon must lie at "
-        "or beyond it.",
+        sentences(
+            "The gradient of the last loss with respect to the state k steps earlier, relative to "
+            "lag 0. The solid line is the last sample of each seed, the thin dotted line the first "
+            "one, at the start of training. A step beyond the horizon (diamond) gets less than 1 % "
+            "of what the strongest earlier step gets and contributes almost nothing to learning; "
+            "from the half-life (circle) on, it is less than half.",
+            open_marks and "An open mark means that the window ends first.",
+            _has(grid, lambda panel: panel.bars)
+            and "The vertical line marks the lag that the task needs: the horizon must lie at or "
+            "beyond it.",
+        ),
         panels(grid, x="lag: steps back", y="R(k)", log=True, floor=FLOOR),
     )
 
@@ -168,7 +187,7 @@ def _profile(name: str) -> Lines:
 
 def _hidden(study: LengthStudy) -> StudyFigure | None:
     grid = _grid(study, _profile("hidden_norm"))
-    if not any(panel.lines for row in grid for panel in row):
+    if not _has(grid, lambda panel: panel.lines):
         return None
     return StudyFigure(
         "hidden-norm",
@@ -182,7 +201,7 @@ def _hidden(study: LengthStudy) -> StudyFigure | None:
 
 def _gradient_time(study: LengthStudy) -> StudyFigure | None:
     grid = _grid(study, _profile("grad_time"))
-    if not any(panel.lines for row in grid for panel in row):
+    if not _has(grid, lambda panel: panel.lines):
         return None
     return StudyFigure(
         "grad-time",
@@ -259,13 +278,19 @@ def _reach_curve(study: LengthStudy) -> StudyFigure | None:
     ]
     if all(lag is not None for lag in asked):
         references.append(("needed by the task", [float(lag or 0) for lag in asked]))
+    told = (
+        "A network whose curve follows the lag that the task needs (dash-dotted) can learn the "
+        "task; where a curve levels off below it, the gradient did not reach that lag within this "
+        "budget."
+        if len(references) > 1
+        else "Where a curve levels off while the window (dotted) grows, the gradient reaches no "
+        "further within this budget."
+    )
     return _drawn(
         study, "reach-length", "Reach against length",
         "How far back the gradient of a loss reaches: the horizon (the last lag with at least 1 % "
         "of what the strongest earlier step gets; the band is the range over seeds) and the "
-        "half-life (dashed). A network whose curve follows "
-        "the needed lag (dash-dotted) can learn the task; where a curve levels off below it, the "
-        "gradient did not reach that lag within this budget.",
+        f"half-life (dashed). {told}",
         "steps back",
         _curves(
             study,
@@ -294,12 +319,17 @@ def _loss_curve(study: LengthStudy) -> StudyFigure | None:
     results = with_result(study.trials)
     guesses = [spread([t.baseline for t in results if t.length == n]) for n in study.plan.lengths]
     references = []
-    if not study.plan.script:
+    if not study.plan.script and any(guess is not None for guess in guesses):
         references.append(("a guess", [math.nan if g is None else g.median for g in guesses]))
     return _drawn(
         study, "loss-length", "Loss against length",
-        "The final loss, on held-out data if the run validates; dashed, the same loss with short "
-        "context only. Where the two meet, the network does not use inputs further back.",
+        sentences(
+            "The final loss, on held-out data if the run validates.",
+            any(trial.short_loss is not None for trial in results)
+            and "Dashed is the same loss with short context only: where the two meet, the network "
+            "does not use inputs further back.",
+            bool(references) and "The dotted line is the loss of a guess without memory.",
+        ),
         "loss",
         _curves(
             study, ("", lambda t: t.loss, None), ("short context", lambda t: t.short_loss, "dash")

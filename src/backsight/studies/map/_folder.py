@@ -4,6 +4,7 @@
 
     runs/map-TASK-1a2b3c4d/
         map.json         the plan; its fingerprint is in the folder's name
+        progress.json    how far it is
         part-0007.npz    what became of the networks of a batch, NaN and all
         map.html         what was seen
 

@@ -6,9 +6,11 @@ it there; from there it is moved into the map.
 
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from backsight.studies._progress import Progress
 from backsight.studies._study import Trials
 from backsight.studies._trial import Ended, Engine, Trial, last_words
 from backsight.studies._view import StudyView
@@ -35,10 +37,13 @@ class MapParts(Trials[Part]):
     def __init__(
         self, folder: MapFolder, plan: MapPlan, engine: Engine | None, view: StudyView | None
     ) -> None:
-        super().__init__(engine or Here(plan, self._stepped), view)
+        super().__init__(folder.path, engine or Here(plan, self._stepped), view)
         self._folder = folder
         self._plan = plan
         self._done: set[int] = set()
+        self._wanted: Sequence[Part] = ()
+        self._began, self._before = 0.0, 0
+        """When this process began to train, and the iterations that it was to make."""
         self._told = 0  # of the part under way, iterations that the view knows of
 
     def amount(self, settings: Sequence[Part]) -> int:
@@ -49,6 +54,8 @@ class MapParts(Trials[Part]):
         """As of any study; what a study that was killed had done is taken over first."""
         self._claim()
         self._done = self._folder.done()
+        self._wanted, self._began = wanted, time.monotonic()
+        self._before = self.amount([part for part in wanted if not self.is_done(part)])
         try:
             super().train(wanted)
         finally:
@@ -69,11 +76,24 @@ class MapParts(Trials[Part]):
     def ended(self, setting: Part, how: Ended, waiting: Sequence[Part]) -> None:
         """Move what it kept into the map; where that is nothing, its process has failed."""
         if self._adopt(self._place / setting.name):
+            self._done.add(setting.number)
             self.view.advance(setting.iterations - self._told)
         else:
             why = last_words(self._place / f"{setting.name}.txt", how)
             self.view.failed(f"{len(setting.cells)} networks were not trained: {why}")
         self._told = 0
+
+    def progress(self, waiting: Sequence[Part]) -> Progress:
+        """In networks; what has failed is for the next time."""
+        rest = self.amount(waiting)
+        made = self._before - rest
+        took = time.monotonic() - self._began
+        return Progress(
+            total=sum(len(part.cells) for part in self._wanted),
+            done=sum(len(part.cells) for part in self._wanted if self.is_done(part)),
+            unit="network",
+            left=took / made * rest if made else None,
+        )
 
     @property
     def _place(self) -> Path:

@@ -1,10 +1,11 @@
 """The page about a study of remedies: verdict, losses of every arm, curves, the ranking."""
 
+import math
 from pathlib import Path
 
 from backsight.report import StudyFigure, StudyPage, duration, write_study_page
 from backsight.report.figures import Line, Panel, Strip, panels, strips
-from backsight.studies._curve import loss_lines, spans_decades
+from backsight.studies._curve import BROKEN, is_broken, loss_lines, sentences, spans_decades
 from backsight.studies._folder import StudyFolder
 from backsight.studies._runs import run_at
 from backsight.studies.remedies._arm import Arm
@@ -102,9 +103,14 @@ def _losses(study: RemedyStudy) -> StudyFigure:
     return StudyFigure(
         "losses",
         "Final loss",
-        "One dot per seed; the vertical bar is their median, the dotted line the median of the "
-        "unchanged run. If all dots lie to the left of every grey dot, the effect is larger than "
-        "the variation between seeds.",
+        sentences(
+            "One dot per seed; the vertical bar is their median.",
+            bool(before) and "The dotted line is the median of the unchanged run.",
+            "If all dots lie to the left of every grey dot, the effect is larger than the "
+            "variation between seeds.",
+            any(not math.isfinite(value) for row in rows for value in row.values)
+            and "A cross at the right edge counts the seeds whose loss is not finite.",
+        ),
         strips(rows, x="final loss", reference=middle(before) if before else None),
     )
 
@@ -127,7 +133,10 @@ def _curves(study: RemedyStudy, folder: StudyFolder) -> StudyFigure:
     return StudyFigure(
         "curves",
         "Training loss",
-        "One line per seed; each point is the median over a span of iterations. All panels share "
-        "the same axes. A cross marks a span with a loss that is not finite.",
+        sentences(
+            "One line per seed; each point is the median over a span of iterations. All panels "
+            "share the same axes.",
+            is_broken(drawn) and BROKEN,
+        ),
         panels(grid, x="iteration", y="training loss", log=wide, share_x=True),
     )

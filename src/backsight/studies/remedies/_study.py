@@ -115,6 +115,7 @@ def remedy_study(
     with place.open(plan.as_dict()):
         _keep_checkpoint(plan, place)
         trials = _RemedyTrials(plan, place, engine, view)
+        trials.more = True
         if plan.symptoms is None:
             trials.train([RemedySetting(UNCHANGED, seed) for seed in range(plan.seeds)])
         symptoms = trials.symptoms = _symptoms(plan, place)
@@ -123,6 +124,7 @@ def remedy_study(
         chosen = leader(study.unchanged, study.default, study.random, study.remedies)
         if chosen is not None:
             trials.view.say(f"{chosen.name} is the best remedy so far; training it on fresh seeds")
+            trials.more = False
             trials.train(plan.proof(symptoms, chosen.name))
             study = read_remedy_study(plan, folder)
     run = run_at(study.run)

@@ -2,6 +2,11 @@
 
 export const root = document.documentElement.dataset.root;
 
+/** Seconds that only ever go forward, whatever is done to the clock of this machine. */
+export function monotonic() {
+  return performance.now() / 1000;
+}
+
 /** An element. Texts are only ever set as text, so that no run can bring markup. */
 export function el(tag, props = {}, ...children) {
   const made = document.createElement(tag);
@@ -47,7 +52,10 @@ export async function ask(path, params = {}) {
   } catch {
     throw new Problem(0, "Backsight does not answer: is backsight ui still running?");
   }
-  if (answer.status === 401) location.assign(`${root}/signin`);
+  if (answer.status === 401) {
+    const here = location.pathname + location.search;
+    location.assign(`${root}/signin?${new URLSearchParams({ next: here })}${location.hash}`);
+  }
   let told;
   try {
     told = await answer.json();
@@ -241,12 +249,53 @@ export function param(name) {
   return new URL(location.href).searchParams.get(name);
 }
 
-/** How far a study is. */
-export function progressWords(row) {
+/** How far a study is. ``now`` is the time on the server's clock, in seconds. */
+export function progressWords(row, now) {
   const parts = [row.kind === "map" ? "stability map" : "study", row.script].filter(Boolean);
-  if (row.total) parts.push(`${row.done} of ${several(row.total, "trial")} done`);
-  else if (row.done) parts.push(row.kind === "map" ? `${several(row.done, "part")} done` : `${several(row.done, "trial")} done`);
-  if (row.left) parts.push(`about ${duration(row.left)} left`);
+  if (row.total) parts.push(`${count(row.done)} of ${several(row.total, row.unit)} done`);
+  else if (row.done) parts.push(`${several(row.done, row.unit)} done`);
+  if (row.more) parts.push("more trials may follow");
+  const left = timeLeft(row, now);
+  if (left) parts.push(left);
   if (row.page) parts.push("has a page");
   return parts.join(" · ");
+}
+
+/** ``about 5 min left``, of a study; empty where nothing can be said, or it takes longer. */
+export function timeLeft(row, now) {
+  if (row.left === null || row.left === undefined) return "";
+  const left = row.left - Math.max(0, now - row.at), minutes = Math.ceil(left / 60);
+  if (left <= 0) return "";
+  if (minutes <= 1) return "about a minute left";
+  return `about ${minutes < 60 ? `${minutes} min` : minutes < 600 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.round(minutes / 60)} h`} left`;
+}
+
+/** The reach of a run in a table. */
+export function reachCell(row) {
+  if (row.horizon === null || row.horizon === undefined) return el("span", { class: "quiet" }, "–");
+  if (typeof row.horizon === "string") return el("span", { class: "alarm" }, "not finite");
+  const share = row.window ? Math.min(1, row.horizon / row.window) : 1;
+  return el("span", { class: "reach" },
+    el("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" }),
+    ` ${row.censored ? "≥ " : ""}${row.horizon} / ${row.window}`);
+}
+
+/** Its worst finding; nothing found is not the same as nothing looked at. */
+export function findingCell(row) {
+  if (row.finding) {
+    return el("a", { href: `${runLink(row.key)}#findings`, title: row.finding.title, class: "plainlink" },
+      severityChip(row.finding.severity, row.finding.code), el("span", { class: "quiet script" }, row.finding.title));
+  }
+  if (row.state === "reading" || row.state === "broken") return "";
+  if (row.judged) return el("span", { class: "quiet" }, "none");
+  if (row.state === "running" || row.state === "stale") return el("span", { class: "quiet" }, "none so far");
+  return el("span", { class: "quiet", title: "No verdict was recorded. Open the run to judge it." }, "not judged");
+}
+
+/** Its last loss, with a small picture. */
+export function lossCell(row) {
+  const loss = plain(row.loss);
+  const broken = loss !== null && loss !== undefined && !Number.isFinite(loss);
+  return [el("span", { class: broken ? "alarm num" : "num" }, number(row.loss)),
+    row.spark ? spark([row.spark], { width: 96, height: 26, guess: plain(row.guess), label: `loss of ${row.name}` }) : null];
 }

@@ -1,6 +1,6 @@
 // Draws figures of the server with plotly.js, in the colours of the page.
 
-import { ask, el, note, root } from "./common.js";
+import { ask, el, note } from "./common.js";
 
 let library = null;
 
@@ -10,13 +10,39 @@ function plotly() {
       done(window.Plotly);
       return;
     }
-    const script = document.getElementById("plotly") ?? document.head.appendChild(el("script", { src: `${root}/static/plotly.js` }));
+    const script = document.getElementById("plotly") ?? document.head.appendChild(el("script", { src: new URL("plotly.js", import.meta.url) }));
     script.onload = () => done(window.Plotly);
     script.onerror = () => failed(new Error("plotly.js could not be loaded from this server"));
   });
   return library;
 }
 plotly().catch(() => {});
+
+// The first figure has the server to itself, so that something is there soon; then a few share it.
+const SHARING = 3;
+const waiting = [];
+let busy = 0, room = 1;
+
+async function inTurn(work) {
+  if (busy < room) busy += 1;
+  else await new Promise((go) => waiting.push(go));
+  try {
+    return await work();
+  } finally {
+    busy -= 1;
+    room = SHARING;
+    while (waiting.length && busy < room) {
+      busy += 1;
+      waiting.shift()();
+    }
+  }
+}
+
+/** Wait until no figure is on its way, for so many milliseconds at most. */
+export async function quiet(most = 5000) {
+  const until = performance.now() + most;
+  while (busy && performance.now() < until) await new Promise((go) => setTimeout(go, 50));
+}
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(max-width: 640px)");
@@ -134,8 +160,10 @@ export class FigureCard {
     if (this.panel.at) asked.until = at;
     else if (range) Object.assign(asked, { from: Math.max(0, Math.floor(range[0])), to: Math.ceil(range[1]) });
     try {
-      this.answer = await ask("figure", asked);
-      await this.draw();
+      await inTurn(async () => {
+        this.answer = await ask("figure", asked);
+        await this.draw();
+      });
       this.words.replaceChildren();
       this.element.classList.remove("outdated");
     } catch (problem) {
@@ -165,6 +193,7 @@ export class FigureCard {
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, responsive: true, displaylogo: false, doubleClick: overIterations ? false : "reset" });
     if (!this.listening) {
       this.listening = true;
+      performance.mark("figure"); // benchmarks read when the first one was there
       this.plot.on("plotly_relayout", (change) => this.zoomed(change));
       this.plot.on("plotly_doubleclick", () => this.answer.over_iterations && this.state.zoom(null));
     }

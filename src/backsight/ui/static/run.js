@@ -1,10 +1,10 @@
 // The page of a run.
 
 import {
-  Problem, address, ask, coalesced, count, duration, el, fill, keyHere, listen, note, number, param, root,
+  Problem, address, ask, coalesced, count, duration, el, fill, keyHere, listen, monotonic, note, number, param, root,
   severityChip, stateChip,
 } from "./common.js";
-import { FigureCard, drawOnce, onTheme } from "./figures.js";
+import { FigureCard, drawOnce, onTheme, quiet } from "./figures.js";
 import { strip, worst } from "./strip.js";
 
 const main = document.getElementById("main");
@@ -12,7 +12,7 @@ const key = keyHere("run");
 const STALE = 16;
 let view = null, offset = 0, gone = false, loaded = 0;
 const cards = new Map();
-const clock = () => Date.now() / 1000 - offset;
+const clock = () => monotonic() - offset;
 
 function whole(name) {
   const given = param(name);
@@ -32,6 +32,7 @@ const state = {
 };
 
 const head = el("div", { class: "heading" });
+const when = el("span", { class: "quiet" });
 const problems = el("div");
 const stripBox = el("div");
 const findings = el("section", { id: "findings", "aria-labelledby": "findings-title" });
@@ -46,13 +47,20 @@ const seeing = new IntersectionObserver((entries) => {
   for (const entry of entries) cards.get(entry.target.id)?.see(entry.isIntersecting);
 }, { rootMargin: "300px 0px" });
 
+/** When it began, which goes on between two answers. */
+function tickHead() {
+  const ended = view.strip.state !== "running" && view.strip.state !== "stale";
+  when.textContent = [view.kind, `began ${duration(clock() - view.created)} ago`, ended && `ran for ${duration(view.duration)}`].filter(Boolean).join(" · ");
+}
+
 function drawHead() {
+  tickHead();
   const study = view.study;
   fill(head, 
-    el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
+    el("nav", { "aria-label": "Breadcrumb", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
       study ? [" / ", el("a", { href: `${root}/study/${study.split("/").map(encodeURIComponent).join("/")}` }, study)] : null),
     el("div", { class: "titleline" }, el("h1", {}, view.name), stateChip(view.strip.state),
-      el("span", { class: "quiet" }, [view.kind, `began ${duration(clock() - view.created)} ago`, `ran for ${duration(view.duration)}`].filter(Boolean).join(" · "))),
+      when),
     view.command ? el("p", { class: "command" }, el("code", {}, view.command)) : null);
 }
 
@@ -215,6 +223,7 @@ async function loadFindings() {
   draw();
   if (!told.thorough && view.strip.state !== "running") {
     findings.append(el("p", { class: "quiet", role: "status" }, "Judging the whole run …"));
+    await quiet(); // it takes the server's time, and figures are waited for
     told = await ask("findings", { run: key, thorough: 1 });
     lastFindings = null;
     draw();
@@ -262,8 +271,8 @@ const load = coalesced(async () => {
     fail(problem);
     return;
   }
-  loaded = Date.now();
-  offset = loaded / 1000 - view.now;
+  loaded = monotonic();
+  offset = loaded - view.now;
   if (gone || !main.contains(head)) fill(main, head, problems, stripBox, findings, controls, figures, missing, acts, samples, settings);
   gone = false;
   main.classList.remove("outdated");
@@ -304,10 +313,12 @@ onTheme(() => {
   loadFindings();
 });
 setInterval(() => {
-  if (document.hidden || view?.strip.state !== "running") return;
+  if (document.hidden || !view) return;
+  tickHead();
   stripBox.tick?.();
+  if (view.strip.state !== "running") return;
   // A writer that hangs changes no file: nobody else tells of it.
-  if (clock() - view.strip.written > STALE && Date.now() - loaded > 1000 * STALE) load();
+  if (clock() - view.strip.written > STALE && monotonic() - loaded > STALE) load();
 }, 1000);
 
 await load();
@@ -315,7 +326,8 @@ if (location.hash.length > 1) document.getElementById(decodeURIComponent(locatio
 let known = null;
 listen({ run: key }, (news) => {
   const [recorded, status, written] = news.split(" ");
-  if (`${recorded} ${status}` === known && view?.strip.state === "running") {
+  const forward = Number(written) >= (view?.strip.written ?? 0); // else a clock was put back
+  if (`${recorded} ${status}` === known && view?.strip.state === "running" && forward) {
     view.strip.written = Number(written); // alive, with nothing new to show
     return;
   }

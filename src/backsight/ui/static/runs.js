@@ -1,8 +1,8 @@
 // The table of all runs.
 
 import {
-  address, againstGuess, ask, coalesced, count, duration, el, fill, listen, note, number, param, plain, progressWords, root,
-  runLink, several, severityChip, spark, stateChip, studyLink,
+  address, againstGuess, ask, coalesced, count, duration, el, fill, findingCell, listen, lossCell, monotonic, note, param, plain,
+  progressWords, reachCell, root, runLink, several, severityChip, stateChip, studyLink,
 } from "./common.js";
 
 const FIRST = 200;
@@ -78,32 +78,13 @@ function against(row) {
   return el("span", { class: below > 0.03 ? "good" : "warning" }, againstGuess(below));
 }
 
-function reach(row) {
-  if (row.horizon === null || row.horizon === undefined) return el("span", { class: "quiet" }, "–");
-  if (typeof row.horizon === "string") return el("span", { class: "alarm" }, "not finite");
-  const share = row.window ? Math.min(1, row.horizon / row.window) : 1;
-  return el("span", { class: "reach" },
-    el("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" }),
-    ` ${row.censored ? "≥ " : ""}${row.horizon} / ${row.window}`);
-}
-
-/** Nothing found is not the same as nothing looked at. */
-function unfound(row) {
-  if (row.state === "reading" || row.state === "broken") return "";
-  if (row.judged) return el("span", { class: "quiet" }, "none");
-  if (row.state === "running" || row.state === "stale") return el("span", { class: "quiet" }, "none so far");
-  return el("span", { class: "quiet", title: "It holds no verdict: its page judges it." }, "not judged");
-}
-
 function began(row) {
   if (row.created === undefined) return "";
-  const words = duration(Date.now() / 1000 - offset - row.created);
+  const words = duration(monotonic() - offset - row.created);
   return el("time", { datetime: new Date(row.created * 1000).toISOString(), title: new Date(row.created * 1000).toLocaleString() }, `${words} ago`);
 }
 
 function line(row, inside) {
-  const loss = plain(row.loss);
-  const broken = loss !== null && loss !== undefined && !Number.isFinite(loss);
   const box = el("input", {
     type: "checkbox", "aria-label": `Compare ${row.name}`, checked: chosen.has(row.key),
     disabled: row.state === "broken",
@@ -121,16 +102,11 @@ function line(row, inside) {
     ["Status", stateChip(row.state), ""],
     ["Run", [name, row.script ? el("span", { class: "quiet script" }, row.script) : null,
       row.problem ? el("span", { class: "alarm script" }, row.problem) : null], "who"],
-    ["Loss", [el("span", { class: broken ? "alarm num" : "num" }, number(row.loss)),
-      row.spark ? spark([{ x: row.spark.x, y: row.spark.y, broken: row.spark.broken }],
-        { width: 96, height: 26, guess: plain(row.guess), label: `loss of ${row.name}` }) : null], "loss"],
+    ["Loss", lossCell(row), "loss"],
     ["Against guessing", against(row), "num"],
-    ["Reach", reach(row), "num"],
+    ["Reach", reachCell(row), "num"],
     ["Iterations", row.iterations === undefined ? "" : count(row.iterations), "num"],
-    ["Worst finding", row.finding
-      ? el("a", { href: `${runLink(row.key)}#findings`, title: row.finding.title, class: "plainlink" },
-        severityChip(row.finding.severity, row.finding.code), el("span", { class: "quiet script" }, row.finding.title))
-      : unfound(row), "find"],
+    ["Worst finding", findingCell(row), "find"],
     ["Began", began(row), "num"],
   ];
   return el("tr", { class: `${inside ? "inside " : ""}row-${row.state}`, "data-key": row.key },
@@ -175,8 +151,8 @@ function drawStudies() {
   fill(studies, el("h2", {}, "Studies"), el("ul", { class: "cards" }, found.map((row) =>
     el("li", { class: "card" },
       el("a", { class: "name", href: studyLink(row.key) }, row.name), " ", stateChip(row.state),
-      el("p", { class: "quiet" }, row.problem || progressWords(row)),
-      row.total ? el("progress", { max: row.total, value: row.done, "aria-label": `trials of ${row.name} that are done` }) : null))));
+      el("p", { class: "quiet" }, row.problem || progressWords(row, monotonic() - offset)),
+      row.total ? el("progress", { max: row.total, value: row.done, "aria-label": `How far ${row.name} is` }) : null))));
 }
 
 function offer() {
@@ -223,12 +199,15 @@ function draw() {
   for (const row of runs) tally[row.state] = (tally[row.state] ?? 0) + 1;
   const words = Object.entries(tally).sort().map(([state, n]) => `${count(n)} ${state}`).join(" · ");
   summary.textContent = `${several(runs.length, "run")}${words ? `: ${words}` : ""}${found.length < runs.length ? ` (${count(found.length)} shown)` : ""}`;
-  const empty = !runs.length && told && !told.problems.length
-    ? [note("empty", "There is no run yet in ", el("code", {}, told.folders.join(", ")), ". Make one in another terminal, and it appears here: ", el("code", {}, "backsight train chars"), " or ", el("code", {}, "backsight run train.py"))]
-    : [];
+  const missing = told?.missing ?? [];
+  const where = missing.length ? ` (${missing.join(", ")} ${missing.length > 1 ? "do" : "does"} not exist yet)` : "";
+  const empty = !rows.size && told && !told.problems.length
+    ? [note("empty", "There is no run yet in ", el("code", {}, told.folders.join(", ")), `${where}. Make one in another terminal, and it appears here: `, el("code", {}, "backsight train chars"), " or ", el("code", {}, "backsight run train.py"))]
+    : where ? [note("", `Runs of more folders appear here as soon as there are any${where}.`)] : [];
   const none = runs.length && !found.length ? [note("empty", "No run matches. ", el("button", { type: "button", onclick: () => { search.value = ""; states.value = ""; findings.checked = false; changed(); } }, "Show all"))] : [];
-  const problems = (told?.problems ?? []).map((words) => note("alarm", `${words}. Make a run with backsight train chars, or name another folder: backsight ui DIR`));
-  fill(notes, ...problems, ...empty, ...none);
+  const problems = (told?.problems ?? []).map((words) => note("alarm", `${words}.`));
+  const hidden = told?.hidden ? [note("", `${told.hidden}.`)] : [];
+  fill(notes, ...problems, ...hidden, ...empty, ...none);
   offer();
   if (key) main.querySelector(`tr[data-key="${CSS.escape(key)}"] ${tag === "A" ? "a.name" : "input"}`)?.focus();
 }
@@ -246,7 +225,7 @@ const load = coalesced(async () => {
     return;
   }
   if (told.version < version) rows.clear(); // another server began anew
-  offset = Date.now() / 1000 - told.now;
+  offset = monotonic() - told.now;
   version = told.version;
   for (const key of told.gone) {
     rows.delete(key);
@@ -283,7 +262,8 @@ fill(main,
 listen({}, load);
 setInterval(() => {
   if (document.hidden) return;
+  drawStudies();
   for (const time of main.querySelectorAll("td time")) {
-    time.textContent = `${duration(Date.now() / 1000 - offset - Date.parse(time.dateTime) / 1000)} ago`;
+    time.textContent = `${duration(monotonic() - offset - Date.parse(time.dateTime) / 1000)} ago`;
   }
 }, 10000);

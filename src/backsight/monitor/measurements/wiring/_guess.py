@@ -5,7 +5,7 @@ from collections import defaultdict
 from copy import deepcopy
 
 from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_THEN_RARELY, Measurement
 from backsight.probes import ConstantAnswer, Guesses, LossTerm, asks_a_layer, loss_terms
 
 __all__ = ["Guess"]
@@ -44,7 +44,7 @@ class Guess(Measurement):
 
     name = "guess"
     signals = ("guess_answer", "guess_loss", "one_class")
-    schedule = SAMPLED
+    schedule = SAMPLED_THEN_RARELY
 
     def __init__(self) -> None:
         self._known = self._with_pass = _Known()
