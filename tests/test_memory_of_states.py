@@ -627,6 +627,21 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
     np.testing.assert_allclose(profile.memory, expected[:4], rtol=EXACT, atol=1e-14)
 
 
+def test_a_module_is_run_again_under_the_autocast_that_it_was_called_under() -> None:
+    step, xs = Leaky().eval(), torch.randn(6, 4, 3)
+
+    def loss_of() -> Tensor:
+        h = torch.zeros(4, HIDDEN)
+        with torch.autocast("cpu", torch.bfloat16):
+            for x in xs.to(torch.bfloat16):
+                h = step(h, x)
+        return h.float().sum()
+
+    low = of_steps(nn.ModuleDict({"step": step}), loss_of)["step"]
+    assert low.lags.tolist() == [1, 2, 4, 6]
+    assert 0 < low.memory[2] < low.memory[0] < 1.5
+
+
 def test_what_cannot_be_run_again_is_not_told() -> None:
     """A state that is changed between two calls, an input made of the state, one sequence."""
     cell, xs = nn.GRUCell(3, HIDDEN), torch.randn(6, 4, 3)
