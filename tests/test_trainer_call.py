@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 import backsight
+from backsight.errors import SettingError
 from backsight.integrations import _trainer_call
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Headlines
 from backsight.integrations._session import Session, end_those_left
 from backsight.signals import Recorder, Run
@@ -222,3 +224,33 @@ def test_headlines_hear_what_a_recorder_commits_beside_others(tmp_path: Path) ->
         assert headlines.take() == [(4, {"backsight/grad_norm": 0.5})]
         assert headlines.take_findings() == [(4, {"code": "BKS201", "value": "NaN"})]
     assert len(others) == 1
+
+
+class _Failing:
+    """A callback with an error of ours in each hook."""
+
+    @harmless_begin
+    def begin(self, error: Exception) -> None:
+        raise error
+
+    @harmless
+    def later(self, error: Exception) -> None:
+        raise error
+
+
+def test_an_error_of_ours_is_told_once_and_ends_no_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, other = _Failing(), _Failing()
+    for callback in (one, one, other):
+        callback.later(SettingError("ours"))
+        callback.begin(RuntimeError("ours"))
+    assert [record.getMessage() for record in caplog.records] == 2 * [
+        "backsight: later failed: SettingError('ours')",
+        "backsight: begin failed: RuntimeError('ours')",
+    ]
+
+
+def test_a_setting_that_makes_no_sense_ends_a_training_as_it_begins() -> None:
+    with pytest.raises(SettingError, match="no such thing"):
+        _Failing().begin(SettingError("no such thing"))

@@ -1,7 +1,6 @@
 """What callbacks share and what needs no library."""
 
 import importlib
-import pickle
 import sys
 from importlib import metadata
 from types import ModuleType
@@ -12,12 +11,7 @@ import pytest
 from backsight.errors import SettingError
 from backsight.integrations._cadence import KEPT, Cadence
 from backsight.integrations._headlines import Headlines
-from backsight.integrations._lightning_base import (
-    MODULES,
-    callback_class,
-    loaded_packages,
-    plain_class,
-)
+from backsight.integrations._lightning_base import MODULES, callback_base
 from backsight.integrations._needs import PackageError, require
 from tests.test_surface import CALLBACKS
 
@@ -64,6 +58,12 @@ def test_of_two_packages_the_one_that_is_new_enough_will_do(
     versions = {"old": "1.0", "new": "2.5"}
     monkeypatch.setattr(metadata, "version", versions.__getitem__)
     assert require("old", "new", extra="lightning", at_least="2.4") == ("new",)
+
+
+def test_a_compromised_release_is_never_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda name: "2.6.3")
+    with pytest.raises(PackageError, match=r"lightning 2\.6\.3 is a compromised release"):
+        require("lightning", extra="lightning", at_least="2.4", never=("2.6.2", "2.6.3"))
 
 
 # -- the trainer's steps -----------------------------------------------------------------------
@@ -140,62 +140,27 @@ def test_steps_are_forgotten_after_long() -> None:
 # -- the two packages of Lightning -------------------------------------------------------------
 
 
-class Plain:
-    """Stands for ``BacksightCallback``."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Which of the two is called."""
-        return {"ours": True}
-
-
-class _Callback:
-    """Stands for Lightning's."""
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def on_fit_start(self) -> str:
-        return "theirs"
-
-
 @pytest.fixture
-def packages(monkeypatch: pytest.MonkeyPatch) -> dict[str, type]:
-    """Both packages, imported."""
+def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, type]:
+    """``Callback`` of each package, as if both were installed."""
     found = {}
-    for name in MODULES.values():
+    for package, name in MODULES.items():
         module = ModuleType(name)
-        found[name] = type("Callback", (_Callback,), {})
-        vars(module)["Callback"] = found[name]
+        found[package] = type("Callback", (), {"on_fit_start": lambda self: "theirs"})
+        vars(module)["Callback"] = found[package]
         monkeypatch.setitem(sys.modules, name, module)
     return found
 
 
-def test_a_callback_is_one_of_each_package_in_use(packages: dict[str, type]) -> None:
-    kind = callback_class(Plain, loaded_packages(MODULES))
-    made: Any = kind()
-    assert all(isinstance(made, base) for base in (*packages.values(), Plain))
-    assert (kind.__name__, kind.__qualname__, kind.__module__) == ("Plain", "Plain", __name__)
-    assert made.state_dict() == {"ours": True}
+def test_a_callback_is_one_of_both_packages(callbacks: dict[str, type]) -> None:
+    made: Any = callback_base(MODULES)()
+    assert all(isinstance(made, kind) for kind in callbacks.values())
     assert made.on_fit_start() == "theirs"
-    assert plain_class(kind) is Plain
-    assert callback_class(kind, loaded_packages(MODULES)) is kind
 
 
-def test_a_package_that_is_not_in_use_is_not_imported(
-    packages: dict[str, type], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "lightning.pytorch")
-    assert loaded_packages(MODULES) == ("pytorch_lightning",)
-    monkeypatch.delitem(sys.modules, "pytorch_lightning")
-    assert loaded_packages(["pytorch-lightning"]) == ("pytorch_lightning",)
-
-
-# -- headlines and sessions in other processes -------------------------------------------------
-
-
-def test_the_plain_class_can_be_pickled(packages: dict[str, type]) -> None:
-    kind = plain_class(callback_class(Plain, packages))
-    assert pickle.loads(pickle.dumps(kind)) is Plain
+@pytest.mark.parametrize("package", MODULES)
+def test_one_package_alone_will_do(package: str, callbacks: dict[str, type]) -> None:
+    assert callback_base([package]) is callbacks[package]
 
 
 @pytest.mark.parametrize("extra", CALLBACKS)

@@ -18,7 +18,7 @@ ORDER = (
     "lr", "momentum", "seq_len", "group_lr", "dropout_rate", "decay_ratio",
     "input_spread", "input_scale",
     "hidden_norm_mean", "hidden_norm_max", "hidden_norm", "saturation", "inactive",
-    "memory", "memory_lag", "memory_length",
+    "memory", "memory_lag", "memory_length", "memory_loss",
     "loss", "guess_loss",
     "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",
     "half_life", "horizon", "growth_rate", "reach_share", "graph_end",

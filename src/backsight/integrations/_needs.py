@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
@@ -15,7 +15,9 @@ class PackageError(SettingError, ImportError):
     """A package is missing, or too old."""
 
 
-def require(*packages: str, extra: str, at_least: str) -> tuple[str, ...]:
+def require(
+    *packages: str, extra: str, at_least: str, never: Collection[str] = ()
+) -> tuple[str, ...]:
     """Those of ``packages`` that are installed and new enough, of which any one will do.
 
     Nothing is imported.
@@ -24,6 +26,7 @@ def require(*packages: str, extra: str, at_least: str) -> tuple[str, ...]:
         packages: by the names that pip installs them by.
         extra: the extra that installs the first, and the module that needs it.
         at_least: the oldest version that will do.
+        never: versions that must not even be imported.
 
     Raises:
         PackageError: there is none; it is an ``ImportError``, too.
@@ -48,6 +51,12 @@ def require(*packages: str, extra: str, at_least: str) -> tuple[str, ...]:
     if not found:
         named = " or ".join(packages)
         raise PackageError(f"{who} needs the package {named}: type pip install {install}")
+    for package, version in found.items():
+        if version in never:
+            raise PackageError(
+                f"{package} {version} is a compromised release: type pip uninstall {package}, then "
+                f"pip install {install}, and change the secrets that this machine holds"
+            )
     fitting = tuple(name for name in found if _numbers(found[name]) >= _numbers(at_least))
     if not fitting:
         package, version = next(iter(found.items()))

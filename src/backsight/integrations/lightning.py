@@ -5,20 +5,29 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Unpack
 
 from torch import nn
 
 from backsight.guard import Policy
 from backsight.integrations._cadence import Cadence
-from backsight.integrations._lightning_base import callback_class, loaded_packages, plain_class
+from backsight.integrations._lightning_base import callback_base
 from backsight.integrations._needs import require
 from backsight.integrations._session import Session, WatchOptions
 from backsight.signals import Run
 
 __all__ = ["BacksightCallback"]
 
-_INSTALLED = require("lightning", "pytorch-lightning", extra="lightning", at_least="2.4")
+COMPROMISED = ("2.6.2", "2.6.3")
+"""Releases of both packages."""
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+else:
+    _found = require(
+        "lightning", "pytorch-lightning", extra="lightning", at_least="2.4", never=COMPROMISED
+    )
+    Callback = callback_base(_found)
 
 _log = logging.getLogger("backsight")
 
@@ -42,7 +51,7 @@ def _harmless(
     return guarded
 
 
-class BacksightCallback:
+class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
     """Records what ``Trainer.fit`` trains: one run for each training.
 
     Losses, gradients, hidden states and the reach are recorded as :func:`backsight.watch` does,
@@ -85,10 +94,6 @@ class BacksightCallback:
         >>> callback.run.iterations, callback.run.profile("reach/rnn.l0").widths.tolist()
         (3, [20, 20, 20])
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """An instance of ``Callback`` as well, of the package that is in use."""
-        return super().__new__(callback_class(cls, loaded_packages(_INSTALLED)))
 
     def __init__(
         self,
@@ -204,22 +209,16 @@ class BacksightCallback:
             self._logs = False
             _log.warning("backsight: the trainer's logger gets no more numbers: %r", error)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """For the processes that a trainer starts, and for copies."""
-        kind, modules = plain_class(type(self)), loaded_packages(_INSTALLED)
-        kept = {name: value for name, value in vars(self).items() if name not in _OF_A_TRAINING}
-        return _restored, (kind, modules), kept
+    def __getstate__(self) -> dict[str, Any]:
+        """For the processes that a trainer starts, and for copies: nothing of the training."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_A_TRAINING}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._begin_anew()
 
 
 _OF_A_TRAINING = ("_cadence", "_fits", "_validation", "_logs", "_failed")
-
-
-def _restored(kind: type[Any], modules: tuple[str, ...]) -> Any:
-    return object.__new__(callback_class(kind, modules))
 
 
 def _step(trainer: Any) -> int:

@@ -76,6 +76,7 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
+from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
@@ -137,6 +138,7 @@ __all__ = [
     "ReaderSettings",
     "Readers",
     "Readings",
+    "Readout",
     "RowAnswers",
     "SteppedReader",
     "StepsRead",
@@ -200,6 +202,7 @@ __all__ = [
     "rate_of_dropout",
     "read_as_loop",
     "reading_of",
+    "readout_of",
     "register_reader",
     "replay",
     "retained",

@@ -1,8 +1,28 @@
 """What the states of a run hold, beside what its gradient teaches, in words."""
 
+import numpy as np
+from numpy.typing import NDArray
+
+from backsight.report._numbers import number
 from backsight.signals import Run, block_words, measure_reach, member, memory_words
 
 __all__ = ["memory_sentences"]
+
+
+def _worth(run: Run, layer: str, lags: NDArray[np.floating], at: int) -> str:
+    """What the loss would be with another past, as a clause of its own; or empty."""
+    name = f"memory_loss/{layer}".rstrip("/")
+    if name not in run.members("memory_loss", profile=True) or run.stream(name).last != at:
+        return ""
+    losses = run.stream(name).newest().values[-1]
+    if losses.shape != lags.shape or len(lags) < 2 or not np.isfinite(losses).all():
+        return ""
+    middle = (len(lags) - 1) // 2
+    steps = f"{lags[middle]:.0f} step{'s' * (lags[middle] != 1)}"
+    return (
+        f"; with all but the last {steps} of another sequence, the loss of these states is "
+        f"{number(float(losses[middle]))}, against {number(float(losses[-1]))} with their own past"
+    )
 
 
 def memory_sentences(run: Run) -> list[str]:
@@ -34,5 +54,6 @@ def memory_sentences(run: Run) -> list[str]:
             continue
         back = measure_reach(run.stream(reach).newest().values[-1]) if reach in reaches else None
         words, at = memory_words(lags, row, back), run.stream(name).last
+        words += _worth(run, layer, lags, at)
         sentences.append(f"{layer or 'the layer'}: {words} (iteration {at:,}).")
     return sentences

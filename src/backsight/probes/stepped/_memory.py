@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
-from backsight.probes._memory import Advance, Carried, Fed, MemoryProfile, compared_of, memory
+from backsight.probes._memory import (
+    Advance,
+    Carried,
+    Fed,
+    Losses,
+    MemoryProfile,
+    compared_of,
+    memory,
+)
+from backsight.probes._readout import Readout
 from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
@@ -96,12 +105,31 @@ class StepRun:
     lengths: list[int]
     """Steps of each up to its position."""
     compared: int
+    rows: list[int]
+    """Which of the batch each sequence is."""
 
-    def memory(self) -> MemoryProfile | None:
-        """None where another past makes no difference, or a sequence is but a step long."""
+    def memory(self, readout: Readout | None = None) -> MemoryProfile | None:
+        """None where another past makes no difference, or a sequence is but a step long.
+
+        Args:
+            readout: what may lie between a state and the loss.
+        """
+
+        def worth(own: Tensor) -> Losses | None:
+            told = None if readout is None else readout.rows(own, [self.rows[: len(own)]])
+            if readout is None or told is None:
+                return None
+            rows = told
+            return lambda h, members: readout.losses(h, [rows[member] for member in members])
+
         with as_it_was(self.module):
             (found,) = memory(
-                self.advance, self.inputs, self.state, lengths=self.lengths, compared=self.compared
+                self.advance,
+                self.inputs,
+                self.state,
+                lengths=self.lengths,
+                compared=self.compared,
+                worth=worth,
             )
         return found if len(found.lags) and found.lags[-1] > 1 else None
 
@@ -148,6 +176,7 @@ def steps_to_run(
         tuple(one[rows] for one in state),
         lengths,
         compared,
+        rows,
     )
 
 
