@@ -698,7 +698,7 @@ def test_without_one_of_ours_the_others_stay(
     lost = {family(name) for name in before.keys() - after.keys()}
     # A stack's lower states, and gates, are read together with the reach, whose pass tells what is
     # to be run again.
-    with_reach = {"saturation", "memory", "memory_lag", "memory_length"}
+    with_reach = {"saturation", "memory", "memory_lag", "memory_length", "memory_loss"}
     reads = with_reach if kind.__name__ == "Reach" else set()
     assert lost <= {*kind.signals} | reads
     assert {family(name) for name in after} & set(kind.signals) == set()

@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from backsight import watch
+from backsight import context_probe, watch
 from backsight.errors import SettingError
 from backsight.nn import build_cell
 from backsight.probes import (
@@ -197,6 +198,111 @@ def test_one_sequence_has_nothing_to_be_compared_with() -> None:
     assert ran(rnn, "time first", [torch.randn(7, 3).double()], None, [6]) == {}
 
 
+def worth_of(
+    net: nn.RNNBase, head: nn.Module, x: Tensor, loss_of: Callable[[Tensor], Tensor]
+) -> MemoryProfile:
+    """The memory of the top layer, with what the loss of the run is told by."""
+    failed: list[Exception] = []
+    calls, readers = ModuleCalls(failed.append), Readers()
+    readers.adopt("rnn", net)
+    calls.watch(
+        net,
+        before=lambda module, args, kwargs: readers.before("rnn", module, args, kwargs),
+        after=lambda module, args, kwargs, result: readers.called(
+            "rnn", module, args, kwargs, result
+        ),
+    )
+    readers.begin(armed=True)
+    readers.remember()
+    try:
+        loss = loss_of(head(net(x)[0]))
+        readers.graph_whole([loss], [None])
+        loss.backward()  # type: ignore[no-untyped-call]
+        readers.backward_ended()
+        found = readers.memories()
+    finally:
+        calls.close()
+    assert not failed
+    assert not found.errors
+    return found.profiles[f"rnn.l{net.num_layers - 1}"]
+
+
+@pytest.mark.parametrize("form", ["last", "every step", "batch first", "numbers"])
+def test_the_loss_with_another_past_is_that_of_a_plain_loop(form: str) -> None:
+    """Of the last step of each of 6 sequences; the reading is worked out by hand."""
+    batch_first = form == "batch first"
+    net = nn.GRU(3, HIDDEN, 2, batch_first=batch_first).double()
+    head, x = nn.Linear(HIDDEN, 4).double(), torch.randn(7, 6, 3).double()
+    classes, numbers = torch.randint(0, 4, (7, 6)), torch.randn(6, 4).double()
+
+    def loss_of(out: Tensor) -> Tensor:
+        if form == "last":
+            return functional.cross_entropy(out[-1], classes[-1])
+        if form == "numbers":
+            return functional.mse_loss(out[-1], numbers)
+        target = classes.T if batch_first else classes
+        return functional.cross_entropy(out.reshape(-1, 4), target.reshape(-1))
+
+    profile = worth_of(net, head, x.transpose(0, 1) if batch_first else x, loss_of)
+    expected = []
+    for k in (1, 2, 4, 7):
+        each = []
+        for b in range(compared_of(6, 6)):
+            mixed = torch.cat([x[: 7 - k, (b + 1) % 6], x[7 - k :, b]])[:, None]
+            state = net(mixed.transpose(0, 1) if batch_first else mixed)[0].reshape(7, HIDDEN)[-1]
+            if form == "numbers":
+                each.append(functional.mse_loss(head(state), numbers[b]).item())
+            else:
+                each.append(functional.cross_entropy(head(state), classes[-1, b]).item())
+        expected.append(np.mean(each))
+    assert profile.losses is not None
+    np.testing.assert_allclose(profile.losses, expected, rtol=EXACT)
+
+
+def test_what_is_forgotten_is_worth_what_a_shorter_context_is() -> None:
+    """A state that forgets in 8 steps does not tell another past from none: the loss by context."""
+    head = nn.Linear(HIDDEN, 4).double()
+    net: Any = nn.RNN(3, HIDDEN).double()
+    with torch.no_grad():
+        net.weight_hh_l0.mul_(0.5)
+    x, target = torch.randn(40, 6, 3).double(), torch.randint(0, 4, (6,))
+    profile = worth_of(net, head, x, lambda out: functional.cross_entropy(out[-1], target))
+    some = compared_of(6, 6)
+
+    def evaluate(steps: int) -> float:
+        out = head(net(x[-steps:, :some])[0][-1])
+        return functional.cross_entropy(out, target[:some]).item()
+
+    context = context_probe(evaluate, profile.lags.tolist())
+    assert profile.losses is not None
+    assert str(profile.length) in ("2", "4")
+    np.testing.assert_allclose(profile.losses[3:], context.losses[3:], rtol=1e-3)
+    assert abs(profile.losses[0] - context.losses[0]) > 1e-3
+
+
+def test_the_loss_with_another_past_is_not_told_where_more_lies_between() -> None:
+    net, x = nn.GRU(3, HIDDEN, 2, dropout=0.5), torch.randn(7, 6, 3)
+    deep = nn.Sequential(nn.Linear(HIDDEN, 4), nn.Tanh(), nn.Linear(4, 2))
+    wide, target = nn.Linear(HIDDEN, 2), torch.randint(0, 2, (6,))
+
+    def loss_of(out: Tensor) -> Tensor:
+        return functional.cross_entropy(out[-1], target)
+
+    dropped = worth_of(net, wide, x, loss_of)
+    net.eval()
+    known = worth_of(net, wide, x, loss_of)
+    ignored = torch.where(torch.arange(6) == 2, -100, target)
+    others = [
+        worth_of(net, deep, x, loss_of),
+        worth_of(net, wide, x, lambda out: functional.cross_entropy(out[0] + out[-1], target)),
+        worth_of(net, wide, x, lambda out: functional.cross_entropy(out[-1], ignored)),
+        worth_of(net, wide, x, lambda out: loss_of(out) + loss_of(2 * out)),
+        worth_of(net, wide, x, lambda out: out[-1].square().mean()),
+    ]
+    assert known.losses is not None
+    assert [one.losses for one in (dropped, *others)] == [None] * 6
+
+
 # -- any module that advances a state --------------------------------------------------------
 
 
@@ -307,24 +413,24 @@ def test_a_default_and_an_orthogonal_matrix_hold_what_they_are_known_to() -> Non
 # -- what both say of networks that are made to ----------------------------------------------
 
 
-def leaky(rnn: nn.RNN) -> None:
+def leaky(rnn: Any) -> None:
     """Half of the state is gone at each step."""
     rnn.weight_hh_l0.copy_(0.5 * torch.eye(16))
 
 
-def orthogonal(rnn: nn.RNN) -> None:
+def orthogonal(rnn: Any) -> None:
     """Nearly all of it stays."""
-    nn.init.orthogonal_(rnn.weight_hh_l0)  # type: ignore[no-untyped-call]
+    nn.init.orthogonal_(rnn.weight_hh_l0)
     rnn.weight_ih_l0.mul_(0.05)
 
 
-def chaotic(rnn: nn.RNN) -> None:
+def chaotic(rnn: Any) -> None:
     """A gain of 3."""
     rnn.weight_hh_l0.copy_(3 * torch.randn(16, 16) / 4)
     rnn.weight_ih_l0.mul_(0.1)
 
 
-def shut(rnn: nn.RNN) -> None:
+def shut(rnn: Any) -> None:
     """Half of the units keep all that they are given, which is next to nothing."""
     rnn.weight_hh_l0.copy_(torch.diag((torch.arange(16) >= 8).float()))
     rnn.weight_ih_l0[8:] *= 1e-3
@@ -519,6 +625,21 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
     rows = [*xs.transpose(0, 1)]
     expected = twin(rows, [5] * 4, state_of, 2, [1, 2, 4, 5, 6])
     np.testing.assert_allclose(profile.memory, expected[:4], rtol=EXACT, atol=1e-14)
+
+
+def test_a_module_is_run_again_under_the_autocast_that_it_was_called_under() -> None:
+    step, xs = Leaky().eval(), torch.randn(6, 4, 3)
+
+    def loss_of() -> Tensor:
+        h = torch.zeros(4, HIDDEN)
+        with torch.autocast("cpu", torch.bfloat16):
+            for x in xs.to(torch.bfloat16):
+                h = step(h, x)
+        return h.float().sum()
+
+    low = of_steps(nn.ModuleDict({"step": step}), loss_of)["step"]
+    assert low.lags.tolist() == [1, 2, 4, 6]
+    assert 0 < low.memory[2] < low.memory[0] < 1.5
 
 
 def test_what_cannot_be_run_again_is_not_told() -> None:

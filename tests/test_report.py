@@ -369,6 +369,18 @@ def test_summary_says_where_the_nan_is_and_never_null(small_run: Run) -> None:
     assert "None" not in text
 
 
+def test_summary_says_how_often_a_script_clipped(record: Callable[..., Run]) -> None:
+    def write(recorder: Recorder) -> None:
+        for at, factor in enumerate([1.0, 0.5, 1.0, 0.25, float("nan")]):
+            recorder.scalars(at, {"grad_norm": 2.0, "clip_factor": factor})
+
+    text = " ".join(summary(record(write)))
+    assert (
+        "at iteration 0; clip_grad_norm_ shortened the gradient in 2 of the 5 iterations in which "
+        "it was measured."
+    ) in text
+
+
 @pytest.mark.parametrize(
     ("value", "verdict"),
     [

@@ -38,11 +38,10 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    def histogram(np_histogram: Any) -> Any:
-        return SimpleNamespace(_to_dict=lambda: {"histogram": np_histogram})
-
     known = Store()
-    package = SimpleNamespace(__version__="0.43.0", Histogram=histogram)
+    package = SimpleNamespace(
+        __version__="0.43.0", Histogram=SimpleNamespace(TYPE="trackio.histogram")
+    )
     inside = SimpleNamespace(SQLiteStorage=known)
     monkeypatch.setitem(sys.modules, "trackio", package)
     monkeypatch.setitem(sys.modules, "trackio.sqlite_storage", inside)
@@ -54,14 +53,15 @@ def test_what_was_recorded_together_is_written_together(store: Store, run_path: 
     with Recorder(run_path) as recorder:
         recorder.committed = forwarding.take
         recorder.series("loss", [0, 7], [2.5, float("nan")])
-        recorder.profile("reach/gru.l0", 7, [1.0, 0.5])
+        recorder.profile("reach/gru.l0", 7, [1.0, float("nan")])
         recorder.event("act", 7, {})
         recorder.event("finding", 7, FINDING)
     forwarding.close()
     assert forwarding.missed == 0
     rows: list[Mapping[str, Any]] = [row for log in store.logs for row in log["metrics_list"]]
-    histogram = ([1.0, 0.5], [-0.5, 0.5, 1.5])
-    expected = [{"loss": 2.5}, {"loss": np.nan}, {"reach/gru.l0": {"histogram": histogram}}]
+    bins = [-0.5, 0.5, 1.5]
+    histogram = {"_type": "trackio.histogram", "bins": bins, "values": [1.0, "NaN"]}
+    expected = [{"loss": 2.5}, {"loss": np.nan}, {"reach/gru.l0": histogram}]
     np.testing.assert_equal(rows, expected)
     assert [step for log in store.logs for step in log["steps"]] == [0, 7, 7]
     assert {(log["project"], log["run"]) for log in store.logs} == {("mine", "run-3")}

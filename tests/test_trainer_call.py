@@ -12,8 +12,16 @@ import torch
 from torch import nn
 
 import backsight
+from backsight.errors import SettingError
 from backsight.integrations import _trainer_call
-from backsight.integrations._headlines import Headlines
+from backsight.integrations._harmless import harmless, harmless_begin
+from backsight.integrations._headlines import (
+    ITERATION,
+    SAMPLED,
+    Headlines,
+    Shown,
+    newest_of,
+)
 from backsight.integrations._session import Session, end_those_left
 from backsight.signals import Recorder, Run
 
@@ -222,3 +230,51 @@ def test_headlines_hear_what_a_recorder_commits_beside_others(tmp_path: Path) ->
         assert headlines.take() == [(4, {"backsight/grad_norm": 0.5})]
         assert headlines.take_findings() == [(4, {"code": "BKS201", "value": "NaN"})]
     assert len(others) == 1
+
+
+class _Failing:
+    """A callback with an error of ours in each hook."""
+
+    @harmless_begin
+    def begin(self, error: Exception) -> None:
+        raise error
+
+    @harmless
+    def later(self, error: Exception) -> None:
+        raise error
+
+
+def test_an_error_of_ours_is_told_once_and_ends_no_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, other = _Failing(), _Failing()
+    for callback in (one, one, other):
+        callback.later(SettingError("ours"))
+        callback.begin(RuntimeError("ours"))
+    assert [record.getMessage() for record in caplog.records] == 2 * [
+        "backsight: later failed: SettingError('ours')",
+        "backsight: begin failed: RuntimeError('ours')",
+    ]
+
+
+def test_a_setting_that_makes_no_sense_ends_a_training_as_it_begins() -> None:
+    with pytest.raises(SettingError, match="no such thing"):
+        _Failing().begin(SettingError("no such thing"))
+
+
+def test_a_log_without_steps_shows_each_group_of_one_iteration() -> None:
+    """Norms are thinned in some iterations, and the memory is measured in few samples."""
+    norm, state = "backsight/grad_norm", "backsight/hidden_norm_mean/rnn"
+    far = "backsight/horizon/rnn"
+    shown = Shown()
+    assert shown.take([(0, {norm: 1.0, state: 2.0, far: 9.0, "backsight/memory_length/rnn": 3.0})])
+    assert shown.row == {norm: 1.0, state: 2.0, ITERATION: 0, far: 9.0, SAMPLED: 0}
+    assert shown.take([(4, {norm: 3.0, state: 4.0}), (5, {norm: 5.0}), (2, {far: 8.0})])
+    assert shown.row == {norm: 3.0, state: 4.0, ITERATION: 4, far: 8.0, SAMPLED: 2}
+    assert not shown.take([(6, {norm: 5.0})])
+
+
+def test_a_log_with_steps_has_the_newest_and_the_first_that_is_not_finite() -> None:
+    nan = float("nan")
+    rows = [(0, {"a": 1.0, "b": 1.0}), (1, {"a": nan}), (2, {"a": nan}), (3, {"a": 2.0})]
+    assert str(newest_of(rows)) == str([(0, {"b": 1.0}), (1, {"a": nan}), (3, {"a": 2.0})])

@@ -365,6 +365,12 @@ def test_how_far_a_study_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     write_json(path / "progress.json", {**told, "writer": {**told["writer"], "started": "before"}})
     row = read(survey)["map"]
     assert (row["state"], row["left"], row["more"]) == ("stopped", None, False)
+    # On another machine, as seen over a shared disk: what it writes is all that tells.
+    write_json(path / "progress.json", {**told, "writer": {**told["writer"], "host": "elsewhere"}})
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert read(survey)["map"]["state"] == "running"
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    assert read(survey)["map"]["state"] == "stopped"
     end_progress(path)
     assert read(survey)["map"]["state"] == "finished"
     for damaged in ("{", '{"format": 1, "total": -1}'):  # what it would tell is no part of a study

@@ -1,5 +1,7 @@
 """``prune_on_finding`` of Optuna."""
 
+import doctest
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import optuna
 
 import backsight
 from backsight.errors import SettingError
+from backsight.integrations._session import Session
 from backsight.integrations.optuna import FINDINGS, RUN, prune_on_finding
 from backsight.signals import Run
 
@@ -68,13 +71,37 @@ def test_what_is_less_grave_prunes_where_that_is_asked_for(
 
 
 def test_a_callback_does_as_well(tmp_path: Path) -> None:
+    """Before its training begins, there is nothing to find."""
+
     class Callback:
         """As those of other libraries: none is needed here."""
 
-        class _session:  # noqa: N801
-            monitor = None
+        def __init__(self) -> None:
+            self._session = Session(tmp_path / "run", options={"every": 1})
 
-    prune_on_finding(optuna.create_study().ask(), Callback)
+    def objective(trial: Any) -> float:
+        callback, rnn = Callback(), nn.RNN(1, 4)
+        prune_on_finding(trial, callback)
+        optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        callback._session.begin(rnn, [optimizer])
+        for _ in range(2):
+            rnn(torch.full((6, 2, 1), float("nan")))[0].sum().backward()
+            optimizer.step()
+            prune_on_finding(trial, callback)
+        return 1.0
+
+    assert study_of(objective).state.name == "PRUNED"
+    assert (Run(tmp_path / "run").reason or "").startswith("TrialPruned: BKS406 data not finite")
+
+
+def test_the_example_of_its_docstring_gives_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.REPORT_UDIFF)
+    (test,) = doctest.DocTestFinder(recurse=False).find(prune_on_finding, "example", globs={})
+    assert runner.run(test, out=report.write).failed == 0, report.getvalue()
 
 
 @pytest.mark.parametrize(

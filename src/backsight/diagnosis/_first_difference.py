@@ -18,12 +18,12 @@ ORDER = (
     "lr", "momentum", "seq_len", "group_lr", "dropout_rate", "decay_ratio",
     "input_spread", "input_scale",
     "hidden_norm_mean", "hidden_norm_max", "hidden_norm", "saturation", "inactive",
-    "memory", "memory_lag", "memory_length",
+    "memory", "memory_lag", "memory_length", "memory_loss",
     "loss", "guess_loss",
     "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",
     "half_life", "horizon", "growth_rate", "reach_share", "graph_end",
     "act_before", "act_after", "grad_norm_applied", "clip_factor",
-    "weight_norm", "update_ratio", "spectral_radius", "sigma_max",
+    "weight_norm", "update_ratio", "update_rms", "effective_lr", "spectral_radius", "sigma_max",
 )  # fmt: skip
 """Within one iteration, each is made of those before it: what is given, computed, learned."""
 

@@ -1,5 +1,6 @@
 """trackio: a run of its own in trackio's local database, which its dashboard shows."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from backsight.errors import SettingError
 from backsight.integrations._bins import as_histogram
 from backsight.integrations._needs import needing
+from backsight.signals import spell
 
 __all__ = ["Trackio"]
 
@@ -59,7 +61,7 @@ class Trackio:
             import trackio
 
             self._store: Any = import_module("trackio.sqlite_storage").SQLiteStorage
-        self._histogram: Any = trackio.Histogram
+        self._kind = str(trackio.Histogram.TYPE)
         self._project, self._clock = project, clock
         self._name = ""
         self._config: dict[str, Any] | None = None
@@ -82,8 +84,10 @@ class Trackio:
 
     def profile(self, name: str, iteration: int, row: NDArray[np.floating[Any]]) -> None:
         """Keep a histogram with a bin for each element of the row."""
-        heights = as_histogram(row)
-        self._keep(iteration, {name: self._histogram(np_histogram=heights)._to_dict()})
+        heights, edges = as_histogram(row)
+        # In the words that trackio has for them: of a list, early versions make nulls.
+        values = [one if math.isfinite(one) else spell(one) for one in heights]
+        self._keep(iteration, {name: {"_type": self._kind, "bins": edges, "values": values}})
 
     def event(self, kind: str, iteration: int, body: Any) -> None:
         """An alert for a finding; other events stay in the run folder."""

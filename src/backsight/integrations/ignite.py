@@ -7,7 +7,7 @@ from typing import Any, Self, Unpack
 from torch import nn
 from torch.optim import Optimizer
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
@@ -99,7 +99,7 @@ class BacksightHandler:
 
     # -- what the engine calls -------------------------------------------------------------
 
-    @harmless
+    @harmless_begin
     def _started(self, engine: Any) -> None:
         self._shown = Shown()
         if self._trained is not None:
@@ -107,7 +107,8 @@ class BacksightHandler:
 
     @harmless
     def _tell(self, engine: Any) -> None:
-        if self._shown.take(self._session.rows()):
+        rows = self._session.rows()
+        if rows and self._shown.take(rows):
             engine.state.metrics.update(self._shown.row)
 
     @harmless

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
@@ -82,7 +82,7 @@ class BacksightCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-
 
     # -- what Keras calls ------------------------------------------------------------------
 
-    @harmless
+    @harmless_begin
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin: an iteration is a backward pass, as no optimizer of PyTorch's steps."""
         self._shown = Shown()

@@ -45,9 +45,9 @@ def prune_on_finding(trial: Any, monitor: Any, severity: Severity = "error") -> 
         ...     rnn = torch.nn.RNN(3, 4)
         ...     optimizer = torch.optim.SGD(rnn.parameters(), trial.suggest_float("lr", 1, 2))
         ...     with backsight.watch(rnn, optimizer) as monitor:
-        ...         for x in torch.full((20, 12, 2, 3), float("nan")):
+        ...         for x in torch.rand(20, 12, 2, 3):
         ...             optimizer.zero_grad()
-        ...             rnn(x)[0].sum().backward()
+        ...             (rnn(x)[0].sum() * float("nan")).backward()
         ...             optimizer.step()
         ...             prune_on_finding(trial, monitor)
         >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -82,4 +82,7 @@ def prune_on_finding(trial: Any, monitor: Any, severity: Severity = "error") -> 
     grave = levels[: levels.index(severity) + 1]
     for finding in monitor.found:
         if finding.severity in grave:
-            raise optuna.TrialPruned(f"{finding.code} {finding.title}: {finding.message}")
+            pruned = optuna.TrialPruned(f"{finding.code} {finding.title}: {finding.message}")
+            if session is not None:
+                session.end(pruned)  # its trainer may not tell
+            raise pruned

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from torch.optim import Optimizer
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Shown
 from backsight.integrations._needs import require
 
@@ -83,7 +83,7 @@ class BacksightCallback(BaseCallback):  # type: ignore[misc, unused-ignore]
 
     # -- what the algorithm calls ----------------------------------------------------------
 
-    @harmless
+    @harmless_begin
     def _on_training_start(self) -> None:
         self._shown = Shown()
         before = self._session.state_dict()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._needs import require
 
 require("skorch", extra="skorch", at_least="1.0")
@@ -99,7 +99,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
 
     # -- what skorch calls -----------------------------------------------------------------
 
-    @harmless
+    @harmless_begin
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
         """Begin, or go on with the run of the call before."""
         models = {name: getattr(net, f"{name}_") for name in net._modules}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from backsight.integrations._harmless import harmless
+from backsight.integrations._harmless import harmless, harmless_begin
 from backsight.integrations._headlines import Shown, label_of, newest_of
 from backsight.integrations._needs import require
 
@@ -99,13 +99,15 @@ class BacksightCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
             "attributes": {"saved": saved, "not_restored": self.not_restored},
         }
 
-    @harmless
+    @harmless_begin
     def on_train_begin(
         self, args: Any, state: Any, control: Any, model: Any = None, optimizer: Any = None,
         **_: Any,
     ) -> None:  # fmt: skip
         """Begin, or go on from the checkpoint that the trainer has read."""
-        stored = state.stateful_callbacks.get(type(self).__name__) or {}
+        # A checkpoint from before there was this callback has no place for it, which the trainer
+        # takes for granted when it writes the next one.
+        stored = state.stateful_callbacks.setdefault(type(self).__name__, self.state())
         stored = stored[0] if isinstance(stored, list) else stored
         if state.global_step:
             self._session.load_state_dict(stored.get("attributes", {}).get("saved", {}))
@@ -174,7 +176,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
         found = {name: value for name, value in row.items() if name.startswith(start)}
         if len(found) <= SHOWN:
             break
-    labels = {label_of(name) for name in found}
+    labels = {label for name in found if (label := label_of(name)) is not None}
     return found | {label: row[label] for label in sorted(labels) if label in row}
 
 

@@ -9,7 +9,7 @@ The past is counted back from the position, so that sequences of different lengt
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +24,9 @@ from backsight.signals import Lag, ReachMeasures, measure_memory, memory_words
 __all__ = [
     "FORWARDS",
     "Advance",
+    "Losses",
     "MemoryProfile",
+    "Worth",
     "compared_of",
     "ladder",
     "memory",
@@ -37,6 +39,11 @@ Carried = tuple[Tensor, ...]
 """All that a module carries from step to step, ``(N, …)`` each; the hidden state first."""
 Fed = Tensor | tuple[Tensor, ...]
 """What it is given, ``(S, N, …)``."""
+Losses = Callable[[Tensor, Sequence[int]], Tensor]
+"""The loss ``(n,)`` of states ``(n, H)`` of the last layer, and of which sequences they are."""
+Worth = Callable[[Tensor], Losses | None]
+"""Told the states ``(n, H)`` of the sequences that are compared, what a state is worth; None where
+that is not known."""
 Advance = Callable[[Any, Carried], Carried]
 """Runs a module over some steps from a state: inputs ``(S, N, …)``, one tensor or a tuple as it was
 given, and states ``(N, …)``."""
@@ -65,6 +72,9 @@ class MemoryProfile:
     another past moves the state by no more than rounding."""
     memory: NDArray[np.float64]
     """``(n,)``: ``M(k)`` at these lags."""
+    losses: NDArray[np.float64] | None = None
+    """``(n,)``: the mean loss of the compared sequences at these lags, where it is known: with what
+    is older replaced."""
 
     @property
     def length(self) -> Lag | None:
@@ -84,6 +94,7 @@ def memory(
     *,
     lengths: Sequence[int] | None = None,
     compared: int | None = None,
+    worth: Worth | None = None,
 ) -> tuple[MemoryProfile, ...]:
     """The memory of a module whose state after a step tells all that it carries on.
 
@@ -101,6 +112,7 @@ def memory(
         lengths: steps of each sequence up to its position; all of them by default.
         compared: of how many sequences, from the first one on, the past is replaced; all by
             default.
+        worth: what states of the last layer are worth, where that is known.
 
     Returns:
         a profile for each layer.
@@ -136,7 +148,7 @@ def memory(
         aligned = _aligned(inputs, sizes)
         spans = spans_of(inputs, state, sizes, most)
         lanes = _Lanes(advance, aligned, tuple(state), sizes)
-        return lanes.run(spans)
+        return lanes.run(spans, worth)
 
 
 def compared_of(batch: int, followed: int) -> int:
@@ -204,11 +216,14 @@ class _Lanes:
         """Of a lag and a sequence, the lane with what is older replaced."""
         self._state: Carried = ()
 
-    def run(self, spans: Sequence[tuple[int, bool]]) -> tuple[MemoryProfile, ...]:
+    def run(
+        self, spans: Sequence[tuple[int, bool]], worth: Worth | None
+    ) -> tuple[MemoryProfile, ...]:
         """A profile for each layer.
 
         Args:
             spans: as of :func:`spans_of`.
+            worth: as of :func:`memory`.
         """
         window = max((span for span, _ in spans), default=0)
         lags = ladder(window)
@@ -227,7 +242,17 @@ class _Lanes:
         h = self._state[0]
         h = h[:, None] if h.dim() == 2 else h
         rows = [self._of(h, members[k], k) for k in lags]
-        return profiles_of(lags, rows, h.shape[1])
+        *lower, last = profiles_of(lags, rows, h.shape[1])
+        own = h[[self._own[b] for b in range(len(spans))], -1]
+        losses = None if worth is None or not len(last.lags) else worth(own)
+        if losses is not None:
+            each = [losses(h[self._of_lag(members[k], k), -1], members[k]).mean() for k in lags]
+            last = replace(last, losses=torch.stack(each).double().cpu().numpy())
+        return (*lower, last)
+
+    def _of_lag(self, members: list[int], lag: int) -> list[int]:
+        """The lanes with what is older replaced; where nothing of it is another's, their own."""
+        return [self._replaced.get((lag, b), self._own[b]) for b in members]
 
     def _begin(self, lag: int, replaced: Sequence[int]) -> None:
         """Add the sequences that begin ``lag`` steps before their end, and those that go on there
@@ -258,8 +283,7 @@ class _Lanes:
     def _of(self, h: Tensor, members: list[int], lag: int) -> NDArray[np.float64] | None:
         own = [self._own[b] for b in members]
         other = [self._own[(b + 1) % len(self._sizes)] for b in members]
-        replaced = [self._replaced.get((lag, b), self._own[b]) for b in members]
-        return relative_memory(h[own], h[other], h[replaced])
+        return relative_memory(h[own], h[other], h[self._of_lag(members, lag)])
 
 
 def profiles_of(

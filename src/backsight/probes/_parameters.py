@@ -187,6 +187,13 @@ class ParameterUpdates:
         self.names = tuple(parameters)
         self._parameters = list(parameters.values())
         self._before = [_some(p).clone() for p in self._parameters]
+        self.length = torch.tensor(math.nan)
+        """``‖Δθ‖`` over all parameters, once it is measured; of large ones, estimated."""
+
+    @property
+    def elements(self) -> int:
+        """How many numbers the parameters have."""
+        return sum(p.numel() for p in self._parameters)
 
     @torch.no_grad()
     def measure(self) -> tuple[Tensor, Tensor]:
@@ -195,6 +202,11 @@ class ParameterUpdates:
         for before, parameter in zip(self._before, self._parameters, strict=True):
             before.sub_(_some(parameter))
         moved = tensor_norms(self._before)
+        shares = [
+            p.numel() / max(1, some.numel())
+            for p, some in zip(self._parameters, self._before, strict=True)
+        ]
+        self.length = total_norm(moved * moved.new_tensor(shares).sqrt())
         # From zero (a fresh bias) every step is a whole one: 1; no step from zero is 0.
         sizes = torch.where(sizes > 0, sizes, torch.where(moved > 0, moved, 1))
         return tensor_norms(self._parameters), moved / sizes

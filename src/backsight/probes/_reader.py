@@ -13,6 +13,7 @@ from backsight.errors import SettingError
 from backsight.layers import LayerAdapter
 from backsight.probes._memory import MemoryProfile
 from backsight.probes._profile import GradientProfile
+from backsight.probes._readout import Readout
 from backsight.probes._tensors import tensors_in
 from backsight.probes._unmeasured import Unmeasured, UnmeasuredCause
 
@@ -159,6 +160,8 @@ class LayerReader(ABC):
         self.remembers = False
         """Whether :meth:`memories` will be asked for in this iteration, so that what it needs is
         kept."""
+        self.readout: Readout | None = None
+        """What may lie between a state and the loss of the pass, where that is asked."""
         self.unmeasured: dict[str, Unmeasured] = {}
         """By path, why what was found has no profile, as of the last sample that told."""
         self._ignored: set[str] = set()
@@ -206,6 +209,7 @@ class LayerReader(ABC):
         self.forget()
         self.armed = armed
         self.remembers = False
+        self.readout = None
 
     def before(  # noqa: B027 - most have nothing to do
         self, path: str, module: nn.Module, args: Any, kwargs: Any

@@ -22,6 +22,7 @@ from backsight.probes._reader import (
     register_reader,
     registered_readers,
 )
+from backsight.probes._readout import readout_of
 from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
@@ -176,6 +177,7 @@ class Readers:
                 self.inputs.left_out.add(path)
         elsewhere = any(reader.names for reader in self.by_reading.values())
         self.loops.elsewhere = self.inputs.elsewhere = elsewhere
+        self._look_behind(roots)
         asking = [reader for reader in self._all if reader.needs_graph]
         if asking:
             device = roots[0].device
@@ -246,6 +248,18 @@ class Readers:
     @property
     def _all(self) -> list[LayerReader]:
         return [*self.by_reading.values(), self.loops, self.inputs]
+
+    def _look_behind(self, roots: Sequence[Tensor]) -> None:
+        """What lies between states and the loss, for those that run layers again."""
+        remembering = [reader for reader in self._all if reader.remembers]
+        if not remembering:
+            return
+        try:
+            readout = readout_of(roots)
+        except Exception:  # noqa: BLE001 - then it is not known
+            readout = None
+        for reader in remembering:
+            reader.readout = readout
 
     def _finish(self) -> None:
         for reader in self._all:

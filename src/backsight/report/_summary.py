@@ -204,10 +204,24 @@ def _gradient(run: Run) -> str:
         f"finite value, {number(float(largest))}, at iteration {top:,}"
     )
     clip = run.info.get("config", {}).get("clip")
-    if not isinstance(clip, (int, float)) or run.members("act_before"):
+    if run.members("act_before"):
         return f"{text}."
+    if not isinstance(clip, (int, float)):
+        return f"{text}{_clipped_share(run)}."
     share = sum(np.count_nonzero(block.values > clip) for block in stream) / stream.samples
     return f"{text}; clipping at {clip:g} acted in {100 * share:.1f} % of the iterations."
+
+
+def _clipped_share(run: Run) -> str:
+    """How often a script's own clip acted, of the iterations in which that was measured."""
+    if run.members("clip_factor", profile=False) != ("clip_factor",):
+        return ""
+    stream = run.stream("clip_factor")
+    shortened = sum(np.count_nonzero(block.values < 1) for block in stream)
+    return (
+        f"; clip_grad_norm_ shortened the gradient in {shortened:,} of the {stream.samples:,} "
+        "iterations in which it was measured"
+    )
 
 
 def _hidden(run: Run) -> str:

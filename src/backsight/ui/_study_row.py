@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from backsight.errors import RunError
-from backsight.signals import check, check_format, exists, process_is_alive, read_object
+from backsight.signals import (
+    check,
+    check_format,
+    exists,
+    process_identity,
+    process_is_alive,
+    read_object,
+)
 from backsight.ui._index import RunPlace
 
 __all__ = ["study_page", "study_row"]
@@ -17,7 +24,7 @@ PAGES = {"study": "report.html", "map": "map.html"}
 
 FRESH = 120.0
 """Seconds without a change in its folder after which a study that is not done counts as idle, where
-it does not say which process trains it."""
+no process of this machine is known to train it."""
 
 TrialSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 
@@ -102,7 +109,7 @@ def _progress(path: Path) -> ProgressFile | None:
 
 def _told(progress: ProgressFile, newest: float) -> dict[str, Any]:
     """The state of a study, how far it is, and how much time is left as of when."""
-    running = progress.writer is not None and process_is_alive(progress.writer, newest)
+    running = progress.writer is not None and _is_trained(progress.writer, newest)
     return {
         "state": "running" if running else "finished" if progress.ended else "stopped",
         "total": progress.total,
@@ -112,6 +119,13 @@ def _told(progress: ProgressFile, newest: float) -> dict[str, Any]:
         "left": progress.left if running else None,
         "at": progress.at,
     }
+
+
+def _is_trained(writer: dict[str, Any], newest: float) -> bool:
+    """Whether its process lives; of another machine's, what it writes is all that tells."""
+    if writer.get("host") == process_identity()["host"]:
+        return process_is_alive(writer, None)
+    return time.time() - newest < FRESH
 
 
 def _counted(

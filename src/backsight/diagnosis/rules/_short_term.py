@@ -67,8 +67,9 @@ class ShortTerm(Rule):
     """In a row: on its way every model uses a little first."""
 
     held: float = 0.01
-    """Of a memory: an LSTM that has learned to hold one bit over 60 steps of noise has 0.97, and a
-    GRU that has not learned it has less than 0.001 from lag 32 on."""
+    """Of a memory: an LSTM that has learned to hold one bit over 60 steps of noise has 0.97, a GRU
+    that has learned to add two of 40 numbers has 0.4 at lag 32, and one that has learned neither
+    has less than 0.001 there."""
 
     better: float = 0.05
     """A loss that much below that of a shorter memory has the information from somewhere."""

@@ -37,7 +37,7 @@ class StateMemory(Measurement):
     """
 
     name = "memory"
-    signals = ("memory", "memory_lag", "memory_length")
+    signals = ("memory", "memory_lag", "memory_length", "memory_loss")
     schedule = every_nth_sample(EVERY)
 
     def __init__(self) -> None:
@@ -68,6 +68,8 @@ class StateMemory(Measurement):
             name = path.removeprefix("block:") or "model"  # which is itself the cell
             now.record_profile(f"memory/{name}", profile.memory)
             now.record_profile(f"memory_lag/{name}", profile.lags.astype(float))
+            if profile.losses is not None:
+                now.record_profile(f"memory_loss/{name}", profile.losses)
             length = profile.length
             now.record(f"memory_length/{name}", math.nan if length is None else length.steps)
 

@@ -6,7 +6,7 @@ dropout between layers is left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -17,10 +17,13 @@ from backsight.probes._memory import (
     Advance,
     Carried,
     Fed,
+    Losses,
     MemoryProfile,
+    Worth,
     compared_of,
     memory,
 )
+from backsight.probes._readout import Readout
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._chained import chained
@@ -47,15 +50,28 @@ class _Sequences:
     """``h_0`` and, of an LSTM, ``c_0``, ``(B, L·D, ·)``."""
     batch: int
     """Sequences of the whole batch."""
+    which: Tensor
+    """``(B,)``: which of the whole batch each is."""
+    before: int = 0
+    """Steps in calls before the last of them, of which all sequences have as many; -1 where they
+    have not."""
 
     def rows(self, rows: Tensor) -> "_Sequences":
         """Some of the sequences."""
         state = tuple(one[rows] for one in self.state)
-        return _Sequences(self.call, self.x[:, rows], self.lengths[rows], state, self.batch)
+        return replace(
+            self,
+            x=self.x[:, rows],
+            lengths=self.lengths[rows],
+            state=state,
+            which=self.which[rows],
+        )
 
 
 def memory_of_calls(
-    calls: Sequence[Call], errors: dict[str, Exception] | None = None
+    calls: Sequence[Call],
+    errors: dict[str, Exception] | None = None,
+    readout: Readout | None = None,
 ) -> dict[str, MemoryProfile]:
     """By layer and direction, as the gradient profiles are; nothing of a single sequence.
 
@@ -67,6 +83,7 @@ def memory_of_calls(
         calls: of any modules, in the order they ran in.
         errors: where what goes wrong in a module's calls is put, by its path. It is raised where
             this is None.
+        readout: what may lie between a state and the loss.
 
     Example:
         >>> import torch
@@ -88,7 +105,7 @@ def memory_of_calls(
         try:
             device = chain[0].x.device
             with torch.no_grad(), torch.autocast(device.type, enabled=False):
-                for name, profile in _of_chain(chain).items():
+                for name, profile in _of_chain(chain, readout).items():
                     known = found.get(name)
                     if known is None or _window(known) < _window(profile):
                         found[name] = profile
@@ -103,25 +120,28 @@ def _window(profile: MemoryProfile) -> int:
     return int(profile.lags[-1]) if len(profile.lags) else 0
 
 
-def _of_chain(chain: Sequence[Call]) -> dict[str, MemoryProfile]:
+def _of_chain(chain: Sequence[Call], readout: Readout | None) -> dict[str, MemoryProfile]:
     module = chain[0].module
     if not module.bidirectional:
         ran, at = _together(chain)
         known = at >= 0
-        return _in_order(ran.rows(known), at[known], 0)
+        return _in_order(ran.rows(known), at[known], 0, readout)
     found: dict[str, MemoryProfile] = {}
     for d in range(2):  # what a call begins with, it was given from outside
-        ran = _Sequences(chain[-1], *_own(chain[-1]), _batch(chain[-1]))
+        which = chain[-1].sequences.sort().values
+        ran = _Sequences(chain[-1], *_own(chain[-1]), _batch(chain[-1]), which)
         order = chain[-1].sequences.argsort()
         at = _positions(chain[-1], d)[order]
         known = at >= 0
         ran, at = ran.rows(known), at[known]
         several = module.num_layers > 1
-        found |= _in_stack(ran, at, d) if several else _in_order(ran, at, d)
+        found |= _in_stack(ran, at, d) if several else _in_order(ran, at, d, None)
     return found
 
 
-def _in_order(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
+def _in_order(
+    ran: _Sequences, at: Tensor, d: int, readout: Readout | None
+) -> dict[str, MemoryProfile]:
     """Of layers that only look back, in their processing order."""
     compared = compared_of(ran.batch, len(at))
     if compared < 1:
@@ -134,9 +154,32 @@ def _in_order(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
     state = tuple(one[:, d::directions] for one in ran.state)
     sizes = (at + 1).tolist()
     profiles = memory(
-        _advance(layers), x.to(layers[0].w_ih.dtype), state, lengths=sizes, compared=compared
+        _advance(layers),
+        x.to(layers[0].w_ih.dtype),
+        state,
+        lengths=sizes,
+        compared=compared,
+        worth=None if readout is None else _worth(readout, ran, at),
     )
     return {_name(call, n, d): one for n, one in enumerate(profiles)}
+
+
+def _worth(readout: Readout, ran: _Sequences, at: Tensor) -> Worth:
+    """With a prediction a sequence, or one a step in either order."""
+    sequences, places = ran.which.tolist(), (at - ran.before).tolist()
+
+    def worth(own: Tensor) -> Losses | None:
+        pairs = [*zip(sequences[: len(own)], places[: len(own)], strict=True)]
+        candidates = [[b for b, _ in pairs]]
+        if ran.call.batch_sizes is None and ran.before >= 0:
+            steps, batch = ran.call.kernel_shape[:2]
+            candidates += [[t * batch + b for b, t in pairs], [b * steps + t for b, t in pairs]]
+        rows = readout.rows(own, candidates)
+        if rows is None:
+            return None
+        return lambda h, members: readout.losses(h, [rows[member] for member in members])
+
+    return worth
 
 
 def _advance(layers: Sequence[Layer]) -> Advance:
@@ -214,7 +257,11 @@ def _together(chain: Sequence[Call]) -> tuple[_Sequences, Tensor]:
         at = torch.where(place >= 0, before + place, at)
         before = before + lengths
     x = parts[0][0] if len(parts) == 1 else _joined(parts, before)
-    return _Sequences(chain[last], x, before, parts[0][2], _batch(chain[last])), at
+    which = chain[last].sequences.sort().values
+    earlier = {int(one) for one in (before - parts[-1][1])}
+    steps = earlier.pop() if len(earlier) == 1 else -1
+    whole = _Sequences(chain[last], x, before, parts[0][2], _batch(chain[last]), which, steps)
+    return whole, at
 
 
 def _goes_on(call: Call) -> bool:

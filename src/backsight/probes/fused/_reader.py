@@ -157,7 +157,7 @@ class FusedReader(LayerReader):
         """Of every module, in the order in which its states were made."""
         calls, self._measured = self._measured, []
         found = Memories()
-        found.profiles = memory_of_calls(calls, found.errors)
+        found.profiles = memory_of_calls(calls, found.errors, self.readout)
         return found
 
     def finish(self) -> None:

@@ -13,8 +13,17 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
-from backsight.probes._memory import Advance, Carried, Fed, MemoryProfile, compared_of, memory
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._memory import (
+    Advance,
+    Carried,
+    Fed,
+    Losses,
+    MemoryProfile,
+    compared_of,
+    memory,
+)
+from backsight.probes._readout import Readout
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
@@ -80,7 +89,7 @@ def call_of(
             others = [one for n, one in enumerate(leaves) if n not in handed]
             others = [one for one in others if isinstance(one, Tensor) and one.requires_grad]
             changed = any(made_of(one, nodes, NEAR) is not None for one in others)
-    return StepCall(module, kept, spec, places, handed, changed)
+    return StepCall(module, kept, spec, places, handed, autocast_now(outputs[0]), changed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +105,33 @@ class StepRun:
     lengths: list[int]
     """Steps of each up to its position."""
     compared: int
+    rows: list[int]
+    """Which of the batch each sequence is."""
+    autocast: torch.dtype | None
+    """What the calls were computed in, where that was under autocast."""
 
-    def memory(self) -> MemoryProfile | None:
-        """None where another past makes no difference, or a sequence is but a step long."""
-        with as_it_was(self.module):
+    def memory(self, readout: Readout | None = None) -> MemoryProfile | None:
+        """None where another past makes no difference, or a sequence is but a step long.
+
+        Args:
+            readout: what may lie between a state and the loss.
+        """
+
+        def worth(own: Tensor) -> Losses | None:
+            told = None if readout is None else readout.rows(own, [self.rows[: len(own)]])
+            if readout is None or told is None:
+                return None
+            rows = told
+            return lambda h, members: readout.losses(h, [rows[member] for member in members])
+
+        with as_it_was(self.module, self.state[0], self.autocast):
             (found,) = memory(
-                self.advance, self.inputs, self.state, lengths=self.lengths, compared=self.compared
+                self.advance,
+                self.inputs,
+                self.state,
+                lengths=self.lengths,
+                compared=self.compared,
+                worth=worth,
             )
         return found if len(found.lags) and found.lags[-1] > 1 else None
 
@@ -148,6 +178,8 @@ def steps_to_run(
         tuple(one[rows] for one in state),
         lengths,
         compared,
+        rows,
+        calls[1].autocast,
     )
 
 

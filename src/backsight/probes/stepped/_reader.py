@@ -239,7 +239,7 @@ class SteppedReader(LayerReader):
         found = Memories()
         for path, run in runs.items():
             try:
-                profile = run.memory()
+                profile = run.memory(self.readout)
             except Exception as error:  # noqa: BLE001 - costs that module alone
                 found.errors[path] = error
             else:
@@ -253,9 +253,9 @@ class SteppedReader(LayerReader):
         for path, calls in list(self._log.calls.items()):
             if calls and not self._places[path]:
                 self._give_up(path, calls[-1].given, calls[:-1])
-        runs = self._runs
+        kept = self._runs, self.readout
         self.begin(False)
-        self._runs = runs  # of the pass that has just been measured
+        self._runs, self.readout = kept  # of the pass that has just been measured
 
     def _keep_runs(
         self, stack: Mapping[str, Sequence[Chain]], positions: Sequence[NDArray[np.int64] | None]

@@ -30,6 +30,30 @@ SIGNALS = (
         per="parameter",
     ),
     Signal(
+        name="update_rms",
+        title="root mean square of an update",
+        formula="√(mean of (θ_i after the step - θ_i before it)²) over all elements of the "
+        "parameters that the optimizer moves; update_rms/2 for the second optimizer",
+        axes=("iteration",),
+        unit="weight",
+        reduction="root mean square; of parameters with more than 2^17 elements, over evenly "
+        "spaced ones",
+        cost="shared with update_ratio",
+        source="Backsight",
+    ),
+    Signal(
+        name="effective_lr",
+        title="effective learning rate",
+        formula="‖Δθ‖ / ‖∂L/∂θ‖ of a step, with the gradient as the optimizer reads it: the "
+        "learning rate that plain SGD would need for a step of the same length; 0 "
+        "where there is no gradient; effective_lr/2 for the second optimizer",
+        axes=("iteration",),
+        unit="weight / gradient",
+        reduction="L2 over all parameters that the optimizer moves",
+        cost="another gradient norm, in sampled iterations",
+        source="Backsight",
+    ),
+    Signal(
         name="spectral_radius",
         title="spectral radius",
         formula="max |λ| of W_hh; for a GRU or an LSTM, of the rows of W_hh that compute the new "

@@ -92,6 +92,18 @@ SIGNALS = (
         per="layer or block",
     ),
     Signal(
+        name="memory_loss",
+        title="loss with another past",
+        formula="mean over b of the loss of h_t^(k) for each k of memory_lag; recorded only if one "
+        "linear layer and one of PyTorch's losses are all that lies between the state and the loss",
+        axes=("iteration", "lag"),
+        unit="that of the loss",
+        reduction="mean over the sequences that are compared, each at its position",
+        cost="shared with memory: the layer and the loss of these states",
+        source="Backsight; Khandelwal et al. 2018 truncate the context instead",
+        per="layer",
+    ),
+    Signal(
         name="memory_length",
         title="memory length",
         formula="smallest k of memory_lag with M(k) ≤ 0.1; if that is the last one, or if there is "

@@ -254,7 +254,7 @@ export function progressWords(row, now) {
   const parts = [row.kind === "map" ? "stability map" : "study", row.script].filter(Boolean);
   if (row.total) parts.push(`${count(row.done)} of ${several(row.total, row.unit)} done`);
   else if (row.done) parts.push(`${several(row.done, row.unit)} done`);
-  if (row.more) parts.push("more may follow");
+  if (row.more) parts.push("more trials may follow");
   const left = timeLeft(row, now);
   if (left) parts.push(left);
   if (row.page) parts.push("has a page");
@@ -289,7 +289,7 @@ export function findingCell(row) {
   if (row.state === "reading" || row.state === "broken") return "";
   if (row.judged) return el("span", { class: "quiet" }, "none");
   if (row.state === "running" || row.state === "stale") return el("span", { class: "quiet" }, "none so far");
-  return el("span", { class: "quiet", title: "It holds no verdict: its page judges it." }, "not judged");
+  return el("span", { class: "quiet", title: "No verdict was recorded. Open the run to judge it." }, "not judged");
 }
 
 /** Its last loss, with a small picture. */

@@ -28,11 +28,11 @@ function differences() {
   const others = told.runs.slice(1).filter((row) => row.exact !== null);
   if (!others.length) return null;
   return [el("h2", {}, "The first difference"),
-    el("p", { class: "quiet" }, `Which signal parts first from ${told.runs[0].name}: bit for bit, and beyond the noise of the signal itself.`),
+    el("p", { class: "quiet" }, `The first signal that differs from ${told.runs[0].name}: bit for bit, and by more than its own noise.`),
     grid(["Run", "Bit for bit", "Beyond noise"], others.map((row) => [who(row), row.exact,
       [row.beyond, row.lacks ? el("span", { class: "quiet script" }, row.lacks) : null]])),
-    others.filter((row) => row.signals?.length).map((row) => el("details", {}, el("summary", {}, `All signals of ${row.name} that part`),
-      grid(["Signal", "Samples in common", "Parts at", "Beyond noise at"], row.signals)))];
+    others.filter((row) => row.signals?.length).map((row) => el("details", {}, el("summary", {}, `All signals of ${row.name} that differ`),
+      grid(["Signal", "Samples in common", "First differs at", "Beyond noise at"], row.signals)))];
 }
 
 function draw() {
@@ -43,7 +43,7 @@ function draw() {
     return el("section", { class: "card figure", id: figure.key }, el("h3", {}, figure.title), plot, el("p", { class: "quiet reading" }, figure.reading));
   });
   fill(main,
-    el("nav", { class: "crumbs", "aria-label": "Where this is" }, el("a", { href: `${root}/` }, "Runs")),
+    el("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, el("a", { href: `${root}/` }, "Runs")),
     el("h1", {}, `Compare ${told.title}`), problems,
     el("h2", {}, "Outcomes"), grid(told.outcome_headings, told.runs.map((row) => [who(row), ...row.outcome])),
     differences(),

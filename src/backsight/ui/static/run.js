@@ -57,7 +57,7 @@ function drawHead() {
   tickHead();
   const study = view.study;
   fill(head, 
-    el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
+    el("nav", { "aria-label": "Breadcrumb", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs"),
       study ? [" / ", el("a", { href: `${root}/study/${study.split("/").map(encodeURIComponent).join("/")}` }, study)] : null),
     el("div", { class: "titleline" }, el("h1", {}, view.name), stateChip(view.strip.state),
       when),

@@ -24,7 +24,7 @@ function wanted() {
 async function enter(token) {
   const answer = await fetch(`${root}/api/session`, { headers: { Authorization: `Bearer ${token}` } });
   if (answer.ok) location.replace(wanted());
-  else said.replaceChildren(note("alarm", "This is not the token: it is the first line of the file that was given with --token-file."));
+  else said.replaceChildren(note("alarm", "Wrong token. The token is the first line of the file that was given with --token-file."));
 }
 
 main.replaceChildren(el("h1", {}, "Sign in"),

@@ -14,7 +14,7 @@ function state(told, clock) {
   const words = el("p", { class: "quiet", "data-clock": "" });
   const tick = () => {
     const age = told.written === null ? null : Math.max(0, clock() - told.written);
-    const ago = age === null ? "nothing was written yet" : `last written ${age < 2 ? "just now" : `${duration(age)} ago`}`;
+    const ago = age === null ? "nothing written yet" : `last written ${age < 2 ? "just now" : `${duration(age)} ago`}`;
     words.textContent = `${ago} · ${several(told.iterations, "iteration")}`;
   };
   tick();
@@ -37,7 +37,7 @@ function loss(told) {
   const broken = !Number.isFinite(plain(one.value)) || !Number.isFinite(recent);
   const tone = broken ? "alarm" : below === null ? "" : below > 0.03 ? "good" : "warning";
   const against = broken ? "the loss is not finite"
-    : below === null ? "what guessing gives is not known"
+    : below === null ? "the loss of a guess is unknown"
       : `${againstGuess(below).replace(/better$/, "better than guessing").replace(/(below|above)$/, "$1 guessing")} (${number(guess)})`;
   return tile("Better than guessing?", tone,
     el("p", { class: "big num" }, number(broken ? one.value : one.recent)),

@@ -23,7 +23,7 @@ function trial(row) {
 function tick() {
   const words = shown ? timeLeft(shown, monotonic() - offset) : "";
   left.hidden = !words;
-  left.textContent = words && `${words[0].toUpperCase()}${words.slice(1)}, if the rest takes as long as what is done${shown.more ? "; more may follow" : ""}.`;
+  left.textContent = words && `${words[0].toUpperCase()}${words.slice(1)}, if the rest takes as long as what is done${shown.more ? "; more trials may follow" : ""}.`;
 }
 
 function draw(row, trials) {
@@ -31,7 +31,7 @@ function draw(row, trials) {
   shown = row;
   tick();
   fill(main, 
-    el("nav", { "aria-label": "Where this is", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs")),
+    el("nav", { "aria-label": "Breadcrumb", class: "crumbs" }, el("a", { href: `${root}/` }, "Runs")),
     el("div", { class: "titleline" }, el("h1", {}, row.name), stateChip(row.state), el("span", { class: "quiet" }, progressWords({ ...row, left: null, more: row.more && row.left === null }, 0))),
     row.problem ? note("alarm", row.problem) : null,
     row.total ? el("progress", { max: row.total, value: row.done, "aria-label": "How far it is" }) : null,
