@@ -33,7 +33,9 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
+from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
+from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -130,7 +132,9 @@ __all__ = [
     "LossOperations",
     "LossTarget",
     "LossTerm",
+    "LyapunovSpectrum",
     "Memories",
+    "MemoryCapacity",
     "MemoryProfile",
     "ModuleCalls",
     "ParameterUpdates",
@@ -159,6 +163,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "driven",
     "dropout_of",
     "embedded_from",
     "error_by_hand",
@@ -183,11 +188,13 @@ __all__ = [
     "loss_targets",
     "loss_terms",
     "losses_of",
+    "lyapunov",
     "made_by",
     "mark_input",
     "may_be_stepped",
     "may_run_again",
     "memory",
+    "memory_capacity",
     "memory_of_whole",
     "mixes",
     "named_modules",
@@ -213,6 +220,7 @@ __all__ = [
     "same_direction",
     "skipped",
     "spectrum",
+    "step_jacobian",
     "taken_apart",
     "tensor_norm_values",
     "tensor_norms",
