@@ -146,7 +146,7 @@ def driven(
         advance: as of :func:`backsight.probes.memory`.
         inputs: what the module was given, ``(T, B, …)``, or a tuple of such tensors, to take the
             mean and the standard deviation of.
-        state: what the sequences began with, ``(B, …)`` each; the hidden state first, ``(B, H)``.
+        state: what the sequences began with, ``(B, …)`` each; the hidden state first.
         seed: of the noise.
 
     Raises:
@@ -163,7 +163,7 @@ def driven(
     each = inputs if isinstance(inputs, tuple) else (inputs,)
     if not all(one.is_floating_point() for one in each):
         raise SettingError("the memory capacity needs inputs that are floating-point numbers")
-    units = state[0].shape[1]
+    units = state[0][0].numel()
     count = min(max(2 * units, LAGS[0]), LAGS[1])
     counted = count // COUNTED
     sequences = math.ceil(max(SAMPLES * units, LEAST) / counted)
@@ -187,6 +187,6 @@ def driven(
                 for centre, along in parts
             )
             carried = tuple(advance(x if isinstance(inputs, tuple) else x[0], carried))
-            states.append(carried[0])
+            states.append(carried[0].flatten(1))
     h = torch.stack(states)
     return memory_capacity(h, noise.to(h.device), lags=count)

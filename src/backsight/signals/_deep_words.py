@@ -38,7 +38,8 @@ def lyapunov_words(largest: float, steps: int, outcome: ReachOutcome = "ok") -> 
         return (
             f"{told}: the gradient changes by a factor of {factor:.2g} per step, as measured{chaos}"
         )
-    often = "every step" if every < 1.5 else f"every {every:.0f} steps"
+    number = f"{every:.1f}".removesuffix(".0") if every < 2.95 else f"{every:.0f}"
+    often = "every step" if number == "1" else f"every {number} steps"
     return f"{told}: the gradient {changes} {often}, as measured{chaos}"
 
 
