@@ -23,7 +23,8 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 
 def orthogonal(size: int) -> Tensor:
-    return torch.linalg.qr(drawn(size, size, seed=7))[0]
+    q: Tensor = torch.linalg.qr(drawn(size, size, seed=7))[0]
+    return q
 
 
 def linear(matrix: Tensor) -> Step:

@@ -33,7 +33,7 @@ def single(module: Any, end: str) -> Any:
 
 def zeros(module: Any, batch: int) -> tuple[Tensor, ...]:
     sizes = [getattr(module, "proj_size", 0) or module.hidden_size]
-    sizes += [module.hidden_size] if isinstance(module, nn.LSTM) else []
+    sizes += [module.hidden_size] if isinstance(module, (nn.LSTM, nn.LSTMCell)) else []
     return tuple(torch.zeros(batch, size).double() for size in sizes)
 
 
@@ -89,16 +89,17 @@ def test_packed_sequences_count_for_their_own_steps() -> None:
 
 def test_a_diagonal_relu_layer_has_the_logarithms_of_its_weights() -> None:
     rnn, x = nn.RNN(1, 2, nonlinearity="relu", bias=False), torch.rand(12, 2, 1) + 0.1
+    weights = dict(rnn.named_parameters())
     with torch.no_grad():
-        rnn.weight_ih_l0.fill_(1.0)
-        rnn.weight_hh_l0.copy_(torch.diag(torch.tensor([0.5, 0.25])))
+        weights["weight_ih_l0"].fill_(1.0)
+        weights["weight_hh_l0"].copy_(torch.diag(torch.tensor([0.5, 0.25])))
     found = measured(rnn, lambda: rnn(x)[0][-1].sum())["l0"]
     assert found.lyapunov.exponents == pytest.approx(np.log([0.5, 0.25]), abs=1e-12)
     assert "the gradient halves every step, as measured; a linear readout" in found.words()
 
 
 class Steps(nn.Module):
-    """Two cells, and a module of the user's own that is called once a step."""
+    """A cell, and a module of the user's own that is called once a step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +107,7 @@ class Steps(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         state = (torch.zeros(x.shape[1], 3), torch.zeros(x.shape[1], 3))
-        own = torch.zeros(x.shape[1], 2)
+        own: Tensor = torch.zeros(x.shape[1], 2)
         for one in x:
             state = self.cell(one, state)
             own = self.own(state[0], own)
@@ -130,10 +131,10 @@ def test_cells_and_modules_called_once_a_step_are_run_again_in_float64(batch: in
     found = measured(model, lambda: model(x).sum())
     twin = Steps().double()
     twin.load_state_dict(model.state_dict())
-    state = (torch.zeros(batch, 3).double(), torch.zeros(batch, 3).double())
+    state = zeros(twin.cell, batch)
     wanted = slow_spectrum(cell_step(twin.cell), x.double(), state, settle=2)
     np.testing.assert_allclose(found["cell"].lyapunov.exponents, wanted, rtol=0, atol=1e-10)
-    made = []
+    made: list[tuple[Tensor, Tensor]] = []
     for one in x:  # in the dtype of the run: these are the inputs of the other module
         pair = model.cell(one, made[-1] if made else None)
         made.append(pair)
