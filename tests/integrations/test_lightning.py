@@ -375,6 +375,7 @@ def test_tensorboard_has_each_value_at_its_step(tmp_path: Path) -> None:
     assert set(ours) == {
         "backsight/grad_norm", "backsight/grad_norm_applied", "backsight/horizon/rnn.l0",
         "backsight/half_life/rnn.l0", "backsight/hidden_norm_mean/rnn.l0",
+        "backsight/memory_length/rnn.l0",
     }  # fmt: skip
     for name in ours:
         series = run.series(name.removeprefix("backsight/"))

@@ -80,7 +80,7 @@ from backsight.probes._reader import (
 )
 from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import Readout, readout_of
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._steps_read import StepsRead
@@ -153,6 +153,7 @@ __all__ = [
     "answers_given",
     "as_it_was",
     "asks_a_layer",
+    "autocast_now",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",

@@ -26,7 +26,7 @@ from backsight.probes._memory import (
     memory,
 )
 from backsight.probes._readout import Readout
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
@@ -92,7 +92,7 @@ def call_of(
             others = [one for n, one in enumerate(leaves) if n not in handed]
             others = [one for one in others if isinstance(one, Tensor) and one.requires_grad]
             changed = any(made_of(one, nodes, NEAR) is not None for one in others)
-    return StepCall(module, kept, spec, places, handed, changed)
+    return StepCall(module, kept, spec, places, handed, autocast_now(outputs[0]), changed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +112,8 @@ class StepRun:
     """``advance``, of a copy of the module in float64."""
     rows: list[int]
     """Which of the batch each sequence is."""
+    autocast: torch.dtype | None
+    """What the calls were computed in, where that was under autocast."""
 
     def in_double(self) -> LayerRun:
         """The same of a copy of the module in float64, which computes as in evaluation."""
@@ -136,7 +138,7 @@ class StepRun:
             rows = told
             return lambda h, members: readout.losses(h, [rows[member] for member in members])
 
-        with as_it_was(self.module):
+        with as_it_was(self.module, self.state[0], self.autocast):
             (found,) = memory(
                 self.advance,
                 self.inputs,
@@ -199,6 +201,7 @@ def steps_to_run(
         compared,
         partial(_advance, calls[1], slots, places),
         rows,
+        calls[1].autocast,
     )
 
 
