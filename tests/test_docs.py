@@ -216,6 +216,8 @@ def check_map(names: dict[str, Any], said: str) -> None:
 def check_memory(names: dict[str, Any], said: str) -> None:
     assert names["profile"].lags.tolist() == [1, 2, 4, 8, 16, 32, 40]
     assert "the state holds the last" in said
+    assert "\nthe largest Lyapunov exponent is -0." in said
+    assert 0 < names["deep"].capacity.total <= 16.1
 
 
 def check_task(names: dict[str, Any], said: str) -> None:

@@ -67,8 +67,8 @@ def test_of_a_large_parameter_some_elements_stand_for_all() -> None:
     small = nn.Parameter(torch.zeros(3))
     updates = ParameterUpdates({"large": large, "small": small})
     with torch.no_grad():
-        large += 0.5
-        small += 2.0
+        large.add_(0.5)
+        small.add_(2.0)
     updates.measure()
     assert updates.elements == 4 * ELEMENTS + 3
     assert float(updates.length) == pytest.approx((0.25 * 4 * ELEMENTS + 4 * 3) ** 0.5)

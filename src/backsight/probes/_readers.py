@@ -14,6 +14,7 @@ from torch.autograd.graph import GradientEdge
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._deep import LayerRun
 from backsight.probes._reader import (
     LayerReader,
     Memories,
@@ -219,6 +220,13 @@ class Readers:
         found = Memories()
         for reader in self._all:
             found.add(reader.memories())
+        return found
+
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """What it takes to run layers again, as of :meth:`LayerReader.layer_runs`."""
+        found: dict[str, LayerRun] = {}
+        for reader in self._all:
+            found |= reader.layer_runs(errors)
         return found
 
     def forget(self) -> None:
