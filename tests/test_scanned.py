@@ -182,6 +182,18 @@ def test_lower_precision_is_close(cell: str, dtype: torch.dtype) -> None:
     np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance)
 
 
+def test_its_lyapunov_exponents_are_the_logarithms_of_what_is_kept() -> None:
+    """Of a diagonal transition, each unit's is the mean over the steps that count."""
+    layer, x = layer_of("minlstm"), rand(1, 16, 3)
+    model = nn.ModuleDict({"layer": layer})
+    found = probe(model, lambda: layer(x)[:, -1].sum(), deep=True)["layer"].deep
+    assert found is not None
+    assert found.lyapunov is not None
+    kept = layer.recurrence(x)[0][0, 16 // 4 :].detach()  # type: ignore[operator]
+    expected = np.sort(kept.log().mean(0).numpy())[::-1]
+    np.testing.assert_allclose(found.lyapunov.exponents, expected, atol=1e-10)
+
+
 class _Kept(nn.Module):
     """A user's own: a leaky mean, by a scan of the user's."""
 

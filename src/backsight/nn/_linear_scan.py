@@ -164,9 +164,7 @@ def _fill(h: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, *, back: bool = Fa
         _loop(h, a, b, h0, back=back)
         return
     rest, whole = steps - blocks * BLOCK, blocks * BLOCK
-    inner, keep, add = (
-        x.narrow(-2, rest if back else 0, whole).unflatten(-2, (blocks, BLOCK)) for x in (h, a, b)
-    )
+    inner, keep, add = (_blocks(x, rest if back else 0, whole) for x in (h, a, b))
     _loop(inner, keep, add, None, back=back)
     left = torch.empty_like(keep, memory_format=torch.contiguous_format)
     _products(left, keep, back=back)
@@ -183,6 +181,12 @@ def _fill(h: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, *, back: bool = Fa
         part = slice(rest) if back else slice(whole, None)
         newest = h[..., rest if back else whole - 1, :]
         _loop(h[..., part, :], a[..., part, :], b[..., part, :], newest, back=back)
+
+
+def _blocks(x: Tensor, begin: int, steps: int) -> Tensor:
+    """Of so many steps, a view ``(…, blocks, BLOCK, H)``."""
+    part = x.narrow(-2, begin, steps)
+    return part.view(*x.shape[:-2], -1, BLOCK, x.shape[-1])
 
 
 def _in_order(x: Tensor, back: bool) -> Sequence[Tensor]:
