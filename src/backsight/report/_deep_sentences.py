@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from backsight.report._numbers import number
 from backsight.signals import Run, lyapunov_words, member
 
 __all__ = ["deep_sentences"]
@@ -35,7 +34,7 @@ def deep_sentences(run: Run) -> list[str]:
         when[member(name)] = run.stream(name).last
     for name in run.members("memory_capacity"):
         capacity = float(run[name][-1])
-        words = f"is {number(capacity)}" if np.isfinite(capacity) else "is not finite"
+        words = f"is {capacity:.1f}" if np.isfinite(capacity) else "is not finite"
         told.setdefault(member(name), []).append(f"its memory capacity {words}")
         when[member(name)] = max(when.get(member(name), 0), run.stream(name).last)
     return [

@@ -23,7 +23,7 @@ def lyapunov(run: Run) -> go.Figure:
     """The exponents in descending order: when they were measured first, and last."""
     names = run.members("lyapunov", profile=True)
     if not names:
-        return empty("no Lyapunov exponents were recorded in this run")
+        return empty("no Lyapunov exponent was recorded in this run")
     fig = figure("Lyapunov exponent, nats per step", x_title="exponent, from the largest on")
     shown, left_out = some_of(names, LAYERS)
     told = [left_out] if left_out else []
