@@ -345,11 +345,11 @@ def register_reader(reading: str, reader: type[LayerReader]) -> None:
     Example:
         >>> from backsight.errors import SettingError
         >>> from backsight.probes import SteppedReader, register_reader
-        >>> class ScanReader(SteppedReader):
+        >>> class OwnReader(SteppedReader):
         ...     pass
-        >>> register_reader("scan", ScanReader)
+        >>> register_reader("own", OwnReader)
         >>> try:
-        ...     register_reader("stepped", ScanReader)
+        ...     register_reader("stepped", OwnReader)
         ... except SettingError:
         ...     print("SteppedReader reads these")
         SteppedReader reads these

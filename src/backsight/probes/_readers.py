@@ -28,6 +28,7 @@ from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
 from backsight.probes.loops import LoopReader
+from backsight.probes.scanned import ScanReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 
 __all__ = ["Readers", "reading_of"]
@@ -37,6 +38,7 @@ ELSEWHERE = ("changed on its way", "graph too large")
 
 register_reader("stepped", SteppedReader)
 register_reader("fused", FusedReader)
+register_reader("scanned", ScanReader)
 
 
 def reading_of(module: nn.Module) -> str | None:

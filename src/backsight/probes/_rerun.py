@@ -123,7 +123,9 @@ def autocast_now(like: Tensor) -> torch.dtype | None:
         torch.bfloat16
     """
     kind = like.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return None
+    return torch.get_autocast_dtype(kind)
 
 
 @contextmanager
@@ -171,7 +173,7 @@ def as_it_was(
 
 
 def _cast(like: Tensor | None, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
-    if like is None:
+    if like is None or not torch.amp.is_autocast_available(like.device.type):
         return nullcontext()
     return torch.autocast(like.device.type, dtype, enabled=dtype is not None)
 

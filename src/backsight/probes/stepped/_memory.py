@@ -32,7 +32,7 @@ from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
 from backsight.probes._tensors import Unchanged, made_of
 
-__all__ = ["StepRun", "call_of", "steps_to_run"]
+__all__ = ["StepRun", "call_of", "followed", "steps_to_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def steps_to_run(
     if len(calls) < max(len(chain), 2) or not _is_plain_chain(chain, batch):
         return None
     slots = _slots(calls, places, batch, of_kind=adapter is not None)
-    rows = _followed(positions, sequences, 1 if alone else 2)
+    rows = followed(positions, sequences, 1 if alone else 2)
     compared = compared_of(batch, len(rows))
     if (
         slots is None
@@ -252,7 +252,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
 
 
-def _followed(positions: Sequence[int], sequences: int | None, least: int) -> list[int]:
+def followed(positions: Sequence[int], sequences: int | None, least: int = 2) -> list[int]:
     """Some of those that have a position, evenly spaced."""
     known = [row for row, at in enumerate(positions) if at >= 0]
     count, step = spacing(sequences, len(known)) if len(known) >= least else (0, 1)
