@@ -13,6 +13,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import backsight
 from backsight import probe
+from backsight.layers import adapter_of
+from backsight.nn import build_cell
 from backsight.report import deep_sentences, summary
 from backsight.report.figures import FIGURES
 from tests.test_deep_measures import cell_step, kernel_step, slow_spectrum
@@ -147,6 +149,22 @@ def test_cells_and_modules_called_once_a_step_are_run_again_in_float64(batch: in
     begin = (torch.zeros(batch, 2).double(),)
     wanted = slow_spectrum(cell_step(twin.own), given, begin, settle=2)
     np.testing.assert_allclose(found["own"].lyapunov.exponents, wanted, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_diagonal_recurrence_has_the_logarithms_of_its_decays(batch: int) -> None:
+    torch.manual_seed(7)
+    rnn, x = build_cell("mingru", 2, 3), torch.randn(batch, 8, 2)
+    found = measured(rnn, lambda: rnn(x)[0][:, -1].sum())["l0"]
+    layer = next(part for part in rnn.modules() if adapter_of(part) is not None).double()
+    adapter = adapter_of(layer)
+    assert adapter is not None
+    assert adapter.decays is not None
+    kept = adapter.decays(layer, x.double())
+    assert kept is not None
+    decays = kept.detach().expand(batch, 8, 3)
+    wanted = np.sort(decays[:, 2:].log().mean((0, 1)).numpy())[::-1]
+    np.testing.assert_allclose(found.lyapunov.exponents, wanted, rtol=0, atol=1e-12)
 
 
 def test_the_model_is_left_as_it_was_and_the_profiles_are_the_same() -> None:
