@@ -24,7 +24,7 @@ class ScanCall:
     before: Unchanged | None
     """``(B, P)``: the state that it was given."""
     training: bool
-    autocast: torch.dtype | None = None
+    autocast: torch.dtype | None
     """What it was computed in, where that was under autocast."""
 
 

@@ -1,7 +1,7 @@
 """How cells and modules that are called once a step are read: on the caller's own graph."""
 
 from backsight.probes.stepped._gates import gate_saturation
-from backsight.probes.stepped._memory import StepRun, followed, runs_in_double
+from backsight.probes.stepped._memory import StepRun, followed
 from backsight.probes.stepped._profiles import profiles_of_steps
 from backsight.probes.stepped._reader import SteppedReader, may_be_stepped
 from backsight.probes.stepped._state_tally import StateTally
@@ -14,5 +14,4 @@ __all__ = [
     "gate_saturation",
     "may_be_stepped",
     "profiles_of_steps",
-    "runs_in_double",
 ]

@@ -5,7 +5,7 @@ the place of those that went in. What else a call was given is its input, whatev
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -32,7 +32,7 @@ from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
 from backsight.probes._tensors import Unchanged, made_of
 
-__all__ = ["StepRun", "call_of", "followed", "runs_in_double", "steps_to_run"]
+__all__ = ["StepRun", "call_of", "followed", "steps_to_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +148,6 @@ class StepRun:
                 worth=worth,
             )
         return found if len(found.lags) and found.lags[-1] > 1 else None
-
-
-def runs_in_double(
-    runs: Mapping[str, StepRun], errors: dict[str, Exception]
-) -> dict[str, LayerRun]:
-    """Of each module, :meth:`StepRun.in_double`; what goes wrong is put among the errors."""
-    found = {}
-    for path, run in runs.items():
-        try:
-            found[path] = run.in_double()
-        except Exception as error:  # noqa: BLE001 - costs that module alone
-            errors[path] = error
-    return found
 
 
 def steps_to_run(

@@ -34,7 +34,7 @@ from backsight.probes._steps import (
 )
 from backsight.probes._tensors import SameTensor, Unchanged, made_of, tensors_in
 from backsight.probes.stepped._gates import gate_saturation
-from backsight.probes.stepped._memory import StepRun, call_of, runs_in_double, steps_to_run
+from backsight.probes.stepped._memory import StepRun, call_of, steps_to_run
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
 
 __all__ = ["SteppedReader", "may_be_stepped"]
@@ -250,7 +250,13 @@ class SteppedReader(LayerReader):
 
     def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
         """Of every module whose calls can be made again."""
-        return runs_in_double(self._runs, errors)
+        found = {}
+        for path, run in self._runs.items():
+            try:
+                found[path] = run.in_double()
+            except Exception as error:  # noqa: BLE001 - costs that module alone
+                errors[path] = error
+        return found
 
     def finish(self) -> None:
         """What hands nothing on in a whole pass is not called once a step."""
