@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import backsight
 from backsight import probe
+from backsight.errors import SettingError
 from backsight.layers import adapter_of
 from backsight.nn import build_cell
 from backsight.report import deep_sentences, summary
@@ -228,6 +229,9 @@ def test_large_layers_are_followed_for_fewer_steps_and_sequences(
     monkeypatch.setattr("backsight.probes._deep.WORK", 27.0 * 15)
     found = measured(rnn, lambda: rnn(x)[0][-1].sum())["l0"]
     assert found.lyapunov is None
+    monkeypatch.setattr("backsight.probes._deep.WORK", 1e11)
+    monkeypatch.setattr("backsight.probes._deep.STEPS", 16)
+    assert measured(rnn, lambda: rnn(x)[0][-1].sum())["l0"].lyapunov.steps == 12
     assert "of 3 units would take too long" in found.words()
 
 
@@ -293,3 +297,11 @@ def test_the_figure_tells_what_it_cannot_draw(tmp_path: Path) -> None:
     assert "l0 first: 1 are −∞" in words
     assert "l0 last: 3 not finite" in words
     assert deep_sentences(run) == ["l0: the Lyapunov exponents are not finite (iteration 5)."]
+
+
+def test_a_monitor_without_one_model_says_what_to_call(tmp_path: Path) -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    with backsight.Recorder(tmp_path / "run") as recorder:
+        monitor = backsight.Monitor(None, torch.optim.SGD([weight], lr=0.1), recorder)
+        with monitor, pytest.raises(SettingError, match=r"call backsight\.probe\(model, comp"):
+            monitor.deep(lambda: weight.sum())
