@@ -24,6 +24,8 @@ class ScanCall:
     before: Unchanged | None
     """``(B, P)``: the state that it was given."""
     training: bool
+    autocast: torch.dtype | None
+    """What it was computed in, where that was under autocast."""
 
 
 Chain = list[ScanCall]

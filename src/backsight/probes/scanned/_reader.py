@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
-from backsight.probes._memory import Carried, Fed, compared_of
+from backsight.probes._deep import LayerRun
+from backsight.probes._memory import Advance, Carried, Fed, compared_of
 from backsight.probes._precision import norm_dtype, on_host
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import HiddenNorms, LayerReader, Memories, ReaderSettings, Readings
-from backsight.probes._rerun import may_run_again
+from backsight.probes._rerun import autocast_now, may_run_again
 from backsight.probes._steps import CellInput, StateStep
 from backsight.probes._tensors import Unchanged
 from backsight.probes.scanned._calls import Chain, ScanCall, chained
@@ -82,7 +83,10 @@ class ScanReader(LayerReader):
             before = _state_of(args, kwargs)
             given = None if before is None else Unchanged(before)
             adapter = self._adapters[path]
-            calls.append(ScanCall(adapter, module, states, Unchanged(x), given, module.training))
+            cast_to = autocast_now(states)
+            calls.append(
+                ScanCall(adapter, module, states, Unchanged(x), given, module.training, cast_to)
+            )
 
     def graph_whole(
         self,
@@ -126,6 +130,16 @@ class ScanReader(LayerReader):
             else:
                 if profile is not None:
                     found.profiles[path] = profile
+        return found
+
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """Of every layer whose calls can be made again."""
+        found = {}
+        for path, run in self._runs.items():
+            try:
+                found[path] = run.in_double()
+            except Exception as error:  # noqa: BLE001 - costs that layer alone
+                errors[path] = error
         return found
 
     def finish(self) -> None:
@@ -189,7 +203,10 @@ class ScanReader(LayerReader):
         for path, chains in stack.items():
             for chain, at in zip(chains, positions, strict=True):
                 longest = self._runs.get(path)
-                run = None if at is None else _run_of(chain, at.tolist(), self.settings.sequences)
+                run = None
+                if at is not None:
+                    count, alone = self.settings.sequences, self.settings.deep
+                    run = _run_of(chain, at.tolist(), count, alone=alone)
                 if run is None or (longest and len(longest.inputs[0]) >= len(run.inputs[0])):
                     continue
                 self._runs[path] = run
@@ -222,22 +239,44 @@ def _as_steps(call: ScanCall) -> StateStep | None:
     return StateStep([states.flatten(0, 1)], None, [], fed=fed)
 
 
-def _run_of(chain: Chain, positions: Sequence[int], sequences: int | None) -> StepRun | None:
-    """What it takes to measure its memory; None where it cannot be run again."""
+def _run_of(
+    chain: Chain, positions: Sequence[int], sequences: int | None, *, alone: bool
+) -> StepRun | None:
+    """What it takes to run it again; None where it cannot be.
+
+    Args:
+        chain: its calls.
+        positions: of each sequence, the step whose state is measured; negative where there is none.
+        sequences: how many to follow, as of :class:`ReaderSettings`.
+        alone: whether a single sequence will do, which has no other one to be compared with.
+    """
     first = chain[0]
-    rows = followed(positions, sequences)
+    rows = followed(positions, sequences, 1 if alone else 2)
     compared = compared_of(len(positions), len(rows))
     inputs = [call.x.tensor for call in chain]
     known, begin = [x for x in inputs if x is not None], _begin(first)
-    if compared < 1 or begin is None or len(known) < len(inputs):
+    if not rows or (compared < 1 and not alone) or begin is None or len(known) < len(inputs):
         return None
     if not may_run_again(first.module):
         return None
+    return StepRun(
+        first.module,
+        _advance(first.module),
+        (torch.cat(known, 1)[rows].transpose(0, 1),),
+        (begin[rows],),
+        [positions[row] + 1 for row in rows],
+        compared,
+        _advance,
+        rows,
+        first.autocast,
+    )
+
+
+def _advance(module: nn.Module) -> Advance:
+    """Calls the layer with some steps."""
 
     def advance(inputs: Fed, state: Carried) -> Carried:
         (x,) = inputs
-        return (first.module(x.transpose(0, 1), state[0])[:, -1],) if len(x) else state
+        return (module(x.transpose(0, 1), state[0])[:, -1],) if len(x) else state
 
-    x = torch.cat(known, 1)[rows].transpose(0, 1)
-    lengths = [positions[row] + 1 for row in rows]
-    return StepRun(first.module, advance, (x,), (begin[rows],), lengths, compared, rows)
+    return advance
