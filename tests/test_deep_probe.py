@@ -1,6 +1,7 @@
 """``probe(…, deep=True)``: which layers are run again, along what, and that nothing is changed."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+import backsight
 from backsight import probe
+from backsight.errors import SettingError
+from backsight.layers import adapter_of
+from backsight.nn import build_cell
+from backsight.report import deep_sentences, summary
+from backsight.report.figures import FIGURES
 from tests.test_deep_measures import cell_step, kernel_step, slow_spectrum
 
 
@@ -145,6 +152,22 @@ def test_cells_and_modules_called_once_a_step_are_run_again_in_float64(batch: in
     np.testing.assert_allclose(found["own"].lyapunov.exponents, wanted, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_diagonal_recurrence_has_the_logarithms_of_its_decays(batch: int) -> None:
+    torch.manual_seed(7)
+    rnn, x = build_cell("mingru", 2, 3), torch.randn(batch, 8, 2)
+    found = measured(rnn, lambda: rnn(x)[0][:, -1].sum())["l0"]
+    layer = next(part for part in rnn.modules() if adapter_of(part) is not None).double()
+    adapter = adapter_of(layer)
+    assert adapter is not None
+    assert adapter.decays is not None
+    kept = adapter.decays(layer, x.double())
+    assert kept is not None
+    decays = kept.detach().expand(batch, 8, 3)
+    wanted = np.sort(decays[:, 2:].log().mean((0, 1)).numpy())[::-1]
+    np.testing.assert_allclose(found.lyapunov.exponents, wanted, rtol=0, atol=1e-12)
+
+
 def test_the_model_is_left_as_it_was_and_the_profiles_are_the_same() -> None:
     torch.manual_seed(4)
     model, x = Steps(), torch.randn(7, 2, 2)
@@ -206,6 +229,9 @@ def test_large_layers_are_followed_for_fewer_steps_and_sequences(
     monkeypatch.setattr("backsight.probes._deep.WORK", 27.0 * 15)
     found = measured(rnn, lambda: rnn(x)[0][-1].sum())["l0"]
     assert found.lyapunov is None
+    monkeypatch.setattr("backsight.probes._deep.WORK", 1e11)
+    monkeypatch.setattr("backsight.probes._deep.STEPS", 16)
+    assert measured(rnn, lambda: rnn(x)[0][-1].sum())["l0"].lyapunov.steps == 12
     assert "of 3 units would take too long" in found.words()
 
 
@@ -215,3 +241,67 @@ def test_a_state_that_is_not_finite_is_told_as_such() -> None:
     found = measured(rnn, lambda: rnn(x)[0].sum())["l0"]
     assert found.lyapunov.outcome == "not finite"
     assert "the Lyapunov exponents are not finite" in found.words()
+
+
+def watched(path: Path, *, deep: bool) -> tuple[list[Tensor], Any]:
+    """A short training, and what ``monitor.deep`` returned on the way."""
+    torch.manual_seed(6)
+    model, found = nn.RNN(2, 3), None
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.randn(12, 2, 2)
+    with backsight.watch(model, optimizer, path, every=1) as monitor:
+        for iteration in range(3):
+            if deep and iteration == 2:
+                found = monitor.deep(lambda: model(x)[0][-1].sum())
+            optimizer.zero_grad()
+            model(x + torch.randn(2))[0][-1].square().sum().backward()
+            optimizer.step()
+    return [weight.detach().clone() for weight in model.parameters()], found
+
+
+def test_a_monitor_records_them_and_the_report_says_what_they_mean(tmp_path: Path) -> None:
+    plain, _ = watched(tmp_path / "plain", deep=False)
+    weights, found = watched(tmp_path / "deep", deep=True)
+    assert all(torch.equal(one, other) for one, other in zip(weights, plain, strict=True))
+    run, without = backsight.Run(tmp_path / "deep"), backsight.Run(tmp_path / "plain")
+    for name in without.names:
+        if "second" not in name:
+            np.testing.assert_array_equal(run[name], without[name], name)
+    deep = found["l0"].deep
+    rows = run.profile("lyapunov/l0")
+    assert rows.iterations.tolist() == [1]  # the next one begins with its forward pass
+    np.testing.assert_allclose(rows.rows[0], deep.lyapunov.exponents, rtol=1e-6)
+    assert run["lyapunov_steps/l0"].tolist() == [9]
+    assert run["memory_capacity/l0"].tolist() == pytest.approx([deep.capacity.total])
+    (sentence,) = deep_sentences(run)
+    assert sentence.startswith("l0: the largest Lyapunov exponent is -")
+    assert sentence.endswith("(iteration 1).")
+    assert sentence in summary(run)
+    assert deep_sentences(without) == []
+    drawn = {entry.key for entry in FIGURES if entry.is_drawn(run)}
+    assert "lyapunov" in drawn
+    assert "lyapunov" not in {entry.key for entry in FIGURES if entry.is_drawn(without)}
+
+
+def test_the_figure_tells_what_it_cannot_draw(tmp_path: Path) -> None:
+    with backsight.Recorder(tmp_path / "run") as recorder:
+        recorder.profile("lyapunov/l0", 1, [-0.5, -1.0, -math.inf])
+        recorder.profile("lyapunov/l0", 5, [math.nan] * 3)
+        recorder.scalars(5, {"lyapunov_steps/l0": 9.0})
+    run = backsight.Run(tmp_path / "run")
+    (entry,) = (one for one in FIGURES if one.key == "lyapunov")
+    first, last = (line for line in entry.draw(run).data if line.name)
+    assert [*first.y[:2]] == [-0.5, -1.0]
+    assert not np.isfinite(last.y).any()
+    words = str(entry.draw(run).layout.annotations)
+    assert "l0 first: 1 are −∞" in words
+    assert "l0 last: 3 not finite" in words
+    assert deep_sentences(run) == ["l0: the Lyapunov exponents are not finite (iteration 5)."]
+
+
+def test_a_monitor_without_one_model_says_what_to_call(tmp_path: Path) -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    with backsight.Recorder(tmp_path / "run") as recorder:
+        monitor = backsight.Monitor(None, torch.optim.SGD([weight], lr=0.1), recorder)
+        with monitor, pytest.raises(SettingError, match=r"call backsight\.probe\(model, comp"):
+            monitor.deep(lambda: weight.sum())

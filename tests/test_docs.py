@@ -433,7 +433,7 @@ def test_the_glossary_defines_each_term_in_a_sentence() -> None:
     items = re.findall(r"^\* (.+?)(?=^\* |^#|\Z)", text_of(GLOSSARY), re.DOTALL | re.MULTILINE)
     assert len(items) == len(TERMS) >= 20
     for (anchor, term), item in zip(TERMS, items, strict=True):
-        assert anchor == term.replace(" ", "-")
+        assert anchor == term.lower().replace(" ", "-")
         assert item.strip().endswith("."), term
         assert not re.search(r"\. [A-Z]", item), term
 

@@ -18,6 +18,8 @@ SEQUENCES = 8
 """Followed by the exponents, at most."""
 WORK = 1e11
 """Steps times sequences times the cube of the units, at most: a minute or so of one core."""
+STEPS = 5000
+"""Followed by the exponents, at most: each takes a few calls of the layer, however small it is."""
 SHORTEST = 16
 """Steps, at least, of a sequence that is followed for less than its length."""
 SETTLE = 4
@@ -99,7 +101,7 @@ def deep_measures(run: LayerRun) -> DeepMeasures:
 def _exponents(run: LayerRun) -> LyapunovSpectrum:
     units = sum(one[0].numel() for one in run.state)
     longest = max(run.lengths)
-    steps = min(longest, int(WORK / units**3))
+    steps = min(longest, STEPS, int(WORK / units**3))
     if steps < min(longest, SHORTEST):
         raise SettingError(
             f"the Lyapunov exponents of {units} units would take too long: call "

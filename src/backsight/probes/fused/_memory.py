@@ -322,6 +322,7 @@ def _positions(call: Call, d: int) -> Tensor:
 
 
 def layer_of(call: Call, number: int, d: int) -> Layer:
+    """One layer of the module in direction ``d``: 0, or 1 for the reverse one."""
     end, w = f"_l{number}{'_reverse' if d else ''}", call.weights
     return Layer(
         call.module.mode,
@@ -334,6 +335,7 @@ def layer_of(call: Call, number: int, d: int) -> Layer:
 
 
 def layer_name(call: Call, number: int, d: int) -> str:
+    """What the profile of that layer and direction is called."""
     adapter = adapter_of(call.module)
     assert adapter is not None
     directions = 2 if call.module.bidirectional else 1
