@@ -172,7 +172,9 @@ def test_cells_without_a_batch_go_through_an_engine(
     words = ["study", "map", "order", "--x", "lr=0.1,1e30", "--y", "gain=1", *TINY, "--out", out]
     words += ["--cell", "rnn-norm", "--guard", "skip"]
     assert main([*words, "--engine", "local:1"]) == 0
-    assert "2 of 2 points are trained" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "2 of 2 points are trained" in said.out
+    assert "train one by one: only rnn and rnn-relu without dropout and guard train as" in said.err
     page = (tmp_path / "map" / "map.html").read_text()
     assert "--cell rnn-norm" in page
     assert "--guard skip" in page

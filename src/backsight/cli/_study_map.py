@@ -15,7 +15,7 @@ from backsight.cli._study_conduct import show, until_interrupted
 from backsight.cli._train import ALIASES
 from backsight.errors import SettingError
 from backsight.lab import TASKS, Memory
-from backsight.nn import CELL_HELP, Cell, Init
+from backsight.nn import CELL_HELP, CELLS, Cell, Init
 
 if TYPE_CHECKING:
     from backsight.report import MapProgress
@@ -134,6 +134,13 @@ def main(arguments: Sequence[str]) -> int:
         at = place_of(plan, parse_at(options.at))  # before hours of training, not after
     path = options.out or map_folder(plan)
     engine = _engine(options, plan)
+    if not plan.together:
+        plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
+        say(
+            f"the networks train one by one: only {plain} without dropout and guard train as one "
+            "batch",
+            sys.stderr,
+        )
     found, view, stopped = _train(plan, path, engine)
     if found is None:
         return 130

@@ -60,7 +60,7 @@ CELLS = {
         has_gates=True, has_matrix=False,
     ),
     "lru": CellChoice(
-        "LRU", "linear recurrent unit with complex states", "_lru:build",
+        "LRU", "a linear recurrent unit with complex states", "_lru:build",
         has_matrix=False, hidden_multiple=2, least_hidden=2,
     ),
 }  # fmt: skip
