@@ -509,10 +509,10 @@ def sigmoid(x: Tensor) -> Tensor:
 def next_state(layer: nn.Module, x: Tensor, h: Tensor) -> Tensor:
     """Of one sequence, by the paper's formula: ``x`` ``(3,)``, ``h`` ``(4,)``."""
     if isinstance(layer, MinGRULayer):
-        z, g = layer.weight_ih.view(2, 4, 3) @ x + layer.bias_ih.view(2, 4)
+        z, g = layer.weight_ih.view(2, 4, -1) @ x + layer.bias_ih.view(2, 4)
         return torch.lerp(h, g, sigmoid(z))
     if isinstance(layer, MinLSTMLayer):
-        i, f, g = layer.weight_ih.view(3, 4, 3) @ x + layer.bias_ih.view(3, 4)
+        i, f, g = layer.weight_ih.view(3, 4, -1) @ x + layer.bias_ih.view(3, 4)
         i, f = sigmoid(i), sigmoid(f)
         return torch.add(f / (f + i) * h, i / (f + i) * g)
     assert isinstance(layer, LRULayer)

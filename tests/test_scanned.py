@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import backsight
@@ -45,21 +46,23 @@ def steps_of(layer: nn.Module, x: Tensor, h: Tensor | None = None) -> list[Tenso
     return states
 
 
-def norms(loss: Tensor, states: list[Tensor]) -> np.ndarray[Any, Any]:
+def norms(loss: Tensor, states: list[Tensor]) -> NDArray[np.float64]:
     """``(B, T)``: of the gradient on each state."""
     found = torch.autograd.grad(loss, states, retain_graph=True, allow_unused=True)
     rows = [torch.zeros(len(states[0])) if g is None else g.norm(dim=-1) for g in found]
-    return torch.stack(rows, 1).numpy()
+    table: NDArray[np.float64] = torch.stack(rows, 1).numpy()
+    return table
 
 
 def profile_of(layer: nn.Module, loss: Callable[[], Tensor]) -> GradientProfile:
     return probe(nn.ModuleDict({"layer": layer}), loss)["layer"]
 
 
-def back(each: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def back(each: NDArray[np.float64]) -> NDArray[np.float64]:
     """``R(k)`` of a loss at the last step."""
-    mean = each.mean(0)[::-1]
-    return mean / mean[0]
+    mean: NDArray[np.float64] = each.mean(0)[::-1]
+    relative: NDArray[np.float64] = mean / mean[0]
+    return relative
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -95,7 +98,8 @@ def test_windows_that_hand_their_state_on_are_one_sequence(cell: str, detached: 
 
     def loss() -> Tensor:
         first = layer(x[:, :5])
-        return layer(x[:, 5:], hand(first[:, -1]))[:, -1].sum() + first[:, 2].sum()
+        second = layer(x[:, 5:], hand(first[:, -1]))
+        return torch.add(second[:, -1].sum(), first[:, 2].sum())
 
     profile = profile_of(layer, loss)
     first = steps_of(layer, x[:, :5])
@@ -127,7 +131,7 @@ def test_a_stack_whose_lower_layer_is_read_as_well() -> None:
 
     def loss() -> Tensor:
         below = low(x)
-        return high(below)[:, -1].sum() + 3 * below[:, -1].sum()
+        return torch.add(high(below)[:, -1].sum(), below[:, -1].sum(), alpha=3)
 
     found = probe(stack, loss)
     below = steps_of(low, x)
@@ -176,6 +180,18 @@ def test_lower_precision_is_close(cell: str, dtype: torch.dtype) -> None:
     found = profile_of(layer, lambda: layer(given)[:, -1].sum()).reach
     tolerance = 1e-5 if dtype == torch.float32 else 0.05
     np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance)
+
+
+def test_its_lyapunov_exponents_are_the_logarithms_of_what_is_kept() -> None:
+    """Of a diagonal transition, each unit's is the mean over the steps that count."""
+    layer, x = layer_of("minlstm"), rand(1, 16, 3)
+    model = nn.ModuleDict({"layer": layer})
+    found = probe(model, lambda: layer(x)[:, -1].sum(), deep=True)["layer"].deep
+    assert found is not None
+    assert found.lyapunov is not None
+    kept = layer.recurrence(x)[0][0, 16 // 4 :].detach()  # type: ignore[operator]
+    expected = np.sort(kept.log().mean(0).numpy())[::-1]
+    np.testing.assert_allclose(found.lyapunov.exponents, expected, atol=1e-10)
 
 
 class _Kept(nn.Module):

@@ -133,9 +133,7 @@ class LayerAdapter:
     reading: ClassVar[str]
     """Which reader of ``probes/`` measures it. ``fused``: a module of PyTorch's that runs all
     steps in one kernel. ``stepped``: called once a step as ``module(x, state)``; every tensor
-    that it returns is a state. ``scanned``: called with a whole sequence, as ``module(x, state)``
-    with ``x`` ``(B, T, I)`` and the state before it ``(B, P)``, if there is one; it returns all
-    states ``(B, T, P)`` of a recurrence whose transitions are diagonal, as :meth:`decays` says."""
+    that it returns is a state. ``scanned``: as ``backsight.probes.Diagonal`` says."""
     module_type: ClassVar[type[nn.Module]]
     """The class of its modules; subclasses are recognised as well."""
     gates: ClassVar[tuple[str, ...]] = ()
@@ -177,19 +175,6 @@ class LayerAdapter:
             module: a cell of this kind.
             x: ``(N, I)``, without a graph.
             state: ``(N, P)`` each, as the cell takes them; nothing where it was called without.
-        """
-        return None
-
-    def decays(self, module: nn.Module, x: Tensor) -> Tensor | None:
-        """The diagonal of each transition of a ``scanned`` layer, ``∂h_t / ∂h_{t-1}``.
-
-        Args:
-            module: a layer of this kind.
-            x: ``(B, T, I)``, without a graph.
-
-        Returns:
-            ``(B, T, P)``, or ``(T, P)`` where it is the same for all sequences; of complex units
-            whose real and imaginary parts lie side by side, ``P / 2`` complex ones.
         """
         return None
 

@@ -1,11 +1,15 @@
 """All states of a diagonal linear recurrence at once, by a parallel scan.
 
 ``h_t = a_t ⊙ h_{t-1} + b_t`` composes: two steps are one step with ``a_2 a_1`` and
-``a_2 b_1 + b_2``. Every pass doubles how many steps each place has behind it, so that ``log₂ T``
-passes over all steps stand in for a loop of ``T`` (Hillis and Steele 1986). Nothing is divided: a
+``a_2 b_1 + b_2``. The steps are cut into blocks. All blocks run side by side, each from a state of
+zero; the states at their ends are a recurrence of their own, with a step a block; and what a block
+begins with is weighed by the product of its ``a`` and added. For ``T`` steps, that takes some
+``32 log₁₆ T`` operations, and about three times the memory traffic of a loop. Doubling takes
+``log₂ T`` passes over all steps, which on a CPU lasted longer than the loop. Nothing is divided: a
 product of the ``a`` that underflows becomes 0, and so does what it weighs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +19,13 @@ from torch.autograd import Function
 from backsight.errors import SettingError
 
 __all__ = ["linear_scan", "linear_scan_reversed"]
+
+BLOCK = 16
+"""Steps of a block."""
+WIDE = 8192
+"""Elements of a step from which on a CPU runs one step after the other: it spends more time on
+memory, then, than on starting operations. At 4,096 both took as long, at 16,384 blocks took five
+times as long (1,024 steps, one thread)."""
 
 
 def linear_scan(a: Tensor, b: Tensor, h0: Tensor | None = None) -> Tensor:
@@ -77,8 +88,8 @@ def linear_scan_reversed(a: Tensor, direct: Tensor) -> Tensor:
         >>> linear_scan_reversed(a, direct).flatten().tolist()
         [0.125, 0.25, 0.5, 1.0]
     """
-    later = torch.cat([a[..., 1:, :], torch.zeros_like(a[..., :1, :])], -2)
-    return linear_scan(later.flip(-2).conj().resolve_conj(), direct.flip(-2)).flip(-2)
+    whole: Tensor = _Reversed.apply(a, direct)  # type: ignore[no-untyped-call]
+    return whole
 
 
 class _LinearScan(Function):
@@ -86,36 +97,120 @@ class _LinearScan(Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor | None) -> Tensor:
-        """By doubling."""
-        h = b.clone(memory_format=torch.contiguous_format)
-        if h0 is not None:
-            h[..., 0, :] += a[..., 0, :] * h0
-        steps, behind, product = b.shape[-2], 1, a
-        while behind < steps:
-            h[..., behind:, :] += product[..., behind:, :] * h[..., :-behind, :]
-            if 2 * behind < steps:
-                # Places before `behind` reach back to the start already.
-                product = torch.cat(
-                    [
-                        product[..., :behind, :],
-                        product[..., behind:, :] * product[..., :-behind, :],
-                    ],
-                    -2,
-                )
-            behind *= 2
+        """By blocks."""
+        h = torch.empty_like(b, memory_format=torch.contiguous_format)
+        _fill(h, a, b, h0)
         ctx.save_for_backward(a, h, h0)
         return h
 
     @staticmethod
     def backward(ctx: Any, direct: Tensor) -> tuple[Tensor | None, ...]:
-        """The same scan, from the last step to the first."""
+        """The same, from the last step to the first."""
         a, h, h0 = ctx.saved_tensors
         whole = linear_scan_reversed(a, direct)
         d_a = d_h0 = None
         if ctx.needs_input_grad[0]:
-            first = torch.zeros_like(h[..., 0, :]) if h0 is None else h0
-            before = torch.cat([first[..., None, :], h[..., :-1, :]], -2)
-            d_a = (whole * before.conj()).sum_to_size(a.shape)
+            d_a = whole.clone()
+            d_a[..., 1:, :].mul_(h[..., :-1, :].conj())
+            d_a[..., 0, :].zero_() if h0 is None else d_a[..., 0, :].mul_(h0.conj())
+            d_a = d_a.sum_to_size(a.shape)
         if ctx.needs_input_grad[2]:
             d_h0 = a[..., 0, :].conj() * whole[..., 0, :]
         return d_a, whole, d_h0
+
+
+class _Reversed(Function):
+    """See :func:`linear_scan_reversed`."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, direct: Tensor) -> Tensor:
+        """The last step is its own; all others go on from it."""
+        whole = torch.empty_like(direct, memory_format=torch.contiguous_format)
+        last = whole[..., -1, :].copy_(direct[..., -1, :])
+        if direct.shape[-2] > 1:
+            later = a[..., 1:, :].conj().resolve_conj()
+            _fill(whole[..., :-1, :], later, direct[..., :-1, :], last, back=True)
+        ctx.save_for_backward(a, whole)
+        return whole
+
+    @staticmethod
+    def backward(ctx: Any, direct: Tensor) -> tuple[Tensor | None, ...]:
+        """The scan itself."""
+        a, whole = ctx.saved_tensors
+        ahead = linear_scan(a, direct)
+        d_a = None
+        if ctx.needs_input_grad[0]:
+            d_a = whole.clone()
+            d_a[..., 1:, :].mul_(ahead[..., :-1, :].conj().resolve_conj())
+            d_a[..., 0, :].zero_()
+            d_a = d_a.sum_to_size(a.shape)
+        return d_a, ahead
+
+
+def _fill(h: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, *, back: bool = False) -> None:
+    """Write all states into ``h`` ``(…, T, H)``.
+
+    Args:
+        h: not read.
+        a: as of :func:`linear_scan`.
+        b: likewise.
+        h0: likewise.
+        back: begin with the last step.
+    """
+    steps = h.shape[-2]
+    blocks = steps // BLOCK
+    wide = h.device.type == "cpu" and h[..., 0, :].numel() >= WIDE
+    if blocks < 2 or wide:
+        _loop(h, a, b, h0, back=back)
+        return
+    rest, whole = steps - blocks * BLOCK, blocks * BLOCK
+    inner, keep, add = (_blocks(x, rest if back else 0, whole) for x in (h, a, b))
+    _loop(inner, keep, add, None, back=back)
+    left = torch.empty_like(keep, memory_format=torch.contiguous_format)
+    _products(left, keep, back=back)
+    end = 0 if back else -1
+    ends = torch.empty_like(inner[..., end, :], memory_format=torch.contiguous_format)
+    _fill(ends, left[..., end, :], inner[..., end, :], h0, back=back)
+    # What each block begins with is where the one before it has ended.
+    others, before = (slice(-1), slice(1, None)) if back else (slice(1, None), slice(-1))
+    inner[..., others, :, :].addcmul_(left[..., others, :, :], ends[..., before, None, :])
+    if h0 is not None:
+        first = -1 if back else 0
+        inner[..., first, :, :].addcmul_(left[..., first, :, :], h0[..., None, :])
+    if rest:
+        part = slice(rest) if back else slice(whole, None)
+        newest = h[..., rest if back else whole - 1, :]
+        _loop(h[..., part, :], a[..., part, :], b[..., part, :], newest, back=back)
+
+
+def _blocks(x: Tensor, begin: int, steps: int) -> Tensor:
+    """Of so many steps, a view ``(…, blocks, BLOCK, H)``."""
+    part = x.narrow(-2, begin, steps)
+    return part.view(*x.shape[:-2], -1, BLOCK, x.shape[-1])
+
+
+def _in_order(x: Tensor, back: bool) -> Sequence[Tensor]:
+    """Its steps."""
+    return x.unbind(-2)[::-1] if back else x.unbind(-2)
+
+
+def _loop(h: Tensor, a: Tensor, b: Tensor, h0: Tensor | None, *, back: bool) -> None:
+    """:func:`_fill` step by step."""
+    before = h0
+    for now, keep, add in zip(*(_in_order(x, back) for x in (h, a, b)), strict=True):
+        if before is None:
+            now.copy_(add)
+        else:
+            torch.addcmul(add, keep, before, out=now)
+        before = now
+
+
+def _products(left: Tensor, keep: Tensor, *, back: bool) -> None:
+    """Write into ``left`` how much of what a block begins with is there after each of its steps."""
+    before = None
+    for now, one in zip(_in_order(left, back), _in_order(keep, back), strict=True):
+        if before is None:
+            now.copy_(one)
+        else:
+            torch.mul(one, before, out=now)
+        before = now

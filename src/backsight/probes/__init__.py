@@ -105,6 +105,7 @@ from backsight.probes.inputs import (
     no_such_module,
 )
 from backsight.probes.loops import LoopReader, read_as_loop
+from backsight.probes.scanned import Diagonal, ScanReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 from backsight.signals import Lag
 
@@ -117,6 +118,7 @@ __all__ = [
     "ColumnTaken",
     "ConstantAnswer",
     "DeepMeasures",
+    "Diagonal",
     "FusedReader",
     "GradientProfile",
     "GraphTags",
@@ -146,6 +148,7 @@ __all__ = [
     "Readings",
     "Readout",
     "RowAnswers",
+    "ScanReader",
     "SteppedReader",
     "StepsRead",
     "Window",

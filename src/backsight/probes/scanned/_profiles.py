@@ -17,8 +17,8 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._precision import least_norm, norm_dtype
 from backsight.probes._profile import GradientProfile, profile_of
 from backsight.probes._tensors import uneven
-from backsight.probes.scanned._calls import Chain, decays_of
-from backsight.probes.stepped import StateTally
+from backsight.probes.scanned._calls import ScanChain, decays_of
+from backsight.probes.stepped._state_tally import StateTally
 
 __all__ = ["profiles_of_scans", "stacked_scans"]
 
@@ -27,7 +27,7 @@ _ByCall = list[list[Tensor | None]]
 
 
 def profiles_of_scans(
-    stack: Mapping[str, Sequence[Chain]],
+    stack: Mapping[str, Sequence[ScanChain]],
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     factor: float,
@@ -88,7 +88,7 @@ def profiles_of_scans(
     }
 
 
-def stacked_scans(chains: Mapping[str, Sequence[Chain]]) -> list[list[str]]:
+def stacked_scans(chains: Mapping[str, Sequence[ScanChain]]) -> list[list[str]]:
     """Which layers are stacked, by path: each is fed the states of the one before, step by step.
 
     Args:
@@ -103,7 +103,7 @@ def stacked_scans(chains: Mapping[str, Sequence[Chain]]) -> list[list[str]]:
     return stacks
 
 
-def _lies_on(upper: Sequence[Chain], lower: Sequence[Chain]) -> bool:
+def _lies_on(upper: Sequence[ScanChain], lower: Sequence[ScanChain]) -> bool:
     """Whether the first state above is made of the first one below, and of no later one.
 
     It is made of later ones in a decoder, or in the other direction.
@@ -117,19 +117,19 @@ def _lies_on(upper: Sequence[Chain], lower: Sequence[Chain]) -> bool:
     return found is not None and bool(found[:, 0].any()) and not bool(found[:, 1:].any())
 
 
-def _extents(chains: Sequence[Chain]) -> list[list[torch.Size]]:
+def _extents(chains: Sequence[ScanChain]) -> list[list[torch.Size]]:
     return [[call.states.shape[:2] for call in chain] for chain in chains]
 
 
 def _asked(
-    layers: Sequence[Chain], roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    layers: Sequence[ScanChain], roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
 ) -> _ByCall:
     """The gradient on the states of each call, but through later states of that call."""
     found = iter(gradients_of(roots, [call.states for c in layers for call in c], gradients))
     return [[next(found) for _ in calls] for calls in layers]
 
 
-def _positions(layers: Sequence[Chain], direct: _ByCall) -> Tensor | None:
+def _positions(layers: Sequence[ScanChain], direct: _ByCall) -> Tensor | None:
     """``(B,)``: the last step with a gradient, in any layer; -1 where there is none."""
     there = [
         torch.cat(
@@ -148,7 +148,7 @@ def _positions(layers: Sequence[Chain], direct: _ByCall) -> Tensor | None:
     return torch.where(any_layer, steps, -1).amax(1)
 
 
-def _seeds(layers: Sequence[Chain], direct: _ByCall, at: Tensor) -> list[tuple[Tensor, Tensor]]:
+def _seeds(layers: Sequence[ScanChain], direct: _ByCall, at: Tensor) -> list[tuple[Tensor, Tensor]]:
     """States of the calls that have positions, with the gradient there that came through no layer
     above: what did is not to be counted twice."""
     seeds: list[tuple[Tensor, Tensor]] = []
@@ -164,7 +164,7 @@ def _seeds(layers: Sequence[Chain], direct: _ByCall, at: Tensor) -> list[tuple[T
     return seeds
 
 
-def _starts(calls: Chain) -> list[int]:
+def _starts(calls: ScanChain) -> list[int]:
     """The first step of each call."""
     sizes = [call.states.shape[1] for call in calls]
     return [sum(sizes[:number]) for number in range(len(sizes))]
@@ -177,7 +177,7 @@ def _masked(gradient: Tensor, at: Tensor) -> Tensor:
 
 
 def _norms(
-    calls: Chain, direct: Sequence[Tensor | None], decays: Sequence[Tensor]
+    calls: ScanChain, direct: Sequence[Tensor | None], decays: Sequence[Tensor]
 ) -> dict[int, NDArray[np.float64]]:
     """``(B,)`` by step, where the graph leads: of the whole gradient on its state."""
     found: dict[int, NDArray[np.float64]] = {}

@@ -19,9 +19,10 @@ from backsight.probes._reader import HiddenNorms, LayerReader, Memories, ReaderS
 from backsight.probes._rerun import autocast_now, may_run_again
 from backsight.probes._steps import CellInput, StateStep
 from backsight.probes._tensors import Unchanged
-from backsight.probes.scanned._calls import Chain, ScanCall, chained
+from backsight.probes.scanned._calls import ScanCall, ScanChain, chained
 from backsight.probes.scanned._profiles import profiles_of_scans, stacked_scans
-from backsight.probes.stepped import StepRun, followed, gate_saturation
+from backsight.probes.stepped._gates import gate_saturation
+from backsight.probes.stepped._memory import StepRun, followed
 
 __all__ = ["ScanReader"]
 
@@ -186,7 +187,7 @@ class ScanReader(LayerReader):
         batch, steps = result.shape[:2]
         return (steps, batch * steps) if batch and steps else None
 
-    def _with_gates(self, chains: Sequence[Chain], profile: GradientProfile) -> GradientProfile:
+    def _with_gates(self, chains: Sequence[ScanChain], profile: GradientProfile) -> GradientProfile:
         """Beside its reach, the saturation of its gates."""
         calls = [_as_steps(call) for chain in chains for call in chain]
         adapter = chains[0][0].adapter
@@ -197,7 +198,9 @@ class ScanReader(LayerReader):
         return replace(profile, saturation=gates)
 
     def _keep_runs(
-        self, stack: Mapping[str, Sequence[Chain]], positions: Sequence[NDArray[np.int64] | None]
+        self,
+        stack: Mapping[str, Sequence[ScanChain]],
+        positions: Sequence[NDArray[np.int64] | None],
     ) -> None:
         """Of each layer, its longest chain."""
         for path, chains in stack.items():
@@ -240,7 +243,7 @@ def _as_steps(call: ScanCall) -> StateStep | None:
 
 
 def _run_of(
-    chain: Chain, positions: Sequence[int], sequences: int | None, *, alone: bool
+    chain: ScanChain, positions: Sequence[int], sequences: int | None, *, alone: bool
 ) -> StepRun | None:
     """What it takes to run it again; None where it cannot be.
 
