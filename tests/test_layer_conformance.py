@@ -157,12 +157,17 @@ def reference(module: nn.Module, x: Tensor) -> Ran:
         assert isinstance(module, nn.RNNBase)
         return windows(module, [x])
     ran, below = Ran(at=[[t] for t in range(len(x))]), list(x)
-    for path, cell, own in recurrent_in(module, ""):
+    between = getattr(module, "between", None)
+    for number, (path, cell, own) in enumerate(recurrent_in(module, "")):
+        if number and between is not None:
+            below = [between(row) for row in below]
         h = x.new_zeros(1, HIDDEN)
         c = x.new_zeros(1, HIDDEN)
         hs, cs = [], []
         for row in below:
-            if own.has_cell_state:
+            if own.reading == "scanned":  # of a single step
+                h = cell(row[None, None], h)[:, 0]
+            elif own.has_cell_state:
                 h, c = cell(row[None], (h, c))
                 cs.append(c)
             else:
@@ -298,8 +303,9 @@ def check_saturation(run: Run, module: nn.Module) -> None:
     expected = set()
     for path, part, adapter in recurrent_in(module):
         state = [""] if adapter.bounded(part) else []
-        # An update that is no tanh's has no bounds.
-        gates = ("update",) if adapter.kind == "minGRU cell" else adapter.gates
+        # A candidate that is no tanh's has no bounds.
+        linear = {adapter.candidate} if adapter.reading == "scanned" else set()
+        gates = [gate for gate in adapter.gates if gate not in linear]
         for name in adapter.layer_names(path, part):
             found = [*state, *gates]
             expected |= {f"saturation/{name}{'.' * bool(gate)}{gate}" for gate in found}
@@ -453,6 +459,11 @@ def test_the_lab_s_settings_know_what_a_cell_needs(cell: Cell) -> None:
     said, least = CELLS[cell], CELLS[cell].least_hidden
     assert works(lambda: build_cell(cell, 3, least))
     assert works(lambda: MemoryAdding(cell=cell, hidden=least))
+    assert least % said.hidden_multiple == 0
+    if said.hidden_multiple > 1:
+        assert not works(lambda: build_cell(cell, 3, least + 1))
+        with pytest.raises(SettingError, match=f"a multiple of {said.hidden_multiple}, not"):
+            MemoryAdding(cell=cell, hidden=least + 1)
     if least > 1:
         assert not works(lambda: build_cell(cell, 3, least - 1))
         with pytest.raises(SettingError, match=f"--cell {cell} .* needs --hidden {least} or more"):

@@ -15,7 +15,9 @@ from backsight.guard import Orthogonality
 from backsight.lab import MemoryAdding
 from backsight.layers import LayerWeights, _registered, adapter_of, registered_layers
 from backsight.nn import build_cell, initialise
-from backsight.nn.cells._mingru import MinGRU, MinGRUCell
+from backsight.nn.cells._lru import RADII, LRULayer
+from backsight.nn.cells._mingru import MinGRULayer
+from backsight.nn.cells._minlstm import MinLSTMLayer
 from backsight.probes import (
     Readers,
     ReaderSettings,
@@ -112,8 +114,10 @@ class NormedLayers(LayerAdapter):
         (nn.LSTMCell(3, 4), "nn.LSTMCell"),
         (Normed(3, 4), "nn.LSTM"),
         (nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4), "weight_hh_l0"), "nn.LSTM"),
-        (MinGRUCell(3, 4), "minGRU cell"),
-        (MinGRU(3, 4), None),
+        (MinGRULayer(3, 4), "minGRU layer"),
+        (MinLSTMLayer(3, 4), "minLSTM layer"),
+        (LRULayer(3, 4), "LRU layer"),
+        (build_cell("mingru", 3, 4), None),
         (Leaky(3, 4), None),
         (nn.Linear(3, 4), None),
     ],
@@ -495,28 +499,53 @@ def test_a_cell_or_an_initialisation_that_is_none_is_told_with_those_that_are() 
         MemoryAdding(**settings)
 
 
-# -- minGRU ----------------------------------------------------------------------------------
+# -- linear recurrences of the lab -----------------------------------------------------------
 
 
-def by_formula(module: MinGRU, xs: Tensor) -> list[list[Tensor]]:
-    """Every state of one sequence ``(T, 3)`` by layer, unit by unit."""
+def sigmoid(x: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-x))
+
+
+def next_state(layer: nn.Module, x: Tensor, h: Tensor) -> Tensor:
+    """Of one sequence, by the paper's formula: ``x`` ``(3,)``, ``h`` ``(4,)``."""
+    if isinstance(layer, MinGRULayer):
+        z, g = layer.weight_ih.view(2, 4, -1) @ x + layer.bias_ih.view(2, 4)
+        return torch.lerp(h, g, sigmoid(z))
+    if isinstance(layer, MinLSTMLayer):
+        i, f, g = layer.weight_ih.view(3, 4, -1) @ x + layer.bias_ih.view(3, 4)
+        i, f = sigmoid(i), sigmoid(f)
+        return torch.add(f / (f + i) * h, i / (f + i) * g)
+    assert isinstance(layer, LRULayer)
+    size, angle = torch.exp(-torch.exp(layer.nu_log)), torch.exp(layer.theta_log)
+    added = torch.exp(layer.gamma_log).repeat_interleave(2) * (layer.weight_ih @ x)
+    parts = []
+    for n in range(2):  # of a complex unit, by its two parts
+        re, im = h[2 * n], h[2 * n + 1]
+        cos, sin = size[n] * torch.cos(angle[n]), size[n] * torch.sin(angle[n])
+        parts += [cos * re - sin * im + added[2 * n], sin * re + cos * im + added[2 * n + 1]]
+    return torch.stack(parts)
+
+
+def by_formula(module: nn.Module, xs: Tensor) -> list[list[Tensor]]:
+    """Every state of one sequence ``(T, 3)`` by layer."""
     below, found = list(xs), []
-    for cell in module.children():
-        assert isinstance(cell, MinGRUCell)
+    for number, layer in enumerate(module.children()):
         h, states = xs.new_zeros(4), []
+        if number and isinstance(layer, LRULayer):
+            below = [0.5 * x * (1 + torch.erf(x / 2**0.5)) for x in below]
         for x in below:
-            a = cell.weight_ih @ x + cell.bias_ih
-            z = 1 / (1 + torch.exp(-a[:4]))
-            h = z * a[4:] + (1 - z) * h
+            h = next_state(layer, x, h)
             states.append(h)
         found.append(states)
         below = states
     return found
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_a_min_gru_is_what_its_formula_says_and_so_is_its_reach(layers: int) -> None:
-    module, xs = MinGRU(3, 4, layers).double(), rand(3, 8, 3)
+@pytest.mark.parametrize(("cell", "layers"), [("mingru", 2), ("minlstm", 1), ("lru", 2)])
+def test_a_linear_recurrence_is_what_its_formula_says_and_so_is_its_reach(
+    cell: str, layers: int
+) -> None:
+    module, xs = build_cell(cell, 3, 4, layers).double(), rand(3, 8, 3)
     states = [by_formula(module, xs[b]) for b in range(3)]
     output, last = module(xs)
     for b, own in enumerate(states):
@@ -537,11 +566,44 @@ def test_a_min_gru_is_what_its_formula_says_and_so_is_its_reach(layers: int) -> 
     compare(profiles, rans, "ragged")
 
 
-def test_a_min_gru_after_chrono_remembers_as_long_as_it_is_told() -> None:
-    module = build_cell("mingru", 3, 2000)
+@pytest.mark.parametrize("cell", ["mingru", "minlstm"])
+def test_after_chrono_it_remembers_as_long_as_it_is_told(cell: str) -> None:
+    module = build_cell(cell, 3, 2000)
     initialise(module, "chrono", t_max=300)
-    (cell,) = module.children()
-    assert isinstance(cell, MinGRUCell)
-    times = 1 / torch.sigmoid(cell.bias_ih.detach()[:2000])  # a unit forgets z of it in a step
+    (layer,) = module.children()
+    assert isinstance(layer, (MinGRULayer, MinLSTMLayer))
+    kept, _ = layer.recurrence(torch.zeros(1, 1, 3))
+    times = 1 / (1 - kept.detach())  # a unit forgets a share of it in a step
     assert 2 <= float(times.min()) < 5
     assert 295 < float(times.max()) <= 300.1
+
+
+def test_a_min_lstm_whose_gates_are_both_shut_still_has_a_state() -> None:
+    (layer,) = build_cell("minlstm", 3, 4).children()
+    assert isinstance(layer, MinLSTMLayer)
+    with torch.no_grad():
+        layer.bias_ih[:8] = -200  # in float32, either sigmoid is 0
+    states = layer(torch.zeros(2, 5, 3), torch.ones(2, 4))
+    assert torch.isfinite(states).all()
+    kept, _ = layer.recurrence(torch.zeros(2, 5, 3))
+    torch.testing.assert_close(kept, torch.full((2, 5, 4), 0.5))
+
+
+def test_an_lru_begins_on_its_ring_and_as_loud_as_its_input() -> None:
+    torch.manual_seed(0)
+    layer = LRULayer(64, 2000)
+    decay, added = (x.detach() for x in layer.recurrence(torch.randn(50, 1, 64)))
+    sizes = decay[0].abs()
+    assert RADII[0] <= float(sizes.min()) < 0.901 < 0.998 < float(sizes.max()) <= RADII[1]
+    # Uniform on the ring: half of its area lies within the root of the mean square of its radii.
+    half = (sum(radius**2 for radius in RADII) / 2) ** 0.5
+    assert abs(float((sizes < half).double().mean()) - 0.5) < 0.05
+    # The sum of the squares of |λ|^k, times exp(γ)², is 1: at rest a state is as large as W x,
+    # a complex number whose two parts have the variance 1/2.
+    loud = added.abs().pow(2).mean(0)[0] / (1 - sizes**2)
+    assert abs(float(loud.mean()) - 1) < 0.05
+
+
+def test_an_lru_needs_an_even_number_of_units() -> None:
+    with pytest.raises(SettingError, match="use an even number, not 5"):
+        LRULayer(3, 5)

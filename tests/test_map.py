@@ -97,6 +97,7 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
             marks=pytest.mark.long,
         ),
         (small(MemoryAdding, cell="lstm", layers=2), "lr=0.1,1e308", "clip=0.1"),
+        (small(MemoryEcho, lag=3, symbols=3, cell="lru", hidden=4), "lr=0.1", "hidden=6"),
         pytest.param(
             small(MemoryEcho, lag=3, symbols=3, cell="rnn-norm", layers=2),
             "lr=0.1",
@@ -104,7 +105,7 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
             marks=pytest.mark.long,
         ),
     ],
-    ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "norm"],
+    ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "lru", "norm"],
 )
 def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_path: Path) -> None:
     """Losses, validation and gradient through time, with ``torch.optim``, one run after another."""
@@ -294,7 +295,8 @@ def test_cells_with_the_same_shapes_share_a_batch() -> None:
 
 def test_what_has_no_batch_trains_in_parts_of_some_work() -> None:
     axes = parse_axis("lr=0.1:1:20"), parse_axis("length=10,50,200")
-    for settings in (small(cell="gru"), small(guard="skip"), small(layers=2, dropout=0.1)):
+    kinds = small(cell="gru"), small(cell="minlstm"), small(guard="skip")
+    for settings in (*kinds, small(layers=2, dropout=0.1)):
         plan = MapPlan(replace(settings, iterations=1000), *axes)
         parts = plan.parts()
         # 10,000 steps each, then 50,000, then 200,000: 16 at most, then 4, then one by one.

@@ -657,7 +657,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     # underflows, of ReLU, of models that are trained against each other, of both directions, of
     # packed sequences, where gradients are clipped, where a loss of PyTorch's has targets, and
     # under weight decay.
-    seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary"}
+    seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary", "memory_loss"}
     seldom |= {"one_step_read", "padding_packed", "clip_factor"}
     seldom |= {"increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "rows_out_of_order", "rows_sorted"}

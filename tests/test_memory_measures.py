@@ -153,3 +153,19 @@ def test_a_watched_run_records_what_its_layers_hold(tmp_path: Path) -> None:
         assert length is not None
         assert run[f"memory_length/{name}"][1] == length.steps
     assert len(memory_sentences(run)) == 3
+
+
+def test_the_loss_with_another_past_is_told_and_many_blocks_by_their_ends(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.profile("memory_loss/rnn.l0", 4, [*np.linspace(1.5, 0.8, 8)])
+        layers = {"rnn.l0": SHORT, "layers.0": LONG, "layers.1": SHORT, "layers.2": LATCH}
+        for layer, row in layers.items():
+            recorder.profile(f"memory/{layer}", 4, [*row])
+            recorder.profile(f"memory_lag/{layer}", 4, [*LAGS.astype(float)])
+            if layer != "rnn.l0":
+                recorder.profile(f"block_reach/{layer}", 4, [1.0, 0.5])
+    first, least, most = memory_sentences(Run(tmp_path / "run"))
+    assert "with only the last 8 steps their own, the loss of these states is 1.2" in first
+    assert "and with 100 steps, 0.8 (iteration 4)." in first
+    assert least.startswith("layers.1: what the block returns depends on the last 8 of 100 steps")
+    assert most.startswith("layers.0: what the block returns depends on more than 64 of 100 steps")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backsight import watch
+from backsight import context_probe, watch
 from backsight.errors import SettingError
 from backsight.nn import build_cell
 from backsight.probes import (
@@ -257,6 +257,27 @@ def test_the_loss_with_another_past_is_that_of_a_plain_loop(form: str) -> None:
         expected.append(np.mean(each))
     assert profile.losses is not None
     np.testing.assert_allclose(profile.losses, expected, rtol=EXACT)
+
+
+def test_what_is_forgotten_is_worth_what_a_shorter_context_is() -> None:
+    """A state that forgets in 8 steps does not tell another past from none: the loss by context."""
+    head = nn.Linear(HIDDEN, 4).double()
+    net: Any = nn.RNN(3, HIDDEN).double()
+    with torch.no_grad():
+        net.weight_hh_l0.mul_(0.5)
+    x, target = torch.randn(40, 6, 3).double(), torch.randint(0, 4, (6,))
+    profile = worth_of(net, head, x, lambda out: functional.cross_entropy(out[-1], target))
+    some = compared_of(6, 6)
+
+    def evaluate(steps: int) -> float:
+        out = head(net(x[-steps:, :some])[0][-1])
+        return functional.cross_entropy(out, target[:some]).item()
+
+    context = context_probe(evaluate, profile.lags.tolist())
+    assert profile.losses is not None
+    assert str(profile.length) in ("2", "4")
+    np.testing.assert_allclose(profile.losses[3:], context.losses[3:], rtol=1e-3)
+    assert abs(profile.losses[0] - context.losses[0]) > 1e-3
 
 
 def test_the_loss_with_another_past_is_not_told_where_more_lies_between() -> None:
@@ -604,6 +625,21 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
     rows = [*xs.transpose(0, 1)]
     expected = twin(rows, [5] * 4, state_of, 2, [1, 2, 4, 5, 6])
     np.testing.assert_allclose(profile.memory, expected[:4], rtol=EXACT, atol=1e-14)
+
+
+def test_a_module_is_run_again_under_the_autocast_that_it_was_called_under() -> None:
+    step, xs = Leaky().eval(), torch.randn(6, 4, 3)
+
+    def loss_of() -> Tensor:
+        h = torch.zeros(4, HIDDEN)
+        with torch.autocast("cpu", torch.bfloat16):
+            for x in xs.to(torch.bfloat16):
+                h = step(h, x)
+        return h.float().sum()
+
+    low = of_steps(nn.ModuleDict({"step": step}), loss_of)["step"]
+    assert low.lags.tolist() == [1, 2, 4, 6]
+    assert 0 < low.memory[2] < low.memory[0] < 1.5
 
 
 def test_what_cannot_be_run_again_is_not_told() -> None:

@@ -302,7 +302,7 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
             recorder.scalars(i, dict.fromkeys(names, bad))
             for name in ("hidden_norm/l0", "reach/l0", "grad_time/l0", "context_loss",
                          "context_length", "block_reach/layers.0", "memory/l0", "memory_lag/l0",
-                         "reach_ahead/input:x"):  # fmt: skip
+                         "lyapunov/l0", "reach_ahead/input:x"):  # fmt: skip
                 recorder.profile(name, i, [bad, bad])
 
     run = record(write, CONFIG)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,10 +46,12 @@ def lacks_library(module: str) -> bool:
     """Whether it is a callback's, and cannot be imported here: ``make integrations`` has all."""
     if module not in {f"backsight.integrations.{name}" for name in CALLBACKS}:
         return False
-    try:
-        importlib.import_module(module)
-    except PackageError:
-        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a library's own, when it is imported
+        try:
+            importlib.import_module(module)
+        except PackageError:
+            return True
     return False
 
 

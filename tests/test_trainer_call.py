@@ -15,7 +15,13 @@ import backsight
 from backsight.errors import SettingError
 from backsight.integrations import _trainer_call
 from backsight.integrations._harmless import harmless, harmless_begin
-from backsight.integrations._headlines import Headlines
+from backsight.integrations._headlines import (
+    ITERATION,
+    SAMPLED,
+    Headlines,
+    Shown,
+    newest_of,
+)
 from backsight.integrations._session import Session, end_those_left
 from backsight.signals import Recorder, Run
 
@@ -254,3 +260,21 @@ def test_an_error_of_ours_is_told_once_and_ends_no_training(
 def test_a_setting_that_makes_no_sense_ends_a_training_as_it_begins() -> None:
     with pytest.raises(SettingError, match="no such thing"):
         _Failing().begin(SettingError("no such thing"))
+
+
+def test_a_log_without_steps_shows_each_group_of_one_iteration() -> None:
+    """Norms are thinned in some iterations, and the memory is measured in few samples."""
+    norm, state = "backsight/grad_norm", "backsight/hidden_norm_mean/rnn"
+    far = "backsight/horizon/rnn"
+    shown = Shown()
+    assert shown.take([(0, {norm: 1.0, state: 2.0, far: 9.0, "backsight/memory_length/rnn": 3.0})])
+    assert shown.row == {norm: 1.0, state: 2.0, ITERATION: 0, far: 9.0, SAMPLED: 0}
+    assert shown.take([(4, {norm: 3.0, state: 4.0}), (5, {norm: 5.0}), (2, {far: 8.0})])
+    assert shown.row == {norm: 3.0, state: 4.0, ITERATION: 4, far: 8.0, SAMPLED: 2}
+    assert not shown.take([(6, {norm: 5.0})])
+
+
+def test_a_log_with_steps_has_the_newest_and_the_first_that_is_not_finite() -> None:
+    nan = float("nan")
+    rows = [(0, {"a": 1.0, "b": 1.0}), (1, {"a": nan}), (2, {"a": nan}), (3, {"a": 2.0})]
+    assert str(newest_of(rows)) == str([(0, {"b": 1.0}), (1, {"a": nan}), (3, {"a": 2.0})])

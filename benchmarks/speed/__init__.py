@@ -6,4 +6,5 @@
 * ``long_runs``: time and memory of the commands on long runs.
 * ``install``: what ``pip install backsight`` adds to an environment that has torch.
 * ``map``: a training step of many networks at once, as a stability map trains them.
+* ``scan``: a linear recurrence by a parallel scan, beside the loop over its steps.
 """

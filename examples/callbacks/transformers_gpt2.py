@@ -25,3 +25,4 @@ if __name__ == "__main__":
     )  # fmt: skip
     trainer = Trainer(model, arguments, train_dataset=dataset, callbacks=[BacksightCallback()])
     trainer.train()
+    print(sum(parameter.double().square().sum().item() for parameter in model.parameters()))

@@ -133,7 +133,7 @@ class LayerAdapter:
     reading: ClassVar[str]
     """Which reader of ``probes/`` measures it. ``fused``: a module of PyTorch's that runs all
     steps in one kernel. ``stepped``: called once a step as ``module(x, state)``; every tensor
-    that it returns is a state."""
+    that it returns is a state. ``scanned``: as ``backsight.probes.Diagonal`` says."""
     module_type: ClassVar[type[nn.Module]]
     """The class of its modules; subclasses are recognised as well."""
     gates: ClassVar[tuple[str, ...]] = ()

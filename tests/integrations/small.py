@@ -19,7 +19,7 @@ def points_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, fl
     for row in rows:
         for name, value in row.items():
             if name.startswith("backsight/") and name not in (ITERATION, SAMPLED):
-                found.setdefault(name, []).append((int(row[label_of(name)]), value))
+                found.setdefault(name, []).append((int(row[label_of(name) or ""]), value))
     return found
 
 

@@ -16,7 +16,11 @@ from torch.utils.data import DataLoader, TensorDataset
 pytest.importorskip("lightning", minversion="2.4")
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    LearningRateFinder,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.precision import MixedPrecision
 
@@ -251,6 +255,43 @@ def test_a_guard_acts_in_manual_optimization(tmp_path: Path) -> None:
     assert all(parameter.isfinite().all() for parameter in guarded.parameters())
 
 
+@pytest.mark.parametrize(
+    ("options", "iterations"),
+    [
+        ({"max_epochs": 4, "averaged": True}, 24),
+        ({"max_epochs": 2, "found": True, "enable_checkpointing": False}, 12),
+        ({"fast_dev_run": 2}, 2),
+        ({"max_epochs": 2, "barebones": True}, 12),
+        ({"max_epochs": 1, "precision": "64-true", "detect_anomaly": True}, 6),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_beside_other_features_of_the_trainer(
+    options: dict[str, Any], iterations: int, tmp_path: Path
+) -> None:
+    class Rated(Module):
+        lr = 0.01
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+    def trained(callbacks: list[Any]) -> list[Tensor]:
+        rest, more = dict(options), []
+        if rest.pop("averaged", False):
+            more.append(StochasticWeightAveraging(0.01, swa_epoch_start=2))
+        if rest.pop("found", False):  # trains five steps of its own, which are none of this
+            more.append(LearningRateFinder(num_training_steps=5))
+        one = module(Rated)
+        trainer([*callbacks, *more], default_root_dir=tmp_path, **rest).fit(one, batches())
+        return list(one.parameters())
+
+    plain = trained([])
+    observed = trained([BacksightCallback(tmp_path / "run", every=2)])
+    for one, other in zip(plain, observed, strict=True):
+        assert torch.equal(one, other)
+    assert Run(tmp_path / "run").iterations == iterations
+
+
 # -- what is no training -----------------------------------------------------------------------
 
 
@@ -375,6 +416,7 @@ def test_tensorboard_has_each_value_at_its_step(tmp_path: Path) -> None:
     assert set(ours) == {
         "backsight/grad_norm", "backsight/grad_norm_applied", "backsight/horizon/rnn.l0",
         "backsight/half_life/rnn.l0", "backsight/hidden_norm_mean/rnn.l0",
+        "backsight/memory_length/rnn.l0",
     }  # fmt: skip
     for name in ours:
         series = run.series(name.removeprefix("backsight/"))

@@ -163,6 +163,9 @@ def test_one_package_alone_will_do(package: str, callbacks: dict[str, type]) -> 
     assert callback_base([package]) is callbacks[package]
 
 
+# -- every callback's module -------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("extra", CALLBACKS)
 def test_the_module_of_a_missing_library_says_what_to_type(
     extra: str, monkeypatch: pytest.MonkeyPatch

@@ -12,8 +12,9 @@ from backsight.signals import Recorder, SampleBlock, family, member
 __all__ = ["Headlines", "Shown", "label_of", "newest_of"]
 
 OF_THE_RUN = ("grad_norm", "grad_norm_applied")
-OF_SAMPLES = ("horizon", "half_life", "memory_length")
-OF_LAYERS = (*OF_SAMPLES, "hidden_norm_mean")
+OF_SAMPLES = ("horizon", "half_life")
+OF_FEWER = ("memory_length",)
+OF_LAYERS = (*OF_SAMPLES, *OF_FEWER, "hidden_norm_mean")
 
 ITERATION, SAMPLED = "backsight/iteration", "backsight/sampled"
 
@@ -105,7 +106,8 @@ class Shown:
     """What a log without steps of its own shows: the newest numbers, and when they were measured.
 
     ``backsight/iteration`` says it of the norms, and ``backsight/sampled`` of what is measured in
-    samples, so that numbers that belong together are of one iteration.
+    every sample, so that numbers that belong together are of one iteration. What is measured in
+    fewer is left out.
 
     Example:
         >>> from backsight.integrations._headlines import Shown
@@ -133,21 +135,22 @@ class Shown:
         before = dict(self._parts)
         for iteration, values in rows:
             for label, part in self._parts.items():
-                mine = {name: v for name, v in values.items() if label_of(name) == label}
+                mine = {name: value for name, value in values.items() if label_of(name) == label}
                 if mine and len(mine) >= len(part) - 1:  # where less was measured, it waits
                     self._parts[label] = mine | {label: iteration}
         return any(self._parts[label] is not before[label] for label in before)
 
 
-def label_of(name: str) -> str:
-    """The name of the number that says when ``name`` was measured.
+def label_of(name: str) -> str | None:
+    """The name of the number that says when ``name`` was measured; None where it is not shown.
 
     Example:
         >>> from backsight.integrations._headlines import label_of
         >>> label_of("backsight/grad_norm"), label_of("backsight/horizon/rnn")
         ('backsight/iteration', 'backsight/sampled')
     """
-    return SAMPLED if family(name.removeprefix("backsight/")) in OF_SAMPLES else ITERATION
+    kind = family(name.removeprefix("backsight/"))
+    return None if kind in OF_FEWER else SAMPLED if kind in OF_SAMPLES else ITERATION
 
 
 def newest_of(rows: Iterable[tuple[int, dict[str, float]]]) -> list[tuple[int, dict[str, float]]]:

@@ -176,7 +176,7 @@ def _shown(row: dict[str, float]) -> dict[str, Any]:
         found = {name: value for name, value in row.items() if name.startswith(start)}
         if len(found) <= SHOWN:
             break
-    labels = {label_of(name) for name in found}
+    labels = {label for name in found if (label := label_of(name)) is not None}
     return found | {label: row[label] for label in sorted(labels) if label in row}
 
 

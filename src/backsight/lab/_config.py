@@ -164,6 +164,11 @@ class Training:
                 f"--cell {self.cell} is {cell.about}: it needs --hidden {cell.least_hidden} or "
                 f"more, not {self.hidden}"
             )
+        if self.hidden % cell.hidden_multiple:
+            raise SettingError(
+                f"--cell {self.cell} is {cell.about}: it needs a --hidden that is a multiple of "
+                f"{cell.hidden_multiple}, not {self.hidden}"
+            )
 
     @property
     def lr_in_force(self) -> float:

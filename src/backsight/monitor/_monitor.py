@@ -29,23 +29,23 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from backsight.diagnosis import Context, Facts, Finding, context_probe
+from backsight.diagnosis import Context, Facts, Finding
 from backsight.guard import Guard, Intervention
 from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
+from backsight.monitor._on_request import record_context, record_deep
 from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
-from backsight.probes import Readers, ReaderSettings, parameters_of
+from backsight.probes import GradientProfile, Readers, ReaderSettings, parameters_of
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
-
 
 LOOKED = 10
 """Iterations without anything recurrent after which that is said."""
@@ -344,12 +344,12 @@ class Monitor:
             SettingError: see :func:`backsight.context_probe`.
         """
         with self.paused():
-            found = context_probe(evaluate, lengths)
-        self._outbox.profile("context_loss", self.iteration, found.losses)
-        self._outbox.profile("context_length", self.iteration, found.lengths.astype(float))
-        usable = float(found.usable.steps) if np.isfinite(found.losses).all() else math.nan
-        self._outbox.here(self.iteration, {"usable_context": usable})
-        return found
+            return record_context(self._outbox, self.iteration, evaluate, lengths)
+
+    def deep(self, compute_loss: Callable[[], Tensor]) -> dict[str, GradientProfile]:
+        """Record Lyapunov exponents and memory capacity, of ``backsight.probe(…, deep=True)``."""
+        with self.paused():
+            return record_deep(self._outbox, self.iteration, self._model, compute_loss)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from backsight.nn._choices import CELL_HELP, CELLS, INIT_NEEDS, Cell, CellChoice
 if TYPE_CHECKING:
     from backsight.nn._batched_optimizers import ManyAdam, ManySGD, clip_each
     from backsight.nn._init import initialise
+    from backsight.nn._linear_scan import linear_scan, linear_scan_reversed
     from backsight.nn._many import ManyModels, seeded
     from backsight.nn._models import (
         CharModel,
@@ -43,6 +44,8 @@ __all__ = [
     "detach",
     "generate",
     "initialise",
+    "linear_scan",
+    "linear_scan_reversed",
     "scan",
     "seeded",
 ]
@@ -66,6 +69,8 @@ __getattr__ = lazy(
         "detach": "backsight.nn._models",
         "generate": "backsight.nn._models",
         "initialise": "backsight.nn._init",
+        "linear_scan": "backsight.nn._linear_scan",
+        "linear_scan_reversed": "backsight.nn._linear_scan",
         "scan": "backsight.nn._scan",
         "seeded": "backsight.nn._many",
     },

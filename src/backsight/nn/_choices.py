@@ -15,7 +15,7 @@ class CellChoice:
     Example:
         >>> from backsight.nn import CELLS
         >>> [name for name, cell in CELLS.items() if cell.has_gates]
-        ['gru', 'lstm', 'mingru']
+        ['gru', 'lstm', 'mingru', 'minlstm']
         >>> CELLS["rnn-relu"].plain
         'relu'
     """
@@ -38,6 +38,8 @@ class CellChoice:
     """Whether a norm takes off what the recurrent matrix's scale would do."""
     least_hidden: int = 1
     """Units that it needs at least."""
+    hidden_multiple: int = 1
+    """What the number of units is a multiple of."""
 
 
 CELLS = {
@@ -52,6 +54,14 @@ CELLS = {
     "mingru": CellChoice(
         "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build",
         has_gates=True, has_matrix=False,
+    ),
+    "minlstm": CellChoice(
+        "minLSTM", "an LSTM whose gates depend on the input alone", "_minlstm:build",
+        has_gates=True, has_matrix=False,
+    ),
+    "lru": CellChoice(
+        "LRU", "linear recurrent unit with complex states", "_lru:build",
+        has_matrix=False, hidden_multiple=2, least_hidden=2,
     ),
 }  # fmt: skip
 """By name, in the order in which they are offered."""

@@ -51,7 +51,8 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
 
     ``chrono`` draws for each unit how long it is to remember: with u ~ U(1, ``t_max`` - 1), an
     LSTM's b_f = log u and b_i = -log u. A GRU's z weighs the old state in PyTorch, where the paper
-    has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u. At rest a unit then
+    has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u; a minLSTM has
+    the biases of an LSTM. At rest a unit then
     forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
     these gates.
 

@@ -14,6 +14,7 @@ from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
+from backsight.probes._deep import DeepMeasures
 from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
@@ -33,7 +34,9 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
+from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
+from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
 from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
@@ -77,7 +80,7 @@ from backsight.probes._reader import (
 )
 from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import Readout, readout_of
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._steps_read import StepsRead
@@ -102,6 +105,7 @@ from backsight.probes.inputs import (
     no_such_module,
 )
 from backsight.probes.loops import LoopReader, read_as_loop
+from backsight.probes.scanned import Diagonal, ScanReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 from backsight.signals import Lag
 
@@ -113,6 +117,8 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DeepMeasures",
+    "Diagonal",
     "FusedReader",
     "GradientProfile",
     "GraphTags",
@@ -130,7 +136,9 @@ __all__ = [
     "LossOperations",
     "LossTarget",
     "LossTerm",
+    "LyapunovSpectrum",
     "Memories",
+    "MemoryCapacity",
     "MemoryProfile",
     "ModuleCalls",
     "ParameterUpdates",
@@ -140,6 +148,7 @@ __all__ = [
     "Readings",
     "Readout",
     "RowAnswers",
+    "ScanReader",
     "SteppedReader",
     "StepsRead",
     "Window",
@@ -147,6 +156,7 @@ __all__ = [
     "answers_given",
     "as_it_was",
     "asks_a_layer",
+    "autocast_now",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -159,6 +169,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "driven",
     "dropout_of",
     "embedded_from",
     "error_by_hand",
@@ -183,11 +194,13 @@ __all__ = [
     "loss_targets",
     "loss_terms",
     "losses_of",
+    "lyapunov",
     "made_by",
     "mark_input",
     "may_be_stepped",
     "may_run_again",
     "memory",
+    "memory_capacity",
     "memory_of_whole",
     "mixes",
     "named_modules",
@@ -213,6 +226,7 @@ __all__ = [
     "same_direction",
     "skipped",
     "spectrum",
+    "step_jacobian",
     "taken_apart",
     "tensor_norm_values",
     "tensor_norms",

@@ -1,6 +1,6 @@
 """One measurement of the gradient through time, on any model, leaving no trace."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
+from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import children_of, named_modules, unwrapped
 from backsight.probes._profile import GradientProfile
@@ -20,6 +21,14 @@ from backsight.probes.inputs import check_inputs, check_layout, listed_inputs
 
 __all__ = ["probe", "what_was_found"]
 
+NO_STATE = "it hands no state on from step to step, so that it has no Lyapunov exponents"
+NOT_RUN = {
+    "layer": "the layer cannot be run again step by step, so that it has no deep measures",
+    "input": NO_STATE,
+    "block": NO_STATE,
+}
+"""Why there are no deep measures, by the role of a profile."""
+
 
 def probe(
     model: nn.Module,
@@ -27,6 +36,7 @@ def probe(
     *,
     inputs: str | Sequence[str] | None = None,
     layout: Literal["auto", "batch", "time"] = "auto",
+    deep: bool = False,
 ) -> dict[str, GradientProfile]:
     """How far back the gradient of one loss reaches, in every layer of ``model``.
 
@@ -46,6 +56,9 @@ def probe(
         layout: ``"batch"`` where embedded inputs are ``(B, T, ·)``, ``"time"`` where they are
             ``(T, B, ·)``; ``"auto"`` finds out: the gradient of one sequence's output lies in one
             row or in one column.
+        deep: also run each recurrent layer again, in float64, for its Lyapunov exponents along the
+            data and its memory capacity: ``profile.deep``. Takes seconds, and minutes of layers
+            with many units.
 
     Returns:
         a profile by layer name: the module's path and PyTorch's own suffix, ``rnn.l0``,
@@ -72,11 +85,15 @@ def probe(
     named = listed_inputs(inputs)
     check_inputs(model, named)
     check_layout(layout)
-    readers = Readers(ReaderSettings(force=True, layout=layout))
+    readers = Readers(ReaderSettings(force=True, layout=layout, deep=deep))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     found = Readings()
     buffers = _buffers_of(model)
     failed: list[Exception] = []
+    runs: dict[str, LayerRun] = {}
+    not_run: dict[str, Exception] = {}
+    if deep:
+        readers.remember()
     calls = ModuleCalls(failed.append)
     try:
         _watch(calls, model, named, readers)
@@ -89,6 +106,7 @@ def probe(
                 if readers.live:
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
+                runs = readers.layer_runs(not_run)
             reasons = readers.inputs.reasons
             left_out = readers.inputs.left_out
             unmeasured = readers.unmeasured
@@ -116,7 +134,26 @@ def probe(
             why = [*reasons, *(one.words for one in unmeasured)]
             raise SettingError(what_was_found(model, why))
     told = _unmeasured(unmeasured, found, silent)
-    return dict(sorted((silent | found.profiles | told).items()))
+    profiles = dict(sorted((silent | found.profiles | told).items()))
+    return _deepened(profiles, runs, not_run) if deep else profiles
+
+
+def _deepened(
+    profiles: Mapping[str, GradientProfile],
+    runs: Mapping[str, LayerRun],
+    errors: Mapping[str, Exception],
+) -> dict[str, GradientProfile]:
+    """With the deep measures of each layer, or why it has none."""
+    found = {}
+    for name, profile in profiles.items():
+        if name in runs:
+            measures = deep_measures(runs[name])
+        else:
+            own = [path for path in errors if name == path or name.startswith(f"{path}.l")]
+            why = f": {errors[own[0]]}" if own else ""
+            measures = DeepMeasures(reasons=(f"{NOT_RUN[profile.role]}{why}",))
+        found[name] = replace(profile, deep=measures)
+    return found
 
 
 def what_was_found(model: nn.Module, reasons: Sequence[str] = ()) -> str:

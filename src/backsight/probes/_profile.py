@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from backsight.probes._deep import DeepMeasures
 from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words, zero_words
 
 __all__ = ["NEAR_END", "SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
@@ -85,6 +86,8 @@ class GradientProfile:
     inactive: float | None = None
     """Share of the states that are exactly 0, of ReLU; None of any other layer, and of a user's
     own module with negative states."""
+    deep: DeepMeasures | None = None
+    """Lyapunov exponents and memory capacity, of ``probe(…, deep=True)``."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
     finite``."""

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter
+from backsight.probes._deep import LayerRun
 from backsight.probes._memory import MemoryProfile
 from backsight.probes._profile import GradientProfile
 from backsight.probes._readout import Readout
@@ -76,6 +77,8 @@ class ReaderSettings:
     """Follow also what is frozen, on plain inputs, so that its outputs need no gradient."""
     layout: Literal["auto", "batch", "time"] = "auto"
     """Of embedded inputs: ``(B, T, …)`` or ``(T, B, …)``; ``auto`` finds it."""
+    deep: bool = False
+    """Whether :meth:`LayerReader.layer_runs` is asked for, and no memory."""
 
 
 @dataclass(slots=True)
@@ -251,6 +254,15 @@ class LayerReader(ABC):
         has been measured; nothing of layers that cannot be run again."""
         return Memories()
 
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """By layer name, what it takes to run layers again from state to state, of the pass that
+        has been measured; nothing of layers that cannot be. :meth:`remember` was called before.
+
+        Args:
+            errors: where what goes wrong is put, by the path of the module.
+        """
+        return {}
+
     def finish(self) -> None:  # noqa: B027 - likewise
         """A pass has been measured: the rest of the iteration is left alone."""
 
@@ -333,11 +345,11 @@ def register_reader(reading: str, reader: type[LayerReader]) -> None:
     Example:
         >>> from backsight.errors import SettingError
         >>> from backsight.probes import SteppedReader, register_reader
-        >>> class ScanReader(SteppedReader):
+        >>> class OwnReader(SteppedReader):
         ...     pass
-        >>> register_reader("scan", ScanReader)
+        >>> register_reader("own", OwnReader)
         >>> try:
-        ...     register_reader("stepped", ScanReader)
+        ...     register_reader("stepped", OwnReader)
         ... except SettingError:
         ...     print("SteppedReader reads these")
         SteppedReader reads these

@@ -14,6 +14,7 @@ from torch.autograd.graph import GradientEdge
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._deep import LayerRun
 from backsight.probes._reader import (
     LayerReader,
     Memories,
@@ -27,6 +28,7 @@ from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.fused import FusedReader
 from backsight.probes.inputs import InputReader
 from backsight.probes.loops import LoopReader
+from backsight.probes.scanned import ScanReader
 from backsight.probes.stepped import SteppedReader, may_be_stepped
 
 __all__ = ["Readers", "reading_of"]
@@ -36,6 +38,7 @@ ELSEWHERE = ("changed on its way", "graph too large")
 
 register_reader("stepped", SteppedReader)
 register_reader("fused", FusedReader)
+register_reader("scanned", ScanReader)
 
 
 def reading_of(module: nn.Module) -> str | None:
@@ -217,6 +220,13 @@ class Readers:
         found = Memories()
         for reader in self._all:
             found.add(reader.memories())
+        return found
+
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """What it takes to run layers again, as of :meth:`LayerReader.layer_runs`."""
+        found: dict[str, LayerRun] = {}
+        for reader in self._all:
+            found |= reader.layer_runs(errors)
         return found
 
     def forget(self) -> None:

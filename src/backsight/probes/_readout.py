@@ -88,6 +88,15 @@ def readout_of(roots: Sequence[Tensor]) -> Readout | None:
 
     Args:
         roots: what backward is about to be called on, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes import readout_of
+        >>> head, states = nn.Linear(4, 2), torch.randn(3, 4)
+        >>> loss = nn.functional.mse_loss(head(states), torch.zeros(3, 2))
+        >>> tuple(readout_of([loss]).weight.shape), readout_of([head(states).sum()])
+        ((2, 4), None)
     """
     targets = loss_targets(LossOperations(roots))
     if len(targets) != 1 or targets[0].weighted or not bool(targets[0].counted.all()):

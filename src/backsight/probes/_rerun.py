@@ -11,7 +11,7 @@ import inspect
 import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from torch.utils import _pytree as tree
 from backsight.probes._modules import named_modules
 from backsight.probes._tensors import tensors_in
 
-__all__ = ["PLAIN", "as_it_was", "may_run_again", "taken_apart"]
+__all__ = ["PLAIN", "as_it_was", "autocast_now", "may_run_again", "taken_apart"]
 
 PLAIN = (bool, int, float, str, type(None))
 """Kinds of arguments that are told apart by their values."""
@@ -112,10 +112,33 @@ def taken_apart(given: Any) -> tuple[list[Any], Any] | None:
     return (leaves, spec) if known and tensors == len([*tensors_in(given)]) else None
 
 
+def autocast_now(like: Tensor) -> torch.dtype | None:
+    """What autocast computes in on that tensor's device; None where it is off.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import autocast_now
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     print(autocast_now(torch.ones(2)))
+        torch.bfloat16
+    """
+    kind = like.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return None
+    return torch.get_autocast_dtype(kind)
+
+
 @contextmanager
-def as_it_was(module: nn.Module) -> Iterator[None]:
+def as_it_was(
+    module: nn.Module, like: Tensor | None = None, autocast: torch.dtype | None = None
+) -> Iterator[None]:
     """Inside, ``module`` computes as in evaluation and without a graph; afterwards its modes, its
     buffers, what it holds and PyTorch's random numbers are as they were.
+
+    Args:
+        module: to be run.
+        like: a tensor on its device, where it is to be run as under autocast;
+        autocast: in that dtype, or without.
 
     Example:
         >>> import torch
@@ -138,7 +161,7 @@ def as_it_was(module: nn.Module) -> Iterator[None]:
         try:
             for one in kept:
                 one.part.__dict__["training"] = False
-            with torch.no_grad():
+            with torch.no_grad(), _cast(like, autocast):
                 yield
         finally:
             for one in kept:
@@ -147,6 +170,12 @@ def as_it_was(module: nn.Module) -> Iterator[None]:
                 for tensor, value in zip(tensors, values, strict=True):
                     if not torch.equal(tensor, value) and not _both_nan(tensor, value):
                         tensor.data.copy_(value)
+
+
+def _cast(like: Tensor | None, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    if like is None or not torch.amp.is_autocast_available(like.device.type):
+        return nullcontext()
+    return torch.autocast(like.device.type, dtype, enabled=dtype is not None)
 
 
 class _Kept:

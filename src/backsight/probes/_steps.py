@@ -87,6 +87,8 @@ class StepCall:
     """Of each output, its place among the leaves of what was returned."""
     handed: dict[int, int] = field(default_factory=dict)
     """By place among the leaves, which output of the call before is handed on there, unchanged."""
+    autocast: torch.dtype | None = None
+    """What it was computed in, where that was under autocast."""
     changed: bool = False
     """Whether anything else that it was given is made of what the call before has returned."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         compare,
     )
     from backsight.report._comparison_page import comparison_values, write_comparison
+    from backsight.report._deep_sentences import deep_sentences
     from backsight.report._findings import (
         cards,
         lacking,
@@ -77,6 +78,7 @@ __all__ = [
     "check_runs",
     "compare",
     "comparison_values",
+    "deep_sentences",
     "differing_settings",
     "duration",
     "intervention_marks",
@@ -139,6 +141,7 @@ __getattr__ = lazy(
         "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",
         "lacking": "backsight.report._findings",
+        "deep_sentences": "backsight.report._deep_sentences",
         "memory_sentences": "backsight.report._memory_sentences",
         "number": "backsight.report._summary",
         "print_diagnosis": "backsight.report._findings",

@@ -4,6 +4,7 @@ from backsight.signals import _log as _log
 from backsight.signals._alignment import CommonSamples, common_samples
 from backsight.signals._atomic import clear_halves, replacing, write_atomically
 from backsight.signals._checked import check, check_format, read_object
+from backsight.signals._deep_words import capacity_words, lyapunov_words
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
 from backsight.signals._json import dumps, spell, write_json
@@ -71,6 +72,7 @@ __all__ = [
     "SignalStream",
     "Time",
     "block_words",
+    "capacity_words",
     "check",
     "check_format",
     "check_place",
@@ -87,6 +89,7 @@ __all__ = [
     "free_name",
     "hide_words",
     "list_runs",
+    "lyapunov_words",
     "measure_memory",
     "measure_reach",
     "member",

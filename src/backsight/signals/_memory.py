@@ -30,8 +30,11 @@ FORGOTTEN = 0.1
 the rest of the state."""
 SHORT = 0.3
 """Of the window."""
-FLAT = 0.9
+FLAT = 0.75
 """A memory that never falls below it is flat: no difference fades, however far back it lies."""
+GROWN = 10.0
+"""Times: the gradient at the oldest step over that at the newest one, by its growth rate, from
+which on differences are amplified. An LSTM that holds what it is given may have 5."""
 ABOVE = 1.1
 """A memory that is flat, and rises above it, amplifies differences. A latch keeps them: at 1."""
 LEAST = 4
@@ -142,7 +145,8 @@ def memory_reading(memory: MemoryMeasures, reach: ReachMeasures | None) -> Memor
         return ""
     if reach is None or reach.outcome != "ok" or reach.horizon is None or reach.earlier < LEAST - 1:
         return ""
-    grows = memory.largest > ABOVE or reach.growth_rate * reach.earlier > 1
+    grown = reach.growth_rate * reach.earlier > math.log(GROWN)
+    grows = memory.largest > ABOVE or grown
     if memory.flat and reach.growth_rate >= 0 and grows:
         return "sensitive"
     # The gradient may be followed through calls that its layer cannot be run again over.

@@ -236,12 +236,12 @@ class Forwards:
     def _on_end(
         self, path: str, role: Role, adapter: LayerAdapter | None, reader: LayerReader
     ) -> Callable[[nn.Module, Any, Any, Any], None]:
-        fused = adapter is not None and adapter.reading == "fused"
+        whole = adapter is not None and adapter.reading in ("fused", "scanned")
         stepped = partial(self._readers.has_time, path)
-        cell = adapter is not None and not fused
-        chains = None if fused else CallChains(cell=cell, stepped=stepped)
+        cell = adapter is not None and not whole
+        chains = None if whole else CallChains(cell=cell, stepped=stepped)
         lone = LoneCalls()
-        silent = not fused and not reader.shows_states
+        silent = not whole and not reader.shows_states
         plain = silent and type(reader).extent is LayerReader.extent
         newest: _Extent | None = None
 

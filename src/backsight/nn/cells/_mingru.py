@@ -5,10 +5,11 @@
     h_t = z_t ⊙ g_t + (1 - z_t) ⊙ h_{t-1}
 
 A unit's state goes on to itself alone: there is no recurrent matrix, and no nonlinearity on the
-way, so that the gradient fades with the product of the ``1 - z`` and never grows.
+way, so that the gradient fades with the product of the ``1 - z`` and never grows, and all steps
+can be run at once.
 
 Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024 (Were RNNs All We Needed?), §3.1; their form
-in plain numbers, not that in logarithms.
+in plain numbers, whose candidate may be negative, not that in logarithms.
 """
 
 import math
@@ -19,14 +20,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backsight.layers import CellStep, LayerAdapter, LayerWeights, register_layer
-from backsight.nn._cell_stack import CellStack
+from backsight.layers import CellStep, LayerWeights, register_layer
+from backsight.nn._scan_stack import ScanLayer, ScanLayers, ScanStack
 
-__all__ = ["MinGRU", "MinGRUCell", "build"]
+__all__ = ["MinGRULayer", "build"]
 
 
-class MinGRUCell(nn.Module):
-    """One layer, one step.
+class MinGRULayer(ScanLayer):
+    """One layer.
 
     Args:
         inputs: features ``I`` of a step.
@@ -40,57 +41,40 @@ class MinGRUCell(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
-    def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        """The next state ``(B, H)``.
-
-        Args:
-            x: ``(B, I)``.
-            h: ``(B, H)``.
-        """
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``z`` and the candidate, ``(…, H)`` each."""
         z, candidate = functional.linear(x, self.weight_ih, self.bias_ih).chunk(2, dim=-1)
-        z = torch.sigmoid(z)
-        return z * candidate + (1 - z) * h
+        return torch.sigmoid(z), candidate
+
+    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``1 - z`` is kept, ``z g`` is added."""
+        z, candidate = self.gates(x)
+        return 1 - z, z * candidate
 
 
-class MinGRU(CellStack):
-    """Stacked layers of :class:`MinGRUCell`, called as ``nn.GRU(…, batch_first=True)`` is.
-
-    Args:
-        inputs: features ``I`` of a step.
-        hidden: units ``H`` of each layer.
-        layers: ``L``.
-        dropout: between layers.
-    """
-
-    def __init__(self, inputs: int, hidden: int, layers: int = 1, *, dropout: float = 0.0) -> None:
-        super().__init__(MinGRUCell, inputs, hidden, layers, dropout)
-
-
-class _MinGRUCells(LayerAdapter):
-    kind = "minGRU cell"
-    reading = "stepped"
-    module_type = MinGRUCell
+class _MinGRULayers(ScanLayers):
+    kind = "minGRU layer"
+    module_type = MinGRULayer
     gates = ("update", "new")
     candidate = "new"
     memory_gates: ClassVar[Mapping[str, int]] = {"update": -1}  # z weighs the new state
 
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
         """Itself; the recurrence is diagonal."""
-        assert isinstance(module, MinGRUCell)
+        assert isinstance(module, MinGRULayer)
         return (LayerWeights("", module.weight_ih, None, "", (module.bias_ih,)),)
 
     def cell_step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> CellStep | None:
         """Of the one gate; the candidate has no bounds."""
-        assert isinstance(module, MinGRUCell)
+        assert isinstance(module, MinGRULayer)
         (h,) = state
-        z, candidate = functional.linear(x, module.weight_ih, module.bias_ih).chunk(2, dim=-1)
-        z = torch.sigmoid(z)
+        z, candidate = module.gates(x)
         return CellStep({"update": z}, z * candidate + (1 - z) * h)
 
 
-register_layer(_MinGRUCells())
+register_layer(_MinGRULayers())
 
 
-def build(inputs: int, hidden: int, layers: int, dropout: float) -> MinGRU:
-    """A loop over cells."""
-    return MinGRU(inputs, hidden, layers, dropout=dropout)
+def build(inputs: int, hidden: int, layers: int, dropout: float) -> ScanStack:
+    """All steps at once."""
+    return ScanStack(MinGRULayer, inputs, hidden, layers, dropout)

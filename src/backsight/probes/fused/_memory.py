@@ -30,11 +30,11 @@ from backsight.probes.fused._chained import chained
 from backsight.probes.fused._recurrence import Layer, fused
 from backsight.probes.fused._replay import flipped
 
-__all__ = ["memory_of_calls"]
+__all__ = ["Sequences", "layer_name", "layer_of", "memory_of_calls", "sequences_of", "together"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sequences:
+class Sequences:
     """What a module ran over in calls that hand their state on. Shapes: ``B`` sequences.
 
     In the order of the caller's batch.
@@ -56,7 +56,7 @@ class _Sequences:
     """Steps in calls before the last of them, of which all sequences have as many; -1 where they
     have not."""
 
-    def rows(self, rows: Tensor) -> "_Sequences":
+    def rows(self, rows: Tensor) -> "Sequences":
         """Some of the sequences."""
         state = tuple(one[rows] for one in self.state)
         return replace(
@@ -123,13 +123,13 @@ def _window(profile: MemoryProfile) -> int:
 def _of_chain(chain: Sequence[Call], readout: Readout | None) -> dict[str, MemoryProfile]:
     module = chain[0].module
     if not module.bidirectional:
-        ran, at = _together(chain)
+        ran, at = together(chain)
         known = at >= 0
         return _in_order(ran.rows(known), at[known], 0, readout)
     found: dict[str, MemoryProfile] = {}
     for d in range(2):  # what a call begins with, it was given from outside
         which = chain[-1].sequences.sort().values
-        ran = _Sequences(chain[-1], *_own(chain[-1]), _batch(chain[-1]), which)
+        ran = Sequences(chain[-1], *sequences_of(chain[-1]), _batch(chain[-1]), which)
         order = chain[-1].sequences.argsort()
         at = _positions(chain[-1], d)[order]
         known = at >= 0
@@ -140,7 +140,7 @@ def _of_chain(chain: Sequence[Call], readout: Readout | None) -> dict[str, Memor
 
 
 def _in_order(
-    ran: _Sequences, at: Tensor, d: int, readout: Readout | None
+    ran: Sequences, at: Tensor, d: int, readout: Readout | None
 ) -> dict[str, MemoryProfile]:
     """Of layers that only look back, in their processing order."""
     compared = compared_of(ran.batch, len(at))
@@ -148,7 +148,7 @@ def _in_order(
         return {}
     order = at.argsort(descending=True, stable=True)  # the longest tells of the furthest lags
     ran, at, call = ran.rows(order), at[order], ran.call
-    layers = [_layer(call, number, d) for number in range(call.module.num_layers)]
+    layers = [layer_of(call, number, d) for number in range(call.module.num_layers)]
     x = flipped(ran.x, ran.lengths) if d else ran.x
     directions = 2 if call.module.bidirectional else 1
     state = tuple(one[:, d::directions] for one in ran.state)
@@ -161,10 +161,10 @@ def _in_order(
         compared=compared,
         worth=None if readout is None else _worth(readout, ran, at),
     )
-    return {_name(call, n, d): one for n, one in enumerate(profiles)}
+    return {layer_name(call, n, d): one for n, one in enumerate(profiles)}
 
 
-def _worth(readout: Readout, ran: _Sequences, at: Tensor) -> Worth:
+def _worth(readout: Readout, ran: Sequences, at: Tensor) -> Worth:
     """With a prediction a sequence, or one a step in either order."""
     sequences, places = ran.which.tolist(), (at - ran.before).tolist()
 
@@ -199,7 +199,7 @@ def _advance(layers: Sequence[Layer]) -> Advance:
     return advance
 
 
-def _in_stack(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
+def _in_stack(ran: Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
     """Of a stack of bidirectional layers, one of the two directions."""
     compared, most = affordable(ran.batch, int(at.max()) + 1 if len(at) else 1, share=0.5)
     compared = min(compared, len(at))
@@ -208,7 +208,7 @@ def _in_stack(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
     order = at.argsort(descending=True, stable=True)
     ran, at, call = ran.rows(order), at[order], ran.call
     stack = [
-        [_layer(call, number, e) for e in range(2)] for number in range(call.module.num_layers)
+        [layer_of(call, number, e) for e in range(2)] for number in range(call.module.num_layers)
     ]
 
     def run(lanes: Lanes) -> Tensor:
@@ -239,10 +239,10 @@ def _in_stack(ran: _Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
         compared=compared,
         most=most,
     )
-    return {_name(call, n, d): one for n, one in enumerate(profiles)}
+    return {layer_name(call, n, d): one for n, one in enumerate(profiles)}
 
 
-def _together(chain: Sequence[Call]) -> tuple[_Sequences, Tensor]:
+def together(chain: Sequence[Call]) -> tuple[Sequences, Tensor]:
     """The calls up to the last one that a gradient arrives at, as one, and the positions ``(B,)``;
     without those before one that changed its state on the way."""
     here = [_positions(call, 0)[call.sequences.argsort()] for call in chain]
@@ -250,7 +250,7 @@ def _together(chain: Sequence[Call]) -> tuple[_Sequences, Tensor]:
     first = last
     while first and _goes_on(chain[first]):
         first -= 1
-    parts = [_own(call) for call in chain[first : last + 1]]
+    parts = [sequences_of(call) for call in chain[first : last + 1]]
     at = torch.full_like(here[0], -1)
     before = torch.zeros_like(at)
     for (_, lengths, _), place in zip(parts, here[first : last + 1], strict=True):
@@ -260,7 +260,7 @@ def _together(chain: Sequence[Call]) -> tuple[_Sequences, Tensor]:
     which = chain[last].sequences.sort().values
     earlier = {int(one) for one in (before - parts[-1][1])}
     steps = earlier.pop() if len(earlier) == 1 else -1
-    whole = _Sequences(chain[last], x, before, parts[0][2], _batch(chain[last]), which, steps)
+    whole = Sequences(chain[last], x, before, parts[0][2], _batch(chain[last]), which, steps)
     return whole, at
 
 
@@ -283,7 +283,7 @@ def _joined(parts: Sequence[tuple[Tensor, Tensor, tuple[Tensor, ...]]], whole: T
     return joined
 
 
-def _own(call: Call) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+def sequences_of(call: Call) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Fed, lengths and initial state of a call, in the order of the caller's batch."""
     order = call.sequences.argsort()
     module = call.module
@@ -321,7 +321,8 @@ def _positions(call: Call, d: int) -> Tensor:
     return at
 
 
-def _layer(call: Call, number: int, d: int) -> Layer:
+def layer_of(call: Call, number: int, d: int) -> Layer:
+    """One layer of the module in direction ``d``: 0, or 1 for the reverse one."""
     end, w = f"_l{number}{'_reverse' if d else ''}", call.weights
     return Layer(
         call.module.mode,
@@ -333,7 +334,8 @@ def _layer(call: Call, number: int, d: int) -> Layer:
     )
 
 
-def _name(call: Call, number: int, d: int) -> str:
+def layer_name(call: Call, number: int, d: int) -> str:
+    """What the profile of that layer and direction is called."""
     adapter = adapter_of(call.module)
     assert adapter is not None
     directions = 2 if call.module.bidirectional else 1

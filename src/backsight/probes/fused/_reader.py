@@ -16,6 +16,7 @@ from torch.autograd.graph import GradientEdge
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.layers import LayerAdapter
+from backsight.probes._deep import LayerRun
 from backsight.probes._precision import on_host
 from backsight.probes._reader import (
     HiddenNorms,
@@ -27,6 +28,7 @@ from backsight.probes._reader import (
 from backsight.probes.fused._calls import Call, Catcher
 from backsight.probes.fused._hidden_norms import hidden_norms
 from backsight.probes.fused._last_column import last_column
+from backsight.probes.fused._layer_runs import layer_runs
 from backsight.probes.fused._memory import memory_of_calls
 from backsight.probes.fused._replay import Arithmetic, replay, with_reaches
 from backsight.probes.fused._single_steps import SingleSteps
@@ -159,6 +161,10 @@ class FusedReader(LayerReader):
         found = Memories()
         found.profiles = memory_of_calls(calls, found.errors, self.readout)
         return found
+
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """Of every layer and direction."""
+        return layer_runs(self._measured, errors)
 
     def finish(self) -> None:
         """Of single steps."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from backsight.probes._memory import MemoryProfile
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._tensors import Unchanged, tensors_in
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole
@@ -35,6 +35,8 @@ class BlockCall:
     """The place of the sequence among the leaves."""
     made: int
     """Which of the tensors that were returned is the new one."""
+    autocast: torch.dtype | None
+    """What it was computed in, where that was under autocast."""
 
 
 def block_call(
@@ -59,7 +61,7 @@ def block_call(
     if len(places) != 1 or len(found) != 1:
         return None
     kept = [Unchanged(one) if isinstance(one, Tensor) else one for one in leaves]
-    return BlockCall(module, kept, spec, places[0], found[0])
+    return BlockCall(module, kept, spec, places[0], found[0], autocast_now(made))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class BlockRun:
     def memory(self) -> MemoryProfile | None:
         """None where another past makes no difference, or there is but one step."""
         steps = len(self.x)
-        with as_it_was(self.call.module):
+        with as_it_was(self.call.module, self.x, self.call.autocast):
             found = memory_of_whole(
                 self._run,
                 self.x,

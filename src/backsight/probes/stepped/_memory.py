@@ -4,8 +4,10 @@ What each call was given is kept, and the calls are made again: with the states 
 the place of those that went in. What else a call was given is its input, whatever it was made of.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
+from backsight.probes._deep import LayerRun
 from backsight.probes._memory import (
     Advance,
     Carried,
@@ -23,13 +26,13 @@ from backsight.probes._memory import (
     memory,
 )
 from backsight.probes._readout import Readout
-from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
 from backsight.probes._state_handoff import NEAR
 from backsight.probes._steps import StateStep, StepCall, nodes_of
 from backsight.probes._tensors import Unchanged, made_of
 
-__all__ = ["StepRun", "call_of", "steps_to_run"]
+__all__ = ["StepRun", "call_of", "followed", "steps_to_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def call_of(
             others = [one for n, one in enumerate(leaves) if n not in handed]
             others = [one for one in others if isinstance(one, Tensor) and one.requires_grad]
             changed = any(made_of(one, nodes, NEAR) is not None for one in others)
-    return StepCall(module, kept, spec, places, handed, changed)
+    return StepCall(module, kept, spec, places, handed, autocast_now(outputs[0]), changed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +108,21 @@ class StepRun:
     lengths: list[int]
     """Steps of each up to its position."""
     compared: int
+    again: Callable[[nn.Module], Advance]
+    """``advance``, of a copy of the module in float64."""
     rows: list[int]
     """Which of the batch each sequence is."""
+    autocast: torch.dtype | None
+    """What the calls were computed in, where that was under autocast."""
+
+    def in_double(self) -> LayerRun:
+        """The same of a copy of the module in float64, which computes as in evaluation."""
+        return LayerRun(
+            self.again(copy.deepcopy(self.module).double().eval()),
+            tuple(_double(one) for one in self.inputs),
+            tuple(_double(one) for one in self.state),
+            self.lengths,
+        )
 
     def memory(self, readout: Readout | None = None) -> MemoryProfile | None:
         """None where another past makes no difference, or a sequence is but a step long.
@@ -122,7 +138,7 @@ class StepRun:
             rows = told
             return lambda h, members: readout.losses(h, [rows[member] for member in members])
 
-        with as_it_was(self.module):
+        with as_it_was(self.module, self.state[0], self.autocast):
             (found,) = memory(
                 self.advance,
                 self.inputs,
@@ -141,6 +157,7 @@ def steps_to_run(
     *,
     adapter: LayerAdapter | None,
     sequences: int | None,
+    alone: bool = False,
 ) -> StepRun | None:
     """What it takes to measure the memory of one module; None where it cannot be run again.
 
@@ -150,15 +167,21 @@ def steps_to_run(
         positions: of each sequence, the step whose state is measured; negative where there is none.
         adapter: its kind, where it is registered: then it is given its input and its states alone.
         sequences: how many to follow, as of :class:`ReaderSettings`.
+        alone: whether a single sequence will do, which has no other one to be compared with.
     """
     calls = [step.call for step in chain if step.call is not None]
     batch = len(positions)
     if len(calls) < max(len(chain), 2) or not _is_plain_chain(chain, batch):
         return None
     slots = _slots(calls, places, batch, of_kind=adapter is not None)
-    rows = _followed(positions, sequences)
+    rows = followed(positions, sequences, 1 if alone else 2)
     compared = compared_of(batch, len(rows))
-    if slots is None or compared < 1 or not may_run_again(calls[0].module):
+    if (
+        slots is None
+        or not rows
+        or (compared < 1 and not alone)
+        or not may_run_again(calls[0].module)
+    ):
         return None
     zero = adapter is not None and adapter.begins_at_zero
     begin = _initial(chain[0], calls, places, slots, zero=zero)
@@ -176,7 +199,9 @@ def steps_to_run(
         tuple(one[rows] for one in state),
         lengths,
         compared,
+        partial(_advance, calls[1], slots, places),
         rows,
+        calls[1].autocast,
     )
 
 
@@ -227,10 +252,10 @@ def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
 
 
-def _followed(positions: Sequence[int], sequences: int | None) -> list[int]:
+def followed(positions: Sequence[int], sequences: int | None, least: int = 2) -> list[int]:
     """Some of those that have a position, evenly spaced."""
     known = [row for row, at in enumerate(positions) if at >= 0]
-    count, step = spacing(sequences, len(known)) if len(known) > 1 else (0, 1)
+    count, step = spacing(sequences, len(known)) if len(known) >= least else (0, 1)
     return known[::step][:count]
 
 
@@ -277,10 +302,20 @@ def _inputs(
     return tuple(found)
 
 
-def _advance(call: StepCall, slots: _Slots, places: Sequence[int]) -> Advance:
-    """Calls the module once a step."""
+def _double(one: Tensor) -> Tensor:
+    one = one.detach()
+    return one.double() if one.is_floating_point() else one
+
+
+def _advance(
+    call: StepCall, slots: _Slots, places: Sequence[int], module: nn.Module | None = None
+) -> Advance:
+    """Calls the module once a step, or a copy of it that computes in float64."""
     at = {place: n for n, place in enumerate(places)}
     plain = [one.tensor if isinstance(one, Unchanged) else one for one in call.leaves]
+    called = module or call.module
+    if module is not None:
+        plain = [_double(one) if isinstance(one, Tensor) else one for one in plain]
 
     def advance(inputs: Fed, state: Carried) -> Carried:
         for step in zip(*inputs, strict=True):
@@ -292,7 +327,7 @@ def _advance(call: StepCall, slots: _Slots, places: Sequence[int]) -> Advance:
             for n, place in slots.states.items():
                 leaves[n] = state[at[place]]
             args, kwargs = tree.tree_unflatten(leaves, call.spec)
-            made = tree.tree_flatten(call.module(*args, **kwargs))[0]
+            made = tree.tree_flatten(called(*args, **kwargs))[0]
             state = tuple(made[call.places[place]] for place in places)
         return state
 

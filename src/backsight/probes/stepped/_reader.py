@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._deep import LayerRun
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, Memories, ReaderSettings, Readings
@@ -247,6 +248,16 @@ class SteppedReader(LayerReader):
                     found.profiles[path] = profile
         return found
 
+    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
+        """Of every module whose calls can be made again."""
+        found = {}
+        for path, run in self._runs.items():
+            try:
+                found[path] = run.in_double()
+            except Exception as error:  # noqa: BLE001 - costs that module alone
+                errors[path] = error
+        return found
+
     def finish(self) -> None:
         """What hands nothing on in a whole pass is not called once a step."""
         self._log.finish()
@@ -273,6 +284,7 @@ class SteppedReader(LayerReader):
                     at.tolist(),
                     adapter=adapter,
                     sequences=self.settings.sequences,
+                    alone=self.settings.deep,
                 )
                 if run is not None:
                     self._runs[path] = run

@@ -116,6 +116,44 @@ SIGNALS = (
         per="layer or block",
     ),
     Signal(
+        name="lyapunov",
+        title="Lyapunov exponents",
+        formula="mean over t of ln |R_t[i, i]|, where ∂s_t/∂s_{t−1} Q_{t−1} = Q_t R_t (QR) and "
+        "Q_0 = I, in descending order; s_t is h_t and, in an LSTM, c_t",
+        axes=("iteration", "exponent"),
+        unit="nats per step",
+        reduction="mean over the steps of at most 8 sequences, without the first quarter. -inf if "
+        "a step loses a direction. Dropout is off",
+        cost="one backward pass of as many sequences as the state has units, and one QR "
+        "decomposition, per step; on request",
+        source="Benettin et al. 1980; Engelken, Wolf & Abbott 2023",
+        per="layer",
+    ),
+    Signal(
+        name="lyapunov_steps",
+        title="steps of the Lyapunov exponents",
+        formula="the steps of the longest sequence over which lyapunov is the mean",
+        axes=("iteration",),
+        unit="steps",
+        reduction="maximum over sequences",
+        cost="none",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="memory_capacity",
+        title="memory capacity",
+        formula="Σ_k r²(u_{t−k}, a_k·h_t) over lags k = 0, 1, …, where white noise u of the size "
+        "of the layer's input drives it and a_k is the best linear readout",
+        axes=("iteration",),
+        unit="inputs",
+        reduction="sum over lags, up to twice the units, at least 64 and at most 400. Readouts are "
+        "fitted to one half of the sequences and tested on the other",
+        cost="some hundred steps of the layer on some hundred sequences; on request",
+        source="Jaeger 2002",
+        per="layer",
+    ),
+    Signal(
         name="input_spread",
         title="input spread",
         formula="max over features of (max over t and b of x − min over t and b of x)",

@@ -1,0 +1,63 @@
+"""What a run records because its loop asks for it: losses by context, and deep measures."""
+
+import math
+import weakref
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from backsight.diagnosis import Context, context_probe
+from backsight.errors import SettingError
+from backsight.monitor.sinks import Outbox
+from backsight.probes import GradientProfile, probe
+
+__all__ = ["record_context", "record_deep"]
+
+
+def record_context(
+    outbox: Outbox,
+    iteration: int,
+    evaluate: Callable[[int], ArrayLike],
+    lengths: int | Sequence[int],
+) -> Context:
+    """Ask for losses with ever more context; record them, the lengths and the usable one.
+
+    Raises:
+        SettingError: see :func:`backsight.context_probe`.
+    """
+    found = context_probe(evaluate, lengths)
+    outbox.profile("context_loss", iteration, found.losses)
+    outbox.profile("context_length", iteration, found.lengths.astype(float))
+    usable = float(found.usable.steps) if np.isfinite(found.losses).all() else math.nan
+    outbox.here(iteration, {"usable_context": usable})
+    return found
+
+
+def record_deep(
+    outbox: Outbox,
+    iteration: int,
+    model: weakref.ref[nn.Module] | None,
+    compute_loss: Callable[[], Tensor],
+) -> dict[str, GradientProfile]:
+    """Measure the Lyapunov exponents and the memory capacity of each layer, and record them.
+
+    Raises:
+        SettingError: there is no one model, or as :func:`backsight.probe` does.
+    """
+    whole = None if model is None else model()
+    if whole is None:
+        raise SettingError(
+            "this monitor was not given one model: call backsight.probe(model, compute_loss, "
+            "deep=True)"
+        )
+    profiles = probe(whole, compute_loss, deep=True)
+    for path, profile in profiles.items():
+        name, deep = path or "model", profile.deep  # which is itself the cell
+        if deep is not None and deep.lyapunov is not None:
+            outbox.profile(f"lyapunov/{name}", iteration, deep.lyapunov.exponents)
+            outbox.here(iteration, {f"lyapunov_steps/{name}": float(deep.lyapunov.steps)})
+        if deep is not None and deep.capacity is not None:
+            outbox.here(iteration, {f"memory_capacity/{name}": deep.capacity.total})
+    return profiles

@@ -1,0 +1,84 @@
+"""``lru``: the linear recurrent unit, complex units that each turn and fade at a rate of their own.
+
+    λ = exp(-exp(ν) + i exp(θ))
+    h_t = λ ⊙ h_{t-1} + exp(γ) ⊙ W x_t
+
+``|λ| < 1`` by construction: the gradient never grows. Two hidden units are the real and the
+imaginary part of one complex unit, side by side; a linear layer on them is the paper's ``Re(C h)``.
+The paper has a nonlinear block between layers; here a layer reads the GELU of the states below.
+
+Source: Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De 2023 (Resurrecting Recurrent Neural
+Networks for Long Sequences), §3.2 (exponential parametrization, ring initialisation of their Lemma
+3.2), §3.4 (normalisation ``γ``).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backsight.errors import SettingError
+from backsight.layers import LayerWeights, register_layer
+from backsight.nn._scan_stack import ScanLayer, ScanLayers, ScanStack
+
+__all__ = ["LRULayer", "build"]
+
+RADII = (0.9, 0.999)
+"""Of the ring that ``λ`` is drawn from: the half-lives are 7 to 693 steps."""
+
+
+class LRULayer(ScanLayer):
+    """One layer.
+
+    Args:
+        inputs: features ``I`` of a step.
+        hidden: ``H``, twice the number of complex units. Their ``λ`` are uniform on the ring
+            between ``RADII``, ``exp(γ)`` is ``sqrt(1 - |λ|²)``, and ``W`` is complex, N(0, 1/I).
+
+    Raises:
+        SettingError: an odd ``hidden``.
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        if hidden % 2:
+            raise SettingError(
+                f"an LRU has two hidden units for each complex one: use an even number, not "
+                f"{hidden}"
+            )
+        super().__init__()
+        inner, outer = (radius**2 for radius in RADII)
+        radius, phase = torch.rand(2, hidden // 2)
+        squared = inner + radius * (outer - inner)
+        self.nu_log = nn.Parameter((-0.5 * squared.log()).log())
+        # Of 1 - u, as u may be 0, which has no logarithm.
+        self.theta_log = nn.Parameter((2 * math.pi * (1 - phase)).log())
+        self.gamma_log = nn.Parameter(0.5 * (1 - squared).log())
+        self.weight_ih = nn.Parameter(torch.randn(hidden, inputs) / math.sqrt(2 * inputs))
+
+    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``λ`` at every step, ``(T, H/2)``; what is added, ``(B, T, H/2)``."""
+        wide = torch.promote_types(self.nu_log.dtype, torch.float32)  # no complex number is bf16
+        nu, theta, gamma = (p.to(wide).exp() for p in (self.nu_log, self.theta_log, self.gamma_log))
+        decay = torch.complex(-nu, theta).exp()
+        added = functional.linear(x, self.weight_ih).to(wide)
+        added = added.reshape(*x.shape[:-1], -1, 2) * gamma[:, None]
+        return decay.expand(x.shape[-2], -1), torch.view_as_complex(added)
+
+
+class _LRULayers(ScanLayers):
+    kind = "LRU layer"
+    module_type = LRULayer
+
+    def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
+        """Itself; the recurrence is diagonal."""
+        assert isinstance(module, LRULayer)
+        return (LayerWeights("", module.weight_ih, None, "", ()),)
+
+
+register_layer(_LRULayers())
+
+
+def build(inputs: int, hidden: int, layers: int, dropout: float) -> ScanStack:
+    """All steps at once."""
+    return ScanStack(LRULayer, inputs, hidden, layers, dropout, functional.gelu)
