@@ -18,7 +18,7 @@ from backsight.probes._precision import least_norm, norm_dtype
 from backsight.probes._profile import GradientProfile, profile_of
 from backsight.probes._tensors import uneven
 from backsight.probes.scanned._calls import ScanChain, decays_of
-from backsight.probes.stepped._state_tally import StateTally
+from backsight.probes.stepped import StateTally
 
 __all__ = ["profiles_of_scans", "stacked_scans"]
 

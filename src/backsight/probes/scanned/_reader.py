@@ -21,8 +21,7 @@ from backsight.probes._steps import CellInput, StateStep
 from backsight.probes._tensors import Unchanged
 from backsight.probes.scanned._calls import ScanCall, ScanChain, chained
 from backsight.probes.scanned._profiles import profiles_of_scans, stacked_scans
-from backsight.probes.stepped._gates import gate_saturation
-from backsight.probes.stepped._memory import StepRun, followed
+from backsight.probes.stepped import StepRun, followed, gate_saturation
 
 __all__ = ["ScanReader"]
 

@@ -27,6 +27,19 @@ def gate_saturation(
         adapter: the cell's.
         calls: of one cell.
         sequences: how many of each call's to follow, as of :class:`ReaderSettings`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.layers import adapter_of
+        >>> from backsight.probes._steps import CellInput, StateStep
+        >>> from backsight.probes._tensors import Unchanged
+        >>> from backsight.probes.stepped import gate_saturation
+        >>> cell, x, h = nn.GRUCell(3, 4), torch.zeros(2, 3), torch.zeros(2, 4)
+        >>> fed = CellInput(cell, Unchanged(x), (Unchanged(h),))
+        >>> call = StateStep([cell(x, h)], None, [], fed=fed)
+        >>> gate_saturation(adapter_of(cell), [call], None)
+        {'reset': 0.0, 'update': 0.0, 'new': 0.0}
     """
     counts: dict[str, tuple[float, float]] = {}
     for module, x, state, returned in _alike(calls, sequences):

@@ -97,7 +97,23 @@ def call_of(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRun:
-    """Calls to be made again; nothing of a graph is held."""
+    """Calls to be made again; nothing of a graph is held.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from backsight.probes.stepped import StepRun
+        >>> def again(cell):
+        ...     def advance(inputs, state):
+        ...         for x in inputs[0]:
+        ...             state = (cell(x, state[0]),)
+        ...         return state
+        ...     return advance
+        >>> cell, x, h = nn.GRUCell(3, 4), torch.randn(6, 2, 3), torch.zeros(2, 4)
+        >>> run = StepRun(cell, again(cell), (x,), (h,), [6, 6], 2, again, [0, 1], None)
+        >>> run.memory().lags.tolist()
+        [1, 2, 4, 6]
+    """
 
     module: nn.Module
     advance: Advance
@@ -253,7 +269,13 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def followed(positions: Sequence[int], sequences: int | None, least: int = 2) -> list[int]:
-    """Some of those that have a position, evenly spaced."""
+    """Some of those that have a position, evenly spaced.
+
+    Example:
+        >>> from backsight.probes.stepped import followed
+        >>> followed([3, -1, 5, 2], None)
+        [0, 2, 3]
+    """
     known = [row for row, at in enumerate(positions) if at >= 0]
     count, step = spacing(sequences, len(known)) if len(known) >= least else (0, 1)
     return known[::step][:count]

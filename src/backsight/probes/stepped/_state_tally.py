@@ -12,7 +12,16 @@ __all__ = ["StateTally"]
 
 
 class StateTally:
-    """Means by step and by lag, and where the graph ends."""
+    """Means by step and by lag, and where the graph ends.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.probes.stepped import StateTally
+        >>> tally = StateTally()
+        >>> tally.add_states([0, 1], [np.array([2.0, 4.0]), np.array([1.0, 1.0])])
+        >>> tally.hidden.mean().tolist()
+        [3.0, 1.0]
+    """
 
     def __init__(self) -> None:
         self.time, self.lags, self.hidden = Tally(), LagTally(), Tally()
