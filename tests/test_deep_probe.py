@@ -16,6 +16,7 @@ from backsight import probe
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
 from backsight.nn import build_cell
+from backsight.probes import Diagonal
 from backsight.report import deep_sentences, summary
 from backsight.report.figures import FIGURES
 from tests.test_deep_measures import cell_step, kernel_step, slow_spectrum
@@ -159,11 +160,8 @@ def test_a_diagonal_recurrence_has_the_logarithms_of_its_decays(batch: int) -> N
     found = measured(rnn, lambda: rnn(x)[0][:, -1].sum())["l0"]
     layer = next(part for part in rnn.modules() if adapter_of(part) is not None).double()
     adapter = adapter_of(layer)
-    assert adapter is not None
-    assert adapter.decays is not None
-    kept = adapter.decays(layer, x.double())
-    assert kept is not None
-    decays = kept.detach().expand(batch, 8, 3)
+    assert isinstance(adapter, Diagonal)
+    decays = adapter.decays(layer, x.double()).detach().expand(batch, 8, 3)
     wanted = np.sort(decays[:, 2:].log().mean((0, 1)).numpy())[::-1]
     np.testing.assert_allclose(found.lyapunov.exponents, wanted, rtol=0, atol=1e-12)
 
