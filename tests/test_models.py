@@ -82,12 +82,12 @@ def assert_biases_are_zero(rnn: nn.RNNBase) -> None:
 def test_shapes_and_state_carried_over_two_windows_equals_one_long_window(
     cell: Cell, layers: int, embedding: int
 ) -> None:
-    model = CharModel(11, cell=cell, hidden=7, layers=layers, embedding=embedding).double()
+    model = CharModel(11, cell=cell, hidden=6, layers=layers, embedding=embedding).double()
     codes = torch.randint(11, (3, 13))
     whole, end = model(codes)
     assert whole.shape == (3, 13, 11)
     assert len(parts(end)) == (2 if cell == "lstm" else 1)
-    assert all(part.shape == (layers, 3, 7) for part in parts(end))
+    assert all(part.shape == (layers, 3, 6) for part in parts(end))
 
     first, state = model(codes[:, :5])
     second, state = model(codes[:, 5:], state)
@@ -350,7 +350,7 @@ def generator(seed: int) -> torch.Generator:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_generated_text_has_its_length_and_is_reproducible_by_its_generator(cell: Cell) -> None:
-    model = CharModel(11, cell=cell, hidden=7)
+    model = CharModel(11, cell=cell, hidden=6)
     first = generate(model, 0, 50, 1.0, generator(1))
     assert first.shape == (50,)
     assert first.dtype == torch.int64
