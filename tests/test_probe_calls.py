@@ -299,8 +299,7 @@ def test_a_state_in_a_list() -> None:
     assert len(usual["l0"].reach) == 7
 
 
-@pytest.mark.parametrize("loss", ["steps", "last", "finals"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,loss", KINDS, ["steps", "last", "finals"], together=1)
 def test_packed_ragged_windows(kind: str, loss: str) -> None:
     """A sequence goes on where its own earlier windows ended."""
     lengths = [[2, 4, 1, 3], [5, 1, 2, 2], [1, 3, 3, 4]]
@@ -308,8 +307,7 @@ def test_packed_ragged_windows(kind: str, loss: str) -> None:
     linked(module, lengths, loss, form="packed unsorted", given=True)
 
 
-@pytest.mark.parametrize("loss", ["steps", "ragged"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,loss", KINDS, ["steps", "ragged"], together=1)
 def test_a_state_detached_between_windows_is_a_cut(kind: str, loss: str) -> None:
     """Lags go on, and are exactly zero past the cut: 12 steps, the first 4 of them cut off."""
     profile = linked(made(kind), WINDOWS, loss, hand=detached_after(0))["l0"]
@@ -407,8 +405,7 @@ def test_one_half_of_a_state_changed(hand: Hand) -> None:
     linked(made("lstm"), WINDOWS, "steps", hand=hand)
 
 
-@pytest.mark.parametrize("mixed", ["units", "sequences", "halves"])
-@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@crossed("kind,mixed", ["gru", "lstm"], ["units", "sequences", "halves"], together=1)
 def test_a_state_mixed_between_windows_ends_a_sequence(kind: str, mixed: str) -> None:
     """It is not known again: each window counts as a sequence, of the loss as it is."""
     module, xs = made(kind, num_layers=2), data(WINDOWS)
@@ -515,8 +512,7 @@ def test_a_sequence_whose_state_is_taken_away_begins_anew(
     np.testing.assert_allclose(profile.grad_time, seen, rtol=1e-10, atol=1e-15)
 
 
-@pytest.mark.parametrize("turns", ["AB", "AAABB", "ABABA"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,turns", KINDS, ["AB", "AAABB", "ABABA"], together=1)
 def test_siamese_calls_are_further_sequences(kind: str, turns: str) -> None:
     """Two inputs in one loss, each in windows of its own; one after the other, or in turns."""
     module = made(kind, num_layers=2, bidirectional=True)
@@ -638,9 +634,12 @@ def test_a_loop_over_a_cell(kind: str, loss: str, hand: str) -> None:
         assert profiles[""].cut == (2 if loss == "middle" else 4)
 
 
-@pytest.mark.parametrize("order", ["step by step", "layer by layer", "layer by layer, dropped"])
-@pytest.mark.parametrize("loss", ["steps", "last", "middle", "ragged"])
-@pytest.mark.parametrize("kind", CELLS)
+@crossed(
+    "kind,loss,order",
+    CELLS,
+    ["steps", "last", "middle", "ragged"],
+    ["step by step", "layer by layer", "layer by layer, dropped"],
+)
 def test_a_stack_of_cells_is_measured_as_a_fused_stack_is(kind: str, loss: str, order: str) -> None:
     """The way back from the loss leads through the memory of the layers above as well."""
     stack, xs = made(kind, num_layers=2), rand(8, 3, 3)
@@ -721,8 +720,7 @@ def test_a_cell_on_a_single_unbatched_sequence(kind: str) -> None:
     check(probe(cell, lambda: score(loop(cell, xs)[0])), reference, 1e-10)
 
 
-@pytest.mark.parametrize("start", ["none", "zeros", "learned"])
-@pytest.mark.parametrize("kind", CELLS)
+@crossed("kind,start", CELLS, ["none", "zeros", "learned"], together=1)
 def test_two_sequences_through_one_cell(kind: str, start: str) -> None:
     """That the second begins anew does not depend on where its initial state comes from."""
     cell, first = cell_of(kind), nn.Parameter(torch.full((1, 4), 0.1).double())
@@ -773,8 +771,9 @@ class Own(nn.Module):
         return (self.head(new[0]), new[0]) if self.returns == "out, h" else new[0]
 
 
-@pytest.mark.parametrize("loss", ["steps", "last", "ragged"])
-@pytest.mark.parametrize("returns", ["h", "out, h", "h, c", "three layers"])
+@crossed(
+    "returns,loss", ["h", "out, h", "h, c", "three layers"], ["steps", "last", "ragged"], together=1
+)
 def test_a_module_of_ones_own(returns: str, loss: str) -> None:
     """Every state that is handed on, whichever of them the loss reads."""
     own, x = Own(returns).double(), rand(8, 3, 3)
@@ -827,9 +826,7 @@ class Attends(nn.Module):
         return self.after(self.embed(tokens))
 
 
-@pytest.mark.parametrize("loss", ["steps", "last", "ragged"])
-@pytest.mark.parametrize("batch_first", [True, False])
-@pytest.mark.parametrize("found", [True, False])
+@crossed("found,batch_first,loss", [True, False], [True, False], ["steps", "last", "ragged"])
 def test_attention_by_its_embedded_input(found: bool, batch_first: bool, loss: str) -> None:
     """The reach is that of the last position's loss; the total that of every position's."""
     model, tokens = Attends(batch_first=batch_first).double(), torch.randint(11, (3, 8))
@@ -938,8 +935,7 @@ def test_a_subset_of_the_sequences(kind: str, form: str) -> None:
         check(replay(calls), mean(rows[b] for b in sorted(followed)), 1e-10)
 
 
-@pytest.mark.parametrize("form", ["time first", "batch first", "packed unsorted"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form", KINDS, ["time first", "batch first", "packed unsorted"], together=1)
 def test_a_subset_with_dropout_between_layers(kind: str, form: str) -> None:
     """The whole batch's mask is drawn again, and the chosen sequences' rows of it taken."""
     module = made(kind, num_layers=2, dropout=0.5, batch_first=form == "batch first")
@@ -984,8 +980,7 @@ def saturated(module: nn.RNNBase, sequences: list[Tensor]) -> dict[str, dict[str
     return {name: {g: sum(v) / len(v) for g, v in one.items()} for name, one in found.items()}
 
 
-@pytest.mark.parametrize("form", ["time first", "packed unsorted"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form", KINDS, ["time first", "packed unsorted"], together=1)
 def test_saturation_by_gate(kind: str, form: str) -> None:
     module, xs = made(kind, num_layers=2), data(RAGGED.get(form, EVEN)[:1])
     with torch.no_grad():
@@ -1019,10 +1014,9 @@ def test_bf16_autocast_is_close_to_float32(kind: str) -> None:
         assert profile.exact
 
 
-@pytest.mark.parametrize("by", ["backward", "probe"])
-@pytest.mark.parametrize("change", ["mul_", "relu_"])
-@pytest.mark.parametrize("batch_first", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed(
+    "kind,batch_first,change,by", KINDS, [False, True], ["mul_", "relu_"], ["backward", "probe"]
+)
 def test_an_output_overwritten_in_place(kind: str, batch_first: bool, change: str, by: str) -> None:
     """Autograd allows it; the gradient is still that on the states as they were."""
     module, xs = made(kind, num_layers=2, batch_first=batch_first), data([[6] * 2])[0]
@@ -1039,8 +1033,7 @@ def test_an_output_overwritten_in_place(kind: str, batch_first: bool, change: st
     check(found, mean(rows), 1e-10)
 
 
-@pytest.mark.parametrize("change", ["spectral_norm", "weight_norm", "orthogonal"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,change", KINDS, ["spectral_norm", "weight_norm", "orthogonal"], together=1)
 def test_a_weight_made_by_a_parametrization(kind: str, change: str) -> None:
     module, xs = made(kind).eval(), data([[6] * 2])
     getattr(parametrizations, change)(module, "weight_hh_l0")
@@ -1067,8 +1060,7 @@ def test_a_users_own_hooks_stay() -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("form", ["time first", "packed unsorted", "unbatched"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,form", KINDS, ["time first", "packed unsorted", "unbatched"], together=1)
 def test_one_step(kind: str, form: str) -> None:
     profiles = linked(made(kind, num_layers=2), [[1]], "several", form=form)
     assert profiles["l1"].reach.tolist() == [1.0]
@@ -1093,8 +1085,9 @@ def test_nan_in_a_cell_is_not_finite(kind: str) -> None:
     assert np.isnan(profile.hidden_norm).tolist() == [False, False, True, True, True]
 
 
-@pytest.mark.parametrize("apart", ["another graph", "no graph"])
-@pytest.mark.parametrize("module", [nn.GRU(3, 4), nn.GRUCell(3, 4)])
+@crossed(
+    "module,apart", [nn.GRU(3, 4), nn.GRUCell(3, 4)], ["another graph", "no graph"], together=1
+)
 def test_a_loss_apart_from_the_layer_is_not_enough_data(module: nn.Module, apart: str) -> None:
     other = nn.Linear(2, 1).double()
 
@@ -1107,8 +1100,7 @@ def test_a_loss_apart_from_the_layer_is_not_enough_data(module: nn.Module, apart
     assert profile.outcome == "not enough data"
 
 
-@pytest.mark.parametrize("inner", ["steps", "finals"])
-@pytest.mark.parametrize("kind", KINDS)
+@crossed("kind,inner", KINDS, ["steps", "finals"], together=1)
 def test_a_second_backward_over_the_graph_replaces_the_first(kind: str, inner: str) -> None:
     """Such as a penalty on a gradient, inside the loss: nothing that arrived of it stays."""
     module, xs = made(kind), data([[6] * 2])

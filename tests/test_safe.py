@@ -395,6 +395,7 @@ def test_at_the_limit_the_command_says_so(
 # -- two processes -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_two_processes_act_alike(small: dict[str, Any], tmp_path: Path) -> None:
     """The same acts at the same iterations as one process, told by one of them."""
     settings = small | HOPELESS | {"iterations": 24, "length": 24, "validate_sequences": 20}

@@ -234,6 +234,7 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Pa
         page.goto("about:blank")  # its stream ends before the server does
 
 
+@pytest.mark.long
 def test_a_run_that_is_being_copied(
     board: tuple[Dashboard, Path], page: Page, tmp_path: Path
 ) -> None:
