@@ -1,16 +1,16 @@
 """Lightning: ``BacksightCallback``, for ``lightning.pytorch`` and ``pytorch_lightning``."""
 
-import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from torch import nn
 
 from backsight.guard import Policy
 from backsight.integrations._cadence import Cadence
+from backsight.integrations._harmless import harmless
 from backsight.integrations._lightning_base import callback_base
 from backsight.integrations._needs import require
 from backsight.integrations._session import Session, WatchOptions
@@ -30,25 +30,6 @@ else:
     Callback = callback_base(_found)
 
 _log = logging.getLogger("backsight")
-
-P = ParamSpec("P")
-
-
-def _harmless(
-    hook: Callable[Concatenate["BacksightCallback", P], None],
-) -> Callable[Concatenate["BacksightCallback", P], None]:
-    """What fails in it is said once, and ends no training."""
-
-    @functools.wraps(hook)
-    def guarded(self: "BacksightCallback", /, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            hook(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - must not end the training
-            if hook.__name__ not in self._failed:
-                self._failed.add(hook.__name__)
-                _log.warning("backsight: %s failed: %r", hook.__name__, error)
-
-    return guarded
 
 
 class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
@@ -110,7 +91,6 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         self._fits = False
         self._validation = ExitStack()
         self._logs = True
-        self._failed: set[str] = set()
 
     @property
     def run(self) -> Run | None:
@@ -135,7 +115,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         self._cadence.clear()
         self._logs = True
 
-    @_harmless
+    @harmless
     def on_train_batch_start(
         self, trainer: Any, pl_module: nn.Module, batch: Any, batch_idx: int
     ) -> None:
@@ -143,7 +123,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         if self._session.monitor is not None:
             self._cadence.note(self._session.monitor.next_iteration, _step(trainer))
 
-    @_harmless
+    @harmless
     def on_train_batch_end(
         self, trainer: Any, pl_module: nn.Module, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -152,28 +132,28 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         if self._session.monitor is not None and every and (_step(trainer) + 1) % every == 0:
             self._log(trainer)
 
-    @_harmless
+    @harmless
     def on_validation_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """What a validation computes is no training, whatever it does with gradients."""
         if self._session.monitor is not None:
             self._validation.enter_context(self._session.monitor.paused())
 
-    @_harmless
+    @harmless
     def on_validation_end(self, trainer: Any, pl_module: nn.Module) -> None:
         """Training goes on."""
         self._validation.close()
 
-    @_harmless
+    @harmless
     def on_train_end(self, trainer: Any, pl_module: nn.Module) -> None:
         """It has ended as it should."""
         self._end(trainer)
 
-    @_harmless
+    @harmless
     def on_exception(self, trainer: Any, pl_module: nn.Module, exception: BaseException) -> None:
         """Something ended it."""
         self._end(trainer, exception)
 
-    @_harmless
+    @harmless
     def teardown(self, trainer: Any, pl_module: nn.Module, stage: str) -> None:
         """However it ended."""
         self._end(trainer)
@@ -218,7 +198,7 @@ class BacksightCallback(Callback):  # type: ignore[misc, unused-ignore]
         self._begin_anew()
 
 
-_OF_A_TRAINING = ("_cadence", "_fits", "_validation", "_logs", "_failed")
+_OF_A_TRAINING = ("_cadence", "_fits", "_validation", "_logs")
 
 
 def _step(trainer: Any) -> int:
