@@ -95,8 +95,9 @@ class Training:
     every: int = 25
     """The number of iterations between hidden-state profiles."""
     sharpness_every: Optional[int] = None
-    """The number of iterations between measurements of the sharpness along the step, each of which
-    takes about as long as one more iteration; by default it is not measured."""
+    """The number of iterations between measurements of the sharpness along the step, from the
+    first iteration on, each of which takes about as long as one more iteration; by default it is
+    not measured."""
     validate_every: Optional[int] = None
     """The number of iterations between validations; by default a tenth of all, at least 100."""
     checkpoint_every: Optional[int] = None

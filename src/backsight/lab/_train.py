@@ -369,7 +369,7 @@ class _Loop:
         if self.drawn is not None:
             self.drawn(inputs, targets)
         every = config.sharpness_every
-        random = self._random.state_dict() if every and not iteration % every else None
+        random = self._random.state_dict() if every and iteration % every == 1 % every else None
         before = None if fresh else self._hidden.value
         loss, after = self._forward(inputs, targets, before)
         optimizer.zero_grad(set_to_none=True)
