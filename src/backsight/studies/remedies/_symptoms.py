@@ -34,6 +34,11 @@ class Symptoms:
     momentum: float | None = None
     """In force at the end; None where it was not recorded."""
     iterations: int = 0
+    sharpness: float | None = None
+    """Along the first step that it was measured at, in limits; None where it was not recorded."""
+    lr_times: float | None = None
+    """How many times too high the learning rate is, as trials have told; None where they have not,
+    or where none ends lower."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -53,7 +58,8 @@ def symptoms_of(run: Run) -> Symptoms:
         ...     for i in range(100):
         ...         recorder.scalars(i, {"loss": 2.0 if i < 99 else float("nan"), "grad_norm": 0.5})
         >>> symptoms_of(Run("runs/mine"))
-        Symptoms(codes=('BKS201',), norm=0.5, momentum=None, iterations=100)
+        Symptoms(codes=('BKS201',), norm=0.5, momentum=None, iterations=100, sharpness=None, \
+lr_times=None)
     """
     found = diagnose(run)
     momentum = run.members("momentum", profile=False)
@@ -62,7 +68,16 @@ def symptoms_of(run: Run) -> Symptoms:
         norm=_healthy_norm(run, found),
         momentum=float(run[momentum[0]][-1]) if momentum else None,
         iterations=run.iterations,
+        sharpness=_sharpness(run),
     )
+
+
+def _sharpness(run: Run) -> float | None:
+    names = [run.members(name, profile=False) for name in ("sharpness", "sharpness_limit")]
+    if not all(names):
+        return None
+    value, limit = (float(run[each[0]][0]) for each in names)
+    return float(f"{value / limit:.3g}") if math.isfinite(value) else None
 
 
 def _healthy_norm(run: Run, found: Diagnosis) -> float | None:
