@@ -36,6 +36,9 @@ ALIVE, SPENT = 1.0, 2.0
 class InitialState(Measurement):
     """Initial states that are drawn, carried over from the iteration before, or not detached.
 
+    A state that is not detached is one of an iteration before, or of the same one where backward
+    has run since: of windows whose gradients add up before a step.
+
     A state that is drawn does not count where it is all that a generator is given: a layer with an
     adversary, or without data. Whether a state is carried over is told of iterations that follow
     each other. What makes a pass fail, because backward has freed the graph that a state hangs on,
@@ -86,6 +89,10 @@ class InitialState(Measurement):
         """Steps and sequences of what they were given."""
         self._attached = 0.0
         self._passed = False
+        self._at = -1
+        """When the loss of the first pass was made, in the order of operations."""
+        self._goes_on = False
+        """Whether a layer has begun, after that pass, in a state of its own from before it."""
         self._found: dict[str, tuple[float | None, float | None]] = {}
         """By path, whether its state was drawn, and whether it was carried."""
 
@@ -104,6 +111,14 @@ class InitialState(Measurement):
         if call.path not in self._begun:
             self._begun.add(call.path)
             self._first(call, now)
+        elif self._passed and not self._goes_on:
+            state = next(tensors_in(call.inputs[1:] or call.named.get("hx")), None)
+            self._goes_on = (
+                state is not None
+                and state.grad_fn is not None
+                and state.grad_fn._sequence_nr() < self._at
+                and made_by(state, call.module.parameters())
+            )
         if looked_at(now.number + 1) and call.adapter.reading == "fused":
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
@@ -112,8 +127,13 @@ class InitialState(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Record at once what makes this pass fail."""
         if self._passed:
+            if self._goes_on and not self._attached:
+                self._attached = ALIVE
+                now.record_each(["state_attached"], torch.tensor([ALIVE]))
             return
         self._passed = True
+        made = [root.grad_fn for root in passed.roots if root.grad_fn is not None]
+        self._at = max((node._sequence_nr() for node in made), default=-1)
         self._asked = [
             last
             for _, node in losses_of(passed.operations)
