@@ -28,7 +28,7 @@ __all__ = [
 
 Gradients = tuple[Tensor | None, ...]
 
-Role = Literal["layer", "module"]
+Role = Literal["layer", "module", "model"]
 
 
 FIRST, RARELY = 6, 512
@@ -130,7 +130,7 @@ class LayerCall:
     """What it returned; None before it has run."""
     role: Role = "layer"
     """``layer``: recurrent, of a registered kind; ``module``: the user's own, which may be called
-    once a step."""
+    once a step; ``model``: one that has such layers within it."""
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None

@@ -15,7 +15,7 @@ from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._deep import DeepMeasures
-from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
@@ -30,8 +30,9 @@ from backsight.probes._initial_state import (
     same_direction,
 )
 from backsight.probes._input_spread import InputRange
+from backsight.probes._last_step import asks_for_last
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import terms_without_bound
+from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
@@ -83,6 +84,7 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
+from backsight.probes._rows_within import order_within, puts_back, sorted_apart
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
@@ -156,6 +158,7 @@ __all__ = [
     "answers_given",
     "as_it_was",
     "asks_a_layer",
+    "asks_for_last",
     "autocast_now",
     "batch_axes",
     "by_probe_input",
@@ -188,6 +191,7 @@ __all__ = [
     "largest_value",
     "last_targets",
     "left_by_compilers",
+    "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
@@ -207,11 +211,14 @@ __all__ = [
     "named_parameters",
     "no_such_module",
     "on_host",
+    "order_within",
     "padding_of",
     "parameters_of",
     "places_of",
     "probe",
     "put_elsewhere",
+    "puts_back",
+    "rate_between",
     "rate_of_dropout",
     "read_as_loop",
     "reading_of",
@@ -225,6 +232,7 @@ __all__ = [
     "rows_sorted",
     "same_direction",
     "skipped",
+    "sorted_apart",
     "spectrum",
     "step_jacobian",
     "taken_apart",

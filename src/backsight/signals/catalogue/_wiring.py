@@ -244,6 +244,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="likelihood_lowered",
+        title="log-probabilities that a policy's loss makes smaller",
+        formula="terms c·w·log p of L whose numbers w vary and need no gradient, with c > 0, where "
+        "there is none with c < 0",
+        axes=("iteration",),
+        unit="terms",
+        reduction="sum over the passes of an iteration",
+        cost="a walk from the loss to its terms",
+        source="Williams 1992, 10.1007/BF00992696",
+    ),
+    Signal(
         name="decay_ratio",
         title="weight decay relative to the gradient",
         formula="‖λθ‖ / ‖g‖ over the parameters that are decayed; where the optimizer decays them "
