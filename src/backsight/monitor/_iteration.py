@@ -277,6 +277,8 @@ class Iteration:
     """The gradient through time by layer, in sampled iterations, as it becomes known."""
     states_broken: bool = False
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
+    drops_in_eval: bool | None = None
+    """Whether dropout dropped while a model was evaluated before it; None where none was."""
     opposed: bool = False
     """Whether the model has met another one whose losses go through it, or through which its own
     do, and which does not step on them: a GAN's. Known when the iteration ends."""

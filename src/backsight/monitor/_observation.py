@@ -332,6 +332,7 @@ class Observation:
             _outbox=self._outbox,
             _parameters=self.parameters,
             gradient_before=gradient,
+            drops_in_eval=self.forwards.drops_in_eval,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing

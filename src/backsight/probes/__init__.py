@@ -12,7 +12,13 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
-from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._compilers import (
+    compilers_take,
+    inspection,
+    left_by_compilers,
+    skipped,
+    undisturbed,
+)
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._deep import DeepMeasures
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
@@ -170,6 +176,7 @@ __all__ = [
     "columns_taken",
     "compared_of",
     "compares_padding",
+    "compilers_take",
     "counts_all",
     "data_mixed",
     "driven",

@@ -10,6 +10,7 @@ from torch import nn
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
 from backsight.monitor.events._call_chains import CallChains
+from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._lone_calls import LoneCalls
 from backsight.probes import LayerReader, ModuleCalls, Readers, named_modules
 
@@ -128,6 +129,9 @@ class Forwards:
         self.spent = 0.0
         """Seconds after and before forwards, whoever was told of them included."""
         self._calls = ModuleCalls(lambda error: failed("", error))
+        self._evaluations = Evaluations(self._calls, self._evaluated)
+        self.drops_in_eval: bool | None = None
+        """Whether dropout dropped in the newest evaluation; None where there was none so far."""
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
         self._iterations = 0
@@ -161,6 +165,7 @@ class Forwards:
         adapter = adapter_of(module)
         if adapter is None and any(adapter_of(part) for _, part in named_modules(module)):
             self._models[path] = weakref.ref(module)
+            self._evaluations.watch(module)
         reader = self._readers.adopt(path, module)
         if reader is None:
             return
@@ -185,6 +190,9 @@ class Forwards:
                 if model is not None:
                     leave = self._calls.watch(model, after=self._on_model(path))
                     self._untell_models.append(leave)
+
+    def _evaluated(self, dropped: bool) -> None:
+        self.drops_in_eval = dropped
 
     def _on_model(self, path: str) -> Callable[..., None]:
         def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
@@ -249,6 +257,7 @@ class Forwards:
 
     def close(self) -> None:
         """Watch nothing any longer."""
+        self._evaluations.close()
         self._calls.close()
         self.pass_begins()
 

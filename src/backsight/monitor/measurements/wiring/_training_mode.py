@@ -31,6 +31,7 @@ class TrainingMode(Measurement):
 
     ``eval_mode``: how many of these modules are in eval mode, where all are, together with the
     models that hold them; ``eval_part``: the same where others train, or the model itself does.
+    ``eval_dropout``: 1 where functional.dropout has dropped in the newest evaluation all the same.
 
     Example:
         >>> import torch
@@ -47,7 +48,7 @@ class TrainingMode(Measurement):
     """
 
     name = "training mode"
-    signals = ("dropout_rate", "eval_mode", "eval_part")
+    signals = ("dropout_rate", "eval_dropout", "eval_mode", "eval_part")
     schedule = SAMPLED_AND_LOOKED_AT
     samples_cells = True
 
@@ -109,6 +110,8 @@ class TrainingMode(Measurement):
         now.record("eval_mode", float(whole))
         now.record("eval_part", float(part))
         now.record("dropout_rate", rate)
+        if now.drops_in_eval is not None:
+            now.record("eval_dropout", float(now.drops_in_eval))
 
 
 def _depends(module: nn.Module) -> bool:
