@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from backsight.layers._adapter import CellStep, LayerAdapter, LayerWeights
-from backsight.layers._gates import GRU, LSTM, Plain, weights_of
+from backsight.layers._gates import GRUKind, LSTMKind, UngatedKind, weights_of
 
 __all__ = ["GRUCells", "LSTMCells", "RNNCells"]
 
 
-class Cell(LayerAdapter):
+class TorchCell(LayerAdapter):
     """A cell of PyTorch's: one layer, one step."""
 
     reading, begins_at_zero = "stepped", True
@@ -39,14 +39,14 @@ class Cell(LayerAdapter):
         return self._step(own, recurrent, before)
 
 
-class RNNCells(Cell, Plain):
+class RNNCells(TorchCell, UngatedKind):
     """``nn.RNNCell``, and whatever else derives from PyTorch's base of all cells."""
 
     kind = "nn.RNNCell"
     module_type = nn.RNNCellBase
 
 
-class GRUCells(Cell, GRU):
+class GRUCells(TorchCell, GRUKind):
     """``nn.GRUCell``."""
 
     kind = "nn.GRUCell"
@@ -60,7 +60,7 @@ class GRUCells(Cell, GRU):
         return CellStep({"reset": r, "update": z, "new": n}, n + z * (before[0] - n))
 
 
-class LSTMCells(Cell, LSTM):
+class LSTMCells(TorchCell, LSTMKind):
     """``nn.LSTMCell``."""
 
     kind = "nn.LSTMCell"

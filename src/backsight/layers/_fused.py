@@ -5,12 +5,12 @@ from typing import ClassVar, cast
 from torch import Tensor, nn
 
 from backsight.layers._adapter import LayerAdapter, LayerWeights
-from backsight.layers._gates import GRU, LSTM, Plain, weights_of
+from backsight.layers._gates import GRUKind, LSTMKind, UngatedKind, weights_of
 
 __all__ = ["GRULayers", "LSTMLayers", "RNNLayers"]
 
 
-class Fused(LayerAdapter):
+class FusedLayers(LayerAdapter):
     """A module of PyTorch's that runs a stack of layers, each in one or two directions."""
 
     reading = "fused"
@@ -40,21 +40,21 @@ class Fused(LayerAdapter):
         )
 
 
-class RNNLayers(Fused, Plain):
+class RNNLayers(FusedLayers, UngatedKind):
     """``nn.RNN``."""
 
     kind = "nn.RNN"
     modes = ("RNN_TANH", "RNN_RELU")
 
 
-class GRULayers(Fused, GRU):
+class GRULayers(FusedLayers, GRUKind):
     """``nn.GRU``."""
 
     kind = "nn.GRU"
     modes = ("GRU",)
 
 
-class LSTMLayers(Fused, LSTM):
+class LSTMLayers(FusedLayers, LSTMKind):
     """``nn.LSTM``."""
 
     kind = "nn.LSTM"

@@ -7,10 +7,10 @@ from torch import nn
 
 from backsight.layers._adapter import LayerAdapter, LayerWeights
 
-__all__ = ["GRU", "LSTM", "Plain", "weights_of"]
+__all__ = ["GRUKind", "LSTMKind", "UngatedKind", "weights_of"]
 
 
-class Plain(LayerAdapter):
+class UngatedKind(LayerAdapter):
     """``h' = tanh(a)`` or ``relu(a)``."""
 
     def bounded(self, module: nn.Module) -> bool:
@@ -18,7 +18,7 @@ class Plain(LayerAdapter):
         return getattr(module, "nonlinearity", "tanh") == "tanh"
 
 
-class GRU(LayerAdapter):
+class GRUKind(LayerAdapter):
     """``h' = (1-z) n + z h``: z weighs the old state."""
 
     gates = ("reset", "update", "new")
@@ -30,7 +30,7 @@ class GRU(LayerAdapter):
         return True
 
 
-class LSTM(LayerAdapter):
+class LSTMKind(LayerAdapter):
     """``c' = f c + i g, h' = o tanh(c')``, projected where there is a projection."""
 
     gates = ("input", "forget", "cell", "output")
