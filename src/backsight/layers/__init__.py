@@ -10,19 +10,27 @@ A kind of your own::
         kind, reading, module_type = "my cell", "stepped", MyCell
 
     register_layer(MyCells())
+
+Of gated linear recurrences, whose transition is diagonal, :mod:`backsight.layers.decays` knows how
+much is kept of each channel.
 """
 
 from backsight.layers._adapter import CellStep, LayerAdapter, LayerWeights, RecurrentMatrix
 from backsight.layers._cells import GRUCells, LSTMCells, RNNCells
 from backsight.layers._fused import GRULayers, LSTMLayers, RNNLayers
 from backsight.layers._registry import adapter_of, register_layer, registered_layers
+from backsight.layers.decays import DECAYS, DecayAdapter, Decays, decay_adapter_of
 
 __all__ = [
+    "DECAYS",
     "CellStep",
+    "DecayAdapter",
+    "Decays",
     "LayerAdapter",
     "LayerWeights",
     "RecurrentMatrix",
     "adapter_of",
+    "decay_adapter_of",
     "register_layer",
     "registered_layers",
 ]

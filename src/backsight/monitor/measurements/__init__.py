@@ -3,6 +3,7 @@
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._gradient_norm import GradientNorm
+from backsight.monitor.measurements._half_lives import HalfLives
 from backsight.monitor.measurements._hidden_state import HiddenState
 from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
@@ -35,6 +36,7 @@ __all__ = [
     "Adversary",
     "AppliedGradient",
     "GradientNorm",
+    "HalfLives",
     "HiddenState",
     "InputSpread",
     "LayerFaults",
@@ -61,6 +63,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     Pace,
     Reach,
     StateMemory,
+    HalfLives,
     HiddenState,
     InputSpread,
     Saturation,
