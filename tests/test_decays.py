@@ -76,6 +76,11 @@ def product(logs: Tensor, since: int, like: Tensor) -> Tensor:
     return whole.reshape(*whole.shape, *[1] * (like.dim() - 2)).expand_as(like)
 
 
+def test_every_family_has_a_twin() -> None:
+    """The lab's layers are their own."""
+    assert {kind.kind for kind in DECAYS} == {"scan", *EVERY.values()}
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_the_gates_are_what_autograd_finds(kind: type[Twin]) -> None:
     twin, x = double(kind()), rand(BATCH, STEPS, 6)
