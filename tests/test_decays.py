@@ -17,7 +17,9 @@ from backsight import probe
 from backsight.layers import DECAYS, DecayAdapter, Decays, decay_adapter_of, decays
 from backsight.layers.decays import _mamba
 from backsight.nn import build_cell
-from backsight.signals import Run, StateHalfLives, half_life_words
+from backsight.report import half_life_sentences, summary
+from backsight.report.figures import FIGURES
+from backsight.signals import Recorder, Run, StateHalfLives, half_life_words
 from tests import decaying
 from tests.decaying import BOUNDS, FAMILIES, Twin
 
@@ -274,17 +276,26 @@ def rows_of(run: Run, name: str) -> NDArray[np.float64]:
     return np.stack(run.profile(name).rows)
 
 
-def test_a_run_records_the_half_lives_and_is_left_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (decaying.Mamba, decaying.S5, decaying.Delta),
+        pytest.param(tuple(EVERY), marks=pytest.mark.long),
+    ],
+)
+def test_a_run_records_the_half_lives_and_is_left_as_it_is(
+    kinds: tuple[type[Twin], ...], tmp_path: Path
+) -> None:
     def make() -> Model:
         torch.manual_seed(0)
-        return Model(*(kind() for kind in EVERY))
+        return Model(*(kind() for kind in kinds))
 
-    assert train(tmp_path / "run", make()) == train(None, make())
+    assert train(tmp_path / "run", make(), 2) == train(None, make(), 2)
     run = Run(tmp_path / "run")
-    for number, kind in enumerate(EVERY):
+    for number, kind in enumerate(kinds):
         name = "state_half_life_bound" if kind in BOUNDS else "state_half_life"
         rows = rows_of(run, f"{name}/layers.{number}")
-        assert len(rows) == 3
+        assert len(rows) == 2
         assert not np.isnan(rows).any()
         assert (np.diff(rows, axis=1) >= 0).all() or np.isinf(rows).any()
         assert rows_of(run, f"state_beyond_steps/layers.{number}")[-1].tolist() == [64, 512, 12]
@@ -465,7 +476,7 @@ def test_a_scan_that_keeps_nothing_has_a_half_life_of_zero() -> None:
     assert lives.steps.tolist() == [0, 0, math.inf, math.inf]
     assert lives.words == (
         "by half-life, half of the channels forget at once, 5 % at once, and 5 % never forget; "
-        "50 % keep beyond 64 steps, and 50 % beyond 512 steps, and 50 % beyond the window of 9"
+        "50 % keep beyond 64 steps, 50 % beyond 512, and 50 % beyond the window of 9"
     )
 
 
@@ -490,3 +501,63 @@ def test_a_quantile_is_one_channel_s_own() -> None:
     none = StateHalfLives.of(np.zeros(0), 10)
     assert none.outcome == "not enough data"
     assert np.isnan(none.quantile(0.5))
+
+
+# -- in the report ------------------------------------------------------------------------------
+
+
+def recorded(path: Path, layers: dict[str, StateHalfLives]) -> Run:
+    with Recorder(path) as recorder:
+        for at in range(2):
+            for name, lives in layers.items():
+                kind = "state_half_life_bound" if lives.bound else "state_half_life"
+                recorder.profile(f"{kind}/{name}", at, lives.quantiles)
+                recorder.profile(f"state_beyond/{name}", at, lives.beyond)
+                recorder.profile(f"state_beyond_steps/{name}", at, lives.far)
+    return Run(path)
+
+
+def lives_of(*steps: float, window: int = 48, bound: bool = False) -> StateHalfLives:
+    return StateHalfLives(np.array(steps, np.float64), window, bound)
+
+
+def test_of_many_layers_the_report_tells_of_the_two_at_the_ends(tmp_path: Path) -> None:
+    layers = {f"l{n}": lives_of(*np.full(20, 2.0 + n)) for n in (3, 0, 4, 2)}
+    broken = lives_of(3.0, math.nan)
+    run = recorded(tmp_path / "run", {**layers, "broken": broken})
+    assert half_life_sentences(run) == [
+        "l0: by half-life, half of the channels forget within 2 steps (iteration 1).",
+        "l4: by half-life, half of the channels forget within 6 steps (iteration 1).",
+        "broken: how fast the channels forget is not finite (iteration 1).",
+    ]
+    assert set(half_life_sentences(run)) <= set(summary(run))
+    few = recorded(tmp_path / "few", {"b": lives_of(2.0, bound=True), "a": lives_of(5.0)})
+    sentences = half_life_sentences(few)
+    assert [one.partition(":")[0] for one in sentences] == ["a", "b"]
+    assert "upper bound" not in sentences[0]
+    assert "upper bound" in sentences[1]
+
+
+def test_the_figure_has_a_row_for_each_layer_and_marks_what_it_cannot_draw(tmp_path: Path) -> None:
+    layers = {
+        "known": lives_of(*np.geomspace(1, 100, 100)),
+        "edges": lives_of(*[0.0] * 40, *[3.0] * 20, *[math.inf] * 40),
+        "broken": lives_of(math.nan),
+        "bound": lives_of(7.0, bound=True),
+    }
+    (entry,) = [one for one in FIGURES if one.key == "half-lives"]
+    drawn = entry.draw(recorded(tmp_path / "run", layers))
+    assert list(drawn.layout.yaxis.ticktext) == ["broken", "edges", "known", "bound (upper bound)"]
+    traces = {trace.name: trace for trace in drawn.data}
+    medians = traces["median, last"]
+    assert list(medians.y) == [1, 2, 3]
+    np.testing.assert_allclose(medians.x, [3, layers["known"].quantile(0.5), 7])
+    line = traces["5 to 95 % of the channels, last"]
+    assert list(line.x[3:5]) == [layers["known"].quantile(q) for q in (0.05, 0.95)]
+    assert "median, first" in traces
+    assert list(traces["window, 48 steps"].x) == [48, 48]
+    places = {name: list(traces[name].y) for name in ("forget at once", "never forget")}
+    assert places == {"forget at once": [1], "never forget": [1]}
+    assert list(traces["not finite"].y) == [0]
+    assert traces["never forget"].x[0] > 100
+    assert 0 < traces["forget at once"].x[0] < 1

@@ -131,8 +131,8 @@ def half_life_words(
         half of the channels forget within 9.5 steps
         5 % within 0.9
         and 5 % keep beyond 106
-        14 % keep beyond 64 steps
-        and 19 % beyond the window of 48
+        15 % keep beyond 64 steps
+        and 20 % beyond the window of 48
     """
     row = np.asarray(quantiles, np.float64)
     if row.shape != SHARES.shape:
@@ -145,13 +145,13 @@ def half_life_words(
         told += f", 5 % {_within(low)}, and 5 % {_keeps(high)}"
     *steps, window = np.asarray(far, np.float64)
     *shares, rest = np.asarray(beyond, np.float64)
-    there = [f"{_share(s)} beyond {k:.0f} steps" for k, s in zip(steps, shares, strict=True) if s]
+    there = [f"{_share(s)} beyond {k:.0f}" for k, s in zip(steps, shares, strict=True) if s]
     if rest:
         there.append(f"{_share(rest)} beyond the window of {window:.0f}")
     if there:
-        first, *others = there
-        together = f"{first.replace(' % ', ' % keep ', 1)}{', and ' * bool(others)}"
-        told += f"; {together}{', and '.join(others)}"
+        there[0] = there[0].replace(" % ", " % keep ", 1) + " steps" * (len(there) > bool(rest))
+        *before, last = there
+        told += f"; {', '.join(before)}{', and ' * bool(before)}{last}"
     if bound:
         told += (
             "; these are upper bounds, as the transition is a matrix that may forget faster than "

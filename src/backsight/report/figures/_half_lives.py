@@ -32,7 +32,8 @@ def half_lives(run: Run) -> go.Figure:
     told = [left_out] if left_out else []
     fig = figure("", x_title="half-life, steps", height=150 + 30 * len(shown))
     rows = [(ends(run.stream(name)), run.stream(name)) for name in shown]
-    drawn = [row.last for row, _ in rows] + [row.first for row, _ in rows]
+    both = [one for row, _ in rows for one in (row.first, row.last)]
+    drawn = [one[[LOW, MIDDLE, HIGH]] for one in both if one.shape == SHARES.shape]
     least, most = _bounds(drawn, _windows(run, shown))
     colours = {"last": COLOURS[0], "first": COLOURS[5]}
     for which, shift in (("first", 0.22), ("last", 0.0)):
@@ -65,7 +66,7 @@ def half_lives(run: Run) -> go.Figure:
             name=f"median, {which}", customdata=[[*more] for _, _, *more in marks],
             hovertemplate="%{customdata[0]}<extra>%{customdata[1]}</extra>",
         )  # fmt: skip
-    _add_windows(fig, _windows(run, shown))
+    _add_windows(fig, _windows(run, shown), len(shown))
     _add_edges(fig, rows, least, most)
     labels = [_label(name) for name in shown]
     fig.update_yaxes(
@@ -93,15 +94,14 @@ def _windows(run: Run, names: tuple[str, ...]) -> list[float]:
     return sorted({float(row[-1]) for row in last if row.size and np.isfinite(row[-1])})
 
 
-def _add_windows(fig: go.Figure, windows: list[float]) -> None:
+def _add_windows(fig: go.Figure, windows: list[float], layers: int) -> None:
     """Where the forward ends, if that is the same for all."""
     if len(windows) == 1:
-        fig.add_vline(
-            x=windows[0],
+        fig.add_scatter(
+            x=windows * 2, y=[-0.6, layers - 0.4], mode="lines", hoverinfo="skip",
+            name=f"window, {windows[0]:,.0f} steps",
             line={"color": "gray", "width": 1, "dash": "dash"},
-            annotation_text=f"window: {windows[0]:,.0f}",
-            annotation_position="bottom right",
-        )
+        )  # fmt: skip
 
 
 def _add_edges(fig: go.Figure, rows: list[Any], least: float, most: float) -> None:
