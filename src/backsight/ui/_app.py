@@ -153,7 +153,17 @@ class _Dashboard:
         place = await run_in_threadpool(self.place, _key(request))
 
         def viewed() -> bytes:
-            return json_bytes({**run_view(Run(place.path)), "study": place.study})
+            news = _look_at(place)()  # before anything is read, so that it tells of no more
+            run = Run(place.path)
+            if run.status == "running":
+                view = json_bytes({**run_view(run), "study": place.study})
+            else:
+                view = self.answers.get(
+                    ("run", place.path),
+                    (stamp_of(place.path), run.status, place.study),
+                    lambda: json_bytes({**run_view(run), "study": place.study}),
+                )
+            return json_bytes({"news": news, "now": time.time()})[:-1] + b", " + view[1:]
 
         return _json(request, await self.work(viewed))
 

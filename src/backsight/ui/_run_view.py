@@ -1,6 +1,5 @@
 """What the page of a run shows beside its figures."""
 
-import time
 from typing import Any
 
 from backsight.diagnosis import Diagnosis, Tried, diagnose, findings_so_far, read_tried, timeline
@@ -54,7 +53,6 @@ def run_view(run: Run) -> dict[str, Any]:
             "command": run.info.get("command") or "",
             "created": float(run.info["created"]),
             "duration": run.duration,
-            "now": time.time(),
             "panels": shown,
             "missing": missing,
             "acts": ask(lambda: intervention_rows(run), []),
