@@ -46,7 +46,7 @@ ALIVE = 3.0
 """Seconds between looks whether the process that writes a run lives."""
 READERS = 4
 """Answers that are made at a time; each may hold a run's signal in memory."""
-TIDY = 5.0
+TIDY = 2.0
 """Seconds after an answer, in which others may come, until memory is given back."""
 MOST_COMPARED = 20
 WRONG_TOKEN = 0.5
