@@ -184,6 +184,7 @@ export function spark(curves, { width = 150, height = 36, guess = null, log = fa
 export function listen(params, onNews) {
   const place = document.getElementById("live");
   let source = null;
+  let pause = 3000;
   const tell = (state, words) => {
     place.className = `live ${state}`;
     place.textContent = words;
@@ -191,13 +192,17 @@ export function listen(params, onNews) {
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(`${root}/api/stream?${new URLSearchParams(params)}`);
-    source.onopen = () => tell("on", "live");
+    source.onopen = () => {
+      pause = 3000;
+      tell("on", "live");
+    };
     source.onmessage = (event) => onNews(event.data);
     source.onerror = () => {
       tell("off", "not connected, trying again");
       if (source.readyState === EventSource.CLOSED) {
         source = null;
-        setTimeout(open, 3000);
+        setTimeout(open, pause); // refused: what is not there may come, but seldom does
+        pause = Math.min(2 * pause, 60000);
       }
     };
   };

@@ -8,14 +8,15 @@
     const answer = fetch(address);
     answer.catch(() => {}); // whoever takes it is told
     answers.set(address, answer);
+    return answer;
   };
   if (page === "runs") early("runs", { since: 0 });
   if (page === "run") {
     const path = location.pathname.slice(`${root}/run/`.length);
     const run = path.split("/").map(decodeURIComponent).join("/");
-    early("run", { run });
     const zoomed = new URLSearchParams(location.search).has("from");
-    if (!zoomed) early("figure", { run, figure: "loss" });
+    const loss = (answer) => answer.ok && !zoomed && early("figure", { run, figure: "loss" });
+    early("run", { run }).then(loss, () => {});
   }
   window.early = answers;
 }
