@@ -27,6 +27,8 @@ def seen(low: float, high: float) -> list[str]:
         (1e-7, 1.0, ["1e-7", "1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]),
         (2.31, 2.37, ["2.32", "2.34", "2.36"]),
         (1.0, 1.0, ["1"]),
+        (1.0, 1.0 + 1e-12, ["1"]),
+        (5e-324, 1.5e-323, []),
     ],
 )
 def test_there_are_some_wherever_values_are(low: float, high: float, ticks: list[str]) -> None:

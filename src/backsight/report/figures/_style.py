@@ -191,9 +191,10 @@ def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
         if enough and sum(least <= t <= most for t in at) >= SEEN:
             break
     else:
-        if most > least:  # by less than one digit tells apart
-            step = 10.0 ** math.floor(math.log10((most - least) / SEEN))
-            step *= next(d for d in (1, 2, 5, 10) if (most - least) / (d * step) <= 2 * SEEN)
+        spread = (most - least) / SEEN
+        if spread > 1e-5 * most:  # less than one digit tells apart, and more than six
+            step = 10.0 ** math.floor(math.log10(spread))
+            step *= next(d for d in (1, 2, 5, 10) if spread <= 2 * d * step)
             first = math.floor(least / step)
             at = [step * n for n in range(max(first, 1), first + 2 * SEEN + 3)]
     return {"tickvals": at, "ticktext": [_tick(t) for t in at]}
