@@ -28,7 +28,6 @@ def seen(low: float, high: float) -> list[str]:
         (2.31, 2.37, ["2.32", "2.34", "2.36"]),
         (1.0, 1.0, ["1"]),
         (1.0, 1.0 + 1e-12, ["1"]),
-        (5e-324, 1.5e-323, []),
     ],
 )
 def test_there_are_some_wherever_values_are(low: float, high: float, ticks: list[str]) -> None:
@@ -36,7 +35,12 @@ def test_there_are_some_wherever_values_are(low: float, high: float, ticks: list
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.floats(1e-300, 1e300), st.floats(0.005, 300))
+@given(st.floats(1e-290, 1e290), st.floats(0.005, 300))
 def test_they_are_few_and_can_be_told_apart(low: float, decades: float) -> None:
     ticks = seen(low, 10.0 ** min(math.log10(low) + decades, 307.9))
     assert len(ticks) == len(set(ticks)) >= 2
+
+
+def test_the_smallest_and_the_largest_numbers_have_some_too() -> None:
+    assert seen(5e-324, 1.5e-323)
+    assert seen(1e300, 1.7e308)

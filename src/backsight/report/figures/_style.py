@@ -186,13 +186,13 @@ def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
     at: list[float] = []
     for digits in ((1,), (1, 2, 5), range(1, 10)):
         at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
-        at = [t for t in at if t < math.inf]
+        at = [t for t in at if 0 < t < math.inf]
         enough = len(digits) > 1 or high - low > 3
         if enough and sum(least <= t <= most for t in at) >= SEEN:
             break
     else:
         spread = (most - least) / SEEN
-        if spread > 1e-5 * most:  # less than one digit tells apart, and more than six
+        if spread > max(1e-5 * most, 1e-300):  # less than one digit tells apart, and more than six
             step = 10.0 ** math.floor(math.log10(spread))
             step *= next(d for d in (1, 2, 5, 10) if spread <= 2 * d * step)
             first = math.floor(least / step)
