@@ -10,7 +10,15 @@ from backsight.report._half_life_sentences import FAMILIES
 from backsight.report._rows import ends
 from backsight.report._some_of import some_of
 from backsight.report.figures._entry import Entry
-from backsight.report.figures._style import ALARM, COLOURS, empty, figure, member_label, note
+from backsight.report.figures._style import (
+    ALARM,
+    COLOURS,
+    empty,
+    figure,
+    log_ticks,
+    member_label,
+    note,
+)
 from backsight.signals import SHARES, Run, family, member
 
 __all__ = ["FIGURE", "half_lives"]
@@ -72,7 +80,8 @@ def half_lives(run: Run) -> go.Figure:
     fig.update_yaxes(
         tickvals=list(range(len(labels))), ticktext=labels, range=[len(labels) - 0.4, -0.6]
     )
-    fig.update_xaxes(type="log", range=np.log10([least / 1.15, most * 1.15]).tolist())
+    edges = np.array([least / 1.15, most * 1.15])
+    fig.update_xaxes(type="log", range=np.log10(edges).tolist(), **log_ticks(edges))
     fig.update_layout(hovermode="closest")
     if told:
         note(fig, "; ".join(told[:4]))
