@@ -48,6 +48,20 @@ def test_memory_and_reach_have_five_readings(
     assert memory_reading(measure_memory(LAGS, memory), measure_reach(reach)) == reading
 
 
+@pytest.mark.parametrize("window", [20, 60, 100, 400])
+def test_a_state_that_fades_as_its_gradient_does_is_not_said_to_disagree(window: int) -> None:
+    """A hundredth of the gradient is left after twice the steps that leave a tenth of the state."""
+    lags = np.array([2**n for n in range(9) if 2**n < window] + [window])
+    read = {
+        memory_reading(
+            measure_memory(lags, np.where(lags < window, keep**lags, 0.0)),
+            measure_reach(keep ** np.arange(window)),
+        )
+        for keep in np.linspace(0.3, 0.999, 200)
+    }
+    assert read == {"forgets", "holds"}
+
+
 @pytest.mark.parametrize(
     ("row", "length", "censored"),
     [
