@@ -40,7 +40,12 @@ from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
-from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.measurements import (
+    MEASUREMENTS,
+    Deep,
+    Measurement,
+    check_measurements,
+)
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import GradientProfile, Readers, ReaderSettings, parameters_of
 from backsight.signals import Run
@@ -67,6 +72,8 @@ class Monitor:
         layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
+        deep: iterations from one measurement of Lyapunov exponents and memory capacity to the
+            next; None for none.
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
@@ -112,6 +119,7 @@ class Monitor:
         sequences: int | None = None,
         inputs: str | Sequence[str] | None = None,
         layout: Literal["auto", "batch", "time"] = "auto",
+        deep: int | None = None,
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
@@ -124,8 +132,9 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        paths = check_settings(model, every, budget, sequences, inputs, layout)
-        measured = check_measurements([kind() for kind in kinds], measurements)
+        paths = check_settings(model, every, budget, sequences, inputs, layout, deep)
+        ours = [Deep(deep or 0) if kind is Deep else kind() for kind in kinds]
+        measured = check_measurements(ours, measurements)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell, self._clock)

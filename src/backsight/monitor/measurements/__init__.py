@@ -2,6 +2,7 @@
 
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
+from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._hidden_state import HiddenState
 from backsight.monitor.measurements._input_spread import InputSpread
@@ -34,6 +35,7 @@ __all__ = [
     "WIRING",
     "Adversary",
     "AppliedGradient",
+    "Deep",
     "GradientNorm",
     "HiddenState",
     "InputSpread",
@@ -51,6 +53,7 @@ __all__ = [
     "Updates",
     "check_measurements",
     "every_nth_sample",
+    "record_measures",
 ]
 
 STANDARD: tuple[type[Measurement], ...] = (
@@ -60,6 +63,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     OptimizerSettings,
     Pace,
     Reach,
+    Deep,
     StateMemory,
     HiddenState,
     InputSpread,
