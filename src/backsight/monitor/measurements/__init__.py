@@ -14,6 +14,7 @@ from backsight.monitor.measurements._measurement import (
     LayerFaults,
     Measurement,
     Schedule,
+    Settling,
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
@@ -48,6 +49,7 @@ __all__ = [
     "Reach",
     "Saturation",
     "Schedule",
+    "Settling",
     "Spectrum",
     "StateMemory",
     "Updates",
