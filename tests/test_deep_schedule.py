@@ -85,9 +85,9 @@ def test_training_is_the_same_to_the_last_bit(kind: str, tmp_path: Path) -> None
         if "second" not in name:
             np.testing.assert_array_equal(run[name], without[name], name)
     assert len(deep_sentences(run)) == len(names)
-    drawn = {entry.key: entry.draw(run) for entry in FIGURES if entry.is_drawn(run)}
-    assert len(drawn["lyapunov"].data) == 2 * len(names)  # first and last
-    assert [len(line.x) for line in drawn["memory-capacity"].data] == [2] * len(names)
+    pictures = {entry.key: entry.draw(run) for entry in FIGURES if entry.is_drawn(run)}
+    assert len(pictures["lyapunov"].data) == 2 * len(names)  # first and last
+    assert [len(line.x) for line in pictures["memory-capacity"].data] == [2] * len(names)
 
 
 def test_it_is_what_a_probe_of_the_same_iteration_gives(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class Sampler:
 
     With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
     expected cost has been earned; but from iteration 128 on no later than at twice the number of
-    the last sample, if that takes at most four budgets, and after 1,000 iterations in any case. What is sampled depends on timing; what is trained does not.
+    the last sample, if that takes at most four budgets, and after 1,000 iterations in any case.
+    What is sampled depends on timing; what is trained does not.
 
     What every iteration is observed by costs the same however short the iteration is. Where that
     takes more than ``budget`` by itself, samples are rarer, so that both together take twice the
@@ -101,9 +102,9 @@ class Sampler:
         since = iteration - self._last
         if self._taken == 0 or since >= RARELY:
             return True
-        if iteration >= DOUBLING and since >= self._last:
-            if self.cost <= SOONER * self._budget * self._waited:
-                return True
+        doubled = iteration >= DOUBLING and since >= self._last
+        if doubled and self.cost <= SOONER * self._budget * self._waited:
+            return True
         return since >= SECOND if self._taken == 1 else self._earned >= self.cost
 
     def number(self, iteration: int) -> int:

@@ -17,6 +17,7 @@ __all__ = [
     "EVENTS",
     "EVERY_ITERATION",
     "FIRST_AND_RARELY",
+    "LOOKED_AT_THEN_RARELY",
     "SAMPLED",
     "SAMPLED_THEN_RARELY",
     "LayerFaults",
@@ -87,6 +88,15 @@ class Settling(Schedule):
         return sample is not None and (sample < self.early or sample % self.samples == 0)
 
 
+class _SettlesAndLooks(Settling):
+    """In sampled iterations as :class:`Settling`, and in those of :class:`_Looks`."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of the two."""
+        looked = iteration is not None and looked_at(iteration)
+        return looked or super().due(sample, iteration)
+
+
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
@@ -95,6 +105,10 @@ SAMPLED_THEN_RARELY: Schedule = Settling(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
+
+
+LOOKED_AT_THEN_RARELY: Schedule = _SettlesAndLooks(4)
+"""For what goes through the graph of the loss, thousands of operations, and may change later."""
 
 
 def every_nth_sample(n: int) -> Schedule:
