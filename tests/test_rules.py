@@ -1544,7 +1544,7 @@ def test_a_short_memory_is_a_warning_where_the_loss_stays_at_the_best_guess() ->
     assert one.message.endswith(
         "the loss stays at 1.02, and 1.02 is that of the best constant answer"
     )
-    early = {name: of[:790] if name == "loss" else of for name, of in series.items()}
+    early = {**series, "loss": falling(1200, tau=10.0)[:790]}
     early["memory/rnn"] = every(100, [FORGETS] * 7)
     early["memory_lag/rnn"] = every(100, [MEMORY_LAGS] * 7)
     assert the(verdict("BKS301", early)).severity == "info"
