@@ -40,12 +40,7 @@ from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
-from backsight.monitor.measurements import (
-    MEASUREMENTS,
-    Deep,
-    Measurement,
-    check_measurements,
-)
+from backsight.monitor.measurements import MEASUREMENTS, Measurement, chosen
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import GradientProfile, Readers, ReaderSettings, Sharpness, parameters_of
 from backsight.signals import Run
@@ -71,8 +66,7 @@ class Monitor:
         layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
-        deep: iterations from one measurement of Lyapunov exponents and memory capacity to the
-            next; None for none.
+        deep: iterations from one deep measurement (:meth:`deep`) to the next; None for none.
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
@@ -131,8 +125,7 @@ class Monitor:
         stepped: Callable[[], None] | None = None,
     ) -> None:
         paths = check_settings(model, every, budget, sequences, inputs, layout, deep)
-        ours = [Deep(deep or 0) if kind is Deep else kind() for kind in kinds]
-        measured = check_measurements(ours, measurements)
+        measured = chosen(kinds, measurements, deep)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell, self._clock)

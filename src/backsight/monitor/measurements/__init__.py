@@ -2,6 +2,7 @@
 
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
+from backsight.monitor.measurements._chosen import chosen
 from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._hidden_state import HiddenState
@@ -54,6 +55,7 @@ __all__ = [
     "StateMemory",
     "Updates",
     "check_measurements",
+    "chosen",
     "every_nth_sample",
     "record_measures",
 ]
