@@ -1556,13 +1556,20 @@ def test_a_short_memory_is_a_warning_where_the_loss_stays_at_the_best_guess() ->
 
 def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None:
     """Another layer, a layer whose memory is not known, a gradient, a loss that falls or never has,
-    a window of three steps."""
+    a window of 19 steps."""
     series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
     top = {**held(HOLDS, "top"), "reach/top": {50: REACHES}}
     for other in (top, {"reach/top": {50: REACHES}}, {"reach/rnn": {50: REACHES}}):
         assert verdict("BKS301", {**series, **other}).outcome == "healthy"
     for loss in (falling(300, tau=300.0), wavy(300)):
         assert verdict("BKS301", {**series, "loss": loss}).outcome == "healthy"
+    lags = [*MEMORY_LAGS[:4], 19.0]
+    near = {"memory/rnn": every(20, [[0.01, 0.0, 0.0, 0.0, 0.0]] * 15),
+            "memory_lag/rnn": every(20, [lags] * 15)}  # fmt: skip
+    few = {"loss": LEARNED, "reach/rnn": {50: 0.1 ** np.arange(19)}}
+    assert verdict("BKS301", {**few, **near}).outcome == "healthy"
+    longer = {**near, "memory_lag/rnn": every(20, [[*lags[:4], 20.0]] * 15)}
+    assert verdict("BKS301", {**few, **longer}).findings
     unread = {name: of for name, of in series.items() if name != "reach/rnn"}
     assert verdict("BKS301", unread).outcome == "healthy"
 

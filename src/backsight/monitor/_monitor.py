@@ -139,13 +139,11 @@ class Monitor:
             declined=self._step_declined, recorded=self._iteration_recorded,
             stepped=stepped or (lambda: None),
         )  # fmt: skip
-        self._first = iteration
+        self._first, self._streaks = iteration, Streaks()
         self._link: GuardLink | None = None
-        self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
         self._notes = ReachNotes(self._observed.readers, self._gate.event)
-        self._pauses = 0
-        self._closed = False
+        self._pauses, self._closed = 0, False
         try:
             if model is not None:
                 self.adopt("", model, paths)

@@ -54,9 +54,9 @@ class ShortTerm(Rule):
         "no gradient reaches back that far either, and the loss is less than a fraction of "
         "{better:g} below what a shorter memory achieves. Where neither is known, a short memory "
         "by itself is no fault, as a task may need no more: it is a note that no layer's gradient "
-        "reaches back {long:g} of the window. After {enough:.0f} losses it is a warning if the "
-        "loss is still less than a fraction of {better:g} below that of the best constant answer "
-        "(guess_loss)."
+        "reaches back {long:g} of a window of {least:.0f} steps or more. After {enough:.0f} losses "
+        "it is a warning if the loss is still less than a fraction of {better:g} below that of the "
+        "best constant answer (guess_loss)."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -98,6 +98,9 @@ class ShortTerm(Rule):
 
     long: float = 0.3
     """Of the window: as far as a gradient reaches at least that is not called short."""
+
+    least: float = 20
+    """Steps of a window: that a shorter one is not used whole is no news."""
 
     enough: float = 800
     """Losses: memory tasks sit at their best guess for hundreds of iterations before they jump."""
@@ -223,7 +226,8 @@ class ShortTerm(Rule):
         window = found[layer][0].window
         others = [one for name, one in self._reaches.items() if name not in found]
         reaches_on = any(_far(one) >= self.long * window for one in others)
-        if not readings <= {"forgets", "untaught"} or reaches_on or not self._rests(course):
+        short_term = readings <= {"forgets", "untaught"} and window >= self.least
+        if not short_term or reaches_on or not self._rests(course):
             self.resolve(where, now.iteration)
             return
         self._layer = where

@@ -130,6 +130,16 @@ def record_measures(
         found: its measures.
         profile: records a row under a name,
         number: and this a number.
+
+    Example:
+        >>> import numpy as np
+        >>> from backsight.monitor.measurements import record_measures
+        >>> from backsight.probes import DeepMeasures, LyapunovSpectrum
+        >>> found = DeepMeasures(LyapunovSpectrum(np.log([0.5, 0.25]), steps=20))
+        >>> rows, numbers = {}, {}
+        >>> record_measures("rnn.l0", found, rows.__setitem__, numbers.__setitem__)
+        >>> list(rows), numbers
+        (['lyapunov/rnn.l0'], {'lyapunov_steps/rnn.l0': 20.0})
     """
     name = path or "model"  # which is itself the cell
     if found.lyapunov is not None:
