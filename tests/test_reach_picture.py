@@ -228,5 +228,6 @@ def test_a_writer_that_cannot_take_pictures_gets_the_rest(
     sink.close()
     assert (writer.histograms, writer.images) == (3, 1)
     assert caplog.messages == [
-        "backsight: TensorBoard gets no pictures of the reach: No module named 'PIL'"
+        "backsight: TensorBoard gets no pictures of the reach (No module named 'PIL'): a "
+        "SummaryWriter needs a package for them, type pip install pillow"
     ]

@@ -119,7 +119,7 @@ def glyph(letter: str) -> NDArray[np.bool_]:
     Example:
         >>> from backsight.integrations._glyphs import glyph
         >>> for row in glyph("7")[:7]:
-        ...     print("".join(".#"[dot] for dot in row))
+        ...     print("".join(".#"[int(dot)] for dot in row))
         #####
         ....#
         ...#.

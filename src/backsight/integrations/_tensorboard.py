@@ -166,4 +166,7 @@ class TensorBoard:
                 self._writer.add_image(tag, pixels, global_step=iteration, dataformats="HWC")
             except ImportError as error:  # PyTorch's writer needs Pillow
                 self._draws = False
-                _log.warning("backsight: TensorBoard gets no pictures of the reach: %s", error)
+                _log.warning(
+                    "backsight: TensorBoard gets no pictures of the reach (%s): a SummaryWriter "
+                    "needs a package for them, type pip install pillow", error,
+                )  # fmt: skip
