@@ -449,6 +449,8 @@ def test_sinks_by_name_come_from_entry_points(tmp_path: Path) -> None:
     [
         ("tensorbord", "there is no sink 'tensorbord': did you mean tensorboard?"),
         (["csv"], "there is no sink 'csv': choose from command, jsonl, "),
+        ("jsonl:", "jsonl: needs a file after the colon, such as jsonl:mine.jsonl"),
+        ("tensorboard:", "tensorboard: needs a folder after the colon, such as tensorboard:logs"),
         (7, "to expects sinks or their names, not 7: it lacks open, scalars, profile"),
         ([Kept], "pass an object, not its class"),
         ([print], "it lacks open, scalars, profile, event, close"),

@@ -79,6 +79,10 @@ class TensorBoard:
     def __init__(
         self, to: "Path | str | _Summaries | None" = None, *, clock: Callable[[], float] = time.time
     ) -> None:
+        if to == "":
+            raise SettingError(
+                "tensorboard: needs a folder after the colon, such as tensorboard:logs/mine"
+            )
         self._folder: Path | None = None
         self._mine = to is None or isinstance(to, (str, Path))
         self._writer: Any = None
