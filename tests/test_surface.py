@@ -72,8 +72,8 @@ def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
         "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LayerAdapter",
         "LinearLength", "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength",
-        "__version__", "context_probe", "diagnose", "probe", "register_layer", "resume", "train",
-        "watch", "write_report",
+        "__version__", "context_probe", "diagnose", "probe", "register_layer", "resume",
+        "sharpness", "train", "watch", "write_report",
     ]  # fmt: skip
 
 

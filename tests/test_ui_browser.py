@@ -231,6 +231,11 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Pa
             page.keyboard.press("Enter")
             page.locator("h1:not(:text('Sign in'))").wait_for()
             assert page.url == running.address + lands
+            if "/run/" in lands:  # whose answers were asked for before its modules were there, once
+                until(page, "window.early.size === 0")
+                asked = "performance.getEntriesByType('resource').map((one) => one.name)"
+                names = [name for name in page.evaluate(asked) if "/api/" in name]
+                assert len(names) == len(set(names))
         page.goto("about:blank")  # its stream ends before the server does
 
 

@@ -83,6 +83,7 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
+from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
@@ -149,6 +150,7 @@ __all__ = [
     "Readout",
     "RowAnswers",
     "ScanReader",
+    "Sharpness",
     "SteppedReader",
     "StepsRead",
     "Window",
@@ -224,6 +226,7 @@ __all__ = [
     "rows_out_of_order",
     "rows_sorted",
     "same_direction",
+    "sharpness",
     "skipped",
     "spectrum",
     "step_jacobian",

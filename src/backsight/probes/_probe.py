@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from backsight.errors import SettingError
 from backsight.layers import adapter_of
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
+from backsight.probes._left_alone import left_alone, scalar_loss
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import children_of, named_modules, unwrapped
 from backsight.probes._profile import GradientProfile
@@ -88,7 +89,6 @@ def probe(
     readers = Readers(ReaderSettings(force=True, layout=layout, deep=deep))
     nothing = GradientProfile(np.empty(0), np.empty(0), np.empty(0))
     found = Readings()
-    buffers = _buffers_of(model)
     failed: list[Exception] = []
     runs: dict[str, LayerRun] = {}
     not_run: dict[str, Exception] = {}
@@ -97,8 +97,8 @@ def probe(
     calls = ModuleCalls(failed.append)
     try:
         _watch(calls, model, named, readers)
-        with torch.random.fork_rng(), torch.enable_grad():
-            loss = _scalar(compute_loss())
+        with left_alone(model), torch.enable_grad():
+            loss = scalar_loss(compute_loss())
             silent = dict.fromkeys(readers.names, nothing)
             inputs_seen = set(readers.inputs.names)
             if loss.requires_grad:
@@ -117,11 +117,6 @@ def probe(
     finally:
         calls.close()
         readers.forget()
-        for owner, name, buffer, value in buffers:
-            with torch.no_grad():
-                buffer.copy_(value)
-            if name not in owner._buffers or owner._buffers[name] is not buffer:
-                owner._buffers[name] = buffer  # the forward pass has put another one there
     for error in (*failed, *found.errors.values()):
         raise error
     if not found.profiles and not silent:
@@ -199,16 +194,6 @@ def _unmeasured(
     return told
 
 
-def _buffers_of(model: nn.Module) -> list[tuple[nn.Module, str, Tensor, Tensor]]:
-    """The module, the name, the tensor and a copy of its values, of every buffer."""
-    return [
-        (part, name, buffer, buffer.detach().clone())
-        for _, part in named_modules(model)
-        for name, buffer in part._buffers.items()
-        if buffer is not None
-    ]
-
-
 def _watch(
     calls: ModuleCalls, model: nn.Module, named: Sequence[str] | None, readers: Readers
 ) -> None:
@@ -234,10 +219,3 @@ def _watch(
 
     begins = readers.inputs.search(model, "", named, attach, lambda *_: None)
     calls.watch(model, before=lambda _, args, kwargs: begins(args, kwargs))
-
-
-def _scalar(loss: Any) -> Tensor:
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-        raise SettingError(f"compute_loss must return the scalar loss as a tensor, not {what}")
-    return loss.sum()

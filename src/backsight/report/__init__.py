@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         setting_words,
         telling_settings,
     )
+    from backsight.report._sharpness_sentences import sharpness_sentences
     from backsight.report._strip import strip
     from backsight.report._strip_data import (
         RunStrip,
@@ -94,6 +95,7 @@ __all__ = [
     "run_html",
     "setting_rows",
     "setting_words",
+    "sharpness_sentences",
     "strip",
     "strip_line",
     "strip_rows",
@@ -151,6 +153,7 @@ __getattr__ = lazy(
         "run_html": "backsight.report._run_html",
         "setting_rows": "backsight.report._run_facts",
         "setting_words": "backsight.report._settings_table",
+        "sharpness_sentences": "backsight.report._sharpness_sentences",
         "strip": "backsight.report._strip",
         "strip_line": "backsight.report._strip_words",
         "strip_rows": "backsight.report._strip_words",

@@ -17,6 +17,7 @@ __all__ = [
     "EVENTS",
     "EVERY_ITERATION",
     "FIRST_AND_RARELY",
+    "LOOKED_AT_THEN_RARELY",
     "SAMPLED",
     "SAMPLED_THEN_RARELY",
     "LayerFaults",
@@ -74,6 +75,15 @@ class _Settles(Schedule):
         return sample is not None and (sample < EARLY or sample % self.samples == 0)
 
 
+class _SettlesAndLooks(_Settles):
+    """In sampled iterations as :class:`_Settles`, and in those of :class:`_Looks`."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of the two."""
+        looked = iteration is not None and looked_at(iteration)
+        return looked or super().due(sample, iteration)
+
+
 EARLY = 32
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
@@ -83,6 +93,10 @@ SAMPLED_THEN_RARELY: Schedule = _Settles(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
+
+
+LOOKED_AT_THEN_RARELY: Schedule = _SettlesAndLooks(4)
+"""For what goes through the graph of the loss, thousands of operations, and may change later."""
 
 
 def every_nth_sample(n: int) -> Schedule:

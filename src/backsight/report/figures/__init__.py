@@ -16,6 +16,7 @@ from backsight.report.figures import (
     _reach_blocks,
     _reach_time,
     _saturation,
+    _sharpness,
     _update_ratio,
 )
 from backsight.report.figures._entry import Entry
@@ -84,6 +85,7 @@ FIGURES = tuple(
         _hidden_norm,
         _hidden_norm_time,
         _update_ratio,
+        _sharpness,
         _saturation,
     )
 )
