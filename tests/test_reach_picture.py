@@ -117,7 +117,7 @@ def test_a_spike_in_a_long_window_stays_in_the_picture() -> None:
     "row",
     [
         [], [1.0], [0.0, 0.0, 0.0], [1.0, 0.0], [np.nan] * 400, [np.inf], [1e-300, 5e-324],
-        [1.0, 1e150, 1e308], [1.0] * 9, [0.0, 0.5, 1.0], [-1.0, 0.5], [1.0, 1.0 + 1e-12],
+        [1.0, 1e150, 1.7e308], [1.0] * 9, [0.0, 0.5, 1.0], [-1.0, 0.5], [1.0, 1.0 + 1e-12],
     ],
 )  # fmt: skip
 def test_any_row_can_be_drawn(row: list[float]) -> None:

@@ -123,7 +123,7 @@ def _powers(low: float, high: float) -> list[float]:
     """Round values on a log axis: powers of ten, and what is between them where these are few."""
     digits = (1, 2, 5) if high - low < 2 else (1,)
     every = max(1, math.ceil((high - low) / TICKS))
-    powers = range(math.floor(low), math.ceil(high) + 1)
+    powers = range(math.floor(low), min(math.ceil(high), 308) + 1)  # the last one that is finite
     at = [d * 10.0**power for power in powers if power % every == 0 for d in digits]
     return [one for one in at if low - 1e-9 <= math.log10(one) <= high + 1e-9]
 
