@@ -15,10 +15,10 @@ __all__ = ["Bitmap", "Colour", "png"]
 
 Colour = tuple[int, int, int]
 
-Place = tuple[float, float]
+Spot = tuple[float, float]
 """From the left and from the top, in pixels; ``(0, 0)`` is the middle of the first one."""
 
-Places = Sequence[Place]
+Spots = Sequence[Spot]
 
 LONGEST = 24
 """Pixels of a piece of a line."""
@@ -43,7 +43,7 @@ class Bitmap:
         self.pixels: NDArray[np.uint8] = np.full((height, width, 3), 255, np.uint8)
         """Red, green and blue, shape ``(height, width, 3)``."""
 
-    def line(self, points: Places, colour: Colour, width: float) -> None:
+    def line(self, points: Spots, colour: Colour, width: float) -> None:
         """A line through the points, smooth at its edges; a single point is a dot."""
         reach = width / 2 + 1
         top, left = (max(0, math.floor(min(p[n] for p in points) - reach)) for n in (1, 0))
@@ -112,7 +112,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _pieces(start: Place, end: Place) -> Iterator[tuple[Place, Place]]:
+def _pieces(start: Spot, end: Spot) -> Iterator[tuple[Spot, Spot]]:
     """Short ones: the box around a long slanting segment is nearly empty."""
     (x1, y1), (x2, y2) = start, end
     count = max(1, math.ceil(max(abs(x2 - x1), abs(y2 - y1)) / LONGEST))
@@ -120,7 +120,7 @@ def _pieces(start: Place, end: Place) -> Iterator[tuple[Place, Place]]:
     return pairwise(at)
 
 
-def _cover(cover: NDArray[np.float32], start: Place, end: Place, radius: float) -> None:
+def _cover(cover: NDArray[np.float32], start: Spot, end: Spot, radius: float) -> None:
     """How much of each pixel a thick segment covers, by the distance of its middle."""
     (x1, y1), (x2, y2) = start, end
     reach = radius + 1
