@@ -2,6 +2,8 @@
 
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
+from backsight.monitor.measurements._chosen import chosen
+from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._hidden_state import HiddenState
 from backsight.monitor.measurements._input_spread import InputSpread
@@ -13,6 +15,7 @@ from backsight.monitor.measurements._measurement import (
     LayerFaults,
     Measurement,
     Schedule,
+    Settling,
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
@@ -34,6 +37,7 @@ __all__ = [
     "WIRING",
     "Adversary",
     "AppliedGradient",
+    "Deep",
     "GradientNorm",
     "HiddenState",
     "InputSpread",
@@ -46,11 +50,14 @@ __all__ = [
     "Reach",
     "Saturation",
     "Schedule",
+    "Settling",
     "Spectrum",
     "StateMemory",
     "Updates",
     "check_measurements",
+    "chosen",
     "every_nth_sample",
+    "record_measures",
 ]
 
 STANDARD: tuple[type[Measurement], ...] = (
@@ -60,6 +67,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     OptimizerSettings,
     Pace,
     Reach,
+    Deep,
     StateMemory,
     HiddenState,
     InputSpread,

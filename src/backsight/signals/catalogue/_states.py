@@ -125,7 +125,7 @@ SIGNALS = (
         reduction="mean over the steps of at most 8 sequences, without the first quarter. -inf if "
         "a step loses a direction. Dropout is off",
         cost="one backward pass of as many sequences as the state has units, and one QR "
-        "decomposition, per step; on request",
+        "decomposition, per step; on request, or every deep iterations",
         source="Benettin et al. 1980; Engelken, Wolf & Abbott 2023",
         per="layer",
     ),
@@ -149,7 +149,8 @@ SIGNALS = (
         unit="inputs",
         reduction="sum over lags, up to twice the units, at least 64 and at most 400. Readouts are "
         "fitted to one half of the sequences and tested on the other",
-        cost="some hundred steps of the layer on some hundred sequences; on request",
+        cost="some hundred steps of the layer on some hundred sequences; on request, or every deep "
+        "iterations",
         source="Jaeger 2002",
         per="layer",
     ),
