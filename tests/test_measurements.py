@@ -33,6 +33,7 @@ from backsight.monitor.measurements._measurement import EVENTS
 from backsight.probes import Catcher, total_norm, total_norm_value
 from backsight.probes.fused import _replay
 from backsight.signals import CATALOGUE, Recorder, Run, Series, family
+from tests import decaying
 
 
 class Net(nn.Module):
@@ -627,7 +628,7 @@ def test_every_nth_sample_needs_a_whole_number(n: Any) -> None:
 
 @pytest.fixture(scope="module")
 def every_family(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What two small trainings record, of layers and of attention."""
+    """What three small trainings record, of layers, of attention and of gated recurrences."""
     folder = tmp_path_factory.mktemp("families")
 
     def lstm() -> nn.Module:
@@ -640,9 +641,13 @@ def every_family(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         blocks = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         return nn.Sequential(nn.Linear(3, 4), blocks, nn.Linear(4, 1))
 
+    def gated() -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 6), decaying.LRU(), decaying.Delta())
+
     train(folder / "run", 3, every=1, make=lstm, deep=5)
     train(folder / "other", 1, every=1, make=attention)
-    return {family(name) for run in ("run", "other") for name in Run(folder / run).names}
+    train(folder / "gated", 1, every=1, make=gated)
+    return {family(name) for run in ("run", "other", "gated") for name in Run(folder / run).names}
 
 
 @pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)

@@ -305,6 +305,7 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
                          "context_length", "block_reach/layers.0", "memory/l0", "memory_lag/l0",
                          "lyapunov/l0", "reach_ahead/input:x"):  # fmt: skip
                 recorder.profile(name, i, [bad, bad])
+            recorder.profile("state_half_life/l0", i, [bad] * 21)
 
     run = record(write, CONFIG)
     for entry in FIGURES:

@@ -8,6 +8,7 @@ import math
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from backsight.errors import RunError
 from backsight.report.figures import FIGURES
 from backsight.signals import Recorder, Run
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache
+from backsight.ui._panels import panels_of
 from backsight.ui._run_view import run_view
 from backsight.ui._streams import EventStreams, TooManyStreamsError
 from backsight.ui._wire import figure_dict, json_bytes
@@ -215,6 +218,24 @@ def test_a_page_that_has_the_newest_is_told_nothing_new(tmp_path: Path) -> None:
             while b"\ndata: " not in told:
                 told += page.recv(4096)
     assert f"data: {news}\n\n".encode() in told
+
+
+def test_what_is_damaged_costs_no_other_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def damaged(run: Run) -> str:
+        raise RunError("a signal is damaged")
+
+    with Recorder(tmp_path / "one") as recorder:
+        recorder.scalars(0, {"loss": 1.0, "grad_norm": 1.0})
+    loss, norm = (next(e for e in FIGURES if e.key == key) for key in ("loss", "gradient-norm"))
+    broken = replace(loss, reading=damaged, only_if=damaged)
+    monkeypatch.setattr("backsight.ui._panels.FIGURES", (broken, norm))
+    shown, _ = panels_of(Run(tmp_path / "one"))
+    assert [(one["key"], bool(one["reading"])) for one in shown] == [
+        ("loss", False),
+        ("gradient-norm", True),
+    ]
 
 
 def test_compare(board: Dashboard, runs: Path) -> None:

@@ -121,6 +121,7 @@ class Observation:
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
             self.forwards.search(name, model, inputs or None)
+        self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 

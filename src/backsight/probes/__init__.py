@@ -14,6 +14,7 @@ from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
+from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
@@ -118,6 +119,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DecayReader",
     "DeepMeasures",
     "Diagonal",
     "FusedReader",

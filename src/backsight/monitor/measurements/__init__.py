@@ -5,6 +5,7 @@ from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._chosen import chosen
 from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gradient_norm import GradientNorm
+from backsight.monitor.measurements._half_lives import HalfLives
 from backsight.monitor.measurements._hidden_state import HiddenState
 from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
@@ -39,6 +40,7 @@ __all__ = [
     "AppliedGradient",
     "Deep",
     "GradientNorm",
+    "HalfLives",
     "HiddenState",
     "InputSpread",
     "LayerFaults",
@@ -69,6 +71,7 @@ STANDARD: tuple[type[Measurement], ...] = (
     Reach,
     Deep,
     StateMemory,
+    HalfLives,
     HiddenState,
     InputSpread,
     Saturation,

@@ -188,7 +188,7 @@ def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
         at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
         at = [t for t in at if 0 < t < math.inf]
         enough = len(digits) > 1 or high - low > 3
-        if enough and sum(least <= t <= most for t in at) >= SEEN:
+        if enough and (most == least or sum(least <= t <= most for t in at) >= SEEN):
             break
     else:
         spread = (most - least) / SEEN

@@ -180,7 +180,10 @@ export function spark(curves, { width = 150, height = 36, guess = null, log = fa
   return picture;
 }
 
-/** News of the server while the page is seen; a hidden page holds no connection. */
+/**
+ * News of the server while the page is seen; a hidden page holds no connection. Where the server
+ * refuses, the news is empty: what the page is about may have gone.
+ */
 export function listen(params, onNews) {
   const place = document.getElementById("live");
   let source = null;
@@ -201,6 +204,7 @@ export function listen(params, onNews) {
       tell("off", "not connected, trying again");
       if (source.readyState === EventSource.CLOSED) {
         source = null;
+        onNews("");
         setTimeout(open, pause); // refused: what is not there may come, but seldom does
         pause = Math.min(2 * pause, 60000);
       }

@@ -135,7 +135,7 @@ export class FigureCard {
           el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as PNG`, onclick: () => this.png() }, "PNG"),
           el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as CSV`, onclick: () => this.csv() }, "CSV"))),
       this.plot, this.words,
-      el("details", { class: "reading" }, el("summary", {}, "How to read it"), el("p", { class: "quiet" }, panel.reading)));
+      panel.reading ? el("details", { class: "reading" }, el("summary", {}, "How to read it"), el("p", { class: "quiet" }, panel.reading)) : "");
   }
 
   /** What it shows is no longer what the server would send. */
