@@ -585,7 +585,11 @@ def test_the_figure_has_a_row_for_each_layer_and_marks_what_it_cannot_draw(tmp_p
         "bound": lives_of(7.0, bound=True),
     }
     (entry,) = [one for one in FIGURES if one.key == "half-lives"]
-    drawn = entry.draw(recorded(tmp_path / "run", layers))
+    run = recorded(tmp_path / "run", layers)
+    drawn = entry.draw(run)
+    assert "upper bound" in entry.reading_of(run)
+    exact = recorded(tmp_path / "exact", {"known": layers["known"]})
+    assert "upper bound" not in entry.reading_of(exact)
     assert list(drawn.layout.yaxis.ticktext) == ["broken", "edges", "known", "bound (upper bound)"]
     traces = {trace.name: trace for trace in drawn.data}
     medians = traces["median, last"]
