@@ -51,6 +51,9 @@ given, and states ``(N, …)``."""
 RESOLVED = 100
 """Times the rounding of a state: by so much, another past has to move it for it to be measured."""
 
+FAINT = 1e-3
+"""Of the size of a state: where its whole past moves it by less, ``M`` is relative to that."""
+
 FORWARDS = 2.5
 """Forward passes of the whole batch that one measurement may take."""
 
@@ -183,6 +186,10 @@ def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.
     """``M``, shape ``(L,)``, of some sequences at one lag, or ``(K, L)`` at several; None of no
     layer: -1 where another past moves the state of a layer by no more than rounding.
 
+    Sequences may be alike in their last steps, as in the pause of a copying task. What a state
+    that forgets has left of their differences is faint then, but all from further back: relative
+    to itself, it would look like a perfect memory.
+
     Args:
         own: their states ``(n, L, H)``.
         other: those with all of their past replaced.
@@ -196,6 +203,7 @@ def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.
     told |= ~whole.isfinite()
     if not bool(told.any()):
         return None
+    whole = torch.maximum(whole, FAINT * size)
     return torch.where(told, moved / whole, -1.0).double().cpu().numpy()
 
 
