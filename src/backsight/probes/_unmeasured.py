@@ -43,8 +43,9 @@ class Unmeasured:
 
     @property
     def final(self) -> bool:
-        """Whether it is to be told at once: a gradient may still arrive in a later sample."""
-        return self.cause != "no gradient"
+        """Whether it is to be told at once: a later sample may still bring a gradient, or, of
+        sequences whose lengths vary, a shorter one."""
+        return self.cause not in ("no gradient", "calls pile up")
 
     @property
     def partial(self) -> bool:
