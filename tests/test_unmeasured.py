@@ -170,7 +170,7 @@ def test_a_state_that_is_changed_on_its_way(steps: int) -> None:
     words = (
         "cell: not measured, because what it returns is changed before its next call, so that no "
         "state is seen to be handed on; the model: not measured, because the graph of the loss has "
-        "more than 20 operations, in which no loop is looked for"
+        "more than 20 operations, or 15,000 one after another, in which no loop is looked for"
     )
     with pytest.raises(SettingError, match=words):
         probed(Loop(Cell(), lambda h: 0.5 * h), steps)
