@@ -204,8 +204,8 @@ def test_states_of_several_shapes() -> None:
 def test_a_graph_that_is_too_large(run_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = trained(InGraph(), [6, 6], run_path)
     words = (
-        "the model: not measured, because the graph of the loss has more than 20 operations, in "
-        "which no loop is looked for"
+        "the model: not measured, because the graph of the loss has more than 20 operations, or "
+        "15,000 one after another, in which no loop is looked for"
     )
     assert caplog.text.count(words) == 1
     assert f"{words}." in reach_sentences(run)
