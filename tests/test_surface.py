@@ -72,8 +72,8 @@ def test_the_public_list_is_exact() -> None:
     assert backsight.__all__ == [
         "AdaptiveLength", "BacksightError", "Chars", "GradientProfile", "Guard", "LayerAdapter",
         "LinearLength", "Measurement", "Monitor", "Recorder", "Run", "StepwiseLength",
-        "__version__", "context_probe", "diagnose", "probe", "register_layer", "resume", "train",
-        "watch", "write_report",
+        "__version__", "context_probe", "diagnose", "probe", "register_layer", "resume",
+        "sharpness", "train", "watch", "write_report",
     ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_implementation_modules_are_private() -> None:
         if not path.name.startswith("_") and (path.parent / "__init__.py").exists()
     }
     callbacks = {f"integrations/{name}.py" for name in CALLBACKS}
-    assert public == {"distributed.py", "errors.py", "layers.py"} | callbacks
+    assert public == {"distributed.py", "errors.py"} | callbacks
 
 
 def test_no_room_reaches_into_another() -> None:

@@ -4,4 +4,5 @@
 * ``one_model``: one network, trained on 50 to 200 steps, on sequences of up to 5,000.
 * ``curriculum``: the naive length curriculum that collapses, with the guard and without.
 * ``readings``: whether memory and reach tell networks that forget, hold, or amplify apart.
+* ``short_term``: what BKS301 finds in scripts that nobody has changed, and whom it accuses.
 """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backsight.lab import Chars, resume, train
     from backsight.layers import LayerAdapter, register_layer
     from backsight.monitor import Measurement, Monitor, watch
-    from backsight.probes import GradientProfile, probe
+    from backsight.probes import GradientProfile, probe, sharpness
     from backsight.report import write_report
     from backsight.signals import Recorder, Run
 
@@ -41,6 +41,7 @@ __all__ = [
     "probe",
     "register_layer",
     "resume",
+    "sharpness",
     "train",
     "watch",
     "write_report",
@@ -66,6 +67,7 @@ _imported = lazy(
         "probe": "backsight.probes",
         "register_layer": "backsight.layers",
         "resume": "backsight.lab",
+        "sharpness": "backsight.probes",
         "train": "backsight.lab",
         "watch": "backsight.monitor",
         "write_report": "backsight.report",

@@ -94,6 +94,10 @@ class Training:
     """The run folder to create; by default the next free runs/TASK-CELL-N."""
     every: int = 25
     """The number of iterations between hidden-state profiles."""
+    sharpness_every: Optional[int] = None
+    """The number of iterations between measurements of the sharpness along the step, from the
+    first iteration on, each of which takes about as long as one more iteration; by default it is
+    not measured."""
     validate_every: Optional[int] = None
     """The number of iterations between validations; by default a tenth of all, at least 100."""
     checkpoint_every: Optional[int] = None
@@ -122,8 +126,14 @@ class Training:
             )
         good = math.isfinite(self.weight_decay) and self.weight_decay >= 0
         self._require("weight_decay", good, "a number of at least 0")
-        if self.validate_every is not None:
-            self._whole("validate_every")
+        for name in ("validate_every", "sharpness_every"):
+            if getattr(self, name) is not None:
+                self._whole(name)
+        if self.sharpness_every and self.precision not in ("32-true", "64-true"):
+            raise SettingError(
+                f"--sharpness-every compares gradients that --precision {self.precision} cannot "
+                "tell apart: choose 32-true or 64-true, or leave it out"
+            )
         if self.checkpoint_every is not None:
             self._whole("checkpoint_every", least=0)
         self._require("seed", self.seed < 2**32, "a whole number below 2³²")

@@ -20,6 +20,9 @@ SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 CHECKPOINTS = "checkpoints"
 """Folder of a run that holds its checkpoints."""
 
+LATER = {"sharpness_every": None}
+"""Settings that runs of earlier versions did not have, as they trained."""
+
 
 def saved_settings(run: Run, iterations: int | None = None) -> Training:
     """What a run was trained with, ready to train it on.
@@ -100,6 +103,7 @@ def _settings(run: Run, kind: type[Training]) -> dict[str, Any]:
     found = run.info.get("config")
     if not isinstance(found, dict):
         raise RunError(f"{run.path}: run.json has no settings")
+    found = LATER | found
     names = [field.name for field in fields(kind)]
     for what, odd in (
         ("unknown", sorted(found.keys() - set(names))),

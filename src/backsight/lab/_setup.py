@@ -80,6 +80,11 @@ def make_fabric(config: Training) -> Fabric:
         precision=config.precision,
     )
     fabric.launch()
+    if config.sharpness_every and everywhere > 1:
+        raise SettingError(
+            f"--sharpness-every measures in a single process, but there are {everywhere}: leave it "
+            "out"
+        )
     _check_arithmetic(config, fabric)
     return fabric
 

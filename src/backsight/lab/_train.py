@@ -291,6 +291,7 @@ class _Loop:
         """Told of each batch, inputs and targets, before it is trained on."""
         self.loss = torch.zeros(())
         """Of the last iteration, over all processes."""
+        self._random = Generators(fabric.device)
 
     @property
     def model(self) -> nn.Module:
@@ -315,7 +316,7 @@ class _Loop:
             steps = self.curriculum.length if self.curriculum else self.task.steps
             end = None
             try:
-                self._step(steps, run_logger)
+                self._step(iteration, steps, run_logger)
             except GuardError as error:
                 self.end_reason, end = "guard_gave_up", str(error)
             if self.curriculum and not self.gave_up:
@@ -360,17 +361,17 @@ class _Loop:
         inputs, targets, fresh = self.task.draw(steps)
         return inputs, targets, fresh or afresh
 
-    def _step(self, steps: int, run_logger: "RunLogger | None") -> None:
+    def _step(self, iteration: int, steps: int, run_logger: "RunLogger | None") -> None:
         config, fabric, optimizer = self._config, self.fabric, self.optimizer
         inputs, targets, fresh = self._draw(steps)
         mine = slice(fabric.global_rank, None, fabric.world_size)
         inputs, targets = self._put(inputs[mine]), self._put(targets[mine])
         if self.drawn is not None:
             self.drawn(inputs, targets)
-        with self._arithmetic():
-            before = None if fresh else self._hidden.value
-            outputs, after = self._model(inputs, before)
-        loss = loss_of(self.task.kind, outputs, targets)
+        every = config.sharpness_every
+        random = self._random.state_dict() if every and iteration % every == 1 % every else None
+        before = None if fresh else self._hidden.value
+        loss, after = self._forward(inputs, targets, before)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         # Loss scaling is divided out first: a norm, and a clip, means true gradients.
@@ -382,9 +383,26 @@ class _Loop:
         self._hidden.value = detach(after)  # before the step, at which it may go back
         if run_logger:
             run_logger.monitor.backward_ended(loss)
+            if random is not None:
+                self._measure_sharpness(run_logger.monitor, random, (inputs, targets, before))
         if config.clip is not None and not (config.plain or self._guard_clips):
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
         optimizer.step()
+
+    def _forward(self, inputs: Tensor, targets: Tensor, before: Any) -> tuple[Tensor, Any]:
+        """The loss of a batch, and the state after it."""
+        with self._arithmetic():
+            outputs, after = self._model(inputs, before)
+        return loss_of(self.task.kind, outputs, targets), after
+
+    def _measure_sharpness(self, monitor: Monitor, random: Any, batch: tuple[Any, ...]) -> None:
+        """At this step, whose gradient is there; with the random numbers it was computed with."""
+
+        def compute_loss() -> Tensor:
+            self._random.load_state_dict(random)
+            return self._forward(*batch)[0]
+
+        monitor.sharpness(compute_loss, gradient_known=True)
 
     @property
     def _guard_clips(self) -> bool:

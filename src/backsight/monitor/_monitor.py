@@ -35,14 +35,14 @@ from backsight.monitor._faults import Faults
 from backsight.monitor._guard_link import GuardLink, Streaks
 from backsight.monitor._iteration import BackwardPass
 from backsight.monitor._observation import Observation
-from backsight.monitor._on_request import record_context, record_deep
+from backsight.monitor._on_request import record_context, record_deep, record_sharpness
 from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
-from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.measurements import MEASUREMENTS, Measurement, chosen
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
-from backsight.probes import GradientProfile, Readers, ReaderSettings, parameters_of
+from backsight.probes import GradientProfile, Readers, ReaderSettings, Sharpness, parameters_of
 from backsight.signals import Run
 
 __all__ = ["Monitor"]
@@ -61,12 +61,12 @@ class Monitor:
         recorder: where signals go; closing it is its owner's business.
         every: iterations between samples of the gradient through time, or ``"auto"``.
         budget: with ``"auto"``, the share of the training time that samples may add.
-        sequences: how many sequences of a batch a sample follows through fused layers; 8 by
-            default, or a quarter of the batch if that is less.
+        sequences: of a batch, that a sample follows through fused layers; 8, or a quarter of it.
         inputs: paths of the modules that embed the model's inputs; None to find them.
         layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
+        deep: iterations from one deep measurement (:meth:`deep`) to the next; None for none.
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
@@ -75,8 +75,7 @@ class Monitor:
         tell: hears of each finding once; the log by default.
         clock: seconds, for the budget and for tokens a second; ``time.perf_counter`` by default.
         held: whether what is recorded waits in memory until :meth:`settle`.
-        stepped: called when an optimizer has stepped, or, where there is none, when backward has
-            ended.
+        stepped: called when an optimizer has stepped or, without one, when backward has ended.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -112,6 +111,7 @@ class Monitor:
         sequences: int | None = None,
         inputs: str | Sequence[str] | None = None,
         layout: Literal["auto", "batch", "time"] = "auto",
+        deep: int | None = None,
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
@@ -124,34 +124,26 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        paths = check_settings(model, every, budget, sequences, inputs, layout)
-        measured = check_measurements([kind() for kind in kinds], measurements)
+        paths = check_settings(model, every, budget, sequences, inputs, layout, deep)
+        measured = chosen(kinds, measurements, deep)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell, self._clock)
         self._judging.know(facts or Facts())
         self._gate = Gate(self._judging, label, shut=held)
         self._outbox = Outbox(self._gate, self._clock)
+        readers = Readers(ReaderSettings(sequences=sequences or 0, layout=layout))
         self._observed = Observation(
-            measured,
-            self._outbox,
-            Sampler(every, budget),
-            Readers(ReaderSettings(sequences=sequences or 0, layout=layout)),
-            self._faults,
-            iteration=iteration,
-            automatic=automatic,
-            clock=self._clock,
-            declined=self._step_declined,
-            recorded=self._iteration_recorded,
+            measured, self._outbox, Sampler(every, budget), readers, self._faults,
+            iteration=iteration, automatic=automatic, clock=self._clock,
+            declined=self._step_declined, recorded=self._iteration_recorded,
             stepped=stepped or (lambda: None),
-        )
-        self._first = iteration
+        )  # fmt: skip
+        self._first, self._streaks = iteration, Streaks()
         self._link: GuardLink | None = None
-        self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
         self._notes = ReachNotes(self._observed.readers, self._gate.event)
-        self._pauses = 0
-        self._closed = False
+        self._pauses, self._closed = 0, False
         try:
             if model is not None:
                 self.adopt("", model, paths)
@@ -350,6 +342,14 @@ class Monitor:
         """Record Lyapunov exponents and memory capacity, of ``backsight.probe(…, deep=True)``."""
         with self.paused():
             return record_deep(self._outbox, self.iteration, self._model, compute_loss)
+
+    def sharpness(
+        self, compute_loss: Callable[[], Tensor], *, gradient_known: bool = False
+    ) -> Sharpness:
+        """Record ``sharpness`` and ``sharpness_limit``, of :func:`backsight.sharpness`."""
+        with self.paused():
+            to = self._outbox, self.iteration
+            return record_sharpness(*to, self._model, self.optimizers, compute_loss, gradient_known)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -1,19 +1,21 @@
-"""What a run records because its loop asks for it: losses by context, and deep measures."""
+"""What a run records because its loop asks for it: losses by context, deep measures, sharpness."""
 
 import math
 import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from backsight.diagnosis import Context, context_probe
 from backsight.errors import SettingError
+from backsight.monitor.measurements import record_measures
 from backsight.monitor.sinks import Outbox
-from backsight.probes import GradientProfile, probe
+from backsight.probes import GradientProfile, Sharpness, probe, sharpness
 
-__all__ = ["record_context", "record_deep"]
+__all__ = ["record_context", "record_deep", "record_sharpness"]
 
 
 def record_context(
@@ -46,18 +48,47 @@ def record_deep(
     Raises:
         SettingError: there is no one model, or as :func:`backsight.probe` does.
     """
+    whole = _one(model, "backsight.probe(model, compute_loss, deep=True)")
+    profiles = probe(whole, compute_loss, deep=True)
+
+    def row(name: str, values: NDArray[np.float64]) -> None:
+        outbox.profile(name, iteration, values)
+
+    def number(name: str, value: float) -> None:
+        outbox.here(iteration, {name: value})
+
+    for path, profile in profiles.items():
+        if profile.deep is not None:
+            record_measures(path, profile.deep, row, number)
+    return profiles
+
+
+def record_sharpness(
+    outbox: Outbox,
+    iteration: int,
+    model: weakref.ref[nn.Module] | None,
+    optimizers: Sequence[Optimizer],
+    compute_loss: Callable[[], Tensor],
+    gradient_known: bool,
+) -> Sharpness:
+    """Measure the sharpness of a loss, and record it beside its limit.
+
+    Raises:
+        SettingError: there is no one model, or as :func:`backsight.sharpness` does.
+    """
+    whole = _one(model, "backsight.sharpness(model, compute_loss, optimizer)")
+    found = sharpness(whole, compute_loss, optimizers, gradient_known=gradient_known)
+    outbox.here(iteration, {"sharpness": found.value, "sharpness_limit": found.limit})
+    return found
+
+
+def _one(model: weakref.ref[nn.Module] | None, instead: str) -> nn.Module:
+    """The model of a monitor that was given one.
+
+    Raises:
+        SettingError: it was given none.
+    """
     whole = None if model is None else model()
     if whole is None:
-        raise SettingError(
-            "this monitor was not given one model: call backsight.probe(model, compute_loss, "
-            "deep=True)"
-        )
-    profiles = probe(whole, compute_loss, deep=True)
-    for path, profile in profiles.items():
-        name, deep = path or "model", profile.deep  # which is itself the cell
-        if deep is not None and deep.lyapunov is not None:
-            outbox.profile(f"lyapunov/{name}", iteration, deep.lyapunov.exponents)
-            outbox.here(iteration, {f"lyapunov_steps/{name}": float(deep.lyapunov.steps)})
-        if deep is not None and deep.capacity is not None:
-            outbox.here(iteration, {f"memory_capacity/{name}": deep.capacity.total})
-    return profiles
+        raise SettingError(f"this monitor was not given one model: call {instead}")
+    return whole

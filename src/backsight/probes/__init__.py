@@ -20,7 +20,8 @@ from backsight.probes._compilers import (
     undisturbed,
 )
 from backsight.probes._data_entries import given_beside, put_elsewhere
-from backsight.probes._deep import DeepMeasures
+from backsight.probes._decays import DecayReader
+from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
@@ -91,6 +92,7 @@ from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, take
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._rows_within import order_within, puts_back, sorted_apart
+from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
@@ -125,6 +127,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DecayReader",
     "DeepMeasures",
     "Diagonal",
     "FusedReader",
@@ -139,6 +142,7 @@ __all__ = [
     "Lanes",
     "LayerInput",
     "LayerReader",
+    "LayerRun",
     "Layered",
     "LoopReader",
     "LossOperations",
@@ -157,6 +161,7 @@ __all__ = [
     "Readout",
     "RowAnswers",
     "ScanReader",
+    "Sharpness",
     "SteppedReader",
     "StepsRead",
     "Window",
@@ -179,6 +184,7 @@ __all__ = [
     "compilers_take",
     "counts_all",
     "data_mixed",
+    "deep_measures",
     "driven",
     "dropout_of",
     "embedded_from",
@@ -238,6 +244,7 @@ __all__ = [
     "rows_out_of_order",
     "rows_sorted",
     "same_direction",
+    "sharpness",
     "skipped",
     "sorted_apart",
     "spectrum",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         print_explanation,
         tally_words,
     )
+    from backsight.report._half_life_sentences import half_life_sentences
     from backsight.report._interventions import intervention_marks, intervention_rows
     from backsight.report._map_page import write_map_page
     from backsight.report._memory_sentences import memory_sentences
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         setting_words,
         telling_settings,
     )
+    from backsight.report._sharpness_sentences import sharpness_sentences
     from backsight.report._strip import strip
     from backsight.report._strip_data import (
         RunStrip,
@@ -81,6 +83,7 @@ __all__ = [
     "deep_sentences",
     "differing_settings",
     "duration",
+    "half_life_sentences",
     "intervention_marks",
     "intervention_rows",
     "labels_of",
@@ -94,6 +97,7 @@ __all__ = [
     "run_html",
     "setting_rows",
     "setting_words",
+    "sharpness_sentences",
     "strip",
     "strip_line",
     "strip_rows",
@@ -137,6 +141,7 @@ __getattr__ = lazy(
         "comparison_values": "backsight.report._comparison_page",
         "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
+        "half_life_sentences": "backsight.report._half_life_sentences",
         "intervention_marks": "backsight.report._interventions",
         "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",
@@ -151,6 +156,7 @@ __getattr__ = lazy(
         "run_html": "backsight.report._run_html",
         "setting_rows": "backsight.report._run_facts",
         "setting_words": "backsight.report._settings_table",
+        "sharpness_sentences": "backsight.report._sharpness_sentences",
         "strip": "backsight.report._strip",
         "strip_line": "backsight.report._strip_words",
         "strip_rows": "backsight.report._strip_words",

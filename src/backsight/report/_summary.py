@@ -15,11 +15,13 @@ from backsight.report._bodies import (
     setup_of,
 )
 from backsight.report._deep_sentences import deep_sentences
+from backsight.report._half_life_sentences import half_life_sentences
 from backsight.report._interventions import interventions_sentence
 from backsight.report._memory_sentences import memory_sentences
 from backsight.report._numbers import duration, finite_values, median, number
 from backsight.report._reach_cause import sequences_begun, unread_sequences, zero_cause
 from backsight.report._rows import ends
+from backsight.report._sharpness_sentences import sharpness_sentences
 from backsight.report._task_summary import (
     is_memory,
     memory_learning,
@@ -58,8 +60,13 @@ def summary(run: Run) -> list[str]:
         True
     """
     before = [_what(run), _ending(run), _learning(run), _solved(run), _gradient(run)]
-    after = [_hidden(run), interventions_sentence(run), _non_finite(run)]
-    through_time = [*reach_sentences(run), *memory_sentences(run), *deep_sentences(run)]
+    after = [
+        _hidden(run), *sharpness_sentences(run), interventions_sentence(run), _non_finite(run)
+    ]  # fmt: skip
+    through_time = [
+        *reach_sentences(run), *memory_sentences(run), *half_life_sentences(run),
+        *deep_sentences(run),
+    ]  # fmt: skip
     return [sentence for sentence in (*before, *through_time, *after) if sentence]
 
 

@@ -87,6 +87,8 @@ def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
     now = {name: _codes(value) for name, value in plan.items()}
     if now.get("kind") == "remedies" and isinstance(now.get("only"), list):
         now["only"] = [current_remedy(name) for name in now["only"]]
+    if now.get("kind") == "remedies" and isinstance(now.get("settings"), dict):
+        now["settings"].setdefault("sharpness_every", None)
     return now
 
 

@@ -54,6 +54,30 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="sharpness",
+        title="sharpness along the step",
+        formula="ρ = uᵀH'u / g'ᵀu with u = η d: d is what the optimizer makes of the gradient g' "
+        "without momentum (SGD: g', Adam: g'/(√v̂ + ε)), unclipped; g' and H' are the gradient and "
+        "the curvature of the loss with the weight decay that is added to the gradient. NaN if a "
+        "gradient is not finite",
+        axes=("iteration",),
+        unit="1",
+        reduction="over all parameters that have a gradient; each group with its own η",
+        cost="one more forward and backward pass, for the gradient at θ + εu; on request",
+        source="Cohen et al. 2021; Bai 2026 (arXiv 2506.04805)",
+    ),
+    Signal(
+        name="sharpness_limit",
+        title="limit of the sharpness",
+        formula="2 for plain SGD, 2(1 + β) with momentum, 2(1 + β₁)/(1 − β₁) for Adam: on a "
+        "quadratic, steps with a larger ρ grow",
+        axes=("iteration",),
+        unit="1",
+        reduction="minimum over parameter groups",
+        cost="none",
+        source="Cohen et al. 2021",
+    ),
+    Signal(
         name="spectral_radius",
         title="spectral radius",
         formula="max |λ| of W_hh; for a GRU or an LSTM, of the rows of W_hh that compute the new "

@@ -5,7 +5,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.monitor.measurements._measurement import LOOKED_AT_THEN_RARELY, Measurement
 from backsight.probes import (
     dropout_of,
     named_modules,
@@ -49,7 +49,7 @@ class TrainingMode(Measurement):
 
     name = "training mode"
     signals = ("dropout_rate", "eval_dropout", "eval_mode", "eval_part")
-    schedule = SAMPLED_AND_LOOKED_AT
+    schedule = LOOKED_AT_THEN_RARELY
     samples_cells = True
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class TrainingMode(Measurement):
             modes += [training for training, _ in its]
             trains = trains or (model.training and bool(its))
             rate = max([rate, *(p for training, p in its if training)])
-        operations = [node for _, node in passed.operations.named()[:LOOKED_AT]]
+        operations = [node for _, node in passed.operations.named(LOOKED_AT)]
         rate = max([rate, self._raw_rate, *map(rate_of_dropout, operations)])
         still = modes.count(False)
         everywhere = still == len(modes) and not trains
