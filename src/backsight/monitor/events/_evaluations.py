@@ -2,7 +2,8 @@
 
 A call of it in a forward has no module whose mode ``model.eval()`` could switch, and neither has a
 layer that is made in ``forward``. Without a graph, nothing is left to see afterwards: so the
-function is wrapped from the first forward in eval mode until the next one in training mode.
+function is wrapped while such a forward runs, and no longer: a model that holds the function can be
+saved only as long as it is PyTorch's own.
 """
 
 from collections.abc import Callable
@@ -54,13 +55,15 @@ class Evaluations:
         self._leave: list[Callable[[], None]] = []
         self._mine: Callable[..., Tensor] | None = None
         self._usual: Callable[..., Tensor] = functional.dropout
-        self._dropped = False
+        self._outermost = 0
+        """Which module's forward it is wrapped for."""
+        self._evaluating = self._dropped = False
         self._seen = 0
 
     def watch(self, model: nn.Module) -> None:
         """Watch its forwards."""
         if self._seen < ENOUGH:
-            self._leave.append(self._calls.watch(model, before=self._begins))
+            self._leave.append(self._calls.watch(model, before=self._begins, after=self._ends))
 
     def close(self) -> None:
         """Watch nothing any longer."""
@@ -71,8 +74,9 @@ class Evaluations:
 
     def _begins(self, module: nn.Module, args: Any, named: Any) -> None:
         if module.training or torch.is_grad_enabled():
-            if self._mine is not None:
-                self._put_back()
+            self._put_back()
+            if self._evaluating:
+                self._evaluating = False
                 self._seen += 1
                 self._over(self._dropped)
                 if self._seen >= ENOUGH:
@@ -80,8 +84,14 @@ class Evaluations:
         elif self._mine is None and not any(
             part.training and dropout_of(part) for _, part in named_modules(module)
         ):
-            self._dropped = False
+            if not self._evaluating:
+                self._evaluating, self._dropped = True, False
+            self._outermost = id(module)
             self._wrap()
+
+    def _ends(self, module: nn.Module, args: Any, named: Any, result: Any) -> None:
+        if id(module) == self._outermost:
+            self._put_back()
 
     def _wrap(self) -> None:
         usual = self._usual = functional.dropout
