@@ -3,5 +3,6 @@
 * ``temporal_order``: updates until sequences of one length are learned, by several methods.
 * ``one_model``: one network, trained on 50 to 200 steps, on sequences of up to 5,000.
 * ``curriculum``: the naive length curriculum that collapses, with the guard and without.
+* ``poster``: which cell learns what, at five lengths, and its reach and memory beside it.
 * ``readings``: whether memory and reach tell networks that forget, hold, or amplify apart.
 """
