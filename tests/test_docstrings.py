@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from backsight import layers
+from backsight.layers import _registry
 from backsight.probes import _reader
 from tests.test_surface import MODULES, ROOMS
 
@@ -46,7 +46,7 @@ def fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(tmp_path)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(layers, "_registered", dict(layers._registered))
+    monkeypatch.setattr(_registry, "_registered", dict(_registry._registered))
     monkeypatch.setattr(_reader, "_registered", dict(_reader._registered))
     dtype, state = torch.get_default_dtype(), torch.get_rng_state()
     torch.manual_seed(0)

@@ -6,4 +6,5 @@
 * ``curriculum``: the naive length curriculum that collapses, with the guard and without.
 * ``poster``: which cell learns what, at five lengths, and its reach and memory beside it.
 * ``readings``: whether memory and reach tell networks that forget, hold, or amplify apart.
+* ``short_term``: what BKS301 finds in scripts that nobody has changed, and whom it accuses.
 """

@@ -290,6 +290,8 @@ class Iteration:
     """How long it took; known when it ends."""
     spent: float = 0.0
     """Seconds that sampling took in it."""
+    aside: float = 0.0
+    """Seconds that are neither training nor sampling, as somebody has asked for what took them."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
     clips: list[Clip] = field(default_factory=list)

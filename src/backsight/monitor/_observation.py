@@ -121,6 +121,7 @@ class Observation:
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
             self.forwards.search(name, model, inputs or None)
+        self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 
@@ -268,7 +269,7 @@ class Observation:
         now.opposed = self.detector.opposed
         self.detector.begin()  # it is not told again, whatever comes between
         now.steps, now.elements = steps, elements
-        now.seconds = max(at - self._began, 1e-9)
+        now.seconds = max(at - self._began - now.aside, 1e-9)
         trained = now.seconds - now.spent
         waits = self._may_wait(now, told)
         try:
@@ -287,7 +288,7 @@ class Observation:
                     name for name, p in now.profiles.items() if p.outcome != "not enough data"
                 }
                 self._sampler.sampled(self.iteration, now.spent)
-            self._sampler.passed(trained, self._observed() - now.spent)
+            self._sampler.passed(trained, self._observed() - now.spent - now.aside)
             self.iteration += 1
             self._began = at + self._clock() - told  # what measuring took is no training
             if not waits:

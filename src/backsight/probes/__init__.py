@@ -14,7 +14,8 @@ from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
 from backsight.probes._data_entries import given_beside, put_elsewhere
-from backsight.probes._deep import DeepMeasures
+from backsight.probes._decays import DecayReader
+from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._dropout import dropout_of, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
@@ -118,6 +119,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DecayReader",
     "DeepMeasures",
     "Diagonal",
     "FusedReader",
@@ -132,6 +134,7 @@ __all__ = [
     "Lanes",
     "LayerInput",
     "LayerReader",
+    "LayerRun",
     "Layered",
     "LoopReader",
     "LossOperations",
@@ -171,6 +174,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "data_mixed",
+    "deep_measures",
     "driven",
     "dropout_of",
     "embedded_from",

@@ -19,6 +19,7 @@ UnmeasuredCause = Literal[
     "shapes differ",
     "rows move",
     "state of output",
+    "gates unseen",
 ]
 
 
@@ -55,6 +56,11 @@ class Unmeasured:
     def words(self) -> str:
         """What it means, in a sentence without its full stop."""
         name = self.path or "the model"
+        if self.cause == "gates unseen":
+            return (
+                f"{name}: the half-lives of its state are not known, because it ran in a kernel "
+                "that shows no gates"
+            )
         if self.partial:
             why = {
                 "feedback left out": f"it was called more than {self.limit:,} times before a "

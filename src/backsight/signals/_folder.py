@@ -237,7 +237,10 @@ def update(path: Path, **changes: Any) -> None:
 
 def _command() -> str:
     name, *words = map(str, sys.argv or [""])  # a script may have put anything there
-    return shlex.join([Path(name).name, *hide_words(words)])
+    path = Path(name)
+    if path.name == "__main__.py":  # of python -m PACKAGE, which says nothing by itself
+        path = path.parent
+    return shlex.join([path.name, *hide_words(words)])
 
 
 @functools.cache

@@ -185,6 +185,25 @@ class Forwards:
             model, before=self._if_observing(lambda _, args, kwargs: begins(args, kwargs))
         )
 
+    def watch_decays(self, name: str, model: nn.Module) -> None:
+        """Have the gates of linear recurrences read in sampled iterations.
+
+        Args:
+            name: put before the paths of ``model``.
+            model: the caller's.
+        """
+
+        def attach(
+            module: nn.Module, before: Callable[..., None] | None, after: Callable[..., None] | None
+        ) -> Callable[[], None]:
+            return self._calls.watch(
+                module, before=self._if_observing(before), after=self._if_observing(after)
+            )
+
+        if self._readers.decays.watch(model, name, attach):
+            # An iteration has to have begun when the first of them runs.
+            self._calls.watch(model, before=self._if_observing(lambda *_: None))
+
     def _if_observing(self, action: Callable[..., None] | None) -> Callable[..., None] | None:
         if action is None:
             return None

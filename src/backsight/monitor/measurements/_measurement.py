@@ -23,6 +23,7 @@ __all__ = [
     "LayerFaults",
     "Measurement",
     "Schedule",
+    "Settling",
     "every_nth_sample",
 ]
 
@@ -67,16 +68,28 @@ class _SamplesAndLooks(Schedule):
         return sample is not None or (iteration is not None and looked_at(iteration))
 
 
-class _Settles(Schedule):
-    """In the first 32 sampled iterations, and from then on in every ``samples``-th."""
+EARLY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settling(Schedule):
+    """In the first ``early`` sampled iterations, and from then on in every ``samples``-th.
+
+    Example:
+        >>> from backsight.monitor.measurements import Settling
+        >>> [sample for sample in range(10) if Settling(4, early=3).due(sample)]
+        [0, 1, 2, 4, 8]
+    """
+
+    early: int = EARLY
 
     def due(self, sample: int | None, iteration: int | None = None) -> bool:
         """Whether it is one of them."""
-        return sample is not None and (sample < EARLY or sample % self.samples == 0)
+        return sample is not None and (sample < self.early or sample % self.samples == 0)
 
 
-class _SettlesAndLooks(_Settles):
-    """In sampled iterations as :class:`_Settles`, and in those of :class:`_Looks`."""
+class _SettlesAndLooks(Settling):
+    """In sampled iterations as :class:`Settling`, and in those of :class:`_Looks`."""
 
     def due(self, sample: int | None, iteration: int | None = None) -> bool:
         """Whether it is one of the two."""
@@ -84,12 +97,11 @@ class _SettlesAndLooks(_Settles):
         return looked or super().due(sample, iteration)
 
 
-EARLY = 32
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
 """For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
-SAMPLED_THEN_RARELY: Schedule = _Settles(4)
+SAMPLED_THEN_RARELY: Schedule = Settling(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
