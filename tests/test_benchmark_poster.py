@@ -17,7 +17,7 @@ def test_a_panel_has_a_row_for_each_cell_and_a_tick_where_it_was_solved() -> Non
         for task in ("copying", "chars") for cell in CELLS for length in LENGTHS[task]
     ]  # fmt: skip
     copying, chars = figure(rows).data
-    assert copying.y == CELLS
+    assert copying.y == tuple(cell.replace(" ", "<br>") for cell in CELLS)
     assert chars.x == tuple(f"T = {length}" for length in LENGTHS["chars"])
     assert chars.z[0][0] == 0  # worse than a guess has gained nothing
     assert chars.z[3][4] == pytest.approx(0.4)
@@ -28,7 +28,7 @@ def test_a_panel_has_a_row_for_each_cell_and_a_tick_where_it_was_solved() -> Non
         if "✓" in words
     ]
     assert ticked == [(CELLS.index("gru"), LENGTHS["copying"].index(40))]
-    assert copying.text[0][0] == "reach ≥ 9<br>memory 4"
+    assert copying.text[0][0] == "1% · reach ≥ 9<br>memory 4"
 
 
 def test_the_middle_of_lags_is_one_that_was_seen() -> None:
@@ -39,6 +39,6 @@ def test_the_middle_of_lags_is_one_that_was_seen() -> None:
 def test_a_far_training_stops_at_the_criterion_of_its_task() -> None:
     watching = Watching(MemoryOrder(length=500))
     watching.validated(100, {"val_sequence_error": 0.02}, "")
-    assert not watching.solved
+    assert watching.solved_at is None
     watching.validated(200, {"val_sequence_error": 0.009}, "")
-    assert watching.solved
+    assert watching.solved_at == 200

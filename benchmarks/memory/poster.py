@@ -35,7 +35,7 @@ LENGTHS = {
 }
 TITLES = {
     "temporal-order": "Temporal order: which two symbols, and in which order",
-    "copying": "Copying: ten symbols, after a wait of 20 steps less than the length",
+    "copying": "Copying: ten symbols, after a wait of T − 20 steps",
     "chars": "Text: the next character of Python's standard library",
 }
 METHOD = (
@@ -43,11 +43,11 @@ METHOD = (
     "gone at the last validation; a guess knows the task, or how often each character occurs, but "
     "nothing of the sequence. solved: the task's criterion on 2,000 held-out sequences. reach: the "
     "horizon, in steps back from the loss; memory: the memory length; each the median of the last "
-    "five samples. >= : the window ends first. seconds: of processor time."
+    "five samples. ≥: the window ends first; –: undefined. seconds: of processor time."
 )
 LAST = 5
 """Samples at the end of which the reach and the memory are the middle."""
-ROW = 215
+ROW = 262
 """CSS pixels of a task."""
 
 
@@ -103,8 +103,8 @@ def trained(key: tuple[str, str, int, int]) -> dict[str, Any]:
             "loss": loss,
             "gained": 1 - loss / guess,
             "solved": solved,
-            "reach": str(reach_of(run)),
-            "memory": str(memory_of(run)),
+            "reach": str(reach_of(run) or "–"),
+            "memory": str(memory_of(run) or "–"),
             "seconds": process_time() - begun,
         }
 
@@ -146,7 +146,7 @@ def figure(rows: Sequence[dict[str, Any]]) -> go.Figure:
     tasks = [task for task in LENGTHS if any(row["what"].startswith(task) for row in rows)]
     fig = make_subplots(
         rows=len(tasks), cols=1, subplot_titles=[f"<b>{TITLES[task]}</b>" for task in tasks],
-        vertical_spacing=0.09,
+        vertical_spacing=0.1,
     )  # fmt: skip
     for place, task in enumerate(tasks, start=1):
         cells = [cell for cell in CELLS if any(row["what"] == f"{task}, {cell}" for row in rows)]
@@ -156,19 +156,19 @@ def figure(rows: Sequence[dict[str, Any]]) -> go.Figure:
         fig.add_heatmap(
             z=[[max(0.0, one["gained"]) for one in line] for line in grid],
             text=[[_words(one) for one in line] for line in grid],
-            x=columns, y=cells, texttemplate="%{text}", textfont={"size": 12},
-            coloraxis="coloraxis", xgap=2, ygap=2, row=place, col=1,
+            x=columns, y=[cell.replace(" ", "<br>") for cell in cells], row=place, col=1,
+            texttemplate="%{text}", textfont={"size": 12}, coloraxis="coloraxis", xgap=2, ygap=2,
         )  # fmt: skip
     fig.update_yaxes(autorange="reversed", showgrid=False, ticks="")
     fig.update_xaxes(showgrid=False, ticks="", side="bottom")
     shares = np.linspace(0, 1, 5)
     colorbar = {
-        "title": {"text": "gained"}, "thickness": 14, "len": 0.4, "tickvals": shares,
+        "title": {"text": "gained"}, "thickness": 14, "len": 0.3, "tickvals": shares,
         "ticktext": ["0, a guess", *(f"{s:g}" for s in shares[1:-1]), "1, perfect"],
     }  # fmt: skip
     fig.update_layout(
         template="none", width=WIDTH, height=ROW * len(tasks) + 40, font={"size": 13},
-        margin={"l": 62, "r": 20, "t": 34, "b": 34},
+        margin={"l": 72, "r": 20, "t": 36, "b": 34},
         coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": 1.25, "colorbar": colorbar},
     )  # fmt: skip
     fig.update_annotations(font={"size": 14})
@@ -176,8 +176,8 @@ def figure(rows: Sequence[dict[str, Any]]) -> go.Figure:
 
 
 def _words(row: dict[str, Any]) -> str:
-    told = f"reach {row['reach']}<br>memory {row['memory']}"
-    return f"<b>✓</b> {told}" if row["solved"] else told
+    outcome = "<b>✓</b>" if row["solved"] else f"{max(0.0, row['gained']):.0%}"
+    return f"{outcome} · reach {row['reach']}<br>memory {row['memory']}"
 
 
 if __name__ == "__main__":
