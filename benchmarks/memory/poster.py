@@ -1,8 +1,8 @@
 """Which cell learns what at five lengths, and how far back does it reach and remember?
 
     python -m benchmarks.memory.poster                               # a sketch
-    python -m benchmarks.memory.poster --iterations 600 --picture docs/pictures/poster.png
-    python -m benchmarks.memory.poster --redraw docs/pictures/poster.png
+    python -m benchmarks.memory.poster --iterations 600 --picture docs/pictures/cells.png
+    python -m benchmarks.memory.poster --redraw docs/pictures/cells.png
 
 Five cells of 64 units, and minGRU with ``--init chrono`` besides, on temporal order, copying and
 text, each at five lengths: 90 trainings by Adam at 0.005, the norm clipped at 1, batches of 20, one
