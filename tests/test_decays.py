@@ -157,6 +157,45 @@ def test_the_lab_s_layers_tell_theirs_beside_their_reach(cell: str) -> None:
         below = nn.functional.gelu(below) if cell == "lru" else below
 
 
+def test_the_weights_inside_an_adapter_s_wrapper_are_read() -> None:
+    """As LoRA puts one around a projection."""
+
+    class Wrapper(nn.Module):
+        def __init__(self, base_layer: nn.Module) -> None:
+            super().__init__()
+            self.base_layer = base_layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 1.5 * self.base_layer(x)  # type: ignore[no-any-return]
+
+    twin, x = cast(decaying.Mamba, double(decaying.Mamba())), rand(BATCH, STEPS, 6)
+    twin.x_proj = Wrapper(twin.x_proj)  # type: ignore[assignment]
+    logs = shown(twin, x).each()
+    by_autograd = kept(twin, 0).flatten(1)
+    torch.testing.assert_close(by_autograd, product(logs, 0, by_autograd), rtol=EXACT, atol=0)
+
+
+@pytest.mark.parametrize("kind", [decaying.Mamba, decaying.MinGRU, "lru", "mingru", "minlstm"])
+def test_under_autocast_the_half_lives_are_as_exact_as_the_gates(kind: Any) -> None:
+    layer = build_cell(kind, 6, 6) if isinstance(kind, str) else kind()
+    model, x = nn.Sequential(nn.Linear(6, 6), layer), torch.randn(BATCH, STEPS, 6)
+
+    def loss() -> Tensor:
+        states = model(x)
+        first: Tensor = states[0] if isinstance(states, tuple) else states
+        return first.float().mean()
+
+    def narrow() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return loss()
+
+    name = "1.l0" if isinstance(kind, str) else "1"
+    both = [probe(model, one)[name].state_half_lives for one in (loss, narrow)]
+    assert both[0] is not None
+    assert both[1] is not None
+    np.testing.assert_allclose(both[1].steps, both[0].steps, rtol=0.02)
+
+
 # -- what is no gated recurrence ----------------------------------------------------------------
 
 
@@ -546,7 +585,11 @@ def test_the_figure_has_a_row_for_each_layer_and_marks_what_it_cannot_draw(tmp_p
         "bound": lives_of(7.0, bound=True),
     }
     (entry,) = [one for one in FIGURES if one.key == "half-lives"]
-    drawn = entry.draw(recorded(tmp_path / "run", layers))
+    run = recorded(tmp_path / "run", layers)
+    drawn = entry.draw(run)
+    assert "upper bound" in entry.reading_of(run)
+    exact = recorded(tmp_path / "exact", {"known": layers["known"]})
+    assert "upper bound" not in entry.reading_of(exact)
     assert list(drawn.layout.yaxis.ticktext) == ["broken", "edges", "known", "bound (upper bound)"]
     traces = {trace.name: trace for trace in drawn.data}
     medians = traces["median, last"]

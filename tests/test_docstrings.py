@@ -12,12 +12,16 @@ import pytest
 import torch
 
 from backsight.layers import _registry
+from backsight.nn import CELLS, build_cell
 from backsight.probes import _reader
 from tests.test_surface import MODULES, ROOMS
 
 PACKAGES = [name for name in MODULES if not any(part.startswith("_") for part in name.split("."))]
 FLAGS = doctest.REPORT_UDIFF | doctest.FAIL_FAST
 FINDER = doctest.DocTestFinder(recurse=False)
+
+for _cell in CELLS:
+    build_cell(_cell, 3, 4)  # registers its kind, which is lost after an example
 
 
 def public_objects() -> Iterator[Any]:

@@ -4,6 +4,10 @@ python -m benchmarks.ui.ui --keep runs/ui         # keeps the runs for the next 
 python -m benchmarks.ui.ui --tensorboard PYTHON   # beside TensorBoard, of a Python that has it
 python -m benchmarks.ui.ui --mlflow PYTHON        # beside MLflow, too
 python -m benchmarks.ui.ui --runs 60 --iterations 20000 --wide 50 --idle 3 --live 4 --repeats 1
+
+Whole, it takes more than six minutes: some ten on an idle machine, most of them of waiting beside
+open pages, and with both peers as many again, for which MLflow's database of the runs takes some
+gigabytes. The last of these commands takes one or two.
 """
 
 import math

@@ -140,14 +140,25 @@ def _label(name: str) -> str:
     return f"{member_label(name) or 'the layer'}{bound}"
 
 
+def _reading(run: Run) -> str:
+    told = [
+        "How long the channels of each layer keep what they hold, by their gates alone: the dot is "
+        "the median channel, and the bar goes from the 5 % that forget fastest to the 5 % that "
+        "keep longest. It is what the gates allow, and not what the loss has taught: a bar that "
+        "ends long before the lag of your task means that the state cannot hold it."
+    ]
+    if run.members(FAMILIES[1]):
+        told.append(
+            "An upper bound belongs to a layer that also writes over what it holds, and forgets at "
+            "least as fast."
+        )
+    return " ".join(told)
+
+
 FIGURE = Entry(
     "half-lives",
     "Half-lives of the state",
-    "How long the channels of each layer keep what they hold, by their gates alone: the dot is the "
-    "median channel, and the bar goes from the 5 % that forget fastest to the 5 % that keep "
-    "longest. It is what the gates allow, and not what the loss has taught: a bar that ends long "
-    "before the lag of your task means that the state cannot hold it. An upper bound belongs to a "
-    "layer that also writes over what it holds, and forgets at least as fast.",
+    _reading,
     half_lives,
     signals=FAMILIES,
     of_moment=True,

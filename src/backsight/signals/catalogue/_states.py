@@ -66,9 +66,9 @@ SIGNALS = (
     Signal(
         name="memory",
         title="memory of the state",
-        formula="M(k) = E_b‖h_t − h_t^(k)‖ / E_b‖h_t − h_t^(0)‖ for each k of memory_lag, where t "
-        "is the position of reach and h^(k) has the same last k inputs, and the older inputs and "
-        "the initial state of another sequence",
+        formula="M(k) = E_b‖h_t − h_t^(k)‖ / max(E_b‖h_t − h_t^(0)‖, 0.001 E_b‖h_t‖) for each k of "
+        "memory_lag, where t is the position of reach and h^(k) has the same last k inputs, and "
+        "the older inputs and the initial state of another sequence",
         axes=("iteration", "lag"),
         unit="1",
         reduction="L2 over units, mean over the sampled sequences that have the lag and differ in "

@@ -205,7 +205,7 @@ let lastFindings = null;
 /** The strip says at once what the writer told; judging the whole run may find more. */
 function drawWorst(told) {
   const place = stripBox.querySelector(".worst");
-  if (!place || view.strip.finding || !told.thorough) return;
+  if (!place || !told.thorough) return; // what the writer told last may be over, or be more by now
   const [card] = told.cards;
   place.replaceWith(worst(card && {
     ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
