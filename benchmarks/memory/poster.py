@@ -146,7 +146,7 @@ def figure(rows: Sequence[dict[str, Any]]) -> go.Figure:
     tasks = [task for task in LENGTHS if any(row["what"].startswith(task) for row in rows)]
     fig = make_subplots(
         rows=len(tasks), cols=1, subplot_titles=[f"<b>{TITLES[task]}</b>" for task in tasks],
-        vertical_spacing=0.1,
+        vertical_spacing=0.075,
     )  # fmt: skip
     for place, task in enumerate(tasks, start=1):
         cells = [cell for cell in CELLS if any(row["what"] == f"{task}, {cell}" for row in rows)]
