@@ -140,6 +140,7 @@ class ProcessMonitor:
         seen.add(self._seen)
         for group in self._groups:
             seen.add(_seen_of(group))
+        seen.looker = self._calls.looker
         return seen
 
     @property
@@ -389,6 +390,8 @@ def is_process_observed() -> bool:
 def _seen_of(group: Group) -> Seen:
     seen = group.monitor.seen
     seen.steps = group.steps
+    if not seen.passes:  # a copy whose weights are averages, a teacher: nothing goes back in it
+        seen.unmeasured, seen.untold = {}, []
     return seen
 
 

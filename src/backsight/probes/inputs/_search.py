@@ -147,12 +147,12 @@ class Search:
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
+        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         # What another part has made is no input, seen or, before the iteration began, not.
         given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
         self._given, self._batches = given, list(packed_in((args, kwargs)))
         self.found.given += [tuple(tensor.shape) for tensor in given]
-        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
             tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
             for tensor in given
@@ -341,6 +341,11 @@ class Search:
             for block in self.found.blocks
             if not any(_lies_in(block.container, path) for path in paths)
         ]
+
+    @property
+    def goes_on_from_another(self) -> bool:
+        """Whether all that the model was given, in its one forward, others have made."""
+        return self.passes == 1 and self.found.goes_on and not self.found.given
 
     def named_not_run(self) -> list[str]:
         """Paths of the modules that are named as the input's, and were not called."""
