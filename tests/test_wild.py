@@ -126,3 +126,27 @@ def test_no_name_of_a_parameter_is_a_constant_of_ours() -> None:
             if isinstance(words, str) and name.fullmatch(words):
                 found.append((path.name, words))
     assert not found
+
+
+def test_a_loop_whose_state_is_complex() -> None:
+    """With a transition of 0.6 + 0.3i on every unit, a step further back gets 0.6708 times less."""
+
+    class Turning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.out = nn.Linear(2, 4), nn.Linear(4, 1)
+            self.turn = nn.Parameter(torch.eye(4) * (0.6 + 0.3j))
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.zeros(3, 4, dtype=torch.complex64)
+            for one in x:
+                h = h @ self.turn + self.into(one)
+            found: Tensor = self.out(h.abs())
+            return found
+
+    torch.manual_seed(0)
+    model, x = Turning(), torch.randn(8, 3, 2)
+    (profile,) = backsight.probe(model, lambda: model(x).sum()).values()
+    expected = [abs(0.6 + 0.3j) ** lag for lag in range(len(profile.reach))]
+    assert profile.reach.tolist() == pytest.approx(expected, rel=1e-5)
+    assert len(expected) == 8
