@@ -85,6 +85,7 @@ class Observation:
             self.detector.forward_begins,
             self._forward_begins,
             self._forward_ended,
+            self._model_ended,
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
             clock,
@@ -332,6 +333,7 @@ class Observation:
             _outbox=self._outbox,
             _parameters=self.parameters,
             gradient_before=gradient,
+            drops_in_eval=self.forwards.drops_in_eval,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing
@@ -345,6 +347,7 @@ class Observation:
         self._was_usual = self.measurements.usual
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
         self.forwards.tells_cells = self.measurements.tells_cells
+        self.forwards.tell_models(self.measurements.listens("on_model_end"))
         self.forwards.hooks_all = not self.measurements.usual
 
     def _forward_begins(self, call: LayerCall) -> None:
@@ -352,6 +355,9 @@ class Observation:
 
     def _forward_ended(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_end", self.now, call, call.path)
+
+    def _model_ended(self, call: LayerCall) -> None:
+        self.measurements.feed("on_model_end", self.now, call, call.path)
 
     def _hand_over(self, now: Iteration) -> None:
         """The scalars of an iteration; those that the caller told take the place of ours."""

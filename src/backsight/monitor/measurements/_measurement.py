@@ -157,6 +157,7 @@ class Measurement:
     ``on_iteration_begin``      a new iteration: nothing of it has run
     ``on_forward_begin``        an observed layer is about to run
     ``on_forward_end``          it has run
+    ``on_model_end``            a module that has observed layers within it has run
     ``on_graph_whole``          backward is about to be called: the graph still exists
     ``on_backward_end``         gradients are complete, before any clipping
     ``on_gradients_discarded``  they were another model's, which has stepped on them
@@ -212,6 +213,9 @@ class Measurement:
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """A layer has run."""
+
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """A module that has observed layers within it has run; they have been told of before."""
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Backward is about to be called, and the graph about to be freed."""

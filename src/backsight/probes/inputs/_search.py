@@ -22,6 +22,7 @@ from backsight.probes.inputs._sources import (
     has_parameters,
     hinted,
     looks_like_positions,
+    may_be_block,
     packed_like,
     source_of,
     steps_apart,
@@ -64,7 +65,7 @@ class Search:
             self._modules[id(module)] = path, weakref.ref(module)
             if issubclass(type(module), (nn.ModuleList, nn.Sequential)):
                 for _, child in children_of(module):
-                    if _may_be_block(child):
+                    if may_be_block(child):
                         self._container.setdefault(id(child), path)
         self._hinted = hinted(model) if named is None else set()
         self._given: list[Tensor] = []
@@ -397,9 +398,3 @@ def _lies_in(container: str, path: str) -> bool:
 
 def _is_sequence(x: Tensor) -> bool:
     return x.dim() == 3 and x.is_floating_point()
-
-
-def _may_be_block(module: nn.Module) -> bool:
-    """A layer of PyTorch's without others inside, such as an activation, is none."""
-    inside = next(children_of(module), None) is not None
-    return inside or not type(module).__module__.startswith("torch.nn.")
