@@ -4,6 +4,8 @@
 # make integrations  the callbacks, each with its library, in .venv-integrations
 # make sentences  every sentence a user may read, with its place
 # make gallery  pictures of every page of the dashboard, in build/gallery
+# make far-ROW  five seeds of a row of docs/long-memory.md: far-temporal-order-500, far-temporal-order-1000,
+#              far-adding-1000 or far-copying-500
 # make bench   the benchmarks; tables on the terminal, JSON in benchmarks/results
 PYTHON ?= python3
 VENV   := .venv
@@ -58,6 +60,9 @@ bench: $(READY)
 	for script in benchmarks/[!_]*/[!_]*.py; do \
 		$(BIN)/python -m $$(echo $${script%.py} | tr / .) || exit 1; \
 	done
+
+far-%: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.memory.far $* --seeds 5
 
 sentences: $(READY)
 	@$(BIN)/python docs/make_sentences.py

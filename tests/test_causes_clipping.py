@@ -11,6 +11,7 @@ from torch.nn.utils import clip_grad, clip_grad_norm_, clip_grad_value_
 
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding
+from backsight.guard import ClipNorm, Guard
 
 STEPS = 6
 
@@ -38,10 +39,11 @@ class Training:
 Step = Callable[[Training], object]
 
 
-def findings(step: Step, path: Path, n: int = STEPS) -> list[Finding]:
-    """Of rule BKS421, after some steps."""
+def findings(step: Step, path: Path, n: int = STEPS, limit: float = 0.0) -> list[Finding]:
+    """Of rule BKS421, after some steps; with a limit, a guard clips to it."""
     training = Training()
-    with watch(training.net, training.optimizer, path, every=1):
+    guard = Guard(training.net, training.optimizer, ClipNorm(norm=limit)) if limit else None
+    with watch(training.net, training.optimizer, path, every=1, guard=guard):
         for _ in range(n):
             step(training)
     assert {"clip_misplaced", "clip_scaled"} <= set(Run(path).names)
@@ -404,6 +406,18 @@ def of_two_optimizers(t: Training) -> None:
 )
 def test_clipping_before_the_step_is_not_accused(step: Step, tmp_path: Path) -> None:
     assert findings(step, tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("step", [in_place, unscaled, not_at_all, norm_by_hand_unscaled])
+def test_what_a_guard_shortens_further_was_not_divided(step: Step, tmp_path: Path) -> None:
+    assert findings(step, tmp_path / "run", limit=1e-4) == []
+    assert "act_before/clip" in Run(tmp_path / "run").names
+
+
+def test_a_guard_hides_no_clip_of_scaled_gradients(tmp_path: Path) -> None:
+    (found,) = findings(before_unscale, tmp_path / "run", limit=1e-7)
+    assert "act_before/clip" in Run(tmp_path / "run").names
+    assert "still scaled" in found.message
 
 
 def test_a_decay_that_an_optimizer_adds_to_gradients_is_no_clip(tmp_path: Path) -> None:

@@ -206,3 +206,16 @@ def test_a_leaf_alone_is_not_marked() -> None:
     tags = GraphTags()
     tags.mark(LossOperations([torch.ones(1, requires_grad=True)]))
     assert tags.alive() == 0
+
+
+def test_a_look_at_the_nearest_operations_goes_no_further() -> None:
+    """What follows goes on from there, and finds each operation once."""
+    total = weight = torch.ones(3, requires_grad=True)
+    for _ in range(50):
+        total = total.tanh() + weight
+    loss = total.sum()
+    at_once, bit_by_bit = LossOperations([loss]).named(), LossOperations([loss, loss])
+    assert bit_by_bit.named(4) == at_once[:4]
+    assert bit_by_bit.named(2) == at_once[:2]
+    assert len(bit_by_bit.named()) == len(at_once) == 102
+    assert bit_by_bit.whole

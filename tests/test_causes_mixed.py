@@ -110,6 +110,13 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         joined_directions, {"rnn": rnn(num_layers=2, bidirectional=True)},
     ),
     "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS)}),
+    "classes for steps": (
+        lambda m: nn.functional.cross_entropy(
+            m["rnn"](drawn(BATCH, STEPS))[0].contiguous().view(BATCH, UNITS, STEPS),
+            torch.randint(UNITS, (BATCH, STEPS)),
+        ),
+        {"rnn": rnn(batch_first=True)},
+    ),
 }  # fmt: skip
 
 

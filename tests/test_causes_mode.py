@@ -181,8 +181,11 @@ class Dropped(nn.Module):
         return result
 
 
-def test_dropout_of_raw_inputs_that_leaves_next_to_nothing_is_found(tmp_path: Path) -> None:
-    (found,) = findings(nn.Identity(), train, tmp_path / "run", Dropped(nn.Dropout(0.95)))
+@pytest.mark.parametrize("drop", [nn.Dropout(0.95), lambda x: functional.dropout(x, 0.95)])
+def test_dropout_of_raw_inputs_that_leaves_next_to_nothing_is_found(
+    drop: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    (found,) = findings(nn.Identity(), train, tmp_path / "run", Dropped(drop))
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 
@@ -192,10 +195,56 @@ def test_dropout_of_raw_inputs_that_leaves_next_to_nothing_is_found(tmp_path: Pa
         nn.Dropout(0.5),
         nn.Dropout1d(0.8),
         lambda x: x * (torch.rand_like(x) < 0.05),  # data that are mostly 0
-        lambda x: functional.dropout(x, 0.95),  # of a function that leaves no graph, the same
     ],
 )
 def test_other_zeros_among_raw_inputs_are_not(
     drop: Callable[[Tensor], Tensor], tmp_path: Path
 ) -> None:
     assert findings(nn.Identity(), train, tmp_path / "run", Dropped(drop)) == []
+
+
+class Goes(Net):
+    """Drops by a function, whatever the mode; and holds it."""
+
+    def __init__(self, *, asked: bool = False) -> None:
+        super().__init__(nn.Identity())
+        self.drop, self.asked = functional.dropout, asked
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(self.rnn(x)[0][-1])
+        return functional.dropout(result, 0.2, self.training or not self.asked)
+
+
+def evaluated(net: Net, path: Path) -> list[Finding]:
+    """Three epochs with a validation each, and a file of the whole model behind each."""
+    optimizer, usual = torch.optim.SGD(net.parameters(), lr=1e-3), functional.dropout
+    with watch(net, optimizer, path, every=1):
+        for _ in range(5):
+            for _ in range(2):
+                optimizer.zero_grad()
+                net.train()(torch.randn(5, 16, 2)).square().mean().backward()
+                optimizer.step()
+            evaluates(net)
+            assert functional.dropout is usual
+            torch.save(net, path.with_suffix(".pt"))
+    return [one for one in diagnose(Run(path)).lasting if one.code == "BKS422"]
+
+
+def test_dropout_that_goes_on_in_evaluation_is_a_note(tmp_path: Path) -> None:
+    (found,) = evaluated(Goes(), tmp_path / "run")
+    assert found.severity == "info"
+    assert "dropout goes on in evaluation" in found.message
+
+
+def test_a_function_that_is_told_the_mode_is_not(tmp_path: Path) -> None:
+    assert evaluated(Goes(asked=True), tmp_path / "run") == []
+
+
+def test_dropout_that_a_forward_ends_by_an_error_is_put_back(tmp_path: Path) -> None:
+    net, usual = Goes(), functional.dropout
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        net(torch.randn(5, 16, 2)).square().mean().backward()
+        with torch.no_grad(), pytest.raises(RuntimeError):
+            net.eval()(torch.randn(5, 16, 3))
+    assert functional.dropout is usual

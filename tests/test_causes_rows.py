@@ -145,6 +145,50 @@ def test_rows_in_order_are_not(which: str, tmp_path: Path) -> None:
     assert not {"BKS417", "BKS435"} & set(trained(ALIKE[which], tmp_path))
 
 
+DIFFERENT = torch.tensor([i for i in range(ROWS) if not (TEXT[:i] == TEXT[i]).all(1).any()])
+
+
+class Sorts(nn.Module):
+    """A classifier that sorts the rows it is given; ``answers`` are made of what that leaves."""
+
+    def __init__(self, answers: Callable[[Tensor, Tensor], object]) -> None:
+        super().__init__()
+        self.embed, self.answers = nn.Embedding(CLASSES + 1, UNITS), answers
+        self.rnn, self.head = rnn(inputs=UNITS, batch_first=True), nn.Linear(UNITS, CLASSES)
+
+    def forward(self, text: Tensor) -> object:
+        lengths, order = (text > 0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.embed(text[order]), lengths, batch_first=True)
+        return self.answers(self.head(self.rnn(packed)[1][0]), order)
+
+
+@pytest.mark.parametrize(
+    ("answers", "codes"),
+    [
+        (lambda z, order: z, {"BKS417"}),
+        (lambda z, order: z[order], {"BKS417"}),
+        (lambda z, order: z[order.argsort()], set()),
+        (lambda z, order: (z, order), set()),  # who is told the order may sort the targets
+    ],
+)
+def test_a_model_that_sorts_its_rows_has_to_put_its_answers_back(
+    answers: Callable[[Tensor, Tensor], object], codes: set[str], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Sorts(answers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            rows = DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]
+            result = model(TEXT[rows])
+            z = result[0] if isinstance(result, tuple) else result
+            optimizer.zero_grad()
+            ce(z, FIRST[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {f.code for f in diagnose(tmp_path / "run").findings}
+    assert found & {"BKS417", "BKS435"} == codes
+
+
 def test_where_the_order_of_the_targets_is_not_known_it_is_a_note(tmp_path: Path) -> None:
     """One batch for ever: its rows always have the same targets, whichever these are."""
     copied = FIRST[:BATCH].clone()

@@ -11,7 +11,8 @@ from torch.nn import functional as f
 
 from backsight import Run, diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.probes import terms_without_bound
+from backsight.probes import likelihoods_lowered, terms_without_bound
+from tests.causes import findings
 
 N, CLASSES = 6, 3
 X = torch.randn(N, CLASSES, generator=torch.manual_seed(0))
@@ -240,3 +241,51 @@ def test_an_adversary_and_a_climber_are_not_accused(
     step: Callable[[Maker], object], tmp_path: Path
 ) -> None:
     assert codes(step, tmp_path / "run") == set()
+
+
+# -- a policy's ----------------------------------------------------------------------------------
+
+
+GAINS: list[Loss] = [
+    lambda x: (x.log_softmax(-1).gather(1, Y[:, None])[:, 0] * REWARD).mean(),
+    lambda x: (Categorical(logits=x).log_prob(Y) * REWARD).sum(),  # type: ignore[no-untyped-call]
+    lambda x: (-f.cross_entropy(x, Y, reduction="none") * REWARD).mean(),
+]
+
+
+@pytest.mark.parametrize("gain", GAINS)
+def test_what_is_rewarded_has_to_become_more_likely(gain: Loss) -> None:
+    x = X.clone().requires_grad_()
+    assert likelihoods_lowered([gain(x)], [None]) == 1
+    assert likelihoods_lowered([-gain(x)], [None]) == 0
+    assert likelihoods_lowered([-gain(x)], [None], maximised=True) == 1
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: f.cross_entropy(x, Y),
+        lambda x: (f.cross_entropy(x, Y, reduction="none") * MASK).sum(),  # of a mask
+        lambda x: (x.square().sum(-1) * REWARD).mean(),  # no log-probability
+        lambda x: (x.softmax(-1) * x.log_softmax(-1)).sum(),  # an entropy
+    ],
+)
+def test_other_losses_lower_no_likelihood(loss: Loss) -> None:
+    x = X.clone().requires_grad_()
+    assert likelihoods_lowered([loss(x)], [None]) == 0
+    assert likelihoods_lowered([-loss(x)], [None]) == 0
+
+
+@pytest.mark.parametrize(("sign", "severities"), [(1.0, ["info"]), (-1.0, [])])
+def test_a_policy_that_is_made_worse_is_a_note(
+    sign: float, severities: list[str], tmp_path: Path
+) -> None:
+    """A cost may be what is meant."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        z = m["head"](m["rnn"](torch.randn(5, N, 2))[0][-1])
+        return (sign * Categorical(logits=z).log_prob(Y) * REWARD).mean()  # type: ignore[no-untyped-call,no-any-return]
+
+    modules: dict[str, nn.Module] = {"rnn": nn.GRU(2, 4), "head": nn.Linear(4, CLASSES)}
+    found = findings("BKS429", loss, tmp_path, modules, iterations=6)
+    assert [one.severity for one in found] == severities

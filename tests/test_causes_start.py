@@ -14,6 +14,7 @@ from backsight.signals import Run
 from tests.causes import BATCH, INPUTS, STEPS, Loss, drawn, findings
 
 UNITS = 16
+ONES = torch.ones(1, 1, 1)
 
 
 def layer(kind: str = "GRU", **settings: bool | int) -> nn.RNNBase:
@@ -126,6 +127,34 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 def test_another_state_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = NOT_DRAWN[which]
     assert not findings("BKS419", loss, tmp_path, modules, iterations=4)
+
+
+def decoded(first: Callable[..., Tensor]) -> Loss:
+    """A decoder that goes on from its own answers, from what it is given first."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        _, state = m["encoder"](drawn(STEPS, BATCH))
+        answer, total = first(1, BATCH, INPUTS), torch.zeros(())
+        for _ in range(STEPS):
+            out, state = m["rnn"](answer, state)
+            answer = out[..., :INPUTS]
+            total = total + out.square().mean()
+        return total
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("first", "severities"),
+    [(torch.randn, ["info"]), (torch.zeros, []), (lambda *shape: ONES.expand(shape), [])],
+)
+def test_a_decoder_that_begins_in_noise_is_a_note(
+    first: Callable[..., Tensor], severities: list[str], tmp_path: Path
+) -> None:
+    modules: dict[str, nn.Module] = {"rnn": layer(), "encoder": layer()}
+    found = findings("BKS419", decoded(first), tmp_path, modules, iterations=6)
+    assert [one.severity for one in found] == severities
+    assert all("the first input of rnn" in one.message for one in found)
 
 
 def test_what_counts_as_drawn() -> None:

@@ -367,6 +367,29 @@ def test_numbers_that_are_to_be_forecast_and_are_given(tmp_path: Path) -> None:
     assert not findings("BKS431", denoised, tmp_path / "denoised", numbers())
 
 
+class Forecast(nn.Module):
+    """One number of a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.GRU(1, UNITS, batch_first=True), nn.Linear(UNITS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(self.rnn(x)[0][:, -1])
+        return result
+
+
+@pytest.mark.parametrize(("step", "count"), [(-2, 1), (-1, 0), (0, 0)])
+def test_a_forecast_of_the_last_value_of_its_window(step: int, count: int, tmp_path: Path) -> None:
+    def asked(m: Parts) -> Tensor:
+        x = wave()
+        return functional.mse_loss(m["net"](x[:, :-1]), x[:, step])
+
+    found = findings("BKS431", asked, tmp_path, {"net": Forecast()})
+    assert len(found) == count
+    assert all("the last value of the very window" in one.message for one in found)
+
+
 def test_an_autoencoder_of_numbers_is_a_note_at_most(tmp_path: Path) -> None:
     """Of two layers that both give an output at each step."""
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backsight import LayerAdapter, layers, probe, register_layer
-from backsight.layers import CellStep
+from backsight import LayerAdapter, probe, register_layer
+from backsight.layers import CellStep, _registry
 from backsight.probes import Readers, ReaderSettings, _tensors
 
 STEPS, BATCH = 6, 3
@@ -214,7 +214,7 @@ class LeakyCells(LayerAdapter):
 
 
 def test_a_registered_kind_tells_its_own_gates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", dict(layers._registered))
+    monkeypatch.setattr(_registry, "_registered", dict(_registry._registered))
     register_layer(LeakyCells())
     cell, xs = Leaky(), inputs()
 

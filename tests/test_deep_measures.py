@@ -243,6 +243,36 @@ def test_the_memory_capacity_is_larger_the_less_the_state_forgets_and_distorts()
     assert whole > bent > short > chaotic > 1
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("gain", "activation", "known", "off"),
+    [
+        (1.0, lambda a: a, 96.9, 2.0),
+        (1.0, torch.tanh, 59.6, 6.0),
+        (0.5, torch.tanh, 15.5, 1.0),
+        (1.5, torch.tanh, 4.7, 1.5),  # chaotic
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_memory_capacities_of_100_units_are_the_known_ones(
+    gain: float, activation: Callable[[Tensor], Tensor], known: float, off: float, seed: int
+) -> None:
+    """An orthogonal matrix, an input that is uniform in [-1, 1], and its weights from N(0, 0.11²):
+    the size of the input decides how far tanh bends, and how far noise drowns chaos."""
+    generator = torch.Generator().manual_seed(seed)
+    turn: Tensor = torch.linalg.qr(torch.randn(100, 100, generator=generator, dtype=torch.float64))[
+        0
+    ]
+    into = 0.11 * torch.randn(1, 100, generator=generator, dtype=torch.float64)
+    data = 2 * torch.rand(5000, 1, 1, generator=generator, dtype=torch.float64) - 1
+    found = driven(
+        lambda x, state: (activation(gain * state[0] @ turn.T + x[0] @ into),),
+        data,
+        [torch.zeros(2, 100).double()],
+    )
+    assert found.total == pytest.approx(known, abs=off)
+
+
 def test_a_state_that_holds_nothing_has_no_capacity() -> None:
     assert driven(lambda x, state: state, drawn(9, 2, 1), [torch.zeros(2, 3)]).total == 0
     noise = memory_capacity(drawn(30, 400, 2), drawn(30, 400, seed=1), lags=10)

@@ -218,6 +218,8 @@ def check_memory(names: dict[str, Any], said: str) -> None:
     assert "the state holds the last" in said
     assert "\nthe largest Lyapunov exponent is -0." in said
     assert 0 < names["deep"].capacity.total <= 16.1
+    assert names["lives"].window == 48
+    assert "\nby half-life, half of the channels forget within " in said
 
 
 def check_task(names: dict[str, Any], said: str) -> None:

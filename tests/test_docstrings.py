@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 import torch
 
-from backsight import layers
+from backsight.layers import _registry
+from backsight.nn import CELLS, build_cell
 from backsight.probes import _reader
 from tests.test_surface import MODULES, ROOMS
 
 PACKAGES = [name for name in MODULES if not any(part.startswith("_") for part in name.split("."))]
 FLAGS = doctest.REPORT_UDIFF | doctest.FAIL_FAST
 FINDER = doctest.DocTestFinder(recurse=False)
+
+for _cell in CELLS:
+    build_cell(_cell, 3, 4)  # registers its kind, which is lost after an example
 
 
 def public_objects() -> Iterator[Any]:
@@ -46,7 +50,7 @@ def fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(tmp_path)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(layers, "_registered", dict(layers._registered))
+    monkeypatch.setattr(_registry, "_registered", dict(_registry._registered))
     monkeypatch.setattr(_reader, "_registered", dict(_reader._registered))
     dtype, state = torch.get_default_dtype(), torch.get_rng_state()
     torch.manual_seed(0)

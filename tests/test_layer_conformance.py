@@ -519,7 +519,7 @@ def test_only_the_registry_asks_for_pytorch_s_classes() -> None:
         for path in SOURCE.rglob("*.py")
         if TORCHS_OWN & set(asked_classes(ast.parse(path.read_text())))
     }
-    assert asking == {"layers.py"}
+    assert asking == {"layers/_fused.py"}
 
 
 def test_only_the_table_and_the_defaults_name_a_cell() -> None:

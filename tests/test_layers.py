@@ -13,7 +13,8 @@ from backsight import Guard, LayerAdapter, register_layer, watch
 from backsight.errors import SettingError
 from backsight.guard import Orthogonality
 from backsight.lab import MemoryAdding
-from backsight.layers import LayerWeights, _registered, adapter_of, registered_layers
+from backsight.layers import LayerWeights, adapter_of, registered_layers
+from backsight.layers._registry import _registered
 from backsight.nn import build_cell, initialise
 from backsight.nn.cells._lru import RADII, LRULayer
 from backsight.nn.cells._mingru import MinGRULayer

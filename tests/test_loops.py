@@ -370,6 +370,15 @@ def test_a_large_graph_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         probe(net, lambda: net(steps())[-1].sum())
 
 
+def test_a_deep_graph_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few operations it has: one that Python has looked at is freed by recursion."""
+    net = Net(plain)
+    loss = net(steps())[-1].sum()
+    assert _weights.graph_of([loss]) is not None
+    monkeypatch.setattr(_weights, "DEEPEST", 6)
+    assert _weights.graph_of([loss]) is None
+
+
 def test_code_that_unpacks_saved_tensors_is_not_called_by_the_search() -> None:
     """What is saved with hooks of the user's is not looked at."""
     net, asked = Net(plain), []

@@ -33,6 +33,7 @@ from backsight.monitor.measurements._measurement import EVENTS
 from backsight.probes import Catcher, total_norm, total_norm_value
 from backsight.probes.fused import _replay
 from backsight.signals import CATALOGUE, Recorder, Run, Series, family
+from tests import decaying
 
 
 class Net(nn.Module):
@@ -73,6 +74,7 @@ def train(
     every: Any = 2,
     make: Callable[[], nn.Module] = Net,
     step: Callable[[nn.Module, Optimizer], None] | None = None,
+    deep: int | None = None,
 ) -> dict[str, Tensor]:
     """What the weights, and the random numbers, are after some iterations."""
 
@@ -85,7 +87,7 @@ def train(
     model = make()
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
     monitor = backsight.watch(
-        model, optimizer, path, every=every, measurements=measurements
+        model, optimizer, path, every=every, measurements=measurements, deep=deep
     ) if path else None  # fmt: skip
     for _ in range(count):
         (step or usual)(model, optimizer)
@@ -626,7 +628,7 @@ def test_every_nth_sample_needs_a_whole_number(n: Any) -> None:
 
 @pytest.fixture(scope="module")
 def every_family(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What two small trainings record, of layers and of attention."""
+    """What three small trainings record, of layers, of attention and of gated recurrences."""
     folder = tmp_path_factory.mktemp("families")
 
     def lstm() -> nn.Module:
@@ -639,9 +641,13 @@ def every_family(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         blocks = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         return nn.Sequential(nn.Linear(3, 4), blocks, nn.Linear(4, 1))
 
-    train(folder / "run", 3, every=1, make=lstm)
+    def gated() -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 6), decaying.LRU(), decaying.Delta())
+
+    train(folder / "run", 3, every=1, make=lstm, deep=5)
     train(folder / "other", 1, every=1, make=attention)
-    return {family(name) for run in ("run", "other") for name in Run(folder / run).names}
+    train(folder / "gated", 1, every=1, make=gated)
+    return {family(name) for run in ("run", "other", "gated") for name in Run(folder / run).names}
 
 
 @pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
@@ -692,7 +698,9 @@ def test_without_one_of_ours_the_others_stay(
     for event in EVENTS:
         if event in vars(kind) and event != "on_iteration_begin":
             monkeypatch.setattr(kind, event, broken)
-    observed = train(rest, 3, every=1)
+    observed = train(
+        rest, 3, every=1, deep=5 if kind.name == "deep" else None
+    )  # nobody asks for it
     assert all(torch.equal(observed[name], plain[name]) for name in plain)
     after = recorded(rest)
     lost = {family(name) for name in before.keys() - after.keys()}

@@ -48,6 +48,20 @@ def test_memory_and_reach_have_five_readings(
     assert memory_reading(measure_memory(LAGS, memory), measure_reach(reach)) == reading
 
 
+@pytest.mark.parametrize("window", [20, 60, 100, 400])
+def test_a_state_that_fades_as_its_gradient_does_is_not_said_to_disagree(window: int) -> None:
+    """A hundredth of the gradient is left after twice the steps that leave a tenth of the state."""
+    lags = np.array([2**n for n in range(9) if 2**n < window] + [window])
+    read = {
+        memory_reading(
+            measure_memory(lags, np.where(lags < window, keep**lags, 0.0)),
+            measure_reach(keep ** np.arange(window)),
+        )
+        for keep in np.linspace(0.3, 0.999, 200)
+    }
+    assert read == {"forgets", "holds"}
+
+
 @pytest.mark.parametrize(
     ("row", "length", "censored"),
     [
@@ -127,13 +141,13 @@ def test_a_figure_and_a_sentence_show_the_memory_beside_the_reach(tmp_path: Path
 
 
 def test_a_watched_run_records_what_its_layers_hold(tmp_path: Path) -> None:
-    """In every fourth sample, of the step before the optimizer moves it."""
+    """In the first eight samples and in every fourth, of the step before the optimizer moves it."""
     torch.manual_seed(0)
     rnn, cell = torch.nn.LSTM(2, 4, num_layers=2), torch.nn.GRUCell(4, 4)
     model = torch.nn.ModuleDict({"rnn": rnn, "cell": cell})
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with backsight.watch(model, optimizer, tmp_path / "run", every=2) as monitor:
-        for _ in range(12):
+        for _ in range(19):
             h = None
             for x in rnn(torch.randn(10, 8, 2))[0]:
                 h = cell(x, h)
@@ -146,7 +160,7 @@ def test_a_watched_run_records_what_its_layers_hold(tmp_path: Path) -> None:
     assert run.members("memory") == ("memory/cell", "memory/rnn.l0", "memory/rnn.l1")
     for name in ("cell", "rnn.l0", "rnn.l1"):
         rows, lags = run.profile(f"memory/{name}"), run.profile(f"memory_lag/{name}")
-        assert rows.iterations.tolist() == [0, 8]
+        assert rows.iterations.tolist() == [0, 2, 4, 6, 8, 10, 12, 14, 16]
         assert lags.rows[0].tolist() == [1, 2, 4, 8, 10]
         assert rows.rows[0][-1] == 0
         length = measure_memory(lags.rows[1], rows.rows[1]).length

@@ -837,3 +837,28 @@ def test_a_block_depends_on_what_a_plain_loop_says(tmp_path: Path, read: int) ->
         found = run.profile(f"memory/blocks.{number}").rows[0]
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-12)
     assert all("what the block returns depends on" in one for one in memory_sentences(run))
+
+
+@pytest.mark.parametrize(("pause", "length"), [(2, 8), (20, 1)])
+def test_a_faint_trace_of_the_past_is_no_memory_of_it(pause: int, length: int) -> None:
+    """``h = x + h / 2``, where the last inputs of all sequences are alike: all that tells states
+    apart is older, and after 20 steps a millionth of their size."""
+    x = torch.ones(32, 2, 3, dtype=torch.float64)
+    x[: 32 - pause, 1] = 3.0
+    (profile,) = memory(
+        lambda inputs, state: (_leaked(inputs, state[0]),), x, [torch.zeros(2, 3, dtype=x.dtype)]
+    )
+    # Half of a state's trace is lost in a step, and of those of the pause none is its own.
+    apart, size = 2 * (2 - 2.0 ** (pause - 31)) / 2**pause, 2.0 + (2.0 + 4.0 / 2**pause)
+    kept = [2.0 ** -max(0, k - pause) for k in (1, 2, 4, 8, 16)]
+    faint = min(1.0, apart * 2 / (1e-3 * size))
+    expected = [*(faint * one for one in kept), 0.0]
+    np.testing.assert_allclose(profile.memory, expected, rtol=1e-2)
+    assert profile.length is not None
+    assert profile.length.steps == length
+
+
+def _leaked(inputs: Tensor, h: Tensor) -> Tensor:
+    for x in inputs:
+        h = x + h / 2
+    return h

@@ -10,6 +10,7 @@ import pytest
 
 from backsight.diagnosis import RULES, Rule, rules
 from backsight.guard import POLICIES, Policy, policies
+from backsight.layers import DECAYS, DecayAdapter, decays
 from backsight.monitor import MEASUREMENTS, Measurement, measurements
 
 Family = tuple[ModuleType, type, tuple[Any, ...], str, str]
@@ -18,6 +19,7 @@ FAMILIES: list[Family] = [
     (rules, Rule, RULES, "code", "RULES"),
     (policies, Policy, POLICIES, "name", "POLICIES"),
     (measurements, Measurement, MEASUREMENTS, "name", "MEASUREMENTS"),
+    (decays, DecayAdapter, DECAYS, "kind", "DECAYS"),
 ]
 
 

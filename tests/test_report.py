@@ -296,7 +296,8 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
     def write(recorder: Recorder) -> None:
         names = ("loss", "val_loss", "grad_norm", "grad_norm_applied", "tokens_per_second",
                  "lr", "seq_len", "hidden_norm_mean/l0", "hidden_norm_max/l0",
-                 "update_ratio/w", "saturation/l0", "sharpness", "sharpness_limit")  # fmt: skip
+                 "update_ratio/w", "saturation/l0", "sharpness", "sharpness_limit",
+                 "memory_capacity/l0")  # fmt: skip
         recorder.event("setup", 0, SETUP)
         for i in range(3):
             recorder.scalars(i, dict.fromkeys(names, bad))
@@ -304,6 +305,7 @@ def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
                          "context_length", "block_reach/layers.0", "memory/l0", "memory_lag/l0",
                          "lyapunov/l0", "reach_ahead/input:x"):  # fmt: skip
                 recorder.profile(name, i, [bad, bad])
+            recorder.profile("state_half_life/l0", i, [bad] * 21)
 
     run = record(write, CONFIG)
     for entry in FIGURES:
@@ -780,7 +782,7 @@ def test_the_page_draws_every_figure_and_a_red_nan_in_a_browser_offline(small_ru
     assert min(drawn) >= 1
     assert fill == "rgb({}, {}, {})".format(*bytes.fromhex(ALARM[1:]))
     assert seen > 10
-    assert {"1", "1e+06"} <= set(ticks)
+    assert {"1", "1e6"} <= set(ticks)
     assert gaps == [True] * 5 + [False] * 5
     assert boxes
     assert all(legend <= bar for legend, bar in boxes)

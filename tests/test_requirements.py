@@ -163,7 +163,7 @@ UNCUT = "of reach in which a gradient arrives uncut"
          "it needs 40 losses; 12 of the 17 recorded ones are usable"),
         ("BKS301", {"reach/rnn": every(1, [FADES] * 9)},
          "it needs 1 sample of context_loss at 3 or more lengths, which monitor.context measures, "
-         "or of memory after 100 losses where the memory demand is known; none was recorded"),
+         "or of memory after 100 losses; none was recorded"),
     ],
 )  # fmt: skip
 def test_what_was_recorded_and_cannot_be_used_is_told(code: str, series: Series, said: str) -> None:

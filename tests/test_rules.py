@@ -1515,11 +1515,63 @@ LEARNED = falling(300, tau=10.0)
 """From 4 to 1, where it is from iteration 60 on."""
 
 
-def test_a_short_memory_by_itself_is_no_fault() -> None:
-    """A task may need no more: where nobody knows, nothing is said of it."""
+def test_a_short_memory_by_itself_is_a_note() -> None:
+    """A task may need no more, and nobody knows: from iteration 100 on, which is a sample."""
     series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
-    assert verdict("BKS301", series).outcome == "not enough data"
-    assert not verdict("BKS301", series).findings
+    one = the(verdict("BKS301", series))
+    assert (one.iteration, one.module, one.severity, one.count) == (100, "rnn", "info", 10)
+    assert one.message == (
+        "the state of rnn holds the last 8 of 100 steps, no layer holds more, and no gradient "
+        "reaches back more than 7; whether the task needs more is not known"
+    )
+    assert (one.evidence["memory length"], one.evidence["horizon"]) == (8.0, 7.0)
+    untaught = the(verdict("BKS301", {**series, **held(HOLDS)}))
+    assert untaught.severity == "info"
+    assert untaught.message == (
+        "no gradient reaches back more than 7 steps, although the state of rnn holds more than 64 "
+        "of 100 steps; whether the task needs more is not known"
+    )
+
+
+def test_a_short_memory_is_a_warning_where_the_loss_stays_at_the_best_guess() -> None:
+    """After 800 losses: it was a note before. Of a loss that is better, it stays one."""
+    series = {
+        "loss": falling(1200, tau=10.0), "guess_loss": {50: 1.02}, "reach/rnn": {50: FADES},
+        "memory/rnn": every(100, [FORGETS] * 12), "memory_lag/rnn": every(100, [MEMORY_LAGS] * 12),
+    }  # fmt: skip
+    one = the(verdict("BKS301", series))
+    assert (one.iteration, one.severity) == (100, "warning")
+    assert one.message.endswith(
+        "the loss stays at 1.02, and 1.02 is that of the best constant answer"
+    )
+    early = {**series, "loss": falling(1200, tau=10.0)[:790]}
+    early["memory/rnn"] = every(100, [FORGETS] * 7)
+    early["memory_lag/rnn"] = every(100, [MEMORY_LAGS] * 7)
+    assert the(verdict("BKS301", early)).severity == "info"
+    assert the(verdict("BKS301", {**series, "guess_loss": {50: 1.1}})).severity == "info"
+    later = {**series, "memory/rnn": every(100, [FORGETS] * 11 + [HOLDS]),
+             "reach/rnn": {50: FADES, 1100: REACHES}}  # fmt: skip
+    assert verdict("BKS301", later).outcome == "healthy"
+
+
+def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None:
+    """Another layer, a layer whose memory is not known, a gradient, a loss that falls or never has,
+    a window of 19 steps."""
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    top = {**held(HOLDS, "top"), "reach/top": {50: REACHES}}
+    for other in (top, {"reach/top": {50: REACHES}}, {"reach/rnn": {50: REACHES}}):
+        assert verdict("BKS301", {**series, **other}).outcome == "healthy"
+    for loss in (falling(300, tau=300.0), wavy(300)):
+        assert verdict("BKS301", {**series, "loss": loss}).outcome == "healthy"
+    lags = [*MEMORY_LAGS[:4], 19.0]
+    near = {"memory/rnn": every(20, [[0.01, 0.0, 0.0, 0.0, 0.0]] * 15),
+            "memory_lag/rnn": every(20, [lags] * 15)}  # fmt: skip
+    few = {"loss": LEARNED, "reach/rnn": {50: 0.1 ** np.arange(19)}}
+    assert verdict("BKS301", {**few, **near}).outcome == "healthy"
+    longer = {**near, "memory_lag/rnn": every(20, [[*lags[:4], 20.0]] * 15)}
+    assert verdict("BKS301", {**few, **longer}).findings
+    unread = {name: of for name, of in series.items() if name != "reach/rnn"}
+    assert verdict("BKS301", unread).outcome == "healthy"
 
 
 def test_a_short_memory_is_short_term_where_the_task_needs_more() -> None:

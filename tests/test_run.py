@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zipapp
 from pathlib import Path
 
 import numpy as np
@@ -484,11 +485,34 @@ def test_an_interrupted_script_keeps_what_there_is(tmp_path: Path) -> None:
     assert (run.status, run.end_reason) == ("failed", "interrupted")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_or_an_archive_runs_as_under_python(packed: bool, tmp_path: Path) -> None:
+    """As ``python app`` and ``python app.pyz`` do: by the ``__main__`` that is in it."""
+    (tmp_path / "app").mkdir()
+    script(tmp_path / "app", "WORD = 'beside'", "helper.py")
+    text = """
+        import sys
+        import helper
+        print(sys.argv, sys.path[0], __file__, __package__, __spec__.name, helper.WORD)
+        print(sys.modules["__main__"].helper is helper)
+        raise SystemExit(4)
+    """
+    script(tmp_path / "app", text, "__main__.py")
+    name = "app"
+    if packed:
+        name = "app.pyz"
+        zipapp.create_archive(tmp_path / "app", tmp_path / name)
+    plain = execute(name, "--run", "x", cwd=tmp_path, observed=False, fresh=True)
+    ours = execute(name, "--run", "x", cwd=tmp_path)
+    assert plain.returncode == 4
+    assert (ours.returncode, ours.stdout, without_us(ours.stderr)) == (4, plain.stdout, "")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["missing.py"], "cannot read the script missing.py: No such file or directory"),
-        (["."], "is a folder: expected a Python script"),
+        (["."], "is a folder without __main__.py: expected a Python script"),
         (["binary.py"], "binary.py is not a Python script: it holds binary data"),
         (["-m"], "-m expects the name of a module"),
         (["-m", "no.such"], "cannot find the module 'no.such' in this folder"),

@@ -214,14 +214,14 @@ class _KeptLayers(LayerAdapter):
 
 
 def test_a_layer_of_ones_own_needs_its_decays_alone() -> None:
-    from backsight import layers
+    from backsight.layers import _registry
 
     register_layer(_KeptLayers())
     try:
         layer = _Kept(0.5)
         profile = profile_of(layer, lambda: layer(torch.randn(2, 4, 3))[:, -1].sum())
     finally:
-        layers._registered.pop("kept in a test")
+        _registry._registered.pop("kept in a test")
     np.testing.assert_allclose(profile.reach, [1, 0.5, 0.25, 0.125], rtol=1e-6)
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import nn
 from backsight import watch
 from backsight.errors import RunError, SettingError
 from backsight.integrations import JsonLines, TensorBoard
+from backsight.integrations._reach_picture import reach_picture
 from backsight.monitor import Sink
 from backsight.monitor.sinks import Forwarding, _outlet, sinks_of
 from backsight.signals import Recorder, Run
@@ -182,6 +184,7 @@ def accumulated(folder: Path) -> Any:
 
 def test_a_summary_writer_of_the_user_stays_open(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(tmp_path) as writer:
@@ -198,6 +201,11 @@ def test_a_summary_writer_of_the_user_stays_open(tmp_path: Path) -> None:
     (reach,) = events.Histograms("reach/gru.l0")
     np.testing.assert_equal(reach.histogram_value.bucket, [1.0, 0.5, np.nan])
     assert reach.histogram_value.bucket_limit == [0.5, 1.5, 2.5]
+    (picture,) = events.Images("reach_picture/gru.l0")
+    pixels = np.asarray(image.open(BytesIO(picture.encoded_image_string)))
+    expected = reach_picture(np.array([1.0, 0.5, np.nan]), "reach/gru.l0 at iteration 4")
+    assert picture.step == 4
+    np.testing.assert_array_equal(pixels, expected)
     (act,) = events.Tensors("act/text_summary")
     assert (act.step, b'"skip"' in act.tensor_proto.string_val[0]) == (5, True)
 
@@ -441,6 +449,8 @@ def test_sinks_by_name_come_from_entry_points(tmp_path: Path) -> None:
     [
         ("tensorbord", "there is no sink 'tensorbord': did you mean tensorboard?"),
         (["csv"], "there is no sink 'csv': choose from command, jsonl, "),
+        ("jsonl:", "jsonl: needs a file after the colon, such as jsonl:mine.jsonl"),
+        ("tensorboard:", "tensorboard: needs a folder after the colon, such as tensorboard:logs"),
         (7, "to expects sinks or their names, not 7: it lacks open, scalars, profile"),
         ([Kept], "pass an object, not its class"),
         ([print], "it lacks open, scalars, profile, event, close"),

@@ -107,9 +107,11 @@ def test_the_address_is_written_nowhere(
     with Recorder(run_path) as recorder:
         recorder.committed = forwarding.take
         recorder.scalars(0, {"loss": 2.0})
-        recorder.event("finding", 0, FINDING)
+        recorder.event("finding", 0, FINDING, urgent=True)
+        recorder.scalars(1, {"loss": 2.0})  # of numbers, an alert misses nothing
     forwarding.close()
     assert forwarding.missed == 1
+    assert "the sink WebhookAlert missed 1 event of run" in caplog.text
     assert "the sink WebhookAlert failed (RuntimeError: the server answered 403" in caplog.text
     assert "geheim" not in caplog.text
     assert all(b"geheim" not in file.read_bytes() for file in run_path.iterdir())

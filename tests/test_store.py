@@ -3,12 +3,15 @@
 import itertools
 import json
 import os
+import platform
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -737,3 +740,25 @@ def test_a_run_names_the_revision_that_it_was_made_with(
     assert git_revision() == {"revision": revision, "dirty": False}
     Path("train.py").write_text("x = 2\n")
     assert git_revision() == {"revision": revision, "dirty": True}
+
+
+def test_a_new_run_leaves_no_trace_in_warnings_and_signals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python forgets which warnings it has shown where a process is started in the usual way."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    vars(platform.uname()).pop("processor", None)
+    platform._platform_cache.clear()  # type: ignore[attr-defined]
+    told: list[int] = []
+    before = signal.signal(signal.SIGCHLD, lambda number, _: told.append(number))
+    try:
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("default")
+            for name in ("a", "b"):
+                warnings.warn("once a place", stacklevel=1)
+                Recorder(name).close()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert [str(one.message) for one in shown] == ["once a place"]
+    assert not told

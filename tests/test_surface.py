@@ -111,7 +111,7 @@ def test_implementation_modules_are_private() -> None:
         if not path.name.startswith("_") and (path.parent / "__init__.py").exists()
     }
     callbacks = {f"integrations/{name}.py" for name in CALLBACKS}
-    assert public == {"distributed.py", "errors.py", "layers.py"} | callbacks
+    assert public == {"distributed.py", "errors.py"} | callbacks
 
 
 def test_no_room_reaches_into_another() -> None:

@@ -231,7 +231,29 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Pa
             page.keyboard.press("Enter")
             page.locator("h1:not(:text('Sign in'))").wait_for()
             assert page.url == running.address + lands
+            if "/run/" in lands:  # whose answers were asked for before its modules were there, once
+                until(page, "window.early.size === 0")
+                asked = "performance.getEntriesByType('resource').map((one) => one.name)"
+                names = [name for name in page.evaluate(asked) if "/api/" in name]
+                assert len(names) == len(set(names))
         page.goto("about:blank")  # its stream ends before the server does
+
+
+def test_a_run_that_goes_before_its_page_listens(
+    board: tuple[Dashboard, Path], page: Page, tmp_path: Path
+) -> None:
+    """The refused stream is the only sign of it."""
+    running, runs = board
+    with Recorder(runs / "one") as recorder:
+        recorder.series("loss", range(5), [1.0] * 5)
+
+    def removed(route: Any) -> None:
+        (runs / "one").rename(tmp_path / "elsewhere")
+        route.continue_()
+
+    page.route("**/api/stream**", removed, times=1)
+    page.goto(f"{running.address}/run/one")
+    page.get_by_text("What you see is what was last known").wait_for()
 
 
 @pytest.mark.long

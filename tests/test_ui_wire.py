@@ -8,6 +8,7 @@ import math
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from backsight.errors import RunError
 from backsight.report.figures import FIGURES
 from backsight.signals import Recorder, Run
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache
+from backsight.ui._panels import panels_of
+from backsight.ui._run_view import run_view
 from backsight.ui._streams import EventStreams, TooManyStreamsError
 from backsight.ui._wire import figure_dict, json_bytes
 from tests.dashboard import Dashboard, dashboard
@@ -160,18 +164,78 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(board: Dashboard) -> N
 
 
 def test_an_error_of_ours_is_told_and_ends_nothing(
-    board: Dashboard, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(run: Run) -> None:
         raise ValueError("a mistake of ours")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("backsight.ui._app.run_view", fail)
-        status, headers, body = board.ask("/api/run?run=long")
-    assert status == 500
-    assert json.loads(body)["error"] == "this cannot be shown: ValueError: a mistake of ours"
-    assert headers["Content-Security-Policy"]
-    assert board.json("run", run="long")["name"] == "long"
+    Recorder(tmp_path / "one").close()
+    with dashboard(tmp_path) as running:
+        with monkeypatch.context() as patch:
+            patch.setattr("backsight.ui._app.run_view", fail)
+            status, headers, body = running.ask("/api/run?run=one")
+        assert status == 500
+        assert json.loads(body)["error"] == "this cannot be shown: ValueError: a mistake of ours"
+        assert headers["Content-Security-Policy"]
+        assert running.json("run", run="one")["name"] == "one"
+
+
+def test_a_run_that_has_ended_is_read_once_and_one_that_trains_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time and what is new are told of each answer."""
+    read: list[str] = []
+
+    def counted(run: Run) -> dict[str, Any]:
+        read.append(run.status)
+        return run_view(run)
+
+    monkeypatch.setattr("backsight.ui._app.run_view", counted)
+    with Recorder(tmp_path / "one") as recorder, dashboard(tmp_path) as running:
+        recorder.scalars(0, {"loss": 1.0})
+        recorder.flush()
+        first = running.json("run", run="one")
+        recorder.scalars(1, {"loss": 0.5})
+        recorder.flush()
+        second = running.json("run", run="one")
+        recorder.close()
+        third, fourth = (running.json("run", run="one") for _ in range(2))
+    assert [one["strip"]["iterations"] for one in (first, second, third, fourth)] == [1, 2, 2, 2]
+    assert first["news"] != second["news"] != third["news"] == fourth["news"]
+    assert third["now"] < fourth["now"]
+    assert read == ["running", "running", "finished"]
+
+
+def test_a_page_that_has_the_newest_is_told_nothing_new(tmp_path: Path) -> None:
+    """The word of its first answer is that of the stream, so that it need not ask again."""
+    with Recorder(tmp_path / "one") as recorder:
+        recorder.scalars(0, {"loss": 1.0})
+    with dashboard(tmp_path) as running:
+        news = running.json("run", run="one")["news"]
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as page:
+            page.sendall(b"GET /api/stream?run=one HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            told = b""
+            while b"\ndata: " not in told:
+                told += page.recv(4096)
+    assert f"data: {news}\n\n".encode() in told
+
+
+def test_what_is_damaged_costs_no_other_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def damaged(run: Run) -> str:
+        raise RunError("a signal is damaged")
+
+    with Recorder(tmp_path / "one") as recorder:
+        recorder.scalars(0, {"loss": 1.0, "grad_norm": 1.0})
+    loss, norm = (next(e for e in FIGURES if e.key == key) for key in ("loss", "gradient-norm"))
+    broken = replace(loss, reading=damaged, only_if=damaged)
+    monkeypatch.setattr("backsight.ui._panels.FIGURES", (broken, norm))
+    shown, _ = panels_of(Run(tmp_path / "one"))
+    assert [(one["key"], bool(one["reading"])) for one in shown] == [
+        ("loss", False),
+        ("gradient-norm", True),
+    ]
 
 
 def test_compare(board: Dashboard, runs: Path) -> None:
@@ -193,12 +257,12 @@ def test_a_page_is_told_of_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with socket.create_connection(("127.0.0.1", running.port), timeout=20) as page:
             page.sendall(b"GET /api/stream?run=one HTTP/1.1\r\nHost: localhost\r\n\r\n")
             told = b""
-            while told.count(b"data: ") < 1:
+            while told.count(b"\ndata: ") < 1:
                 told += page.recv(4096)
             assert b"text/event-stream" in told
             recorder.scalars(1, {"loss": 0.5})
             recorder.flush()
-            while told.count(b"data: ") < 2:
+            while told.count(b"\ndata: ") < 2:
                 told += page.recv(4096)
 
 

@@ -499,11 +499,32 @@ def test_samples_keep_to_their_budget(budget: float, cost: float) -> None:
     gaps = np.diff([*sampled, count])
     assert gaps.max() <= RARELY
     if cost > budget * RARELY * 1.5:
-        assert set(gaps[1:-1]) == {RARELY}
+        late = [at for at in sampled if at > RARELY]  # before, there are a few while they double
+        assert set(np.diff(late)) == {RARELY}
+        assert len(sampled) - len(late) <= 6
     elif cost < budget * RARELY * 0.7:
         assert sum(spent[2:]) <= budget * passed + cost
         if cost > 10 * budget:  # else every iteration could be afforded
             assert sum(spent[2:]) >= 0.8 * budget * passed - cost
+
+
+@pytest.mark.parametrize(
+    ("cost", "sampled"),
+    [
+        (3.0, [0, 5, 128, 256, 512]),  # of which a second is earned per hundred iterations
+        (6.0, [0, 5, 155, 310, 620]),  # four budgets of 150 seconds
+        (30.0, [0, 5]),
+    ],
+)
+def test_a_short_run_has_samples_that_double(cost: float, sampled: list[int]) -> None:
+    """Though it has not earned them: else it shows its first iterations alone."""
+    sampler, found = Sampler("auto", 0.01), []
+    for i in range(750):
+        if sampler.due(i):
+            found.append(i)
+            sampler.sampled(i, cost)
+        sampler.passed(1.0)
+    assert found == sampled
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["ROOT", "machine", "option_parser", "publish", "show", "worker_pool"]
+__all__ = ["RESULTS", "ROOT", "machine", "option_parser", "publish", "show", "worker_pool"]
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -124,8 +124,10 @@ class Plan:
     """The head gets the states without their graph: the layer gets no gradient."""
     left_out: str = ""
     """Parameters that begin like that are not given to the optimizer."""
+    frozen: str = ""
+    """Parameters that begin like that do not require a gradient, and the optimizer lacks them."""
     still: str = ""
-    """Parameters that begin like that do not require a gradient, and the optimizer has them."""
+    """Parameters that begin like that get a gradient of nought, and the optimizer has them."""
     meddle: Callable[[Loop, int], None] = _nothing
     """Called before an iteration."""
     spoil: Callable[[NDArray[np.float32], NDArray[Any], int], Arrays] = _as_it_is

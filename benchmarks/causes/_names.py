@@ -24,6 +24,7 @@ _CODES = {
     "random_state": "419",
     "rate": "404 405",
     "reinitialised": "425",
+    "repeats_last": "304 432",
     "reverse_half": "414",
     "rows_out_of_order": "417",
     "same_batch": "434",

@@ -2,6 +2,7 @@
 
     python -m benchmarks.causes.causes                       # the half for tuning
     python -m benchmarks.causes.causes --half held-out
+    python -m benchmarks.causes.causes --half draw-3         # a later draw, in a folder of its own
     python -m benchmarks.causes.causes --only clip_tiny
 
 A broken run is ``first`` where its first finding names the cause, ``named`` where another one
@@ -75,23 +76,26 @@ def accused(findings: list[dict[str, Any]] | None) -> list[str]:
 def main() -> None:
     """Run them and publish the table."""
     parser = option_parser(__doc__)
-    parser.add_argument("--half", choices=("tuning", "held-out", "all"), default="tuning")
+    choices = ("tuning", "held-out", "all", "draw-3")
+    parser.add_argument("--half", choices=choices, default="tuning")
     parser.add_argument("--only", nargs="+", help="names of scripts")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     options = parser.parse_args()
-    pairs = tomllib.loads((FOLDER / "pairs.toml").read_text(encoding="utf-8"))
-    halves = {"tuning": (False,), "held-out": (True,), "all": (False, True)}[options.half]
+    folder = FOLDER / "draw3" if options.half == "draw-3" else FOLDER
+    pairs = tomllib.loads((folder / "pairs.toml").read_text(encoding="utf-8"))
+    halves = {"tuning": (False,), "held-out": (True,)}.get(options.half, (False, True))
     chosen = {
         name: pair["kind"]
         for name, pair in pairs.items()
-        if (name in options.only if options.only else pair["held_out"] in halves)
+        if (name in options.only if options.only else pair.get("held_out", True) in halves)
     }
     healthy = [
         path
-        for path in sorted((FOLDER / "healthy").glob("*.py"))
+        for path in sorted((folder / "healthy").glob("*.py"))
         if not options.only or path.stem in options.only
     ]
-    scripts = [FOLDER / "scripts" / f"{name}.py" for name in chosen]
-    with ThreadPoolExecutor(2) as pool:
+    scripts = [folder / "scripts" / f"{name}.py" for name in chosen]
+    with ThreadPoolExecutor(options.jobs) as pool:
         broken = [pool.submit(findings_of, script) for script in scripts]
         fixed = [pool.submit(findings_of, script, "--fixed") for script in scripts]
         sound = [pool.submit(findings_of, script) for script in healthy]

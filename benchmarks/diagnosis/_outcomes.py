@@ -285,6 +285,7 @@ KINDS: dict[str, Kind] = {
     "no learning": _kind("302", "405", at_baseline),
     "detached": _kind("401", "302", made),
     "frozen": _kind("402", "302", made),
+    "unoptimised": _kind("409", "302", made),
     "clip too tight": _kind("403", "302 405", strangled),
     "updates too large": _kind("404", f"{PIECES} 102 104 202 205 207 302", overwritten),
     "updates too small": _kind("302 405", "", unmoved, "405"),

@@ -36,10 +36,12 @@ def train(plan: Plan, seed: int, folder: Path) -> Numbers:
     for name, parameter in net.named_parameters():
         if plan.still and name.startswith(plan.still):
             parameter.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]  # none of the loss's gradient gets there
+        if plan.frozen and name.startswith(plan.frozen):
+            parameter.requires_grad_(False)
     given = {
         name: parameter
         for name, parameter in net.named_parameters()
-        if not (plan.left_out and name.startswith(plan.left_out))
+        if parameter.requires_grad and not (plan.left_out and name.startswith(plan.left_out))
     }
     optimizer = make_optimizer(plan, given.values())
     facts = {"lag": task.lag, "baseline": task.baseline}

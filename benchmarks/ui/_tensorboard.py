@@ -9,12 +9,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from backsight.signals import Run
 from benchmarks.ui._collections import DISTINCT
+from benchmarks.ui._scalars import scalars_of
 from benchmarks.ui._server import Server, running
 
 __all__ = ["serve_tensorboard", "version", "write_events"]
@@ -60,15 +59,9 @@ def write_events(python: str, runs: Path, logs: Path) -> None:
         if number >= DISTINCT:  # a copy
             shutil.copytree(logs / sorted(runs.iterdir())[number % DISTINCT].name, logs / path.name)
             continue
-        run = Run(path)
-        signals: dict[str, Any] = {}
-        for name in run.names:
-            if run.members(name, profile=False):
-                series = run.series(name)
-                signals |= {f"i {name}": series.iterations, f"v {name}": series.values}
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "signals.npz"
-            np.savez(file, **signals)
+            np.savez(file, **scalars_of(path))
             subprocess.run([python, "-c", WRITE, file, logs / path.name], check=True)
 
 

@@ -1,8 +1,13 @@
 """When the live page shows 1,000 runs, a run of 10⁶ iterations and one of 2,000 signals.
 
-python -m benchmarks.ui.ui --keep runs/ui       # keeps the runs for the next call
-python -m benchmarks.ui.ui --tensorboard PYTHON # beside TensorBoard, of a Python that has it
+python -m benchmarks.ui.ui --keep runs/ui         # keeps the runs for the next call
+python -m benchmarks.ui.ui --tensorboard PYTHON   # beside TensorBoard, of a Python that has it
+python -m benchmarks.ui.ui --mlflow PYTHON        # beside MLflow, too
 python -m benchmarks.ui.ui --runs 60 --iterations 20000 --wide 50 --idle 3 --live 4 --repeats 1
+
+Whole, it takes more than six minutes: some ten on an idle machine, most of them of waiting beside
+open pages, and with both peers as many again, for which MLflow's database of the runs takes some
+gigabytes. The last of these commands takes one or two.
 """
 
 import math
@@ -20,6 +25,7 @@ from benchmarks._shared.harness import option_parser, publish, show
 from benchmarks.ui._browser import Opened, chromium, open_page
 from benchmarks.ui._collections import make, write_many, write_one_long, write_one_wide
 from benchmarks.ui._latency import Training, latencies
+from benchmarks.ui._mlflow import mlflow_version, serve_mlflow, write_mlflow
 from benchmarks.ui._server import Server, server
 from benchmarks.ui._tensorboard import serve_tensorboard, version, write_events
 from benchmarks.ui._undisturbed import undisturbed
@@ -37,12 +43,15 @@ METHOD = (
     "counts its iteration, so that it has the writer's half second in it: the median, and the "
     "largest. TensorBoard {tensorboard}; its 'picture' is the grid of its first chart, which it "
     "draws before the curve, and 'ready' how long after its start it has read all runs, with the "
-    "settings that it comes with."
+    "settings that it comes with. MLflow {mlflow}, with one worker and its database; its 'picture' "
+    "is the first row of the table, which has no curves, and of a run the first curve."
 )
 
 LIST = {"picture": ".runs svg.spark path"}
 RUN = {"picture": ".strip svg.spark path", "figure": "#loss .main-svg .js-line"}
 BOARD = {"picture": "line-chart-grid-view svg line"}
+ML_LIST = {"picture": ".ag-row, tbody tr"}
+ML_RUN = {"picture": ".js-line"}
 
 
 def main() -> None:
@@ -56,8 +65,9 @@ def main() -> None:
     parser.add_argument("--live", type=float, default=30.0, help="seconds")
     parser.add_argument("--keep", type=Path, help="a folder that keeps the runs")
     parser.add_argument("--tensorboard", default=sys.executable, metavar="PYTHON")
+    parser.add_argument("--mlflow", default=sys.executable, metavar="PYTHON")
     options = parser.parse_args()
-    board = version(options.tensorboard)
+    board, flow = version(options.tensorboard), mlflow_version(options.mlflow)
     rows: list[dict[str, Any]] = []
 
     def measured(row: dict[str, Any]) -> None:
@@ -92,8 +102,23 @@ def main() -> None:
             with serve_tensorboard(options.tensorboard, logs, runs) as (running, ready):
                 told = pages.measure(running, "/#timeseries", BOARD)
                 measured({"what": f"{name}, TensorBoard", **told, "ready s": ready})
-    words = board or "is not installed there (--tensorboard PYTHON names a Python that has it)"
-    publish("ui", METHOD.format(repeats=options.repeats, tensorboard=words), rows)
+        for name, (folder, page) in collections.items() if flow else ():
+            kept = make(
+                root / f"{folder.name}-mlflow", partial(write_mlflow, options.mlflow, folder)
+            )
+            with serve_mlflow(options.mlflow, kept) as (running, ready, listed, charts):
+                told = (
+                    pages.measure(running, listed, ML_LIST)
+                    if page == "/"
+                    else pages.measure(running, charts, ML_RUN)
+                )
+                measured({"what": f"{name}, MLflow", **told, "ready s": ready})
+    missing = "is not installed there (--{0} PYTHON names a Python that has it)"
+    peers = {
+        name: found or missing.format(name)
+        for name, found in (("tensorboard", board), ("mlflow", flow))
+    }
+    publish("ui", METHOD.format(repeats=options.repeats, **peers), rows)
 
 
 class _Pages:

@@ -2,20 +2,22 @@
 
     python -m benchmarks.wild.callbacks                      # those that are installed here
     python -m benchmarks.wild.callbacks --install VENV       # install all of them there first
-    python -m benchmarks.wild.callbacks --venv VENV --only lightning darts
+    python -m benchmarks.wild.callbacks --venv VENV --only lightning darts   # into the same JSON
     python -m benchmarks.wild.callbacks --venv VENV --overhead   # beside watch, in place of that
 
 Each script of ``examples/callbacks`` is seeded and prints what it has learned.
 """
 
 import json
+import os
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from backsight.signals import Run, natural_order
-from benchmarks._shared.harness import ROOT, option_parser, publish, show
+from benchmarks._shared.harness import RESULTS, ROOT, machine, option_parser, publish, show
 from benchmarks.wild._environment import install, python_of, versions
 from benchmarks.wild._observed import (
     Example,
@@ -27,18 +29,22 @@ from benchmarks.wild._observed import (
     words,
 )
 from benchmarks.wild._overhead import OVERHEAD, measure
+from benchmarks.wild._read_back import SINKS
 from benchmarks.wild._timed_training import TRAININGS
 
 METHOD = (
     "Each script four times, in an empty folder each: with BACKSIGHT=off; as it is; under "
-    "backsight run, where the callback steps aside; and with guard='clip=0.001' and to='jsonl' in "
-    "the call of the callback. 'lines': those of the script that name Backsight. 'status' and "
-    "'learned' (what it prints last): whether they are the same with the callback as without. "
+    "backsight run, where the callback steps aside; and with guard='clip=0.001' and to=[…], every "
+    "sink that is installed, in the call of the callback. 'lines': those of the script that name "
+    "Backsight. 'status' and 'learned' (what it prints last): whether they are the same with the "
+    "callback as without. "
     "'iterations': those that the runs hold, of the optimizer steps of each training. 'applied': "
     "whether each iteration holds the gradient that the optimizer read. 'reach': recurrent layers "
     "whose reach is recorded, of those that the (first) model has. 'run': iterations and reaches "
-    "under backsight run. 'guard': whether its acts are recorded. 'sink': whether the file has "
-    "exactly the scalars of the run. Accelerate has no callbacks: its script trains in "
+    "under backsight run. 'guard': whether its acts are recorded. 'jsonl' to 'trackio': whether "
+    "the sink, read by the tool's own client, has exactly the scalars of the runs at their "
+    "iterations (TensorBoard in single precision; MLflow in a SQLite database, without infinity; "
+    "W&B offline). Accelerate has no callbacks: its script trains in "
     "backsight.watch."
 )
 FOLDER = ROOT / "examples" / "callbacks"
@@ -58,8 +64,10 @@ PACKAGES = {
 }
 """What a script needs, by the beginning of its name."""
 
+CLIENTS = ["tensorboard", "wandb", "mlflow", "trackio"]
+"""What sinks need, by the names of the sinks."""
+
 CALL = re.compile(r"\b(BacksightCallback|BacksightHandler)\(")
-IMPORT = re.compile(r"^(import|from) ", re.MULTILINE)
 
 
 def package_of(script: Path) -> str:
@@ -67,11 +75,12 @@ def package_of(script: Path) -> str:
     return next(PACKAGES[name] for name in PACKAGES if script.stem.startswith(f"{name}_"))
 
 
-def row_of(script: Path, python: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
+def row_of(
+    script: Path, python: Path, folder: Path, sinks: list[str]
+) -> tuple[dict[str, Any], list[str]]:
     """A row of the table, and what was said in the training with the callback."""
     example, text = Example.read(script), script.read_text(encoding="utf-8")
-    more = CALL.sub(r"\1(guard='clip=0.001', to=JsonLines(), every=3, ", text)
-    more = IMPORT.sub(r"from backsight.integrations import JsonLines\n\g<0>", more, count=1)
+    more = CALL.sub(rf"\1(guard='clip=0.001', to={sinks!r}, every=3, ", text)
     once = CALL.sub(r"\1(every=3, ", text)
     (folder / "more").mkdir(parents=True)
     (folder / "once").mkdir()
@@ -82,7 +91,8 @@ def row_of(script: Path, python: Path, folder: Path) -> tuple[dict[str, Any], li
     ours = execute(folder / "once" / script.name, [python], folder / "callback")
     command = [python, "-m", "backsight", "run", "--every", "3", "--run", "runs/observed"]
     whole = execute(script, command, folder / "run")
-    guarded = execute(folder / "more" / script.name, [python], folder / "guarded")
+    sunk_in = folder / "guarded"
+    guarded = execute(folder / "more" / script.name, [python], sunk_in, places(sunk_in))
 
     runs, observed = runs_in(folder / "callback"), runs_in(folder / "run")
     row = {
@@ -95,7 +105,7 @@ def row_of(script: Path, python: Path, folder: Path) -> tuple[dict[str, Any], li
         "reach": f"{reaches(runs[0]) if runs else 0} of {example.layers}",
         "run": f"{of(observed, example)}, {reaches(observed[0]) if observed else 0}",
         "guard": acted(runs_in(folder / "guarded")) if CALL.search(text) else "-",
-        "sink": sunk(runs_in(folder / "guarded")) if CALL.search(text) else "-",
+        **(sunk(sunk_in, python, sinks) if CALL.search(text) else dict.fromkeys(SINKS, "-")),
     }
     return row, said(plain, ours, whole, guarded)
 
@@ -128,33 +138,36 @@ def acted(runs: list[Run]) -> str:
     return "yes" if runs and all("act_before/clip" in run.names for run in runs) else "NO"
 
 
-def sunk(runs: list[Run]) -> str:
-    """Whether the lines of each run are its scalars, no more and no less."""
-    return "same" if runs and all(_lines(run) == _scalars(run) for run in runs) else "NO"
+def sunk(folder: Path, python: Path, sinks: list[str]) -> dict[str, str]:
+    """What each sink has, read by its own client in its own process; ``-`` where it is missing."""
+    command = [str(python), "-m", "benchmarks.wild._read_back", *sinks]
+    path = f"{ROOT / 'src'}:{ROOT}"
+    environment = os.environ | places(folder) | {"PYTHONPATH": path}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    told = json.loads(lines[-1]) if lines else dict.fromkeys(sinks, "NO")
+    return {sink: told.get(sink, "-") for sink in SINKS}
 
 
-def _lines(run: Run) -> dict[tuple[str, int], float]:
-    path = run.path / "values.jsonl"
-    read = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def places(folder: Path) -> dict[str, str]:
+    """Where the tools write that have a place of their own."""
     return {
-        (name, line["iteration"]): float(value)
-        for line in read
-        for name, value in line.get("scalars", {}).items()
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "TRACKIO_DIR": str(folder / "trackio"),
+        "WANDB_MODE": "offline",
     }
 
 
-def _scalars(run: Run) -> dict[tuple[str, int], float]:
-    return {
-        (name, int(iteration)): float(value)
-        for name in run.names
-        if not run.is_profile(name)
-        for iteration, value in zip(*_points(run, name), strict=True)
-    }
-
-
-def _points(run: Run, name: str) -> tuple[Any, Any]:
-    series = run.series(name)
-    return series.iterations, series.values
+def merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These rows in place of those of the same name in the JSON, if it is of this machine."""
+    file = RESULTS / "callbacks.json"
+    earlier: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    before = earlier["rows"] if earlier.get("machine") == machine() else []
+    known = {row["what"]: row for row in [*before, *rows] if row.keys() == rows[0].keys()}
+    return [known[name] for name in sorted(known)]
 
 
 def main() -> None:
@@ -167,7 +180,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="of --overhead")
     options = parser.parse_args()
     if options.install:
-        install(options.install, PACKAGES.values())
+        install(options.install, [*PACKAGES.values(), *CLIENTS])
     python = python_of(options.install or options.venv)
     if options.overhead:
         timed = [name for name in TRAININGS if name.startswith(tuple(options.only))]
@@ -179,6 +192,7 @@ def main() -> None:
                 show(row)
         return
     installed = versions(python)
+    sinks = [sink for sink in SINKS if sink not in CLIENTS or sink in installed]
     rows: list[dict[str, Any]] = []
     told: dict[str, list[str]] = {}
     for script in sorted(FOLDER.glob("[!_]*.py")):
@@ -189,14 +203,13 @@ def main() -> None:
             print(f"{script.stem}: skipped, {package_of(script)} is not installed", flush=True)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            row, told[script.stem] = row_of(script, python, Path(folder))
+            row, told[script.stem] = row_of(script, python, Path(folder), sinks)
         rows.append({"what": row.pop("what"), "version": version, **row})
         show(rows[-1])
     if not rows:
         print("no library is installed here: python -m benchmarks.wild.callbacks --install VENV")
         return
-    if options.only == [""]:
-        publish("callbacks", METHOD, rows)
+    publish("callbacks", METHOD, rows if options.only == [""] else merged(rows))
     for name, lines in told.items():
         print(name, *lines, sep="\n    ")
 

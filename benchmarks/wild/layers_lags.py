@@ -8,9 +8,7 @@ The picture needs playwright, and the Chromium on the path.
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from plotly.subplots import make_subplots
 
 from backsight.signals import reach_shares
 from benchmarks._shared.harness import ROOT, option_parser, publish, show
+from benchmarks._shared.picture import WIDTH, save
 from benchmarks.wild._environment import install, python_of, versions
 from benchmarks.wild._trained_model import BATCH, ITERATIONS, LR, MODELS, TASK
 
@@ -36,8 +35,8 @@ LIMIT = 900
 """Seconds for one model."""
 FLOOR = 1e-3
 """Of P: below it all is equally dark."""
-WIDTH, ROW = 840, 150
-"""CSS pixels: as wide as a page of the docs, and so much for a model."""
+ROW = 150
+"""CSS pixels of a model."""
 
 
 def main() -> None:
@@ -135,25 +134,6 @@ def figure(found: dict[str, dict[str, Any]]) -> go.Figure:
     )  # fmt: skip
     fig.update_annotations(font={"size": 14})
     return fig
-
-
-def save(fig: go.Figure, picture: Path) -> None:
-    """Write the PNG, as Chromium shows the figure."""
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        page = Path(folder) / "figure.html"
-        fig.write_html(page, config={"displayModeBar": False})
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        view = browser.new_page(
-            viewport={"width": WIDTH + 40, "height": 900}, device_scale_factor=1.5
-        )
-        view.goto(page.as_uri())
-        view.wait_for_selector(".js-plotly-plot .main-svg")
-        view.locator(".js-plotly-plot").screenshot(path=picture)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -68,13 +68,21 @@ def main() -> None:
             print(name, *lines, sep="\n    ")
 
 
-def measured(name: str, python: Path) -> tuple[dict[str, Any] | None, str]:
-    """The row of one model, or None and how it failed."""
+def measured(
+    name: str, python: Path, program: str = "_sequence_model"
+) -> tuple[dict[str, Any] | None, str]:
+    """The row of one model, or None and how it failed.
+
+    Args:
+        name: of the model.
+        python: of the environment that has its library.
+        program: what measures it, a module of this package.
+    """
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
         "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
-    command = [str(python), "-W", "ignore", "-m", "benchmarks.wild._sequence_model", name]
+    command = [str(python), "-W", "ignore", "-m", f"benchmarks.wild.{program}", name]
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,

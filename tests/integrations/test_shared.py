@@ -12,7 +12,7 @@ from backsight.errors import SettingError
 from backsight.integrations._cadence import KEPT, Cadence
 from backsight.integrations._headlines import Headlines
 from backsight.integrations._lightning_base import MODULES, callback_base
-from backsight.integrations._needs import PackageError, require
+from backsight.integrations._needs import PackageError, needing, require
 from tests.test_surface import CALLBACKS
 
 NAN = float("nan")
@@ -29,6 +29,16 @@ def test_a_missing_package_is_one_sentence() -> None:
         "type pip install 'backsight[lightning]'"
     )
     assert isinstance(caught.value, SettingError)
+
+
+def test_a_package_that_is_there_and_cannot_be_imported_is_told_apart() -> None:
+    """An old MLflow under a new setuptools: installing the extra again would change nothing."""
+    with pytest.raises(PackageError) as caught, needing("the sink MLflow", "mlflow", "2.14"):
+        import no_such_package_that_mlflow_needs  # type: ignore[import-not-found]  # noqa: F401
+    assert str(caught.value) == (
+        "the sink MLflow cannot import the package mlflow that is installed (No module named "
+        "'no_such_package_that_mlflow_needs'): type pip install --upgrade mlflow"
+    )
 
 
 @pytest.mark.parametrize("version", ["2.3.9", "1.10", "2.3.dev5", "unknown"])

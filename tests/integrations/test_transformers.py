@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,41 @@ def test_the_embedding_of_a_language_model_is_found(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     assert "reach/input:transformer.wte" in run.names
     assert "block_reach/transformer.h.1" in run.names
+
+
+PROCESSES = """
+import os, sys
+from pathlib import Path
+import torch
+from backsight.integrations.transformers import BacksightCallback
+from tests.integrations.conformance import Course
+from tests.integrations.test_transformers import Labelled, trainer_of
+
+trained = []
+for callbacks in ([], [BacksightCallback("run", every=2)]):
+    torch.manual_seed(0)
+    model = Labelled(Course(Path()))
+    trainer_of(model, callbacks, Path(), ddp_backend="gloo").train()
+    trained.append([parameter.detach().clone() for parameter in model.parameters()])
+assert all(map(torch.equal, *trained))
+assert (callbacks[0].run is None) == (os.environ["RANK"] == "1")
+"""
+
+
+def test_two_processes_have_one_run_and_train_as_without(tmp_path: Path) -> None:
+    """As ``torchrun`` starts them: gradients are averaged, and the first process records."""
+    script = tmp_path / "script.py"
+    script.write_text(PROCESSES)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    here = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{here}:{here / 'src'}", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [*command, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    run = Run(tmp_path / "run")
+    assert (run.status, run.iterations) == ("finished", 12)
+    assert run.series("grad_norm_applied").iterations.tolist() == list(range(12))
+    assert run.profile("reach/rnn.l0").iterations.tolist() == list(range(0, 12, 2))
+    assert [path.name for path in tmp_path.glob("run*")] == ["run"]

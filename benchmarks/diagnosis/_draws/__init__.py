@@ -8,6 +8,7 @@ from benchmarks.diagnosis._draws import (
     draw_5,
     draw_6,
     draw_7,
+    draw_8,
 )
 
 __all__ = ["DRAWS"]
@@ -20,4 +21,5 @@ DRAWS = {
     5: draw_5.CASES,
     6: draw_6.CASES,
     7: draw_7.CASES,
+    8: draw_8.CASES,
 }

@@ -15,6 +15,11 @@ __all__ = ["nothing_recorded", "one_training", "several_trainings"]
 
 def nothing_recorded(seen: Seen) -> str:
     """Why there is no run: what was seen, and what is missing."""
+    if not seen.models and seen.looker:
+        return (
+            f"recorded nothing: modules were called under {seen.looker} alone, where observing "
+            "pauses; a run begins with the first call outside of it that is trained"
+        )
     if not seen.models:
         return (
             "recorded nothing: this process called no torch.nn.Module; a process that it starts as "

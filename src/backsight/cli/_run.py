@@ -55,6 +55,9 @@ class RunOptions:
     layout: Literal["auto", "batch", "time"] = "auto"
     """The layout of the embedded input: batch for (B, T, features), time for (T, B, features);
     by default the gradient tells."""
+    deep: int | None = None
+    """The number of iterations from one measurement of Lyapunov exponents and memory capacity to
+    the next, such as 1000; by default there is none, because one takes up to a minute per layer."""
     guard: str | None = None
     """Let a guard act at each optimizer step: safe, or policies separated by commas, such as
     clip=1,skip,rollback,backoff. A rollback rewinds neither the data nor the random numbers."""
@@ -138,7 +141,8 @@ def _observe(
     named = options.run is not None
     runs = ScriptRuns(path, config, command, named=named, to=options.to, sinks=sinks)
     settings = {
-        name: getattr(options, name) for name in ("every", "budget", "sequences", "layout", "guard")
+        name: getattr(options, name)
+        for name in ("every", "budget", "sequences", "layout", "deep", "guard")
     }
     settings["inputs"] = None if options.inputs is None else _paths(options.inputs)
     monitor = ProcessMonitor(

@@ -12,9 +12,10 @@ import runpy
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import get_importer
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
@@ -36,8 +37,11 @@ def prepare(words: list[str]) -> tuple[str, Callable[[], None]]:
             raise SettingError("-m expects the name of a module")
         return words[1].rpartition(".")[2], _module(words[1], words[2:])
     path = Path(words[0])
+    spec = _main_in(words[0])
+    if spec is not None:
+        return path.resolve().stem, _main_of(spec, words)
     if path.is_dir():
-        raise SettingError(f"{path} is a folder: expected a Python script")
+        raise SettingError(f"{path} is a folder without __main__.py: expected a Python script")
     try:
         with io.open_code(str(path)) as file:
             source = file.read()
@@ -62,6 +66,28 @@ def _script(path: Path, source: bytes, argv: list[str]) -> Callable[[], None]:
         _path_first(str(path.resolve().parent))
         code: CodeType = compile(source, whole, "exec", dont_inherit=True)
         exec(code, main_module.__dict__)
+
+    return execute
+
+
+def _main_in(path: str) -> ModuleSpec | None:
+    """The ``__main__`` of a folder or an archive, which Python runs as well."""
+    finder = get_importer(os.path.abspath(path))  # noqa: PTH100 - as Python does
+    return None if finder is None else finder.find_spec("__main__")
+
+
+def _main_of(spec: ModuleSpec, argv: list[str]) -> Callable[[], None]:
+    def execute() -> None:
+        loader: Any = spec.loader
+        main_module = ModuleType("__main__")
+        main_module.__dict__.update(
+            __builtins__=builtins, __cached__=spec.cached, __file__=spec.origin,
+            __loader__=loader, __package__="", __spec__=spec,
+        )  # fmt: skip
+        sys.modules["__main__"] = main_module
+        sys.argv[:] = argv
+        _path_first(os.path.abspath(argv[0]))  # noqa: PTH100 - links are kept
+        exec(loader.get_code("__main__"), main_module.__dict__)
 
     return execute
 

@@ -19,6 +19,7 @@ ORDER = (
     "input_spread", "input_scale",
     "hidden_norm_mean", "hidden_norm_max", "hidden_norm", "saturation", "inactive",
     "memory", "memory_lag", "memory_length", "memory_loss",
+    "state_half_life", "state_half_life_bound", "state_beyond", "state_beyond_steps",
     "loss", "guess_loss",
     "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",
     "half_life", "horizon", "growth_rate", "reach_share", "graph_end",

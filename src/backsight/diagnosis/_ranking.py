@@ -112,10 +112,12 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
     return tuple(sorted(made, key=lead_rank))
 
 
-def lead_rank(lead: Lead) -> tuple[bool, int, int, str]:
-    """Mistakes before what may follow from them, the gravest first; then the oldest."""
+def lead_rank(lead: Lead) -> tuple[bool, int, bool, int, str]:
+    """Mistakes before what may follow from them, the gravest first, of notes likewise; then the
+    oldest."""
     mistake = lead.cause and lead.findings[0].severity != "info"
-    return not mistake, ORDER[lead.severity], min(f.iteration for f in lead.findings), lead.code
+    oldest = min(f.iteration for f in lead.findings)
+    return not mistake, ORDER[lead.severity], not lead.cause, oldest, lead.code
 
 
 def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class Alerts:
         at_most: alerts per run; the last one says that no more follow.
     """
 
+    only_events = True
+
     def __init__(self, severity: Severity = "error", at_most: int = AT_MOST) -> None:
         levels = get_args(Severity)  # the gravest first
         if severity not in levels:

@@ -9,8 +9,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.errors import SettingError
 from backsight.integrations._appended import AppendedFile
+from backsight.integrations._bitmap import png
 
 __all__ = ["ENDING", "EventFile", "check_installed"]
 
@@ -74,6 +78,16 @@ class EventFile:
             bucket_limit=bucket_limits, bucket=bucket_counts, **statistics
         )
         self._summary(global_step, [self._protos.Summary.Value(tag=tag, histo=histogram)])
+
+    def add_image(
+        self, tag: str, img_tensor: NDArray[np.uint8], *, global_step: int, dataformats: str
+    ) -> None:
+        """As ``SummaryWriter.add_image``, of pixels in the format ``HWC``."""
+        height, width, _ = img_tensor.shape
+        image = self._protos.Summary.Image(
+            height=height, width=width, colorspace=3, encoded_image_string=png(img_tensor)
+        )
+        self._summary(global_step, [self._protos.Summary.Value(tag=tag, image=image)])
 
     def add_text(self, tag: str, text_string: str, *, global_step: int) -> None:
         """As ``SummaryWriter.add_text``, tag included."""

@@ -43,6 +43,8 @@ class JsonLines:
     """
 
     def __init__(self, to: Path | str | None = None) -> None:
+        if to == "":
+            raise SettingError("jsonl: needs a file after the colon, such as jsonl:mine.jsonl")
         self._path = None if to is None else Path(to).absolute()
         if self._path is not None and os.path.lexists(self._path):
             raise SettingError(f"{self._path} already exists: choose another file")

@@ -84,7 +84,7 @@ def needing(what: str, package: str, least: str, extra: str = "") -> Iterator[No
         >>> from backsight.integrations._needs import needing
         >>> try:
         ...     with needing("the sink WandB", "wandb", "0.19.10"):
-        ...         raise ModuleNotFoundError("No module named 'wandb'")
+        ...         raise ModuleNotFoundError("No module named 'wandb'", name="wandb")
         ... except ImportError as error:
         ...     print(str(error)[:65])
         the sink WandB needs the package wandb (No module named 'wandb'):
@@ -93,8 +93,14 @@ def needing(what: str, package: str, least: str, extra: str = "") -> Iterator[No
     try:
         yield
     except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise PackageError(
+                f"{what} needs the package {package} ({error}): type pip install {ours}"
+            ) from None
+        # It is there, and something that it needs is too new for it, or missing.
         raise PackageError(
-            f"{what} needs the package {package} ({error}): type pip install {ours}"
+            f"{what} cannot import the package {package} that is installed ({error}): type "
+            f"pip install --upgrade {package}"
         ) from None
     found = getattr(sys.modules.get(package), "__version__", None)
     if isinstance(found, str) and _numbers(found) < _numbers(least):

@@ -51,6 +51,7 @@ class WatchOptions(TypedDict, total=False):
     sequences: int | None
     inputs: str | Sequence[str] | None
     layout: Literal["auto", "batch", "time"]
+    deep: int | None
     config: Mapping[str, Any] | None
     lag: int | None
     baseline: float | None

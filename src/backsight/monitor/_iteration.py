@@ -28,7 +28,7 @@ __all__ = [
 
 Gradients = tuple[Tensor | None, ...]
 
-Role = Literal["layer", "module"]
+Role = Literal["layer", "module", "model"]
 
 
 FIRST, RARELY = 6, 512
@@ -130,7 +130,7 @@ class LayerCall:
     """What it returned; None before it has run."""
     role: Role = "layer"
     """``layer``: recurrent, of a registered kind; ``module``: the user's own, which may be called
-    once a step."""
+    once a step; ``model``: one that has such layers within it."""
     adapter: LayerAdapter | None = None
     """Of a layer, its kind."""
     followed: Followed | None = None
@@ -277,6 +277,8 @@ class Iteration:
     """The gradient through time by layer, in sampled iterations, as it becomes known."""
     states_broken: bool = False
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
+    drops_in_eval: bool | None = None
+    """Whether dropout dropped while a model was evaluated before it; None where none was."""
     opposed: bool = False
     """Whether the model has met another one whose losses go through it, or through which its own
     do, and which does not step on them: a GAN's. Known when the iteration ends."""
@@ -290,6 +292,8 @@ class Iteration:
     """How long it took; known when it ends."""
     spent: float = 0.0
     """Seconds that sampling took in it."""
+    aside: float = 0.0
+    """Seconds that are neither training nor sampling, as somebody has asked for what took them."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
     clips: list[Clip] = field(default_factory=list)

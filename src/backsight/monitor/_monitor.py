@@ -40,7 +40,7 @@ from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every, Sampler
-from backsight.monitor.measurements import MEASUREMENTS, Measurement, check_measurements
+from backsight.monitor.measurements import MEASUREMENTS, Measurement, chosen
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import GradientProfile, Readers, ReaderSettings, Sharpness, parameters_of
 from backsight.signals import Run
@@ -66,6 +66,7 @@ class Monitor:
         layout: of what these give: ``"batch"``, ``"time"``, or ``"auto"`` to find out.
         iteration: the number of the first iteration.
         automatic: whether backward passes and iterations are seen rather than told.
+        deep: iterations from one deep measurement (:meth:`deep`) to the next; None for none.
         label: put into the names of the signals, where a run has several monitors.
         facts: what is known of the task, for the rules.
         guard: whose acts are recorded; it is told the loss.
@@ -110,6 +111,7 @@ class Monitor:
         sequences: int | None = None,
         inputs: str | Sequence[str] | None = None,
         layout: Literal["auto", "batch", "time"] = "auto",
+        deep: int | None = None,
         iteration: int = 0,
         automatic: bool = False,
         label: str = "",
@@ -122,8 +124,8 @@ class Monitor:
         held: bool = False,
         stepped: Callable[[], None] | None = None,
     ) -> None:
-        paths = check_settings(model, every, budget, sequences, inputs, layout)
-        measured = check_measurements([kind() for kind in kinds], measurements)
+        paths = check_settings(model, every, budget, sequences, inputs, layout, deep)
+        measured = chosen(kinds, measurements, deep)
         self._clock = clock or time.perf_counter
         self._faults = Faults()
         self._judging = JudgingSink(recorder, tell, self._clock)
@@ -137,13 +139,11 @@ class Monitor:
             declined=self._step_declined, recorded=self._iteration_recorded,
             stepped=stepped or (lambda: None),
         )  # fmt: skip
-        self._first = iteration
+        self._first, self._streaks = iteration, Streaks()
         self._link: GuardLink | None = None
-        self._streaks = Streaks()
         self._model = None if model is None else weakref.ref(model)
         self._notes = ReachNotes(self._observed.readers, self._gate.event)
-        self._pauses = 0
-        self._closed = False
+        self._pauses, self._closed = 0, False
         try:
             if model is not None:
                 self.adopt("", model, paths)

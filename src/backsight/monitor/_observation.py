@@ -85,6 +85,7 @@ class Observation:
             self.detector.forward_begins,
             self._forward_begins,
             self._forward_ended,
+            self._model_ended,
             lambda path, error: faults.tell(f"the length of {path or 'model'}", error),
             readers,
             clock,
@@ -121,6 +122,7 @@ class Observation:
             self.forwards.watch(".".join(filter(None, (name, path))), module)
         if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
             self.forwards.search(name, model, inputs or None)
+        self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 
@@ -268,7 +270,7 @@ class Observation:
         now.opposed = self.detector.opposed
         self.detector.begin()  # it is not told again, whatever comes between
         now.steps, now.elements = steps, elements
-        now.seconds = max(at - self._began, 1e-9)
+        now.seconds = max(at - self._began - now.aside, 1e-9)
         trained = now.seconds - now.spent
         waits = self._may_wait(now, told)
         try:
@@ -287,7 +289,7 @@ class Observation:
                     name for name, p in now.profiles.items() if p.outcome != "not enough data"
                 }
                 self._sampler.sampled(self.iteration, now.spent)
-            self._sampler.passed(trained, self._observed() - now.spent)
+            self._sampler.passed(trained, self._observed() - now.spent - now.aside)
             self.iteration += 1
             self._began = at + self._clock() - told  # what measuring took is no training
             if not waits:
@@ -331,6 +333,7 @@ class Observation:
             _outbox=self._outbox,
             _parameters=self.parameters,
             gradient_before=gradient,
+            drops_in_eval=self.forwards.drops_in_eval,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing
@@ -344,6 +347,7 @@ class Observation:
         self._was_usual = self.measurements.usual
         self.forwards.tells_begin = self.measurements.listens("on_forward_begin")
         self.forwards.tells_cells = self.measurements.tells_cells
+        self.forwards.tell_models(self.measurements.listens("on_model_end"))
         self.forwards.hooks_all = not self.measurements.usual
 
     def _forward_begins(self, call: LayerCall) -> None:
@@ -351,6 +355,9 @@ class Observation:
 
     def _forward_ended(self, call: LayerCall) -> None:
         self.measurements.feed("on_forward_end", self.now, call, call.path)
+
+    def _model_ended(self, call: LayerCall) -> None:
+        self.measurements.feed("on_model_end", self.now, call, call.path)
 
     def _hand_over(self, now: Iteration) -> None:
         """The scalars of an iteration; those that the caller told take the place of ours."""

@@ -5,12 +5,13 @@ import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from backsight.diagnosis import Context, context_probe
 from backsight.errors import SettingError
+from backsight.monitor.measurements import record_measures
 from backsight.monitor.sinks import Outbox
 from backsight.probes import GradientProfile, Sharpness, probe, sharpness
 
@@ -49,13 +50,16 @@ def record_deep(
     """
     whole = _one(model, "backsight.probe(model, compute_loss, deep=True)")
     profiles = probe(whole, compute_loss, deep=True)
+
+    def row(name: str, values: NDArray[np.float64]) -> None:
+        outbox.profile(name, iteration, values)
+
+    def number(name: str, value: float) -> None:
+        outbox.here(iteration, {name: value})
+
     for path, profile in profiles.items():
-        name, deep = path or "model", profile.deep  # which is itself the cell
-        if deep is not None and deep.lyapunov is not None:
-            outbox.profile(f"lyapunov/{name}", iteration, deep.lyapunov.exponents)
-            outbox.here(iteration, {f"lyapunov_steps/{name}": float(deep.lyapunov.steps)})
-        if deep is not None and deep.capacity is not None:
-            outbox.here(iteration, {f"memory_capacity/{name}": deep.capacity.total})
+        if profile.deep is not None:
+            record_measures(path, profile.deep, row, number)
     return profiles
 
 

@@ -60,6 +60,8 @@ class ProcessMonitor:
         inputs: paths, in the script's models, of the modules that embed their inputs; where none
             are given, they are found.
         layout: of these, ``"auto"``, ``"batch"`` or ``"time"``.
+        deep: iterations from one measurement of Lyapunov exponents and memory capacity to the
+            next; None for none.
         guard: policies by their names, for every optimizer whose model is known; None acts on
             nothing.
         further: makes the recorder of the process's second training, its third and so on; None
@@ -93,17 +95,19 @@ class ProcessMonitor:
         sequences: int | None = None,
         inputs: str | Sequence[str] | None = None,
         layout: Literal["auto", "batch", "time"] = "auto",
+        deep: int | None = None,
         guard: str | None = None,
         further: Callable[[], Recording] | None = None,
         child_ends: Callable[[], None] = lambda: None,
     ) -> None:
-        self._inputs = check_settings(None, every, budget, sequences, inputs, layout) or []
+        self._inputs = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self._seen = Seen()
         """What was seen, but for the groups that are still observed."""
         self._settings: dict[str, Any] = {
             "every": every, "budget": budget, "sequences": sequences, "layout": layout,
+            "deep": deep,
         }  # fmt: skip
         self._missing: dict[str, tuple[str, list[str]]] = {}
         """Of paths that no model has had so far: the class and the paths of the first model."""
@@ -136,6 +140,7 @@ class ProcessMonitor:
         seen.add(self._seen)
         for group in self._groups:
             seen.add(_seen_of(group))
+        seen.looker = self._calls.looker
         return seen
 
     @property
@@ -385,6 +390,8 @@ def is_process_observed() -> bool:
 def _seen_of(group: Group) -> Seen:
     seen = group.monitor.seen
     seen.steps = group.steps
+    if not seen.passes:  # a copy whose weights are averages, a teacher: nothing goes back in it
+        seen.unmeasured, seen.untold = {}, []
     return seen
 
 

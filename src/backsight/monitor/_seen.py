@@ -39,6 +39,9 @@ class Seen:
     passed_over: Counter[str] = field(default_factory=Counter)
     """Iterations of which something was not measured, by what of PyTorch's looked on."""
 
+    looker: str = ""
+    """What of PyTorch's looked on when modules were called that are of no model seen."""
+
     def add(self, other: "Seen") -> None:
         """Those of another group of models."""
         self.models += other.models

@@ -133,6 +133,7 @@ def watch(
     sequences: int | None = None,
     inputs: str | Sequence[str] | None = None,
     layout: Literal["auto", "batch", "time"] = "auto",
+    deep: int | None = None,
     config: Mapping[str, Any] | None = None,
     lag: int | None = None,
     baseline: float | None = None,
@@ -167,6 +168,9 @@ def watch(
             on what each block of a stack is called with.
         layout: ``"batch"`` where embedded inputs are ``(B, T, ·)``, ``"time"`` where they are
             ``(T, B, ·)``; by default the gradient tells.
+        deep: iterations from one measurement of Lyapunov exponents and memory capacity to the
+            next, such as 1000; by default there is none. It takes up to a minute per layer, and
+            falls on samples.
         config: settings of yours, kept in ``run.json``.
         lag: how many steps back lies what the loss asks for, where you know it: a gradient that
             does not reach it is a finding, one that fades where nothing is needed is none.
@@ -227,7 +231,7 @@ def watch(
             )
     plain = unwrapped(model)
     paths = check_settings(
-        plain, every, budget, sequences, inputs, layout
+        plain, every, budget, sequences, inputs, layout, deep
     )  # before there is a folder
     ours = [kind() for kind in MEASUREMENTS]
     own = check_measurements(ours, measurements)[len(ours) :]
@@ -253,6 +257,7 @@ def watch(
         "sequences": sequences,
         "inputs": paths,
         "layout": layout,
+        **({} if deep is None else {"deep": deep}),
         "facts": {name: value for name, value in known.items() if value is not None},
         **(config or {}),
     }
@@ -278,6 +283,7 @@ def watch(
             sequences=sequences,
             inputs=paths,
             layout=layout,
+            deep=deep,
             iteration=state["iteration"] if state else 0,
             automatic=True,
             facts=facts_from(settings["facts"]),

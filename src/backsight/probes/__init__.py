@@ -12,10 +12,17 @@ from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
-from backsight.probes._compilers import inspection, left_by_compilers, skipped, undisturbed
+from backsight.probes._compilers import (
+    compilers_take,
+    inspection,
+    left_by_compilers,
+    skipped,
+    undisturbed,
+)
 from backsight.probes._data_entries import given_beside, put_elsewhere
-from backsight.probes._deep import DeepMeasures
-from backsight.probes._dropout import dropout_of, rate_of_dropout
+from backsight.probes._decays import DecayReader
+from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
+from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
@@ -30,8 +37,9 @@ from backsight.probes._initial_state import (
     same_direction,
 )
 from backsight.probes._input_spread import InputRange
+from backsight.probes._last_step import asks_for_last
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import terms_without_bound
+from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
@@ -83,6 +91,7 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
+from backsight.probes._rows_within import order_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
@@ -118,6 +127,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DecayReader",
     "DeepMeasures",
     "Diagonal",
     "FusedReader",
@@ -132,6 +142,7 @@ __all__ = [
     "Lanes",
     "LayerInput",
     "LayerReader",
+    "LayerRun",
     "Layered",
     "LoopReader",
     "LossOperations",
@@ -158,6 +169,7 @@ __all__ = [
     "answers_given",
     "as_it_was",
     "asks_a_layer",
+    "asks_for_last",
     "autocast_now",
     "batch_axes",
     "by_probe_input",
@@ -169,8 +181,10 @@ __all__ = [
     "columns_taken",
     "compared_of",
     "compares_padding",
+    "compilers_take",
     "counts_all",
     "data_mixed",
+    "deep_measures",
     "driven",
     "dropout_of",
     "embedded_from",
@@ -190,6 +204,7 @@ __all__ = [
     "largest_value",
     "last_targets",
     "left_by_compilers",
+    "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
     "loss_broadcasts",
@@ -209,11 +224,14 @@ __all__ = [
     "named_parameters",
     "no_such_module",
     "on_host",
+    "order_within",
     "padding_of",
     "parameters_of",
     "places_of",
     "probe",
     "put_elsewhere",
+    "puts_back",
+    "rate_between",
     "rate_of_dropout",
     "read_as_loop",
     "reading_of",
@@ -228,6 +246,7 @@ __all__ = [
     "same_direction",
     "sharpness",
     "skipped",
+    "sorted_apart",
     "spectrum",
     "step_jacobian",
     "taken_apart",

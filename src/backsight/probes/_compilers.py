@@ -119,6 +119,18 @@ def compilers_take(known: Callable[..., Any], instead: Callable[..., Any]) -> No
 
     They go straight to ``forward`` then, as they do where nothing is observed: the graph, and the
     frames that it remembers, are the same. Whichever is in place when they are imported, they keep.
+
+    Example:
+        >>> import torch
+        >>> from torch._dynamo.variables import nn_module
+        >>> from backsight.probes import compilers_take
+        >>> def instead(self, *args):
+        ...     return self.forward(*args)
+        >>> usual = nn_module.unpatched_nn_module_call
+        >>> compilers_take(usual, instead)
+        >>> nn_module.unpatched_nn_module_call is instead
+        True
+        >>> compilers_take(instead, usual)
     """
     for place in ("utils", "variables.nn_module"):
         module = sys.modules.get(f"torch._dynamo.{place}")

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._operations import operation, saved, shape_of
+from backsight.probes._operations import operation, saved, shape_of, signed
 
 __all__ = ["given_beside", "put_elsewhere"]
 
@@ -67,7 +67,7 @@ def _puts(name: str, node: Node, batch: int) -> bool:
         return len(node.next_functions) >= batch
     if name == "Gather":
         below, number = node.next_functions[0]
-        return below is not None and shape_of(below, number)[saved(node, "dim")] == batch
+        return below is not None and shape_of(below, number)[signed(saved(node, "dim"))] == batch
     return name in PLACES
 
 

@@ -30,7 +30,20 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerRun:
-    """What it takes to run one layer again, in float64, from state to state."""
+    """What it takes to run one layer again, in float64, from state to state.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LayerRun
+        >>> def advance(inputs, state):  # a delay line of three units
+        ...     for x in inputs:
+        ...         state = (torch.cat([x, state[0][:, :-1]], 1),)
+        ...     return state
+        >>> x = torch.randn(20, 2, 1, dtype=torch.float64)
+        >>> run = LayerRun(advance, x, (torch.zeros(2, 3, dtype=torch.float64),), [20, 20])
+        >>> run.advance(run.inputs, run.state)[0].shape
+        torch.Size([2, 3])
+    """
 
     advance: Advance
     """Runs it over some steps; what it makes of one sequence does not depend on the others."""
@@ -75,6 +88,22 @@ def deep_measures(run: LayerRun) -> DeepMeasures:
     """Of one layer; what goes wrong in one measure leaves the other as it is.
 
     Random numbers that the layer draws are put back.
+
+    Args:
+        run: the layer, its inputs and its state.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LayerRun, deep_measures
+        >>> def advance(inputs, state):  # a delay line of three units
+        ...     for x in inputs:
+        ...         state = (torch.cat([x, state[0][:, :-1]], 1),)
+        ...     return state
+        >>> x = torch.randn(20, 2, 1, dtype=torch.float64)
+        >>> run = LayerRun(advance, x, (torch.zeros(2, 3, dtype=torch.float64),), [20, 20])
+        >>> found = deep_measures(run)
+        >>> found.lyapunov.largest, round(found.capacity.total, 1)
+        (-inf, 3.0)
     """
     reasons: list[str] = []
 

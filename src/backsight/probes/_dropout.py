@@ -10,10 +10,13 @@ from torch.nn.modules.dropout import _DropoutNd
 from backsight.layers import adapter_of
 from backsight.probes._operations import operation
 
-__all__ = ["dropout_of", "rate_of_dropout"]
+__all__ = ["dropout_of", "rate_between", "rate_of_dropout"]
 
 CERTAIN = 5.0
 """Standard deviations that the share of zeros may be away from the rate."""
+
+SAME = 1e-4
+"""Between factors that are one, rounded."""
 
 LEAST = 64
 """Elements of a mask that tell a rate."""
@@ -64,6 +67,34 @@ def rate_of_dropout(node: Node) -> float:
         return 0.0
     with torch.no_grad():
         return _rate_of_mask(mask)
+
+
+@torch.no_grad()
+def rate_between(before: Tensor, after: Tensor) -> float:
+    """The rate of the dropout that has made one tensor of the other; 0 where none has.
+
+    Args:
+        before, after: numbers of the same shape; otherwise none has.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import dropout
+        >>> from backsight.probes import rate_between
+        >>> seed, x = torch.manual_seed(0), torch.randn(8, 20, 3)
+        >>> rate_between(x, dropout(x, 0.75)), rate_between(x, 4 * x)
+        (0.75, 0.0)
+    """
+    if before.shape != after.shape or not before.is_floating_point() or before is after:
+        return 0.0
+    there = before != 0
+    x, y = before[there], after[there]
+    if x.numel() < LEAST or x.device != y.device:
+        return 0.0
+    mask = y.double() / x.double()
+    factor = float(mask.max())
+    if not factor > 1 or not bool((mask[mask != 0] / factor - 1).abs().max() < SAME):
+        return 0.0
+    return _rate_of_mask(torch.where(mask != 0, factor, 0.0))
 
 
 def _rate_of_mask(mask: Tensor) -> float:

@@ -21,6 +21,8 @@ class InputRange:
 
     def __init__(self) -> None:
         self._ends: dict[str, tuple[Tensor, Tensor]] = {}
+        self._rows: dict[str, int] = {}
+        """Steps, over all sequences."""
 
     @torch.no_grad()
     def add(self, path: str, x: Tensor) -> None:
@@ -30,6 +32,7 @@ class InputRange:
         flat = x.detach()
         over = tuple(range(flat.dim() - 1))
         low, high = (flat.amin(over), flat.amax(over)) if over else (flat, flat.clone())
+        self._rows[path] = self._rows.get(path, 0) + flat.numel() // max(1, flat.shape[-1])
         before = self._ends.get(path)
         if before is not None:
             low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
@@ -41,10 +44,12 @@ class InputRange:
 
     def take(self) -> dict[str, Tensor]:
         """Scalars by path, and begin anew: 0 where every step is the same, NaN where one is NaN
-        or infinite."""
+        or infinite. Of a single step, which is like no other, only what is not finite."""
         ends, self._ends = self._ends, {}
+        rows, self._rows = self._rows, {}
         # A feature that is infinite at one step gives infinity; at every one, NaN.
         # Wider first: the difference of two float16 may overflow.
         wide = {path: (low.float(), high.float()) if low.itemsize < 4 else (low, high)
                 for path, (low, high) in ends.items()}  # fmt: skip
-        return {path: (high - low).amax() for path, (low, high) in wide.items()}
+        spreads = {path: (high - low).amax() for path, (low, high) in wide.items()}
+        return {path: x for path, x in spreads.items() if rows[path] > 1 or not bool(x == 0)}

@@ -38,23 +38,25 @@ class LossOperations:
     """
 
     def __init__(self, roots: Sequence[Tensor]) -> None:
-        self._roots = roots
-        self._found: list[tuple[str, Node]] | None = None
-        self._whole = True
+        starts = (node for root in roots if (node := root.grad_fn) is not None)
+        self._waiting = deque(dict.fromkeys(starts))
+        self._seen = set(self._waiting)
+        self._found: list[tuple[str, Node]] = []
 
     @property
     def whole(self) -> bool:
         """Whether :meth:`named` tells of all of them."""
-        self._look()
-        return self._whole
+        self._look(LIMIT)
+        return not self._waiting
 
-    def named(self) -> list[tuple[str, Node]]:
-        """Each operation once, with its name (``Mul`` of ``MulBackward0``)."""
-        return self._look()
+    def named(self, most: int = LIMIT) -> list[tuple[str, Node]]:
+        """Each operation once, with its name (``Mul`` of ``MulBackward0``); no more than ``most``,
+        which a look at a few need not go further for."""
+        return self._look(most)[:most]
 
     def leaves(self) -> Iterator[Tensor]:
         """Tensors that backward leaves a gradient at."""
-        for name, node in self._look():
+        for name, node in self._look(LIMIT):
             if name == "AccumulateGrad":
                 yield node.variable  # type: ignore[attr-defined]
 
@@ -75,20 +77,14 @@ class LossOperations:
         """What an operation was given, without what needs no gradient."""
         return [(below, number) for below, number in node.next_functions if below is not None]
 
-    def _look(self) -> list[tuple[str, Node]]:
-        if self._found is not None:
-            return self._found
-        self._found = []
-        waiting = deque(node for root in self._roots if (node := root.grad_fn) is not None)
-        seen = set(waiting)
-        while waiting:
-            if len(self._found) == LIMIT:
-                self._whole = False
-                break
+    def _look(self, most: int) -> list[tuple[str, Node]]:
+        """On from where the last look ended."""
+        found, waiting, seen = self._found, self._waiting, self._seen
+        while waiting and len(found) < most:
             node = waiting.popleft()
-            self._found.append((operation(node), node))
+            found.append((operation(node), node))
             for below, _ in node.next_functions:
                 if below is not None and below not in seen:
                     seen.add(below)
                     waiting.append(below)
-        return self._found
+        return found

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import RESHAPED
 from backsight.probes._operations import operation
 
-__all__ = ["terms_without_bound"]
+__all__ = ["likelihoods_lowered", "terms_without_bound"]
 
 LIMIT = 500
 """Operations between the loss and its terms."""
@@ -80,6 +80,66 @@ def terms_without_bound(
         else:
             found += 1
     return found
+
+
+def likelihoods_lowered(
+    roots: Sequence[Tensor], gradients: Sequence[Tensor | None], *, maximised: bool = False
+) -> int:
+    """How many log-probabilities, times numbers that vary, a step makes smaller; 0 if it makes any
+    larger.
+
+    A policy gradient has such terms. Where the number is a reward, they are to be made larger: what
+    is rewarded is to become more likely.
+
+    Args:
+        roots, gradients, maximised: as of :func:`terms_without_bound`.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import likelihoods_lowered
+        >>> logits, reward = torch.randn(4, 3, requires_grad=True), torch.randn(4)
+        >>> gain = (logits.log_softmax(-1)[range(4), [0, 1, 2, 0]] * reward).mean()
+        >>> likelihoods_lowered([gain], [None]), likelihoods_lowered([-gain], [None])
+        (1, 0)
+    """
+    waiting: list[tuple[Node, float, bool, bool]] = []
+    for root, gradient in zip(roots, gradients, strict=True):
+        sign = 1.0 if gradient is None else _sign_of(gradient)
+        if root.grad_fn is not None and sign:
+            waiting.append((root.grad_fn, -sign if maximised else sign, False, False))
+    lowered = looked_at = 0
+    while waiting and looked_at < LIMIT:
+        node, sign, picked, weighted = waiting.pop()
+        looked_at += 1
+        name = operation(node)
+        if _is_log_probability(node) or name in ("NllLoss", "NllLoss2D"):
+            taken = picked or _picks_before(node)
+            if name.startswith("NllLoss"):
+                taken, sign = True, -sign
+            if weighted and taken:
+                if sign < 0:
+                    return 0
+                lowered += 1
+            continue
+        if _is_weighted(node):
+            weighted = True
+            inside = [(below, 1.0) for below in _below(node) if below is not None]
+        else:
+            inside = _factors(node) or []
+        picked = picked or name in PICKS
+        waiting += [(below, sign * factor, picked, weighted) for below, factor in inside if factor]
+    return lowered
+
+
+def _is_weighted(node: Node) -> bool:
+    """Whether it is a product with several numbers, of any sign, that need no gradient; no mask."""
+    if operation(node) != "Mul" or _below(node).count(None) != 1:
+        return False
+    saved = (getattr(node, name, None) for name in ("_saved_other", "_saved_self"))
+    factor = next((one for one in saved if isinstance(one, Tensor)), None)
+    if factor is None or factor.numel() < 2 or factor.is_complex():
+        return False
+    return not bool(((factor == 0) | (factor == 1)).all())
 
 
 def _bound(node: Node, sign: float, picked: bool) -> bool | None:

@@ -69,13 +69,14 @@ class LossTarget:
         return flat != signed(int(saved(self.node, "ignore_index")))
 
 
-def loss_targets(made: LossOperations) -> list[LossTarget]:
+def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarget]:
     """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first.
 
     A target that itself carries a gradient is none, and one that was overwritten is not known.
 
     Args:
         made: the operations of the loss.
+        most: operations to look at, nearest to the root; all by default.
 
     Example:
         >>> import torch
@@ -86,7 +87,8 @@ def loss_targets(made: LossOperations) -> list[LossTarget]:
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    found = (target_of(name, node) for name, node in made.named())
+    operations = made.named() if most is None else made.named(most)
+    found = (target_of(name, node) for name, node in operations)
     return [one for one in found if one is not None]
 
 

@@ -51,6 +51,9 @@ given, and states ``(N, …)``."""
 RESOLVED = 100
 """Times the rounding of a state: by so much, another past has to move it for it to be measured."""
 
+FAINT = 1e-3
+"""Of the size of a state: where its whole past moves it by less, ``M`` is relative to that."""
+
 FORWARDS = 2.5
 """Forward passes of the whole batch that one measurement may take."""
 
@@ -180,13 +183,17 @@ def ladder(window: int) -> list[int]:
 
 
 def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.float64] | None:
-    """``M``, shape ``(L,)``, of some sequences at one lag; None of no layer: NaN where another past
-    moves the state of a layer by no more than rounding.
+    """``M``, shape ``(L,)``, of some sequences at one lag, or ``(K, L)`` at several; None of no
+    layer: -1 where another past moves the state of a layer by no more than rounding.
+
+    Sequences may be alike in their last steps, as in the pause of a copying task. What a state
+    that forgets has left of their differences is faint then, but all from further back: relative
+    to itself, it would look like a perfect memory.
 
     Args:
         own: their states ``(n, L, H)``.
         other: those with all of their past replaced.
-        replaced: those with what is older than the lag replaced.
+        replaced: those with what is older than the lag replaced, ``(K, n, L, H)`` of several lags.
     """
     dtype = norm_dtype(own)
     whole = _distance(own, other, dtype)
@@ -196,6 +203,7 @@ def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.
     told |= ~whole.isfinite()
     if not bool(told.any()):
         return None
+    whole = torch.maximum(whole, FAINT * size)
     return torch.where(told, moved / whole, -1.0).double().cpu().numpy()
 
 
@@ -241,7 +249,7 @@ class _Lanes:
             self._state = self._advance(_rows(inputs, self._columns, 1), self._state)
         h = self._state[0]
         h = h[:, None] if h.dim() == 2 else h
-        rows = [self._of(h, members[k], k) for k in lags]
+        rows = self._rows(h, members)
         *lower, last = profiles_of(lags, rows, h.shape[1])
         own = h[[self._own[b] for b in range(len(spans))], -1]
         losses = None if worth is None or not len(last.lags) else worth(own)
@@ -280,10 +288,22 @@ class _Lanes:
             self._state = state
         self._columns += columns
 
-    def _of(self, h: Tensor, members: list[int], lag: int) -> NDArray[np.float64] | None:
-        own = [self._own[b] for b in members]
-        other = [self._own[(b + 1) % len(self._sizes)] for b in members]
-        return relative_memory(h[own], h[other], h[self._of_lag(members, lag)])
+    def _rows(self, h: Tensor, members: dict[int, list[int]]) -> list[NDArray[np.float64] | None]:
+        """``M`` at each lag; of lags that the same sequences are compared at, together: a few
+        operations on small tensors take as long as a step of a layer."""
+        found: dict[int, NDArray[np.float64] | None] = {}
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for lag, own in members.items():
+            alike.setdefault(tuple(own), []).append(lag)
+        for compared, lags in alike.items():
+            own, count = [*compared], len(compared)
+            other = [self._own[(b + 1) % len(self._sizes)] for b in own]
+            replaced = [lane for lag in lags for lane in self._of_lag(own, lag)]
+            every = h.index_select(0, _index([*(self._own[b] for b in own), *other, *replaced], h))
+            rest = every[2 * count :].view(len(lags), count, *h.shape[1:])
+            rows = relative_memory(every[:count], every[count : 2 * count], rest)
+            found |= {lag: None if rows is None else rows[n] for n, lag in enumerate(lags)}
+        return [found[lag] for lag in members]
 
 
 def profiles_of(
@@ -302,8 +322,8 @@ def profiles_of(
 
 
 def _distance(one: Tensor, other: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(L,)``: the sum over sequences."""
-    distance: Tensor = torch.linalg.vector_norm(one.to(dtype) - other.to(dtype), dim=-1).sum(0)
+    """``(…, L)``: the sum over sequences."""
+    distance: Tensor = torch.linalg.vector_norm(one.to(dtype) - other.to(dtype), dim=-1).sum(-2)
     return distance
 
 

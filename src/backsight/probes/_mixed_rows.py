@@ -159,6 +159,8 @@ def _mixed(
     tokens: set[Shape],
 ) -> bool:
     axis = 1 if old in states else axes.get(old[:2])
+    if axis is not None and _exchanged(old, new):
+        return True
     if axis is not None:
         return mixes(old, new, axis)
     axis = axes.get(new[:2])
@@ -172,6 +174,11 @@ def _mixed(
         if axis is not None:
             return mixes((*joined, *old[1:]), new, axis)
     return False
+
+
+def _exchanged(old: Shape, new: Shape) -> bool:
+    """Whether a view of rows gives the sizes of other axes to each other: steps to classes."""
+    return len(old) > 2 and old[0] == new[0] and old != new and sorted(old) == sorted(new)
 
 
 def _joined(edge: Edge) -> Iterator[tuple[int, int]]:

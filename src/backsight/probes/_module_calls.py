@@ -60,6 +60,8 @@ class ModuleCalls:
         self._failed = failed
         self._strangers = strangers
         self.curious = strangers is not None
+        self.looker = ""
+        """What of PyTorch's looked on when a module was called that is not known."""
         self.known: dict[int, weakref.ref[nn.Module]] = {}
         """By identity."""
         self._watchers: dict[int, _Watcher] = {}
@@ -196,7 +198,9 @@ def _watched(module: nn.Module) -> _Watched:
 
 @skipped
 def _meet(owner: ModuleCalls, module: nn.Module) -> None:
-    if not inspection():
+    if looker := inspection():
+        owner.looker = looker
+    else:
         owner.meet(module)
 
 

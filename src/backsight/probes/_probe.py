@@ -19,6 +19,7 @@ from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes._readers import Readers
 from backsight.probes._unmeasured import Unmeasured
 from backsight.probes.inputs import check_inputs, check_layout, listed_inputs
+from backsight.signals import StateHalfLives
 
 __all__ = ["probe", "what_was_found"]
 
@@ -27,6 +28,7 @@ NOT_RUN = {
     "layer": "the layer cannot be run again step by step, so that it has no deep measures",
     "input": NO_STATE,
     "block": NO_STATE,
+    "gates": "only its gates were read, so that it has no deep measures",
 }
 """Why there are no deep measures, by the role of a profile."""
 
@@ -65,7 +67,8 @@ def probe(
         a profile by layer name: the module's path and PyTorch's own suffix, ``rnn.l0``,
         ``rnn.l0_reverse``; for a cell, its path; ``input:embed`` for an embedded input, and
         ``block:layers.0`` for what a block is called with. Where nothing can be told of an input,
-        its profile says why.
+        its profile says why. Of a gated linear recurrence (Mamba, RWKV, minGRU …) whose states do
+        not show, the profile under its path holds ``state_half_lives`` alone.
 
     Raises:
         SettingError: nothing in the model can be measured, none of it ran, or the loss is no scalar
@@ -107,6 +110,7 @@ def probe(
                     torch.autograd.grad(loss, readers.live, allow_unused=True)
                 found.add(readers.backward_ended())
                 runs = readers.layer_runs(not_run)
+            lives = readers.decays.half_lives()
             reasons = readers.inputs.reasons
             left_out = readers.inputs.left_out
             unmeasured = readers.unmeasured
@@ -119,7 +123,8 @@ def probe(
         readers.forget()
     for error in (*failed, *found.errors.values()):
         raise error
-    if not found.profiles and not silent:
+    gates = _of_gates(lives, readers.decays.errors)
+    if not found.profiles and not silent and not gates:
         known = any(adapter_of(part) is not None for _, part in named_modules(model))
         if known and not unmeasured:
             raise SettingError(
@@ -129,8 +134,25 @@ def probe(
             why = [*reasons, *(one.words for one in unmeasured)]
             raise SettingError(what_was_found(model, why))
     told = _unmeasured(unmeasured, found, silent)
-    profiles = dict(sorted((silent | found.profiles | told).items()))
+    every = silent | found.profiles | told
+    every |= {
+        name: replace(every[name], state_half_lives=one.state_half_lives) if name in every else one
+        for name, one in gates.items()
+    }
+    profiles = dict(sorted(every.items()))
     return _deepened(profiles, runs, not_run) if deep else profiles
+
+
+def _of_gates(
+    lives: Mapping[str, StateHalfLives], errors: Mapping[str, Exception]
+) -> dict[str, GradientProfile]:
+    """Of layers whose gates were read, or why they could not be, by path."""
+    empty = GradientProfile(np.empty(0), np.empty(0), np.empty(0), role="gates")
+    failed = {
+        path: replace(empty, reason=f"its gates could not be read: {error}")
+        for path, error in errors.items()
+    }
+    return failed | {path: replace(empty, state_half_lives=one) for path, one in lives.items()}
 
 
 def _deepened(
@@ -211,11 +233,12 @@ def _watch(
         reader = readers.adopt(path, module)
         if reader is not None:
             watch(path, module, reader)
-    if named is None and any(adapter_of(part) for _, part in named_modules(model)):
-        return
 
     def attach(module: nn.Module, before: Any, after: Any) -> Callable[[], None]:
         return calls.watch(module, before=before, after=after)
 
+    readers.decays.watch(model, "", attach)
+    if named is None and any(adapter_of(part) for _, part in named_modules(model)):
+        return
     begins = readers.inputs.search(model, "", named, attach, lambda *_: None)
     calls.watch(model, before=lambda _, args, kwargs: begins(args, kwargs))

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.probes._deep import DeepMeasures
-from backsight.signals import Lag, ReachMeasures, measure_reach, reach_words, zero_words
+from backsight.signals import (
+    Lag,
+    ReachMeasures,
+    StateHalfLives,
+    measure_reach,
+    reach_words,
+    zero_words,
+)
 
 __all__ = ["NEAR_END", "SATURATED", "GradientProfile", "Tally", "profile_of", "relative"]
 
@@ -62,8 +69,9 @@ class GradientProfile:
     reach_ahead: NDArray[np.float64] | None = None
     """``(lags,)``: of an embedded input whose model is not causal, the same as ``reach`` towards
     later inputs: from the first position that has a direct gradient, and from that one alone."""
-    role: Literal["layer", "input", "block"] = "layer"
-    """What it was measured on: hidden states, an embedded input, or what a block is called with."""
+    role: Literal["layer", "input", "block", "gates"] = "layer"
+    """What it was measured on: hidden states, an embedded input, what a block is called with, or
+    the gates of a linear recurrence alone."""
     note: str = ""
     """How it was measured, where that is not as usual: a unit of its own for the lags."""
     reason: str = ""
@@ -88,6 +96,8 @@ class GradientProfile:
     own module with negative states."""
     deep: DeepMeasures | None = None
     """Lyapunov exponents and memory capacity, of ``probe(…, deep=True)``."""
+    state_half_lives: StateHalfLives | None = None
+    """Of the channels of a gated linear recurrence, from its gates; None of any other layer."""
     outcome: str = field(init=False)
     """``ok``, ``not enough data`` (no gradient arrived, or nothing could be told of it) or ``not
     finite``."""
@@ -129,6 +139,8 @@ class GradientProfile:
     @property
     def summary(self) -> str:
         """What it means, in a sentence."""
+        if self.role == "gates" and self.state_half_lives is not None:
+            return self.state_half_lives.words
         if self.outcome == "not finite":
             return "the gradient through time is not finite"
         if self.outcome == "not enough data" and self.reason:

@@ -14,6 +14,7 @@ from torch.autograd.graph import GradientEdge
 
 from backsight.errors import SettingError
 from backsight.layers import LayerAdapter, adapter_of
+from backsight.probes._decays import DecayReader
 from backsight.probes._deep import LayerRun
 from backsight.probes._reader import (
     LayerReader,
@@ -57,7 +58,7 @@ def reading_of(module: nn.Module) -> str | None:
 
 
 class Readers:
-    """One reader a reading, the one of loops in the graph, and the one of embedded inputs.
+    """One reader a reading, one of loops in the graph, of embedded inputs and of gates.
 
     The readers of modules come first: what they have found is not looked for in the graph, and
     the embedded input is measured where there is neither.
@@ -89,8 +90,10 @@ class Readers:
         }
         self.loops = LoopReader(settings)
         self.inputs = InputReader(settings)
+        self.decays = DecayReader()
         self._by_path: dict[str, LayerReader] = {}
         self._inputs_read = False
+        self._arrived = False
 
     # -- whom to tell of what ------------------------------------------------------------------
 
@@ -149,6 +152,7 @@ class Readers:
         """A new iteration, of which nothing is kept unless it is a sampled one."""
         for reader in self._all:
             reader.begin(armed)
+        self.decays.begin(armed)
 
     def before(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         """The module is about to run."""
@@ -197,6 +201,7 @@ class Readers:
             self._finish()
         for reader in self._all:
             reader.backward_begins(roots)
+        self._arrived = found.arrived
         return found
 
     def backward_ended(self, scale: Tensor | None = None) -> Readings:
@@ -205,6 +210,7 @@ class Readers:
         for reader in self._all:
             found.add(reader.backward_ended(scale))
         self._finish()
+        self.decays.backward_ended(arrived=self._arrived or found.arrived)
         return found
 
     def remember(self) -> None:
@@ -238,12 +244,13 @@ class Readers:
     def unmeasured(self) -> list[Unmeasured]:
         """Why what was found has no profile; nothing of what another reader has measured."""
         loops = self.loops.found or self._inputs_read
-        return [
+        found = [
             one
             for reader in self._all
             for one in reader.unmeasured.values()
             if not (loops and one.cause in ELSEWHERE)
         ]
+        return found + list(self.decays.unmeasured.values())
 
     @property
     def names(self) -> list[str]:

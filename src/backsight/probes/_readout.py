@@ -20,6 +20,10 @@ from backsight.probes._precision import rounding
 
 __all__ = ["Readout", "readout_of"]
 
+LOOKED_AT = 512
+"""Operations nearest to the loss, among which its parts are: behind them a loop may have made
+thousands."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readout:
@@ -98,7 +102,7 @@ def readout_of(roots: Sequence[Tensor]) -> Readout | None:
         >>> tuple(readout_of([loss]).weight.shape), readout_of([head(states).sum()])
         ((2, 4), None)
     """
-    targets = loss_targets(LossOperations(roots))
+    targets = loss_targets(LossOperations(roots), LOOKED_AT)
     if len(targets) != 1 or targets[0].weighted or not bool(targets[0].counted.all()):
         return None
     (given,) = targets

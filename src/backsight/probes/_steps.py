@@ -36,6 +36,9 @@ HELD = 8192
 """Calls held at most: their graphs live as long. A longer loop is left unmeasured."""
 
 
+SPARE = 256
+"""Calls that are always allowed for: an episode may be many times as long as the one before."""
+
 MORE = 4
 """Times as many calls are allowed for after there were too many: a curriculum may double lengths,
 and a sample that is lost is not lost again."""
@@ -152,7 +155,7 @@ class StepLog:
 
     def most(self, path: str) -> int:
         """Calls of it that are kept without a backward pass."""
-        return 2 * self._usual.get(path, HELD)
+        return min(max(2 * self._usual.get(path, HELD), SPARE), 2 * HELD)
 
     def finish(self) -> None:
         """A pass has been measured: so many calls are usual."""

@@ -19,6 +19,7 @@ UnmeasuredCause = Literal[
     "shapes differ",
     "rows move",
     "state of output",
+    "gates unseen",
 ]
 
 
@@ -43,8 +44,9 @@ class Unmeasured:
 
     @property
     def final(self) -> bool:
-        """Whether it is to be told at once: a gradient may still arrive in a later sample."""
-        return self.cause != "no gradient"
+        """Whether it is to be told at once: a later sample may still bring a gradient, or, of
+        sequences whose lengths vary, a shorter one."""
+        return self.cause not in ("no gradient", "calls pile up")
 
     @property
     def partial(self) -> bool:
@@ -55,6 +57,11 @@ class Unmeasured:
     def words(self) -> str:
         """What it means, in a sentence without its full stop."""
         name = self.path or "the model"
+        if self.cause == "gates unseen":
+            return (
+                f"{name}: the half-lives of its state are not known, because it ran in a kernel "
+                "that shows no gates"
+            )
         if self.partial:
             why = {
                 "feedback left out": f"it was called more than {self.limit:,} times before a "
@@ -80,7 +87,7 @@ class Unmeasured:
             "state is seen to be handed on",
             "no gradient": "no gradient of the loss arrived at its states",
             "graph too large": f"the graph of the loss has more than {self.limit:,} operations, "
-            "in which no loop is looked for",
+            f"or {self.count:,} one after another, in which no loop is looked for",
             "state of output": "its initial state is made of its own output, through which no "
             "gradient is followed; give it the final state that it has returned",
             "rows move": "its batch gets smaller or larger on the way, and its sequences change "

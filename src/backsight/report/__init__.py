@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         print_explanation,
         tally_words,
     )
+    from backsight.report._half_life_sentences import half_life_sentences
     from backsight.report._interventions import intervention_marks, intervention_rows
     from backsight.report._map_page import write_map_page
     from backsight.report._memory_sentences import memory_sentences
@@ -82,6 +83,7 @@ __all__ = [
     "deep_sentences",
     "differing_settings",
     "duration",
+    "half_life_sentences",
     "intervention_marks",
     "intervention_rows",
     "labels_of",
@@ -139,6 +141,7 @@ __getattr__ = lazy(
         "comparison_values": "backsight.report._comparison_page",
         "differing_settings": "backsight.report._settings_table",
         "duration": "backsight.report._summary",
+        "half_life_sentences": "backsight.report._half_life_sentences",
         "intervention_marks": "backsight.report._interventions",
         "intervention_rows": "backsight.report._interventions",
         "labels_of": "backsight.report._settings_table",

@@ -15,6 +15,7 @@ from backsight.report._bodies import (
     setup_of,
 )
 from backsight.report._deep_sentences import deep_sentences
+from backsight.report._half_life_sentences import half_life_sentences
 from backsight.report._interventions import interventions_sentence
 from backsight.report._memory_sentences import memory_sentences
 from backsight.report._numbers import duration, finite_values, median, number
@@ -62,7 +63,10 @@ def summary(run: Run) -> list[str]:
     after = [
         _hidden(run), *sharpness_sentences(run), interventions_sentence(run), _non_finite(run)
     ]  # fmt: skip
-    through_time = [*reach_sentences(run), *memory_sentences(run), *deep_sentences(run)]
+    through_time = [
+        *reach_sentences(run), *memory_sentences(run), *half_life_sentences(run),
+        *deep_sentences(run),
+    ]  # fmt: skip
     return [sentence for sentence in (*before, *through_time, *after) if sentence]
 
 

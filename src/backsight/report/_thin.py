@@ -166,7 +166,8 @@ class Thinning:
             each = np.repeat(extreme.reduceat(values, starts), size)
             hits = np.flatnonzero(values == each)
             kept.append(hits[_first(column[hits])])
-        chosen = np.unique(np.concatenate(kept))
+        chosen = np.sort(np.concatenate(kept))
+        chosen = chosen[_first(chosen)]
         self._kept = [(at[chosen], values[chosen], before[chosen])]
         self._waiting = 0
 
@@ -222,4 +223,7 @@ def thin_columns(count: int, columns: int) -> NDArray[np.int64]:
 
 def _first(column: NDArray[np.int64], before: int = -1) -> NDArray[np.intp]:
     """Index of the first sample of each column but ``before``; ``column`` is sorted."""
-    return np.flatnonzero(np.diff(column, prepend=before))
+    differs = np.empty(len(column), np.bool_)
+    differs[:1] = column[:1] != before
+    np.not_equal(column[1:], column[:-1], out=differs[1:])
+    return np.flatnonzero(differs)

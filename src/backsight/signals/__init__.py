@@ -7,6 +7,7 @@ from backsight.signals._checked import check, check_format, read_object
 from backsight.signals._deep_words import capacity_words, lyapunov_words
 from backsight.signals._ending import END_REASONS, EndReason
 from backsight.signals._folder import check_place, free_name, shown
+from backsight.signals._half_lives import SHARES, StateHalfLives, half_life_words
 from backsight.signals._json import dumps, spell, write_json
 from backsight.signals._memory import (
     MemoryMeasures,
@@ -51,6 +52,7 @@ __all__ = [
     "CATALOGUE",
     "END_REASONS",
     "FORMAT",
+    "SHARES",
     "Committed",
     "CommonSamples",
     "Count",
@@ -70,6 +72,7 @@ __all__ = [
     "Series",
     "Signal",
     "SignalStream",
+    "StateHalfLives",
     "Time",
     "block_words",
     "capacity_words",
@@ -87,6 +90,7 @@ __all__ = [
     "family",
     "former_remedy",
     "free_name",
+    "half_life_words",
     "hide_words",
     "list_runs",
     "lyapunov_words",

@@ -14,6 +14,8 @@ import functools
 import os
 import platform
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -153,7 +155,7 @@ def create_folder(
                 "command": command or _command(),
                 "config": hide_settings(config),
                 "versions": _versions(),
-                "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+                "machine": {"platform": _platform(), "cpus": os.cpu_count()},
                 "git": git_revision(),
                 "writer": _process.process_identity(),
             },
@@ -237,7 +239,10 @@ def update(path: Path, **changes: Any) -> None:
 
 def _command() -> str:
     name, *words = map(str, sys.argv or [""])  # a script may have put anything there
-    return shlex.join([Path(name).name, *hide_words(words)])
+    path = Path(name)
+    if path.name == "__main__.py":  # of python -m PACKAGE, which says nothing by itself
+        path = path.parent
+    return shlex.join([path.name, *hide_words(words)])
 
 
 @functools.cache
@@ -252,12 +257,33 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+def _platform() -> str:
+    """As ``platform.platform()``, which starts a process: that makes Python forget which warnings
+    it has shown, and they are shown again."""
+    machine = platform.uname()
+    library = "".join(platform.libc_ver())
+    parts = [
+        machine.system,
+        machine.release,
+        machine.machine,
+        *(["with", library] if library else []),
+    ]
+    return "-".join(filter(None, parts))
+
+
 def git_revision() -> dict[str, Any] | None:
-    """The revision of the working directory, or None outside a repository."""
+    """The revision of the working directory, or None outside a repository.
+
+    None, too, where the program is told of its children: it has not started this one.
+    """
+    git = shutil.which("git")  # by its path: a search of subprocess forgets shown warnings, too
+    told = hasattr(signal, "SIGCHLD") and callable(signal.getsignal(signal.SIGCHLD))
+    if git is None or told:
+        return None
     try:
         # With --branch, the first line is "# branch.oid <revision>"; "(initial)" before any.
         said = subprocess.run(
-            ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
+            [git, "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
             capture_output=True,
             text=True,
             timeout=5,

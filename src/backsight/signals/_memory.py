@@ -122,9 +122,10 @@ def memory_reading(memory: MemoryMeasures, reach: ReachMeasures | None) -> Memor
     ===========  ====================================================================
     reading      where
     ===========  ====================================================================
-    `forgets`    both end before 0.3 of the window
+    `forgets`    both end before 0.3 of the window, or the reach only down to a tenth
     `untaught`   the memory is long, and the reach short
-    `unkept`     the reach is long, and the memory short
+    `unkept`     the reach is long, also down to the tenth that a memory is told by, and
+                 the memory short
     `holds`      both are long
     `sensitive`  the memory is flat, the gradient does not decay on its way back, and
                  either of them grows: differences are amplified, not held
@@ -153,7 +154,9 @@ def memory_reading(memory: MemoryMeasures, reach: ReachMeasures | None) -> Memor
     window = max(memory.window, reach.earlier + 1)
     taught = not _is_short(reach.horizon, window)
     if _is_short(memory.length, window):
-        return "unkept" if taught else "forgets"
+        # A state that fades as its gradient does has a horizon of twice its memory length: a
+        # hundredth is left after twice the steps that leave a tenth. That is no disagreement.
+        return "unkept" if taught and not _is_short(reach.tenth, window) else "forgets"
     return "holds" if taught else "untaught"
 
 

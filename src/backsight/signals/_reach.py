@@ -20,6 +20,8 @@ __all__ = ["Lag", "ReachMeasures", "ReachOutcome", "measure_reach", "reach_share
 HALF = 0.5
 VISIBLE = 0.01
 """Of P: a step below one per cent of the strongest hardly affects what is learned."""
+TENTH = 0.1
+"""Of P: where a memory is told to end, and so what a reach is compared with it at."""
 NOISE = 1e-6
 """Of lag 0: if no earlier step has more, no gradient goes back. A float32 sum keeps no more than
 that, so what is below may be rounding. Of P: lags below it are not in the growth rate either."""
@@ -89,6 +91,8 @@ class ReachMeasures:
     cut: int | None = None
     """The last lag with a gradient, where every later one is exactly zero; else None. Where the
     gradient had faded away before, its zeros are underflow and no cut."""
+    tenth: Lag | None = None
+    """The last lag ``k ≥ 1`` with ``R(k) ≥ 0.1·P``, as the horizon is at ``0.01·P``."""
 
     @property
     def goes_back(self) -> bool:
@@ -134,13 +138,15 @@ def _measured(row: NDArray[np.float64]) -> ReachMeasures:
         return ReachMeasures("not enough data", last)
     if not last:
         alone = Lag(0, censored=True)
-        return ReachMeasures("ok", 0, half_life=alone, horizon=alone)
+        return ReachMeasures("ok", 0, half_life=alone, horizon=alone, tenth=alone)
     cut = _cut(row)
     peak = float(row[1:].max())
     strength = peak if row[0] else 1.0
     if strength < NOISE:
-        return ReachMeasures("ok", last, strength, Lag(1, False), Lag(0, False), cut=cut)
+        none = Lag(0, False)
+        return ReachMeasures("ok", last, strength, Lag(1, False), none, cut=cut, tenth=none)
     loud, seen = _last(row > HALF * peak), _last(row >= VISIBLE * peak)
+    strong = _last(row >= TENTH * peak)
     return ReachMeasures(
         outcome="ok",
         earlier=last,
@@ -150,6 +156,7 @@ def _measured(row: NDArray[np.float64]) -> ReachMeasures:
         growth_rate=_slope(row, NOISE * peak),
         grows=_grows(row[1:]),
         cut=cut,
+        tenth=Lag(strong, strong == last),
     )
 
 

@@ -23,6 +23,7 @@ from backsight.ui._compare_view import compare_view
 from backsight.ui._delivery import DeliveryMiddleware
 from backsight.ui._figure_view import AnswerCache, figure_bytes
 from backsight.ui._index import FolderIndex, RunPlace
+from backsight.ui._memory import give_back
 from backsight.ui._pages import Pages, shell, stored_page
 from backsight.ui._panels import entry_of
 from backsight.ui._run_row import Stamp, stamp_of, words_of
@@ -45,6 +46,8 @@ ALIVE = 3.0
 """Seconds between looks whether the process that writes a run lives."""
 READERS = 4
 """Answers that are made at a time; each may hold a run's signal in memory."""
+TIDY = 2.0
+"""Seconds after an answer, in which others may come, until memory is given back."""
 MOST_COMPARED = 20
 WRONG_TOKEN = 0.5
 """Seconds that a wrong token costs."""
@@ -72,16 +75,19 @@ class _Dashboard:
         self.answers = AnswerCache()
         self.pages = Pages(settings.root_path)
         self._readers: anyio.CapacityLimiter | None = None
+        self._worked = asyncio.Event()
+        """Set where anything was read since memory was given back."""
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read all runs once, in the background, as soon as the server is up; then pack files."""
         self._readers = anyio.CapacityLimiter(READERS)
-        survey = asyncio.create_task(self._survey_once())
+        tasks = [asyncio.create_task(one()) for one in (self._survey_once, self._tidy)]
         try:
             yield
         finally:
-            survey.cancel()
+            for task in tasks:
+                task.cancel()
             self.streams.close()
 
     async def _survey_once(self) -> None:
@@ -90,6 +96,13 @@ class _Dashboard:
             await asyncio.sleep(0)
         await run_in_threadpool(pack)
 
+    async def _tidy(self) -> None:
+        while True:
+            await self._worked.wait()
+            await asyncio.sleep(TIDY)
+            self._worked.clear()
+            await run_in_threadpool(give_back)
+
     async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
         """Call it in a thread, few at a time.
 
@@ -97,6 +110,7 @@ class _Dashboard:
             BacksightError: a run cannot be read.
             _ProblemError: anything else: a mistake of ours, which is logged.
         """
+        self._worked.set()
         try:
             return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
         except (BacksightError, _ProblemError):
@@ -153,7 +167,17 @@ class _Dashboard:
         place = await run_in_threadpool(self.place, _key(request))
 
         def viewed() -> bytes:
-            return json_bytes({**run_view(Run(place.path)), "study": place.study})
+            news = _look_at(place)()  # before anything is read, so that it tells of no more
+            run = Run(place.path)
+            if run.status == "running":
+                view = json_bytes({**run_view(run), "study": place.study})
+            else:
+                view = self.answers.get(
+                    ("run", place.path),
+                    (stamp_of(place.path), run.status, place.study),
+                    lambda: json_bytes({**run_view(run), "study": place.study}),
+                )
+            return json_bytes({"news": news, "now": time.time()})[:-1] + b", " + view[1:]
 
         return _json(request, await self.work(viewed))
 

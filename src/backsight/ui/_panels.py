@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backsight.errors import RunError
 from backsight.report.figures import FIGURES, Entry
 from backsight.signals import Run
 
@@ -19,11 +20,27 @@ def panels_of(run: Run) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
         {
             "key": entry.key,
             "title": entry.title,
-            "reading": entry.reading_of(run),
+            "reading": _reading(run, entry),
             "at": entry.of_moment,
         }
         for entry in FIGURES
-        if entry.is_drawn(run)
+        if _is_drawn(run, entry)
     ]
     missing = [{"title": one.title, "how": one.how} for one in FIGURES if one.is_missed(run)]
     return shown, missing
+
+
+def _is_drawn(run: Run, entry: Entry) -> bool:
+    """Where what decides about it is damaged, it is asked for, and says so in its place."""
+    try:
+        return entry.is_drawn(run)
+    except RunError:
+        return any(run.members(family) for family in entry.signals)
+
+
+def _reading(run: Run, entry: Entry) -> str:
+    """Empty where it would speak of what is damaged."""
+    try:
+        return entry.reading_of(run)
+    except RunError:
+        return ""

@@ -1,7 +1,8 @@
 """What the page of a run shows beside its figures."""
 
-import time
 from typing import Any
+
+import numpy as np
 
 from backsight.diagnosis import Diagnosis, Tried, diagnose, findings_so_far, read_tried, timeline
 from backsight.errors import RunError
@@ -54,7 +55,6 @@ def run_view(run: Run) -> dict[str, Any]:
             "command": run.info.get("command") or "",
             "created": float(run.info["created"]),
             "duration": run.duration,
-            "now": time.time(),
             "panels": shown,
             "missing": missing,
             "acts": ask(lambda: intervention_rows(run), []),
@@ -134,7 +134,7 @@ def _moments(run: Run) -> list[int]:
     for family in ("reach", "grad_time", "hidden_norm"):
         names = run.members(family, profile=True)
         if names:
-            at = [int(i) for block in run.stream(names[0]) for i in block.iterations]
+            at = np.concatenate([block.iterations for block in run.stream(names[0])])
             step = max(1, len(at) // 400)
-            return sorted({*at[::step], at[-1]})
+            return [int(i) for i in np.unique(np.append(at[::step], at[-1]))]
     return []

@@ -8,6 +8,7 @@ import uvicorn
 
 from backsight.errors import SettingError
 from backsight.ui._app import create_app
+from backsight.ui._memory import prepare
 from backsight.ui._settings import UiSettings
 
 __all__ = ["bind", "serve", "server_of"]
@@ -40,6 +41,7 @@ def serve(settings: UiSettings, ready: Callable[[str], None] = lambda address: N
         ...         print("is in use" in str(error))
         True
     """
+    prepare()
     with bind(settings) as listening:
         port = listening.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -104,7 +104,8 @@ class NoLearning(LossRule):
             when=lambda evidence: any(name.startswith("horizon") for name in evidence),
             window=-1,
         ),
-        "initialise the recurrent matrix orthogonally; use a GRU or an LSTM",
+        "initialise the recurrent matrix orthogonally; use a GRU or an LSTM; start a gated linear "
+        "recurrence (minGRU, Mamba) with gates that keep the state",
     )
     studied_remedies: ClassVar = ("lr-tenfold", "curriculum", "orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight; SageMaker Debugger compares single losses"

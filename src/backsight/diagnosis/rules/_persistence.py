@@ -29,7 +29,8 @@ class PreviousValue(Rule):
     )
     criterion: ClassVar[str] = (
         "The median of the last 50 losses is within {share:g} of persistence_loss, in "
-        "{samples:.0f} samples of it in a row, after 40 losses. The series is compared to a random "
+        "{samples:.0f} samples of it in a row, after 40 losses; or it is above that, and still is "
+        "after {patience:.0f} losses. The series is compared to a random "
         "walk if successive increments correlate by at most {walk:g}, two standard errors included."
     )
     causes: ClassVar = (
@@ -48,6 +49,8 @@ class PreviousValue(Rule):
     """Of the loss of persistence."""
     samples: float = 2
     """In a row: a loss that falls passes by."""
+    patience: float = 200
+    """Losses, for a forecast that has not come to as little yet."""
     walk: float = 0.15
     """A forecast from the last increment alone gains its square, which is less than ``share``."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -66,6 +69,7 @@ class PreviousValue(Rule):
                 continue
             level = course.usual.median
             near = abs(level - repeated) <= self.share * abs(repeated)
+            near = near or level > repeated
             self._row[member] = self._row.get(member, 0) + 1 if near else 0
             self.usable(member)
             if not course.settled:
@@ -74,7 +78,8 @@ class PreviousValue(Rule):
                 self.ready = True
                 self.resolve(member, now.iteration)
                 continue
-            if self._row[member] < self.samples:
+            patient = course.count >= self.patience or level <= repeated * (1 + self.share)
+            if self._row[member] < self.samples or not patient:
                 continue
             self.ready = True
             correlation = now.numbers("increment_correlation").get(member, 1.0)

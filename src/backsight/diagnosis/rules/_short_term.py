@@ -8,9 +8,20 @@ from backsight.diagnosis._context import usable_context
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
-from backsight.signals import MemoryMeasures, measure_memory, measure_reach, memory_extent
+from backsight.diagnosis.stability import LossHistory
+from backsight.signals import (
+    MemoryMeasures,
+    ReachMeasures,
+    measure_memory,
+    measure_reach,
+    memory_extent,
+    memory_reading,
+)
 
 __all__ = ["ShortTerm"]
+
+_Found = dict[str, tuple[MemoryMeasures, ProfileRow, ProfileRow]]
+"""By layer, what its memory comes to, the lags and the values."""
 
 MEMORY = "memory"
 """Where the times in a row are counted, of all layers together."""
@@ -24,7 +35,7 @@ class ShortTerm(Rule):
     title: ClassVar[str] = "short-term patterns only"
     severity: ClassVar = "warning"
     reads: ClassVar = ("context_loss", "memory", "reach")
-    optional_signals: ClassVar = ("context_length", "memory_lag", "loss")
+    optional_signals: ClassVar = ("context_length", "memory_lag", "loss", "guess_loss")
     leads_to: ClassVar = ("BKS303",)
     explanation: ClassVar[str] = (
         "Beyond a few steps, more context does not lower the loss: the model has learned what the "
@@ -36,13 +47,16 @@ class ShortTerm(Rule):
         "the longest context measured, and the horizon of the gradient is no longer than it. The "
         "loss at full context is at least 2 % below the loss at the shortest one, which shows that "
         "the model has learned something. All this holds {times:.0f} times in a row. Without a "
-        "loss by context, the rule goes by what the states hold, which by itself is no fault: a "
-        "task may need no more. It reports a memory only if the memory demand, or the loss without "
-        "memory, is known: another past at the needed lag (or at {window:g} of the window) moves "
-        "no layer's state by more than {held:g} of what another whole past does, no gradient "
-        "reaches back that far either, and after {patience:.0f} losses the loss has fallen and no "
-        "longer does (by {still:g} of that), and is less than a fraction of {better:g} below what "
-        "a shorter memory achieves."
+        "loss by context, the rule goes by what the states hold, once after {patience:.0f} losses "
+        "the loss has fallen and no longer does (by {still:g} of that). If the memory demand, or "
+        "the loss without memory, is known: another past at the needed lag (or at {window:g} of "
+        "the window) moves no layer's state by more than {held:g} of what another whole past does, "
+        "no gradient reaches back that far either, and the loss is less than a fraction of "
+        "{better:g} below what a shorter memory achieves. Where neither is known, a short memory "
+        "by itself is no fault, as a task may need no more: it is a note that no layer's gradient "
+        "reaches back {long:g} of a window of {least:.0f} steps or more. After {enough:.0f} losses "
+        "it is a warning if the loss is still less than a fraction of {better:g} below that of the "
+        "best constant answer (guess_loss)."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -51,6 +65,7 @@ class ShortTerm(Rule):
         "data in which nothing further back matters (then it is not a fault)",
     )
     remedies: ClassVar = (
+        "state the memory demand if you know it, with watch(…, lag=…): a note may be no fault",
         "measure the reach, and extend it with orthogonal initialisation, a GRU or an LSTM",
         remedy("use a window of at least twice the memory demand, or carry the state", window=1),
         "train for longer",
@@ -80,8 +95,20 @@ class ShortTerm(Rule):
     still: float = 0.02
     """Of how far the loss has come down: the median of the last 20 losses below that of 50 by more
     still falls."""
+
+    long: float = 0.3
+    """Of the window: as far as a gradient reaches at least that is not called short."""
+
+    least: float = 20
+    """Steps of a window: that a shorter one is not used whole is no news."""
+
+    enough: float = 800
+    """Losses: memory tasks sit at their best guess for hundreds of iterations before they jump."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
-    _horizons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _reaches: dict[str, ReachMeasures] = field(default_factory=dict, init=False, repr=False)
+    """By layer, the newest."""
+    _guesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By model, the newest loss of the best constant answer."""
     _layer: str = field(default="", init=False, repr=False)
     """What was found of the memories is about; the longest may be another layer's later."""
 
@@ -90,7 +117,7 @@ class ShortTerm(Rule):
         """The loss by context is measured only on request."""
         of = (
             "of context_loss at 3 or more lengths, which monitor.context measures, or of memory "
-            f"after {self.patience:.0f} losses where the memory demand is known"
+            f"after {self.patience:.0f} losses"
         )
         return self.require(1, "sample", of)
 
@@ -100,9 +127,9 @@ class ShortTerm(Rule):
 
     def _update_context(self, now: Sample) -> None:
         for layer, reach in now.rows("reach").items():
-            far = measure_reach(reach).horizon
-            if far is not None:
-                self._horizons[layer] = far.steps
+            measures = measure_reach(reach)
+            if measures.horizon is not None:
+                self._reaches[layer] = measures
         for member, row in now.rows("context_loss").items():
             lengths = now.rows("context_length").get(member)
             if lengths is None or len(row) < 3:
@@ -119,7 +146,7 @@ class ShortTerm(Rule):
                 continue
             lag = now.facts.lag
             limit = self.share * lag if lag else self.window * float(lengths[-1])
-            reaches_on = lag is None and any(h > usable.steps for h in self._horizons.values())
+            reaches_on = lag is None and any(h > usable.steps for h in self._horizons())
             if usable.steps >= limit or reaches_on:
                 self._row.pop(member, None)
                 self.resolve(member, now.iteration)
@@ -142,12 +169,14 @@ class ShortTerm(Rule):
     def _update_memory(self, now: Sample) -> None:
         course, lag = now.courses.get(now.label), now.facts.lag
         known = next((b for b in (now.facts.near, now.facts.baseline) if b is not None), None)
+        newest = now.numbers("guess_loss")
+        self._guesses |= {member: g for member, g in newest.items() if math.isfinite(g)}
         rows, ladders = now.rows("memory"), now.rows("memory_lag")
-        if not rows or course is None or (lag is None and known is None):
+        if not rows or course is None:
             return
         if not course.settled or course.count < self.patience:
             return
-        found = {}
+        found: _Found = {}
         for layer, row in rows.items():
             lags = ladders.get(layer)
             if lags is None or len(lags) != len(row) or not self.finite(layer, row):
@@ -156,16 +185,17 @@ class ShortTerm(Rule):
         if not found:
             return
         self.ready = True
+        if lag is None and known is None:
+            self._update_unknown(now, course, found)
+            return
         layer = max(found, key=lambda one: _steps(found[one][0]))
         memory, lags, row = found[layer]
         needed = min(lag or math.ceil(self.window * memory.window), memory.window - 1)
         held = max(_held(lags, row, needed) for _, lags, row in found.values())
-        reaches_on = any(h >= needed for h in self._horizons.values())
+        reaches_on = any(h >= needed for h in self._horizons())
         learned = known is not None and course.level < known - self.better * abs(known)
-        falls = course.usual.median - course.level > self.still * course.progress
-        nothing = not course.learned  # that could be called short-term
         where = self._layer or layer
-        if held > self.held or reaches_on or learned or nothing or falls:
+        if held > self.held or reaches_on or learned or not self._rests(course):
             self._row.pop(MEMORY, None)
             self.resolve(where, now.iteration)
             return
@@ -185,6 +215,62 @@ class ShortTerm(Rule):
             | ({} if known is None else {"loss of a shorter memory": known}),
             signals=(f"memory/{layer}", named("loss", now.label)),
         )
+
+    def _update_unknown(self, now: Sample, course: LossHistory, found: _Found) -> None:
+        """Where nobody knows what the task needs, or what a shorter memory achieves."""
+        readings = {
+            memory_reading(one, self._reaches.get(name)) for name, (one, *_) in found.items()
+        }
+        layer = max(found, key=lambda one: _steps(found[one][0]))
+        where = self._layer or layer
+        window = found[layer][0].window
+        others = [one for name, one in self._reaches.items() if name not in found]
+        reaches_on = any(_far(one) >= self.long * window for one in others)
+        short_term = readings <= {"forgets", "untaught"} and window >= self.least
+        if not short_term or reaches_on or not self._rests(course):
+            self.resolve(where, now.iteration)
+            return
+        self._layer = where
+        memory, far = found[layer][0], max(self._horizons())
+        held = f"the state{of_module(layer)} holds {memory_extent(memory)}"
+        if readings == {"forgets"}:
+            what = f"{held}, no layer holds more, and no gradient reaches back more than {far}"
+        else:
+            what = f"no gradient reaches back more than {far} steps, although {held}"
+        guess = self._guesses.get(now.label)
+        stuck = guess is not None and course.level >= guess - self.better * abs(guess)
+        graver = stuck and course.count >= self.enough
+        if graver:
+            told = f"the loss stays at {short(course.level)}, and {short(guess or 0.0)} is that of "
+            told += "the best constant answer"
+        else:
+            told = "whether the task needs more is not known"
+        one = self.found(
+            where,
+            now.iteration,
+            f"{what}; {told}",
+            {"memory length": _steps(memory), "horizon": float(far)}
+            | {"window": float(memory.window), "loss level": course.level}
+            | ({} if guess is None else {"loss of the best constant answer": guess}),
+            signals=(f"memory/{layer}", named("loss", now.label)),
+            severity="warning" if graver else "info",
+        )
+        if graver and one.severity == "info":
+            one.severity = "warning"
+            self.raised.append((now.iteration, one))
+
+    def _horizons(self) -> list[int]:
+        """Of all layers."""
+        return [_far(one) for one in self._reaches.values()]
+
+    def _rests(self, course: LossHistory) -> bool:
+        """Whether the loss has fallen, without which nothing is short-term, and no longer does."""
+        falls = course.usual.median - course.level > self.still * course.progress
+        return course.learned and not falls
+
+
+def _far(reach: ReachMeasures) -> int:
+    return 0 if reach.horizon is None else reach.horizon.steps
 
 
 def _steps(memory: MemoryMeasures) -> float:

@@ -115,6 +115,7 @@ class SmallUpdates(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
     judges_rate: ClassVar[bool] = True
+    judges_objective: ClassVar[bool] = True
     leads_to: ClassVar = ("BKS302",)
     forbids: ClassVar = {"lr": -1}
     explanation: ClassVar[str] = (

@@ -53,7 +53,8 @@ class Vanishing(Rule):
     )
     remedies: ClassVar = (
         "initialise the recurrent matrix orthogonally",
-        "use a GRU, or an LSTM with a forget-gate bias of 1 or a chrono initialisation",
+        "use a GRU, or an LSTM with a forget-gate bias of 1 or a chrono initialisation; start a "
+        "gated linear recurrence (minGRU, Mamba) with gates that keep the state",
         remedy("start with short sequences and lengthen them as the reach grows", window=-1),
         (
             "add Pascanu's penalty on gradients that shrink or grow from step to step (--guard "

@@ -1,6 +1,7 @@
 """What PyTorch is seen to do: backward passes, steps, forwards, and which iteration they make."""
 
 from backsight.monitor.events._call_chains import CallChains
+from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._forwards import Forwards
 from backsight.monitor.events._iteration_detector import IterationDetector
 from backsight.monitor.events._lone_calls import LoneCalls
@@ -11,6 +12,7 @@ from backsight.monitor.events._sampler import RARELY, Every, Sampler
 __all__ = [
     "RARELY",
     "CallChains",
+    "Evaluations",
     "Every",
     "Forwards",
     "IterationDetector",

@@ -10,8 +10,9 @@ from torch import nn
 from backsight.layers import LayerAdapter, adapter_of
 from backsight.monitor._iteration import Followed, LayerCall, Role, those_followed
 from backsight.monitor.events._call_chains import CallChains
+from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._lone_calls import LoneCalls
-from backsight.probes import LayerReader, ModuleCalls, Readers
+from backsight.probes import LayerReader, ModuleCalls, Readers, named_modules
 
 __all__ = ["Forwards"]
 
@@ -72,6 +73,8 @@ class Forwards:
         observing: asked before each forward is looked at; by that it is told of it, too.
         begins: hears of a recurrent layer that is about to run.
         ended: hears of whatever has run.
+        model_ended: hears of a module that has observed layers within it, while
+            :meth:`tell_models` says so.
         failed: hears of a layer whose steps could not be counted, once; with an empty path, of
             what else went wrong in a forward.
         readers: know which modules have a time axis.
@@ -83,7 +86,7 @@ class Forwards:
         >>> from backsight.monitor.events import Forwards
         >>> from backsight.probes import Readers
         >>> cell, calls, clock = torch.nn.GRUCell(3, 4), [], time.perf_counter
-        >>> forwards = Forwards(lambda: True, print, calls.append, print, Readers(), clock)
+        >>> forwards = Forwards(lambda: True, print, calls.append, print, print, Readers(), clock)
         >>> forwards.watch("cell", cell)
         >>> state = cell(torch.zeros(2, 3))
         >>> [call.path for call in calls], forwards.now.extent
@@ -95,6 +98,7 @@ class Forwards:
         observing: Callable[[], bool | None],
         begins: Callable[[LayerCall], None],
         ended: Callable[[LayerCall], None],
+        model_ended: Callable[[LayerCall], None],
         failed: Callable[[str, Exception], None],
         readers: Readers,
         clock: Callable[[], float],
@@ -115,12 +119,19 @@ class Forwards:
         self._watched: dict[int, weakref.ref[nn.Module]] = {}
         self._observing = observing
         self._begins, self._ended, self._failed = begins, ended, failed
+        self._model_ended = model_ended
+        self._models: dict[str, weakref.ref[nn.Module]] = {}
+        """By path, modules that have layers within them."""
+        self._untell_models: list[Callable[[], None]] = []
         self._uncounted: set[str] = set()
         self._readers = readers
         self._clock = clock
         self.spent = 0.0
         """Seconds after and before forwards, whoever was told of them included."""
         self._calls = ModuleCalls(lambda error: failed("", error))
+        self._evaluations = Evaluations(self._calls, self._evaluated)
+        self.drops_in_eval: bool | None = None
+        """Whether dropout dropped in the newest evaluation; None where there was none so far."""
         self._running: list[CallChains] = []
         """Of modules that have run in this iteration."""
         self._iterations = 0
@@ -151,10 +162,13 @@ class Forwards:
         if number in self._watched:
             return
         self._watched[number] = weakref.ref(module, lambda _: self._watched.pop(number, None))
+        adapter = adapter_of(module)
+        if adapter is None and any(adapter_of(part) for _, part in named_modules(module)):
+            self._models[path] = weakref.ref(module)
+            self._evaluations.watch(module)
         reader = self._readers.adopt(path, module)
         if reader is None:
             return
-        adapter = adapter_of(module)
         if adapter is not None:
             self.layers[path] = module
         role: Role = "module" if adapter is None else "layer"
@@ -163,6 +177,30 @@ class Forwards:
             before=self._on_begin(path, adapter) if reader.needs_before else None,
             after=self._on_end(path, role, adapter, reader),
         )
+
+    def tell_models(self, told: bool) -> None:
+        """Tell of modules that have layers within them, or no longer."""
+        if not told:
+            for leave in self._untell_models:
+                leave()
+            self._untell_models.clear()
+        elif not self._untell_models:
+            for path, alive in self._models.items():
+                model = alive()
+                if model is not None:
+                    leave = self._calls.watch(model, after=self._on_model(path))
+                    self._untell_models.append(leave)
+
+    def _evaluated(self, dropped: bool) -> None:
+        self.drops_in_eval = dropped
+
+    def _on_model(self, path: str) -> Callable[..., None]:
+        def ended(module: nn.Module, inputs: Any, named: Any, result: Any) -> None:
+            self._model_ended(LayerCall(path, module, inputs, named, result, "model"))
+
+        told = self._if_observing(ended)
+        assert told is not None
+        return told
 
     def search(self, name: str, model: nn.Module, named: Sequence[str] | None) -> None:
         """Have the embedded inputs of ``model`` found in sampled iterations, and watch these.
@@ -184,6 +222,25 @@ class Forwards:
         self._calls.watch(
             model, before=self._if_observing(lambda _, args, kwargs: begins(args, kwargs))
         )
+
+    def watch_decays(self, name: str, model: nn.Module) -> None:
+        """Have the gates of linear recurrences read in sampled iterations.
+
+        Args:
+            name: put before the paths of ``model``.
+            model: the caller's.
+        """
+
+        def attach(
+            module: nn.Module, before: Callable[..., None] | None, after: Callable[..., None] | None
+        ) -> Callable[[], None]:
+            return self._calls.watch(
+                module, before=self._if_observing(before), after=self._if_observing(after)
+            )
+
+        if self._readers.decays.watch(model, name, attach):
+            # An iteration has to have begun when the first of them runs.
+            self._calls.watch(model, before=self._if_observing(lambda *_: None))
 
     def _if_observing(self, action: Callable[..., None] | None) -> Callable[..., None] | None:
         if action is None:
@@ -219,6 +276,7 @@ class Forwards:
 
     def close(self) -> None:
         """Watch nothing any longer."""
+        self._evaluations.close()
         self._calls.close()
         self.pass_begins()
 

@@ -16,6 +16,12 @@ SECOND = 5
 """The second sample: the first one's cost holds what is only paid once (kernels found, memory
 got), and would postpone it needlessly."""
 
+DOUBLING = 128
+"""From here on, a sample is taken where as many iterations have passed since the last one as had
+before it: a run of a few hundred short iterations would earn none, and show its beginning alone."""
+SOONER = 4.0
+"""Budgets that such a sample may take, of the time since the last one."""
+
 MEMORY = 0.2
 """Weight of the newest cost in the running estimate."""
 
@@ -40,7 +46,9 @@ class Sampler:
     """Decides which iterations are sampled, and how often hidden norms are taken.
 
     With ``"auto"``, time passing earns ``budget`` of itself, and a sample is taken as soon as its
-    expected cost has been earned. What is sampled depends on timing; what is trained does not.
+    expected cost has been earned; but from iteration 128 on no later than at twice the number of
+    the last sample, if that takes at most four budgets, and after 1,000 iterations in any case.
+    What is sampled depends on timing; what is trained does not.
 
     What every iteration is observed by costs the same however short the iteration is. Where that
     takes more than ``budget`` by itself, samples are rarer, so that both together take twice the
@@ -80,6 +88,8 @@ class Sampler:
         self._budget = budget
         self._earned = 0.0
         self._taken = 0
+        self._waited = 0.0
+        """Seconds since the last sample."""
         self._last = 0
         self._passed = 0
         self._trained = self._observed = 0.0
@@ -92,6 +102,9 @@ class Sampler:
         since = iteration - self._last
         if self._taken == 0 or since >= RARELY:
             return True
+        doubled = iteration >= DOUBLING and since >= self._last
+        if doubled and self.cost <= SOONER * self._budget * self._waited:
+            return True
         return since >= SECOND if self._taken == 1 else self._earned >= self.cost
 
     def number(self, iteration: int) -> int:
@@ -102,6 +115,7 @@ class Sampler:
         """``iteration`` was sampled, which took so long."""
         self._taken += 1
         self._last = iteration
+        self._waited = 0.0
         if self._taken <= 2:
             self.cost = seconds
         else:
@@ -119,6 +133,7 @@ class Sampler:
         self._observed = LASTING * self._observed + observed
         share = self._observed / self._trained if self._trained else 0.0
         self._passed += 1
+        self._waited += seconds
         if self._passed % CHECKED == 0 and self._every == "auto":
             self._space(share)
         rest = WITH_ALL * self._budget - share

@@ -2,7 +2,10 @@
 
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
+from backsight.monitor.measurements._chosen import chosen
+from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gradient_norm import GradientNorm
+from backsight.monitor.measurements._half_lives import HalfLives
 from backsight.monitor.measurements._hidden_state import HiddenState
 from backsight.monitor.measurements._input_spread import InputSpread
 from backsight.monitor.measurements._loss import Loss
@@ -13,6 +16,7 @@ from backsight.monitor.measurements._measurement import (
     LayerFaults,
     Measurement,
     Schedule,
+    Settling,
     every_nth_sample,
 )
 from backsight.monitor.measurements._measurement_set import MeasurementSet, check_measurements
@@ -34,7 +38,9 @@ __all__ = [
     "WIRING",
     "Adversary",
     "AppliedGradient",
+    "Deep",
     "GradientNorm",
+    "HalfLives",
     "HiddenState",
     "InputSpread",
     "LayerFaults",
@@ -46,11 +52,14 @@ __all__ = [
     "Reach",
     "Saturation",
     "Schedule",
+    "Settling",
     "Spectrum",
     "StateMemory",
     "Updates",
     "check_measurements",
+    "chosen",
     "every_nth_sample",
+    "record_measures",
 ]
 
 STANDARD: tuple[type[Measurement], ...] = (
@@ -60,7 +69,9 @@ STANDARD: tuple[type[Measurement], ...] = (
     OptimizerSettings,
     Pace,
     Reach,
+    Deep,
     StateMemory,
+    HalfLives,
     HiddenState,
     InputSpread,
     Saturation,

@@ -17,11 +17,13 @@ __all__ = [
     "EVENTS",
     "EVERY_ITERATION",
     "FIRST_AND_RARELY",
+    "LOOKED_AT_THEN_RARELY",
     "SAMPLED",
     "SAMPLED_THEN_RARELY",
     "LayerFaults",
     "Measurement",
     "Schedule",
+    "Settling",
     "every_nth_sample",
 ]
 
@@ -66,23 +68,47 @@ class _SamplesAndLooks(Schedule):
         return sample is not None or (iteration is not None and looked_at(iteration))
 
 
-class _Settles(Schedule):
-    """In the first 32 sampled iterations, and from then on in every ``samples``-th."""
+EARLY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settling(Schedule):
+    """In the first ``early`` sampled iterations, and from then on in every ``samples``-th.
+
+    Example:
+        >>> from backsight.monitor.measurements import Settling
+        >>> [sample for sample in range(10) if Settling(4, early=3).due(sample)]
+        [0, 1, 2, 4, 8]
+    """
+
+    early: int = EARLY
 
     def due(self, sample: int | None, iteration: int | None = None) -> bool:
         """Whether it is one of them."""
-        return sample is not None and (sample < EARLY or sample % self.samples == 0)
+        return sample is not None and (sample < self.early or sample % self.samples == 0)
 
 
-EARLY = 32
+class _SettlesAndLooks(Settling):
+    """In sampled iterations as :class:`Settling`, and in those of :class:`_Looks`."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of the two."""
+        looked = iteration is not None and looked_at(iteration)
+        return looked or super().due(sample, iteration)
+
+
 EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
 """For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
-SAMPLED_THEN_RARELY: Schedule = _Settles(4)
+SAMPLED_THEN_RARELY: Schedule = Settling(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
+
+
+LOOKED_AT_THEN_RARELY: Schedule = _SettlesAndLooks(4)
+"""For what goes through the graph of the loss, thousands of operations, and may change later."""
 
 
 def every_nth_sample(n: int) -> Schedule:
@@ -131,6 +157,7 @@ class Measurement:
     ``on_iteration_begin``      a new iteration: nothing of it has run
     ``on_forward_begin``        an observed layer is about to run
     ``on_forward_end``          it has run
+    ``on_model_end``            a module that has observed layers within it has run
     ``on_graph_whole``          backward is about to be called: the graph still exists
     ``on_backward_end``         gradients are complete, before any clipping
     ``on_gradients_discarded``  they were another model's, which has stepped on them
@@ -186,6 +213,9 @@ class Measurement:
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """A layer has run."""
+
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """A module that has observed layers within it has run; they have been told of before."""
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Backward is about to be called, and the graph about to be freed."""

@@ -6,15 +6,16 @@ from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import (
     LayerFaults,
     Measurement,
-    every_nth_sample,
+    Settling,
 )
 from backsight.probes import MemoryProfile
 
 __all__ = ["StateMemory"]
 
-EVERY = 4
-"""Samples. A layer is run again over a few sequences, which takes as long as following its gradient
-does; and what is held changes as slowly as what is learned."""
+FIRST, EVERY = 8, 4
+"""In the first samples, as a short run has no others, and then in every so many. A layer is run
+again over a few sequences, which takes as long as following its gradient does; and what is held
+changes as slowly as what is learned."""
 
 
 class StateMemory(Measurement):
@@ -38,7 +39,7 @@ class StateMemory(Measurement):
 
     name = "memory"
     signals = ("memory", "memory_lag", "memory_length", "memory_loss")
-    schedule = every_nth_sample(EVERY)
+    schedule = Settling(EVERY, early=FIRST)
 
     def __init__(self) -> None:
         self._found: dict[str, MemoryProfile] = {}

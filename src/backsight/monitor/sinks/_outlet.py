@@ -54,6 +54,7 @@ class Outlet:
         self._retry, self._patience = retry, patience
         self._name = type(sink).__name__
         self._flush: Callable[[], None] | None = getattr(sink, "flush", None)
+        self._only_events = getattr(sink, "only_events", False) is True
         self._batches: deque[tuple[int, Batch]] = deque()
         self._waiting = 0
         self._held = 0
@@ -69,6 +70,8 @@ class Outlet:
 
     def put(self, batch: Batch) -> None:
         """Hand on what was written; returns at once."""
+        if self._only_events:  # numbers that it does not want cannot be missed either
+            batch = {}, batch[1]
         size = sum(len(b.iterations) for blocks in batch[0].values() for b in blocks)
         size += len(batch[1])
         with self._changed:
@@ -93,9 +96,11 @@ class Outlet:
         slow = f"it was not ready after {self._patience:g} seconds"
         if self.missed:
             why = f", because {slow}" if late and left else ""
+            what = "event" if self._only_events else "value"
+            what += "s" if self.missed > 1 else ""
             _log.warning(
-                "backsight: the sink %s missed %s values of %s%s; the run folder has all of them",
-                self._name, f"{self.missed:,}", self._run.name, why,
+                "backsight: the sink %s missed %s %s of %s%s; the run folder has all of them",
+                self._name, f"{self.missed:,}", what, self._run.name, why,
             )  # fmt: skip
         elif late:
             _log.warning(

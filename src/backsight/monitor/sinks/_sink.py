@@ -28,7 +28,8 @@ class Sink(Protocol):
 
     A sink that buffers may have a sixth method, ``flush()``: it is called after about a thousand
     values, and when none are left for the moment. If it raises, all values since the last call
-    count as missed, and the sink forgets them.
+    count as missed, and the sink forgets them. A sink with ``only_events = True`` is given no
+    numbers, and opened before the first event.
     """
 
     def open(self, run: Path) -> None:

@@ -68,7 +68,7 @@ class _MinGRULayers(ScanLayers):
         """Of the one gate; the candidate has no bounds."""
         assert isinstance(module, MinGRULayer)
         (h,) = state
-        z, candidate = module.gates(x)
+        z, candidate = module.gates(x.to(module.weight_ih.dtype))  # autocast may narrow it
         return CellStep({"update": z}, z * candidate + (1 - z) * h)
 
 

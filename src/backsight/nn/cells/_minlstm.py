@@ -68,7 +68,7 @@ class _MinLSTMLayers(ScanLayers):
         """Of the two gates as they weigh; the candidate has no bounds."""
         assert isinstance(module, MinLSTMLayer)
         (h,) = state
-        i, f, candidate = module.gates(x)
+        i, f, candidate = module.gates(x.to(module.weight_ih.dtype))  # autocast may narrow it
         return CellStep({"input": i, "forget": f}, f * h + i * candidate)
 
 

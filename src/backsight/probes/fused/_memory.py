@@ -288,8 +288,11 @@ def sequences_of(call: Call) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     order = call.sequences.argsort()
     module = call.module
     count = module.num_layers * (2 if module.bidirectional else 1)
-    dtype = call.weights["weight_hh_l0"].dtype
-    sizes = [call.weights["weight_hh_l0"].shape[1]]
+    # Of any layer. The whole name as a constant would be the same string as that of a parameter,
+    # and a layer would be pickled to other bytes.
+    recurrent = next(w for name, w in call.weights.items() if name.startswith("weight_hh"))
+    dtype = recurrent.dtype
+    sizes = [recurrent.shape[1]]
     sizes += [module.hidden_size] if module.mode == "LSTM" else []
     state = [
         call.x.new_zeros(len(order), count, size, dtype=dtype)

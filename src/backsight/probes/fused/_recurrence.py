@@ -78,12 +78,22 @@ class Backward:
 
 
 def fused(layer: Layer, x: Tensor, h0: Tensor, c0: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Run PyTorch's own kernel: ``h`` ``(T, B, P)`` and, of an LSTM, the last ``c`` ``(B, H)``."""
+    """Run PyTorch's own kernel: ``h`` ``(T, B, P)`` and, of an LSTM, the last ``c`` ``(B, H)``.
+
+    On a CPU, a projected LSTM warns of itself, once a process, unless its batch is packed. The
+    script's own batch may be; and its warning is not for us to use up.
+    """
     weights = [w for w in (layer.w_ih, layer.w_hh, layer.b_ih, layer.b_hh, layer.w_hr)
                if w is not None]  # fmt: skip
     kernel = getattr(torch, layer.mode.lower())
     state = h0[None] if c0 is None else (h0[None], c0[None])
-    output, *final = kernel(x, state, weights, layer.b_ih is not None, 1, 0.0, False, False, False)
+    options = layer.b_ih is not None, 1, 0.0, False, False
+    if layer.w_hr is not None and x.device.type == "cpu" and x.numel():
+        sizes = torch.full((len(x),), x.shape[1], device="cpu")
+        output, *final = kernel(x.flatten(0, 1), sizes, state, weights, *options)
+        output = output.view(*x.shape[:2], -1)
+    else:
+        output, *final = kernel(x, state, weights, *options, False)
     return output, final[1][0] if c0 is not None else None
 
 

@@ -17,8 +17,8 @@ from backsight.probes.inputs._untold import Untold
 
 __all__ = ["Positions", "find_positions"]
 
-LARGEST_GRAPH = 200_000
-"""Operations that are looked at between a loss and the embedded input."""
+LARGEST_GRAPH = 40_000
+"""Operations that are looked at between a loss and the embedded input; see ``DEEPEST`` of loops."""
 
 MOST_LAYOUTS = 6
 """Layouts that are tried where sizes allow several: all of a tensor with three equal axes."""

@@ -270,7 +270,7 @@ class InputReader(LayerReader):
             self._tell(one, told, groups)
             return
         one.tries += 1
-        if search.found.goes_on and not points:
+        if search.goes_on_from_another and not points:
             if one.tries >= TRIES:
                 self._end(one)
             return
@@ -350,7 +350,8 @@ class InputReader(LayerReader):
         if seen.refused:
             return words.goes_straight_in(kind, seen.refused[0])
         if not seen.given:
-            return words.not_run(kind)
+            again = search.passes > 1 and seen.goes_on
+            return words.goes_on(kind, search.passes) if again else words.not_run(kind)
         often = search.called_most()
         if often is not None:
             return words.stepped(kind, *often)

@@ -22,6 +22,7 @@ from backsight.probes.inputs._sources import (
     has_parameters,
     hinted,
     looks_like_positions,
+    may_be_block,
     packed_like,
     source_of,
     steps_apart,
@@ -64,7 +65,7 @@ class Search:
             self._modules[id(module)] = path, weakref.ref(module)
             if issubclass(type(module), (nn.ModuleList, nn.Sequential)):
                 for _, child in children_of(module):
-                    if _may_be_block(child):
+                    if may_be_block(child):
                         self._container.setdefault(id(child), path)
         self._hinted = hinted(model) if named is None else set()
         self._given: list[Tensor] = []
@@ -147,12 +148,12 @@ class Search:
             self.clear()  # a further forward
         self.found.training = module.training
         given = list(tensors_in((args, kwargs)))
+        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         # What another part has made is no input, seen or, before the iteration began, not.
         given = [tensor for tensor in given if tensor.grad_fn is None]
         self._past += len(self._given)
         self._given, self._batches = given, list(packed_in((args, kwargs)))
         self.found.given += [tuple(tensor.shape) for tensor in given]
-        self.found.goes_on = any(tensor.grad_fn is not None for tensor in given)
         self.found.steps = self.found.steps or any(
             tensor.dim() == 3 if tensor.is_floating_point() else tensor.dim() == 2
             for tensor in given
@@ -342,6 +343,11 @@ class Search:
             if not any(_lies_in(block.container, path) for path in paths)
         ]
 
+    @property
+    def goes_on_from_another(self) -> bool:
+        """Whether all that the model was given, in its one forward, others have made."""
+        return self.passes == 1 and self.found.goes_on and not self.found.given
+
     def named_not_run(self) -> list[str]:
         """Paths of the modules that are named as the input's, and were not called."""
         return [
@@ -392,9 +398,3 @@ def _lies_in(container: str, path: str) -> bool:
 
 def _is_sequence(x: Tensor) -> bool:
     return x.dim() == 3 and x.is_floating_point()
-
-
-def _may_be_block(module: nn.Module) -> bool:
-    """A layer of PyTorch's without others inside, such as an activation, is none."""
-    inside = next(children_of(module), None) is not None
-    return inside or not type(module).__module__.startswith("torch.nn.")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes._modules import named_modules
+from backsight.probes._modules import children_of, named_modules
 from backsight.probes._tensors import tensors_in
 from backsight.probes.inputs._points import Packed, packed_as
 
@@ -19,6 +19,7 @@ __all__ = [
     "has_parameters",
     "hinted",
     "looks_like_positions",
+    "may_be_block",
     "packed_like",
     "source_of",
     "steps_apart",
@@ -185,3 +186,9 @@ def _named_by(model: nn.Module, kind: type) -> Iterator[int]:
                 continue
             if issubclass(type(found), nn.Module):
                 yield id(found)
+
+
+def may_be_block(module: nn.Module) -> bool:
+    """A layer of PyTorch's without others inside, such as an activation, is none."""
+    inside = next(children_of(module), None) is not None
+    return inside or not type(module).__module__.startswith("torch.nn.")

@@ -7,6 +7,7 @@ __all__ = [
     "counted_by_itself",
     "empty",
     "frozen",
+    "goes_on",
     "goes_straight_in",
     "mixed_batch",
     "named_not_run",
@@ -28,6 +29,15 @@ def not_run(kind: str) -> str:
     return (
         f"cannot tell how far back {kind} learns: its modules were not seen to run, as where they "
         "are compiled"
+    )
+
+
+def goes_on(kind: str, times: int) -> str:
+    """A loop calls the whole model."""
+    return (
+        f"cannot tell how far back {kind} learns: it is called {times:,} times before a backward "
+        "pass, on what comes of its own output, as in a loop over steps around it; make the step a "
+        "module that is given the state and returns it"
     )
 
 

@@ -21,7 +21,7 @@ from backsight.probes.loops._chains import Loop, chains_in
 from backsight.probes.loops._names import paths_of
 from backsight.probes.loops._news import takes_input
 from backsight.probes.loops._stacks import stacked
-from backsight.probes.loops._weights import LARGEST, graph_of
+from backsight.probes.loops._weights import DEEPEST, LARGEST, graph_of
 from backsight.probes.stepped import profiles_of_steps
 
 __all__ = ["LoopReader", "read_as_loop"]
@@ -148,7 +148,7 @@ class LoopReader(LayerReader):
         """By name."""
         graph = graph_of(roots)
         if graph is None:
-            self.leave_out("graph too large", "", limit=LARGEST)
+            self.leave_out("graph too large", "", count=DEEPEST, limit=LARGEST)
             return {}
         paths = {leaf: self._paths.get(id(leaf.variable)) for leaf in graph.uses}  # type: ignore[attr-defined]
         order = {path: place for place, path in enumerate(self._paths.values())}

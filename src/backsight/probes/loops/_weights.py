@@ -10,10 +10,25 @@ from torch.autograd.graph import Node
 from backsight.probes._operations import POINTWISE, SAME_ORDER, Edge, operation, shape_of
 from backsight.probes.loops._pieces import TAKEN_OUT, piece_of
 
-__all__ = ["LARGEST", "PRODUCTS", "TURNED", "Graph", "Product", "Use", "bare", "graph_of"]
+__all__ = [
+    "DEEPEST",
+    "LARGEST",
+    "PRODUCTS",
+    "TURNED",
+    "Graph",
+    "Product",
+    "Use",
+    "bare",
+    "graph_of",
+]
 
 LARGEST = 100_000
 """Operations of a graph; a larger one is left alone, because the search looks at each."""
+
+DEEPEST = 15_000
+"""Operations one after another. PyTorch frees an operation that Python has looked at by a call
+inside the call that frees the one above it: at some 45,000, that is more than the stack of the
+process holds, and the script would die where it lets its loss go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +138,7 @@ def _ordered(roots: list[Node]) -> dict[Node, _Edges] | None:
         node, edges, below = waiting[-1]
         for next_one, _ in below:
             if next_one is not None and next_one not in seen:
-                if len(seen) >= LARGEST:
+                if len(seen) >= LARGEST or len(waiting) >= DEEPEST:
                     return None
                 seen.add(next_one)
                 following = next_one.next_functions

@@ -94,5 +94,6 @@ def decays_of(call: ScanCall) -> Tensor:
         raise ValueError("the input of the layer has been overwritten since it ran")
     if not isinstance(call.adapter, Diagonal):
         raise ValueError(f"the layer kind {call.adapter.kind!r} has no method decays(module, x)")
-    with torch.no_grad():
+    narrow = call.autocast is not None
+    with torch.no_grad(), torch.autocast(x.device.type, call.autocast, enabled=narrow):
         return call.adapter.decays(call.module, x)

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
-from backsight.probes._deep import LayerRun
 from backsight.probes._memory import Advance, Carried, Fed, compared_of
 from backsight.probes._precision import norm_dtype, on_host
 from backsight.probes._profile import GradientProfile
-from backsight.probes._reader import HiddenNorms, LayerReader, Memories, ReaderSettings, Readings
+from backsight.probes._reader import HiddenNorms, ReaderSettings, Readings
 from backsight.probes._rerun import autocast_now, may_run_again
 from backsight.probes._steps import CellInput, StateStep
 from backsight.probes._tensors import Unchanged
 from backsight.probes.scanned._calls import ScanCall, ScanChain, chained
 from backsight.probes.scanned._profiles import profiles_of_scans, stacked_scans
-from backsight.probes.stepped import StepRun, followed, gate_saturation
+from backsight.probes.stepped import (
+    RunsReader,
+    StepRun,
+    any_arrived,
+    followed,
+    gate_saturation,
+)
 
 __all__ = ["ScanReader"]
 
@@ -29,7 +34,7 @@ HELD = 512
 """Calls of a layer held at most: their graphs live as long."""
 
 
-class ScanReader(LayerReader):
+class ScanReader(RunsReader):
     """Of layers with a diagonal transition that are called with whole sequences.
 
     Example:
@@ -44,8 +49,6 @@ class ScanReader(LayerReader):
     def __init__(self, settings: ReaderSettings) -> None:
         super().__init__(settings)
         self._calls: dict[str, list[ScanCall]] = {}
-        self._runs: dict[str, StepRun] = {}
-        """By path, calls of the pass that was measured, to be made again."""
 
     @property
     def names(self) -> list[str]:
@@ -115,38 +118,8 @@ class ScanReader(LayerReader):
                 found.profiles |= profiles
             except Exception as error:  # noqa: BLE001 - costs that stack alone
                 found.errors |= dict.fromkeys(stack, error)
-        found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        found.arrived = any_arrived(found.profiles)
         return found
-
-    def memories(self) -> Memories:
-        """Of every layer whose calls can be made again."""
-        runs, self._runs = self._runs, {}
-        found = Memories()
-        for path, run in runs.items():
-            try:
-                profile = run.memory(self.readout)
-            except Exception as error:  # noqa: BLE001 - costs that layer alone
-                found.errors[path] = error
-            else:
-                if profile is not None:
-                    found.profiles[path] = profile
-        return found
-
-    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
-        """Of every layer whose calls can be made again."""
-        found = {}
-        for path, run in self._runs.items():
-            try:
-                found[path] = run.in_double()
-            except Exception as error:  # noqa: BLE001 - costs that layer alone
-                errors[path] = error
-        return found
-
-    def finish(self) -> None:
-        """Of the rest of the iteration, nothing is kept."""
-        kept = self._runs, self.readout
-        self.begin(False)
-        self._runs, self.readout = kept  # of the pass that has just been measured
 
     def forget(self) -> None:
         """Let every graph go."""

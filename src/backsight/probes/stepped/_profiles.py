@@ -382,5 +382,6 @@ def _by_sequence(state: Tensor) -> Tensor:
 
 def _norms(state: Tensor) -> Tensor:
     """``(B,)``."""
-    norms: Tensor = torch.linalg.vector_norm(_by_sequence(state), dim=-1, dtype=torch.float64)
+    dtype = torch.complex128 if state.is_complex() else torch.float64
+    norms: Tensor = torch.linalg.vector_norm(_by_sequence(state), dim=-1, dtype=dtype)
     return norms

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter, adapter_of
-from backsight.probes._deep import LayerRun
 from backsight.probes._modules import named_modules
 from backsight.probes._profile import GradientProfile
-from backsight.probes._reader import LayerReader, Memories, ReaderSettings, Readings
+from backsight.probes._reader import ReaderSettings, Readings
 from backsight.probes._state_handoff import NEAR, TRIES, keeps_rows
 from backsight.probes._steps import (
     HELD,
@@ -34,8 +33,9 @@ from backsight.probes._steps import (
 )
 from backsight.probes._tensors import SameTensor, Unchanged, made_of, tensors_in
 from backsight.probes.stepped._gates import gate_saturation
-from backsight.probes.stepped._memory import StepRun, call_of, steps_to_run
+from backsight.probes.stepped._memory import call_of, steps_to_run
 from backsight.probes.stepped._profiles import profiles_of_steps, stacks_of
+from backsight.probes.stepped._runs_reader import RunsReader, any_arrived
 
 __all__ = ["SteppedReader", "may_be_stepped"]
 
@@ -60,7 +60,7 @@ def may_be_stepped(module: nn.Module) -> bool:
     return own and all(adapter_of(part) is None for _, part in named_modules(module))
 
 
-class SteppedReader(LayerReader):
+class SteppedReader(RunsReader):
     """Of cells, and of modules that hand a state on from call to call.
 
     Example:
@@ -86,8 +86,6 @@ class SteppedReader(LayerReader):
         """Paths that have had a profile: what lies inside is a part of their step."""
         self._bounded: dict[str, bool | None] = {}
         """By path, whether a cell's state stays within ±1; None of a user's own module."""
-        self._runs: dict[str, StepRun] = {}
-        """By path, calls of the pass that was measured, to be made again."""
         self._joined: set[str] = set()
         """Paths of cells whose states leave a kernel together."""
 
@@ -224,7 +222,7 @@ class SteppedReader(LayerReader):
                 found.profiles |= profiles
             except Exception as error:  # noqa: BLE001 - costs that stack alone
                 found.errors |= dict.fromkeys(stack, error)
-        found.arrived = any(p.outcome != "not enough data" for p in found.profiles.values())
+        found.arrived = any_arrived(found.profiles)
         for path in chains:
             profile = found.profiles.get(path)
             if profile is not None and profile.outcome != "not enough data":
@@ -234,39 +232,13 @@ class SteppedReader(LayerReader):
                 self.leave_out("no gradient", path)
         return found
 
-    def memories(self) -> Memories:
-        """Of every module whose calls can be made again."""
-        runs, self._runs = self._runs, {}
-        found = Memories()
-        for path, run in runs.items():
-            try:
-                profile = run.memory(self.readout)
-            except Exception as error:  # noqa: BLE001 - costs that module alone
-                found.errors[path] = error
-            else:
-                if profile is not None:
-                    found.profiles[path] = profile
-        return found
-
-    def layer_runs(self, errors: dict[str, Exception]) -> dict[str, LayerRun]:
-        """Of every module whose calls can be made again."""
-        found = {}
-        for path, run in self._runs.items():
-            try:
-                found[path] = run.in_double()
-            except Exception as error:  # noqa: BLE001 - costs that module alone
-                errors[path] = error
-        return found
-
     def finish(self) -> None:
         """What hands nothing on in a whole pass is not called once a step."""
         self._log.finish()
         for path, calls in list(self._log.calls.items()):
             if calls and not self._places[path]:
                 self._give_up(path, calls[-1].given, calls[:-1])
-        kept = self._runs, self.readout
-        self.begin(False)
-        self._runs, self.readout = kept  # of the pass that has just been measured
+        super().finish()
 
     def _keep_runs(
         self, stack: Mapping[str, Sequence[Chain]], positions: Sequence[NDArray[np.int64] | None]

@@ -110,6 +110,11 @@ def heat_map(
     )
     if left_out:
         note(fig, left_out)
+    if any(panel.broken.any() for panel in panels):
+        fig.add_annotation(
+            text="■ not finite", showarrow=False, font={"size": 11, "color": ALARM},
+            x=1, y=0, xref="paper", yref="paper", xanchor="right", yanchor="top", yshift=-27,
+        )  # fmt: skip
     return fig
 
 

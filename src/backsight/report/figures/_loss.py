@@ -13,6 +13,7 @@ from backsight.report._thin import Thinned
 from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import (
+    BEHIND,
     COLOURS,
     add_series,
     empty,
@@ -53,7 +54,7 @@ def loss(run: Run) -> go.Figure:
         fig.data[-1].line.update(width=1, dash="dot")
     logarithmic = wide_range(drawn)
     if logarithmic:
-        log_axis(fig, drawn)
+        log_axis(fig, drawn, also=facts.get("baselines", {}).values())
     for name, value in facts.get("baselines", {}).items():
         line = {"color": COLOURS[5], "width": 1, "dash": "dot"}
         bits = f"{value:.2f} ({value / math.log(2):.2f} bits)"
@@ -61,7 +62,8 @@ def loss(run: Run) -> go.Figure:
         if logarithmic:  # over decades they lie too close together to be labelled in place
             fig.add_hline(y=value, line=line, name=label, showlegend=True)
         else:
-            note = {"text": label, "font": {"size": 11, "color": COLOURS[5]}}
+            font = {"size": 11, "color": COLOURS[5]}
+            note = {"text": label, "font": font, "bgcolor": BEHIND}
             fig.add_hline(y=value, line=line, annotation=note)
     return fig
 

@@ -14,6 +14,7 @@ from backsight.signals import Run, member
 
 __all__ = [
     "ALARM",
+    "BEHIND",
     "COLOURS",
     "add_series",
     "empty",
@@ -29,7 +30,11 @@ __all__ = [
 
 COLOURS = ("#2f6fde", "#e07b39", "#0f8b8d", "#8250df", "#bf3989", "#57606a")
 ALARM = "#d1242f"
+BEHIND = "rgba(255,255,255,0.8)"
+"""Behind words within a picture, through which lines shine."""
 INK = "#1b1f24"
+SEEN = 3
+"""Ticks that a log axis has among the values, where they differ."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -145,12 +150,17 @@ def wide_range(parts: Iterable[Thinned], ratio: float = 50.0) -> bool:
     return bool(values.size and values.min() > 0 and values.max() / values.min() > ratio)
 
 
-def log_axis(fig: go.Figure, parts: Iterable[Thinned]) -> None:
+def log_axis(fig: go.Figure, parts: Iterable[Thinned], also: Iterable[float] = ()) -> None:
     """Make the y axis logarithmic, with every tick labelled in full.
 
     Plotly's own labels between decades are bare digits: 0.5 reads as "5".
+
+    Args:
+        fig: the figure.
+        parts: what is drawn in it.
+        also: positive values that are drawn in it, too, such as that of a line across.
     """
-    place_log_axis(fig, _together(parts))
+    place_log_axis(fig, np.concatenate([_together(parts), [value for value in also if value > 0]]))
 
 
 def place_log_axis(fig: go.Figure, values: NDArray[np.floating[Any]]) -> None:
@@ -169,13 +179,33 @@ def log_ticks(values: NDArray[np.floating[Any]]) -> dict[str, list[Any]]:
         >>> log_ticks(np.array([0.01, 100.0]))["ticktext"]
         ['0.01', '0.1', '1', '10', '100']
     """
-    low = math.floor(math.log10(values.min()))
-    high = min(math.ceil(math.log10(values.max())), 308)  # the last power that is finite
+    least, most = float(values.min()), float(values.max())
+    low = math.floor(math.log10(least))
+    high = min(math.ceil(math.log10(most)), 308)  # the last power that is finite
     every = max(1, (high - low) // 8)
-    digits = (1, 2, 5) if high - low <= 3 else (1,)
-    at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
-    text = [f"{t:g}" if 1e-3 <= t < 1e5 else f"{t:.0e}" for t in at]
-    return {"tickvals": at, "ticktext": text}
+    at: list[float] = []
+    for digits in ((1,), (1, 2, 5), range(1, 10)):
+        at = [d * 10.0**power for power in range(low, high + 1, every) for d in digits]
+        at = [t for t in at if 0 < t < math.inf]
+        enough = len(digits) > 1 or high - low > 3
+        if enough and (most == least or sum(least <= t <= most for t in at) >= SEEN):
+            break
+    else:
+        spread = (most - least) / SEEN
+        if spread > max(1e-5 * most, 1e-300):  # less than one digit tells apart, and more than six
+            step = 10.0 ** math.floor(math.log10(spread))
+            step *= next(d for d in (1, 2, 5, 10) if spread <= 2 * d * step)
+            first = math.floor(least / step)
+            at = [step * n for n in range(max(first, 1), first + 2 * SEEN + 3)]
+    return {"tickvals": at, "ticktext": [_tick(t) for t in at]}
+
+
+def _tick(value: float) -> str:
+    """As the page writes numbers: ``0.002``, ``2e-4``."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:.6g}"
+    digits, _, power = f"{value:.3e}".partition("e")
+    return f"{float(digits):g}e{int(power)}"
 
 
 def note(fig: go.Figure, text: str) -> None:
@@ -190,6 +220,7 @@ def note(fig: go.Figure, text: str) -> None:
         xanchor="left",
         yanchor="bottom",
         font={"size": 12, "color": ALARM},
+        bgcolor=BEHIND,
     )
 
 

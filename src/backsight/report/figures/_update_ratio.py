@@ -16,6 +16,7 @@ from backsight.signals import Run
 
 __all__ = ["FIGURE", "update_ratio"]
 
+USUAL = 1e-3
 DASHES = (None, "dot", "dash", "dashdot")
 
 
@@ -33,8 +34,8 @@ def update_ratio(run: Run) -> go.Figure:
         colour = COLOURS[index % len(COLOURS)]
         dash = DASHES[index // len(COLOURS) % len(DASHES)]
         drawn.append(add_series(fig, run, name, member_label(name), colour, log=True, dash=dash))
-    log_axis(fig, drawn)
-    fig.add_hline(y=1e-3, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
+    log_axis(fig, drawn, also=[USUAL])
+    fig.add_hline(y=USUAL, line={"color": COLOURS[5], "width": 1, "dash": "dot"})
     return fig
 
 

@@ -66,9 +66,9 @@ SIGNALS = (
     Signal(
         name="memory",
         title="memory of the state",
-        formula="M(k) = E_b‖h_t − h_t^(k)‖ / E_b‖h_t − h_t^(0)‖ for each k of memory_lag, where t "
-        "is the position of reach and h^(k) has the same last k inputs, and the older inputs and "
-        "the initial state of another sequence",
+        formula="M(k) = E_b‖h_t − h_t^(k)‖ / max(E_b‖h_t − h_t^(0)‖, 0.001 E_b‖h_t‖) for each k of "
+        "memory_lag, where t is the position of reach and h^(k) has the same last k inputs, and "
+        "the older inputs and the initial state of another sequence",
         axes=("iteration", "lag"),
         unit="1",
         reduction="L2 over units, mean over the sampled sequences that have the lag and differ in "
@@ -116,6 +116,55 @@ SIGNALS = (
         per="layer or block",
     ),
     Signal(
+        name="state_half_life",
+        title="half-lives of a state",
+        formula="quantiles at 0, 5, …, 100 % of the channels of ln 2 / −mean over t and b of "
+        "ln |a_t|, where a_t is the diagonal transition of the channel (∂h_t/∂h_{t−1}); ∞ where it "
+        "is 1 or more, 0 where it is 0 at any step",
+        axes=("iteration", "quantile"),
+        unit="steps",
+        reduction="mean over time steps and sequences, then quantiles over channels (inverse of "
+        "the empirical distribution: always one channel's value); NaN if one channel has it",
+        cost="the gates of each layer once more, from what the forward pass has computed, in "
+        "sampled iterations",
+        source="Backsight; ∂h_T/∂h_s = Π a_t, as in Orvieto et al. 2023 and Gu & Dao 2023",
+        per="layer",
+    ),
+    Signal(
+        name="state_half_life_bound",
+        title="half-lives of a state, upper bound",
+        formula="as state_half_life, of a layer whose transition is a matrix times a decay (the "
+        "delta rule, RWKV-7): a_t is the decay alone, and the state forgets at least as fast",
+        axes=("iteration", "quantile"),
+        unit="steps",
+        reduction="as state_half_life",
+        cost="shared with state_half_life",
+        source="Backsight; Yang, Kautz & Hatamizadeh 2025; Peng et al. 2025",
+        per="layer",
+    ),
+    Signal(
+        name="state_beyond",
+        title="channels with a long half-life",
+        formula="share of channels whose half-life is longer than each of state_beyond_steps",
+        axes=("iteration", "threshold"),
+        unit="1",
+        reduction="mean over channels",
+        cost="shared with state_half_life",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_beyond_steps",
+        title="steps of the long half-lives",
+        formula="64, 512 and the steps T of the forward pass",
+        axes=("iteration", "threshold"),
+        unit="steps",
+        reduction="T is that of the longest call; of calls with a single step, their number",
+        cost="none",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="lyapunov",
         title="Lyapunov exponents",
         formula="mean over t of ln |R_t[i, i]|, where ∂s_t/∂s_{t−1} Q_{t−1} = Q_t R_t (QR) and "
@@ -125,7 +174,7 @@ SIGNALS = (
         reduction="mean over the steps of at most 8 sequences, without the first quarter. -inf if "
         "a step loses a direction. Dropout is off",
         cost="one backward pass of as many sequences as the state has units, and one QR "
-        "decomposition, per step; on request",
+        "decomposition, per step; on request, or every deep iterations",
         source="Benettin et al. 1980; Engelken, Wolf & Abbott 2023",
         per="layer",
     ),
@@ -149,7 +198,8 @@ SIGNALS = (
         unit="inputs",
         reduction="sum over lags, up to twice the units, at least 64 and at most 400. Readouts are "
         "fitted to one half of the sequences and tested on the other",
-        cost="some hundred steps of the layer on some hundred sequences; on request",
+        cost="some hundred steps of the layer on some hundred sequences; on request, or every deep "
+        "iterations",
         source="Jaeger 2002",
         per="layer",
     ),

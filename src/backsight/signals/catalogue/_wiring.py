@@ -82,7 +82,8 @@ SIGNALS = (
         name="state_drawn",
         title="initial state drawn at random",
         formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
-        "and has the mean, spread and fourth moment of torch.randn or torch.rand; 0 otherwise",
+        "and has the mean, spread and fourth moment of torch.randn or torch.rand; 2 if that is so "
+        "of the first input of a layer that begins in another one's state; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
@@ -174,10 +175,22 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="eval_dropout",
+        title="dropout that goes on in evaluation",
+        formula="1 where functional.dropout has dropped while a model was in eval mode, without "
+        "gradients and without a module with dropout in training mode; 0 where not; of the newest "
+        "of the first three evaluations",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a wrapped function, in evaluations",
+        source="Backsight",
+    ),
+    Signal(
         name="dropout_rate",
         title="highest dropout",
         formula="the highest rate of the dropout modules in training mode, and of dropout near the "
-        "loss in its graph; 0 if there is none",
+        "loss in its graph, or of the raw input of a layer; 0 if there is none",
         axes=("iteration",),
         unit="1",
         reduction="maximum",
@@ -242,6 +255,17 @@ SIGNALS = (
         reduction="maximum over the steps of an iteration",
         cost="a walk from the loss to its terms",
         source="Backsight",
+    ),
+    Signal(
+        name="likelihood_lowered",
+        title="log-probabilities that a policy's loss makes smaller",
+        formula="terms c·w·log p of L whose numbers w vary and need no gradient, with c > 0, where "
+        "there is none with c < 0",
+        axes=("iteration",),
+        unit="terms",
+        reduction="sum over the passes of an iteration",
+        cost="a walk from the loss to its terms",
+        source="Williams 1992, 10.1007/BF00992696",
     ),
     Signal(
         name="decay_ratio",

@@ -46,9 +46,12 @@ export class Problem extends Error {
 export async function ask(path, params = {}) {
   const given = Object.entries(params).filter(([, value]) => value !== null && value !== undefined);
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  const wanted = `${root}/api/${path}${query.size ? `?${query}` : ""}`;
   let answer;
   try {
-    answer = await fetch(`${root}/api/${path}${query.size ? `?${query}` : ""}`);
+    const early = window.early?.get(wanted);
+    window.early?.delete(wanted); // what is asked for again may have changed
+    answer = await (early ?? fetch(wanted));
   } catch {
     throw new Problem(0, "Backsight does not answer: is backsight ui still running?");
   }
@@ -177,10 +180,14 @@ export function spark(curves, { width = 150, height = 36, guess = null, log = fa
   return picture;
 }
 
-/** News of the server while the page is seen; a hidden page holds no connection. */
+/**
+ * News of the server while the page is seen; a hidden page holds no connection. Where the server
+ * refuses, the news is empty: what the page is about may have gone.
+ */
 export function listen(params, onNews) {
   const place = document.getElementById("live");
   let source = null;
+  let pause = 3000;
   const tell = (state, words) => {
     place.className = `live ${state}`;
     place.textContent = words;
@@ -188,13 +195,18 @@ export function listen(params, onNews) {
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource(`${root}/api/stream?${new URLSearchParams(params)}`);
-    source.onopen = () => tell("on", "live");
+    source.onopen = () => {
+      pause = 3000;
+      tell("on", "live");
+    };
     source.onmessage = (event) => onNews(event.data);
     source.onerror = () => {
       tell("off", "not connected, trying again");
       if (source.readyState === EventSource.CLOSED) {
         source = null;
-        setTimeout(open, 3000);
+        onNews("");
+        setTimeout(open, pause); // refused: what is not there may come, but seldom does
+        pause = Math.min(2 * pause, 60000);
       }
     };
   };
@@ -208,7 +220,10 @@ export function listen(params, onNews) {
   open();
 }
 
-/** Calls ``work`` now, or again when it has ended, never twice at a time and at most so often. */
+/**
+ * Calls ``work`` now, or again when it has ended, never twice at a time and at most so often; what
+ * takes long rests longer, so that the server is left in peace most of the time.
+ */
 export function coalesced(work, rest = 800) {
   let busy = false, again = false;
   return async function call() {
@@ -217,16 +232,18 @@ export function coalesced(work, rest = 800) {
       return;
     }
     busy = true;
+    const began = performance.now();
     try {
       await work();
     } finally {
+      const took = Math.min(performance.now() - began, 2000);
       setTimeout(() => {
         busy = false;
         if (again) {
           again = false;
           call();
         }
-      }, rest);
+      }, Math.max(rest, 2 * took));
     }
   };
 }

@@ -51,6 +51,7 @@ const still = matchMedia("(max-width: 640px)");
 const LIGHTER = {
   "#2f6fde": "#7fb0ff", "#e07b39": "#f0a067", "#0f8b8d": "#4fc7c9", "#8250df": "#b794ff",
   "#bf3989": "#f07fbf", "#57606a": "#a3adb8", "#d1242f": "#ff8080", "#1b1f24": "#e6eaf0",
+  "rgba(255,255,255,0.8)": "rgba(23,28,35,0.8)",
 };
 
 function palette() {
@@ -134,7 +135,7 @@ export class FigureCard {
           el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as PNG`, onclick: () => this.png() }, "PNG"),
           el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as CSV`, onclick: () => this.csv() }, "CSV"))),
       this.plot, this.words,
-      el("details", { class: "reading" }, el("summary", {}, "How to read it"), el("p", { class: "quiet" }, panel.reading)));
+      panel.reading ? el("details", { class: "reading" }, el("summary", {}, "How to read it"), el("p", { class: "quiet" }, panel.reading)) : "");
   }
 
   /** What it shows is no longer what the server would send. */
@@ -188,7 +189,8 @@ export class FigureCard {
     const data = [...recoloured(this.answer.data), ...(simple ? intervening(marks) : [])];
     if (simple && marks.length) layout.yaxis9 = { overlaying: "y", range: [0, 1.02], visible: false, fixedrange: true };
     const legend = data.filter((one) => one.name && one.showlegend !== false && one.type !== "heatmap").length;
-    if (legend > 4) layout.height += 15 * Math.ceil(legend / 3);
+    const beside = Math.max(1, Math.min(3, Math.floor(this.plot.clientWidth / 190)));
+    if (legend > beside) layout.height += 17 * Math.ceil(legend / beside);
     layout.showlegend = legend > 1;
     await Plotly.react(this.plot, data, layout, { displayModeBar: false, responsive: true, displaylogo: false, doubleClick: overIterations ? false : "reset" });
     if (!this.listening) {

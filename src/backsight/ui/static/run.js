@@ -205,7 +205,7 @@ let lastFindings = null;
 /** The strip says at once what the writer told; judging the whole run may find more. */
 function drawWorst(told) {
   const place = stripBox.querySelector(".worst");
-  if (!place || view.strip.finding || !told.thorough) return;
+  if (!place || !told.thorough) return; // what the writer told last may be over, or be more by now
   const [card] = told.cards;
   place.replaceWith(worst(card && {
     ...card, message: card.sentences[0].replace(/\.$/, ""), remedy: card.remedies[0], others: told.cards.length - 1,
@@ -321,16 +321,21 @@ setInterval(() => {
   if (clock() - view.strip.written > STALE && monotonic() - loaded > STALE) load();
 }, 1000);
 
+/** Of a word of the server all but when the writer last gave a sign of life. */
+function what(news) {
+  return news.split(" ").slice(0, 2).join(" ");
+}
+
 await load();
 if (location.hash.length > 1) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
-let known = null;
+let known = view ? what(view.news) : null;
 listen({ run: key }, (news) => {
-  const [recorded, status, written] = news.split(" ");
+  const written = news.split(" ").at(-1);
   const forward = Number(written) >= (view?.strip.written ?? 0); // else a clock was put back
-  if (`${recorded} ${status}` === known && view?.strip.state === "running" && forward) {
+  if (what(news) === known && (news === view?.news || (view?.strip.state === "running" && forward))) {
     view.strip.written = Number(written); // alive, with nothing new to show
     return;
   }
-  known = `${recorded} ${status}`;
+  known = what(news);
   load();
 });

@@ -25,14 +25,15 @@ function state(told, clock) {
   return made;
 }
 
-/** More may come only while it trains. */
-function yet(told) {
-  return told.state === "running" || told.state === "stale" ? " yet" : "";
+/** Why there is nothing to show. More may come while it trains; what is damaged may have been there. */
+function nothing(told, what) {
+  if (told.problems.length) return `${what} could not be read`;
+  return `no ${what} was recorded${told.state === "running" || told.state === "stale" ? " yet" : ""}`;
 }
 
 function loss(told) {
   const [one, ...rest] = told.losses;
-  if (!one) return tile("Does it learn?", "", el("p", { class: "quiet" }, `no loss was recorded${yet(told)}`));
+  if (!one) return tile("Does it learn?", "", el("p", { class: "quiet" }, nothing(told, "loss")));
   const guess = plain(one.guess), below = plain(one.below), recent = plain(one.recent);
   const broken = !Number.isFinite(plain(one.value)) || !Number.isFinite(recent);
   const tone = broken ? "alarm" : below === null ? "" : below > 0.03 ? "good" : "warning";
@@ -49,7 +50,7 @@ function loss(told) {
 
 function gradient(told) {
   const [one, ...rest] = told.gradients;
-  if (!one) return tile("Are gradients sane?", "", el("p", { class: "quiet" }, `no gradient norm was recorded${yet(told)}`));
+  if (!one) return tile("Are gradients sane?", "", el("p", { class: "quiet" }, nothing(told, "gradient norm")));
   const raw = plain(one.raw), applied = plain(one.applied);
   const clipped = applied !== null && number(raw) !== number(applied);
   const parts = one.applied_curve && JSON.stringify(one.applied_curve) !== JSON.stringify(one.curve);
@@ -73,7 +74,7 @@ function rate(told) {
 }
 
 function reach(told) {
-  if (!told.reaches.length) return tile("How far back?", "", el("p", { class: "quiet" }, `no reach was measured${yet(told)}`));
+  if (!told.reaches.length) return tile("How far back?", "", el("p", { class: "quiet" }, nothing(told, "reach")));
   const rows = told.reaches.map((one) => {
     const known = one.outcome === "ok" && one.horizon !== null;
     const words = one.outcome === "not finite" ? "not finite" : !known ? "no gradient arrives"
@@ -103,7 +104,7 @@ export function strip(told, clock) {
   const first = state(told, clock);
   const made = el("section", { class: "strip", "aria-label": "The run at a glance" },
     el("div", { class: "tiles" }, first, loss(told), gradient(told), rate(told), reach(told)),
-    worst(told.finding, told.state === "running" || told.state === "stale" ? "Nothing was found so far." : "Nothing was found while it trained."),
+    worst(told.finding, told.problems.length ? "Not all of the run can be read." : told.state === "running" || told.state === "stale" ? "Nothing was found so far." : "Nothing was found while it trained."),
     told.left_out.map((words) => el("p", { class: "quiet" }, `${words}.`)));
   made.tick = first.tick;
   return made;

@@ -31,17 +31,20 @@ class TargetIsInput(InARow):
         "target, and it depends on no later one. A target one step ahead counts where a "
         "bidirectional layer reads that step. An encoder whose input is to be reproduced does not "
         "count, nor do masked inputs or a delay; where numbers are to be reproduced by a model "
-        "that may be an autoencoder, this is told as a note."
+        "that may be an autoencoder, this is told as a note. Or the one number that each row is "
+        "asked for is a feature of the last step of what the model was given."
     )
     causes: ClassVar = (
         "the target of a language model is not shifted: it is to be the next symbol",
         "a decoder is fed the answer itself, not the answer one step earlier",
         "a bidirectional layer is to predict what comes next",
+        "a window that ends in the value that is to be forecast",
     )
     remedies: ClassVar = (
         "shift by one: read text[:, :-1] and ask for text[:, 1:]",
         "feed the decoder a start symbol and y[:, :-1], and ask for y",
         "make the layer unidirectional (bidirectional=False)",
+        "end the window a step earlier: read series[i:i + n] and ask for series[i + n]",
     )
     source: ClassVar[str] = "Backsight; a frequent question about language models and decoders"
 
@@ -61,6 +64,11 @@ class TargetIsInput(InARow):
         kinds = self._kinds(where, now)
         if "this step" in kinds:
             message = "the target of each step is the input of that very step: it is not shifted"
+        elif "last step" in kinds:
+            message = (
+                "the target is the last value of the very window that the model reads: a forecast "
+                "has to ask for a later one"
+            )
         elif "next step" in kinds:
             message = (
                 "the target of each step is the input of the next one, which a bidirectional layer "

@@ -1,9 +1,10 @@
 """BKS429: the loss has the wrong sign."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample
 from backsight.diagnosis.rules._in_a_row import InARow
 
@@ -19,6 +20,7 @@ class WrongSign(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
+    optional_signals: ClassVar = ("likelihood_lowered",)
     explanation: ClassVar[str] = (
         "What the optimizer minimises is the negative of an error, or a log-likelihood itself. It "
         "falls without bound, and the model learns to be wrong."
@@ -30,21 +32,45 @@ class WrongSign(InARow):
         "the step moves everything that is trained. A term that is multiplied by a reward or by "
         "any other varying number does not count, nor does one that is known to have a bound, nor "
         "an adversary that has an optimizer of its own. With maximize=True, it is the other way "
-        "round."
+        "round. A note: log-probabilities are multiplied by numbers that vary, and the step makes "
+        "them smaller where these are positive, which is right for a cost and wrong for a reward."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
         "a log-likelihood, or a gain, without the minus that makes a loss of it",
         "an optimizer with maximize=True",
+        "a policy gradient in its form for ascent, given to an optimizer that descends",
     )
     remedies: ClassVar = (
         "minimise the error: remove the minus in front of the loss",
         "minimise the negative log-likelihood: put a minus in front of log_prob",
+        "of a policy, minimise -(log_prob * advantage).mean()",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
+    _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """Negative where it depends on what is meant."""
+        certain = now.numbers("loss_unbounded")
+        hints = now.numbers("likelihood_lowered")
+        for where, count in hints.items():
+            # How a loss is put together does not change; all numbers may be nought for a while.
+            self._lowered[where] = max(count, self._lowered.get(where, 0.0))
+        return {where: value or -self._lowered.get(where, 0.0) for where, value in certain.items()}
+
+    def severity_of(self, value: float) -> Severity:
+        """A cost may be what is meant."""
+        return self.severity if value > 0 else "info"
+
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many terms there are."""
+        if value < 0:
+            return (
+                "the loss is a log-probability times a number, and a step makes what was given a "
+                "positive number less likely: right for a cost, and wrong for a reward",
+                {"terms": -value},
+            )
         terms = "its only term falls" if value == 1 else f"all its {value:.0f} terms fall"
         return (
             f"the loss has the wrong sign: {terms} without bound as the optimizer goes on, so that "

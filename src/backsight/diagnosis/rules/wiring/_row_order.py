@@ -29,7 +29,10 @@ class RowsOutOfOrder(InARow):
         "In {samples:.0f} samples in a row: the targets of the steps have the very lengths of the "
         "rows, in another order; or rows that an index has sorted before they are packed, and "
         "that nothing puts back, meet targets that are a part of the data, and no sorted copy; or "
-        "rows that are sorted by hand have other targets each time they come again. Where rows "
+        "rows that are sorted by hand have other targets each time they come again; or a model "
+        "sorts the rows that it is given, and neither puts its answers back nor returns the order, "
+        "or puts them back by another order; or the two batches that make one answer have each "
+        "been sorted by their own lengths. Where rows "
         "are sorted and not put back, and the order of the targets is not known, an info says so. "
         "enforce_sorted=False sorts and puts back by itself, and does not count."
     )

@@ -31,7 +31,8 @@ class StateCarried(Rule):
     criterion: ClassVar[str] = (
         "The initial state of a layer hangs on a graph that its own weights were in before this "
         "iteration, and backward can no longer go through it or the graph of the loss has grown by "
-        "a fifth; or that has grown so and holds operations that backward cannot go through. "
+        "a fifth; or that has grown so and holds operations that backward cannot go through; or "
+        "backward has run since that state was made, within the iteration. "
         "A note: in {samples:.0f} samples in a row, the initial state is the final one "
         "of the iteration before, or a multiple of it, without its graph, and the input neither "
         "begins in memory where the former one ends nor is what the loss has asked for at the last "
@@ -71,7 +72,7 @@ class StateCarried(Rule):
             self.found(
                 where,
                 now.iteration,
-                f"the graph of the loss goes on into earlier iterations; {fails}",
+                f"the graph of the loss goes on into earlier iterations or passes; {fails}",
                 {},
                 signals=(named("state_attached", where),),
             )

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, of_module
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["StateDrawn"]
+
+FIRST_INPUT = 2
 
 
 @dataclass
@@ -29,20 +31,33 @@ class StateDrawn(InARow):
         "gradient, is another one than before, and its mean, spread and fourth moment are those of "
         "torch.randn, or of torch.rand, within five standard errors. A state that was learned, or "
         "computed by an encoder or by a projection of noise, does not count; nor does that of a "
-        "generator, which has an adversary or no other input."
+        "generator, which has an adversary or no other input. A note: the same is so of the first "
+        "input of a layer that begins in another one's state, and no model was given it."
     )
     causes: ClassVar = (
         "an init_hidden() that returns torch.randn or torch.rand",
         "an example of PyTorch's documentation, which passes random states to show their shapes",
+        "a decoder whose first input is drawn, for want of a start symbol",
     )
     remedies: ClassVar = (
         "leave the state out: rnn(x) begins with zeros",
         "learn it: make it an nn.Parameter, and expand it to the batch",
+        "begin a decoder with the last value that was observed, with zeros, or with a start symbol",
     )
     source: ClassVar[str] = "Backsight; PyTorch's documentation of nn.LSTM"
 
+    def severity_of(self, value: float) -> Severity:
+        """Noise that a decoder begins with may be meant."""
+        return self.severity if value < FIRST_INPUT else "info"
+
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """Of which layer."""
+        if value >= FIRST_INPUT:
+            return (
+                f"the first input{of_module(where)}, which begins in another layer's state, is "
+                "drawn at random in every iteration",
+                {},
+            )
         return (
             f"the initial state{of_module(where)} is drawn at random in every iteration: the same "
             "sequence never begins the same way twice",

@@ -18,7 +18,7 @@ class WrongMode(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("eval_mode", "dropout_rate")
-    optional_signals: ClassVar = ("eval_part",)
+    optional_signals: ClassVar = ("eval_dropout", "eval_part")
     explanation: ClassVar[str] = (
         "In eval mode dropout does nothing, and batch normalisation uses the statistics that it "
         "has, however wrong they are, and learns no new ones. The loss is then not the one that "
@@ -30,16 +30,20 @@ class WrongMode(Rule):
         "with dropout or batch normalisation are in eval mode, and so is the model itself. Where "
         "others train, or the model does, a note tells of it: parts are put into eval mode on "
         "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more, be it of the raw "
-        "input; of functional.dropout, where what it is given has a graph."
+        "input; of functional.dropout, where what it is given has a graph. A note tells of a "
+        "dropout that a model in eval mode applies, without gradients, in the newest of the first "
+        "three evaluations, and of which it has no module in training mode."
     )
     causes: ClassVar = (
         "model.eval() for a validation, and no model.train() afterwards",
         "model.train() is called once, before a loop in which a validation calls model.eval()",
         "a dropout that was given the share to keep instead of the share to drop",
+        "functional.dropout(x), which drops in eval mode, too, or a layer that is made in forward",
     )
     remedies: ClassVar = (
         "call model.train() at the beginning of each epoch, and after each validation",
         "set dropout to 0.1 to 0.5: p is the share that is dropped",
+        "make dropout a module of the model, or call functional.dropout(x, p, self.training)",
     )
     source: ClassVar[str] = "PyTorch's documentation of Module.eval; a frequent question"
 
@@ -49,6 +53,7 @@ class WrongMode(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _high: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _part: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _stays: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -60,6 +65,7 @@ class WrongMode(Rule):
 
     def _update(self, now: Sample) -> None:
         rates, parts = now.numbers("dropout_rate"), now.numbers("eval_part")
+        stays = now.numbers("eval_dropout")
         for where, count in now.numbers("eval_mode").items():
             rate, part = rates.get(where, 0.0), parts.get(where, 0.0)
             if not self.finite(where, count, rate):
@@ -68,6 +74,7 @@ class WrongMode(Rule):
                 _in_a_row(self._row, where, count > 0),
                 _in_a_row(self._high, where, rate >= self.nothing),
                 _in_a_row(self._part, where, part > 0),
+                _in_a_row(self._stays, where, stays.get(where, 0.0) > 0),
             )
             self.usable(where, max(rows))
             if max(rows) >= self.samples:
@@ -78,6 +85,8 @@ class WrongMode(Rule):
                 self._tell_dropout(where, now.iteration, rate)
             elif rows[2] >= self.samples:
                 self._tell_part(where, now.iteration, part)
+            elif rows[3] >= self.samples:
+                self._tell_stays(where, now.iteration)
             elif not max(rows):
                 self.ready = True
                 self.resolve(where, now.iteration)
@@ -101,6 +110,17 @@ class WrongMode(Rule):
             f"dropout drops {percent(rate)}: of what goes in, next to nothing is left",
             {"dropout": rate},
             signals=(named("dropout_rate", where),),
+        )
+
+    def _tell_stays(self, where: str, iteration: int) -> None:
+        self.found(
+            where,
+            iteration,
+            "dropout goes on in evaluation: it is a function without a mode, or a layer that is "
+            "made in forward, so that model.eval() does not reach it",
+            {},
+            signals=(named("eval_dropout", where),),
+            severity="info",
         )
 
     def _tell_part(self, where: str, iteration: int, count: float) -> None:

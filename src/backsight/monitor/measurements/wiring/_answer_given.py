@@ -7,7 +7,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import LayerInput, answers_given, mark_input
+from backsight.probes import (
+    LayerInput,
+    answers_given,
+    asks_for_last,
+    loss_targets,
+    mark_input,
+    tensors_in,
+)
 
 __all__ = ["AnswerInInput"]
 
@@ -17,7 +24,8 @@ class AnswerInInput(Measurement):
 
     In all, and by kind: ``this step`` where the newest input that an answer depends on is the
     answer, ``next step`` where a bidirectional layer reads it, ``reproduced`` where the model may
-    be an autoencoder of numbers.
+    be an autoencoder of numbers, ``last step`` where one number is asked for, and it is the last
+    one of the window.
 
     Example:
         >>> import torch
@@ -41,10 +49,12 @@ class AnswerInInput(Measurement):
 
     def __init__(self) -> None:
         self._found: Counter[str] | None = None
+        self._given: list[Tensor] = []
+        """What models were given: windows of numbers."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._found = None
+        self._found, self._given = None, []
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Leave the input of a recurrent layer at the graph of its output."""
@@ -66,6 +76,11 @@ class AnswerInInput(Measurement):
         elif x.dim() == 2:
             mark_input(output, LayerInput(call.path, x.detach()))
 
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what the model was given."""
+        given = tensors_in((call.inputs, call.named))
+        self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() in (2, 3)]
+
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold targets against inputs."""
         answers = answers_given(passed.operations)
@@ -73,9 +88,15 @@ class AnswerInInput(Measurement):
             self._found = self._found or Counter()
             for answer in answers:
                 self._found[answer.kind] += answer.targets
+            if not answers:
+                targets = loss_targets(passed.operations)
+                asked = [one for one in targets if any(asks_for_last(one, x) for x in self._given)]
+                if asked:
+                    self._found["last step"] += sum(one.target.numel() for one in asked)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""
+        self._given = []
         if self._found is None:
             return
         now.record("answer_in_input", float(self._found.total()))

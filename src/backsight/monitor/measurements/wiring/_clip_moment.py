@@ -123,8 +123,11 @@ class ClipMoment(Measurement):
         if not now.clips and not misplaced and (self._useless or last):
             return
         now.record("clip_misplaced", misplaced)
-        by_hand = self._scaled_by_hand(now, applied)
-        now.record("clip_scaled", self._scaled(useful[-1:], applied) or by_hand)
+        # What a guard of ours has shortened after the script's clip was not divided by the script.
+        acted = [v for n, v in now.numbers.items() if n.startswith("act_before/")]
+        arrived = max([applied, *(v for v in map(float, acted) if not math.isnan(v))])
+        by_hand = self._scaled_by_hand(now, arrived)
+        now.record("clip_scaled", self._scaled(useful[-1:], arrived) or by_hand)
         norms = [clip for clip in useful if not clip.by_value]
         if norms:
             now.record("clip_factor", math.prod(map(_factor, norms)))
@@ -137,27 +140,27 @@ class ClipMoment(Measurement):
             applied = float(clip.size) if self._largest is None else self._largest
         return applied / clip.limit
 
-    def _scaled(self, clips: list[Clip], applied: float) -> float:
+    def _scaled(self, clips: list[Clip], arrived: float) -> float:
         """By what gradients were divided between the last clip, where it acted, and the step."""
         for clip in clips:
-            now = self._largest or 0.0 if clip.by_value else applied
+            now = self._largest or 0.0 if clip.by_value else arrived
             if float(clip.size) > clip.limit and 0 < now < clip.limit / SCALED:
                 return clip.limit / now
         return 0.0
 
-    def _scaled_by_hand(self, now: Iteration, applied: float) -> float:
+    def _scaled_by_hand(self, now: Iteration, arrived: float) -> float:
         """The scale, where gradients were clipped by hand before it was divided out; else 0."""
         computed = float(now.numbers.get("grad_norm", 0.0))
         before, self._arrived = self._arrived, None
-        if now.clips or not now.divided_late or now.scale is None or applied <= 0:
+        if now.clips or not now.divided_late or now.scale is None or arrived <= 0:
             return 0.0
-        scale, shorter = float(now.scale), computed / applied
+        scale, shorter = float(now.scale), computed / arrived
         if not math.isfinite(shorter) or shorter < SCALED or scale < SCALED:
             return 0.0
-        self._arrived = applied * scale, shorter
+        self._arrived = arrived * scale, shorter
         same_norm = (
             before is not None
-            and math.isclose(before[0], applied * scale, rel_tol=SAME_NORM)
+            and math.isclose(before[0], arrived * scale, rel_tol=SAME_NORM)
             and not math.isclose(before[1], shorter, rel_tol=100 * SAME_NORM)
         )
         return scale if self._alike >= FEWEST_ALIKE or same_norm else 0.0

@@ -1,7 +1,7 @@
 """Graphs of earlier iterations that something still holds."""
 
 from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.monitor.measurements._measurement import LOOKED_AT_THEN_RARELY, Measurement
 from backsight.probes import GraphTags
 
 __all__ = ["GraphsKept"]
@@ -30,7 +30,7 @@ class GraphsKept(Measurement):
 
     name = "graphs kept"
     signals = ("graphs_kept",)
-    schedule = SAMPLED_AND_LOOKED_AT
+    schedule = LOOKED_AT_THEN_RARELY
 
     def __init__(self) -> None:
         self._tags = GraphTags()

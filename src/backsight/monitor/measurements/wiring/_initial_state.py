@@ -29,12 +29,24 @@ SEQUENCES = 4
 GROWN = 1.2
 """Times as many operations as in the iteration before, from which on a graph has grown."""
 
+DRAWN, BEGUN = 1.0, 2.0
+"""A layer's initial state is drawn; or the first input of one that begins in another's state."""
+
+STARTS = 8
+"""Iterations whose first inputs are looked at together: a single one may be a few numbers."""
+
 ALIVE, SPENT = 1.0, 2.0
 """Of a state that an earlier iteration's graph hangs on: backward can go through it, or cannot."""
 
 
 class InitialState(Measurement):
     """Initial states that are drawn, carried over from the iteration before, or not detached.
+
+    The first input of a layer that begins in another one's state counts where it is drawn, and no
+    model was given it.
+
+    A state that is not detached is one of an iteration before, or of the same one where backward
+    has run since: of windows whose gradients add up before a step.
 
     A state that is drawn does not count where it is all that a generator is given: a layer with an
     adversary, or without data. Whether a state is carried over is told of iterations that follow
@@ -75,6 +87,8 @@ class InitialState(Measurement):
         """The targets of the last step in the iteration before, in either layout."""
         self._drawn: dict[str, float] = {}
         """By path, what tells one drawn state from the next."""
+        self._starts: dict[str, list[Tensor]] = {}
+        """By path, first inputs that are no data, of layers that begin in another's state."""
         self._size = 0
         """Operations of the loss's graph, in the iteration before."""
         self._begin()
@@ -82,10 +96,16 @@ class InitialState(Measurement):
     def _begin(self) -> None:
         self._begun: set[str] = set()
         """Paths of layers that have run."""
+        self._start: dict[str, Tensor] = {}
+        """By path, such first inputs of this iteration."""
         self._sizes: set[tuple[int, int]] = set()
         """Steps and sequences of what they were given."""
         self._attached = 0.0
         self._passed = False
+        self._at = -1
+        """When the loss of the first pass was made, in the order of operations."""
+        self._goes_on = False
+        """Whether a layer has begun, after that pass, in a state of its own from before it."""
         self._found: dict[str, tuple[float | None, float | None]] = {}
         """By path, whether its state was drawn, and whether it was carried."""
 
@@ -104,16 +124,39 @@ class InitialState(Measurement):
         if call.path not in self._begun:
             self._begun.add(call.path)
             self._first(call, now)
+        elif self._passed and not self._goes_on:
+            state = next(tensors_in(call.inputs[1:] or call.named.get("hx")), None)
+            self._goes_on = (
+                state is not None
+                and state.grad_fn is not None
+                and state.grad_fn._sequence_nr() < self._at
+                and made_by(state, call.module.parameters())
+            )
         if looked_at(now.number + 1) and call.adapter.reading == "fused":
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
 
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """A first input that the model was given is data; a decoder within it is given anything."""
+        if not self._start or call.path not in now.models:
+            return
+        given = [x for x in tensors_in((call.inputs, call.named)) if x.is_floating_point()]
+        for path, start in list(self._start.items()):
+            if any(bool(torch.isin(start, x.detach()).all()) for x in given):
+                del self._start[path]
+                self._starts.pop(path, None)
+
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Record at once what makes this pass fail."""
         if self._passed:
+            if self._goes_on and not self._attached:
+                self._attached = ALIVE
+                now.record_each(["state_attached"], torch.tensor([ALIVE]))
             return
         self._passed = True
+        made = [root.grad_fn for root in passed.roots if root.grad_fn is not None]
+        self._at = max((node._sequence_nr() for node in made), default=-1)
         self._asked = [
             last
             for _, node in losses_of(passed.operations)
@@ -133,6 +176,12 @@ class InitialState(Measurement):
         """Record what the states were."""
         if self._passed and not self._attached:
             now.record("state_attached", 0.0)
+        for path, start in self._start.items():
+            starts = self._starts.setdefault(path, [])
+            starts.append(start)
+            del starts[:-STARTS]
+            if len(starts) > 1 and is_drawn(torch.cat(starts)) and not now.opposed:
+                self._found[path] = BEGUN, 0.0
         for path, (drawn, carried) in self._found.items():
             name = path or "model"
             if drawn is not None:
@@ -150,6 +199,8 @@ class InitialState(Measurement):
         elif state.requires_grad:
             if state.grad_fn is not None and made_by(state, call.module.parameters()):
                 self._attached = max(self._attached, SPENT if is_spent(state) else ALIVE)
+            elif state.grad_fn is not None:
+                self._begin_at(call, now)
             self._found[call.path] = 0.0, 0.0
         else:
             x = now.readers[call.path].input_of(call.inputs, call.named)
@@ -159,6 +210,15 @@ class InitialState(Measurement):
                 ended = self._ended[call.path]
                 carried = float(not follows and same_direction(state[:, :SEQUENCES], ended))
             self._found[call.path] = drawn, carried
+
+    def _begin_at(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what a decoder is given first."""
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad:
+            fused = x.dim() == 3
+            steps = x.shape[1 if getattr(call.module, "batch_first", False) else 0] if fused else 1
+            if steps == 1:
+                self._start[call.path] = x.detach().reshape(-1)
 
     def _is_drawn(self, path: str, state: Tensor) -> float | None:
         """Whether it is, each time anew; None where it is the first one."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import Iteration, LayerCall
-from backsight.monitor.measurements._measurement import SAMPLED, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_THEN_RARELY, Measurement
 
 __all__ = ["InputScale"]
 
@@ -29,7 +29,7 @@ class InputScale(Measurement):
 
     name = "input scale"
     signals = ("input_scale",)
-    schedule = SAMPLED
+    schedule = SAMPLED_THEN_RARELY
     samples_cells = True
 
     def __init__(self) -> None:

@@ -6,13 +6,15 @@ from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import terms_without_bound
+from backsight.probes import likelihoods_lowered, terms_without_bound
 
 __all__ = ["LossSign"]
 
 
 class LossSign(Measurement):
     """Terms of the loss that fall without bound as the step minimises them, where all do.
+
+    And log-probabilities, times numbers such as rewards, that the step makes smaller.
 
     Where a step moves a part of what the loss depends on, or of what is trained, the other part may
     be an adversary: then nothing is counted.
@@ -31,13 +33,15 @@ class LossSign(Measurement):
     """
 
     name = "sign of the loss"
-    signals = ("loss_unbounded",)
+    signals = ("likelihood_lowered", "loss_unbounded")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
+        self._lowered: list[tuple[int, int]] = []
+        """Likewise, log-probabilities that are made smaller."""
         self._counts: list[tuple[int, int]] = []
         """Of each pass since the last step: if it is minimised, and if it is maximised."""
         self._leaves: set[int] = set()
@@ -60,6 +64,12 @@ class LossSign(Measurement):
             for maximised in (False, True)
         )
         self._counts.append((down, up))
+        self._lowered.append(
+            (
+                likelihoods_lowered(passed.roots, passed.gradients),
+                likelihoods_lowered(passed.roots, passed.gradients, maximised=True),
+            )
+        )
         if down or up:
             parameters = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
             self._leaves |= _identities(parameters)
@@ -79,6 +89,10 @@ class LossSign(Measurement):
         whole = self._leaves | _identities(now.parameters.values()) <= self._moved
         count = sum(counts) if all(counts) and whole else 0
         now.record("loss_unbounded", max(float(count), now.numbers.get("loss_unbounded", 0.0)))
+        lowered = (
+            0 if now.opposed else sum(up if self._climbs else down for down, up in self._lowered)
+        )
+        now.record("likelihood_lowered", float(lowered))
 
 
 def _identities(parameters: Iterable[nn.Parameter]) -> set[int]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
@@ -15,12 +16,15 @@ from backsight.probes import (
     asks_a_layer,
     given_beside,
     loss_terms,
+    order_within,
     padding_of,
     put_elsewhere,
+    puts_back,
     row_keys,
     row_orders,
     rows_out_of_order,
     rows_sorted,
+    sorted_apart,
     tensors_in,
 )
 
@@ -73,6 +77,10 @@ class RowOrder(Measurement):
         self._packed: list[PackedRows] = []
         self._called = False
         """Whether a layer has run since the last pass."""
+        self._given: list[Tensor] = []
+        """What models were given, without a graph."""
+        self._beside: list[Tensor] = []
+        """What models return and keep beside their answers."""
         self._stateful = False
         """Whether a layer begins with something that is known of a row beside its input."""
         self._found: dict[str, float] = {}
@@ -102,6 +110,14 @@ class RowOrder(Measurement):
             whole = x.dim() == 3 if fused else x.dim() > 1
             self._rows.append(x.detach().movedim(batch, 0) if whole else None)
 
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what the model was given, and what it may tell of an order."""
+        if self._packed and torch.is_grad_enabled():
+            given = tensors_in((call.inputs, call.named))
+            self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
+            held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
+            self._beside += [x for x in held if x.dim() == 1 and not x.is_floating_point()]
+
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold rows against targets."""
         if not self._called:  # another pass through the same calls
@@ -128,6 +144,7 @@ class RowOrder(Measurement):
             by_hand = [one for one in orders if not self._own(one[1])]
             if not by_hand:
                 self._look_at_lengths(made, term.given, batch, embedded)
+            self._look_within(made, term.given, batch, embedded, by_hand, alone=len(terms) == 1)
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
@@ -146,6 +163,39 @@ class RowOrder(Measurement):
         for name, value in self._found.items():
             now.record(name, value)
         self._begin()
+
+    def _look_within(
+        self,
+        made: LossOperations,
+        given: LossTarget,
+        batch: int,
+        embedded: list[Tensor],
+        orders: list[tuple[Node, Tensor]],
+        *,
+        alone: bool,
+    ) -> None:
+        """Whether a model that sorts its rows puts them back, and whether two batches are pairs."""
+        packed = [one for one in self._packed if one.by_hand]
+        if not packed or len(packed) != len(self._packed) or not _by_row(given, batch):
+            return
+        if len(packed) == 2 and alone and not orders:
+            first, second = (one.lengths for one in packed)
+            if sorted_apart(first, second):
+                self._note("rows_out_of_order", batch)
+            return
+        nodes = [node for name, node in made.named() if name == "PackPaddedSequence"]
+        begun = max((node._sequence_nr() for node in nodes), default=-1)
+        if len(packed) > 1 or any(node._sequence_nr() < begun for node, _ in orders):
+            return
+        rows = [*(x for x in self._rows if x is not None), *embedded]
+        for x in rows if len(rows) == 1 else ():
+            packed_rows = x if len(x) == batch else x.t() if x.dim() == 2 else x
+            for one in self._given:
+                order = order_within(one, packed_rows)
+                back = None if order is None else puts_back(order, orders, self._beside)
+                if back is not None:
+                    self._note("rows_out_of_order", 0 if back else batch)
+                    return
 
     def _note(self, name: str, value: float) -> None:
         self._found[name] = max(float(value), self._found.get(name, 0.0))

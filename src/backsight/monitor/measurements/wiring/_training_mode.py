@@ -1,13 +1,24 @@
 """Modules that behave otherwise in training: whether they are told that it is training."""
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils.rnn import PackedSequence
 
-from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
-from backsight.probes import dropout_of, named_modules, named_parameters, rate_of_dropout
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
+from backsight.monitor.measurements._measurement import LOOKED_AT_THEN_RARELY, Measurement
+from backsight.probes import (
+    dropout_of,
+    named_modules,
+    named_parameters,
+    rate_between,
+    rate_of_dropout,
+    tensors_in,
+)
 
 __all__ = ["TrainingMode"]
+
+MOST = 4
+"""Inputs of layers, and of a model, that are held against each other."""
 
 LOOKED_AT = 200
 """Operations nearest to the loss that may be dropout."""
@@ -16,8 +27,11 @@ LOOKED_AT = 200
 class TrainingMode(Measurement):
     """Dropout and batch normalisation in eval mode, and the highest dropout, at the last pass.
 
+    Dropout of a raw input leaves no graph: it shows in what a layer is given of what its model was.
+
     ``eval_mode``: how many of these modules are in eval mode, where all are, together with the
     models that hold them; ``eval_part``: the same where others train, or the model itself does.
+    ``eval_dropout``: 1 where functional.dropout has dropped in the newest evaluation all the same.
 
     Example:
         >>> import torch
@@ -34,16 +48,36 @@ class TrainingMode(Measurement):
     """
 
     name = "training mode"
-    signals = ("dropout_rate", "eval_mode", "eval_part")
-    schedule = SAMPLED_AND_LOOKED_AT
+    signals = ("dropout_rate", "eval_dropout", "eval_mode", "eval_part")
+    schedule = LOOKED_AT_THEN_RARELY
+    samples_cells = True
 
     def __init__(self) -> None:
         self._seen: tuple[int, int, float] | None = None
         self._stepped = False
+        self._raw: list[Tensor] = []
+        """What layers are given without a graph."""
+        self._raw_rate = 0.0
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._seen, self._stepped = None, False
+        self._raw, self._raw_rate = [], 0.0
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what a layer is given."""
+        if call.adapter is None or len(self._raw) >= MOST:
+            return
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        data = x.data if isinstance(x, PackedSequence) else x
+        if isinstance(data, Tensor) and data.is_floating_point() and data.grad_fn is None:
+            self._raw.append(data.detach())
+
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """Hold it against what the model was given."""
+        given = [x for x in tensors_in((call.inputs, call.named)) if x.grad_fn is None]
+        rates = [rate_between(x, y) for x in given[:MOST] for y in self._raw]
+        self._raw_rate = max([self._raw_rate, *rates])
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the modes; of several passes, the last counts."""
@@ -57,8 +91,8 @@ class TrainingMode(Measurement):
             modes += [training for training, _ in its]
             trains = trains or (model.training and bool(its))
             rate = max([rate, *(p for training, p in its if training)])
-        operations = [node for _, node in passed.operations.named()[:LOOKED_AT]]
-        rate = max([rate, *map(rate_of_dropout, operations)])
+        operations = [node for _, node in passed.operations.named(LOOKED_AT)]
+        rate = max([rate, self._raw_rate, *map(rate_of_dropout, operations)])
         still = modes.count(False)
         everywhere = still == len(modes) and not trains
         self._seen = (still, 0, rate) if everywhere else (0, still, rate)
@@ -69,12 +103,15 @@ class TrainingMode(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
+        self._raw = []
         if self._seen is None or not (self._stepped or now.by_hand):
             return
         whole, part, rate = self._seen
         now.record("eval_mode", float(whole))
         now.record("eval_part", float(part))
         now.record("dropout_rate", rate)
+        if now.drops_in_eval is not None:
+            now.record("eval_dropout", float(now.drops_in_eval))
 
 
 def _depends(module: nn.Module) -> bool:

@@ -1,0 +1,111 @@
+"""Rows that a model sorts before it packs them: whether it puts its answers back."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._row_answers import row_keys
+
+__all__ = ["order_within", "puts_back", "sorted_apart"]
+
+FALLS = 4
+"""Different lengths, less one, of either batch."""
+
+
+@torch.no_grad()
+def order_within(given: Tensor, packed: Tensor) -> Tensor | None:
+    """Which row of what a model was given each row is that its layer was given.
+
+    Args:
+        given: ``(B, …)``, of the model.
+        packed: ``(B, …)``, of the layer: the same rows, but for zeros at their ends.
+
+    Returns:
+        ``(B,)`` indices into ``given``; None where the rows are others, or not all different.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import order_within
+        >>> x = torch.tensor([[3, 0, 0], [5, 6, 7], [8, 9, 0]])
+        >>> order_within(x, x[[1, 2, 0]]).tolist(), order_within(x, x + 1)
+        ([1, 2, 0], None)
+    """
+    if given.dim() < 2 or len(given) != len(packed) or given.dtype != packed.dtype:
+        return None
+    mine, theirs = row_keys(given), row_keys(packed)
+    if mine is None or theirs is None or mine.device != theirs.device:
+        return None
+    ordered, places = mine.sort()
+    if bool((ordered[1:] == ordered[:-1]).any()) or not torch.equal(ordered, theirs.sort().values):
+        return None
+    return places[torch.searchsorted(ordered, theirs)]
+
+
+@torch.no_grad()
+def puts_back(
+    order: Tensor, orders: Sequence[tuple[Node, Tensor]], known: Iterable[Tensor]
+) -> bool | None:
+    """Whether answers to sorted rows are in the order of before.
+
+    Args:
+        order: as of :func:`order_within`.
+        orders: as of :func:`row_orders`, those made after the packing.
+        known: what the model returns or keeps beside its answers: who is told the order may sort
+            the targets alike.
+
+    Returns:
+        None where that cannot be told.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import puts_back
+        >>> order, node = torch.tensor([1, 2, 0]), torch.ones(1, requires_grad=True).exp().grad_fn
+        >>> puts_back(order, [], []), puts_back(order, [], [order])
+        (False, None)
+        >>> puts_back(order, [(node, order.argsort())], []), puts_back(order, [(node, order)], [])
+        (True, False)
+    """
+    straight = torch.arange(len(order), device=order.device)
+    if torch.equal(order, straight):
+        return None
+    if orders:
+        (_, first), *others = orders
+        if any(not torch.equal(first, other) for _, other in others):
+            return None
+        return torch.equal(order[first.to(order.device)], straight)
+    back = order.argsort()
+    told = (one for one in known if one.shape == order.shape and not one.is_floating_point())
+    if any(torch.equal(one.to(order.device), way) for one in told for way in (order, back)):
+        return None
+    return False
+
+
+def sorted_apart(first: Tensor, second: Tensor) -> bool:
+    """Whether two batches have each been sorted by their own lengths, which are no pairs then.
+
+    Args:
+        first, second: ``(B,)`` lengths of the rows of either, falling.
+
+    Returns:
+        False where one may be made from the other, as by a layer that halves it, or where rows that
+        belong together may have fallen in both by chance.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import sorted_apart
+        >>> a = torch.tensor([9, 9, 9, 7, 7, 5, 5, 5, 4, 3, 3, 2])
+        >>> b = torch.tensor([8, 8, 7, 7, 7, 6, 5, 5, 5, 5, 4, 3])
+        >>> sorted_apart(a, a // 2), sorted_apart(a, b)
+        (False, True)
+    """
+    if len(first) != len(second) or torch.equal(first, second):
+        return False
+    if bool((first[1:] > first[:-1]).any()) or bool((second[1:] > second[:-1]).any()):
+        return False
+    falls, other = first[1:] != first[:-1], second[1:] != second[:-1]
+    if not bool(other[~falls].any()) or not bool(falls[~other].any()):
+        return False  # equal lengths have equal ones: computed from the others
+    # Pairs that have nothing to do with each other fall together once in so many.
+    return int(falls.sum()) >= FALLS and int(other.sum()) >= FALLS
