@@ -41,7 +41,7 @@ from backsight.studies.remedies._table import CALLED_FOR, DEFAULT, UNCHANGED, ch
 
 NAMES = [remedy.name for remedy in REMEDIES]
 BY_NAME = {remedy.name: remedy for remedy in REMEDIES}
-SEEN = Symptoms(codes=("BKS203",), norm=0.7, momentum=0.9, iterations=100)
+SEEN = Symptoms(codes=("BKS203",), norm=0.7, momentum=0.9, iterations=100, lr_times=32.0)
 
 
 def tiny(**changes: Any) -> MemoryOrder:
@@ -70,6 +70,7 @@ CHANGES: list[tuple[str, Training, str]] = [
     ("lr-third", tiny(lr=0.3), "--lr 0.1"),
     ("lr-tenth", tiny(), "--lr 0.0002"),
     ("lr-tenfold", tiny(optimizer="sgd"), "--lr 5.0"),
+    ("lr-fit", tiny(lr=0.32), "--lr 0.01"),
     ("momentum-off", tiny(), "--momentum 0.0"),
     ("curriculum", tiny(), "--curriculum adaptive"),
     ("curriculum", Chars(seq_len=100), "--curriculum adaptive"),
@@ -192,7 +193,7 @@ def test_no_finite_norm_is_no_norm(run_path: Path) -> None:
 
 def test_findings_come_first_and_the_random_fix_is_none_of_theirs() -> None:
     plan = remedies_for_task(tiny(lr=0.1))
-    assert [r.name for r in plan.remedies(SEEN)][:4] == list(CALLED_FOR["BKS203"])
+    assert [r.name for r in plan.remedies(SEEN)][:5] == list(CALLED_FOR["BKS203"])
     drawn = {plan.drawn(SEEN, seed) for seed in range(40)}
     assert len(drawn) > 5
     assert not {r.name for r in drawn if r is not None} & set(CALLED_FOR["BKS203"])

@@ -85,10 +85,14 @@ def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
         {'symptoms': {'codes': ['BKS202']}}
     """
     now = {name: _codes(value) for name, value in plan.items()}
-    if now.get("kind") == "remedies" and isinstance(now.get("only"), list):
+    if now.get("kind") != "remedies":
+        return now
+    if isinstance(now.get("only"), list):
         now["only"] = [current_remedy(name) for name in now["only"]]
-    if now.get("kind") == "remedies" and isinstance(now.get("settings"), dict):
-        now["settings"].setdefault("sharpness_every", None)
+    if isinstance(now.get("settings"), dict):
+        now["settings"] = {"sharpness_every": None, **now["settings"]}
+    if isinstance(now.get("symptoms"), dict):
+        now["symptoms"] = {"sharpness": None, "lr_times": None, **now["symptoms"]}
     return now
 
 

@@ -59,7 +59,7 @@ class Divergence(LossRule):
         remedy("set the momentum to 0 until the loss falls", momentum=-1),
         "start from an orthogonal recurrent matrix, or from a smaller gain",
     )
-    studied_remedies: ClassVar = ("lr-tenth", "clip", "momentum-off", "orthogonal")
+    studied_remedies: ClassVar = ("lr-tenth", "lr-fit", "clip", "momentum-off", "orthogonal")
     source: ClassVar[str] = "Backsight; outcome classes as in Sohl-Dickstein 2024"
 
     rise: float = SLOW.divergence_rise

@@ -58,7 +58,7 @@ class GrowingUpdates(Rule):
         remedy("lower the learning rate by a factor of 2 to 3 now", lr=-1),
         "clip the gradient norm at about the median of the healthy part of the run",
     )
-    studied_remedies: ClassVar = ("lr-third", "clip")
+    studied_remedies: ClassVar = ("lr-third", "lr-fit", "clip")
     source: ClassVar[str] = (
         "Backsight: in the labelled runs most collapses came 20 to 500 iterations later "
         "(benchmarks/diagnosis/detection.py); a common target is 1e-3"

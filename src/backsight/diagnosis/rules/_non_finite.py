@@ -85,6 +85,7 @@ class NonFinite(Rule):
         "guard",
         "lr-third",
         "lr-tenth",
+        "lr-fit",
         "orthogonal",
         "gru",
         "lstm",

@@ -55,7 +55,7 @@ class Oscillation(LossRule):
         remedy("lower the momentum (from 0.99 to 0.9, or from 0.9 to 0.5)", momentum=-1),
         "shuffle the batches, to see whether their order is the cause",
     )
-    studied_remedies: ClassVar = ("lr-third", "momentum-off")
+    studied_remedies: ClassVar = ("lr-third", "lr-fit", "momentum-off")
     source: ClassVar[str] = "Backsight: share of the largest peak of the periodogram (Fisher's g)"
 
     window: float = 64

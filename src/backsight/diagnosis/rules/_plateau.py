@@ -42,7 +42,7 @@ class Plateau(LossRule):
         "stop, if the validation loss no longer falls either",
         "check the usable context and the reach",
     )
-    studied_remedies: ClassVar = ("lr-third", "lr-tenth")
+    studied_remedies: ClassVar = ("lr-third", "lr-tenth", "lr-fit")
     source: ClassVar[str] = "Backsight"
 
     share: float = 0.5

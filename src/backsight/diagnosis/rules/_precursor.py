@@ -58,7 +58,7 @@ class Precursor(Rule):
         "clip the gradient norm at about the median of the healthy part of the run",
         "penalise or cap the spectral radius of the recurrent matrix",
     )
-    studied_remedies: ClassVar = ("lr-third", "clip", "omega", "spectral")
+    studied_remedies: ClassVar = ("lr-third", "lr-fit", "clip", "omega", "spectral")
     source: ClassVar[str] = "Backsight; no published early warning covers recurrent networks"
 
     gradient: float = 4.0

@@ -53,7 +53,7 @@ class SaturatedUnits(Rule):
         remedy("lower the learning rate, clip gradients, or add weight decay", lr=-1),
         "add layer normalisation",
     )
-    studied_remedies: ClassVar = ("orthogonal", "lr-third", "clip", "layer-norm")
+    studied_remedies: ClassVar = ("orthogonal", "lr-third", "lr-fit", "clip", "layer-norm")
     source: ClassVar[str] = "Glorot and Bengio 2010; DeepDiagnosis uses half of the units"
 
     nearly: float = 0.85

@@ -81,7 +81,7 @@ class LossSpike(LossRule):
         ),
         remedy("reduce momentum until training is stable", momentum=-1),
     )
-    studied_remedies: ClassVar = ("clip", "lr-third", "momentum-off")
+    studied_remedies: ClassVar = ("clip", "lr-third", "lr-fit", "momentum-off")
     source: ClassVar[str] = (
         "robust z-score; Wortsman et al. 2023 for Adam (a spike follows 1-8 iterations after the "
         "second moment falls behind the gradient)"

@@ -67,7 +67,10 @@ class LargeUpdates(Rule):
         remedy("lower the learning rate by a factor of 10", lr=-1),
         "warm the learning rate up from zero",
     )
-    studied_remedies: ClassVar = ("lr-tenth",)
+    studied_remedies: ClassVar = (
+        "lr-tenth",
+        "lr-fit",
+    )
     source: ClassVar[str] = "DeepDiagnosis: 0.1; SageMaker Debugger: 10; a common target is 1e-3"
 
     ratio: float = 0.1

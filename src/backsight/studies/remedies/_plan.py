@@ -107,13 +107,18 @@ class RemedyPlan:
         ordered = sorted(REMEDIES, key=lambda remedy: place.get(remedy.name, len(named)))
         return [remedy for remedy in ordered if not self.only or remedy.name in self.only]
 
+    def searches(self, symptoms: Symptoms) -> bool:
+        """Whether trials look for a lower learning rate: a finding, or the user, asks for it."""
+        named = self.only or tuple(n for code in symptoms.codes for n in CALLED_FOR[code])
+        return "lr-fit" in named and not self.subject.script
+
     def drawn(self, symptoms: Symptoms, seed: int) -> Remedy | None:
         """The random fix of a seed: any that is possible, among those that no finding names.
 
         Its trial is that remedy's own. None where nothing is possible.
         """
         named = {name for code in symptoms.codes for name in CALLED_FOR[code]}
-        possible = [r for r in REMEDIES if not self.subject.refuses(r, symptoms)]
+        possible = [r for r in REMEDIES if not r.searched and not self.subject.refuses(r, symptoms)]
         pool = [r for r in possible if r.name not in named] or possible
         return pool[int(np.random.default_rng(seed).integers(len(pool)))] if pool else None
 

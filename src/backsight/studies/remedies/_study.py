@@ -1,7 +1,8 @@
 """The study of remedies: which of them really helps this training."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from backsight.studies._trial import Engine, Trial
 from backsight.studies._view import StudyView
 from backsight.studies.remedies._arm import Arm, random_arm, remedy_arm
 from backsight.studies.remedies._plan import FORK, RemedyPlan, RemedySetting
+from backsight.studies.remedies._rate_search import (
+    RUNGS,
+    first_rung,
+    fitting_rung,
+    next_rung,
+)
 from backsight.studies.remedies._row import RemedyTrial, read_remedy_trial, trial_name
 from backsight.studies.remedies._symptoms import Symptoms, symptoms_of
-from backsight.studies.remedies._table import DEFAULT, UNCHANGED
+from backsight.studies.remedies._table import DEFAULT, UNCHANGED, lr_over
 from backsight.studies.remedies._verdict import RemedyVerdict, judge_remedies, leader
 
 __all__ = ["RemedyStudy", "read_remedy_study", "remedy_study"]
@@ -119,6 +126,8 @@ def remedy_study(
         if plan.symptoms is None:
             trials.train([RemedySetting(UNCHANGED, seed) for seed in range(plan.seeds)])
         symptoms = trials.symptoms = _symptoms(plan, place)
+        if plan.searches(symptoms):
+            symptoms = trials.symptoms = trials.search(symptoms)
         trials.train(plan.trials(symptoms))
         study = read_remedy_study(plan, folder)
         chosen = leader(study.unchanged, study.default, study.random, study.remedies)
@@ -147,12 +156,14 @@ def read_remedy_study(plan: RemedyPlan, folder: Path | str) -> RemedyStudy:
     place = StudyFolder(Path(folder))
     place.load()
     symptoms = _symptoms(plan, place)
+    if plan.searches(symptoms):
+        symptoms = searched(symptoms, _tried_rates(plan, place))
     unchanged = remedy_arm(plan, symptoms, place, UNCHANGED)
     default = remedy_arm(plan, symptoms, place, DEFAULT, unchanged)
     random = random_arm(plan, symptoms, place, unchanged)
     arms = [remedy_arm(plan, symptoms, place, r, unchanged) for r in plan.remedies(symptoms)]
     ranked = tuple(sorted(arms, key=_rank))
-    verdict = judge_remedies(unchanged, default, random, ranked)
+    verdict = judge_remedies(unchanged, default, random, ranked, symptoms.lr_times)
     return RemedyStudy(place.path, plan, symptoms, unchanged, default, random, ranked, verdict)
 
 
@@ -168,6 +179,21 @@ def _symptoms(plan: RemedyPlan, place: StudyFolder) -> Symptoms:
         return plan.symptoms
     run = run_at(place.run(trial_name(UNCHANGED.name, 0)))
     return Symptoms() if run is None else symptoms_of(run)
+
+
+def searched(symptoms: Symptoms, tried: Mapping[int, RemedyTrial]) -> Symptoms:
+    """With what the search for a learning rate has come to; nothing while it goes on."""
+    if 0 not in tried or next_rung(tried, first_rung(symptoms.sharpness)) is not None:
+        return symptoms
+    place = fitting_rung(tried)
+    return symptoms if place is None else replace(symptoms, lr_times=RUNGS[place])
+
+
+def _tried_rates(plan: RemedyPlan, place: StudyFolder) -> dict[int, RemedyTrial]:
+    """The trials of the search that there are, by rung; the unchanged run is the first."""
+    names = [UNCHANGED.name, *(lr_over(times).name for times in RUNGS[1:])]
+    rows = [read_remedy_trial(place, name, 0, script=plan.subject.script) for name in names]
+    return {rung: row for rung, row in enumerate(rows) if row.outcome != "not run"}
 
 
 def _keep_checkpoint(plan: RemedyPlan, place: StudyFolder) -> None:
@@ -209,6 +235,16 @@ class _RemedyTrials(RunTrials[RemedySetting]):
     def trial(self, setting: RemedySetting) -> Trial:
         """As strong as the symptoms ask for."""
         return self._plan.trial(setting, self.symptoms, self.place)
+
+    def search(self, symptoms: Symptoms) -> Symptoms:
+        """Train at lower learning rates until it is known which of them fits."""
+        self.train([RemedySetting(UNCHANGED, 0)])
+        tried = {0: self.row(RemedySetting(UNCHANGED, 0))}
+        while (rung := next_rung(tried, first_rung(symptoms.sharpness))) is not None:
+            setting = RemedySetting(lr_over(RUNGS[rung]), 0)
+            self.train([setting])
+            tried[rung] = self.row(setting)
+        return searched(symptoms, tried)
 
     def row(self, setting: RemedySetting) -> RemedyTrial:
         """What it came to."""

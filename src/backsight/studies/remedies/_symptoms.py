@@ -24,7 +24,7 @@ class Symptoms:
         >>> from backsight.studies import Symptoms, remedies_for_task
         >>> plan, symptoms = remedies_for_task(MemoryEcho()), Symptoms(codes=("BKS203",), norm=0.7)
         >>> [remedy.name for remedy in plan.remedies(symptoms)][:3]
-        ['lr-tenth', 'clip', 'momentum-off']
+        ['lr-tenth', 'lr-fit', 'clip']
     """
 
     codes: tuple[str, ...] = ()
@@ -34,6 +34,11 @@ class Symptoms:
     momentum: float | None = None
     """In force at the end; None where it was not recorded."""
     iterations: int = 0
+    sharpness: float | None = None
+    """Along the first step that it was measured at, in limits; None where it was not recorded."""
+    lr_times: float | None = None
+    """How many times too high the learning rate is, as trials have told; None where they have not,
+    or where none ends lower."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -52,8 +57,9 @@ def symptoms_of(run: Run) -> Symptoms:
         >>> with Recorder("runs/mine") as recorder:
         ...     for i in range(100):
         ...         recorder.scalars(i, {"loss": 2.0 if i < 99 else float("nan"), "grad_norm": 0.5})
-        >>> symptoms_of(Run("runs/mine"))
-        Symptoms(codes=('BKS201',), norm=0.5, momentum=None, iterations=100)
+        >>> symptoms = symptoms_of(Run("runs/mine"))
+        >>> symptoms.codes, symptoms.norm, symptoms.iterations
+        (('BKS201',), 0.5, 100)
     """
     found = diagnose(run)
     momentum = run.members("momentum", profile=False)
@@ -62,7 +68,16 @@ def symptoms_of(run: Run) -> Symptoms:
         norm=_healthy_norm(run, found),
         momentum=float(run[momentum[0]][-1]) if momentum else None,
         iterations=run.iterations,
+        sharpness=_sharpness(run),
     )
+
+
+def _sharpness(run: Run) -> float | None:
+    names = [run.members(name, profile=False) for name in ("sharpness", "sharpness_limit")]
+    if not all(names):
+        return None
+    value, limit = (float(run[each[0]][0]) for each in names)
+    return float(f"{value / limit:.3g}") if math.isfinite(value) else None
 
 
 def _healthy_norm(run: Run, found: Diagnosis) -> float | None:

@@ -13,7 +13,7 @@ from backsight.lab import Chars, Memory, Training
 from backsight.nn import CELLS, Cell, Init
 from backsight.studies.remedies._symptoms import Symptoms
 
-__all__ = ["CALLED_FOR", "DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed"]
+__all__ = ["CALLED_FOR", "DEFAULT", "REMEDIES", "UNCHANGED", "Remedy", "changed", "lr_over"]
 
 PLAIN: tuple[Cell, ...] = tuple(name for name, cell in CELLS.items() if cell.plain)
 SCALED: tuple[Cell, ...] = tuple(
@@ -44,6 +44,8 @@ class Remedy:
     """Whether it is about how training begins, so that a fork cannot have it."""
     guard: Callable[[Symptoms], str] | None = None
     """Policies that do it from outside a script; None where none can, empty where it is moot."""
+    searched: bool = False
+    """Whether trials of its own decide its strength, so that it is no fix at random."""
 
 
 def changed(remedy: Remedy, settings: Training, symptoms: Symptoms) -> Training | str:
@@ -81,6 +83,18 @@ def _lr(times: float) -> Callable[[Training, Symptoms], Training | str]:
         return replace(settings, lr=float(f"{times * settings.lr_in_force:.3g}"))
 
     return change
+
+
+def lr_over(times: float) -> Remedy:
+    """A trial of the search for a learning rate."""
+    about = f"the learning rate divided by {times:g}"
+    return Remedy(f"lr-over-{times:g}", about, _lr(1 / times), searched=True)
+
+
+def _lr_fit(settings: Training, symptoms: Symptoms) -> Training | str:
+    if symptoms.lr_times is None:
+        return "no trial at a lower learning rate has been made, or none learned more"
+    return _lr(1 / symptoms.lr_times)(settings, symptoms)
 
 
 def _momentum_off(settings: Training, symptoms: Symptoms) -> Training | str:
@@ -165,6 +179,7 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy("lr-third", "a third of the learning rate", _lr(1 / 3)),
     Remedy("lr-tenth", "a tenth of the learning rate", _lr(1 / 10)),
+    Remedy("lr-fit", "the learning rate at which trials end lowest", _lr_fit, searched=True),
     Remedy("lr-tenfold", "ten times the learning rate", _lr(10)),
     Remedy(
         "backoff", "lower the learning rate while training is unstable",

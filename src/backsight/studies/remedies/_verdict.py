@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from backsight.report import number
@@ -56,9 +56,36 @@ def leader(unchanged: Arm, default: Arm, random: Arm, ranked: Sequence[Arm]) -> 
 
 
 def judge_remedies(
-    unchanged: Arm, default: Arm, random: Arm, ranked: Sequence[Arm]
+    unchanged: Arm,
+    default: Arm,
+    random: Arm,
+    ranked: Sequence[Arm],
+    lr_times: float | None = None,
 ) -> RemedyVerdict:
-    """The verdict; arguments as of :func:`leader`."""
+    """The verdict; arguments as of :func:`leader`.
+
+    Args:
+        lr_times: what the remedy ``lr-fit`` divides the learning rate by.
+    """
+    verdict = _verdict(unchanged, default, random, ranked)
+    words = _too_high(unchanged, ranked, lr_times)
+    return replace(verdict, message=f"{verdict.message} {words}") if words else verdict
+
+
+def _too_high(unchanged: Arm, ranked: Sequence[Arm], times: float | None) -> str:
+    """Said only where trials at the lower rate convince, whatever other remedies do."""
+    arm = next((arm for arm in ranked if arm.name == "lr-fit"), None)
+    if arm is None or arm.effect is None or times is None:
+        return ""
+    if doubts(arm.trials, unchanged.trials, ()):
+        return ""
+    return (
+        f"The learning rate is {times:g} times too high: divided by that, the final loss is "
+        f"{_effect(arm.effect)}."
+    )
+
+
+def _verdict(unchanged: Arm, default: Arm, random: Arm, ranked: Sequence[Arm]) -> RemedyVerdict:
     tried = [arm for arm in ranked if arm.effect is not None]
     if not tried:
         why = next((trial.reason for trial in unchanged.trials if trial.score is None), "")
