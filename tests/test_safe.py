@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -358,8 +359,9 @@ def test_what_a_passed_over_batch_begins_the_next_one_begins(small: dict[str, An
             return next(self.bad)
 
     nothing: Any = None
+    fabric: Any = SimpleNamespace(device=torch.device("cpu"))
     lesson: Any = TrainingTask()
-    loop = _Loop(MemoryOrder(**small), nothing, nothing, nothing, lesson, nothing, nothing)
+    loop = _Loop(MemoryOrder(**small), fabric, nothing, nothing, lesson, nothing, nothing)
     passing: Any = Passing()
     loop.guard = passing
     assert [loop._draw(5)[2] for _ in range(3)] == [False, True, False]

@@ -37,7 +37,8 @@ HELD = 8192
 
 
 SPARE = 256
-"""Calls that are always allowed for: an episode may be many times as long as the one before."""
+"""Calls that a single sequence may always have: an episode may be many times as long as the one
+before."""
 
 MORE = 4
 """Times as many calls are allowed for after there were too many: a curriculum may double lengths,
@@ -155,7 +156,10 @@ class StepLog:
 
     def most(self, path: str) -> int:
         """Calls of it that are kept without a backward pass."""
-        return min(max(2 * self._usual.get(path, HELD), SPARE), 2 * HELD)
+        most = min(2 * self._usual.get(path, HELD), 2 * HELD)
+        if most >= SPARE or any(call.previous is None for call in self.of(path)[1:]):
+            return most
+        return min(SPARE, 2 * HELD)
 
     def finish(self) -> None:
         """A pass has been measured: so many calls are usual."""
