@@ -351,7 +351,12 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "limit"), [("sgd", 2), ("momentum", 3.8), ("adam", 38), ("adamw", 38)]
+    ("optimizer", "limit"),
+    [
+        ("adamw", 38),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in (("sgd", 2), ("adam", 38))),
+        pytest.param("momentum", 3.8, marks=pytest.mark.long),
+    ],
 )
 def test_the_lab_measures_it_on_a_schedule_and_trains_as_without(
     optimizer: Any, limit: float, tmp_path: Path

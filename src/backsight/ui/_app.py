@@ -46,6 +46,8 @@ ALIVE = 3.0
 """Seconds between looks whether the process that writes a run lives."""
 READERS = 4
 """Answers that are made at a time; each may hold a run's signal in memory."""
+PATIENCE = 5.0
+"""Seconds that the files of the pages wait for the runs to be read, before they are compressed."""
 TIDY = 2.0
 """Seconds after an answer, in which others may come, until memory is given back."""
 MOST_COMPARED = 20
@@ -82,7 +84,8 @@ class _Dashboard:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read all runs once, in the background, as soon as the server is up; then pack files."""
         self._readers = anyio.CapacityLimiter(READERS)
-        tasks = [asyncio.create_task(one()) for one in (self._survey_once, self._tidy)]
+        surveyed = asyncio.create_task(self._survey_once())
+        tasks = [surveyed, *map(asyncio.create_task, (self._pack_after(surveyed), self._tidy()))]
         try:
             yield
         finally:
@@ -94,6 +97,10 @@ class _Dashboard:
         await run_in_threadpool(self.survey.find)
         while not await run_in_threadpool(self.survey.read):
             await asyncio.sleep(0)
+
+    async def _pack_after(self, surveyed: asyncio.Task[None]) -> None:
+        """The first table comes first; but a folder that takes long, or fails, holds nothing up."""
+        await asyncio.wait([surveyed], timeout=PATIENCE)
         await run_in_threadpool(pack)
 
     async def _tidy(self) -> None:
