@@ -91,7 +91,7 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
-from backsight.probes._rows_within import order_within, puts_back, sorted_apart
+from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
@@ -200,6 +200,7 @@ __all__ = [
     "is_drawn",
     "is_padding",
     "is_spent",
+    "keys_within",
     "ladder",
     "largest_value",
     "last_targets",
@@ -224,7 +225,6 @@ __all__ = [
     "named_parameters",
     "no_such_module",
     "on_host",
-    "order_within",
     "padding_of",
     "parameters_of",
     "places_of",
