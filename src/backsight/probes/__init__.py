@@ -7,6 +7,7 @@ from backsight.probes._answer_given import (
     answers_given,
     inputs_read,
     mark_input,
+    symbols_of,
 )
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
@@ -95,6 +96,7 @@ from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
+from backsight.probes._time_axis import moves_across, padded_across, smooth_across
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,
@@ -221,10 +223,12 @@ __all__ = [
     "memory_capacity",
     "memory_of_whole",
     "mixes",
+    "moves_across",
     "named_modules",
     "named_parameters",
     "no_such_module",
     "on_host",
+    "padded_across",
     "padding_of",
     "parameters_of",
     "places_of",
@@ -246,9 +250,11 @@ __all__ = [
     "same_direction",
     "sharpness",
     "skipped",
+    "smooth_across",
     "sorted_apart",
     "spectrum",
     "step_jacobian",
+    "symbols_of",
     "taken_apart",
     "tensor_norm_values",
     "tensor_norms",

@@ -14,7 +14,14 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
 
-__all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_input"]
+__all__ = [
+    "AnswerGiven",
+    "LayerInput",
+    "answers_given",
+    "inputs_read",
+    "mark_input",
+    "symbols_of",
+]
 
 MARK = "backsight input"
 
@@ -250,8 +257,15 @@ def _rows(loss: LossTarget) -> Tensor:
     return loss.target.reshape(-1)
 
 
-def _symbols(given: Tensor) -> Tensor | None:
-    """Indices, of what may be one-hot."""
+def symbols_of(given: Tensor) -> Tensor | None:
+    """``(a, b)`` indices, of what may be one-hot; None of numbers.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import symbols_of
+        >>> symbols_of(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]))
+        tensor([[1, 0]])
+    """
     if given.dim() == 2:
         return given
     hot = given == 1
@@ -267,7 +281,7 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     whole = places is None and loss.of_classes
     if whole and not a * b - max(a, b) <= len(target) <= a * b:
         return None
-    given = _symbols(stream.given) if loss.of_classes else stream.given
+    given = symbols_of(stream.given) if loss.of_classes else stream.given
     if given is None or given.dtype.is_complex or not _varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
@@ -420,7 +434,7 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     targets = torch.stack([_rows(loss) for loss in ordered])
     counted = torch.stack([loss.counted for loss in ordered])
     for stream in streams:
-        given = _symbols(stream.given)
+        given = symbols_of(stream.given)
         if given is None or not _varies(given):
             continue
         for inputs in (given, given.T):
