@@ -13,50 +13,50 @@ torch.set_num_threads(1)
 
 
 class FieldRNN(nn.Module):
-    def __init__(self, width=8):
+    def __init__(self, width=16):
         super().__init__()
-        self.up = nn.Linear(2, width)
+        self.up = nn.Linear(4, width)
         self.cell = nn.GRUCell(width, width)
         self.down = nn.Linear(width, 2)
 
-    def forward(self, u, h, steps):
+    def forward(self, source, u, h):
         frames = []
-        for _ in range(steps):
-            h = self.cell(torch.tanh(self.up(u)), h)
-            u = u + 0.1 * self.down(h)
+        for s in source:
+            h = self.cell(torch.tanh(self.up(torch.cat([u, s], 1))), h)
+            u = 0.9 * u + self.down(h)
             frames.append(u)
         return torch.stack(frames), u, h
 
 
-def truth(u, steps):
-    turn = torch.tensor([[0.99, -0.14], [0.14, 0.99]])
-    frames = []
-    for _ in range(steps):
-        u = u @ turn.T
-        u = u / u.norm(dim=1, keepdim=True)
+def simulate(steps=50, n=12):
+    """Two fields that leak into each other and fade, with sources that come and go."""
+    source = (torch.rand(steps, n, 2) < 0.3).float()
+    mix = torch.tensor([[0.75, 0.1], [-0.1, 0.75]])
+    u, frames = torch.zeros(n, 2), []
+    for s in source:
+        u = u @ mix.T + s * (1 - 0.3 * u)
         frames.append(u)
-    return torch.stack(frames)
+    return source, torch.stack(frames)
 
 
 model = FieldRNN()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 20, 0.8)
-for epoch in range(40):
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 50, 0.6)
+for epoch in range(150):
     began = time.perf_counter()
-    angle = 6.28 * torch.rand(8)
-    start = torch.stack([angle.cos(), angle.sin()], 1)
-    goal = truth(start, 40)
-    u, h = start, torch.zeros(8, 8)
+    source, field = simulate()
+    u, h = torch.zeros(12, 2), torch.zeros(12, 16)
     optimizer.zero_grad()
     total = 0.0
-    for window in range(8):
-        out, u, h = model(u, h, 5)
+    for now, goal in zip(source.split(5), field.split(5), strict=True):
+        out, u, h = model(now, u, h)
         if FIXED:
             u, h = u.detach(), h.detach()
-        loss = nn.functional.mse_loss(out, goal[5 * window : 5 * window + 5]) / 8
+        loss = nn.functional.mse_loss(out, goal) / 10
         loss.backward(retain_graph=not FIXED)
         total += loss.item()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     scheduler.step()
-    if epoch % 8 == 7:
+    if epoch % 30 == 29:
         print(f"[{epoch + 1}] loss {total:.5f} took {time.perf_counter() - began:.3f} s")
