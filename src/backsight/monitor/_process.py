@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
@@ -21,6 +22,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
+from backsight.monitor._left_alone import LeftAlone, observers
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
@@ -37,12 +39,9 @@ from backsight.probes import (
     unwrapped,
 )
 
-__all__ = ["ProcessMonitor", "is_process_observed"]
+__all__ = ["ProcessMonitor"]
 
 _log = logging.getLogger("backsight")
-
-_open: "weakref.WeakSet[ProcessMonitor]" = weakref.WeakSet()
-"""Those that are not closed."""
 
 BARE = 10
 """Calls of a module without parameters after which none are expected of it."""
@@ -67,6 +66,9 @@ class ProcessMonitor:
         further: makes the recorder of the process's second training, its third and so on; None
             records all in the first one's run.
         child_ends: called at the end of a child process that was forked and has trained.
+        group: what the runs of all processes of this call have in common, for those of the
+            script's own observers; empty for nothing.
+        left: called with the run folder of each training that the script observes by itself.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -99,6 +101,8 @@ class ProcessMonitor:
         guard: str | None = None,
         further: Callable[[], Recording] | None = None,
         child_ends: Callable[[], None] = lambda: None,
+        group: str = "",
+        left: Callable[[Path], None] = lambda path: None,
     ) -> None:
         self._inputs = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
         if guard is not None:
@@ -118,6 +122,8 @@ class ProcessMonitor:
         self.guarded = False
         """Whether any model has had a guard."""
         self._recorder, self._further, self._child_ends = recorder, further, child_ends
+        self.group, self._tell_left = group, left
+        self._left = LeftAlone()
         self._begun = 0
         self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
         self._groups: list[Group] = []
@@ -131,7 +137,7 @@ class ProcessMonitor:
         """How often each model has been called that has no parameters yet."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
         self._wrap_optimizers()
-        _open.add(self)
+        observers.add(self)
 
     @property
     def seen(self) -> Seen:
@@ -148,9 +154,24 @@ class ProcessMonitor:
         """Where the training is recorded that stepped last."""
         return self._trainings.newest or self._recorder
 
+    @property
+    def left_alone(self) -> list[Path]:
+        """Run folders of the trainings that the script observes by itself."""
+        return list(self._left.paths)
+
+    def leave(self, model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
+        """The script observes this training by itself: what was recorded of it so far is all.
+
+        Args:
+            model: what is trained.
+            optimizers: that move it.
+            path: the run folder; None where another process records.
+        """
+        self._safely(self._let_go, (model, optimizers, path))
+
     def close(self) -> None:
         """Leave PyTorch as it was."""
-        _open.discard(self)
+        observers.discard(self)
         self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
@@ -198,6 +219,8 @@ class ProcessMonitor:
         if next(parameters_of(model), None) is None:
             self._ask_again(module)
             return
+        if self._left.has(parameters_of(model)):
+            return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         self._assign(model)
@@ -212,8 +235,25 @@ class ProcessMonitor:
     def _count_forward(self, *_: Any) -> None:
         self._seen.forwards += 1
 
+    def _let_go(self, training: tuple[nn.Module, Sequence[Optimizer], Path | None]) -> None:
+        model, optimizers, path = training
+        self._left.add(model, optimizers, path)
+        for group in list(self._groups):
+            held = [p for one in _alive(self._models[group]) for p in parameters_of(one)]
+            held += [p for o in group.monitor.optimizers for g in o.param_groups for p in g["params"]]
+            if self._left.has(held):
+                guard = group.monitor.guard
+                self._trainings.end(group)
+                self._drop(group)
+                if guard is not None:
+                    guard.close()
+        if path is not None:
+            self._tell_left(path)
+
     def _made(self, optimizer: Optimizer) -> None:
         """An optimizer has its parameters: those of a model already seen, or of one to come."""
+        if self._left.has(p for group in optimizer.param_groups for p in group["params"]):
+            return
         moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for group in self._groups:
             models = _alive(self._models[group])
@@ -327,9 +367,10 @@ class ProcessMonitor:
 
     def _leave(self, group: Group) -> None:
         """It is observed no longer."""
-        self._seen.add(_seen_of(group))
-        self._groups.remove(group)
-        self._models.pop(group, None)
+        if group in self._groups:
+            self._seen.add(_seen_of(group))
+            self._groups.remove(group)
+            self._models.pop(group, None)
 
     def _movers(self, model: nn.Module) -> list[Group]:
         return [
@@ -373,18 +414,6 @@ class ProcessMonitor:
         guard.tally = self.tally
         self.guarded = True
         monitor.protect(guard)
-
-
-def is_process_observed() -> bool:
-    """Whether a :class:`ProcessMonitor` records what trains in this process, as under
-    ``backsight run``.
-
-    Example:
-        >>> from backsight.monitor import is_process_observed
-        >>> is_process_observed()
-        False
-    """
-    return bool(_open)
 
 
 def _seen_of(group: Group) -> Seen:
