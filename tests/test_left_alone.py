@@ -60,11 +60,14 @@ def test_options_that_do_nothing_there_are_named(tmp_path: Path) -> None:
 
 
 def test_trainings_in_children_are_told_as_one_group(tmp_path: Path) -> None:
-    more = "\n    if __name__ == '__main__' and not os.fork():\n        train()\n        os._exit(0)"
+    more = (
+        "\n    if __name__ == '__main__' and not os.fork():\n        train()\n        os._exit(0)"
+    )
     script = SCRIPT.replace("import sys", "import os, sys") + more + "\n    os.wait()\n"
     done = run(tmp_path, script, "train.py")
-    assert "2 trainings: runs/rnn-1 to runs/rnn-2 (backsight runs runs), recorded by the script" in (
-        done.stderr
+    assert (
+        "2 trainings: runs/rnn-1 to runs/rnn-2 (backsight runs runs), recorded by the script"
+        in (done.stderr)
     )
     groups = [Run(tmp_path / "runs" / f"rnn-{n}").info["config"]["group"] for n in (1, 2)]
     assert groups[0] == groups[1]

@@ -88,7 +88,9 @@ class ScriptRuns:
         if resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:
             for folder in {self._path.parent, *others}:
                 theirs = self._of_group(folder) if folder.is_dir() else ()
-                own += [r.path for r in theirs if r.info.get("kind") == "watch" and r.path not in own]
+                own += [
+                    r.path for r in theirs if r.info.get("kind") == "watch" and r.path not in own
+                ]
         return sorted(own, key=natural_order)
 
     def _of_group(self, folder: Path) -> Iterator[Run]:

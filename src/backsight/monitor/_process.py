@@ -240,7 +240,9 @@ class ProcessMonitor:
         self._left.add(model, optimizers, path)
         for group in list(self._groups):
             held = [p for one in _alive(self._models[group]) for p in parameters_of(one)]
-            held += [p for o in group.monitor.optimizers for g in o.param_groups for p in g["params"]]
+            held += [
+                p for o in group.monitor.optimizers for g in o.param_groups for p in g["params"]
+            ]
             if self._left.has(held):
                 guard = group.monitor.guard
                 self._trainings.end(group)

@@ -260,7 +260,7 @@ def watch(
         "inputs": paths,
         "layout": layout,
         **({} if deep is None else {"deep": deep}),
-        **{"group": one.group for one in list(observers) if one.group},
+        **_group(),
         "facts": {name: value for name, value in known.items() if value is not None},
         **(config or {}),
     }
@@ -303,6 +303,12 @@ def watch(
         if forwarding is not None:
             forwarding.close()
         raise
+
+
+def _group() -> dict[str, str]:
+    """What this run has in common with the others of a call of ``backsight run``."""
+    groups = [observer.group for observer in list(observers) if observer.group]
+    return {"group": groups[0]} if groups else {}
 
 
 def _leave_alone(model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
