@@ -50,10 +50,9 @@ class LeftAlone:
         for optimizer in optimizers:
             self._optimizers[optimizer] = True
 
-    def has(self, parameters: Iterable[object]) -> bool:
-        """Whether any of these parameters belongs to one of them."""
-        mine = set(map(id, parameters))
-        return any(id(parameter) in mine for parameter in self._parameters())
+    def has(self, parameters: set[int]) -> bool:
+        """Whether any of these parameters, told by ``id``, belongs to one of them."""
+        return any(id(parameter) in parameters for parameter in self._parameters())
 
     def _parameters(self) -> Iterable[object]:
         for model in list(self._models.keys()):

@@ -24,6 +24,7 @@ from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
 from backsight.monitor._left_alone import LeftAlone, observers
 from backsight.monitor._monitor import Monitor
+from backsight.monitor._named_inputs import NamedInputs
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor._trainings import Group, Trainings
@@ -34,7 +35,6 @@ from backsight.probes import (
     ModuleCalls,
     children_of,
     named_modules,
-    no_such_module,
     parameters_of,
     unwrapped,
 )
@@ -104,7 +104,8 @@ class ProcessMonitor:
         group: str = "",
         left: Callable[[Path], None] = lambda path: None,
     ) -> None:
-        self._inputs = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
+        paths = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
+        self._inputs = NamedInputs(paths)
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self._seen = Seen()
@@ -113,9 +114,6 @@ class ProcessMonitor:
             "every": every, "budget": budget, "sequences": sequences, "layout": layout,
             "deep": deep,
         }  # fmt: skip
-        self._missing: dict[str, tuple[str, list[str]]] = {}
-        """Of paths that no model has had so far: the class and the paths of the first model."""
-        self._matched: set[str] = set()
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
@@ -219,7 +217,7 @@ class ProcessMonitor:
         if next(parameters_of(model), None) is None:
             self._ask_again(module)
             return
-        if self._left.has(parameters_of(model)):
+        if self._left.has(set(map(id, parameters_of(model)))):
             return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
@@ -239,11 +237,7 @@ class ProcessMonitor:
         model, optimizers, path = training
         self._left.add(model, optimizers, path)
         for group in list(self._groups):
-            held = [p for one in _alive(self._models[group]) for p in parameters_of(one)]
-            held += [
-                p for o in group.monitor.optimizers for g in o.param_groups for p in g["params"]
-            ]
-            if self._left.has(held):
+            if self._left.has(self._held(group)):
                 guard = group.monitor.guard
                 self._trainings.end(group)
                 self._drop(group)
@@ -254,23 +248,25 @@ class ProcessMonitor:
 
     def _made(self, optimizer: Optimizer) -> None:
         """An optimizer has its parameters: those of a model already seen, or of one to come."""
-        if self._left.has(p for group in optimizer.param_groups for p in group["params"]):
-            return
         moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if self._left.has(moved):
+            return
         for group in self._groups:
-            models = _alive(self._models[group])
-            held = {id(p) for model in models for p in parameters_of(model)}
-            if group.monitor.optimizers or group.steps:
-                held |= group.monitor.parameters  # also of no model that has been called
-                if held & moved:  # it goes on counting, whatever moves the parameters now
-                    group.monitor.add(optimizer)
-                    self._trainings.tell(group, "optimizer", _described(optimizer))
-                    self._protect(group)
-                    return
+            known = group.monitor.optimizers or group.steps
+            if known and self._held(group) & moved:  # it goes on counting, whatever moves them now
+                group.monitor.add(optimizer)
+                self._trainings.tell(group, "optimizer", _described(optimizer))
+                self._protect(group)
+                return
         group = self._group([optimizer])
         for model in self._waiting():
             if any(id(p) in moved for p in parameters_of(model)):
                 self._assign(model)
+
+    def _held(self, group: Group) -> set[int]:
+        """Parameters of its models, and those that it observes of no model that was called."""
+        models = _alive(self._models[group])
+        return group.monitor.parameters.union(id(p) for one in models for p in parameters_of(one))
 
     def _group(self, optimizers: Sequence[Optimizer]) -> Group:
         """A monitor for what those optimizers move."""
@@ -328,7 +324,7 @@ class ProcessMonitor:
         kind = type(model).__name__
         owner.kind = owner.kind or kind
         name = f"{kind}{len(models) + 1}" if models else ""
-        owner.monitor.adopt(name, model, self._named_in(model))
+        owner.monitor.adopt(name, model, self._inputs.of(model))
         models.append(weakref.ref(model))
         number = id(model)
         if number not in self._counted:  # else it comes from another group
@@ -337,26 +333,10 @@ class ProcessMonitor:
             self._calls.watch(model, after=self._count_forward)
         self._trainings.tell(owner, "models", describe_models({name: model}))
 
-    def _named_in(self, model: nn.Module) -> list[str] | None:
-        """Those of the paths that the caller named that it has."""
-        if not self._inputs:
-            return None
-        paths = [path for path, _ in named_modules(model)]
-        found = [path for path in self._inputs if path in paths]
-        self._matched.update(found)
-        for path in self._inputs:
-            if path not in found:
-                self._missing.setdefault(path, (type(model).__name__, paths))
-        return found or None
-
     @property
     def mistyped(self) -> list[str]:
         """A sentence for each path of an input that no model of the process has had."""
-        return [
-            no_such_module(kind, path, paths)
-            for path, (kind, paths) in self._missing.items()
-            if path not in self._matched
-        ]
+        return self._inputs.mistyped
 
     def _drop(self, group: Group) -> None:
         """It has become part of another one."""
