@@ -158,13 +158,8 @@ class ProcessMonitor:
         return list(self._left.paths)
 
     def leave(self, model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
-        """The script observes this training by itself: what was recorded of it so far is all.
-
-        Args:
-            model: what is trained.
-            optimizers: that move it.
-            path: the run folder; None where another process records.
-        """
+        """The script observes this training by itself, in this run folder, or in none where another
+        process records it: what was recorded here so far is all."""
         self._safely(self._let_go, (model, optimizers, path))
 
     def close(self) -> None:
