@@ -24,9 +24,8 @@ class ProcessObserver(Protocol):
     group: str
     """What the runs of all processes of one call have in common; empty for nothing."""
 
-    def leave(
-        self, model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None
-    ) -> None: ...
+    def leave(self, model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
+        """The script observes it, in this run folder; None where another process records it."""
 
 
 observers: "weakref.WeakSet[ProcessObserver]" = weakref.WeakSet()
