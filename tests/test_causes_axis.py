@@ -28,6 +28,11 @@ def layers(batch_first: bool) -> dict[str, nn.Module]:
     }
 
 
+def squared(m: nn.ModuleDict, x: Tensor) -> Tensor:
+    out: Tensor = m["curve"](x)[0]
+    return out.square().mean()
+
+
 def next_symbol(m: nn.ModuleDict, *, whole: bool = False) -> Tensor:
     text = torch.randint(CLASSES, (BATCH, STEPS + 1))
     x, y = (text, text[:, 1:]) if whole else (text[:, :-1], text[:, 1:])
@@ -56,7 +61,7 @@ def tagged(m: nn.ModuleDict, *, ordered: bool = False) -> Tensor:
 
 def curves(m: nn.ModuleDict) -> Tensor:
     x = torch.sin(0.3 * torch.arange(STEPS) + 6.3 * torch.rand(BATCH, 1))[..., None]
-    return m["curve"](x)[0].square().mean()
+    return squared(m, x)
 
 
 def slid(m: nn.ModuleDict) -> Tensor:
@@ -67,7 +72,7 @@ def slid(m: nn.ModuleDict) -> Tensor:
 
 
 def noise(m: nn.ModuleDict) -> Tensor:
-    return m["curve"](torch.randn(BATCH, STEPS, 1))[0].square().mean()
+    return squared(m, torch.randn(BATCH, STEPS, 1))
 
 
 TOLD: dict[str, tuple[Loss, str, str]] = {

@@ -7,7 +7,6 @@ from backsight.probes._answer_given import (
     answers_given,
     inputs_read,
     mark_input,
-    symbols_of,
 )
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts
@@ -96,7 +95,7 @@ from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
-from backsight.probes._time_axis import moves_across, padded_across, smooth_across
+from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,

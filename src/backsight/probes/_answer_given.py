@@ -13,15 +13,9 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
+from backsight.probes._time_axis import symbols_of
 
-__all__ = [
-    "AnswerGiven",
-    "LayerInput",
-    "answers_given",
-    "inputs_read",
-    "mark_input",
-    "symbols_of",
-]
+__all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_input"]
 
 MARK = "backsight input"
 
@@ -255,23 +249,6 @@ def _marked(marks: LayerInputs) -> Iterator[_Stream]:
 def _rows(loss: LossTarget) -> Tensor:
     """Its targets in one row; of numbers, a row of features each."""
     return loss.target.reshape(-1)
-
-
-def symbols_of(given: Tensor) -> Tensor | None:
-    """``(a, b)`` indices, of what may be one-hot; None of numbers.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import symbols_of
-        >>> symbols_of(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]))
-        tensor([[1, 0]])
-    """
-    if given.dim() == 2:
-        return given
-    hot = given == 1
-    if bool((hot.sum(-1) == 1).all()) and bool(((given == 0) | hot).all()):
-        return hot.to(torch.int8).argmax(-1)
-    return None
 
 
 def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:

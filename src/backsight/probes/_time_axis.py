@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backsight.probes._padding import is_padding, padding_of
 
-__all__ = ["moves_across", "padded_across", "smooth_across"]
+__all__ = ["moves_across", "padded_across", "smooth_across", "symbols_of"]
 
 FEWEST = 8
 """Steps, and sequences, of which anything is said."""
@@ -21,6 +21,23 @@ SMOOTH, ROUGH = 0.8, 0.4
 
 LEAST = 0.01
 """Of the variance, what is left when the mean of each step and of each sequence is taken out."""
+
+
+def symbols_of(given: Tensor) -> Tensor | None:
+    """``(a, b)`` indices, of what may be one-hot; None of numbers.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import symbols_of
+        >>> symbols_of(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]))
+        tensor([[1, 0]])
+    """
+    if given.dim() == 2:
+        return given
+    hot = given == 1
+    if bool((hot.sum(-1) == 1).all()) and bool(((given == 0) | hot).all()):
+        return hot.to(torch.int8).argmax(-1)
+    return None
 
 
 @torch.no_grad()

@@ -31,7 +31,6 @@ from backsight.probes import (
     IdentityMap,
     closure_of,
     left_by_compilers,
-    on_host,
 )
 
 __all__ = ["IterationDetector"]
@@ -377,8 +376,8 @@ class IterationDetector:
     # -- inside ----------------------------------------------------------------------------
 
     def _notice_discarded(self) -> None:
-        """A forward after a backward without a step: unless its gradients are gone, or the user's
-        own code has used them, they add up."""
+        """A forward after a backward without a step: unless its gradients are gone or used, they
+        add up."""
         if self.queries.told:  # which leave none
             if self._parameters.by_hand:
                 self._discard()
@@ -386,13 +385,8 @@ class IterationDetector:
         marks, by_hand = self._marks_now(), self._parameters.by_hand
         if marks == self._marks and not by_hand:
             return
-        gradients = [p.grad for p in self._parameters.of().values() if p.grad is not None]
-        zeroed = bool(gradients) and on_host(gradients[0]) and not any(map(_any, gradients))
-        if (
-            not gradients
-            or zeroed
-            or (by_hand and self._moved.since(self._parameters.of().values()))
-        ):
+        here = self._parameters.of().values()
+        if nothing_left(here) or (by_hand and self._moved.since(here)):
             self._discard()
         else:
             self._marks = marks
@@ -419,7 +413,3 @@ class IterationDetector:
             (0, -1) if (gradient := parameter.grad) is None else (id(gradient), gradient._version)
             for parameter in self._parameters.of().values()
         ]
-
-
-def _any(tensor: Tensor) -> bool:
-    return bool(tensor.any())

@@ -1,4 +1,4 @@
-"""Whether the user's own code has moved the parameters since a backward pass."""
+"""What the user's own code has done since a backward pass: moved parameters, zeroed gradients."""
 
 from collections.abc import Collection
 
@@ -7,7 +7,13 @@ from torch import Tensor, nn
 
 from backsight.probes import on_host
 
-__all__ = ["MovedByHand"]
+__all__ = ["MovedByHand", "nothing_left"]
+
+
+def nothing_left(parameters: Collection[nn.Parameter]) -> bool:
+    """Whether no gradient is there; one that is zero is none, where to look does not wait."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return not gradients or (on_host(gradients[0]) and not any(bool(g.any()) for g in gradients))
 
 
 class MovedByHand:
