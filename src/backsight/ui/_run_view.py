@@ -75,7 +75,8 @@ def _view(run: Run, kept: Kept) -> dict[str, Any]:
             "moments": ask(lambda: _moments(run, kept), []),
             "samples": ask(lambda: text_samples(run), []),
             "settings": setting_rows(run),
-            "provenance": provenance_rows(run),
+            # The heading has the command.
+            "provenance": [row for row in provenance_rows(run) if row[0] != "command"],
         }
     return {**view, "problems": problems}
 
