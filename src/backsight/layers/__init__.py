@@ -16,6 +16,7 @@ much is kept of each channel.
 """
 
 from backsight.layers._adapter import CellStep, LayerAdapter, LayerWeights, RecurrentMatrix
+from backsight.layers._blocks import Block, blocks_of
 from backsight.layers._cells import GRUCells, LSTMCells, RNNCells
 from backsight.layers._fused import GRULayers, LSTMLayers, RNNLayers
 from backsight.layers._registry import adapter_of, register_layer, registered_layers
@@ -23,6 +24,7 @@ from backsight.layers.decays import DECAYS, DecayAdapter, Decays, decay_adapter_
 
 __all__ = [
     "DECAYS",
+    "Block",
     "CellStep",
     "DecayAdapter",
     "Decays",
@@ -30,6 +32,7 @@ __all__ = [
     "LayerWeights",
     "RecurrentMatrix",
     "adapter_of",
+    "blocks_of",
     "decay_adapter_of",
     "register_layer",
     "registered_layers",

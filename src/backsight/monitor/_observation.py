@@ -30,6 +30,16 @@ of the time, because what a training step does leaves nothing of ours in the pro
 MOST = 64
 """Iterations that wait at most."""
 
+GROWN = 3.0
+"""Times the usual norm of the gradient: what lies above that, a measurement may want to look at."""
+
+SLOWLY = 0.05
+"""The share of a new norm in the usual one."""
+
+LOOKS, SELDOM = 64, 32
+"""So many such iterations in a row, and from then on one in so many: a gradient that is noisy all
+the time must not cost anything."""
+
 AT_ONCE = 16
 """The first iterations do not wait; nor does one with anything in it that is not finite."""
 
@@ -100,6 +110,12 @@ class Observation:
         self._was_usual = False
         """Whether the iteration before was a usual one of Backsight's own measurements."""
         self._first = iteration
+        self._usual_gradient = 0.0
+        """Its norm, averaged; 0 while none is known."""
+        self._looks, self._looked_at = float(LOOKS), iteration
+        """How many iterations with a gradient that has grown may yet be looked at, as of when."""
+        self._grown = -1
+        """The newest of them."""
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
         self._begin()
@@ -197,6 +213,13 @@ class Observation:
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
+        gradient = self.now.gradient
+        if gradient is not None:
+            limit = GROWN * self._usual_gradient
+            if gradient <= limit:
+                self._usual_gradient += SLOWLY * (gradient - self._usual_gradient)
+            else:  # nor is NaN
+                self._has_grown(gradient, limit)
         if self.parameters.by_hand:
             self._stepped()
 
@@ -299,6 +322,19 @@ class Observation:
 
     # -- inside ----------------------------------------------------------------------------
 
+    def _has_grown(self, gradient: float, limit: float) -> None:
+        """Its norm has left the usual range, or is the first one."""
+        if limit == 0.0:
+            self._usual_gradient = gradient if math.isfinite(gradient) else 0.0
+            return
+        self._usual_gradient += SLOWLY * (limit - self._usual_gradient)
+        number = self.now.number
+        self._looks = min(LOOKS, self._looks + (number - self._looked_at) / SELDOM)
+        self._looked_at = number
+        if self._looks >= 1 and self._grown != number and self.measurements.grow(self.now):
+            self._looks -= 1
+            self._grown = number
+
     def _observed(self) -> float:
         """Seconds that observing took since it was asked last, samples included.
 
@@ -312,6 +348,8 @@ class Observation:
     def _may_wait(self, now: Iteration, at: float) -> bool:
         """Whether an iteration that has ended need not be recorded at once."""
         if not self.measurements.ends_late or now.number - self._first < AT_ONCE or now.told:
+            return False
+        if now.number == self._grown:
             return False
         if at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
             return False
