@@ -111,13 +111,6 @@ def rows_of(net: Stack, family: str, layer: int, gate: str) -> Rows:
     return [*found, (module.dt_bias, slice(None))] if gate == "dt" else found
 
 
-@torch.no_grad()
-def scale(rows: Rows, factor: float) -> None:
-    """Multiply."""
-    for parameter, part in rows:
-        parameter[part] *= factor
-
-
 @dataclass(frozen=True)
 class Explosion:
     """What grows, where, and how."""
@@ -126,8 +119,8 @@ class Explosion:
     gate: str
     how: str
     """``at once``: the rows are multiplied by :attr:`size`; ``step by step``: in each iteration
-    from then on; ``rate``: their gradient is, as by a rate of their own, under SGD; ``noise``: as
-    much noise is added to them in each iteration."""
+    from then on; ``rate``: their update is, as by a rate of their own; ``noise``: as much noise is
+    added to them in each iteration."""
     size: float
     optimizer: str = "adam"
     begins: int = 150
@@ -145,37 +138,30 @@ class Explosion:
             return ""
         return f"layers.{'l' if family == 'LSTM' else ''}{self.layer}.{self.gate}"
 
-    def plant(self, net: Stack, family: str) -> Callable[[int], None]:
-        """Returns what to call before each iteration, with its number."""
+    def plant(self, net: Stack, family: str) -> tuple[Rows, Callable[[int, list[Tensor]], None]]:
+        """The rows, and what to call after each step: its number, and the rows before it."""
         rows: Rows = [(parameter, slice(None)) for parameter in net.parameters()]
         if self.gate:
             rows = rows_of(net, family, self.layer, self.gate)
-        now = {"on": False}
-        if self.how == "rate":
-            for parameter, part in rows:
 
-                def faster(gradient: Tensor, part: slice = part) -> Tensor:
-                    if now["on"]:
-                        gradient = gradient.clone()
-                        gradient[part] *= self.size
-                    return gradient
-
-                parameter.register_hook(faster)
-
-        def before(iteration: int) -> None:
-            now["on"] = iteration >= self.begins
-            if self.how == "at once" and iteration == self.begins:
-                scale(rows, self.size)
-            elif self.how == "step by step" and now["on"]:
-                scale(rows, self.size)
-            elif self.how == "noise" and now["on"]:
+        @torch.no_grad()
+        def act(iteration: int, then: list[Tensor]) -> None:
+            """After a step: where the rows were before it is known."""
+            if iteration < self.begins:
+                return
+            if self.how == "rate":
+                for (parameter, part), old in zip(rows, then, strict=True):
+                    parameter[part] += (self.size - 1) * (parameter[part] - old)
+            elif self.how == "noise":
                 generator = torch.Generator().manual_seed(iteration)
-                with torch.no_grad():
-                    for parameter, part in rows:
-                        noise = torch.randn(parameter[part].shape, generator=generator)
-                        parameter[part] += self.size * noise / math.sqrt(WIDTH)
+                for parameter, part in rows:
+                    noise = torch.randn(parameter[part].shape, generator=generator)
+                    parameter[part] += self.size * noise / math.sqrt(WIDTH)
+            elif self.how == "step by step" or iteration == self.begins:
+                for parameter, part in rows:
+                    parameter[part] *= self.size
 
-        return before
+        return rows, act
 
 
 FAMILIES = ("LSTM", "minGRU", "Mamba-2")
@@ -186,16 +172,19 @@ LOOKED_AT: dict[str, tuple[Explosion, ...]] = {
     "LSTM": (
         E(0, "forget", "at once", 50), E(1, "cell", "step by step", 1.3),
         E(2, "output", "step by step", 1.3), E(1, "input", "at once", 30),
-        E(2, "cell", "rate", 3000, "sgd"), E(0, "cell", "noise", 0.5),
+        E(2, "cell", "rate", 3000, "sgd"), E(0, "cell", "noise", 0.5), E(1, "cell", "rate", 100),
+        E(0, "forget", "rate", 300), E(2, "input", "rate", 300), E(0, "cell", "rate", 1000, "sgd"),
     ),
     "minGRU": (
         E(0, "candidate", "at once", 30), E(1, "candidate", "step by step", 1.3),
         E(2, "candidate", "rate", 300, "sgd"), E(1, "gate", "at once", 50),
         E(0, "candidate", "noise", 1), E(2, "gate", "step by step", 1.3),
+        E(1, "candidate", "rate", 100), E(0, "gate", "rate", 300),
     ),
     "Mamba-2": (
         E(0, "x", "at once", 30), E(1, "B", "step by step", 1.3), E(2, "C", "at once", 50),
         E(1, "dt", "step by step", 1.3), E(2, "x", "rate", 1000, "sgd"), E(0, "z", "noise", 1),
+        E(1, "dt", "rate", 300), E(0, "C", "rate", 100),
     ),
 }  # fmt: skip
 """Those with which the rule was made."""

@@ -58,24 +58,21 @@ def train(family: str, case: Explosion) -> Told:
     """Train and judge once."""
     net = stack_of(family, case.seed)
     kind = torch.optim.Adam if case.optimizer == "adam" else torch.optim.SGD
-    lr = RATES[case.optimizer]
-    optimizer = kind(net.parameters(), lr)  # type: ignore[operator]
-    before = case.plant(net, family)
+    optimizer = kind(net.parameters(), RATES[case.optimizer])  # type: ignore[operator]
+    rows, act = case.plant(net, family)
     rng = np.random.default_rng(case.seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         with backsight.watch(net, optimizer, path, every=EVERY):
             for iteration in range(case.begins + AFTER):
-                before(iteration)
-                if case.how == "rate" and not case.gate and case.optimizer == "adam":
-                    grown = case.size if iteration >= case.begins else 1.0
-                    optimizer.param_groups[0]["lr"] = lr * grown
                 x = torch.from_numpy(rng.normal(size=(8, 20, 2)).astype(np.float32))
                 y = x[:, -6:, 0].sum(1, keepdim=True) - x[:, -3:, 1].sum(1, keepdim=True)
                 optimizer.zero_grad()
                 loss = functional.mse_loss(net(x), y)
                 loss.backward()  # type: ignore[no-untyped-call]
+                then = [parameter.detach()[part].clone() for parameter, part in rows]
                 optimizer.step()
+                act(iteration, then)
         run = backsight.Run(path)
         exploded = has_exploded(run["loss"], run["grad_norm"], case.begins)
         found = next((f for f in diagnose(run).findings if f.code == "BKS208"), None)

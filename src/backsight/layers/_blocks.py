@@ -14,7 +14,7 @@ __all__ = ["Block", "blocks_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """What one gate of one layer is made of; or one parameter that belongs to no gate.
+    """What one gate of one layer is made of; or what a module holds that belongs to no gate.
 
     Example:
         >>> from torch import nn
@@ -27,9 +27,10 @@ class Block:
     """
 
     layer: str
-    """As in the names of signals; of a parameter outside of recurrent layers, its own path."""
+    """As in the names of signals; outside of recurrent layers, the path of the module: the bias of
+    a linear layer may be next to zero, and has no size that its motion could be held against."""
     gate: str
-    """Empty where the layer has none, or the parameter belongs to none."""
+    """Empty where the layer has none."""
     rows: tuple[tuple[Tensor, slice], ...]
     """Parameters, and which of their rows."""
 
@@ -50,7 +51,7 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
         >>> from backsight.layers import blocks_of
         >>> model = nn.ModuleDict({"rnn": nn.GRU(3, 4), "head": nn.Linear(4, 1)})
         >>> [block.name for block in blocks_of(model.named_modules())]
-        ['rnn.l0.reset', 'rnn.l0.update', 'rnn.l0.new', 'head.weight', 'head.bias']
+        ['rnn.l0.reset', 'rnn.l0.update', 'rnn.l0.new', 'head']
     """
     found: list[Block] = []
     taken: set[int] = set()
@@ -65,11 +66,15 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
         taken.update(id(parameter) for block in mine for parameter, _ in block.rows)
         found += mine
     for path, module in every:
-        for name, parameter in module._parameters.items():
-            if parameter is not None and _trained(parameter) and id(parameter) not in taken:
-                taken.add(id(parameter))
-                own = ".".join(filter(None, (path, name)))
-                found.append(Block(own, "", ((parameter, slice(None)),)))
+        rest = {
+            name: parameter
+            for name, parameter in module._parameters.items()
+            if parameter is not None and _trained(parameter) and id(parameter) not in taken
+        }
+        taken.update(map(id, rest.values()))
+        if rest:
+            whole = tuple((parameter, slice(None)) for parameter in rest.values())
+            found.append(Block(path or next(iter(rest)), "", whole))
     return found
 
 

@@ -48,9 +48,9 @@ class GrewFirst(Rule):
         "{wild:g} times its usual and its initial value above its usual value, or either is not "
         "finite. Within {within:.0f} iterations before, the first iteration is looked up in which "
         "the weights of a gate had moved by more than {times:g} times what is usual, and by more "
-        "than {least:g} of their norm. Its growth must be at least {ahead:g} times that of any "
-        "gate of another layer; if it is not {ahead:g} times that of the other gates of its own "
-        "layer, only the layer is named. If several layers grew alike, nothing is said."
+        "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a factor "
+        "of {ahead:g} in both. If it is ahead of those of other layers but not of all gates of its "
+        "own, only the layer is named. If several layers grew alike, nothing is said."
     )
     causes: ClassVar = (
         "a learning rate that is too high for that layer or its group of parameters",
@@ -138,7 +138,12 @@ class GrewFirst(Rule):
         """Which of those that have grown is ahead of the others."""
         best = max(grown, key=lambda name: grown[name])
         layer = best.rpartition(".")[0]
-        alike = [n for n in growth if n != best and growth[n] * self.ahead > grown[best]]
+        alike = [
+            name
+            for name, times in grown.items()
+            if name != best
+            and (times * self.ahead > grown[best] or moved[name] * self.ahead > moved[best])
+        ]
         strangers = [n for n in alike if not layer or n.rpartition(".")[0] != layer]
         name = "" if strangers else (layer if alike else best)
         others = (t for n, t in growth.items() if n != best and math.isfinite(t))

@@ -144,7 +144,9 @@ class _Parts:
         owners: list[int] = []
         device = blocks[0].rows[0][0].device
         for block in blocks:
-            steps = [max(1, -(-parameter[rows].numel() // ELEMENTS)) for parameter, rows in block.rows]
+            steps = [
+                max(1, -(-parameter[rows].numel() // ELEMENTS)) for parameter, rows in block.rows
+            ]
             sizes = [
                 -(-parameter[rows].numel() // step)
                 for (parameter, rows), step in zip(block.rows, steps, strict=True)

@@ -57,7 +57,7 @@ SIGNALS = (
         name="gate_moved",
         title="motion of a gate's weights",
         formula="‖θ_g - θ_g at the newest sampled iteration before‖ / ‖θ_g then‖, before the step; "
-        "θ_g: all rows that make one gate of one recurrent layer, or a parameter outside of them",
+        "θ_g: all rows that make one gate of one recurrent layer, or what another module holds itself",
         axes=("iteration",),
         unit="1",
         reduction="L2 over the gate's elements; of each parameter's rows at most 2^14, evenly "
