@@ -1,4 +1,4 @@
-"""The parameters of a model in blocks: the rows of each gate of each recurrent layer, and the rest."""
+"""The parameters of a model in blocks: the rows of each gate of each layer, and the rest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,7 +98,8 @@ def _gates_of(path: str, module: nn.Module) -> dict[str, Gates]:
     names = adapter.gates or ("",)
     layers = zip(adapter.layer_names(path, module), adapter.layers(module), strict=False)
     for layer, weights in layers:
-        found[layer] = gates = {gate: [] for gate in names}
+        gates: Gates = {gate: [] for gate in names}
+        found[layer] = gates
         for tensor in (weights.input, weights.recurrent, *weights.biases):
             if tensor is None or not _trained(tensor) or len(tensor) % len(names):
                 continue  # one that a parametrization computes is none that is trained

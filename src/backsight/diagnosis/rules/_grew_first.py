@@ -48,8 +48,8 @@ class GrewFirst(Rule):
         "{wild:g} times its usual and its initial value above its usual value, or either is not "
         "finite. Within {within:.0f} iterations before, the first iteration is looked up in which "
         "the weights of a gate had moved by more than {times:g} times what is usual, and by more "
-        "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a factor "
-        "of {ahead:g} in both. If it is ahead of those of other layers but not of all gates of its "
+        "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a "
+        "factor of {ahead:g} in both. If it is ahead of those of other layers but not of all gates of its "
         "own, only the layer is named. If several layers grew alike, nothing is said."
     )
     causes: ClassVar = (
@@ -70,8 +70,8 @@ class GrewFirst(Rule):
     """What hardly moves harms nothing."""
     ahead: float = 2.0
     """Less may be chance."""
-    breaks: float = 30.0
-    """Times the usual gradient: healthy training stays below."""
+    breaks: float = 10.0
+    """Times the usual gradient: healthy training mostly stays below."""
     wild: float = 10.0
     """As the guard has it for a loss that is out of line."""
     within: float = 64

@@ -57,7 +57,7 @@ SIGNALS = (
         name="gate_moved",
         title="motion of a gate's weights",
         formula="‖θ_g - θ_g at the newest sampled iteration before‖ / ‖θ_g then‖, before the step; "
-        "θ_g: all rows that make one gate of one recurrent layer, or what another module holds itself",
+        "θ_g: all rows that make one gate of one recurrent layer, or what another module holds",
         axes=("iteration",),
         unit="1",
         reduction="L2 over the gate's elements; of each parameter's rows at most 2^14, evenly "
@@ -71,9 +71,9 @@ SIGNALS = (
     Signal(
         name="gate_growth",
         title="growth of a gate's weights",
-        formula="gate_moved / what it usually is after as many iterations: the median of 5 samples, "
-        "each multiplied by r or √r, whichever is larger, with r the iterations since the newest "
-        "sample over those of that sample",
+        formula="gate_moved / what it usually is after as many iterations: the median of 5 "
+        "samples, each multiplied by r or √r, whichever is larger, with r the iterations since the "
+        "newest sample over those of that sample",
         axes=("iteration",),
         unit="1",
         reduction="the same",
