@@ -68,7 +68,7 @@ def make_fragile(lstm: nn.LSTM) -> None:
     """As PyTorch draws it, a stack this small does not explode by any one of its gates."""
     for name, parameter in lstm.named_parameters():
         if "weight" in name:
-            parameter *= 3.0 if "_hh_" in name else 1.5
+            parameter.mul_(3.0 if "_hh_" in name else 1.5)
         elif "bias_ih" in name:
             parameter[WIDTH : 2 * WIDTH] += 1.5
 

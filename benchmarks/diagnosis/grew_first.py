@@ -45,9 +45,9 @@ STEPS = {"LSTM": 40, "minGRU": 20, "Mamba-2": 20}
 RATES = {"adam": 3e-3, "sgd": 0.02}
 
 METHOD = (
-    f"Three layers of 16 units between two linear layers, sequences of 40 (LSTM) or 20 steps, batches of 8; "
-    f"samples every {EVERY} iterations. Right: layer and gate are named. Layer: only the layer is, "
-    "rightly."
+    "Three layers of 16 units between two linear layers, sequences of 40 (LSTM) or 20 steps, "
+    f"batches of 8; samples every {EVERY} iterations. Right: layer and gate are named. Layer: "
+    "only the layer is, rightly."
 )
 
 

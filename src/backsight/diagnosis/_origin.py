@@ -44,7 +44,8 @@ def _told(verdict: Verdict, grew: Finding) -> Verdict:
 
 def _words(one: Finding, grew: Finding) -> str:
     before = _since(one) - int(grew.evidence["began"])
-    when = f", {before:,} iterations before" if before > 0 else ""
+    many = "iteration" if before == 1 else "iterations"
+    when = f", {before:,} {many} before" if before > 0 else ""
     return f"the weights of {grew.module} grew first{when} ({GREW})"
 
 

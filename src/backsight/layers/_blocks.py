@@ -1,6 +1,6 @@
 """The parameters of a model in blocks: the rows of each gate of each layer, and the rest."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -56,10 +56,12 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
     found: list[Block] = []
     taken: set[int] = set()
     every = list(modules)
+    held = [p for _, module in every for p in module._parameters.values() if p is not None]
+    there = {id(parameter) for parameter in held if _trained(parameter)}
     for path, module in every:
         mine = [
             Block(layer, gate, tuple(rows))
-            for layer, gates in _gates_of(path, module).items()
+            for layer, gates in _gates_of(path, module, there).items()
             for gate, rows in gates.items()
             if rows and taken.isdisjoint(id(parameter) for parameter, _ in rows)
         ]
@@ -69,7 +71,7 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
         rest = {
             name: parameter
             for name, parameter in module._parameters.items()
-            if parameter is not None and _trained(parameter) and id(parameter) not in taken
+            if parameter is not None and id(parameter) in there - taken
         }
         taken.update(map(id, rest.values()))
         if rest:
@@ -86,13 +88,13 @@ def _trained(parameter: Tensor) -> bool:
 Gates = dict[str, list[tuple[Tensor, slice]]]
 
 
-def _gates_of(path: str, module: nn.Module) -> dict[str, Gates]:
-    """By layer, the rows of each of its gates."""
+def _gates_of(path: str, module: nn.Module, there: Collection[int]) -> dict[str, Gates]:
+    """By layer, the rows of each of its gates, in parameters with these identities."""
     adapter = adapter_of(module)
     if adapter is None:
         decays = decay_adapter_of(module)
         rows = {} if decays is None else decays.gate_rows(module)
-        kept = {gate: [one for one in each if _trained(one[0])] for gate, each in rows.items()}
+        kept = {gate: [one for one in each if id(one[0]) in there] for gate, each in rows.items()}
         return {path: kept}
     found: dict[str, Gates] = {}
     names = adapter.gates or ("",)
@@ -101,7 +103,7 @@ def _gates_of(path: str, module: nn.Module) -> dict[str, Gates]:
         gates: Gates = {gate: [] for gate in names}
         found[layer] = gates
         for tensor in (weights.input, weights.recurrent, *weights.biases):
-            if tensor is None or not _trained(tensor) or len(tensor) % len(names):
+            if tensor is None or id(tensor) not in there or len(tensor) % len(names):
                 continue  # one that a parametrization computes is none that is trained
             each = len(tensor) // len(names)
             for place, gate in enumerate(names):

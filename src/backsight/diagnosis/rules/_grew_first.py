@@ -49,8 +49,8 @@ class GrewFirst(Rule):
         "finite. Within {within:.0f} iterations before, the first iteration is looked up in which "
         "the weights of a gate had moved by more than {times:g} times what is usual, and by more "
         "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a "
-        "factor of {ahead:g} in both. If it is ahead of those of other layers but not of all gates of its "
-        "own, only the layer is named. If several layers grew alike, nothing is said."
+        "factor of {ahead:g} in both. If it is ahead of those of other layers but not of the other "
+        "gates of its own, only the layer is named. If several layers grew alike, nothing is said."
     )
     causes: ClassVar = (
         "a learning rate that is too high for that layer or its group of parameters",
@@ -90,9 +90,10 @@ class GrewFirst(Rule):
         growth, moved = now.numbers("gate_growth"), now.numbers("gate_moved")
         if not growth:
             return
-        gradient = in_all(now, "grad_norm").get(now.label)
-        self.usable("")
-        self.ready = self.ready or self._usable[""] >= 3
+        gradient = next(iter(in_all(now, "grad_norm").values()), None)
+        if self.finite(now.label, *growth.values()):
+            self.usable("")
+            self.ready = self.ready or self._usable[""] >= 3
         if self._seen >= 0 and now.iteration - self._seen > self.within:
             self._first, self._seen = None, -1
         grown = {
@@ -151,7 +152,8 @@ class GrewFirst(Rule):
 
     def _tell(self, now: Sample, broken: str, first: _First) -> None:
         before = now.iteration - first.iteration
-        when = f"{before:,} iterations later" if before else "in the same iteration"
+        many = "iteration" if before == 1 else "iterations"
+        when = f"{before:,} {many} later" if before else "in the same iteration"
         self.found(
             first.name,
             now.iteration,
