@@ -16,7 +16,7 @@ much is kept of each channel.
 """
 
 from backsight.layers._adapter import CellStep, LayerAdapter, LayerWeights, RecurrentMatrix
-from backsight.layers._blocks import Block, blocks_of
+from backsight.layers._blocks import GateBlock, blocks_of
 from backsight.layers._cells import GRUCells, LSTMCells, RNNCells
 from backsight.layers._fused import GRULayers, LSTMLayers, RNNLayers
 from backsight.layers._registry import adapter_of, register_layer, registered_layers
@@ -24,10 +24,10 @@ from backsight.layers.decays import DECAYS, DecayAdapter, Decays, decay_adapter_
 
 __all__ = [
     "DECAYS",
-    "Block",
     "CellStep",
     "DecayAdapter",
     "Decays",
+    "GateBlock",
     "LayerAdapter",
     "LayerWeights",
     "RecurrentMatrix",

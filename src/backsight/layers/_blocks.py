@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from backsight.layers._registry import adapter_of
 from backsight.layers.decays import decay_adapter_of
 
-__all__ = ["Block", "blocks_of"]
+__all__ = ["GateBlock", "blocks_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class GateBlock:
     """What one gate of one layer is made of; or what a module holds that belongs to no gate.
 
     Example:
@@ -40,7 +40,7 @@ class Block:
         return ".".join(filter(None, (self.layer, self.gate)))
 
 
-def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
+def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[GateBlock]:
     """Every trained parameter, in blocks: those of recurrent layers first.
 
     Args:
@@ -53,14 +53,14 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
         >>> [block.name for block in blocks_of(model.named_modules())]
         ['rnn.l0.reset', 'rnn.l0.update', 'rnn.l0.new', 'head']
     """
-    found: list[Block] = []
+    found: list[GateBlock] = []
     taken: set[int] = set()
     every = list(modules)
     held = [p for _, module in every for p in module._parameters.values() if p is not None]
     there = {id(parameter) for parameter in held if _trained(parameter)}
     for path, module in every:
         mine = [
-            Block(layer, gate, tuple(rows))
+            GateBlock(layer, gate, tuple(rows))
             for layer, gates in _gates_of(path, module, there).items()
             for gate, rows in gates.items()
             if rows and taken.isdisjoint(id(parameter) for parameter, _ in rows)
@@ -76,7 +76,7 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[Block]:
         taken.update(map(id, rest.values()))
         if rest:
             whole = tuple((parameter, slice(None)) for parameter in rest.values())
-            found.append(Block(path or next(iter(rest)), "", whole))
+            found.append(GateBlock(path or next(iter(rest)), "", whole))
     return found
 
 

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from backsight.layers import adapter_of
 from backsight.monitor._faults import Faults
 from backsight.monitor._iteration import BackwardPass, Clip, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._rising_gradient import RisingGradient
 from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
@@ -29,16 +30,6 @@ of the time, because what a training step does leaves nothing of ours in the pro
 
 MOST = 64
 """Iterations that wait at most."""
-
-GROWN = 3.0
-"""Times the usual norm of the gradient: what lies above that, a measurement may want to look at."""
-
-SLOWLY = 0.05
-"""The share of a new norm in the usual one."""
-
-LOOKS, SELDOM = 64, 32
-"""So many such iterations in a row, and from then on one in so many: a gradient that is noisy all
-the time must not cost anything."""
 
 AT_ONCE = 16
 """The first iterations do not wait; nor does one with anything in it that is not finite."""
@@ -110,12 +101,9 @@ class Observation:
         self._was_usual = False
         """Whether the iteration before was a usual one of Backsight's own measurements."""
         self._first = iteration
-        self._usual_gradient = 0.0
-        """Its norm, averaged; 0 while none is known."""
-        self._looks, self._looked_at = float(LOOKS), iteration
-        """How many iterations with a gradient that has grown may yet be looked at, as of when."""
+        self._rising = RisingGradient()
         self._grown = -1
-        """The newest of them."""
+        """The newest iteration with a gradient that has left its usual range."""
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
         self._begin()
@@ -213,13 +201,10 @@ class Observation:
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
-        gradient = self.now.gradient
-        if gradient is not None:
-            limit = GROWN * self._usual_gradient
-            if gradient <= limit:
-                self._usual_gradient += SLOWLY * (gradient - self._usual_gradient)
-            else:  # nor is NaN
-                self._has_grown(gradient, limit)
+        gradient, number = self.now.gradient, self.now.number
+        if gradient is not None and self._rising.sees(number, gradient):
+            if self.measurements.grow(self.now):
+                self._grown = number
         if self.parameters.by_hand:
             self._stepped()
 
@@ -321,19 +306,6 @@ class Observation:
             self._feed_begin()
 
     # -- inside ----------------------------------------------------------------------------
-
-    def _has_grown(self, gradient: float, limit: float) -> None:
-        """Its norm has left the usual range, or is the first one."""
-        if limit == 0.0:
-            self._usual_gradient = gradient if math.isfinite(gradient) else 0.0
-            return
-        self._usual_gradient += SLOWLY * (limit - self._usual_gradient)
-        number = self.now.number
-        self._looks = min(LOOKS, self._looks + (number - self._looked_at) / SELDOM)
-        self._looked_at = number
-        if self._looks >= 1 and self._grown != number and self.measurements.grow(self.now):
-            self._looks -= 1
-            self._grown = number
 
     def _observed(self) -> float:
         """Seconds that observing took since it was asked last, samples included.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backsight.layers import Block, blocks_of
+from backsight.layers import GateBlock, blocks_of
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED_AND_GROWING, Measurement
 from backsight.probes import named_modules
@@ -137,7 +137,7 @@ class _Then(NamedTuple):
 class _Parts:
     """Blocks, whose elements lie one after the other in one vector."""
 
-    def __init__(self, blocks: list[Block]) -> None:
+    def __init__(self, blocks: list[GateBlock]) -> None:
         self.names: list[str] = []
         self._rows: list[tuple[Tensor, slice, int]] = []
         lengths: list[int] = []
