@@ -202,9 +202,9 @@ class Observation:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
         gradient, number = self.now.gradient, self.now.number
-        if gradient is not None and self._rising.sees(number, gradient):
-            if self.measurements.grow(self.now):
-                self._grown = number
+        rises = gradient is not None and self._rising.sees(number, gradient)
+        if rises and self.measurements.grow(self.now):
+            self._grown = number
         if self.parameters.by_hand:
             self._stepped()
 
