@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from backsight.layers import adapter_of
 from backsight.monitor._faults import Faults
 from backsight.monitor._iteration import BackwardPass, Clip, Iteration, LayerCall, OptimizerStep
-from backsight.monitor._rising_gradient import RisingGradient
+from backsight.monitor._rising_gradient import GROWN, SLOWLY, RisingGradient
 from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
@@ -202,9 +202,12 @@ class Observation:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
         gradient, number = self.now.gradient, self.now.number
-        rises = gradient is not None and self._rising.sees(number, gradient)
-        if rises and self.measurements.grow(self.now):
-            self._grown = number
+        if gradient is not None:
+            rising = self._rising
+            if gradient <= rising.limit:  # as in sees, without a call in every step
+                rising.limit += SLOWLY * (GROWN * gradient - rising.limit)
+            elif rising.sees(number, gradient) and self.measurements.grow(self.now):
+                self._grown = number
         if self.parameters.by_hand:
             self._stepped()
 

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["RisingGradient"]
+__all__ = ["GROWN", "SLOWLY", "RisingGradient"]
 
 GROWN = 3.0
 """Times the usual norm: what lies above that, a measurement may want to look at."""
@@ -26,20 +26,20 @@ class RisingGradient:
     """
 
     def __init__(self) -> None:
-        self._limit = 0.0
-        """0 while no norm is known."""
+        self.limit = 0.0
+        """Above which a norm has left its usual range; 0 while none is known."""
         self._looks, self._looked_at = float(LOOKS), 0
         """How many looks are left, as of which iteration."""
 
     def sees(self, iteration: int, norm: float) -> bool:
         """Whether to look at an iteration with this norm of the gradient."""
-        if norm <= self._limit:
-            self._limit += SLOWLY * (GROWN * norm - self._limit)
+        if norm <= self.limit:
+            self.limit += SLOWLY * (GROWN * norm - self.limit)
             return False
-        if not self._limit:
-            self._limit = GROWN * norm if math.isfinite(norm) else 0.0
+        if not self.limit:
+            self.limit = GROWN * norm if math.isfinite(norm) else 0.0
             return False
-        self._limit += SLOWLY * (GROWN - 1) * self._limit  # nor is NaN below it
+        self.limit += SLOWLY * (GROWN - 1) * self.limit  # nor is NaN below it
         self._looks = min(LOOKS, self._looks + (iteration - self._looked_at) / SELDOM)
         self._looked_at = iteration
         if self._looks < 1:

@@ -14,7 +14,7 @@ from backsight.probes import named_modules
 __all__ = ["GateGrowth"]
 
 ELEMENTS = 1 << 14
-"""Of a larger parameter, that many are looked at, evenly spaced."""
+"""Of a larger part of a parameter, that many are looked at, evenly spaced."""
 
 WHOLE = 1 << 21
 """Elements that are looked at in all; what comes after them is left out."""
@@ -72,17 +72,17 @@ class GateGrowth(Measurement):
         parts = self._parts
         if parts is None:
             return
-        flat, moved, growth = parts.flat(), None, None
+        tensors, moved, growth = parts.now(), None, None
         if self._then is not None:
-            moved = parts.norms(flat - self._then.flat) / self._then.norms
+            moved = parts.norms(torch._foreach_sub(tensors, self._then.tensors)) / self._then.norms
             elapsed = now.number - self._then.iteration
             growth = self._growth(moved, elapsed)
             if now.sampled:
                 self._usual.append((moved, elapsed))
         now.kept[self] = moved, growth
         if now.sampled:
-            floor = NEXT_TO_NONE * parts.sizes.sqrt()
-            self._then = _Then(now.number, flat, torch.maximum(parts.norms(flat), floor))
+            norms = torch.maximum(parts.norms(tensors), NEXT_TO_NONE * parts.sizes.sqrt())
+            self._then = _Then(now.number, [tensor.clone() for tensor in tensors], norms)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
@@ -130,46 +130,39 @@ class GateGrowth(Measurement):
 
 class _Then(NamedTuple):
     iteration: int
-    flat: Tensor
+    tensors: list[Tensor]
     norms: Tensor
 
 
 class _Parts:
-    """Blocks, whose elements lie one after the other in one vector."""
+    """Blocks, in parts: rows of one parameter each."""
 
     def __init__(self, blocks: list[GateBlock]) -> None:
         self.names: list[str] = []
         self._rows: list[tuple[Tensor, slice, int]] = []
-        lengths: list[int] = []
         owners: list[int] = []
+        sizes: list[float] = []
         device = blocks[0].rows[0][0].device
         for block in blocks:
-            steps = [
-                max(1, -(-parameter[rows].numel() // ELEMENTS)) for parameter, rows in block.rows
-            ]
-            sizes = [
-                -(-parameter[rows].numel() // step)
-                for (parameter, rows), step in zip(block.rows, steps, strict=True)
-            ]
+            counts = [parameter[rows].numel() for parameter, rows in block.rows]
+            steps = [max(1, -(-count // ELEMENTS)) for count in counts]
+            size = sum(-(-count // step) for count, step in zip(counts, steps, strict=True))
             elsewhere = any(parameter.device != device for parameter, _ in block.rows)
-            if elsewhere or sum(lengths) + sum(sizes) > WHOLE:
+            if elsewhere or sum(sizes) + size > WHOLE:
                 continue
-            owners += [len(self.names)] * len(sizes)
-            lengths += sizes
+            owners += [len(self.names)] * len(counts)
+            sizes.append(size)
             self.names.append(block.name)
             self._rows += [(*one, step) for one, step in zip(block.rows, steps, strict=True)]
-        each = torch.tensor(lengths)
-        self._owners = torch.repeat_interleave(torch.tensor(owners), each).to(device)
-        self.sizes = torch.bincount(self._owners, minlength=len(self.names)).float()
+        self._owners = torch.tensor(owners, device=device)
+        self.sizes = torch.tensor(sizes, dtype=torch.float32, device=device)
+        """``(blocks,)``: elements that are looked at."""
 
-    def flat(self) -> Tensor:
-        """``(n,)``: their elements as they are now."""
-        with torch.no_grad():
-            return torch.cat(
-                [p.detach()[rows].reshape(-1)[::step].float() for p, rows, step in self._rows]
-            )
+    def now(self) -> list[Tensor]:
+        """Views of the parts, as they are."""
+        return [p.detach()[rows].reshape(-1)[::step] for p, rows, step in self._rows]
 
-    def norms(self, flat: Tensor) -> Tensor:
+    def norms(self, tensors: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
         """``(blocks,)``."""
-        squares = flat.square()
+        squares = torch.stack([norm.float() for norm in torch._foreach_norm(tensors)]).square()
         return torch.zeros_like(self.sizes).index_add_(0, self._owners, squares).sqrt()
