@@ -1527,6 +1527,17 @@ def test_of_gates_that_grew_alike_in_one_layer_the_layer_is_named() -> None:
     assert finding.message.startswith("the weights of rnn.l0 grew first")
 
 
+@pytest.mark.parametrize(("before", "named"), [(5.5, "rnn.l0.forget"), (9.0, "rnn.l1.input")])
+def test_a_gate_that_rests_again_is_passed_over_for_one_that_grew_far_more(
+    before: float, named: str
+) -> None:
+    """That of ``rnn.l1`` at 80, then that of ``rnn.l0`` at 100, with 12 times the usual."""
+    series: dict[str, Any] = dict(ran_ahead(12.0))
+    series["gate_growth/rnn.l1.input"] = series["gate_growth/rnn.l1.input"] | {80: before}
+    series["gate_moved/rnn.l1.input"] = series["gate_moved/rnn.l1.input"] | {80: 0.2}
+    assert the(verdict("BKS208", series)).module == named
+
+
 def ran_ahead_at(at: int, norms: list[float]) -> dict[str, Any]:
     """The same, where the gate is seen at another iteration."""
     moved = {

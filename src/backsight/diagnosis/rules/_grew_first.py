@@ -16,16 +16,27 @@ KEPT = 9
 """Gradient norms, whose median is the usual one."""
 
 
+@dataclass
+class _Growth:
+    """One gate that runs ahead of itself."""
+
+    began: int
+    growth: float
+    moved: float
+    """Both when it began."""
+    rest: float
+    """The growth of the next one then."""
+    last: int
+    """When it was last seen so."""
+    most: float
+
+
 class _First(NamedTuple):
     """Where it began."""
 
-    iteration: int
     name: str
-    """Of the gate; of the layer, where its gates grew alike; empty where several layers did."""
-    growth: float
-    moved: float
-    next: float
-    """The growth of the next one."""
+    """Of the gate; of the layer, where its gates grew alike."""
+    growth: _Growth
 
 
 @dataclass
@@ -50,7 +61,8 @@ class GrewFirst(Rule):
         "the weights of a gate had moved by more than {times:g} times what is usual, and by more "
         "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a "
         "factor of {ahead:g} in both. If it is ahead of those of other layers but not of the other "
-        "gates of its own, only the layer is named. If several layers grew alike, nothing is said."
+        "gates of its own, only the layer is named. If several layers grew alike, nothing is said. A gate that "
+        "has come to rest is passed over if one that began later grew {ahead:g} times as much."
     )
     causes: ClassVar = (
         "a learning rate that is too high for that layer or its group of parameters",
@@ -77,9 +89,9 @@ class GrewFirst(Rule):
     within: float = 64
     """Iterations: what lies longer ago need not have to do with it."""
     _gradients: Recent = field(default_factory=lambda: Recent(KEPT), init=False, repr=False)
-    _first: _First | None = field(default=None, init=False, repr=False)
-    _seen: int = field(default=-1, init=False, repr=False)
-    """When anything last grew, or stood out."""
+    _growing: dict[str, _Growth] = field(default_factory=dict, init=False, repr=False)
+    _over: int = field(default=-1, init=False, repr=False)
+    """When training was last seen broken out, without anything that had grown before it."""
 
     @property
     def requirement(self) -> Requirement:
@@ -94,24 +106,39 @@ class GrewFirst(Rule):
         if self.finite(now.label, *growth.values()):
             self.usable("")
             self.ready = self.ready or self._usable[""] >= 3
-        if self._seen >= 0 and now.iteration - self._seen > self.within:
-            self._first, self._seen = None, -1
-        grown = {
-            name: times
-            for name, times in growth.items()
-            if times > self.times and moved.get(name, 0.0) > self.least
+        self._growing = {
+            name: one
+            for name, one in self._growing.items()
+            if now.iteration - one.last <= self.within
         }
+        if self._over >= 0 and now.iteration - self._over > self.within:
+            self._over = -1
         broken = self._broken(now, gradient)
-        if grown and self._first is None:
-            self._first = self._of(now.iteration, grown, growth, moved)
-        elif broken and self._first is None:  # what grows from now on is not the first
-            self._first = _First(now.iteration, "", math.nan, math.nan, math.nan)
-        if grown or broken:
-            self._seen = now.iteration
-        elif gradient is not None and self._first is None:
+        if self._over < 0:  # else it is no origin, but what follows
+            self._look(now.iteration, growth, moved)
+        if broken and not self._growing:
+            self._over = now.iteration
+        elif not broken and gradient is not None and not self._growing and self._over < 0:
             self._gradients.add(gradient)
-        if broken and self._first is not None and self._first.name and self.ready:
-            self._tell(now, broken, self._first)
+        first = self._first() if broken and self.ready else None
+        if first is not None:
+            self._tell(now, broken, first)
+
+    def _look(
+        self, iteration: int, growth: Mapping[str, float], moved: Mapping[str, float]
+    ) -> None:
+        """Who grows in this iteration."""
+        for name, times in growth.items():
+            if not (times > self.times and moved.get(name, 0.0) > self.least):
+                continue
+            known = self._growing.get(name)
+            if known is None:
+                others = (t for n, t in growth.items() if n != name and math.isfinite(t))
+                rest = max(others, default=0.0)
+                one = _Growth(iteration, times, moved[name], rest, iteration, times)
+                self._growing[name] = one
+            else:
+                known.last, known.most = iteration, max(known.most, times)
 
     def _broken(self, now: Sample, gradient: float | None) -> str:
         """In which way training has broken out, in words; empty where it has not."""
@@ -129,40 +156,45 @@ class GrewFirst(Rule):
                 return f"the loss is {short(course.value)}, and its usual value is {short(level)}"
         return ""
 
-    def _of(
-        self,
-        iteration: int,
-        grown: Mapping[str, float],
-        growth: Mapping[str, float],
-        moved: Mapping[str, float],
-    ) -> _First:
-        """Which of those that have grown is ahead of the others."""
-        best = max(grown, key=lambda name: grown[name])
-        layer = best.rpartition(".")[0]
+    def _first(self) -> _First | None:
+        """Which gate was ahead of the others; None where that cannot be told."""
+        alive = {
+            name: one
+            for name, one in self._growing.items()
+            if not any(  # it had come to rest, and then something much larger began
+                other.began > one.last and other.most > self.ahead * one.most
+                for other in self._growing.values()
+            )
+        }
+        if not alive:
+            return None
+        began = min(one.began for one in alive.values())
+        same = {name: one for name, one in alive.items() if one.began == began}
+        best = max(same, key=lambda name: same[name].growth)
+        layer, it = best.rpartition(".")[0], same[best]
         alike = [
             name
-            for name, times in grown.items()
+            for name, one in same.items()
             if name != best
-            and (times * self.ahead > grown[best] or moved[name] * self.ahead > moved[best])
+            and (one.growth * self.ahead > it.growth or one.moved * self.ahead > it.moved)
         ]
-        strangers = [n for n in alike if not layer or n.rpartition(".")[0] != layer]
-        name = "" if strangers else (layer if alike else best)
-        others = (t for n, t in growth.items() if n != best and math.isfinite(t))
-        return _First(iteration, name, grown[best], moved[best], max(others, default=0.0))
+        if any(not layer or name.rpartition(".")[0] != layer for name in alike):
+            return None
+        return _First(layer if alike else best, it)
 
     def _tell(self, now: Sample, broken: str, first: _First) -> None:
-        before = now.iteration - first.iteration
+        one, before = first.growth, now.iteration - first.growth.began
         many = "iteration" if before == 1 else "iterations"
         when = f"{before:,} {many} later" if before else "in the same iteration"
         self.found(
             first.name,
             now.iteration,
-            f"the weights of {first.name} grew first: by iteration {first.iteration:,} they had "
-            f"moved by {short(first.moved)} of their norm, {short(first.growth)} times as far as "
+            f"the weights of {first.name} grew first: by iteration {one.began:,} they had "
+            f"moved by {short(one.moved)} of their norm, {short(one.growth)} times as far as "
             f"usual; {when}, {broken}",
             {
-                "began": first.iteration, "iterations before": before, "moved": first.moved,
-                "times usual": first.growth, "next one": first.next,
+                "began": one.began, "iterations before": before, "moved": one.moved,
+                "times usual": one.growth, "next one": one.rest,
             },
             signals=tuple(
                 f"gate_growth/{name}"
