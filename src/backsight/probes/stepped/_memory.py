@@ -16,15 +16,8 @@ from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
 from backsight.probes._deep import LayerRun
-from backsight.probes._memory import (
-    Advance,
-    Carried,
-    Fed,
-    Losses,
-    MemoryProfile,
-    compared_of,
-    memory,
-)
+from backsight.probes._memory import Losses, MemoryProfile, compared_of, memory
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.probes._readout import Readout
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
