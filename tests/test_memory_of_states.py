@@ -352,8 +352,24 @@ def test_a_state_that_no_past_moves_has_no_memory_to_tell_of() -> None:
     x, state = torch.randn(5, 3, 1), [torch.zeros(3, 1)]
     (profile,) = memory(lambda x, state: (torch.ones(len(state[0]), 1),), x, state)
     assert (profile.lags.size, profile.memory.size, profile.length) == (0, 0, None)
+    assert (profile.alike, profile.tells) == (0, True)
+    assert "it holds nothing" in profile.words()
     (alike,) = memory(linear(1.0), torch.ones(5, 3, 1), state)
-    assert alike.lags.size == 0
+    assert (alike.lags.size, alike.alike) == (0, math.inf)
+    assert "no other past" in alike.words()
+
+
+@pytest.mark.parametrize("lengths", [None, [9, 9, 7]])
+def test_a_pause_after_which_nothing_is_left_is_told(lengths: list[int] | None) -> None:
+    """A copying task's, of a state that is anew at each step: what is asked of it lies before."""
+    x = torch.ones(9, 3, 1)
+    x[:3] = torch.randn(3, 3, 1)
+    if lengths:
+        x[:7, 2] = torch.cat([torch.randn(1, 1), torch.ones(6, 1)])
+    (profile,) = memory(lambda x, _: (x[-1],), x, [torch.zeros(3, 1)], lengths=lengths)
+    assert profile.alike == 6
+    assert "alike in their last 6 steps" in profile.words()
+    assert "of those 6 cannot be told" in profile.words()
 
 
 def test_a_nan_is_told() -> None:

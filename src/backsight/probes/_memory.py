@@ -8,8 +8,10 @@ counts for nothing, as it would not if the past were replaced by rest.
 The past is counted back from the position, so that sequences of different lengths end together.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from torch import Tensor
 from backsight.errors import SettingError
 from backsight.probes._memory_lanes import Advance, Fed, MemoryLanes
 from backsight.probes._precision import norm_dtype
-from backsight.signals import Lag, ReachMeasures, measure_memory, memory_words
+from backsight.signals import Lag, ReachMeasures, measure_memory, memory_words, unmoved_words
 
 __all__ = [
     "FORWARDS",
@@ -50,6 +52,17 @@ FORWARDS = 2.5
 """Forward passes of the whole batch that one measurement may take."""
 
 
+class Span(NamedTuple):
+    """Where a sequence differs from the one whose past it is given."""
+
+    steps: int
+    """How many steps lie from its position back to the oldest difference."""
+    anew: bool
+    """Whether that is all of them and the two begin differently, too."""
+    alike: float
+    """Of the last steps, in how many they are alike; infinite where they do not differ."""
+
+
 @dataclass(frozen=True)
 class MemoryProfile:
     """How much of the state of one layer depends on what lies further back, by lag.
@@ -70,6 +83,14 @@ class MemoryProfile:
     losses: NDArray[np.float64] | None = None
     """``(n,)``: the mean loss of the compared sequences at these lags, where it is known: with what
     is older replaced."""
+    alike: float | None = None
+    """Where another past moves the state by no more than rounding: in how many of their last steps
+    the compared sequences are alike; infinite where they do not differ at all."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is more than a step to tell of, or why there is nothing."""
+        return self.alike is not None or (len(self.lags) > 0 and bool(self.lags[-1] > 1))
 
     @property
     def length(self) -> Lag | None:
@@ -79,6 +100,8 @@ class MemoryProfile:
 
     def words(self, reach: ReachMeasures | None = None) -> str:
         """What it means, beside the reach of the same layer where that is known."""
+        if self.alike is not None:
+            return unmoved_words(self.alike)
         return memory_words(self.lags, self.memory, reach)
 
 
@@ -207,7 +230,7 @@ def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.
 
 
 def _measured(
-    lanes: MemoryLanes, spans: Sequence[tuple[int, bool]], worth: Worth | None
+    lanes: MemoryLanes, spans: Sequence[Span], worth: Worth | None
 ) -> tuple[MemoryProfile, ...]:
     """A profile for each layer.
 
@@ -216,17 +239,17 @@ def _measured(
         spans: as of :func:`spans_of`.
         worth: as of :func:`memory`.
     """
-    window = max((span for span, _ in spans), default=0)
+    window = max((span.steps for span in spans), default=0)
     members = {
-        k: [b for b, (span, _) in enumerate(spans) if k < span or k == span == window]
+        k: [b for b, span in enumerate(spans) if k < span.steps or k == span.steps == window]
         for k in ladder(window)
     }
     # Where nothing of another's is left, nothing has to be run.
     h = lanes.run(
-        {k: [b for b in own if k < spans[b][0] or spans[b][1]] for k, own in members.items()}
+        {k: [b for b in own if k < spans[b].steps or spans[b].anew] for k, own in members.items()}
     )
     rows = _rows(lanes, h, members)
-    *lower, last = profiles_of([*members], rows, h.shape[1])
+    *lower, last = profiles_of([*members], rows, h.shape[1], spans)
     compared = range(len(spans))
     losses = None
     if worth is not None and len(last.lags):
@@ -261,17 +284,24 @@ def _rows(
 
 
 def profiles_of(
-    lags: Sequence[int], rows: Sequence[NDArray[np.float64] | None], layers: int
+    lags: Sequence[int],
+    rows: Sequence[NDArray[np.float64] | None],
+    layers: int,
+    spans: Sequence[Span],
 ) -> tuple[MemoryProfile, ...]:
     """Of each layer, without the lags at which nothing can be told of it."""
+    alike = min((span.alike for span in spans), default=math.inf)
     nothing = np.full(layers, -1.0)
     table = np.array([nothing if row is None else row for row in rows]).reshape(len(rows), layers)
     at = np.array(lags, np.int64)
     found = []
     for row in table.T:
         known = row != -1  # a NaN is a value
-        whole = known.all()  # else the sequences that are longer tell nothing: neither do all
-        found.append(MemoryProfile(at if whole else at[:0], row if whole else row[:0]))
+        if len(row) and known.all():
+            found.append(MemoryProfile(at, row))
+        else:  # where only the sequences that are longer tell nothing, neither do all
+            unmoved = None if known.any() else alike
+            found.append(MemoryProfile(at[:0], row[:0], alike=unmoved))
     return tuple(found)
 
 
@@ -292,11 +322,8 @@ def _align(inputs: Tensor, sizes: list[int], longest: int) -> Tensor:
     return inputs[at.clamp(min=0), rows]
 
 
-def spans_of(
-    inputs: Fed, state: Sequence[Tensor], sizes: list[int], most: int
-) -> list[tuple[int, bool]]:
-    """Of each sequence that is compared, the steps over which it differs from the next one, and
-    whether that is all of them and the two begin differently, too.
+def spans_of(inputs: Fed, state: Sequence[Tensor], sizes: list[int], most: int) -> list[Span]:
+    """Of each sequence that is compared, where it differs from the next one.
 
     Fed that two sequences have in common, such as padding before both, tell nothing of what is
     held: beyond the oldest one that differs, ``M`` would be 0 whatever the module does.
@@ -311,11 +338,12 @@ def spans_of(
     anew = np.logical_or.reduce(both[longest * len(parts) :])
     found = []
     for b, p in zip(own, other, strict=True):
-        if anew[b] or sizes[b] != sizes[p]:
-            found.append((sizes[b], True))
-            continue
-        where = np.flatnonzero(steps[longest - sizes[b] :, b])
-        found.append((sizes[b] - int(where[0]) if len(where) else 0, False))
+        begun = bool(anew[b]) or sizes[b] != sizes[p]
+        shared = min(sizes[b], sizes[p])
+        where = shared - np.flatnonzero(steps[longest - shared :, b])  # steps back, from 1 on
+        furthest = sizes[b] if begun else int(max(where, default=0))
+        nearest = min(where, default=shared + 1 if begun else math.inf)
+        found.append(Span(furthest, begun, float(nearest) - 1))
     return found
 
 

@@ -128,7 +128,7 @@ def memory_of_whole(
     with torch.no_grad():
         steps = [at + 1 for at in positions]
         spans = spans_of(inputs, state, steps, compared)
-        window = max((span for span, _ in spans), default=0)
+        window = max((span.steps for span in spans), default=0)
         lags = thinned(ladder(window), most)
         if not lags:
             return ()
@@ -140,14 +140,16 @@ def memory_of_whole(
         """Places of the lags at which the same sequences are compared."""
         for place, k in enumerate(lags):
             last = k == window
-            members = tuple(b for b, (n, _) in enumerate(spans) if k < n or (last and k == n))
+            members = tuple(
+                b for b, span in enumerate(spans) if k < span.steps or (last and k == span.steps)
+            )
             alike.setdefault(members, []).append(place)
         rows: dict[int, NDArray[np.float64] | None] = {}
         for members, places in alike.items():
             some = table[:, [*members]]
             found = relative_memory(some[0], some[1], some[[2 + place for place in places]])
             rows |= {p: None if found is None else found[n] for n, p in enumerate(places)}
-        return profiles_of(lags, [rows[place] for place in range(len(lags))], h.shape[1])
+        return profiles_of(lags, [rows[place] for place in range(len(lags))], h.shape[1], spans)
 
 
 def _lanes(

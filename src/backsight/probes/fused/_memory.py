@@ -105,7 +105,7 @@ def memory_of_calls(
             if errors is None:
                 raise
             errors[path] = error
-    return {name: one for name, one in found.items() if _window(one) > 1}
+    return {name: one for name, one in found.items() if one.tells}
 
 
 def _window(profile: MemoryProfile) -> int:

@@ -134,7 +134,7 @@ class StepRun:
         )
 
     def memory(self, readout: Readout | None = None) -> MemoryProfile | None:
-        """None where another past makes no difference, or a sequence is but a step long.
+        """None where nothing can be told, as of sequences that are but a step long.
 
         Args:
             readout: what may lie between a state and the loss.
@@ -156,7 +156,7 @@ class StepRun:
                 compared=self.compared,
                 worth=worth,
             )
-        return found if len(found.lags) and found.lags[-1] > 1 else None
+        return found if found.tells else None
 
 
 def steps_to_run(
