@@ -61,8 +61,9 @@ class GrewFirst(Rule):
         "the weights of a gate had moved by more than {times:g} times what is usual, and by more "
         "than {least:g} of their norm. Of several such gates, one must be ahead of the others by a "
         "factor of {ahead:g} in both. If it is ahead of those of other layers but not of the other "
-        "gates of its own, only the layer is named. If several layers grew alike, nothing is said. A gate that "
-        "has come to rest is passed over if one that began later grew {ahead:g} times as much."
+        "gates of its own, only the layer is named. If several layers grew alike, nothing is said. "
+        "A gate that has come to rest is passed over if one that began later grew {ahead:g} times "
+        "as much."
     )
     causes: ClassVar = (
         "a learning rate that is too high for that layer or its group of parameters",
