@@ -332,3 +332,18 @@ def test_a_spike_is_not_the_batchs_where_the_first_steps_had_spoken_against_the_
     drive(guard, [5.0])
     assert guard.interventions[-1].iteration == 403
     assert guard.learning_rate.ceiling == ceiling
+
+
+def test_what_is_new_is_saved_only_where_there_is_something_to_remember() -> None:
+    """States without it are those of before; and one that has it gives it back."""
+    model = net()
+    guard, other = (Guard(model, sgd(model, 1e-5), BackOff()) for _ in range(2))
+    assert "low" not in guard.state_dict()["rate"]
+    assert "_high" not in guard.state_dict()["policies"]["backoff"]
+    drive(guard, [1.0] * 60, [0.1, 0.1, 5.0, *[0.1] * 57])
+    state = guard.state_dict()
+    assert state["rate"]["low"] == 0.3 < state["rate"]["factor"]
+    assert state["policies"]["backoff"]["_high"] is True
+    other.load_state_dict(state)
+    assert other.learning_rate.low == 0.3
+    assert same(other.state_dict(), state)

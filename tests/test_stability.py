@@ -117,7 +117,7 @@ def test_what_a_tracker_saves_has_the_names_that_checkpoints_have() -> None:
     """Checkpoints of before hold these: another name would make them unreadable."""
     state = StabilityTracker().state_dict()
     assert list(state) == [
-        "course", "calm", "row", "sudden", "ratios", "now", "first", "leap", "norm_then",
+        "course", "calm", "row", "ratios", "now", "first", "leap", "norm_then",
         "norm_now", "high", "lost", "spike", "length", "grace", "anew",
     ]  # fmt: skip
     assert list(state["course"]) == [
@@ -170,13 +170,13 @@ def test_what_a_growing_gradient_announced_is_not_sudden() -> None:
     assert not tracker.sudden
 
 
-def test_a_state_from_before_is_not_sudden() -> None:
-    tracker = StabilityTracker()
-    state = tracker.state_dict()
-    del state["sudden"]
-    tracker.sudden = True
-    tracker.load_state_dict(state)
-    assert not tracker.sudden
+@pytest.mark.parametrize("sudden", [False, True])
+def test_a_state_keeps_whether_it_was_sudden_and_one_from_before_was_not(sudden: bool) -> None:
+    tracker, other = StabilityTracker(), StabilityTracker()
+    tracker.sudden, other.sudden = sudden, not sudden
+    other.load_state_dict(tracker.state_dict())
+    assert other.sudden is sudden
+    assert ("sudden" in tracker.state_dict()) is sudden
 
 
 def test_a_loss_rises_where_it_is_above_where_it_was_beyond_its_noise() -> None:

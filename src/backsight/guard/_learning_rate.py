@@ -95,16 +95,16 @@ class LearningRate:
         self._kept.append((group, name, group[name]))
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values; ``low`` where it is not the factor, as before there was such."""
         return {
-            "factor": self.factor, "ceiling": self.ceiling, "low": self.low,
-            "momentum_off": self.momentum_off,
+            "factor": self.factor, "ceiling": self.ceiling, "momentum_off": self.momentum_off,
+            **({"low": self.low} if self.low != self.factor else {}),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As it was."""
         self.factor, self.ceiling = state["factor"], state["ceiling"]
-        self.low = state.get("low", self.factor)  # older ones have none
+        self.low = state.get("low", self.factor)
         self.momentum_off = state["momentum_off"]
 
 

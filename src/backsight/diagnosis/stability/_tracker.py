@@ -330,7 +330,6 @@ class StabilityTracker:
             "course": self.history.state_dict(),
             "calm": self.calm,
             "row": self.row,
-            "sudden": self.sudden,
             "ratios": self._ratios.state_dict(),
             "now": self._now.state_dict(),
             "first": self._first.state_dict(),
@@ -343,6 +342,7 @@ class StabilityTracker:
             "length": self._length,
             "grace": self._grace,
             "anew": self._anew,
+            **({"sudden": True} if self.sudden else {}),  # else it is as before there was such
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -356,6 +356,6 @@ class StabilityTracker:
         self._norm_now.load_state_dict(state["norm_now"])
         self.calm, self.row, self._high = state["calm"], state["row"], state["high"]
         self._lost, self._spike = state["lost"], state["spike"]
-        self.sudden = state.get("sudden", False)  # older ones have none
+        self.sudden = state.get("sudden", False)
         self._length, self._grace = state["length"], state["grace"]
         self._anew = state["anew"]

@@ -1,7 +1,8 @@
 """``backoff``: a lower rate when training is unstable, and its slow way back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from backsight.guard._policy import GuardContext, Policy, Stage
 from backsight.guard._step import Step
@@ -86,6 +87,17 @@ class BackOff(Policy):
                     rate.retreat(2 ** (-1 / calm))
                 else:
                     rate.recover(2 ** (1 / calm), 2 ** (0.1 / calm))
+
+    def state_dict(self) -> dict[str, Any]:
+        """As of any policy; what the first steps have shown only where they have."""
+        state = super().state_dict()
+        if not self._high:
+            del state["_high"]
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember that again."""
+        super().load_state_dict({"_high": False, **state})
 
 
 def _clipped(step: Step, guard: GuardContext) -> bool:
