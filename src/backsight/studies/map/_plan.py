@@ -33,7 +33,7 @@ REFUSED = {"curriculum": "none", "safe": False, "plain": False, "fork": None}
 """Settings that a map does not have."""
 
 BOOKKEEPING = {
-    "run", "every", "sharpness_every", "validate_every", "checkpoint_every", "report", "device",
+    "run", "every", "deep", "sharpness_every", "validate_every", "checkpoint_every", "report", "device",
     "curriculum_start",
     *REFUSED,
 }  # fmt: skip
