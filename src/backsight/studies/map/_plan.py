@@ -33,8 +33,8 @@ REFUSED = {"curriculum": "none", "safe": False, "plain": False, "fork": None}
 """Settings that a map does not have."""
 
 BOOKKEEPING = {
-    "run", "every", "sharpness_every", "validate_every", "checkpoint_every", "report", "device",
-    "curriculum_start",
+    "run", "every", "deep", "sharpness_every", "validate_every", "checkpoint_every", "report",
+    "device", "curriculum_start",
     *REFUSED,
 }  # fmt: skip
 """Settings about a run folder, which a map has none of, and those that are always the same."""
