@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import backsight
 from backsight import probe
 from backsight.errors import SettingError
+from backsight.lab import MemoryEcho, resume, train
 from backsight.layers import adapter_of
 from backsight.nn import build_cell
 from backsight.probes import Diagonal
@@ -303,3 +304,25 @@ def test_a_monitor_without_one_model_says_what_to_call(tmp_path: Path) -> None:
         monitor = backsight.Monitor(None, torch.optim.SGD([weight], lr=0.1), recorder)
         with monitor, pytest.raises(SettingError, match=r"call backsight\.probe\(model, comp"):
             monitor.deep(lambda: weight.sum())
+
+
+def test_the_trainer_records_them_and_trains_on_as_before(tmp_path: Path) -> None:
+    """Also where it is stopped on the way, and goes on."""
+    small: dict[str, Any] = {
+        "length": 6, "lag": 2, "hidden": 4, "batch": 4, "every": 5, "device": "cpu",
+        "validate_sequences": 8, "report": False,
+    }  # fmt: skip
+    whole = train(MemoryEcho(**small, iterations=21, deep=10, run=tmp_path / "whole"))
+    plain = train(MemoryEcho(**small, iterations=21, run=tmp_path / "plain"))
+    train(MemoryEcho(**small, iterations=12, deep=10, run=tmp_path / "parts"))
+    parts = resume(tmp_path / "parts", 21)
+    assert [*whole["loss"]] == [*plain["loss"]]
+    assert plain.members("lyapunov", profile=True) == ()
+    rows = whole.profile("lyapunov/rnn.l0")
+    assert len(rows.iterations) == 3
+    assert np.diff(rows.iterations).tolist() == [10, 10]
+    again = parts.profile("lyapunov/rnn.l0")
+    assert again.iterations.tolist() == rows.iterations.tolist()
+    np.testing.assert_array_equal(again.rows, rows.rows)
+    with pytest.raises(SettingError, match="--deep must be a multiple of --every, which is 5"):
+        MemoryEcho(**small, deep=12)

@@ -12,7 +12,7 @@ from torch.optim import Optimizer, lr_scheduler
 
 from backsight.errors import SettingError
 from backsight.guard import BackOff, Guard, Intervention, LateMomentum, Policy, Rollback, Skip
-from tests.guarded import Data, drive, everything, nan_at, net, same, train
+from tests.guarded import Data, drive, everything, nan_at, net, same, sgd, train
 
 BAD = (33, 34, 35)
 
@@ -273,3 +273,77 @@ def test_what_has_always_been_infinite_is_no_fault() -> None:
     train(model, optimizer, guard, 41)
     assert guard.interventions == []
     assert guard.newest_snapshot == 40
+
+
+# -- whose fault it was ----------------------------------------------------------------------
+
+BROKEN = [math.nan] * 3
+
+
+def test_what_nothing_announced_leaves_the_rate_as_it_is_once() -> None:
+    model = net()
+    guard = Guard(model, sgd(model, 1e-5), Rollback(), Skip(), snapshot_every=10)
+    drive(guard, [1.0] * 60 + BROKEN)
+    assert guard.interventions[-1].policy == "rollback"
+    assert guard.learning_rate.factor == 1.0
+    drive(guard, [1.0] * 60 + BROKEN)
+    assert guard.learning_rate.factor < 1.0, "it came again: it may be the rate after all"
+
+
+def test_what_a_growing_gradient_announced_lowers_the_rate() -> None:
+    model = net()
+    guard = Guard(model, sgd(model, 1e-5), Rollback(), Skip(), snapshot_every=10)
+    drive(guard, [1.0] * 60 + BROKEN, [0.1] * 57 + [0.4, 1.0, 3.0] + [0.1] * 3)
+    assert guard.interventions[-1].policy == "rollback"
+    assert guard.learning_rate.factor == 0.5
+
+
+def test_a_rate_goes_down_again_while_the_loss_rises_and_no_further_than_it_was() -> None:
+    """And comes back when the loss no longer rises."""
+    model = net()
+    guard = Guard(model, sgd(model, 1e-5), BackOff(calm=40))
+    drive(guard, [1.0] * 30 + [5.0])
+    lowest = guard.learning_rate.factor
+    drive(guard, [1.0] * 55)
+    highest = guard.learning_rate.factor
+    assert lowest == 0.5 < highest < 1.0
+    factors = []
+    for n in range(48):  # slow enough to be no spike
+        drive(guard, [1.0 + 0.008 * n])
+        factors.append(guard.learning_rate.factor)
+    assert factors[-1] == lowest
+    assert min(factors) == lowest
+    drive(guard, [1.376] * 160)
+    assert guard.learning_rate.factor == 1.0
+    assert [act.iteration for act in guard.interventions] == [30], "these are no acts"
+
+
+@pytest.mark.parametrize(("high", "ceiling"), [(False, 1.0), (True, 0.7)])
+def test_a_spike_is_not_the_batchs_where_the_first_steps_had_spoken_against_the_rate(
+    high: bool, ceiling: float
+) -> None:
+    model = net()
+    guard = Guard(model, sgd(model, 1e-5), BackOff())
+    first = [0.1, 0.1, 5.0] if high else [0.1] * 3
+    drive(guard, [1.0] * 3, first)
+    drive(guard, [1.0] * 400)
+    assert guard.learning_rate.factor == 1.0
+    assert len(guard.interventions) == high
+    drive(guard, [5.0])
+    assert guard.interventions[-1].iteration == 403
+    assert guard.learning_rate.ceiling == ceiling
+
+
+def test_what_is_new_is_saved_only_where_there_is_something_to_remember() -> None:
+    """States without it are those of before; and one that has it gives it back."""
+    model = net()
+    guard, other = (Guard(model, sgd(model, 1e-5), BackOff()) for _ in range(2))
+    assert "low" not in guard.state_dict()["rate"]
+    assert "_high" not in guard.state_dict()["policies"]["backoff"]
+    drive(guard, [1.0] * 60, [0.1, 0.1, 5.0, *[0.1] * 57])
+    state = guard.state_dict()
+    assert state["rate"]["low"] == 0.3 < state["rate"]["factor"]
+    assert state["policies"]["backoff"]["_high"] is True
+    other.load_state_dict(state)
+    assert other.learning_rate.low == 0.3
+    assert same(other.state_dict(), state)

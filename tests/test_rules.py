@@ -32,6 +32,7 @@ from backsight.diagnosis.rules._divergence import Divergence
 from backsight.diagnosis.rules._drift import HiddenDrift
 from backsight.diagnosis.rules._exploding import Exploding
 from backsight.diagnosis.rules._frozen import Frozen
+from backsight.diagnosis.rules._grew_first import GrewFirst
 from backsight.diagnosis.rules._growing_updates import GrowingUpdates
 from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
@@ -166,6 +167,17 @@ def growing(ratio: float, usual: float = 0.005) -> Series:
     return {"update_ratio/w": values, "update_ratio/v": values}
 
 
+def ran_ahead(times: float, other: float = 1.0, moved: float = 0.5) -> Series:
+    """The gradient breaks out at 100, where one gate has moved by that many times the usual."""
+    return {
+        "grad_norm": [1.0] * 100 + [12.0] * 5,
+        "gate_growth/rnn.l0.forget": every(10, [1.0] * 10 + [times]),
+        "gate_moved/rnn.l0.forget": every(10, [0.01] * 10 + [moved]),
+        "gate_growth/rnn.l1.input": every(10, [1.0] * 10 + [other]),
+        "gate_moved/rnn.l1.input": every(10, [0.01] * 10 + [0.4]),
+    }
+
+
 def clipped(factor: float, count: int = 120, free: int = 0) -> Series:
     applied = [factor] * count
     for i in range(free):
@@ -287,6 +299,13 @@ CASES = [
         "BKS207", growing(0.04), 130, 7, growing(0.02),
         {**growing(0.001), "update_ratio/bias": every(10, [1e-3] * 10 + [1.0] * 10)},
         "", {"update ratio": 0.04, "lowest": 0.005, "times": pytest.approx(8)},
+    ),
+    Case(
+        "BKS208", ran_ahead(8.0), 100, 1, ran_ahead(5.0),
+        {**ran_ahead(1.0), "grad_norm": [1.0] * 105},
+        "rnn.l0.forget",
+        {"began": 100, "iterations before": 0, "moved": 0.5, "times usual": 8, "next one": 1},
+        severity="info",
     ),
     Case(
         "BKS301",
@@ -1519,6 +1538,72 @@ def test_one_large_step_is_no_growth_and_growth_may_be_over() -> None:
     assert (the(one).iteration, the(one).resolved_at) == (100, 160)
 
 
+@pytest.mark.parametrize(
+    ("series", "named"),
+    [
+        (ran_ahead(8.0), "rnn.l0.forget"),
+        (ran_ahead(20.0, other=9.0), ""),  # twice as fast, but not twice as far
+        (ran_ahead(20.0, other=9.0, moved=0.9), "rnn.l0.forget"),
+        (ran_ahead(16.0, other=9.0, moved=0.9), ""),
+        (ran_ahead(8.0, moved=0.02), ""),
+        (ran_ahead(NAN), ""),
+    ],
+)
+def test_who_grew_first_is_named_only_where_it_is_ahead_in_both(series: Series, named: str) -> None:
+    found = verdict("BKS208", series).findings
+    assert [f.module for f in found] == ([named] if named else [])
+
+
+def test_of_gates_that_grew_alike_in_one_layer_the_layer_is_named() -> None:
+    series = {name.replace("l1", "l0"): s for name, s in ran_ahead(8.0, other=9.0).items()}
+    finding = the(verdict("BKS208", series))
+    assert finding.module == "rnn.l0"
+    assert finding.message.startswith("the weights of rnn.l0 grew first")
+
+
+@pytest.mark.parametrize(("before", "named"), [(5.5, "rnn.l0.forget"), (9.0, "rnn.l1.input")])
+def test_a_gate_that_rests_again_is_passed_over_for_one_that_grew_far_more(
+    before: float, named: str
+) -> None:
+    """That of ``rnn.l1`` at 80, then that of ``rnn.l0`` at 100, with 12 times the usual."""
+    series: dict[str, Any] = dict(ran_ahead(12.0))
+    series["gate_growth/rnn.l1.input"] = series["gate_growth/rnn.l1.input"] | {80: before}
+    series["gate_moved/rnn.l1.input"] = series["gate_moved/rnn.l1.input"] | {80: 0.2}
+    assert the(verdict("BKS208", series)).module == named
+
+
+def ran_ahead_at(at: int, norms: list[float]) -> dict[str, Any]:
+    """The same, where the gate is seen at another iteration."""
+    moved = {
+        name: {i: v for i, v in values.items() if i < 100} | {at: values[100], at + 1: 0.0}
+        for name, values in ran_ahead(8.0).items()
+        if isinstance(values, dict)
+    }
+    return {**moved, "grad_norm": norms}
+
+
+def test_what_grew_long_before_or_after_the_explosion_is_not_its_origin() -> None:
+    late = {**ran_ahead(8.0), "grad_norm": [1.0] * 50 + [12.0] * 55}  # nothing had grown then
+    assert not verdict("BKS208", late).findings
+    for after, named in ((60, True), (80, False)):
+        early = ran_ahead_at(100, [1.0] * (100 + after) + [12.0] * 5)
+        early["gate_growth/rnn.l1.input"] |= {100 + after: 1.0}
+        assert bool(verdict("BKS208", early).findings) is named
+
+
+@pytest.mark.parametrize("code", ["BKS201", "BKS203"])
+def test_an_explosion_names_what_grew_first_before_it(code: str) -> None:
+    """The gate at 97, the explosion from 100 on."""
+    after = [NAN] * 5 if code == "BKS201" else [50.0] * 60
+    series = ran_ahead_at(97, [1.0] * 98 + [12.0] * (2 + len(after)))
+    series["loss"] = [*wavy(100), *after]
+    told, plain = the(verdict(code, series)), {n: s for n, s in series.items() if "gate" not in n}
+    assert told.evidence["grew first"] == "rnn.l0.forget"
+    before = int(told.evidence.get("since", told.iteration)) - 97
+    added = f"; the weights of rnn.l0.forget grew first, {before} iterations before (BKS208)"
+    assert told.message == the(verdict(code, plain)).message + added
+
+
 def test_short_term_where_no_lag_is_known_asks_how_far_the_gradient_reaches() -> None:
     """Usable: 4 of 256, below 5 %. A gradient that reaches 80 steps is no reason for that."""
     losses, lengths = [3.0, 2.0, 1.0, 1.0, 1.0], [1, 2, 4, 64, 256]
@@ -1877,7 +1962,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS105", WastedWindow(share=0.49)), ("BKS202", LossSpike(share=0.05, sigmas=3.0)),
         ("BKS203", Divergence(rise=0.1)), ("BKS204", Collapse(share=0.6)),
         ("BKS205", Oscillation(amplitude=0.04)), ("BKS206", Precursor(gradient=2.5)),
-        ("BKS207", GrowingUpdates(ratio=0.019)),
+        ("BKS207", GrowingUpdates(ratio=0.019)), ("BKS208", GrewFirst(times=4.9)),
         ("BKS301", ShortTerm(share=1.5)), ("BKS302", NoLearning(share=0.1)),
         ("BKS303", Plateau(patience=400)), ("BKS304", PreviousValue(samples=1)),
         ("BKS403", Clipping(factor=0.04)),

@@ -117,8 +117,8 @@ def test_what_a_tracker_saves_has_the_names_that_checkpoints_have() -> None:
     """Checkpoints of before hold these: another name would make them unreadable."""
     state = StabilityTracker().state_dict()
     assert list(state) == [
-        "course", "calm", "row", "ratios", "now", "first", "leap", "norm_then", "norm_now", "high",
-        "lost", "spike", "length", "grace", "anew",
+        "course", "calm", "row", "ratios", "now", "first", "leap", "norm_then",
+        "norm_now", "high", "lost", "spike", "length", "grace", "anew",
     ]  # fmt: skip
     assert list(state["course"]) == [
         "value", "count", "broken", "usual", "start", "noise", "level", "best", "best_at",
@@ -143,3 +143,52 @@ def test_a_tracker_goes_on_from_what_it_saved() -> None:
     before = told(part, 0, 70)
     again.load_state_dict(part.state_dict())
     assert before + told(again, 70, len(losses)) == expected
+
+
+# -- what announces itself -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("steps", "norms", "sudden"),
+    [(60, [0.5, 1.5], True), (60, [0.1, 1.9], True), (30, [0.5, 1.5], False)],
+)
+def test_what_nothing_announced_is_sudden(steps: int, norms: list[float], sudden: bool) -> None:
+    """Gradients as usual, and a training that has settled."""
+    tracker = StabilityTracker()
+    for n in range(steps):
+        tracker.update(n, 2.0, norms[n % 2])
+    assert not tracker.sudden
+    tracker.update(steps, math.nan, 1.0)
+    assert tracker.sudden is sudden
+
+
+def test_what_a_growing_gradient_announced_is_not_sudden() -> None:
+    tracker = StabilityTracker()
+    for n in range(60):
+        tracker.update(n, 2.0, 10.0 if n > 57 else 1.0)
+    tracker.update(60, math.nan, 1.0)
+    assert not tracker.sudden
+
+
+@pytest.mark.parametrize("sudden", [False, True])
+def test_a_state_keeps_whether_it_was_sudden_and_one_from_before_was_not(sudden: bool) -> None:
+    tracker, other = StabilityTracker(), StabilityTracker()
+    tracker.sudden, other.sudden = sudden, not sudden
+    other.load_state_dict(tracker.state_dict())
+    assert other.sudden is sudden
+    assert ("sudden" in tracker.state_dict()) is sudden
+
+
+def test_a_loss_rises_where_it_is_above_where_it_was_beyond_its_noise() -> None:
+    def tracked(*losses: float) -> StabilityTracker:
+        tracker = StabilityTracker()
+        for n, loss in enumerate(losses):
+            tracker.update(n, loss, 1.0)
+        return tracker
+
+    even = [1.0, 1.2] * 40
+    assert not tracked(*even).rising
+    assert not tracked(*even, *[1.15, 1.2, 1.1] * 7).rising  # less than its noise
+    assert tracked(*even, *[1.5, 1.6] * 10).rising
+    assert not tracked(*even, *[1.5, 1.6] * 40).rising  # it is there, and rises no more
+    assert not tracked(*[1.0] * 5, *[2.0] * 5).rising  # too few

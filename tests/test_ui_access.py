@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import stat
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -18,6 +18,8 @@ from backsight.errors import SettingError
 from backsight.signals import Recorder
 from backsight.ui import UiSettings, read_token
 from backsight.ui._server import bind
+from backsight.ui._static import pack
+from backsight.ui._survey import Survey
 from tests.dashboard import Dashboard, dashboard
 
 SECRET = "correct horse battery staple"
@@ -212,14 +214,45 @@ def test_a_browser_keeps_the_files_of_a_page_until_one_of_them_changes(board: Da
 def test_files_are_sent_compressed_to_whoever_can_take_it(board: Dashboard) -> None:
     _, plain, body = board.ask("/static/app.css")
     assert plain["Content-Encoding"] is None
-    for _ in range(2000):  # a machine may be busy
-        _, headers, packed = board.ask("/static/app.css", {"Accept-Encoding": "br, gzip"})
-        if headers["Content-Encoding"] == "gzip":
-            break
-        time.sleep(0.02)  # they are compressed once the runs have been read
+    pack()
+    _, headers, packed = board.ask("/static/app.css", {"Accept-Encoding": "br, gzip"})
+    assert headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed) == body
     assert headers["Vary"] == "Accept-Encoding"
     assert headers["ETag"] != plain["ETag"]
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_files_are_compressed_once_the_runs_have_been_read(
+    hangs: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or cannot be: a folder that answers to nobody holds nothing up."""
+    happened: list[str] = []
+    packed, ended = threading.Event(), threading.Event()
+    read = Survey.read
+
+    def reading(survey: Survey, seconds: float = 1.0) -> bool:
+        if hangs:
+            ended.wait(60)
+        done = read(survey, seconds)
+        happened.append("read")
+        return done
+
+    def packing() -> None:
+        happened.append("packed")
+        packed.set()
+
+    monkeypatch.setattr(Survey, "read", reading)
+    monkeypatch.setattr("backsight.ui._app.pack", packing)
+    if hangs:
+        monkeypatch.setattr("backsight.ui._app.PATIENCE", 0.01)
+    else:
+        monkeypatch.setattr("backsight.ui._app.PATIENCE", 60.0)
+    with dashboard(folder):
+        assert packed.wait(60)
+        assert happened[-1] == "packed"
+        assert ("read" in happened) is not hangs
+        ended.set()
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,12 @@ def test_a_run_is_watched_while_it_trains(
     page.goto(running.address)
     page.get_by_text("does not exist yet").wait_for()
     training = Training(runs / EVIL)
+
+    # With nothing in it yet, its page says so, and how it goes on.
+    page.get_by_role("link", name=EVIL, exact=True).click()
+    page.get_by_text("The run has begun and has recorded nothing yet").wait_for()
+    page.get_by_text("no loss was recorded yet").wait_for()
+    page.go_back()
     training.go_on(60)
 
     # It appears by itself; from here on with the keyboard alone.
@@ -225,6 +231,7 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Pa
             ("/signin?next=javascript:alert(1)", "/"),
             ("/signin", "/"),
         ):
+            page.goto("about:blank")  # a page that is open would be told that it may not ask
             page.context.clear_cookies()
             page.goto(running.address + wanted)
             page.get_by_label("Token").fill("correct horse battery staple")

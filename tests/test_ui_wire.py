@@ -18,6 +18,7 @@ import plotly.graph_objects as go
 import pytest
 
 from backsight.errors import RunError
+from backsight.report import Kept
 from backsight.report.figures import FIGURES
 from backsight.signals import Recorder, Run
 from backsight.ui._delivery import DeliveryMiddleware
@@ -166,7 +167,7 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(board: Dashboard) -> N
 def test_an_error_of_ours_is_told_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(run: Run) -> None:
+    def fail(run: Run, kept: Kept) -> None:
         raise ValueError("a mistake of ours")
 
     Recorder(tmp_path / "one").close()
@@ -186,9 +187,9 @@ def test_a_run_that_has_ended_is_read_once_and_one_that_trains_each_time(
     """The time and what is new are told of each answer."""
     read: list[str] = []
 
-    def counted(run: Run) -> dict[str, Any]:
+    def counted(run: Run, kept: Kept) -> dict[str, Any]:
         read.append(run.status)
-        return run_view(run)
+        return run_view(run, kept)
 
     monkeypatch.setattr("backsight.ui._app.run_view", counted)
     with Recorder(tmp_path / "one") as recorder, dashboard(tmp_path) as running:

@@ -41,6 +41,7 @@ PAGES = {
     "run-short-sighted": "/run/first_symbol-1",
     "run-failed": "/run/diverged",
     "run-empty": "/run/empty",
+    "run-just-begun": "/run/just-begun",
     "run-broken": "/run/broken",
     "run-gone": "/run/was-removed",
     "compare": "/compare?run=healthy&run=slower&run=diverged",
@@ -69,19 +70,30 @@ def make_runs(runs: Path) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     for name, words in TRAINED.items():
         if not (runs / name).exists():
-            _backsight(runs.parent, *words, "--run", str(runs / name))
+            _backsight(runs.parent, *words, "--run", f"{runs.name}/{name}")
     if not (runs / "first_symbol-1").exists():
         script = Path("examples", "scripts", SCRIPT.name)  # as the page shows it
         (runs.parent / script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SCRIPT, runs.parent / script)
         _backsight(runs.parent, "run", str(script))
     if not (runs / "lengths").exists():
-        _backsight(runs.parent, *STUDY.split(), "--out", str(runs / "lengths"))
+        _backsight(runs.parent, *STUDY.split(), "--out", f"{runs.name}/lengths")
     if not (runs / "empty").exists():
-        with Recorder(runs / "empty", kind="watch"):
+        with Recorder(runs / "empty", kind="watch", command="python train.py"):
             pass
     (runs / "broken").mkdir(exist_ok=True)
     (runs / "broken" / "run.json").write_text('{"format": 1, "name": ')
+
+
+@contextmanager
+def living(run: Path) -> Iterator[None]:
+    """A run that has just begun and has recorded nothing yet."""
+    shutil.rmtree(run, ignore_errors=True)
+    try:
+        with Recorder(run, kind="run", command="backsight run train.py"):
+            yield
+    finally:
+        shutil.rmtree(run, ignore_errors=True)
 
 
 def _backsight(folder: Path, *words: str) -> None:
@@ -91,9 +103,9 @@ def _backsight(folder: Path, *words: str) -> None:
 
 @contextmanager
 def served(runs: Path, *more: str) -> Iterator[str]:
-    """The address of a dashboard of these runs."""
-    words = [sys.executable, "-m", "backsight", "ui", str(runs), "--port", "0", *more]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    """The address of a dashboard of these runs, whose paths are shown as short as they can be."""
+    words = [sys.executable, "-m", "backsight", "ui", runs.name, "--port", "0", *more]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=runs.parent) as process:
         try:
             assert process.stdout is not None
             found = re.search(r"http://\S+", process.stdout.readline())
@@ -157,7 +169,7 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        with served(runs) as address:
+        with living(runs / "just-begun"), served(runs) as address:
             for picture in (one for one in PAGES if one in wanted):
                 shoot(browser, address + PAGES[picture], picture, folder)
             if options.docs:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Verdict
 from backsight.diagnosis._objective import Objectives, softened, softened_verdict
+from backsight.diagnosis._origin import with_origin
 from backsight.diagnosis._ranking import ORDER, Lead, advice_of, lead_rank, leads_of
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._rules_version import rules_version
@@ -223,7 +224,7 @@ class Judge:
                     verdict, outcome="not enough data", reason=f"the rule failed: {error!r}"
                 )
             verdicts.append(verdict)
-        return Diagnosis(tuple(verdicts))
+        return Diagnosis(with_origin(verdicts))
 
     def _told(self, rule: Rule, found: Sequence[Finding]) -> list[Finding]:
         """As notes, where the rule takes a loss for an objective that is none."""

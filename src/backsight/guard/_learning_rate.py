@@ -39,6 +39,8 @@ class LearningRate:
         self.factor = 1.0
         self.ceiling = 1.0
         """How far the factor may recover."""
+        self.low = 1.0
+        """What it was last lowered to."""
         self.warmup = 1.0
         """A further factor, which a policy sets anew in each step."""
         self.momentum_off = False
@@ -53,13 +55,17 @@ class LearningRate:
         """
         before = self.factor
         self.ceiling = max(before * max(ceiling, by), FLOOR)
-        self.factor = max(before * by, FLOOR)
+        self.factor = self.low = max(before * by, FLOOR)
         return before, self.factor
 
     def recover(self, by: float, ceiling_by: float = 1.0) -> None:
         """Let the factor grow, up to the ceiling; and the ceiling, up to 1."""
         self.ceiling = min(1.0, self.ceiling * ceiling_by)
         self.factor = min(self.ceiling, self.factor * by)
+
+    def retreat(self, by: float) -> None:
+        """Let the factor shrink again, but not below what it was last lowered to."""
+        self.factor = max(min(self.low, self.factor), self.factor * by)
 
     def put_on(self, optimizer: Optimizer) -> None:
         """Before the optimizer steps."""
@@ -89,14 +95,16 @@ class LearningRate:
         self._kept.append((group, name, group[name]))
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values; ``low`` where it is not the factor, as before there was such."""
         return {
             "factor": self.factor, "ceiling": self.ceiling, "momentum_off": self.momentum_off,
+            **({"low": self.low} if self.low != self.factor else {}),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As it was."""
         self.factor, self.ceiling = state["factor"], state["ceiling"]
+        self.low = state.get("low", self.factor)
         self.momentum_off = state["momentum_off"]
 
 

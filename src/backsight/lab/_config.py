@@ -94,6 +94,10 @@ class Training:
     """The run folder to create; by default the next free runs/TASK-CELL-N."""
     every: int = 25
     """The number of iterations between hidden-state profiles."""
+    deep: Optional[int] = None
+    """The number of iterations from one measurement of Lyapunov exponents and memory capacity to
+    the next, a multiple of --every such as 1000; by default there is none, because one takes up
+    to a minute per layer."""
     sharpness_every: Optional[int] = None
     """The number of iterations between measurements of the sharpness along the step, from the
     first iteration on, each of which takes about as long as one more iteration; by default it is
@@ -126,9 +130,14 @@ class Training:
             )
         good = math.isfinite(self.weight_decay) and self.weight_decay >= 0
         self._require("weight_decay", good, "a number of at least 0")
-        for name in ("validate_every", "sharpness_every"):
+        for name in ("validate_every", "sharpness_every", "deep"):
             if getattr(self, name) is not None:
                 self._whole(name)
+        # Between samples, a run that is resumed would not know when the last one was.
+        if self.deep is not None and self.deep % self.every:
+            raise SettingError(
+                f"--deep must be a multiple of --every, which is {self.every}, not {self.deep}"
+            )
         if self.sharpness_every and self.precision not in ("32-true", "64-true"):
             raise SettingError(
                 f"--sharpness-every compares gradients that --precision {self.precision} cannot "

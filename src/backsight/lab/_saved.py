@@ -20,7 +20,7 @@ SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 CHECKPOINTS = "checkpoints"
 """Folder of a run that holds its checkpoints."""
 
-LATER = {"sharpness_every": None}
+LATER = {"deep": None, "sharpness_every": None}
 """Settings that runs of earlier versions did not have, as they trained."""
 
 

@@ -162,6 +162,7 @@ def _conduct(
                 iteration=loop.began,
                 facts=facts_from(facts),
                 guard=guard,
+                deep=config.deep,
                 kinds=STANDARD,  # how it is put together is known
                 tell=screen.found,
             ) as monitor:

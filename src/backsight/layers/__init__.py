@@ -16,6 +16,7 @@ much is kept of each channel.
 """
 
 from backsight.layers._adapter import CellStep, LayerAdapter, LayerWeights, RecurrentMatrix
+from backsight.layers._blocks import GateBlock, blocks_of
 from backsight.layers._cells import GRUCells, LSTMCells, RNNCells
 from backsight.layers._fused import GRULayers, LSTMLayers, RNNLayers
 from backsight.layers._registry import adapter_of, register_layer, registered_layers
@@ -26,10 +27,12 @@ __all__ = [
     "CellStep",
     "DecayAdapter",
     "Decays",
+    "GateBlock",
     "LayerAdapter",
     "LayerWeights",
     "RecurrentMatrix",
     "adapter_of",
+    "blocks_of",
     "decay_adapter_of",
     "register_layer",
     "registered_layers",

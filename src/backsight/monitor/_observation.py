@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from backsight.layers import adapter_of
 from backsight.monitor._faults import Faults
 from backsight.monitor._iteration import BackwardPass, Clip, Iteration, LayerCall, OptimizerStep
+from backsight.monitor._rising_gradient import GROWN, SLOWLY, RisingGradient
 from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
@@ -100,6 +101,9 @@ class Observation:
         self._was_usual = False
         """Whether the iteration before was a usual one of Backsight's own measurements."""
         self._first = iteration
+        self._rising = RisingGradient()
+        self._grown = -1
+        """The newest iteration with a gradient that has left its usual range."""
         self._armed = True
         """Whether the readers may hold something of a sampled iteration."""
         self._begin()
@@ -197,6 +201,13 @@ class Observation:
     def backward_ended(self, passed: BackwardPass) -> None:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
+        gradient, number = self.now.gradient, self.now.number
+        if gradient is not None:
+            rising = self._rising
+            if gradient <= rising.limit:  # as in sees, without a call in every step
+                rising.limit += SLOWLY * (GROWN * gradient - rising.limit)
+            elif rising.sees(number, gradient) and self.measurements.grow(self.now):
+                self._grown = number
         if self.parameters.by_hand:
             self._stepped()
 
@@ -312,6 +323,8 @@ class Observation:
     def _may_wait(self, now: Iteration, at: float) -> bool:
         """Whether an iteration that has ended need not be recorded at once."""
         if not self.measurements.ends_late or now.number - self._first < AT_ONCE or now.told:
+            return False
+        if now.number == self._grown:
             return False
         if at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
             return False

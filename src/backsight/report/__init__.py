@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from backsight.report._half_life_sentences import half_life_sentences
     from backsight.report._interventions import intervention_marks, intervention_rows
+    from backsight.report._kept import Kept, keeping
     from backsight.report._map_page import write_map_page
     from backsight.report._memory_sentences import memory_sentences
     from backsight.report._page import write_report
@@ -60,6 +61,7 @@ __all__ = [
     "ComparedRun",
     "DifferingSetting",
     "FindingRow",
+    "Kept",
     "MapProgress",
     "RunComparison",
     "RunFigures",
@@ -86,6 +88,7 @@ __all__ = [
     "half_life_sentences",
     "intervention_marks",
     "intervention_rows",
+    "keeping",
     "labels_of",
     "lacking",
     "memory_sentences",
@@ -119,6 +122,7 @@ __getattr__ = lazy(
         "ComparedRun": "backsight.report._comparison",
         "DifferingSetting": "backsight.report._settings_table",
         "FindingRow": "backsight.report._comparison",
+        "Kept": "backsight.report._kept",
         "MapProgress": "backsight.report._study_terminal",
         "RunComparison": "backsight.report._comparison",
         "RunFigures": "backsight.report._run_figures",
@@ -144,6 +148,7 @@ __getattr__ = lazy(
         "half_life_sentences": "backsight.report._half_life_sentences",
         "intervention_marks": "backsight.report._interventions",
         "intervention_rows": "backsight.report._interventions",
+        "keeping": "backsight.report._kept",
         "labels_of": "backsight.report._settings_table",
         "lacking": "backsight.report._findings",
         "deep_sentences": "backsight.report._deep_sentences",

@@ -22,7 +22,7 @@ from backsight.report._strip_data import (
     StripRate,
     StripReach,
 )
-from backsight.report._thin import Thinned, Thinning
+from backsight.report._thin import NEWEST, Thinned, Thinning, blocks_to_draw
 from backsight.signals import Run, SignalStream, measure_reach, member, reach_words
 
 __all__ = ["strip"]
@@ -30,7 +30,7 @@ __all__ = ["strip"]
 PIXELS = 240
 """Columns of a curve."""
 
-RECENT = 100
+RECENT = NEWEST
 """Losses whose median is the loss now: BKS302 compares medians of as many with the guess."""
 
 MOST = 6
@@ -240,7 +240,7 @@ def _curve(
     """The whole signal, thinned, and its newest samples."""
     thinning = Thinning(stream.first, stream.last, pixels=PIXELS, log=log)
     newest = np.empty(0)
-    for block in stream:
+    for block in blocks_to_draw(stream, log=log):
         thinning.add(block.iterations, block.values)
         newest = np.concatenate([newest, block.values[-tail:]])[-tail:]
     return _thinned(thinning.result()), newest

@@ -11,20 +11,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backsight.signals import SignalStream
+from backsight.report._kept import kept_now
+from backsight.signals import SampleBlock, SignalStream
 
 __all__ = [
-    "LEAST", "Marks", "Thinned", "Thinning", "columns_of", "thin", "thin_columns", "thin_stream",
-    "thinner",
+    "LEAST", "NEWEST", "Marks", "Thinned", "Thinning", "blocks_to_draw", "coarse", "columns_of",
+    "thin", "thin_columns", "thin_stream", "thinner",
 ]  # fmt: skip
 
 PIXELS = 1200
 """Width of a picture."""
+
+FINE = 8
+"""Parts of a pixel column that are kept of a long signal: no spike is drawn further off."""
+
+NEWEST = 100
+"""Samples that are kept as they are at the end of a chunk."""
 
 LEAST = 0.05
 """Of that width: less would show nothing."""
@@ -157,17 +165,7 @@ class Thinning:
 
     def _thin(self) -> None:
         at, values, before = self._together()
-        column = self._columns(at)
-        starts = _first(column)
-        ends = np.append(starts[1:], len(at)) - 1
-        size = ends - starts + 1
-        kept = [starts, ends]
-        for extreme in (np.minimum, np.maximum):
-            each = np.repeat(extreme.reduceat(values, starts), size)
-            hits = np.flatnonzero(values == each)
-            kept.append(hits[_first(column[hits])])
-        chosen = np.sort(np.concatenate(kept))
-        chosen = chosen[_first(chosen)]
+        chosen = _corners(self._columns(at), values)
         self._kept = [(at[chosen], values[chosen], before[chosen])]
         self._waiting = 0
 
@@ -211,14 +209,60 @@ def thin(
 def thin_stream(stream: SignalStream, *, log: bool = False) -> Thinned:
     """Thin a scalar signal of a run as it is read."""
     thinning = Thinning(stream.first, stream.last, pixels=columns_of(PIXELS), log=log)
-    for block in stream:
+    for block in blocks_to_draw(stream, log=log):
         thinning.add(block.iterations, block.values)
     return thinning.result()
+
+
+def blocks_to_draw(stream: SignalStream, *, log: bool = False) -> Iterator[SampleBlock]:
+    """All that a picture of a scalar signal shows. Where chunks are kept (:func:`keeping`), of a
+    long signal no more than that: see :func:`coarse`."""
+    kept = kept_now()
+    size = (stream.last - stream.first) // (FINE * PIXELS)
+    if kept is None or size < 1:
+        return iter(stream)
+    # A power of two, so that it stays as it is until the run is twice as long.
+    size = 1 << (size.bit_length() - 1)
+    parts = list(stream.each(partial(coarse, size=size, log=log), ("coarse", size, log), kept))
+    at, values = ([getattr(part, of) for part in parts] for of in ("iterations", "values"))
+    return iter([SampleBlock(np.concatenate(at), np.concatenate(values))] if parts else [])
+
+
+def coarse(block: SampleBlock, *, size: int, log: bool) -> SampleBlock:
+    """What a picture shows of a block whose pixel columns are much wider than ``size``.
+
+    Of each ``size`` iterations, it keeps the first, smallest, largest and last sample that can be
+    drawn; all that cannot; and the newest samples as they are.
+    """
+    values = block.values
+    drawn = np.isfinite(values)
+    if log:
+        drawn &= values > 0
+    keep = ~drawn
+    keep[-NEWEST:] = True
+    at = np.flatnonzero(drawn)
+    if at.size:
+        keep[at[_corners(block.iterations[at] // size, values[at])]] = True
+    return SampleBlock(block.iterations[keep], values[keep])
 
 
 def thin_columns(count: int, columns: int) -> NDArray[np.int64]:
     """Where each of at most ``columns`` groups of ``count`` neighbours starts."""
     return np.unique(np.linspace(0, count, min(count, columns), endpoint=False).astype(np.int64))
+
+
+def _corners(column: NDArray[np.int64], values: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+    """Indices of the first, smallest, largest and last of ``values`` in each column, in order."""
+    starts = _first(column)
+    ends = np.append(starts[1:], len(column)) - 1
+    size = ends - starts + 1
+    kept = [starts, ends]
+    for extreme in (np.minimum, np.maximum):
+        each = np.repeat(extreme.reduceat(values, starts), size)
+        hits = np.flatnonzero(values == each)
+        kept.append(hits[_first(column[hits])])
+    chosen = np.sort(np.concatenate(kept))
+    return chosen[_first(chosen)]
 
 
 def _first(column: NDArray[np.int64], before: int = -1) -> NDArray[np.intp]:

@@ -90,7 +90,7 @@ def current_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(now.get("only"), list):
         now["only"] = [current_remedy(name) for name in now["only"]]
     if isinstance(now.get("settings"), dict):
-        now["settings"] = {"sharpness_every": None, **now["settings"]}
+        now["settings"] = {"deep": None, "sharpness_every": None, **now["settings"]}
     if isinstance(now.get("symptoms"), dict):
         now["symptoms"] = {"sharpness": None, "lr_times": None, **now["symptoms"]}
     return now

@@ -125,6 +125,11 @@ class Reader:
         """When the writer last committed, in seconds since the epoch."""
 
     @property
+    def path(self) -> Path:
+        """The store."""
+        return self._path
+
+    @property
     def deadline(self) -> Deadline:
         """The connection's."""
         return self._deadline

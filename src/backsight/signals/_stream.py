@@ -3,14 +3,26 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
-from backsight.signals._reader import Reader
+from backsight.signals._reader import ChunkPlace, Reader
 from backsight.signals._samples import SampleBlock, join
 
 __all__ = ["PIECE_BYTES", "SignalStream", "pieces"]
 
 PIECE_BYTES = 1 << 19
 """Chunks are put together up to this size: NumPy is fast on 40,000 samples, and slow on 4,000."""
+
+
+Made = TypeVar("Made")
+
+
+class Keeper(Protocol):
+    """Remembers what was made."""
+
+    def get(self, key: object, make: Callable[[], Any]) -> Any:
+        """What was made for this key, or what is made now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,33 @@ class SignalStream:
                 elif left > 0:
                     yield _part(block, 0, left)
                 left -= len(block.iterations)
+
+    def each(
+        self, make: Callable[[SampleBlock], Made], what: object, keeper: Keeper
+    ) -> Iterator[Made]:
+        """What ``make`` makes of each chunk, in order. Chunks of which it was made are not read
+        again: that they are the same is verified, by the checksums of all chunks so far.
+
+        Args:
+            make: is called for the other chunks.
+            what: names what it makes.
+            keeper: remembers it.
+
+        Raises:
+            RunError: the store is damaged.
+        """
+        with self.reading() as reader:
+            for place in reader.places(self.name):
+                left = self.samples - place.start
+                if left <= 0:  # the run has gone on since
+                    return
+
+                def made(place: ChunkPlace = place, left: int = left) -> Made:
+                    return make(_part(reader.current_block_at(self.name, place), 0, left))
+
+                whole = place.end <= self.samples
+                key = (reader.path, self.name, place.rowid, place.end, place.chain, what)
+                yield keeper.get(key, made) if whole else made()
 
     def newest(self) -> SampleBlock:
         """The newest chunk, read and verified alone.

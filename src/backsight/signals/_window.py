@@ -1,6 +1,6 @@
 """A part of a run's iterations, read as if nothing else had been recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from backsight.errors import RunError
 from backsight.signals._reader import ChunkPlace, Reader
 from backsight.signals._run import Run
 from backsight.signals._samples import SampleBlock
-from backsight.signals._stream import SignalStream, pieces
+from backsight.signals._stream import Keeper, Made, SignalStream, pieces
 
 __all__ = ["RunWindow"]
 
@@ -98,6 +98,12 @@ class _WindowStream(SignalStream):
         with self.reading() as reader:
             # The run may have gone on since: what came later is of no concern here.
             yield from pieces(_blocks(reader, self.name, (begin, min(end, self.last))))
+
+    def each(
+        self, make: Callable[[SampleBlock], Made], what: object, keeper: Keeper
+    ) -> Iterator[Made]:
+        """Of every part that is in the window; nothing is kept."""
+        return map(make, self)
 
     def newest(self) -> SampleBlock:
         with self.reading() as reader:

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from backsight.errors import BacksightError, RunError
+from backsight.report import Kept, keeping
 from backsight.signals import Run, pulse
 from backsight.ui._access import AccessMiddleware, TokenCheck
 from backsight.ui._compare_view import compare_view
@@ -71,7 +72,8 @@ class _Dashboard:
 
     def __init__(self, settings: UiSettings) -> None:
         self.settings = settings
-        self.survey = Survey(FolderIndex(settings.folders))
+        self.kept = Kept()
+        self.survey = Survey(FolderIndex(settings.folders), self.kept)
         self.check = TokenCheck(settings.token, settings.port) if settings.token else None
         self.streams = EventStreams()
         self.answers = AnswerCache()
@@ -177,12 +179,12 @@ class _Dashboard:
             news = _look_at(place)()  # before anything is read, so that it tells of no more
             run = Run(place.path)
             if run.status == "running":
-                view = json_bytes({**run_view(run), "study": place.study})
+                view = json_bytes({**run_view(run, self.kept), "study": place.study})
             else:
                 view = self.answers.get(
                     ("run", place.path),
                     (stamp_of(place.path), run.status, place.study),
-                    lambda: json_bytes({**run_view(run), "study": place.study}),
+                    lambda: json_bytes({**run_view(run, self.kept), "study": place.study}),
                 )
             return json_bytes({"news": news, "now": time.time()})[:-1] + b", " + view[1:]
 
@@ -223,7 +225,11 @@ class _Dashboard:
                 lambda: figure_bytes(place.path, entry, first, last, until),
             )
 
-        return _json(request, await self.work(drawn))
+        def kept() -> bytes:
+            with keeping(self.kept):
+                return drawn()
+
+        return _json(request, await self.work(kept))
 
     async def compare(self, request: Request) -> Response:
         """Several runs side by side, in the order in which they are named."""

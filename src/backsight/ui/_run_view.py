@@ -7,9 +7,11 @@ import numpy as np
 from backsight.diagnosis import Diagnosis, Tried, diagnose, findings_so_far, read_tried, timeline
 from backsight.errors import RunError
 from backsight.report import (
+    Kept,
     cards,
     intervention_marks,
     intervention_rows,
+    keeping,
     lacking,
     provenance_rows,
     setting_rows,
@@ -29,8 +31,19 @@ MARKS = 200
 """Interventions that are marked on the axes."""
 
 
-def run_view(run: Run) -> dict[str, Any]:
-    """The heading, the strip, which figures there are, samples of text and settings."""
+def run_view(run: Run, kept: Kept | None = None) -> dict[str, Any]:
+    """The heading, the strip, which figures there are, samples of text and settings.
+
+    Args:
+        run: the run.
+        kept: what is known of it; what is read now is added.
+    """
+    kept = kept or Kept()
+    with keeping(kept):
+        return _view(run, kept)
+
+
+def _view(run: Run, kept: Kept) -> dict[str, Any]:
     told = strip(run)
     problems = list(told.problems)
 
@@ -59,10 +72,11 @@ def run_view(run: Run) -> dict[str, Any]:
             "missing": missing,
             "acts": ask(lambda: intervention_rows(run), []),
             "marks": ask(lambda: intervention_marks(run, MARKS), []),
-            "moments": ask(lambda: _moments(run), []),
+            "moments": ask(lambda: _moments(run, kept), []),
             "samples": ask(lambda: text_samples(run), []),
             "settings": setting_rows(run),
-            "provenance": provenance_rows(run),
+            # The heading has the command.
+            "provenance": [row for row in provenance_rows(run) if row[0] != "command"],
         }
     return {**view, "problems": problems}
 
@@ -129,12 +143,13 @@ def _tried(run: Run) -> str:
     return tried.message if isinstance(tried, Tried) else ""
 
 
-def _moments(run: Run) -> list[int]:
+def _moments(run: Run, kept: Kept) -> list[int]:
     """Iterations at which profiles were recorded: where the slider stops; 400 at the most."""
     for family in ("reach", "grad_time", "hidden_norm"):
         names = run.members(family, profile=True)
         if names:
-            at = np.concatenate([block.iterations for block in run.stream(names[0])])
+            parts = run.stream(names[0]).each(lambda block: block.iterations, "iterations", kept)
+            at = np.concatenate(list(parts))
             step = max(1, len(at) // 400)
             return [int(i) for i in np.unique(np.append(at[::step], at[-1]))]
     return []

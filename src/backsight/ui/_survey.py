@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from backsight.report import Kept, keeping
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._run_row import RunRow, Stamp, first_row, run_row, stamp_of
 from backsight.ui._study_row import study_row
@@ -48,10 +49,12 @@ class Survey:
 
     Args:
         index: where they are.
+        kept: what is known of long runs; shared with whoever draws them.
     """
 
-    def __init__(self, index: FolderIndex) -> None:
+    def __init__(self, index: FolderIndex, kept: Kept | None = None) -> None:
         self.index = index
+        self._kept = kept or Kept()
         self._state = _State()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
@@ -83,7 +86,7 @@ class Survey:
         Returns:
             whether everything was read.
         """
-        with self._reading:
+        with self._reading, keeping(self._kept):
             began = time.monotonic()
             for key, entry in list(self._state.rows.items()):
                 if time.monotonic() - began > seconds:

@@ -9,6 +9,7 @@ from backsight.diagnosis.rules._divergence import Divergence
 from backsight.diagnosis.rules._drift import HiddenDrift
 from backsight.diagnosis.rules._exploding import Exploding
 from backsight.diagnosis.rules._frozen import Frozen
+from backsight.diagnosis.rules._grew_first import GrewFirst
 from backsight.diagnosis.rules._growing_updates import GrowingUpdates
 from backsight.diagnosis.rules._last_column import LastColumn
 from backsight.diagnosis.rules._no_learning import NoLearning
@@ -40,6 +41,7 @@ RULES: tuple[type[Rule], ...] = (
     Oscillation,
     Precursor,
     GrowingUpdates,
+    GrewFirst,
     ShortTerm,
     NoLearning,
     Plateau,

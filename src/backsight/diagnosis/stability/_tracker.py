@@ -29,6 +29,12 @@ WILD = 10.0
 IN_A_ROW = 3
 """Steps that are not finite or out of line, after which it is the weights and not the batch."""
 
+EVEN = 5.0
+"""Times their median, that the newest ten gradient norms stay below where nothing announces it.
+
+In small batches, the norms of a healthy training vary by a factor of 3 among ten.
+"""
+
 CALM = 10
 """Steps without an anomaly, after which the weights are worth keeping."""
 
@@ -82,6 +88,9 @@ JUMP = 1.04
 LEAPT = 1.3
 """Times the length before: from there on it is another task, and learned anew."""
 
+RISING = 80
+"""Losses by which it shows whether they rise."""
+
 GAP = 200
 """Iterations after which a spike is news again."""
 
@@ -104,6 +113,8 @@ class StabilityTracker:
         """Steps since the last anomaly."""
         self.row = 0
         """Steps in a row that were not finite, or out of line."""
+        self.sudden = False
+        """Whether nothing in a settled training announced the newest row of them."""
         self._ratios = Recent(ROW)
         self._now = Recent(ROW)
         self._first = Recent(FIRST)
@@ -141,6 +152,8 @@ class StabilityTracker:
         elif loss is not None and not self._grace and self._wild(loss):
             words = f"the loss is {loss:.3g}, and its usual value is {self._usual:.3g}"
             anomalies.append(Anomaly("out of line", iteration, words))
+        if anomalies and not self.row:
+            self.sudden = self._even
         self.row = self.row + 1 if anomalies else 0
         if loss is not None and self._grace:
             self._spare(loss)
@@ -172,6 +185,23 @@ class StabilityTracker:
     def well(self) -> bool:
         """Whether the weights are worth going back to."""
         return not self._grace and self.calm >= CALM and self._gone < NEAR and not self._high
+
+    @property
+    def rising(self) -> bool:
+        """Whether the loss is above where it was 20 to 80 steps before, beyond its noise."""
+        losses = Recent(RISING)
+        losses.load_state_dict(self.history.newest(RISING))
+        level, spread = losses.newest(LossHistory.LEVEL)
+        before, usual = losses.newest(RISING - LossHistory.LEVEL, LossHistory.LEVEL)
+        # 1.25 σ/√n is the standard error of a median
+        return level - before > 3 * 1.25 * max(spread, usual) / math.sqrt(LossHistory.LEVEL)
+
+    @property
+    def _even(self) -> bool:
+        """Whether steps so far were as usual: a rate that is too high makes them wild first."""
+        norms = self._norm_now
+        usual = norms.full and norms.quantile(1.0) <= EVEN * norms.median
+        return usual and self.well and self.history.settled
 
     @property
     def _learned(self) -> float:
@@ -312,6 +342,7 @@ class StabilityTracker:
             "length": self._length,
             "grace": self._grace,
             "anew": self._anew,
+            **({"sudden": True} if self.sudden else {}),  # else it is as before there was such
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -325,5 +356,6 @@ class StabilityTracker:
         self._norm_now.load_state_dict(state["norm_now"])
         self.calm, self.row, self._high = state["calm"], state["row"], state["high"]
         self._lost, self._spike = state["lost"], state["spike"]
+        self.sudden = state.get("sudden", False)
         self._length, self._grace = state["length"], state["grace"]
         self._anew = state["anew"]

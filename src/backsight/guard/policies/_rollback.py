@@ -21,6 +21,10 @@ NOT_SCHEDULED = (
 SOON = 150
 """Iterations within which the same comes again: then more is done about it."""
 
+SELDOM = 1000
+"""Iterations since the last rollback, after which one that nothing announced is put down to a fault
+from outside."""
+
 
 @dataclass
 class Rollback(Policy):
@@ -34,7 +38,9 @@ class Rollback(Policy):
     from the second time on an older snapshot is taken, too. After ``attempts`` without a new good
     snapshot in between the training stops with an error, on the last good weights.
     Where the rate itself had been set to more than 100 times its highest value since the snapshot,
-    and not by a scheduler, it becomes what it was, and is not lowered.
+    and not by a scheduler, it becomes what it was, and is not lowered. Nor is it lowered, once in
+    1,000 iterations, where a settled training with even gradients is not finite or out of line from
+    one step to the next: a rate that is too high shows before.
 
     Source: PaLM (Chowdhery et al. 2022, §5.1: restart before a spike and pass over batches);
     levanter#391; the rest Backsight.
@@ -85,8 +91,11 @@ class Rollback(Policy):
                 "the learning rate, or run backsight diagnose on the run"
             )
         further = tried // 2 if soon else 0
-        outside = anomaly.kind == "state lost"  # neither the batches nor the rate have done that
-        to = guard.roll_back(since, further, blame=not outside)
+        lost = anomaly.kind == "state lost"  # neither the batches nor the rate have done that
+        seldom = step.iteration - self._last > SELDOM
+        broken = anomaly.kind in ("not finite", "out of line")
+        outside = lost or (broken and guard.stability.sudden and seldom)
+        to = guard.roll_back(since, further, blame=not lost)
         # What the snapshot remembers of earlier attempts is not what has been tried since.
         self._tried, self._last = tried + 1, step.iteration
         wrong = guard.put_rates_right()

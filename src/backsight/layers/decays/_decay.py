@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DecayAdapter", "Decays", "child_of", "first_tensor", "tensor_of", "weight_of", "wide"]
+__all__ = [
+    "DecayAdapter", "Decays", "GateRows", "child_of", "first_tensor", "parts_of", "tensor_of",
+    "weight_of", "whole_of", "wide",
+]  # fmt: skip
+
+GateRows = dict[str, list[tuple[Tensor, slice]]]
+"""By gate, parameters and which of their rows make it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +107,40 @@ class DecayAdapter:
             ValueError: these are not what this family has.
         """
         raise NotImplementedError
+
+    def gate_rows(self, module: nn.Module) -> GateRows:
+        """Which rows of which parameters make each gate; nothing where that is not known."""
+        return {}
+
+
+def parts_of(module: nn.Module | None, sizes: Mapping[str, int]) -> GateRows:
+    """The rows of a linear layer's weight and bias, in parts one after the other.
+
+    Args:
+        module: the layer, also inside the wrapper of an adapter such as LoRA's.
+        sizes: rows by the name of the part, in their order.
+    """
+    found: GateRows = {part: [] for part in sizes}
+    if module is None:
+        return found
+    for name in ("weight", "bias"):
+        parameter = module._parameters.get(name)
+        if parameter is None or len(parameter) != sum(sizes.values()):
+            continue
+        begin = 0
+        for part, size in sizes.items():
+            found[part].append((parameter, slice(begin, begin + size)))
+            begin += size
+    if not any(found.values()):
+        inner = child_of(module, "base_layer")
+        return found if inner is None else parts_of(inner, sizes)
+    return found
+
+
+def whole_of(module: nn.Module, *names: str) -> list[tuple[Tensor, slice]]:
+    """Whole parameters of ``module`` itself."""
+    there = (module._parameters.get(name) for name in names)
+    return [(parameter, slice(None)) for parameter in there if parameter is not None]
 
 
 def tensor_of(module: nn.Module, name: str, *dims: int) -> Tensor | None:

@@ -14,9 +14,12 @@ from torch.nn.functional import linear, softplus
 from backsight.layers.decays._decay import (
     DecayAdapter,
     Decays,
+    GateRows,
     child_of,
+    parts_of,
     tensor_of,
     weight_of,
+    whole_of,
     wide,
 )
 
@@ -60,3 +63,15 @@ class Mamba(DecayAdapter):
         bias = weight_of(part, "bias", 1)
         step = linear(x[..., :rank], weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
         return Decays(-softplus(step), wide(rates).to(x.dtype).exp())
+
+    def gate_rows(self, module: nn.Module) -> GateRows:
+        """Of ``in_proj`` x and z, of ``x_proj`` Δ, B and C; ``dt_proj`` belongs to Δ."""
+        rates, steps = tensor_of(module, "A_log", 2), child_of(module, "dt_proj")
+        weight = weight_of(steps)
+        if rates is None or weight is None:
+            return {}
+        (inner, states), rank = rates.shape, weight.shape[1]
+        rows = parts_of(child_of(module, "in_proj"), {"x": inner, "z": inner})
+        rows |= parts_of(child_of(module, "x_proj"), {"dt": rank, "B": states, "C": states})
+        rows["dt"] += parts_of(steps, {"dt": inner})["dt"]
+        return {**rows, "A": whole_of(module, "A_log")}

@@ -15,9 +15,12 @@ from torch.nn.functional import softplus
 from backsight.layers.decays._decay import (
     DecayAdapter,
     Decays,
+    GateRows,
     child_of,
+    parts_of,
     tensor_of,
     weight_of,
+    whole_of,
     wide,
 )
 
@@ -56,6 +59,18 @@ class Mamba2(DecayAdapter):
             last = last * scale[..., -len(bias) :].to(last.dtype)
         step = _limited(softplus(last + bias.to(last.dtype)), module)
         return Decays(-step * rates.to(last.dtype).exp())
+
+    def gate_rows(self, module: nn.Module) -> GateRows:
+        """Of ``in_proj`` z, x, B, C and Δ; ``dt_bias`` belongs to Δ, and A is by itself."""
+        bias, out = tensor_of(module, "dt_bias", 1), weight_of(child_of(module, "out_proj"))
+        mixed = weight_of(child_of(module, "conv1d"), dims=3)
+        if bias is None or out is None or mixed is None or len(mixed) < out.shape[1]:
+            return {}
+        inner, states = out.shape[1], (len(mixed) - out.shape[1]) // 2
+        sizes = {"z": inner, "x": inner, "B": states, "C": states, "dt": len(bias)}
+        rows = parts_of(child_of(module, "in_proj"), sizes)
+        rows["dt"] += whole_of(module, "dt_bias")
+        return {**rows, "A": whole_of(module, "A_log")}
 
 
 def _limited(step: Tensor, module: nn.Module) -> Tensor:

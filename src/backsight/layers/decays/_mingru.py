@@ -11,7 +11,15 @@ from typing import Any
 from torch import nn
 from torch.nn.functional import softplus
 
-from backsight.layers.decays._decay import DecayAdapter, Decays, child_of, weight_of, wide
+from backsight.layers.decays._decay import (
+    DecayAdapter,
+    Decays,
+    GateRows,
+    child_of,
+    parts_of,
+    weight_of,
+    wide,
+)
 
 __all__ = ["MinGRU"]
 
@@ -38,3 +46,10 @@ class MinGRU(DecayAdapter):
     ) -> Decays:
         """``1 - z`` of the second half, as a logarithm that does not underflow."""
         return Decays(-softplus(wide(result).chunk(2, -1)[1]))
+
+    def gate_rows(self, module: nn.Module) -> GateRows:
+        """The candidate's half comes first."""
+        layer = child_of(module, PROJECTION)
+        weight = weight_of(layer)
+        half = 0 if weight is None else len(weight) // 2
+        return parts_of(layer, {"candidate": half, "gate": half})

@@ -11,7 +11,15 @@ from typing import Any
 from torch import nn
 from torch.nn.functional import softplus
 
-from backsight.layers.decays._decay import DecayAdapter, Decays, child_of, weight_of, wide
+from backsight.layers.decays._decay import (
+    DecayAdapter,
+    Decays,
+    GateRows,
+    child_of,
+    parts_of,
+    weight_of,
+    wide,
+)
 
 __all__ = ["MinLSTM"]
 
@@ -39,3 +47,10 @@ class MinLSTM(DecayAdapter):
         """``f / (f + i)`` is the sigmoid of ``ln f - ln i``."""
         _, f, i = wide(result).chunk(3, -1)
         return Decays(-softplus(softplus(-f) - softplus(-i)))
+
+    def gate_rows(self, module: nn.Module) -> GateRows:
+        """A third each, in this order."""
+        layer = child_of(module, PROJECTION)
+        weight = weight_of(layer)
+        third = 0 if weight is None else len(weight) // 3
+        return parts_of(layer, {"candidate": third, "forget": third, "input": third})

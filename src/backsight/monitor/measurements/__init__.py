@@ -4,6 +4,7 @@ from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._chosen import chosen
 from backsight.monitor.measurements._deep import Deep, record_measures
+from backsight.monitor.measurements._gate_growth import GateGrowth
 from backsight.monitor.measurements._gradient_norm import GradientNorm
 from backsight.monitor.measurements._half_lives import HalfLives
 from backsight.monitor.measurements._hidden_state import HiddenState
@@ -39,6 +40,7 @@ __all__ = [
     "Adversary",
     "AppliedGradient",
     "Deep",
+    "GateGrowth",
     "GradientNorm",
     "HalfLives",
     "HiddenState",
@@ -81,5 +83,5 @@ STANDARD: tuple[type[Measurement], ...] = (
 )
 """What the numbers of a training are."""
 
-MEASUREMENTS: tuple[type[Measurement], ...] = (*STANDARD, *WIRING)
+MEASUREMENTS: tuple[type[Measurement], ...] = (*STANDARD, GateGrowth, *WIRING)
 """Those of every monitor, in the order in which they are fed."""

@@ -19,6 +19,7 @@ __all__ = [
     "FIRST_AND_RARELY",
     "LOOKED_AT_THEN_RARELY",
     "SAMPLED",
+    "SAMPLED_AND_GROWING",
     "SAMPLED_THEN_RARELY",
     "LayerFaults",
     "Measurement",
@@ -46,6 +47,9 @@ class Schedule:
 
     samples: int
     """0: every iteration; ``n``: every ``n``-th sampled one, the first included."""
+    growing: ClassVar[bool] = False
+    """Whether it is also an iteration's turn in which the gradient has left its usual range, from
+    the end of its backward pass on."""
 
     def due(self, sample: int | None, iteration: int | None = None) -> bool:
         """Whether it is the turn of an iteration that is sample number ``sample``, or none."""
@@ -69,6 +73,12 @@ class _SamplesAndLooks(Schedule):
 
 
 EARLY = 32
+
+
+class _SamplesAndGrowth(Schedule):
+    """In sampled iterations, and in those in which the gradient has grown."""
+
+    growing: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ EVERY_ITERATION = Schedule(0)
 SAMPLED = Schedule(1)
 FIRST_AND_RARELY: Schedule = _Looks(1)
 """For what takes little time and seldom changes; see :func:`backsight.monitor.looked_at`."""
+SAMPLED_AND_GROWING: Schedule = _SamplesAndGrowth(1)
 SAMPLED_THEN_RARELY: Schedule = Settling(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)

@@ -199,6 +199,7 @@ class MeasurementSet:
         self._schedules = {id(one): one.schedule for one in self.measurements}
         for one in self.measurements:
             _switch(one, frozenset())
+        self._growing = any(one.growing for one in self._schedules.values())
         self._defined = self._all_listening()
         self._usual = self._listening(None, None)
         self._now = self._usual
@@ -230,6 +231,16 @@ class MeasurementSet:
         self.usual = usual and self._usual_ours
         self.ends_late = usual and self._usual_ends_late
         self.feed("on_iteration_begin", now)
+
+    def grow(self, now: Iteration) -> bool:
+        """The gradient has left its usual range: whoever waits for that is due in this iteration.
+
+        Returns:
+            whether anybody does.
+        """
+        if self._growing:
+            self._now = self._listening(now.sample, now.number, growing=True)
+        return self._growing
 
     def listens(self, event: str) -> bool:
         """Whether anybody is due in this iteration to be told of ``event``."""
@@ -332,9 +343,15 @@ class MeasurementSet:
                     listening[event].append(_Listener(one, told, timed, ours, signals))
         return listening
 
-    def _listening(self, sample: int | None, iteration: int | None) -> Listening:
+    def _listening(
+        self, sample: int | None, iteration: int | None, *, growing: bool = False
+    ) -> Listening:
         """Who is due, by event; without an iteration, who is in every one."""
-        due = {key for key, one in self._schedules.items() if one.due(sample, iteration)}
+        due = {
+            key
+            for key, one in self._schedules.items()
+            if one.due(sample, iteration) or (growing and one.growing)
+        }
         return {
             event: [one for one in listeners if id(one.one) in due]
             for event, listeners in self._defined.items()

@@ -1,12 +1,16 @@
 """The sequence length during training, beside the reach of the gradient."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
+from backsight.report._kept import kept_now
 from backsight.report.figures._crowd import MOST, add_crowd
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._style import COLOURS, add_series, empty, figure, member_label
-from backsight.signals import Run, SignalStream
+from backsight.signals import Run, SampleBlock, SignalStream
 
 __all__ = ["FIGURE", "length"]
 
@@ -36,9 +40,15 @@ def _varies(run: Run) -> bool:
 
 
 def _changes(stream: SignalStream) -> bool:
+    kept = kept_now()
+    parts = map(_ends, stream) if kept is None else stream.each(_ends, "ends", kept)
+    ends = np.array(list(parts))
     # A NaN hides what else there is, as it does from NumPy's min and max.
-    ends = [(block.values.min(), block.values.max()) for block in stream]
-    return bool(np.min([low for low, _ in ends]) < np.max([high for _, high in ends]))
+    return bool(np.min(ends[:, 0]) < np.max(ends[:, 1]))
+
+
+def _ends(block: SampleBlock) -> NDArray[np.floating[Any]]:
+    return np.array([block.values.min(), block.values.max()])
 
 
 def _reading(run: Run) -> str:

@@ -54,6 +54,34 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="gate_moved",
+        title="motion of a gate's weights",
+        formula="‖θ_g - θ_g at the newest sampled iteration before‖ / ‖θ_g then‖, before the step; "
+        "θ_g: all rows that make one gate of one recurrent layer, or what another module holds",
+        axes=("iteration",),
+        unit="1",
+        reduction="L2 over the gate's elements; of each parameter's rows at most 2^14, evenly "
+        "spaced",
+        cost="a copy of as many elements, in sampled iterations; a comparison with it, also in "
+        "iterations in which the norm of the gradient is above 3 times its usual value (not in the "
+        "built-in trainer)",
+        source="Backsight",
+        per="gate",
+    ),
+    Signal(
+        name="gate_growth",
+        title="growth of a gate's weights",
+        formula="gate_moved / what it usually is after as many iterations: the median of 5 "
+        "samples, each multiplied by r or √r, whichever is larger, with r the iterations since the "
+        "newest sample over those of that sample",
+        axes=("iteration",),
+        unit="1",
+        reduction="the same",
+        cost="shared with gate_moved",
+        source="Backsight",
+        per="gate",
+    ),
+    Signal(
         name="sharpness",
         title="sharpness along the step",
         formula="ρ = uᵀH'u / g'ᵀu with u = η d: d is what the optimizer makes of the gradient g' "

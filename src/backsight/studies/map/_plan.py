@@ -33,8 +33,8 @@ REFUSED = {"curriculum": "none", "safe": False, "plain": False, "fork": None}
 """Settings that a map does not have."""
 
 BOOKKEEPING = {
-    "run", "every", "sharpness_every", "validate_every", "checkpoint_every", "report", "device",
-    "curriculum_start",
+    "run", "every", "deep", "sharpness_every", "validate_every", "checkpoint_every", "report",
+    "device", "curriculum_start",
     *REFUSED,
 }  # fmt: skip
 """Settings about a run folder, which a map has none of, and those that are always the same."""
@@ -158,7 +158,7 @@ class MapPlan:
     def together(self) -> bool:
         """Whether its networks train as batches."""
         settings = self.settings
-        return CELLS[settings.cell].plain is not None and all(
+        return CELLS[settings.cell].batched and all(
             getattr(settings, name) == wanted for name, wanted in ALONE_FOR.items()
         )
 

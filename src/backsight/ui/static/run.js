@@ -134,8 +134,10 @@ function drawFigures() {
     }
     before = card.element;
   }
-  fill(missing, ...(view.missing.length ? [el("details", { class: "missing quiet" },
-    el("summary", {}, `Not recorded in this run: ${view.missing.map((one) => one.title.toLowerCase()).join(", ")}`),
+  const goesOn = view.strip.state === "running" || view.strip.state === "stale";
+  fill(missing, goesOn && !view.panels.length ? note("empty", "The run has begun and has recorded nothing yet. Its figures appear here with the first iterations.") : null,
+    ...(view.missing.length ? [el("details", { class: "missing quiet" },
+    el("summary", {}, `Not recorded ${goesOn ? "so far" : "in this run"}: ${view.missing.map((one) => one.title.toLowerCase()).join(", ")}`),
     el("ul", {}, view.missing.map((one) => el("li", {}, el("strong", {}, one.title), `: ${one.how}`))))] : []));
 }
 
@@ -254,7 +256,7 @@ function draw() {
   const moved = JSON.stringify(state.marks) !== marks;
   state.marks = view.marks;
   drawControls();
-  const panels = JSON.stringify([view.panels, view.missing]);
+  const panels = JSON.stringify([view.panels, view.missing, view.strip.state]);
   if (panels !== shape) drawFigures();
   shape = panels;
   drawRest();

@@ -3,7 +3,7 @@
 import { el, note, param, root } from "./common.js";
 
 const main = document.getElementById("main");
-const field = el("input", { type: "password", id: "token", required: true, autocomplete: "current-password", size: 40 });
+const field = el("input", { type: "password", id: "token", required: true, autocomplete: "current-password" });
 const said = el("div");
 
 // A link may bring the token behind the #, which a browser keeps to itself.
