@@ -147,5 +147,5 @@ def _is_next(given: Tensor, target: Tensor, counted: Tensor) -> bool:
                 asked, counts = asked[:, :-1], counts[:, :-1]
             here, there = after[counts], asked[counts]
             if here.numel() >= FEWEST and torch.equal(here.to(there.dtype), there):
-                return len(here.unique()) >= VARIED
+                return len(torch.unique(here)) >= VARIED
     return False

@@ -23,7 +23,7 @@ from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
 from backsight.monitor.events._harmless import harmless, harmless_end
-from backsight.monitor.events._moved_by_hand import MovedByHand
+from backsight.monitor.events._moved_by_hand import MovedByHand, nothing_left
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (

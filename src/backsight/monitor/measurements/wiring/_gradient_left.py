@@ -1,7 +1,7 @@
 """Whether gradients are zeroed between two steps."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -121,7 +121,7 @@ class _Read:
         self._parameters, self._norms = parameters, norms
 
     @classmethod
-    def of(cls, parameters: dict[str, nn.Parameter]) -> "_Read | None":
+    def of(cls, parameters: Mapping[str, nn.Parameter]) -> "_Read | None":
         """None where all are zero."""
         there = {name: p for name, p in parameters.items() if p.grad is not None}
         norms = _norms(there.values())
