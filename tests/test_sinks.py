@@ -1,11 +1,13 @@
 """What ``watch(…, to=[…])`` hands to sinks: the run's own values, and nothing of their failures."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -294,16 +296,58 @@ def test_a_failure_at_the_end_gives_up_what_is_left(run_path: Path) -> None:
     assert forwarded(run_path, sink, retry=60.0) == 5
 
 
-def test_a_sink_that_hangs_is_left_behind(run_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_sink_that_hangs_is_left_behind(
+    hangs: bool, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And one that asks for more patience than the end of a training has."""
     gone = threading.Event()
 
     class Hanging(Kept):
         def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
             gone.wait(60)
 
-    assert forwarded(run_path, Hanging(), patience=0.05) == 5
-    assert "missed 5 values of run, because it was not ready after 0.05 seconds" in caplog.text
+    settings = {"patience": 0.05, "longest": 60.0}
+    if not hangs:
+        settings = {"patience": 60.0, "longest": 0.05}
+    assert forwarded(run_path, Hanging(), **settings) == 5
+    assert re.search(
+        r"missed 5 values of run, because it was not ready after [\d.]+ s", caplog.text
+    )
     gone.set()
+
+
+def test_a_sink_that_gets_on_is_waited_for(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call takes nearly its patience, and all of them much more than that."""
+    turn, taken = threading.Semaphore(0), threading.Semaphore(0)
+    seconds, counted = 0.0, 0
+
+    class Slow(Kept):
+        patience = 1.0
+
+        def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+            turn.acquire(timeout=20)
+            super().scalars(iteration, values)
+
+    sink = Slow()
+
+    def clock() -> float:
+        """At each look of whoever waits, one call has taken 0.9 seconds."""
+        nonlocal seconds, counted
+        found = len(sink.values.get("loss", ()))
+        if threading.current_thread() is not threading.main_thread():
+            if found > counted:
+                counted = found
+                taken.release()
+        elif found < 3:
+            seconds += 0.9
+            turn.release()
+            taken.acquire(timeout=20)
+        return seconds
+
+    monkeypatch.setattr(_outlet, "time", SimpleNamespace(monotonic=clock))
+    assert forwarded(run_path, sink) == 0
+    assert seconds > 2 * sink.patience
 
 
 def test_a_sink_that_is_slow_to_close_has_missed_nothing(
@@ -326,10 +370,8 @@ def test_a_sink_that_is_slow_to_close_has_missed_nothing(
         assert delivered.wait(20)
     forwarding.close()
     assert forwarding.missed == 0
-    assert caplog.messages == [
-        "backsight: the sink Slow has all values of run, but it was not ready after 0.05 seconds "
-        "with what it does at the end"
-    ]
+    (said,) = caplog.messages
+    assert said.startswith("backsight: the sink Slow has all values of run, but it was not ready")
     gone.set()
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.causes.causes                       # the half for tuning
     python -m benchmarks.causes.causes --half held-out
-    python -m benchmarks.causes.causes --half draw-3         # a later draw, in a folder of its own
+    python -m benchmarks.causes.causes --half draw-4         # a later draw, in a folder of its own
     python -m benchmarks.causes.causes --only clip_tiny
 
 A broken run is ``first`` where its first finding names the cause, ``named`` where another one
@@ -30,6 +30,7 @@ METHOD = (
     "healthy scripts, with a warning or an error."
 )
 FOLDER = ROOT / "benchmarks" / "causes"
+DRAWS = {f"draw-{path.name[4:]}": path for path in sorted(FOLDER.glob("draw[0-9]*"))}
 VERDICTS = ("first", "named", "symptom", "silent", "failed")
 LIMIT = 180
 """Seconds for one run."""
@@ -76,12 +77,12 @@ def accused(findings: list[dict[str, Any]] | None) -> list[str]:
 def main() -> None:
     """Run them and publish the table."""
     parser = option_parser(__doc__)
-    choices = ("tuning", "held-out", "all", "draw-3")
+    choices = ("tuning", "held-out", "all", *DRAWS)
     parser.add_argument("--half", choices=choices, default="tuning")
     parser.add_argument("--only", nargs="+", help="names of scripts")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     options = parser.parse_args()
-    folder = FOLDER / "draw3" if options.half == "draw-3" else FOLDER
+    folder = DRAWS.get(options.half, FOLDER)
     pairs = tomllib.loads((folder / "pairs.toml").read_text(encoding="utf-8"))
     halves = {"tuning": (False,), "held-out": (True,)}.get(options.half, (False, True))
     chosen = {

@@ -161,13 +161,13 @@ def places(folder: Path) -> dict[str, str]:
     }
 
 
-def merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merged(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """These rows in place of those of the same name in the JSON, if it is of this machine."""
-    file = RESULTS / "callbacks.json"
+    file = RESULTS / f"{name}.json"
     earlier: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     before = earlier["rows"] if earlier.get("machine") == machine() else []
     known = {row["what"]: row for row in [*before, *rows] if row.keys() == rows[0].keys()}
-    return [known[name] for name in sorted(known)]
+    return [known[what] for what in sorted(known)]
 
 
 def main() -> None:
@@ -184,12 +184,9 @@ def main() -> None:
     python = python_of(options.install or options.venv)
     if options.overhead:
         timed = [name for name in TRAININGS if name.startswith(tuple(options.only))]
-        costs = [measure(name, python, options.rounds) for name in timed]
-        if options.only == [""]:
-            publish("callbacks_overhead", OVERHEAD, costs)
-        else:
-            for row in costs:
-                show(row)
+        for name in timed:
+            show(row := measure(name, python, options.rounds))
+            publish("callbacks_overhead", OVERHEAD, merged("callbacks_overhead", [row]))
         return
     installed = versions(python)
     sinks = [sink for sink in SINKS if sink not in CLIENTS or sink in installed]
@@ -209,7 +206,7 @@ def main() -> None:
     if not rows:
         print("no library is installed here: python -m benchmarks.wild.callbacks --install VENV")
         return
-    publish("callbacks", METHOD, rows if options.only == [""] else merged(rows))
+    publish("callbacks", METHOD, rows if options.only == [""] else merged("callbacks", rows))
     for name, lines in told.items():
         print(name, *lines, sep="\n    ")
 

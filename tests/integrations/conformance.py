@@ -225,16 +225,15 @@ class Conformance:
         assert all(value.isfinite().all() for value in weights[:-2] if value.is_floating_point())
         assert "act_before/skip" in Run(tmp_path / "run").names
 
-    def test_one_of_two_observers_steps_aside(
-        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_its_run_is_the_one_record_under_backsight_run(self, tmp_path: Path) -> None:
         process = ProcessMonitor(NullRecorder())
         try:
             self.outcome([self.callback(tmp_path / "run")], Course(tmp_path / "one"))
         finally:
             process.close()
-        assert "backsight run records this training already" in caplog.text
-        assert not (tmp_path / "run").exists()
+        assert process.left_alone == [tmp_path / "run"]
+        assert Run(tmp_path / "run").iterations == self.iterations
+        assert not process.seen.steps
 
     def test_off_is_off(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BACKSIGHT", "off")

@@ -10,7 +10,7 @@ from backsight.monitor import Seen
 from backsight.report import reach_sentences, tally_words
 from backsight.signals import Run, shown
 
-__all__ = ["nothing_recorded", "one_training", "several_trainings"]
+__all__ = ["by_the_script", "nothing_recorded", "one_training", "several_trainings"]
 
 
 def nothing_recorded(seen: Seen) -> str:
@@ -40,6 +40,20 @@ def nothing_recorded(seen: Seen) -> str:
     )
 
 
+def by_the_script(paths: Sequence[Path], ignored: Collection[str] = ()) -> Iterator[str]:
+    """Where the runs are of trainings that the script observes by itself, if there are any."""
+    if len(paths) > 1:
+        yield f"{several_trainings(paths, ignored)}, recorded by the script itself"
+    elif paths:
+        try:
+            run = Run(paths[0])
+        except RunError as error:  # gone or damaged since
+            yield str(error)
+            return
+        yield f"{_place(run)}, recorded by the script itself"
+        yield from reach_sentences(run)
+
+
 def one_training(path: Path, seen: Seen, ignored: Collection[str] = ()) -> Iterator[str]:
     """Where the run is, how far back each layer's gradient reached, and what lasts; findings with
     the codes in ``ignored`` are left out."""
@@ -48,9 +62,7 @@ def one_training(path: Path, seen: Seen, ignored: Collection[str] = ()) -> Itera
     except RunError as error:  # gone or damaged since
         yield str(error)
         return
-    yield (
-        f"{shown(path)}: {_counted(run.iterations, 'iteration')} (backsight report {shown(path)})"
-    )
+    yield _place(run)
     yield from reach_sentences(run)
     if seen.unmeasured:
         layers = (f"{layer} ({reason})" for layer, reason in seen.unmeasured.items())
@@ -67,6 +79,12 @@ def one_training(path: Path, seen: Seen, ignored: Collection[str] = ()) -> Itera
             f"no recurrent layer ran, and no module that embeds a sequence was found (the script's "
             f"model contains {held})"
         )
+
+
+def _place(run: Run) -> str:
+    """Where it is, and how to look at it."""
+    place = shown(run.path)
+    return f"{place}: {_counted(run.iterations, 'iteration')} (backsight report {place})"
 
 
 def _found(lead: Lead) -> str:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -121,7 +121,12 @@ def _observe(
     if is_first_process():
         check_place(path)  # before seconds go by with imports
 
-    from backsight.cli._closing import nothing_recorded, one_training, several_trainings
+    from backsight.cli._closing import (
+        by_the_script,
+        nothing_recorded,
+        one_training,
+        several_trainings,
+    )
     from backsight.cli._script_runs import ScriptRuns
     from backsight.cli._spawned import spawned_observed
     from backsight.monitor import NullRecorder, ProcessMonitor
@@ -150,6 +155,8 @@ def _observe(
         **settings,
         further=runs.further,
         child_ends=lambda: runs.close(monitor, sys.exc_info()[1]),
+        group=runs.config["group"],
+        left=_left(options, stderr),
     )
     stop = spawned_observed(
         {
@@ -168,8 +175,11 @@ def _observe(
         runs.close(monitor, error)
         if os.getpid() != process:
             return  # a child that was forked: its parent tells of it
-        paths = runs.paths()
-        if not paths and not runs.first.failed:
+        left = runs.by_the_script(monitor)
+        paths = [path for path in runs.paths() if path not in left]
+        for line in by_the_script(left, ignored):
+            say(line, stderr)
+        if not paths and not left and not runs.first.failed:
             say(nothing_recorded(monitor.seen), stderr)
         elif len(paths) > 1:
             say(several_trainings(paths, ignored), stderr)
@@ -180,7 +190,7 @@ def _observe(
         for sentence in wrong:
             say(sentence, stderr)
         if options.guard is not None:
-            say(_acts(monitor.tally, guarded=monitor.guarded), stderr)
+            say(_acts(monitor.tally, guarded=monitor.guarded, left=bool(left)), stderr)
 
     return close
 
@@ -245,9 +255,39 @@ def _help(own: Sequence[str]) -> bool:
     return asked
 
 
-def _acts(tally: Mapping[str, int], *, guarded: bool) -> str:
+def _left(options: RunOptions, stderr: TextIO | None) -> Callable[[Path], None]:
+    """What is told of a training that the script observes by itself: what of ours it is without."""
+    from backsight.signals import shown
+
+    names = (one.name for one in fields(options) if getattr(options, one.name) != one.default)
+    given = [f"--{name}" for name in names if name != "ignore"]
+    told: list[Path] = []
+
+    def tell(path: Path) -> None:
+        if given and not told:
+            told.append(path)
+            say(
+                f"the script observes its training by itself, in {shown(path)}, so that there "
+                f"{_listed(given)} of this command {'do' if len(given) > 1 else 'does'} nothing",
+                stderr,
+            )
+
+    return tell
+
+
+def _listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _acts(tally: Mapping[str, int], *, guarded: bool, left: bool) -> str:
     """How often the guard intervened, by policy."""
     acts = ", ".join(f"{name} {n:,} time{'s' * (n != 1)}" for name, n in tally.items())
+    if left and not guarded:
+        return (
+            "guard interventions: none of --guard, because the script observes its training by "
+            "itself: pass guard= to its watch or its callback"
+        )
     if not guarded:
         return "guard interventions: none, because no optimizer of PyTorch moves a model"
     return f"guard interventions: {acts or 'none'}"

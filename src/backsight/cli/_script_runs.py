@@ -1,7 +1,7 @@
 """The runs of one call of ``backsight run``: one for each training of the script."""
 
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from backsight.monitor import LateRecorder, ProcessMonitor, Sink
 from backsight.monitor.sinks import sinks_of
-from backsight.signals import free_name, list_runs, natural_order
+from backsight.signals import Run, free_name, list_runs, natural_order
 
 __all__ = ["ScriptRuns"]
 
@@ -78,11 +78,26 @@ class ScriptRuns:
         own = [recorder.path for recorder in self.recorders if recorder.began]
         folder = self._path.parent
         if resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime and folder.is_dir():
-            group = self.config["group"]
-            runs, _ = list_runs(folder)
-            theirs = (run for run in runs if run.info.get("config", {}).get("group") == group)
-            own += [run.path for run in theirs if run.path not in own]
+            own += [run.path for run in self._of_group(folder) if run.path not in own]
         return sorted(own, key=natural_order)
+
+    def by_the_script(self, monitor: ProcessMonitor) -> list[Path]:
+        """Where the runs are that the script records by itself, those of its children included."""
+        own = monitor.left_alone
+        others = [path.parent for path in own] or [Path("runs").absolute()]
+        if resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:
+            for folder in {self._path.parent, *others}:
+                theirs = self._of_group(folder) if folder.is_dir() else ()
+                own += [
+                    r.path for r in theirs if r.info.get("kind") == "watch" and r.path not in own
+                ]
+        return sorted(own, key=natural_order)
+
+    def _of_group(self, folder: Path) -> Iterator[Run]:
+        """Runs there that belong to this call."""
+        runs, _ = list_runs(folder)
+        group = self.config["group"]
+        return (run for run in runs if run.info.get("config", {}).get("group") == group)
 
     def _recorder(
         self, path: Path, another: Any, sinks: Callable[[], Sequence[Sink]]

@@ -95,6 +95,7 @@ def _observe(settings: dict[str, Any]) -> None:
         runs.close(monitor, sys.exc_info()[1])
 
     monitor = ProcessMonitor(
-        runs.first, **settings["options"], further=runs.further, child_ends=close
-    )
+        runs.first, **settings["options"], further=runs.further, child_ends=close,
+        group=runs.config["group"],
+    )  # fmt: skip
     Finalize(None, close, exitpriority=0)

@@ -33,6 +33,13 @@ MOST_LETTERS = 500
 TIMEOUT = 5.0
 """Seconds that a server may take to answer whether it is there."""
 
+MAKING_TABLES = 60.0
+"""Seconds that the end of a training waits for a database, which may have to be made first: that
+alone takes MLflow some ten seconds, and longer beside other work."""
+
+ANSWERING = 10.0
+"""The same for a server, or a folder."""
+
 ENDS = {"finished": "FINISHED", "killed": "KILLED"}
 """How MLflow calls the end of a run; all others are failures."""
 
@@ -90,13 +97,22 @@ class MLflow:
         self._folder = Path()
         self._id = ""
 
+    @property
+    def patience(self) -> float:
+        """Seconds that the end of a training waits while nothing is taken."""
+        database = urlsplit(self._uri()).scheme not in ("", "file", "http", "https")
+        return MAKING_TABLES if database else ANSWERING
+
+    def _uri(self) -> str:
+        return self._to or str(self._mlflow.get_tracking_uri())
+
     def open(self, run: Path) -> None:
         """Begin a run of MLflow.
 
         Raises:
             OSError: the server does not answer.
         """
-        uri = self._to or str(self._mlflow.get_tracking_uri())
+        uri = self._uri()
         scheme = urlsplit(uri).scheme
         self._server = uri if scheme in ("http", "https") else ""
         self._in_folder = scheme in ("", "file")

@@ -18,7 +18,7 @@ from backsight.errors import BacksightError, RunError, SettingError
 from backsight.guard import Guard, Policy, check_together, policies_from
 from backsight.integrations._headlines import Headlines
 from backsight.integrations._trainer_call import LEFT, TrainerCall
-from backsight.monitor import Measurement, Sink, Watching, is_process_observed, watch
+from backsight.monitor import Measurement, Sink, Watching, watch
 from backsight.monitor.events import Every
 from backsight.probes import parameters_of
 from backsight.signals import Run
@@ -63,8 +63,8 @@ class WatchOptions(TypedDict, total=False):
 class Session:
     """One training at a time: watched from :meth:`begin` to :meth:`end`, guarded where asked.
 
-    A training that somebody else observes already (``backsight run``, another callback) is left to
-    them, which is said once. An error of ours never reaches the trainer; a setting that makes no
+    A training that another callback observes already is left to it, which is said once. An error
+    of ours never reaches the trainer; a setting that makes no
     sense does, before anything is trained.
 
     Args:
@@ -266,8 +266,6 @@ class Session:
                 self.end(error)
 
     def _observed_elsewhere(self, model: nn.Module) -> str:
-        if is_process_observed():
-            return "backsight run records this training already"
         mine = set(map(id, parameters_of(model)))
         for other in _sessions:
             if other.monitor is not None and not mine.isdisjoint(other.monitor.parameters):

@@ -8,7 +8,7 @@ from backsight.monitor._iteration import (
     looked_at,
 )
 from backsight.monitor._monitor import Monitor
-from backsight.monitor._process import ProcessMonitor, is_process_observed
+from backsight.monitor._process import ProcessMonitor
 from backsight.monitor._seen import Seen
 from backsight.monitor._watch import Watching, watch
 from backsight.monitor.measurements import (
@@ -45,7 +45,6 @@ __all__ = [
     "Watching",
     "announce",
     "every_nth_sample",
-    "is_process_observed",
     "looked_at",
     "watch",
 ]

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import nn
@@ -21,7 +22,9 @@ from torch.utils.weak import WeakIdKeyDictionary
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
+from backsight.monitor._left_alone import LeftAlone, observers
 from backsight.monitor._monitor import Monitor
+from backsight.monitor._named_inputs import NamedInputs
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
 from backsight.monitor._trainings import Group, Trainings
@@ -32,17 +35,13 @@ from backsight.probes import (
     ModuleCalls,
     children_of,
     named_modules,
-    no_such_module,
     parameters_of,
     unwrapped,
 )
 
-__all__ = ["ProcessMonitor", "is_process_observed"]
+__all__ = ["ProcessMonitor"]
 
 _log = logging.getLogger("backsight")
-
-_open: "weakref.WeakSet[ProcessMonitor]" = weakref.WeakSet()
-"""Those that are not closed."""
 
 BARE = 10
 """Calls of a module without parameters after which none are expected of it."""
@@ -67,6 +66,9 @@ class ProcessMonitor:
         further: makes the recorder of the process's second training, its third and so on; None
             records all in the first one's run.
         child_ends: called at the end of a child process that was forked and has trained.
+        group: what the runs of all processes of this call have in common, for those of the
+            script's own observers; empty for nothing.
+        left: called with the run folder of each training that the script observes by itself.
 
     Raises:
         SettingError: a setting makes no sense.
@@ -99,8 +101,11 @@ class ProcessMonitor:
         guard: str | None = None,
         further: Callable[[], Recording] | None = None,
         child_ends: Callable[[], None] = lambda: None,
+        group: str = "",
+        left: Callable[[Path], None] = lambda path: None,
     ) -> None:
-        self._inputs = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
+        paths = check_settings(None, every, budget, sequences, inputs, layout, deep) or []
+        self._inputs = NamedInputs(paths)
         if guard is not None:
             check_together(policies_from(guard))  # now, not at the first optimizer
         self._seen = Seen()
@@ -109,15 +114,14 @@ class ProcessMonitor:
             "every": every, "budget": budget, "sequences": sequences, "layout": layout,
             "deep": deep,
         }  # fmt: skip
-        self._missing: dict[str, tuple[str, list[str]]] = {}
-        """Of paths that no model has had so far: the class and the paths of the first model."""
-        self._matched: set[str] = set()
         self._policies = guard
         self.tally: Counter[str] = Counter()
         """Acts of guards so far, by policy."""
         self.guarded = False
         """Whether any model has had a guard."""
         self._recorder, self._further, self._child_ends = recorder, further, child_ends
+        self.group, self._tell_left = group, left
+        self._left = LeftAlone()
         self._begun = 0
         self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
         self._groups: list[Group] = []
@@ -131,7 +135,7 @@ class ProcessMonitor:
         """How often each model has been called that has no parameters yet."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
         self._wrap_optimizers()
-        _open.add(self)
+        observers.add(self)
 
     @property
     def seen(self) -> Seen:
@@ -148,9 +152,19 @@ class ProcessMonitor:
         """Where the training is recorded that stepped last."""
         return self._trainings.newest or self._recorder
 
+    @property
+    def left_alone(self) -> list[Path]:
+        """Run folders of the trainings that the script observes by itself."""
+        return list(self._left.paths)
+
+    def leave(self, model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
+        """The script observes this training by itself, in this run folder, or in none where another
+        process records it: what was recorded here so far is all."""
+        self._safely(self._let_go, (model, optimizers, path))
+
     def close(self) -> None:
         """Leave PyTorch as it was."""
-        _open.discard(self)
+        observers.discard(self)
         self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
@@ -198,6 +212,8 @@ class ProcessMonitor:
         if next(parameters_of(model), None) is None:
             self._ask_again(module)
             return
+        if self._left.has(set(map(id, parameters_of(model)))):
+            return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         self._assign(model)
@@ -212,23 +228,40 @@ class ProcessMonitor:
     def _count_forward(self, *_: Any) -> None:
         self._seen.forwards += 1
 
+    def _let_go(self, training: tuple[nn.Module, Sequence[Optimizer], Path | None]) -> None:
+        model, optimizers, path = training
+        self._left.add(model, optimizers, path)
+        for group in list(self._groups):
+            if self._left.has(self._held(group)):
+                guard = group.monitor.guard
+                self._trainings.end(group)
+                self._drop(group)
+                if guard is not None:
+                    guard.close()
+        if path is not None:
+            self._tell_left(path)
+
     def _made(self, optimizer: Optimizer) -> None:
         """An optimizer has its parameters: those of a model already seen, or of one to come."""
         moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if self._left.has(moved):
+            return
         for group in self._groups:
-            models = _alive(self._models[group])
-            held = {id(p) for model in models for p in parameters_of(model)}
-            if group.monitor.optimizers or group.steps:
-                held |= group.monitor.parameters  # also of no model that has been called
-                if held & moved:  # it goes on counting, whatever moves the parameters now
-                    group.monitor.add(optimizer)
-                    self._trainings.tell(group, "optimizer", _described(optimizer))
-                    self._protect(group)
-                    return
+            known = group.monitor.optimizers or group.steps
+            if known and self._held(group) & moved:  # it goes on counting, whatever moves them now
+                group.monitor.add(optimizer)
+                self._trainings.tell(group, "optimizer", _described(optimizer))
+                self._protect(group)
+                return
         group = self._group([optimizer])
         for model in self._waiting():
             if any(id(p) in moved for p in parameters_of(model)):
                 self._assign(model)
+
+    def _held(self, group: Group) -> set[int]:
+        """Parameters of its models, and those that it observes of no model that was called."""
+        models = _alive(self._models[group])
+        return group.monitor.parameters.union(id(p) for one in models for p in parameters_of(one))
 
     def _group(self, optimizers: Sequence[Optimizer]) -> Group:
         """A monitor for what those optimizers move."""
@@ -286,7 +319,7 @@ class ProcessMonitor:
         kind = type(model).__name__
         owner.kind = owner.kind or kind
         name = f"{kind}{len(models) + 1}" if models else ""
-        owner.monitor.adopt(name, model, self._named_in(model))
+        owner.monitor.adopt(name, model, self._inputs.of(model))
         models.append(weakref.ref(model))
         number = id(model)
         if number not in self._counted:  # else it comes from another group
@@ -295,26 +328,10 @@ class ProcessMonitor:
             self._calls.watch(model, after=self._count_forward)
         self._trainings.tell(owner, "models", describe_models({name: model}))
 
-    def _named_in(self, model: nn.Module) -> list[str] | None:
-        """Those of the paths that the caller named that it has."""
-        if not self._inputs:
-            return None
-        paths = [path for path, _ in named_modules(model)]
-        found = [path for path in self._inputs if path in paths]
-        self._matched.update(found)
-        for path in self._inputs:
-            if path not in found:
-                self._missing.setdefault(path, (type(model).__name__, paths))
-        return found or None
-
     @property
     def mistyped(self) -> list[str]:
         """A sentence for each path of an input that no model of the process has had."""
-        return [
-            no_such_module(kind, path, paths)
-            for path, (kind, paths) in self._missing.items()
-            if path not in self._matched
-        ]
+        return self._inputs.mistyped
 
     def _drop(self, group: Group) -> None:
         """It has become part of another one."""
@@ -327,9 +344,10 @@ class ProcessMonitor:
 
     def _leave(self, group: Group) -> None:
         """It is observed no longer."""
-        self._seen.add(_seen_of(group))
-        self._groups.remove(group)
-        self._models.pop(group, None)
+        if group in self._groups:
+            self._seen.add(_seen_of(group))
+            self._groups.remove(group)
+            self._models.pop(group, None)
 
     def _movers(self, model: nn.Module) -> list[Group]:
         return [
@@ -373,18 +391,6 @@ class ProcessMonitor:
         guard.tally = self.tally
         self.guarded = True
         monitor.protect(guard)
-
-
-def is_process_observed() -> bool:
-    """Whether a :class:`ProcessMonitor` records what trains in this process, as under
-    ``backsight run``.
-
-    Example:
-        >>> from backsight.monitor import is_process_observed
-        >>> is_process_observed()
-        False
-    """
-    return bool(_open)
 
 
 def _seen_of(group: Group) -> Seen:

@@ -93,6 +93,14 @@ class Trainings:
             if group in self._groups:
                 self._groups.remove(group)
 
+    def end(self, group: Group) -> None:
+        """It is over, though its models are there: somebody else observes what they do next."""
+        with self._lock:
+            if group in self._groups and group.steps:
+                if group.run is None:
+                    self._settle(group, "", self._begin())
+                self._end(group)
+
     def tell(self, group: Group, kind: str, body: Any) -> None:
         """An event of that group's run, before the iteration to come."""
         with self._lock:

@@ -15,6 +15,7 @@ from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard
 from backsight.layers import adapter_of
+from backsight.monitor._left_alone import observers
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._settings import check_settings
 from backsight.monitor.events import Every
@@ -241,6 +242,7 @@ def watch(
     if not is_first_process():
         # Only for a guard's sake, which must hear here what it hears in the first process.
         mine = [] if guard is None else optimizers
+        _leave_alone(plain, optimizers, None)
         return Watching(
             None, None, mine, NullRecorder(), every=NEVER, automatic=bool(mine), guard=guard,
             tell=lambda finding: None,
@@ -258,6 +260,7 @@ def watch(
         "inputs": paths,
         "layout": layout,
         **({} if deep is None else {"deep": deep}),
+        **_group(),
         "facts": {name: value for name, value in known.items() if value is not None},
         **(config or {}),
     }
@@ -271,6 +274,7 @@ def watch(
     try:
         if forwarding is not None:
             recorder.committed = forwarding.take
+        _leave_alone(plain, optimizers, recorder.path)
         if not state:
             recorder.event("models", 0, describe_models({"": plain}))
         watching = Watching(
@@ -299,6 +303,18 @@ def watch(
         if forwarding is not None:
             forwarding.close()
         raise
+
+
+def _group() -> dict[str, str]:
+    """What this run has in common with the others of a call of ``backsight run``."""
+    groups = [observer.group for observer in list(observers) if observer.group]
+    return {"group": groups[0]} if groups else {}
+
+
+def _leave_alone(model: nn.Module, optimizers: Sequence[Optimizer], path: Path | None) -> None:
+    """Under ``backsight run``, this is the training's one record."""
+    for observer in list(observers):
+        observer.leave(model, optimizers, path)
 
 
 def checked_state(state: Mapping[str, Any] | None) -> Mapping[str, Any]:

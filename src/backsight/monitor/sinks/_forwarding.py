@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,8 +60,9 @@ class Forwarding:
             return  # a forked child has none of the threads
         self._closed = True
         atexit.unregister(self._abandon)
-        for outlet in self._outlets:
-            outlet.close()
+        with ExitStack() as stack:  # one whose wait Ctrl-C ends does not keep the others from it
+            for outlet in reversed(self._outlets):
+                stack.callback(outlet.close)
 
     def __enter__(self) -> Self:
         return self

@@ -26,7 +26,10 @@ FLUSH_AFTER = 1_000
 """Values after which a sink that buffers is asked to deliver them."""
 
 PATIENCE = 10.0
-"""Seconds that the end of a training waits for what a sink has not taken yet."""
+"""Seconds that the end of a training waits for a sink that takes nothing meanwhile."""
+
+LONGEST = 60.0
+"""Seconds that it waits for one that does, or that asks for more patience."""
 
 Batch = tuple[Mapping[str, Sequence[SampleBlock]], Sequence[tuple[int, float, str, str]]]
 """What one commit of the recorder wrote."""
@@ -42,16 +45,26 @@ class Outlet:
         sink: where values go.
         run: the run folder.
         retry: seconds after a failure until the next try.
-        patience: seconds to wait at the end.
+        patience: seconds in which the sink takes nothing, after which the end does not wait any
+            longer; by default the sink's own, or ten.
+        longest: seconds that the end waits at most.
     """
 
     def __init__(
-        self, sink: Sink, run: Path, *, retry: float = RETRY_EVERY, patience: float = PATIENCE
+        self,
+        sink: Sink,
+        run: Path,
+        *,
+        retry: float = RETRY_EVERY,
+        patience: float | None = None,
+        longest: float = LONGEST,
     ) -> None:
         self.missed = 0
         """Values and events that the sink did not take."""
         self._sink, self._run = sink, run
-        self._retry, self._patience = retry, patience
+        self._retry, self._patience, self._longest = retry, patience, longest
+        self._moved = time.monotonic()
+        """When the sink took something last."""
         self._name = type(sink).__name__
         self._flush: Callable[[], None] | None = getattr(sink, "flush", None)
         self._only_events = getattr(sink, "only_events", False) is True
@@ -85,15 +98,41 @@ class Outlet:
 
     def close(self) -> None:
         """Deliver what waits, for a while, and say what the sink has missed."""
+        began = time.monotonic()
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(self._patience)
+        try:
+            self._wait(began)
+        finally:  # also where Ctrl-C ends the wait
+            self._tell(time.monotonic() - began)
+
+    def _wait(self, began: float) -> None:
+        """As long as the sink gets on."""
+        patience = self._patience
+        if patience is None:
+            patience = min(getattr(self._sink, "patience", PATIENCE), self._longest)
+        told = False
+        while self._thread.is_alive():
+            now = time.monotonic()
+            until = min(max(began, self._moved) + patience, began + self._longest)
+            if now >= until:
+                return
+            if not told and now >= began + PATIENCE:
+                told = True
+                _log.warning(
+                    "backsight: the training of %s has ended, and Backsight waits up to %.0f more "
+                    "seconds for the sink %s",
+                    self._run.name, began + self._longest - now, self._name,
+                )  # fmt: skip
+            self._thread.join(until - now if told else min(until, began + PATIENCE) - now)
+
+    def _tell(self, waited: float) -> None:
         with self._changed:
             late, left = self._thread.is_alive(), self._waiting + self._held
             self._abandoned = True
             self.missed += left
-        slow = f"it was not ready after {self._patience:g} seconds"
+        slow = f"it was not ready after {waited:.2g} seconds"
         if self.missed:
             why = f", because {slow}" if late and left else ""
             what = "event" if self._only_events else "value"
@@ -191,6 +230,7 @@ class Outlet:
                     self._name, words, self._retry,
                 )  # fmt: skip
             return False
+        self._moved = time.monotonic()
         return True
 
     def _pause(self) -> bool:

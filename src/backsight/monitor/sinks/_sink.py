@@ -29,7 +29,9 @@ class Sink(Protocol):
     A sink that buffers may have a sixth method, ``flush()``: it is called after about a thousand
     values, and when none are left for the moment. If it raises, all values since the last call
     count as missed, and the sink forgets them. A sink with ``only_events = True`` is given no
-    numbers, and opened before the first event.
+    numbers, and opened before the first event. One that may be busy for longer than ten seconds,
+    as with tables that it makes, says so with ``patience``, in seconds: the end of a training
+    waits for so long while it takes nothing, but for a minute at most.
     """
 
     def open(self, run: Path) -> None:
