@@ -427,15 +427,15 @@ def test_what_the_table_says_of_a_cell_is_so(cell: Cell) -> None:
     assert said.has_matrix == works(lambda: model_of(cell, init="orthogonal"))
     assert said.has_matrix == works(lambda: model_of(cell, gain=2.0))
     plain = said.plain is not None
-    assert plain == works(lambda: ManyModels([model_of(cell), model_of(cell)]))
+    assert said.batched == works(lambda: ManyModels([model_of(cell), model_of(cell)]))
     model = model_of(cell)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     assert plain == works(lambda: Guard(model, optimizer, Omega()).close())
 
 
 @EVERY_CELL
-def test_a_plain_cell_is_what_its_scan_computes(cell: Cell) -> None:
-    if CELLS[cell].plain is None:
+def test_a_cell_of_a_batch_is_what_its_batch_computes(cell: Cell) -> None:
+    if not CELLS[cell].batched:
         return
     model, xs = model_of(cell, layers=2).double(), torch.randn(5, 7, 3, dtype=torch.float64)
     torch.testing.assert_close(ManyModels([model]).outputs(xs)[0], model(xs)[0])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backsight.errors import SettingError
+from backsight.nn import CELLS as CHOICES
 from backsight.nn import (
     Cell,
     CharModel,
@@ -20,13 +21,13 @@ from backsight.nn import (
     clip_each,
     seeded,
 )
-from backsight.nn import _many as many_module
 from backsight.probes import probe
 from tests.crossed import crossed
 
 Kind = Literal["classes", "value"]
 EXACT: dict[str, Any] = {"atol": 1e-10, "rtol": 0.0}
-CELLS: tuple[Cell, ...] = ("rnn", "rnn-relu")
+CELLS: tuple[Cell, ...] = ("rnn", "rnn-relu", "mingru", "minlstm", "lru")
+HAS_MATRIX = {name: cell.has_matrix for name, cell in CHOICES.items()}
 STEPS = 40
 """Of training, in a comparison of trajectories."""
 
@@ -34,10 +35,11 @@ STEPS = 40
 def models(count: int = 4, outputs: int = 3, **options: Any) -> list[SequenceModel]:
     """In float64, each from a seed, an initialisation and a gain of its own."""
     inits = ("default", "orthogonal", "gaussian", "smart-tanh")
+    matrix = HAS_MATRIX[options.get("cell", "rnn")]
 
     def make(k: int) -> SequenceModel:
-        init: Any = inits[k % len(inits)]
-        gain = 0.8 + 0.1 * k
+        init: Any = inits[k % len(inits)] if matrix else "default"
+        gain = 0.8 + 0.1 * k if matrix else 1.0
         return SequenceModel(2, outputs, **{"hidden": 6, "init": init, "gain": gain} | options)
 
     return [seeded(k, lambda k=k: make(k)).double() for k in range(count)]  # type: ignore[misc]
@@ -76,11 +78,9 @@ def row(model: nn.Module, *, gradient: bool = False) -> Tensor:
 # -- one network is as it would be alone -----------------------------------------------------
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("own", [0, 4], ids=["shared", "own"])
-@pytest.mark.parametrize("every_step", [True, False], ids=["every step", "last step"])
-@pytest.mark.parametrize("kind", ["classes", "value"])
-@pytest.mark.parametrize("cell", CELLS)
+@crossed(
+    "cell,kind,every_step,own,layers", CELLS, ["classes", "value"], [True, False], [0, 4], [1, 2]
+)
 def test_outputs_losses_and_gradients_are_those_of_each_model_alone(
     cell: Cell, kind: Kind, every_step: bool, own: int, layers: int
 ) -> None:
@@ -116,12 +116,13 @@ def test_a_step_without_any_target_has_the_loss_that_pytorch_says() -> None:
     assert ManyModels(alone).losses(inputs, targets, "classes").isnan().all()
 
 
-def test_blocks_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = ManyModels(models(7, every_step=False))
+@pytest.mark.parametrize("cell", ["rnn", "mingru"])
+def test_blocks_change_no_number(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = ManyModels(models(7, cell=cell, every_step=False))
     inputs, targets = batch("classes", False)
     losses = many.backward(inputs, targets, "classes", through=True)
     whole, norms = many.gradient.clone(), many.through[0].norms
-    monkeypatch.setattr(many_module, "BLOCK", 3 * 9 * 5 * 6 * 8)
+    monkeypatch.setattr(type(many._recurrent), "block", 3 * 9 * 5 * 6 * 8)
     assert [b.stop - b.start for b in many._blocks(inputs)] == [3, 3, 1]
     many.gradient.zero_()
     again = many.backward(inputs, targets, "classes", through=True)
@@ -258,7 +259,7 @@ OPTIMIZERS: dict[str, Optimizers] = {
 LIMITS = (0.05, 1.0, float("inf"), 0.2)
 
 
-@crossed("name,cell,clipped", OPTIMIZERS, CELLS, [True, False])
+@crossed("name,cell,clipped", OPTIMIZERS, ["rnn", "rnn-relu", "mingru"], [True, False])
 def test_trajectories_are_those_of_each_model_under_its_own_optimizer(
     name: str, cell: Cell, clipped: bool
 ) -> None:
@@ -397,7 +398,7 @@ def test_batches_that_do_not_fit_are_told(kind: Kind, every_step: bool) -> None:
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn-norm"])
 def test_cells_without_a_scan_are_refused(cell: Cell) -> None:
-    with pytest.raises(SettingError, match=f"rnn and rnn-relu, but not {cell}"):
+    with pytest.raises(SettingError, match=f"minlstm, lru, but not {cell}"):
         ManyModels([SequenceModel(2, 3, cell=cell)])
 
 

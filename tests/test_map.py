@@ -99,13 +99,19 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
         (small(MemoryAdding, cell="lstm", layers=2), "lr=0.1,1e308", "clip=0.1"),
         (small(MemoryEcho, lag=3, symbols=3, cell="lru", hidden=4), "lr=0.1", "hidden=6"),
         pytest.param(
+            small(cell="minlstm", init="chrono", optimizer="adam", layers=2),
+            "lr=0.1",
+            "length=10,13",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             small(MemoryEcho, lag=3, symbols=3, cell="rnn-norm", layers=2),
             "lr=0.1",
             "hidden=5,7",
             marks=pytest.mark.long,
         ),
     ],
-    ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "lru", "norm"],
+    ids=["gain", "clip", "value", "every step", "shapes", "gru", "lstm", "lru", "minlstm", "norm"],
 )
 def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_path: Path) -> None:
     """Losses, validation and gradient through time, with ``torch.optim``, one run after another."""
@@ -138,8 +144,17 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
         (small(MemoryAdding, optimizer="adam", layers=2, clip=0.5), "lr=0.001,0.1", "length=10,12"),
         (small(MemoryEcho, lag=3, symbols=3, cell="rnn-relu", lr=0.1), "init_scale=0.5,1,40",
          "hidden=4,6"),
+        (small(cell="lru", hidden=4, layers=2), "lr=0.1,1e308", "init_scale=0.5,1"),
+        pytest.param(
+            small(MemoryEcho, lag=3, symbols=3, cell="mingru", layers=2, optimizer="adam"),
+            "lr=0.01,0.1", "length=10,21", marks=pytest.mark.long,
+        ),
+        pytest.param(
+            small(MemoryAdding, cell="minlstm", clip=0.1), "lr=0.01,0.1", "hidden=4,6",
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["breaks", "value", "every step"],
+    ids=["breaks", "value", "every step", "lru", "mingru", "minlstm"],
 )  # fmt: skip
 def test_one_by_one_they_are_what_they_are_side_by_side(settings: Memory, x: str, y: str) -> None:
     """Two ways of training, and of measuring, that have little in common."""
@@ -295,7 +310,7 @@ def test_cells_with_the_same_shapes_share_a_batch() -> None:
 
 def test_what_has_no_batch_trains_in_parts_of_some_work() -> None:
     axes = parse_axis("lr=0.1:1:20"), parse_axis("length=10,50,200")
-    kinds = small(cell="gru"), small(cell="minlstm"), small(guard="skip")
+    kinds = small(cell="gru"), small(cell="rnn-norm"), small(guard="skip")
     for settings in (*kinds, small(layers=2, dropout=0.1)):
         plan = MapPlan(replace(settings, iterations=1000), *axes)
         parts = plan.parts()
@@ -519,6 +534,18 @@ def test_a_full_disk_is_one_sentence_and_costs_one_part(
     assert (told["done"], told["total"], told["ended"]) == (3, 9, False)
     assert told["left"] > 0
     assert run_map(plan, tmp_path / "map").complete
+
+
+def test_a_map_that_was_begun_in_smaller_parts_is_finished(tmp_path: Path) -> None:
+    """An earlier version trained some cells one by one, in parts of 16."""
+    plan = MapPlan(small(cell="mingru"), parse_axis("lr=0.1,1"), parse_axis("clip=1,9"))
+    (whole,) = plan.parts()
+    folder = MapFolder(tmp_path / "map")
+    with folder.open(plan.as_dict()):
+        folder.keep(0, train_part(replace(whole, cells=whole.cells[:2])))
+    assert (read_map(folder.path).trained, folder.done_of([whole])) == (2, set())
+    assert run_map(plan, folder.path).complete
+    assert folder.done_of([whole]) == {0}
 
 
 def test_another_map_a_foreign_folder_and_damage_are_told(tmp_path: Path) -> None:

@@ -663,9 +663,10 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     assert not set(kind.signals) & set(others)
     # Recorded only where sequences have different numbers of lags or begin anew, where a gradient
     # underflows, of ReLU, of models that are trained against each other, of both directions, of
-    # packed sequences, where gradients are clipped, where a loss of PyTorch's has targets, under
-    # weight decay, and of a model that is evaluated.
+    # packed sequences, where no past moves a state, where gradients are clipped, where a loss of
+    # PyTorch's has targets, under weight decay, and of a model that is evaluated.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary", "memory_loss"}
+    seldom |= {"memory_alike"}
     seldom |= {"one_step_read", "padding_packed", "clip_factor"}
     seldom |= {"increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "rows_out_of_order", "rows_sorted"}

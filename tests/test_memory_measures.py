@@ -140,6 +140,47 @@ def test_a_figure_and_a_sentence_show_the_memory_beside_the_reach(tmp_path: Path
     assert memory_sentences(run)[0] in summary(run)
 
 
+def test_where_no_past_moves_a_state_figure_and_sentence_say_why(tmp_path: Path) -> None:
+    """An RNN whose weights are 0, on sequences that end alike."""
+    rnn = torch.nn.RNN(1, 2, nonlinearity="relu")
+    with torch.no_grad():
+        for weight in rnn.parameters():
+            weight.zero_()
+        rnn.all_weights[0][2].fill_(1.0)
+    x = torch.randn(12, 4, 1)
+    x[4:] = 0.0
+    optimizer = torch.optim.SGD(rnn.parameters(), lr=0.0)
+    with backsight.watch(rnn, optimizer, tmp_path / "run", every=1) as monitor:
+        for _ in range(2):
+            rnn(x)[0][-1].sum().backward()
+            optimizer.step()
+    run = monitor.run
+    assert run is not None
+    assert [*run["memory_alike/l0"]] == [8, 8]
+    (told,) = memory_sentences(run)
+    assert "alike in their last 8 steps" in told
+    assert told in summary(run)
+    entry = next(one for one in FIGURES if one.key == "memory")
+    assert "alike in their last 8 steps" in entry.reading_of(run)
+    assert "moves no state by more than rounding" in entry.draw(run).layout.annotations[0].text
+
+
+def test_a_layer_that_is_moved_again_has_its_memory_told(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "run") as recorder:
+        recorder.scalars(0, {"memory_alike/rnn.l0": 8})
+        recorder.scalars(4, {"memory_alike/layers.0": 0})
+        recorder.profile("block_reach/layers.0", 4, [1.0, 0.5])
+        for at, layer in ((4, "rnn.l0"), (0, "layers.0")):
+            recorder.profile(f"memory/{layer}", at, [*SHORT])
+            recorder.profile(f"memory_lag/{layer}", at, [*LAGS.astype(float)])
+    first, second = memory_sentences(Run(tmp_path / "run"))
+    assert first.startswith("rnn.l0: the state holds the last 8")
+    assert second.startswith("layers.0: nothing that came before moves what the block returns")
+    entry = next(one for one in FIGURES if one.key == "memory")
+    note = entry.draw(Run(tmp_path / "run")).layout.annotations[0].text
+    assert "layers.0 moved by no more than rounding by now" in note
+
+
 def test_a_watched_run_records_what_its_layers_hold(tmp_path: Path) -> None:
     """In the first eight samples and in every fourth, of the step before the optimizer moves it."""
     torch.manual_seed(0)

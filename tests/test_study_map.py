@@ -174,7 +174,10 @@ def test_cells_without_a_batch_go_through_an_engine(
     assert main([*words, "--engine", "local:1"]) == 0
     said = capsys.readouterr()
     assert "2 of 2 points are trained" in said.out
-    assert "train one by one: only rnn and rnn-relu without dropout and guard train as" in said.err
+    assert (
+        "train one by one: only rnn, rnn-relu, mingru, minlstm, lru without dropout and guard"
+        in said.err
+    )
     page = (tmp_path / "map" / "map.html").read_text()
     assert "--cell rnn-norm" in page
     assert "--guard skip" in page

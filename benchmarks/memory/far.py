@@ -42,7 +42,7 @@ ROWS: dict[str, tuple[type[Memory], int, dict[str, Any]]] = {
     "copying-500": (
         MemoryCopying,
         500,
-        {"cell": "lru", "init": "chrono", "lr_schedule": "linear", "iterations": 1500},
+        {"cell": "lru", "init": "chrono", "lr_schedule": "linear", "iterations": 3000},
     ),
 }
 METHOD = (
@@ -64,7 +64,7 @@ class Watching:
 
     def validated(self, iteration: int, scores: Mapping[str, float], sample: str) -> None:
         """Ask the criterion."""
-        if self.criterion.met(scores["val_sequence_error"]):
+        if self.solved_at is None and self.criterion.met(scores["val_sequence_error"]):
             self.solved_at = iteration
 
     def begin(self, *news: Any) -> None:

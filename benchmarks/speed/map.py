@@ -1,6 +1,7 @@
 """Many networks as one batch, beside a loop over them and ``torch.func.vmap``.
 
     python -m benchmarks.speed.map --threads 1 2
+    python -m benchmarks.speed.map --threads 1 --cells mingru minlstm lru
     python -m benchmarks.speed.map --whole               # and a map of 64 by 64 for real
 
 Where something else keeps the processor busy, measure one thread: two that share an operation of
@@ -11,6 +12,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import torch
@@ -18,27 +20,27 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn import functional
 
-from backsight.nn import ManyModels, ManySGD, SequenceModel, clip_each, seeded
+from backsight.nn import Cell, ManyModels, ManySGD, SequenceModel, clip_each, seeded
 from backsight.tasks import Batches, TemporalOrder
 from benchmarks._shared.harness import option_parser, publish, show
 
 METHOD = (
-    "One training step of K tanh networks of H units with a linear head, all on the same batch of "
-    "20 sequences of 50 steps of temporal order: forward, loss at the last step, backward, clip "
-    "the norm at 1, SGD; float32, a learning rate for each network. 'loop': nn.RNN, "
-    "clip_grad_norm_ and torch.optim.SGD (both at their default: no foreach on a CPU), one "
-    "network after the other; 'foreach': the same with foreach=True in both, the faster one is "
-    "the loop's ratio. Both of the first LOOPED networks, times K / LOOPED: no network makes "
-    "another faster or slower. 'vmap': torch.func.vmap of grad_and_value of functional_call of a "
-    "step by step loop over stacked parameters (nn.RNN has no rule for vmap), clip and SGD by "
-    "batched operations. 'ours': ManyModels, clip_each, ManySGD. The ways take turns, all K "
-    "networks once a round; milliseconds are medians over rounds, ratios medians of the ratio "
-    "within a round; 'fastest ×' is the loop's fastest step by our fastest, which a busy machine "
-    "disturbs least. 'apart': the largest difference between ours and the loop in any parameter, "
-    "at the end. 'map min': 'ours' times 500 steps times 4,096 / K batches, "
-    "a map of 64 by 64 without what it measures besides; with --whole one of 4,096 networks for "
-    "500 steps is really trained, on batches drawn anew. load: of the machine, over the last "
-    "minute, at the end."
+    "One training step of K networks of a cell, of H units with a linear head, all on the same "
+    "batch of 20 sequences of 50 steps of temporal order: forward, loss at the last step, "
+    "backward, clip the norm at 1, SGD; float32, a learning rate for each network. 'loop': nn.RNN"
+    " or the layer as the trainer calls it, clip_grad_norm_ and torch.optim.SGD (both at their "
+    "default: no foreach on a CPU), one network after the other; 'foreach': the same with "
+    "foreach=True in both, the faster one is the loop's ratio. Both of the first LOOPED networks,"
+    " times K / LOOPED: no network makes another faster or slower. 'vmap': torch.func.vmap of "
+    "grad_and_value of functional_call of a step by step loop over stacked parameters (nn.RNN has"
+    " no rule for vmap), clip and SGD by batched operations; of tanh networks alone. 'ours': "
+    "ManyModels, clip_each, ManySGD. The ways take turns, all K networks once a round; "
+    "milliseconds are medians over rounds, ratios medians of the ratio within a round; 'fastest "
+    "×' is the loop's fastest step by our fastest, which a busy machine disturbs least. 'apart': "
+    "the largest difference between ours and the loop in any parameter, at the end. 'map min': "
+    "'ours' times 500 steps times 4,096 / K batches, a map of 64 by 64 without what it measures "
+    "besides; with --whole one of 4,096 networks for 500 steps is really trained, on batches "
+    "drawn anew. load: of the machine, over the last minute, at the end."
 )
 STEPS, BATCH, LOOPED, CELLS, ITERATIONS = 50, 20, 32, 64 * 64, 500
 TASK = TemporalOrder(STEPS)
@@ -66,12 +68,13 @@ class Unrolled(nn.Module):
         return answers
 
 
-def make(networks: int, hidden: int) -> list[SequenceModel]:
+def make(networks: int, hidden: int, cell: Cell = "rnn") -> list[SequenceModel]:
     """Each from its own seed."""
-    return [
-        seeded(k, lambda: SequenceModel(TASK.inputs, TASK.outputs, hidden=hidden, every_step=False))
-        for k in range(networks)
-    ]
+
+    def one() -> SequenceModel:
+        return SequenceModel(TASK.inputs, TASK.outputs, cell=cell, hidden=hidden, every_step=False)
+
+    return [seeded(k, one) for k in range(networks)]
 
 
 def rates(networks: int) -> list[float]:
@@ -139,19 +142,20 @@ def draw(batches: Batches) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(inputs), torch.from_numpy(targets)
 
 
-def measure(networks: int, hidden: int, rounds: int, threads: int) -> dict[str, Any]:
+def measure(cell: Cell, networks: int, hidden: int, rounds: int, threads: int) -> dict[str, Any]:
     """One row."""
     torch.set_num_threads(threads)
     looped = min(LOOPED, networks)
     chosen = rates(networks)
-    alone = make(looped, hidden)
-    many = ManyModels(make(networks, hidden))
+    alone = make(looped, hidden, cell)
+    many = ManyModels(make(networks, hidden, cell))
     steps: dict[str, tuple[Step, float]] = {
         "loop": (loop(alone, chosen[:looped], None), networks / looped),
-        "foreach": (loop(make(looped, hidden), chosen[:looped], True), networks / looped),
-        "vmap": (by_vmap(make(networks, hidden), chosen), 1.0),
+        "foreach": (loop(make(looped, hidden, cell), chosen[:looped], True), networks / looped),
         "ours": (batched(many, chosen), 1.0),
     }
+    if cell == "rnn":
+        steps["vmap"] = by_vmap(make(networks, hidden), chosen), 1.0
     batches = Batches(TASK, BATCH, seed=0)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds + 2):
@@ -172,14 +176,14 @@ def measure(networks: int, hidden: int, rounds: int, threads: int) -> dict[str, 
         for row, model in zip(many.parameters, alone, strict=False)
     )
     return {
-        "what": f"K {networks}, H {hidden}, threads {threads}",
+        "what": f"{cell}, K {networks}, H {hidden}, threads {threads}",
         "loop ms": middle["loop"] * 1e3,
         "foreach ms": middle["foreach"] * 1e3,
-        "vmap ms": middle["vmap"] * 1e3,
+        "vmap ms": middle["vmap"] * 1e3 if "vmap" in middle else "–",
         "ours ms": middle["ours"] * 1e3,
         "loop ×": min(ratio("loop"), ratio("foreach")),
         "fastest ×": min(min(times["loop"]), min(times["foreach"])) / min(times["ours"]),
-        "vmap ×": ratio("vmap"),
+        "vmap ×": ratio("vmap") if "vmap" in times else "–",
         "apart": apart,
         "map min": middle["ours"] * ITERATIONS * CELLS / networks / 60,
         "load": os.getloadavg()[0],
@@ -210,15 +214,15 @@ def main() -> None:
     parser = option_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--networks", type=int, default=256)
+    parser.add_argument("--cells", nargs="+", default=["rnn"])
     parser.add_argument("--hidden", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--threads", type=int, nargs="+", default=[torch.get_num_threads()])
     parser.add_argument("--whole", action="store_true", help="train a map of 64 by 64")
     options = parser.parse_args()
     rows = []
-    for threads in options.threads:
-        for hidden in options.hidden:
-            rows.append(measure(options.networks, hidden, options.rounds, threads))
-            show(rows[-1])
+    for cell, threads, hidden in product(options.cells, options.threads, options.hidden):
+        rows.append(measure(cell, options.networks, hidden, options.rounds, threads))
+        show(rows[-1])
     if options.whole:
         publish("map-whole", METHOD, [whole(options.networks, 16, t) for t in options.threads])
     publish("map", METHOD, rows)

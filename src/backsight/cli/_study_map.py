@@ -135,9 +135,9 @@ def main(arguments: Sequence[str]) -> int:
     path = options.out or map_folder(plan)
     engine = _engine(options, plan)
     if not plan.together:
-        plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
+        batched = ", ".join(name for name, cell in CELLS.items() if cell.batched)
         say(
-            f"the networks train one by one: only {plain} without dropout and guard train as one "
+            f"the networks train one by one: only {batched} without dropout and guard train as one "
             "batch",
             sys.stderr,
         )

@@ -18,7 +18,7 @@ ORDER = (
     "lr", "momentum", "seq_len", "group_lr", "dropout_rate", "decay_ratio",
     "input_spread", "input_scale",
     "hidden_norm_mean", "hidden_norm_max", "hidden_norm", "saturation", "inactive",
-    "memory", "memory_lag", "memory_length", "memory_loss",
+    "memory", "memory_alike", "memory_lag", "memory_length", "memory_loss",
     "state_half_life", "state_half_life_bound", "state_beyond", "state_beyond_steps",
     "loss", "guess_loss",
     "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",

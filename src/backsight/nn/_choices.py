@@ -29,7 +29,9 @@ class CellChoice:
     makes a module that is called as ``rnn(x, state) -> (states, state)``, batch first."""
     plain: Literal["tanh", "relu"] | None = None
     """The nonlinearity of a plain RNN, ``h' = f(W x + U h + b)``; None for every other recurrence.
-    Many plain ones run as one batch (``ManyModels``), and the guard's omega has a form for them."""
+    The guard's omega has a form for them."""
+    scanned: bool = False
+    """Whether the states are a linear recurrence, which is run over all steps at once."""
     has_matrix: bool = True
     """Whether there is a recurrent matrix, which ``init`` draws and ``gain`` scales."""
     has_time_scales: bool = False
@@ -40,6 +42,11 @@ class CellChoice:
     """Units that it needs at least."""
     hidden_multiple: int = 1
     """What the number of units is a multiple of."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether many networks with it run as one batch (``ManyModels``)."""
+        return self.plain is not None or self.scanned
 
 
 CELLS = {
@@ -52,15 +59,15 @@ CELLS = {
         normalised=True, least_hidden=2,
     ),
     "mingru": CellChoice(
-        "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build",
+        "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build", scanned=True,
         has_time_scales=True, has_matrix=False,
     ),
     "minlstm": CellChoice(
-        "minLSTM", "an LSTM whose gates depend on the input alone", "_minlstm:build",
+        "minLSTM", "an LSTM whose gates depend on the input alone", "_minlstm:build", scanned=True,
         has_time_scales=True, has_matrix=False,
     ),
     "lru": CellChoice(
-        "LRU", "a linear recurrent unit with complex states", "_lru:build",
+        "LRU", "a linear recurrent unit with complex states", "_lru:build", scanned=True,
         has_time_scales=True, has_matrix=False, hidden_multiple=2, least_hidden=2,
     ),
 }  # fmt: skip

@@ -13,17 +13,13 @@ from torch.nn import functional
 
 from backsight.errors import SettingError
 from backsight.nn._choices import CELLS
+from backsight.nn._many_layers import many_layers
 from backsight.nn._models import SequenceModel
-from backsight.nn._scan import GradientTrace, Nonlinearity, Workspace, scan
+from backsight.nn._scan import GradientTrace
 
 __all__ = ["ManyModels", "seeded"]
 
 Model = TypeVar("Model", bound=nn.Module)
-
-BLOCK = 32 * 2**20
-"""Bytes that the states of the networks run at once may take on a CPU. On a machine with 32 MB of
-third-level cache 256 networks of 64 units took a tenth longer in one block than in two, and a fifth
-longer in eight."""
 
 
 def seeded(seed: int, make: Callable[[], Model]) -> Model:
@@ -46,8 +42,9 @@ class ManyModels:
     """K sequence models with the same shapes, as one batch.
 
     Args:
-        models: tanh or ReLU RNNs (``rnn``, ``rnn-relu``) without dropout, each made as it is to
-            begin; their numbers are copied.
+        models: tanh or ReLU RNNs (``rnn``, ``rnn-relu``) or linear recurrences (``mingru``,
+            ``minlstm``, ``lru``) without dropout, each made as it is to begin; their numbers are
+            copied.
 
     Raises:
         SettingError: there is none, they differ in more than their numbers, or these cells have
@@ -66,9 +63,9 @@ class ManyModels:
         _check(models)
         first = models[0]
         self.layers = first.layers
-        plain = CELLS[first.cell].plain
-        assert plain is not None
-        self.nonlinearity: Nonlinearity = plain
+        layers = many_layers(first)
+        assert layers is not None
+        self._recurrent = layers
         self.every_step = first.every_step
         self.shapes = {name: p.shape for name, p in first.named_parameters()}
         """Of one network's parameters, by name, in the order of the columns below."""
@@ -81,7 +78,6 @@ class ManyModels:
         """``(K, P)``: of each network's loss, from the last :meth:`backward`."""
         self.through: tuple[GradientTrace, ...] = ()
         """Of the last :meth:`backward` that was asked for it: one a layer, the lowest first."""
-        self._workspaces = [Workspace() for _ in range(self.layers)]
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -154,7 +150,7 @@ class ManyModels:
         return torch.cat(found)
 
     def _check(self, inputs: Tensor, targets: Tensor, kind: Literal["classes", "value"]) -> None:
-        networks, features = len(self), self.shapes["rnn.weight_ih_l0"][1]
+        networks, features = len(self), self._recurrent.features
         batch, steps = inputs.shape[-3:-1] if inputs.dim() in (3, 4) else (-1, -1)
         wanted = (batch, steps) if self.every_step else (batch,)
         if kind == "value":
@@ -178,9 +174,8 @@ class ManyModels:
         networks, at_once = len(self), len(self)
         if self.parameters.device.type == "cpu":
             steps = inputs.shape[-2] * inputs.shape[-3]
-            units = self.shapes["rnn.weight_hh_l0"][1]
-            each = steps * units * self.parameters.element_size()
-            at_once = max(1, BLOCK // max(each, 1))
+            each = steps * self._recurrent.units * self.parameters.element_size()
+            at_once = max(1, self._recurrent.block // max(each, 1))
         return [slice(k, min(k + at_once, networks)) for k in range(0, networks, at_once)]
 
     def _answer(
@@ -195,15 +190,12 @@ class ManyModels:
         }
         h = inputs.to(rows.dtype).transpose(-2, -3)
         for layer in range(self.layers):
-            h = scan(
+            h = self._recurrent.run(
+                layer,
+                w,
                 h,
-                w[f"rnn.weight_ih_l{layer}"],
-                w[f"rnn.weight_hh_l{layer}"],
-                w[f"rnn.bias_ih_l{layer}"] + w[f"rnn.bias_hh_l{layer}"],
-                nonlinearity=self.nonlinearity,
                 every_step=self.every_step or layer < self.layers - 1,
                 through=taps[layer] if taps else None,
-                workspace=self._workspaces[layer],
             )
         flat = torch.baddbmm(w["head.bias"][:, None], h.flatten(1, -2), w["head.weight"].mT)
         answers = flat.view(*h.shape[:-1], -1)
@@ -234,9 +226,9 @@ def _check(models: Sequence[SequenceModel]) -> None:
         raise SettingError("ManyModels needs at least one model")
     first = models[0]
     for number, model in enumerate(models):
-        if CELLS[model.cell].plain is None:
-            plain = " and ".join(name for name, cell in CELLS.items() if cell.plain)
-            raise SettingError(f"ManyModels supports the cells {plain}, but not {model.cell}")
+        if not CELLS[model.cell].batched:
+            known = ", ".join(name for name, cell in CELLS.items() if cell.batched)
+            raise SettingError(f"ManyModels supports the cells {known}, but not {model.cell}")
         if model.dropout:
             raise SettingError(
                 "ManyModels does not support dropout, since all networks would share one mask: "

@@ -5,7 +5,8 @@ have the names of a fused layer's (``rnn.l0``).
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,19 +19,47 @@ __all__ = ["ScanLayer", "ScanLayers", "ScanStack"]
 
 
 class ScanLayer(nn.Module):
-    """One layer ``h_t = a_t ⊙ h_{t-1} + b_t`` whose ``a`` and ``b`` see the input alone."""
+    """One layer ``h_t = a_t ⊙ h_{t-1} + b_t`` whose ``a`` and ``b`` see the input alone.
+
+    A product of the input with ``weight_ih`` ``(P H, I)``, to which ``bias_ih`` ``(P H,)`` is added
+    where there is one, gives ``P`` parts of ``H`` features; what they and the other parameters come
+    to, element by element, is the layer's own. That is all that many networks at once need
+    (``ManyModels``).
+    """
+
+    parts: ClassVar[int] = 1
+    """``P``."""
+    weight_ih: nn.Parameter
 
     @abstractmethod
-    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def kept_and_added(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
         """What is kept of each unit, and what is added.
+
+        Args:
+            parts: of the product, ``(…, H)`` each.
+
+        Returns:
+            ``a`` and ``b``: ``(…, H)`` each, ``a`` without leading dimensions where it is always
+            the same; of complex units, ``(…, H/2)`` complex.
+        """
+
+    def product(self, x: Tensor) -> Sequence[Tensor]:
+        """Its parts, ``(…, H)`` each, of an input ``(…, I)``."""
+        bias = self._parameters.get("bias_ih")
+        return functional.linear(x, self.weight_ih, bias).chunk(self.parts, dim=-1)
+
+    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What is kept of each unit at each step, and what is added.
 
         Args:
             x: ``(B, T, I)``.
 
         Returns:
-            ``a`` and ``b``: ``(B, T, H)`` each, ``a`` without ``B`` where it is the same for all;
-            of complex units, ``(B, T, H/2)`` complex.
+            ``a`` and ``b``: ``(B, T, H)`` each, ``a`` without ``B`` where it is always the same; of
+            complex units, ``(B, T, H/2)`` complex.
         """
+        a, b = self.kept_and_added(*self.product(x))
+        return (a if a.dim() > 1 else a.expand(x.shape[-2], -1)), b
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         """Every state, ``(B, T, H)``; of complex units, real and imaginary parts side by side.

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from backsight.errors import SettingError
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov
-from backsight.probes._memory import Advance, Carried, Fed
 from backsight.probes._memory_capacity import MemoryCapacity, driven
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 
 __all__ = ["DeepMeasures", "LayerRun", "deep_measures"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.errors import SettingError
-from backsight.probes._memory import Advance, Carried, Fed
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.signals import ReachOutcome, lyapunov_words
 
 __all__ = ["LyapunovSpectrum", "lyapunov", "step_jacobian"]

@@ -8,9 +8,10 @@ counts for nothing, as it would not if the past were replaced by rest.
 The past is counted back from the position, so that sequences of different lengths end together.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.errors import SettingError
+from backsight.probes._memory_lanes import Advance, Fed, MemoryLanes
 from backsight.probes._precision import norm_dtype
-from backsight.signals import Lag, ReachMeasures, measure_memory, memory_words
+from backsight.signals import Lag, ReachMeasures, measure_memory, memory_words, unmoved_words
 
 __all__ = [
     "FORWARDS",
-    "Advance",
     "Losses",
     "MemoryProfile",
     "Worth",
@@ -35,18 +36,11 @@ __all__ = [
     "spans_of",
 ]
 
-Carried = tuple[Tensor, ...]
-"""All that a module carries from step to step, ``(N, …)`` each; the hidden state first."""
-Fed = Tensor | tuple[Tensor, ...]
-"""What it is given, ``(S, N, …)``."""
 Losses = Callable[[Tensor, Sequence[int]], Tensor]
 """The loss ``(n,)`` of states ``(n, H)`` of the last layer, and of which sequences they are."""
 Worth = Callable[[Tensor], Losses | None]
 """Told the states ``(n, H)`` of the sequences that are compared, what a state is worth; None where
 that is not known."""
-Advance = Callable[[Any, Carried], Carried]
-"""Runs a module over some steps from a state: inputs ``(S, N, …)``, one tensor or a tuple as it was
-given, and states ``(N, …)``."""
 
 RESOLVED = 100
 """Times the rounding of a state: by so much, another past has to move it for it to be measured."""
@@ -56,6 +50,17 @@ FAINT = 1e-3
 
 FORWARDS = 2.5
 """Forward passes of the whole batch that one measurement may take."""
+
+
+class Span(NamedTuple):
+    """Where a sequence differs from the one whose past it is given."""
+
+    steps: int
+    """How many steps lie from its position back to the oldest difference."""
+    anew: bool
+    """Whether that is all of them and the two begin differently, too."""
+    alike: float
+    """Of the last steps, in how many they are alike; infinite where they do not differ."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,14 @@ class MemoryProfile:
     losses: NDArray[np.float64] | None = None
     """``(n,)``: the mean loss of the compared sequences at these lags, where it is known: with what
     is older replaced."""
+    alike: float | None = None
+    """Where another past moves the state by no more than rounding: in how many of their last steps
+    the compared sequences are alike; infinite where they do not differ at all."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is more than a step to tell of, or why there is nothing."""
+        return self.alike is not None or (len(self.lags) > 0 and bool(self.lags[-1] > 1))
 
     @property
     def length(self) -> Lag | None:
@@ -87,6 +100,8 @@ class MemoryProfile:
 
     def words(self, reach: ReachMeasures | None = None) -> str:
         """What it means, beside the reach of the same layer where that is known."""
+        if self.alike is not None:
+            return unmoved_words(self.alike)
         return memory_words(self.lags, self.memory, reach)
 
 
@@ -101,10 +116,11 @@ def memory(
 ) -> tuple[MemoryProfile, ...]:
     """The memory of a module whose state after a step tells all that it carries on.
 
-    The module runs over all sequences once. Where the last ``k`` steps begin, each sequence also
-    goes on from the state that the next sequence has there: all of these run together. A step of a
-    sequence is therefore computed at most four times, and three times where all sequences begin
-    with the same state.
+    The module runs once over the sequences that are compared, and the next one. Where the last
+    ``k`` steps begin, each sequence also goes on from the state that the next sequence has there:
+    all of these run together. A step of a sequence is therefore computed at most four times, and
+    three times where all sequences begin with the same state; more often where steps are so small
+    that it takes no longer (:mod:`backsight.probes._memory_lanes`).
 
     Args:
         advance: ``advance(inputs, state)`` runs the module over the steps of ``inputs`` and returns
@@ -147,11 +163,13 @@ def memory(
         )
     sizes = [steps] * count if lengths is None else [*lengths]
     most = count if compared is None else min(compared, count)
+    if most + 1 < count:  # of the others, nobody is given the past
+        inputs = _first(inputs, most + 1)
+        state, sizes = [one[: most + 1] for one in state], sizes[: most + 1]
     with torch.no_grad():
-        aligned = _aligned(inputs, sizes)
+        aligned, _ = _aligned(inputs, sizes)
         spans = spans_of(inputs, state, sizes, most)
-        lanes = _Lanes(advance, aligned, tuple(state), sizes)
-        return lanes.run(spans, worth)
+        return _measured(MemoryLanes(advance, aligned, tuple(state), sizes), spans, worth)
 
 
 def compared_of(batch: int, followed: int) -> int:
@@ -196,135 +214,95 @@ def relative_memory(own: Tensor, other: Tensor, replaced: Tensor) -> NDArray[np.
         replaced: those with what is older than the lag replaced, ``(K, n, L, H)`` of several lags.
     """
     dtype = norm_dtype(own)
-    whole = _distance(own, other, dtype)
-    moved = _distance(own, replaced, dtype)
-    size = torch.linalg.vector_norm(own, dim=-1, dtype=dtype).sum(0)
-    told = whole > RESOLVED * torch.finfo(own.dtype).eps * size
-    told |= ~whole.isfinite()
-    if not bool(told.any()):
+    here = own.to(dtype)
+    size = torch.linalg.vector_norm(here, dim=-1).sum(0)
+    # All that moves it at once: on small tensors, each operation counts.
+    several = replaced[None] if replaced.dim() == 3 else replaced
+    moved = torch.cat([other[None], several]).to(dtype) - here
+    far = torch.cat([size[None], torch.linalg.vector_norm(moved, dim=-1).sum(1)])
+    (least, whole, *others) = far.double().cpu().numpy()
+    told = (whole > RESOLVED * torch.finfo(own.dtype).eps * least) | ~np.isfinite(whole)
+    if not told.any():
         return None
-    whole = torch.maximum(whole, FAINT * size)
-    return torch.where(told, moved / whole, -1.0).double().cpu().numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):  # ∞/∞ is NaN, as it should be
+        found = np.where(told, np.array(others) / np.maximum(whole, FAINT * least), -1.0)
+    return found if replaced.dim() == 4 else found[0]
 
 
-class _Lanes:
-    """Runs of sequences that end together, some with another one's past."""
+def _measured(
+    lanes: MemoryLanes, spans: Sequence[Span], worth: Worth | None
+) -> tuple[MemoryProfile, ...]:
+    """A profile for each layer.
 
-    def __init__(
-        self, advance: Advance, aligned: tuple[Fed, int], state: Carried, sizes: list[int]
-    ) -> None:
-        self._advance, (self._inputs, self._steps) = advance, aligned
-        self._initial, self._sizes = state, sizes
-        self._device = state[0].device
-        self._columns: list[int] = []
-        """Of each lane, whose inputs it is given."""
-        self._own: dict[int, int] = {}
-        """Of each sequence, the lane that it has to itself."""
-        self._replaced: dict[tuple[int, int], int] = {}
-        """Of a lag and a sequence, the lane with what is older replaced."""
-        self._state: Carried = ()
+    Args:
+        lanes: that have not run.
+        spans: as of :func:`spans_of`.
+        worth: as of :func:`memory`.
+    """
+    window = max((span.steps for span in spans), default=0)
+    members = {
+        k: [b for b, span in enumerate(spans) if k < span.steps or k == span.steps == window]
+        for k in ladder(window)
+    }
+    # Where nothing of another's is left, nothing has to be run.
+    h = lanes.run(
+        {k: [b for b in own if k < spans[b].steps or spans[b].anew] for k, own in members.items()}
+    )
+    rows = _rows(lanes, h, members)
+    *lower, last = profiles_of([*members], rows, h.shape[1], spans)
+    compared = range(len(spans))
+    losses = None
+    if worth is not None and len(last.lags):
+        losses = worth(h[:, -1].index_select(0, _index(lanes.own(compared), h)))
+    if losses is not None:
+        at = [lane for k, own in members.items() for lane in lanes.of_lag(own, k)]
+        every = [b for own in members.values() for b in own]
+        each = losses(h[:, -1].index_select(0, _index(at, h)), every).double().cpu().numpy()
+        ends = np.cumsum([len(own) for own in members.values()])[:-1]
+        last = replace(last, losses=np.array([part.mean() for part in np.split(each, ends)]))
+    return (*lower, last)
 
-    def run(
-        self, spans: Sequence[tuple[int, bool]], worth: Worth | None
-    ) -> tuple[MemoryProfile, ...]:
-        """A profile for each layer.
 
-        Args:
-            spans: as of :func:`spans_of`.
-            worth: as of :func:`memory`.
-        """
-        window = max((span for span, _ in spans), default=0)
-        lags = ladder(window)
-        members = {
-            k: [b for b, (span, _) in enumerate(spans) if k < span or k == span == window]
-            for k in lags
-        }
-        begun = {  # where nothing of another's is left, nothing has to be run
-            k: [b for b in own if k < spans[b][0] or spans[b][1]] for k, own in members.items()
-        }
-        ends = sorted({*self._sizes, *(k for k, own in begun.items() if own)}, reverse=True)
-        for begin, end in zip(ends, [*ends[1:], 0], strict=True):
-            self._begin(begin, begun.get(begin, ()))
-            inputs = _part(self._inputs, slice(self._steps - begin, self._steps - end))
-            self._state = self._advance(_rows(inputs, self._columns, 1), self._state)
-        h = self._state[0]
-        h = h[:, None] if h.dim() == 2 else h
-        rows = self._rows(h, members)
-        *lower, last = profiles_of(lags, rows, h.shape[1])
-        own = h[[self._own[b] for b in range(len(spans))], -1]
-        losses = None if worth is None or not len(last.lags) else worth(own)
-        if losses is not None:
-            each = [losses(h[self._of_lag(members[k], k), -1], members[k]).mean() for k in lags]
-            last = replace(last, losses=torch.stack(each).double().cpu().numpy())
-        return (*lower, last)
-
-    def _of_lag(self, members: list[int], lag: int) -> list[int]:
-        """The lanes with what is older replaced; where nothing of it is another's, their own."""
-        return [self._replaced.get((lag, b), self._own[b]) for b in members]
-
-    def _begin(self, lag: int, replaced: Sequence[int]) -> None:
-        """Add the sequences that begin ``lag`` steps before their end, and those that go on there
-        from another one's state."""
-        fresh = [b for b, size in enumerate(self._sizes) if size == lag]
-        if fresh:
-            self._add(cast(Carried, _rows(self._initial, fresh, 0)), fresh)
-            self._own |= {b: len(self._columns) - len(fresh) + n for n, b in enumerate(fresh)}
-        if not replaced:
-            return
-        others = [(b + 1) % len(self._sizes) for b in replaced]
-        parts = [
-            [one[self._own[p]] if self._sizes[p] >= lag else begin[p] for p in others]
-            for one, begin in zip(self._state, self._initial, strict=True)
-        ]
-        self._add(tuple(torch.stack(part) for part in parts), replaced)
-        last = len(self._columns) - len(replaced)
-        self._replaced |= {(lag, b): last + n for n, b in enumerate(replaced)}
-
-    def _add(self, state: Carried, columns: Sequence[int]) -> None:
-        if self._state:
-            pairs = zip(self._state, state, strict=True)
-            self._state = tuple(torch.cat([before, one.to(before.dtype)]) for before, one in pairs)
-        else:
-            self._state = state
-        self._columns += columns
-
-    def _rows(self, h: Tensor, members: dict[int, list[int]]) -> list[NDArray[np.float64] | None]:
-        """``M`` at each lag; of lags that the same sequences are compared at, together: a few
-        operations on small tensors take as long as a step of a layer."""
-        found: dict[int, NDArray[np.float64] | None] = {}
-        alike: dict[tuple[int, ...], list[int]] = {}
-        for lag, own in members.items():
-            alike.setdefault(tuple(own), []).append(lag)
-        for compared, lags in alike.items():
-            own, count = [*compared], len(compared)
-            other = [self._own[(b + 1) % len(self._sizes)] for b in own]
-            replaced = [lane for lag in lags for lane in self._of_lag(own, lag)]
-            every = h.index_select(0, _index([*(self._own[b] for b in own), *other, *replaced], h))
-            rest = every[2 * count :].view(len(lags), count, *h.shape[1:])
-            rows = relative_memory(every[:count], every[count : 2 * count], rest)
-            found |= {lag: None if rows is None else rows[n] for n, lag in enumerate(lags)}
-        return [found[lag] for lag in members]
+def _rows(
+    lanes: MemoryLanes, h: Tensor, members: dict[int, list[int]]
+) -> list[NDArray[np.float64] | None]:
+    """``M`` at each lag; of lags that the same sequences are compared at, together: a few
+    operations on small tensors take as long as a step of a layer."""
+    found: dict[int, NDArray[np.float64] | None] = {}
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for lag, own in members.items():
+        alike.setdefault(tuple(own), []).append(lag)
+    for compared, lags in alike.items():
+        own, count = [*compared], len(compared)
+        other = lanes.own([(b + 1) % lanes.count for b in own])
+        replaced = [lane for lag in lags for lane in lanes.of_lag(own, lag)]
+        every = h.index_select(0, _index([*lanes.own(own), *other, *replaced], h))
+        rest = every[2 * count :].view(len(lags), count, *h.shape[1:])
+        rows = relative_memory(every[:count], every[count : 2 * count], rest)
+        found |= {lag: None if rows is None else rows[n] for n, lag in enumerate(lags)}
+    return [found[lag] for lag in members]
 
 
 def profiles_of(
-    lags: Sequence[int], rows: Sequence[NDArray[np.float64] | None], layers: int
+    lags: Sequence[int],
+    rows: Sequence[NDArray[np.float64] | None],
+    layers: int,
+    spans: Sequence[Span],
 ) -> tuple[MemoryProfile, ...]:
     """Of each layer, without the lags at which nothing can be told of it."""
+    alike = min((span.alike for span in spans), default=math.inf)
     nothing = np.full(layers, -1.0)
     table = np.array([nothing if row is None else row for row in rows]).reshape(len(rows), layers)
     at = np.array(lags, np.int64)
     found = []
     for row in table.T:
         known = row != -1  # a NaN is a value
-        whole = known.all()  # else the sequences that are longer tell nothing: neither do all
-        found.append(MemoryProfile(at if whole else at[:0], row if whole else row[:0]))
+        if len(row) and known.all():
+            found.append(MemoryProfile(at, row))
+        else:  # where only the sequences that are longer tell nothing, neither do all
+            unmoved = None if known.any() else alike
+            found.append(MemoryProfile(at[:0], row[:0], alike=unmoved))
     return tuple(found)
-
-
-def _distance(one: Tensor, other: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(…, L)``: the sum over sequences."""
-    distance: Tensor = torch.linalg.vector_norm(one.to(dtype) - other.to(dtype), dim=-1).sum(-2)
-    return distance
 
 
 def _aligned(inputs: Fed, sizes: list[int]) -> tuple[Fed, int]:
@@ -344,11 +322,8 @@ def _align(inputs: Tensor, sizes: list[int], longest: int) -> Tensor:
     return inputs[at.clamp(min=0), rows]
 
 
-def spans_of(
-    inputs: Fed, state: Sequence[Tensor], sizes: list[int], most: int
-) -> list[tuple[int, bool]]:
-    """Of each sequence that is compared, the steps over which it differs from the next one, and
-    whether that is all of them and the two begin differently, too.
+def spans_of(inputs: Fed, state: Sequence[Tensor], sizes: list[int], most: int) -> list[Span]:
+    """Of each sequence that is compared, where it differs from the next one.
 
     Fed that two sequences have in common, such as padding before both, tell nothing of what is
     held: beyond the oldest one that differs, ``M`` would be 0 whatever the module does.
@@ -356,35 +331,32 @@ def spans_of(
     inputs, longest = _aligned(inputs, sizes)
     own, other = [*range(most)], [(b + 1) % len(sizes) for b in range(most)]
     each = inputs if isinstance(inputs, tuple) else (inputs,)
-    differs = torch.stack([_differ(one, own, other, 1) for one in each]).any(0)  # (T, most)
-    begins = torch.zeros_like(differs[0])  # (most,)
-    for one in state:
-        begins |= _differ(one, own, other, 0)
-    both = torch.cat([differs, begins[None]]).cpu().numpy()
+    parts = [_differ(one, other, 1) for one in each]  # (T, most)
+    begins = [_differ(one, other, 0)[None] for one in state]  # (1, most)
+    both = torch.cat([*parts, *begins]).cpu().numpy()
+    steps = np.logical_or.reduce(both[: longest * len(parts)].reshape(len(parts), longest, most))
+    anew = np.logical_or.reduce(both[longest * len(parts) :])
     found = []
     for b, p in zip(own, other, strict=True):
-        if both[-1, b] or sizes[b] != sizes[p]:
-            found.append((sizes[b], True))
-            continue
-        where = np.flatnonzero(both[longest - sizes[b] : -1, b])
-        found.append((sizes[b] - int(where[0]) if len(where) else 0, False))
+        begun = bool(anew[b]) or sizes[b] != sizes[p]
+        shared = min(sizes[b], sizes[p])
+        where = shared - np.flatnonzero(steps[longest - shared :, b])  # steps back, from 1 on
+        furthest = sizes[b] if begun else int(max(where, default=0))
+        nearest = min(where, default=shared + 1 if begun else math.inf)
+        found.append(Span(furthest, begun, float(nearest) - 1))
     return found
 
 
-def _differ(one: Tensor, own: list[int], other: list[int], axis: int) -> Tensor:
-    """Whether sequences differ from others; ``(T, n)``, or ``(n,)`` of states."""
-    unequal = one.index_select(axis, _index(own, one)) != one.index_select(axis, _index(other, one))
+def _differ(one: Tensor, other: list[int], axis: int) -> Tensor:
+    """Whether the first sequences differ from others; ``(T, n)``, or ``(n,)`` of states."""
+    unequal = one.narrow(axis, 0, len(other)) != one.index_select(axis, _index(other, one))
     return unequal.flatten(axis + 1).any(-1) if unequal.dim() > axis + 1 else unequal
 
 
-def _rows(inputs: Fed, rows: Sequence[int], axis: int) -> Fed:
-    if isinstance(inputs, tuple):
-        return tuple(one.index_select(axis, _index(rows, one)) for one in inputs)
-    return inputs.index_select(axis, _index(rows, inputs))
-
-
-def _part(inputs: Fed, steps: slice) -> Fed:
-    return tuple(one[steps] for one in inputs) if isinstance(inputs, tuple) else inputs[steps]
+def _first(inputs: Fed, count: int) -> Fed:
+    return (
+        tuple(one[:, :count] for one in inputs) if isinstance(inputs, tuple) else inputs[:, :count]
+    )
 
 
 def _index(rows: Sequence[int], like: Tensor) -> Tensor:

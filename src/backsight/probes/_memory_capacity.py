@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backsight.errors import SettingError
-from backsight.probes._memory import Advance, Fed
+from backsight.probes._memory_lanes import Advance, Fed
 from backsight.signals import ReachOutcome, capacity_words
 
 __all__ = ["MemoryCapacity", "driven", "memory_capacity"]

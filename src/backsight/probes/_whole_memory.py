@@ -128,7 +128,7 @@ def memory_of_whole(
     with torch.no_grad():
         steps = [at + 1 for at in positions]
         spans = spans_of(inputs, state, steps, compared)
-        window = max((span for span, _ in spans), default=0)
+        window = max((span.steps for span in spans), default=0)
         lags = thinned(ladder(window), most)
         if not lags:
             return ()
@@ -136,12 +136,20 @@ def memory_of_whole(
         parts += [(k, b, (b + 1) % len(steps)) for k in (0, *lags) for b in range(compared)]
         h = run(_lanes(inputs, parts, lengths, steps))
         table = h.view(len(lags) + 2, compared, *h.shape[1:])
-        rows: list[NDArray[np.float64] | None] = []
+        alike: dict[tuple[int, ...], list[int]] = {}
+        """Places of the lags at which the same sequences are compared."""
         for place, k in enumerate(lags):
             last = k == window
-            members = [b for b, (n, _) in enumerate(spans) if k < n or (last and k == n)]
-            rows.append(relative_memory(*(table[n, members] for n in (0, 1, place + 2))))
-        return profiles_of(lags, rows, h.shape[1])
+            members = tuple(
+                b for b, span in enumerate(spans) if k < span.steps or (last and k == span.steps)
+            )
+            alike.setdefault(members, []).append(place)
+        rows: dict[int, NDArray[np.float64] | None] = {}
+        for members, places in alike.items():
+            some = table[:, [*members]]
+            found = relative_memory(some[0], some[1], some[[2 + place for place in places]])
+            rows |= {p: None if found is None else found[n] for n, p in enumerate(places)}
+        return profiles_of(lags, [rows[place] for place in range(len(lags))], h.shape[1], spans)
 
 
 def _lanes(

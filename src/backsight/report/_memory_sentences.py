@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.report._numbers import number
+from backsight.report._unmoved import unmoved_layers
 from backsight.signals import (
     Run,
+    SignalStream,
     block_words,
     measure_memory,
     measure_reach,
     member,
     memory_words,
+    unmoved_words,
 )
 
 __all__ = ["memory_sentences"]
@@ -45,9 +48,12 @@ def memory_sentences(run: Run) -> list[str]:
     ladders = run.members("memory_lag", profile=True)
     reaches = run.members("reach", profile=True)
     sentences, blocks = [], []
+    unmoved = unmoved_layers(run)
     for name in run.members("memory", profile=True):
         layer = member(name)
         ladder, reach = (f"{one}/{layer}".rstrip("/") for one in ("memory_lag", "reach"))
+        if layer in unmoved:
+            continue
         if ladder not in ladders:
             continue
         lags, row = (run.stream(one).newest().values[-1] for one in (ladder, name))
@@ -60,10 +66,21 @@ def memory_sentences(run: Run) -> list[str]:
         back = measure_reach(run.stream(reach).newest().values[-1]) if reach in reaches else None
         words = memory_words(lags, row, back) + _worth(run, held)
         sentences.append(f"{layer or 'the layer'}: {words} (iteration {held.at:,}).")
+    sentences += [
+        _unmoved(layer, alike, block=f"block_reach/{layer}" in run.names)
+        for layer, alike in unmoved.items()
+    ]
     return sentences + [
         f"{one.layer}: {block_words(one.lags, one.row)} (iteration {one.at:,})."
         for one in _ends(blocks)
     ]
+
+
+def _unmoved(layer: str, alike: SignalStream, *, block: bool) -> str:
+    """Why there is no memory to tell of."""
+    what = "what the block returns" if block else "the state"
+    words = unmoved_words(float(alike.newest().values[-1]), what)
+    return f"{layer or 'the layer'}: {words} (iteration {alike.last:,})."
 
 
 def _ends(blocks: list[_Held]) -> list[_Held]:

@@ -17,6 +17,7 @@ from backsight.signals._memory import (
     memory_extent,
     memory_reading,
     memory_words,
+    unmoved_words,
 )
 from backsight.signals._migration import (
     FORMAT,
@@ -113,6 +114,7 @@ __all__ = [
     "replacing",
     "shown",
     "spell",
+    "unmoved_words",
     "write_atomically",
     "write_json",
     "zero_words",

@@ -23,6 +23,7 @@ __all__ = [
     "memory_extent",
     "memory_reading",
     "memory_words",
+    "unmoved_words",
 ]
 
 FORGOTTEN = 0.1
@@ -252,6 +253,36 @@ def block_words(lags: NDArray[np.number], memory: NDArray[np.floating]) -> str:
     if found.outcome != "ok":
         return f"what the block returns is {found.outcome}"
     return f"what the block returns depends on {memory_extent(found)}"
+
+
+def unmoved_words(alike: float, what: str = "the state") -> str:
+    """Why there is no memory to tell of where another past changes nothing, without a full stop.
+
+    Args:
+        alike: last steps in which the compared sequences are alike; infinite where they do not
+            differ at all.
+        what: that another past moves by no more than rounding.
+
+    Example:
+        >>> from backsight.signals import unmoved_words
+        >>> print(unmoved_words(0))
+        nothing that came before moves the state by more than rounding: it holds nothing
+        >>> unmoved_words(30).partition(",")[0]
+        'the sequences are alike in their last 30 steps'
+    """
+    if math.isinf(alike):
+        return (
+            f"the sequences do not differ, so that there is no other past to tell what {what} "
+            "depends on"
+        )
+    if alike < 1:
+        return f"nothing that came before moves {what} by more than rounding: it holds nothing"
+    steps = "step" if alike == 1 else f"{alike:,.0f} steps"
+    return (
+        f"the sequences are alike in their last {steps}, and what they differ in further back "
+        f"moves {what} by no more than rounding: it holds nothing of that, and how much it holds "
+        f"of {'that step' if alike == 1 else f'those {alike:,.0f}'} cannot be told"
+    )
 
 
 def _reached(reach: ReachMeasures) -> str:

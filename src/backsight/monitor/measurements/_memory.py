@@ -38,7 +38,7 @@ class StateMemory(Measurement):
     """
 
     name = "memory"
-    signals = ("memory", "memory_lag", "memory_length", "memory_loss")
+    signals = ("memory", "memory_alike", "memory_lag", "memory_length", "memory_loss")
     schedule = Settling(EVERY, early=FIRST)
 
     def __init__(self) -> None:
@@ -67,6 +67,9 @@ class StateMemory(Measurement):
 
         def record(path: str, profile: MemoryProfile) -> None:
             name = path.removeprefix("block:") or "model"  # which is itself the cell
+            if profile.alike is not None:
+                now.record(f"memory_alike/{name}", profile.alike)
+                return
             now.record_profile(f"memory/{name}", profile.memory)
             now.record_profile(f"memory_lag/{name}", profile.lags.astype(float))
             if profile.losses is not None:

@@ -61,14 +61,14 @@ class LRULayer(ScanLayer):
         self.gamma_log = nn.Parameter(0.5 * (1 - squared).log())
         self.weight_ih = nn.Parameter(torch.randn(hidden, inputs) / math.sqrt(2 * inputs))
 
-    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``λ`` at every step, ``(T, H/2)``; what is added, ``(B, T, H/2)``."""
+    def kept_and_added(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
+        """``λ`` is kept, at every step alike; ``exp(γ) W x`` is added."""
+        (added,) = parts
         wide = torch.promote_types(self.nu_log.dtype, torch.float32)  # no complex number is bf16
         nu, theta, gamma = (p.to(wide).exp() for p in (self.nu_log, self.theta_log, self.gamma_log))
         decay = torch.complex(-nu, theta).exp()
-        added = functional.linear(x, self.weight_ih).to(wide)
-        added = added.reshape(*x.shape[:-1], -1, 2) * gamma[:, None]
-        return decay.expand(x.shape[-2], -1), torch.view_as_complex(added)
+        pairs = added.to(wide).reshape(*added.shape[:-1], -1, 2) * gamma[:, None]
+        return decay, torch.view_as_complex(pairs)
 
 
 class _LRULayers(ScanLayers):

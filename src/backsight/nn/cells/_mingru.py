@@ -18,7 +18,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from backsight.layers import CellStep, LayerWeights, register_layer
 from backsight.nn._scan_stack import ScanLayer, ScanLayers, ScanStack
@@ -34,6 +33,8 @@ class MinGRULayer(ScanLayer):
         hidden: units ``H``. Weights and biases are drawn from U(−1/√H, 1/√H), as PyTorch's are.
     """
 
+    parts = 2
+
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.weight_ih = nn.Parameter(torch.empty(2 * hidden, inputs))
@@ -43,12 +44,13 @@ class MinGRULayer(ScanLayer):
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``z`` and the candidate, ``(…, H)`` each."""
-        z, candidate = functional.linear(x, self.weight_ih, self.bias_ih).chunk(2, dim=-1)
+        z, candidate = self.product(x)
         return torch.sigmoid(z), candidate
 
-    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def kept_and_added(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
         """``1 - z`` is kept, ``z g`` is added."""
-        z, candidate = self.gates(x)
+        z, candidate = parts
+        z = torch.sigmoid(z)
         return 1 - z, z * candidate
 
 

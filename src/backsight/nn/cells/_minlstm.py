@@ -32,6 +32,8 @@ class MinLSTMLayer(ScanLayer):
         hidden: units ``H``. Weights and biases are drawn from U(−1/√H, 1/√H), as PyTorch's are.
     """
 
+    parts = 3
+
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.weight_ih = nn.Parameter(torch.empty(3 * hidden, inputs))
@@ -41,15 +43,18 @@ class MinLSTMLayer(ScanLayer):
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Both gates, divided by their sum, and the candidate, ``(…, H)`` each."""
-        i, f, candidate = functional.linear(x, self.weight_ih, self.bias_ih).chunk(3, dim=-1)
+        return self._divided(*self.product(x))
+
+    def kept_and_added(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
+        """The forget gate's share is kept."""
+        i, f, candidate = self._divided(*parts)
+        return f, i * candidate
+
+    @staticmethod
+    def _divided(i: Tensor, f: Tensor, candidate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # f / (f + i) is the sigmoid of log f - log i, which stays defined where both underflow.
         lead = functional.logsigmoid(f) - functional.logsigmoid(i)
         return torch.sigmoid(-lead), torch.sigmoid(lead), candidate
-
-    def recurrence(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The forget gate's share is kept."""
-        i, f, candidate = self.gates(x)
-        return f, i * candidate
 
 
 class _MinLSTMLayers(ScanLayers):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from backsight.probes._deep import LayerRun
-from backsight.probes._memory import Advance, Carried, Fed
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.probes.fused._calls import Call
 from backsight.probes.fused._chained import chained
 from backsight.probes.fused._memory import Sequences, layer_name, layer_of, sequences_of, together

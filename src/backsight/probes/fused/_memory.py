@@ -13,16 +13,8 @@ import torch
 from torch import Tensor
 
 from backsight.layers import adapter_of
-from backsight.probes._memory import (
-    Advance,
-    Carried,
-    Fed,
-    Losses,
-    MemoryProfile,
-    Worth,
-    compared_of,
-    memory,
-)
+from backsight.probes._memory import Losses, MemoryProfile, Worth, compared_of, memory
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.probes._readout import Readout
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole
 from backsight.probes.fused._calls import Call
@@ -113,7 +105,7 @@ def memory_of_calls(
             if errors is None:
                 raise
             errors[path] = error
-    return {name: one for name, one in found.items() if _window(one) > 1}
+    return {name: one for name, one in found.items() if one.tells}
 
 
 def _window(profile: MemoryProfile) -> int:
@@ -123,17 +115,13 @@ def _window(profile: MemoryProfile) -> int:
 def _of_chain(chain: Sequence[Call], readout: Readout | None) -> dict[str, MemoryProfile]:
     module = chain[0].module
     if not module.bidirectional:
-        ran, at = together(chain)
-        known = at >= 0
-        return _in_order(ran.rows(known), at[known], 0, readout)
+        return _in_order(*together(chain), 0, readout)
     found: dict[str, MemoryProfile] = {}
     for d in range(2):  # what a call begins with, it was given from outside
         which = chain[-1].sequences.sort().values
         ran = Sequences(chain[-1], *sequences_of(chain[-1]), _batch(chain[-1]), which)
         order = chain[-1].sequences.argsort()
         at = _positions(chain[-1], d)[order]
-        known = at >= 0
-        ran, at = ran.rows(known), at[known]
         several = module.num_layers > 1
         found |= _in_stack(ran, at, d) if several else _in_order(ran, at, d, None)
     return found
@@ -143,30 +131,34 @@ def _in_order(
     ran: Sequences, at: Tensor, d: int, readout: Readout | None
 ) -> dict[str, MemoryProfile]:
     """Of layers that only look back, in their processing order."""
-    compared = compared_of(ran.batch, len(at))
+    places = at.tolist()
+    known = [b for b, place in enumerate(places) if place >= 0]
+    compared = compared_of(ran.batch, len(known))
     if compared < 1:
         return {}
-    order = at.argsort(descending=True, stable=True)  # the longest tells of the furthest lags
-    ran, at, call = ran.rows(order), at[order], ran.call
+    # The longest tells of the furthest lags; one more has a past to give.
+    order = sorted(known, key=lambda b: -places[b])[: compared + 1]
+    if order != [*range(len(places))]:
+        ran = ran.rows(torch.tensor(order, device=at.device))
+    places, call = [places[b] for b in order], ran.call
     layers = [layer_of(call, number, d) for number in range(call.module.num_layers)]
     x = flipped(ran.x, ran.lengths) if d else ran.x
     directions = 2 if call.module.bidirectional else 1
     state = tuple(one[:, d::directions] for one in ran.state)
-    sizes = (at + 1).tolist()
     profiles = memory(
         _advance(layers),
         x.to(layers[0].w_ih.dtype),
         state,
-        lengths=sizes,
+        lengths=[place + 1 for place in places],
         compared=compared,
-        worth=None if readout is None else _worth(readout, ran, at),
+        worth=None if readout is None else _worth(readout, ran, places),
     )
     return {layer_name(call, n, d): one for n, one in enumerate(profiles)}
 
 
-def _worth(readout: Readout, ran: Sequences, at: Tensor) -> Worth:
+def _worth(readout: Readout, ran: Sequences, at: Sequence[int]) -> Worth:
     """With a prediction a sequence, or one a step in either order."""
-    sequences, places = ran.which.tolist(), (at - ran.before).tolist()
+    sequences, places = ran.which.tolist(), [place - ran.before for place in at]
 
     def worth(own: Tensor) -> Losses | None:
         pairs = [*zip(sequences[: len(own)], places[: len(own)], strict=True)]
@@ -201,6 +193,8 @@ def _advance(layers: Sequence[Layer]) -> Advance:
 
 def _in_stack(ran: Sequences, at: Tensor, d: int) -> dict[str, MemoryProfile]:
     """Of a stack of bidirectional layers, one of the two directions."""
+    known = at >= 0
+    ran, at = ran.rows(known), at[known]
     compared, most = affordable(ran.batch, int(at.max()) + 1 if len(at) else 1, share=0.5)
     compared = min(compared, len(at))
     if compared < 1 or len(at) < 2:
@@ -251,17 +245,18 @@ def together(chain: Sequence[Call]) -> tuple[Sequences, Tensor]:
     while first and _goes_on(chain[first]):
         first -= 1
     parts = [sequences_of(call) for call in chain[first : last + 1]]
+    which = chain[last].sequences.sort().values
+    if first == last:
+        return Sequences(chain[last], *parts[0], _batch(chain[last]), which), here[last]
     at = torch.full_like(here[0], -1)
     before = torch.zeros_like(at)
     for (_, lengths, _), place in zip(parts, here[first : last + 1], strict=True):
         at = torch.where(place >= 0, before + place, at)
         before = before + lengths
-    x = parts[0][0] if len(parts) == 1 else _joined(parts, before)
-    which = chain[last].sequences.sort().values
     earlier = {int(one) for one in (before - parts[-1][1])}
     steps = earlier.pop() if len(earlier) == 1 else -1
-    whole = Sequences(chain[last], x, before, parts[0][2], _batch(chain[last]), which, steps)
-    return whole, at
+    x, state, batch = _joined(parts, before), parts[0][2], _batch(chain[last])
+    return Sequences(chain[last], x, before, state, batch, which, steps), at
 
 
 def _goes_on(call: Call) -> bool:
@@ -313,7 +308,10 @@ def _positions(call: Call, d: int) -> Tensor:
     at = torch.full_like(call.lengths, -1)
     output, *finals = call.gradients
     if output is not None:
-        half = output.chunk(directions, dim=-1)[d]
+        half = output.chunk(directions, dim=-1)[d] if directions > 1 else output
+        # As with a loss on the last state, or one at every step.
+        if not d and call.batch_sizes is None and bool((half[-1] != 0).any(-1).all()):
+            return call.lengths - 1
         there = ((flipped(half, call.lengths) if d else half) != 0).any(-1)  # a NaN is one, too
         t = torch.arange(len(there), device=there.device)[:, None]
         at = torch.where(there, t, -1).amax(0)

@@ -81,7 +81,7 @@ class BlockRun:
     lags: int
 
     def memory(self) -> MemoryProfile | None:
-        """None where another past makes no difference, or there is but one step."""
+        """None where nothing can be told, as of sequences that are but a step long."""
         steps = len(self.x)
         with as_it_was(self.call.module, self.x, self.call.autocast):
             found = memory_of_whole(
@@ -93,7 +93,7 @@ class BlockRun:
                 compared=self.compared,
                 most=self.lags,
             )
-        known = [one for one in found if len(one.lags) and one.lags[-1] > 1]
+        known = [one for one in found if one.tells]
         return known[0] if known else None
 
     def _run(self, lanes: Lanes) -> Tensor:

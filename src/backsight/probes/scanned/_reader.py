@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backsight.layers import LayerAdapter
-from backsight.probes._memory import Advance, Carried, Fed, compared_of
+from backsight.probes._memory import compared_of
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.probes._precision import norm_dtype, on_host
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import HiddenNorms, ReaderSettings, Readings

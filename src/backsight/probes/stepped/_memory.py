@@ -16,15 +16,8 @@ from torch.utils import _pytree as tree
 
 from backsight.layers import LayerAdapter
 from backsight.probes._deep import LayerRun
-from backsight.probes._memory import (
-    Advance,
-    Carried,
-    Fed,
-    Losses,
-    MemoryProfile,
-    compared_of,
-    memory,
-)
+from backsight.probes._memory import Losses, MemoryProfile, compared_of, memory
+from backsight.probes._memory_lanes import Advance, Carried, Fed
 from backsight.probes._readout import Readout
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._sequences import spacing
@@ -141,7 +134,7 @@ class StepRun:
         )
 
     def memory(self, readout: Readout | None = None) -> MemoryProfile | None:
-        """None where another past makes no difference, or a sequence is but a step long.
+        """None where nothing can be told, as of sequences that are but a step long.
 
         Args:
             readout: what may lie between a state and the loss.
@@ -163,7 +156,7 @@ class StepRun:
                 compared=self.compared,
                 worth=worth,
             )
-        return found if len(found.lags) and found.lags[-1] > 1 else None
+        return found if found.tells else None
 
 
 def steps_to_run(

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from backsight.report._rows import ends
 from backsight.report._some_of import some_of
+from backsight.report._unmoved import unmoved_layers
 from backsight.report.figures._entry import Entry
 from backsight.report.figures._samples import LAYERS
 from backsight.report.figures._style import COLOURS, empty, figure, member_label, note
-from backsight.signals import Run, measure_memory, member
+from backsight.signals import Run, measure_memory, member, unmoved_words
 
 __all__ = ["FIGURE", "memory"]
 
@@ -24,11 +25,15 @@ _Sample = tuple[str, int, _Row, _Row, str | None, float]
 def memory(run: Run) -> go.Figure:
     """``M(k)`` against the lag ``k`` on a log axis of lags: the first and the last sample."""
     names = _names(run)
+    unmoved = unmoved_layers(run)
+    if not names and unmoved:
+        return empty("another past moves no state by more than rounding")
     if not names:
         return empty("no memory of a state was recorded in this run")
     fig = figure("M, relative to another past", x_title="lag: steps back from the loss")
     shown, left_out = some_of(names, LAYERS)
     told = [left_out] if left_out else []
+    told += [f"{one} moved by no more than rounding by now".lstrip() for one in unmoved]
     for index, name in enumerate(shown):
         label, colour = member_label(name), COLOURS[index % len(COLOURS)]
         stream = run.stream(name)
@@ -103,6 +108,9 @@ def _reading(run: Run) -> str:
         "What the state holds: how far it moves if everything at least k steps back is replaced by "
         "another sequence's, relative to how far it moves if all of its past is."
     ]
+    for layer, alike in [*unmoved_layers(run).items()][:2]:
+        words = unmoved_words(float(alike.newest().values[-1]))
+        told.append(f"{layer or 'The layer'}: {words}.")
     if any(one.length is not None for one in found):
         told.append(
             "The mark is the memory length: where it lies, and beyond, another past moves the "
@@ -123,7 +131,7 @@ FIGURE = Entry(
     "Memory of the state",
     _reading,
     memory,
-    signals=("memory", "memory_lag"),
+    signals=("memory", "memory_lag", "memory_alike"),
     of_moment=True,
-    only_if=lambda run: bool(_names(run)),
+    only_if=lambda run: bool(_names(run) or unmoved_layers(run)),
 )

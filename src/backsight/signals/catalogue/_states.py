@@ -75,7 +75,8 @@ SIGNALS = (
         "what lies before it. The other sequence is the next one of the sampled ones, counted back "
         "from its own position. Dropout is off. Of a block of a stack, h is what it returns, and "
         "its inputs are what it is called with",
-        cost="the work of at most 2.5 forward passes, in every 4th sampled iteration",
+        cost="the work of at most 2.5 forward passes, in every 4th sampled iteration; of small "
+        "layers more, where that takes less time",
         source="Backsight",
         per="layer or block",
     ),
@@ -112,6 +113,19 @@ SIGNALS = (
         unit="steps",
         reduction="none",
         cost="none: computed from memory",
+        source="Backsight",
+        per="layer or block",
+    ),
+    Signal(
+        name="memory_alike",
+        title="last steps that are alike",
+        formula="how many of the last steps up to the position of reach are the same in all "
+        "sequences that are compared; ∞ where they do not differ at all; recorded in place of "
+        "memory where another past moves the state by no more than rounding",
+        axes=("iteration",),
+        unit="steps",
+        reduction="minimum over the sequences that are compared",
+        cost="shared with memory",
         source="Backsight",
         per="layer or block",
     ),

@@ -14,7 +14,7 @@ A file appears whole or not at all, so whatever is there when a map is interrupt
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from backsight.errors import RunError, SettingError
 from backsight.signals import open_regular, replacing
 from backsight.studies._folder import PlanFolder
 from backsight.studies.map._course import Trained
-from backsight.studies.map._plan import MapPlan, part_name
+from backsight.studies.map._plan import MapPlan, Part, part_name
 
 __all__ = ["MapFolder"]
 
@@ -91,6 +91,24 @@ class MapFolder(PlanFolder):
         """Numbers of the parts that are done."""
         stems = (path.stem for path in self.path.glob("part-*.npz"))
         return {int(stem.partition("-")[2]) for stem in stems if PART.fullmatch(stem)}
+
+    def done_of(self, parts: Sequence[Part]) -> set[int]:
+        """Numbers of those parts that are done.
+
+        An earlier version may have begun the map in other parts: the file of such a part is none of
+        ours, though what it holds counts. What cannot be read counts as done, and is told where it
+        is read.
+        """
+        numbers = self.done()
+        return {p.number for p in parts if p.number in numbers and self._holds(p)}
+
+    def _holds(self, part: Part) -> bool:
+        try:
+            (trained,) = self.read_parts([part.number])
+        except RunError:
+            return True
+        there = zip(trained.seed, trained.row, trained.column, strict=True)
+        return {(c.seed, c.row, c.column) for c in part.cells} <= {*there}
 
     def keep(self, number: int, trained: Trained) -> None:
         """Put what became of a part on disk.

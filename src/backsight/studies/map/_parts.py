@@ -53,7 +53,7 @@ class MapParts(Trials[Part]):
     def train(self, wanted: Sequence[Part]) -> None:
         """As of any study; what a study that was killed had done is taken over first."""
         self._claim()
-        self._done = self._folder.done()
+        self._done = self._folder.done_of(wanted)
         self._wanted, self._began = wanted, time.monotonic()
         self._before = self.amount([part for part in wanted if not self.is_done(part)])
         try:

@@ -158,7 +158,7 @@ class MapPlan:
     def together(self) -> bool:
         """Whether its networks train as batches."""
         settings = self.settings
-        return CELLS[settings.cell].plain is not None and all(
+        return CELLS[settings.cell].batched and all(
             getattr(settings, name) == wanted for name, wanted in ALONE_FOR.items()
         )
 
