@@ -149,7 +149,21 @@ def _moved_by_another(net: Net) -> Any:
     return net.head.parameters()
 
 
-@pytest.mark.parametrize("given", [Net.parameters, _frozen, _moved_by_hand, _moved_by_another])
+def _moved_where_there_is_a_gradient(net: Net) -> Any:
+    """As a bias of a critic has none, which is asked for differences alone."""
+
+    def move(*_: Any) -> None:
+        for name, parameter in net.rnn.named_parameters():
+            parameter.data.add_(0.01 * name.startswith("weight"))
+
+    net.register_forward_pre_hook(move)
+    return net.head.parameters()
+
+
+MOVED = (_moved_by_hand, _moved_by_another, _moved_where_there_is_a_gradient)
+
+
+@pytest.mark.parametrize("given", [Net.parameters, _frozen, *MOVED])
 def test_parameters_that_are_moved_or_frozen(
     given: Callable[[Net], Iterator[Tensor]], run_path: Path
 ) -> None:
