@@ -159,6 +159,13 @@ class Training:
             raise SettingError(
                 "--momentum has no effect with --optimizer sgd: choose --optimizer momentum"
             )
+        if self.lr_schedule not in (None, "linear"):
+            raise SettingError(f"--lr-schedule must be linear, not {self.lr_schedule}")
+        if self.lr_schedule is not None and self.guard_in_force is not None:
+            raise SettingError(
+                "--lr-schedule writes the learning rate in each iteration, and would undo what a "
+                "guard does to it: leave out one of the two"
+            )
 
     def _check_cell(self) -> None:
         """Some settings apply only to some cells."""
