@@ -26,7 +26,9 @@ Loss = Callable[[nn.ModuleDict, Tensor], Tensor]
 ce = functional.cross_entropy
 
 
-def trained(loss: Loss, folder: Path, *, slices: bool = False) -> dict[str, Finding]:
+def trained(
+    loss: Loss, folder: Path, *, slices: bool = False, every: int = 20, steps: int = 10
+) -> dict[str, Finding]:
     """What is found in 10 steps on batches of the 64 rows, by code."""
     torch.manual_seed(0)
     model = nn.ModuleDict({
@@ -35,8 +37,8 @@ def trained(loss: Loss, folder: Path, *, slices: bool = False) -> dict[str, Find
         "symbol": nn.Embedding(CLASSES, CLASSES),
     })  # fmt: skip
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-    with watch(model, optimizer, folder / "run", every=20):
-        for _ in range(10):
+    with watch(model, optimizer, folder / "run", every=every):
+        for _ in range(steps):
             optimizer.zero_grad()
             rows = torch.arange(BATCH) if slices else torch.randperm(ROWS)[:BATCH]
             loss(model, rows).backward()  # type: ignore[no-untyped-call]
@@ -187,6 +189,53 @@ def test_a_model_that_sorts_its_rows_has_to_put_its_answers_back(
             optimizer.step()
     found = {f.code for f in diagnose(tmp_path / "run").findings}
     assert found & {"BKS417", "BKS435"} == codes
+
+
+@pytest.mark.parametrize(("back", "codes"), [(False, {"BKS417"}), (True, set())])
+def test_a_row_that_is_there_twice_hides_no_other(
+    back: bool, codes: set[str], tmp_path: Path
+) -> None:
+    """Which of two equal rows is meant does not matter."""
+    torch.manual_seed(0)
+    model = Sorts((lambda z, order: z[order.argsort()]) if back else (lambda z, order: z))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    rows = torch.cat([DIFFERENT[: BATCH - 1], DIFFERENT[:1]])
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            optimizer.zero_grad()
+            ce(model(TEXT[rows]), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert {f.code for f in diagnose(tmp_path / "run").findings} & {"BKS417", "BKS435"} == codes
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_where_rows_never_come_again_nobody_says_that_they_are_in_order(
+    alike: bool, tmp_path: Path
+) -> None:
+    """Rows of numbers, sorted before any model has seen them."""
+
+    def loss(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+        lengths, order = LENGTHS[:BATCH].sort(descending=True)
+        x, y = torch.randn(BATCH, STEPS, UNITS), torch.randint(CLASSES, (BATCH,))
+        packed = pack_padded_sequence(x[order], lengths, batch_first=True)
+        return ce(m["head"](m["rnn"](packed)[1][0]), y[order] if alike else y)
+
+    assert "BKS417" not in trained(loss, tmp_path)
+    (verdict,) = (v for v in diagnose(tmp_path / "run").verdicts if v.code == "BKS417")
+    assert verdict.outcome == "not enough data"
+
+
+def test_short_rows_come_again_in_samples(tmp_path: Path) -> None:
+    """A third of these have three symbols of five, and are new each time."""
+
+    def loss(m: nn.ModuleDict, rows: Tensor) -> Tensor:
+        lengths = torch.randint(3, 6, (BATCH,))
+        text = torch.randint(1, CLASSES + 1, (BATCH, 5)) * (torch.arange(5) < lengths[:, None])
+        lengths, order = lengths.sort(descending=True)
+        packed = pack_padded_sequence(m["embed"](text[order]), lengths, batch_first=True)
+        return ce(m["head"](m["rnn"](packed)[1][0]), text[:, 0] - 1)
+
+    assert trained(loss, tmp_path, every=1, steps=24)["BKS417"].severity == "error"
 
 
 def test_where_the_order_of_the_targets_is_not_known_it_is_a_note(tmp_path: Path) -> None:

@@ -149,7 +149,21 @@ def _moved_by_another(net: Net) -> Any:
     return net.head.parameters()
 
 
-@pytest.mark.parametrize("given", [Net.parameters, _frozen, _moved_by_hand, _moved_by_another])
+def _moved_where_there_is_a_gradient(net: Net) -> Any:
+    """As a bias of a critic has none, which is asked for differences alone."""
+
+    def move(*_: Any) -> None:
+        for name, parameter in net.rnn.named_parameters():
+            parameter.data.add_(0.01 * name.startswith("weight"))
+
+    net.register_forward_pre_hook(move)
+    return net.head.parameters()
+
+
+MOVED = (_moved_by_hand, _moved_by_another, _moved_where_there_is_a_gradient)
+
+
+@pytest.mark.parametrize("given", [Net.parameters, _frozen, *MOVED])
 def test_parameters_that_are_moved_or_frozen(
     given: Callable[[Net], Iterator[Tensor]], run_path: Path
 ) -> None:
@@ -220,6 +234,59 @@ def test_gradients_that_are_not_zeroed(
     net = Net()
     found = trained(run_path, net, net.parameters(), between=between, passes=passes)
     assert told(found) == ([] if severity is None else [("BKS410", severity)])
+
+
+def test_gradients_of_which_a_part_is_zeroed(run_path: Path) -> None:
+    net = Net()
+    found = trained(run_path, net, net.parameters(), between=lambda i, o: net.head.zero_grad())
+    assert told(found) == [("BKS410", "warning")]
+    assert "the gradient of rnn in the last step is still there" in found.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("zeroed", "found"),
+    [(lambda net: None, "gradients are not zeroed"), (lambda net: net.head, "gradient of rnn in")],
+)
+@pytest.mark.parametrize("versioned", [True, False])
+def test_gradients_that_nobody_zeroes_by_hand(
+    zeroed: Any, found: str, versioned: bool, run_path: Path
+) -> None:
+    """Each update is an iteration, whatever is left of the gradient."""
+    net = Net()
+    for parameter in descended(run_path, net, zeroed(net), versioned=versioned):
+        assert parameter.grad is not None
+    assert len(Run(run_path)["loss"]) == 8
+    (finding,) = (f for f in diagnose(run_path).findings if f.code == "BKS410")
+    assert found in finding.message
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_gradients_that_add_up_before_they_are_used_by_hand(passes: int, run_path: Path) -> None:
+    net = Net()
+    descended(run_path, net, net, versioned=False, passes=passes)
+    assert len(Run(run_path)["loss"]) == 8
+    assert told(diagnose(run_path)) == []
+
+
+def descended(
+    path: Path, net: Net, zeroed: nn.Module | None, *, versioned: bool, passes: int = 1
+) -> list[nn.Parameter]:
+    """Eight updates without an optimizer; a change of ``.data`` counts up no version."""
+    torch.manual_seed(0)
+    with watch(net, None, path, every=1):
+        for _ in range(8):
+            if zeroed is not None:
+                zeroed.zero_grad()
+            for _ in range(passes):
+                net(torch.randn(STEPS, BATCH, 2)).square().mean().backward()
+            for parameter in net.parameters():
+                assert parameter.grad is not None
+                if versioned:
+                    with torch.no_grad():
+                        parameter.sub_(0.01 * parameter.grad)
+                else:
+                    parameter.data -= 0.01 * parameter.grad
+    return list(net.parameters())
 
 
 def test_the_share_that_is_left(run_path: Path) -> None:

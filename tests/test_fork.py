@@ -62,7 +62,7 @@ def end(run: Run) -> dict[str, Any]:
         {},
         {"stateful": False},
         {"guard": "safe"},
-        {"optimizer": "momentum", "curriculum": "linear", "seq_len": 70},
+        {"optimizer": "momentum", "curriculum": "linear", "seq_len": 70, "lr_schedule": "linear"},
     ],
 )
 def test_unchanged_it_is_what_the_run_became(words: Chars, changes: dict[str, Any]) -> None:

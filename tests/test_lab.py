@@ -343,6 +343,8 @@ def wait_for_iterations(path: Path, count: int) -> None:
         ({"momentum": 1.0}, "--momentum must be a number of at least 0 and below 1"),
         ({"momentum": math.nan}, "--momentum must be"),
         ({"momentum": 0.9, "optimizer": "sgd"}, "choose --optimizer momentum"),
+        ({"lr_schedule": "cosine"}, "--lr-schedule must be linear, not cosine"),
+        ({"lr_schedule": "linear", "guard": "safe"}, "would undo what a guard does"),
         ({"dropout": -0.1, "layers": 2}, "--dropout must be"),
         ({"dropout": 0.1}, "set --layers to 2"),
         ({"gain": math.nan}, "--gain must be"),

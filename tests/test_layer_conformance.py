@@ -415,8 +415,9 @@ def test_every_layer_of_a_cell_is_of_a_registered_kind(cell: Cell) -> None:
 def test_what_the_table_says_of_a_cell_is_so(cell: Cell) -> None:
     said = CELLS[cell]
     kinds = {adapter for _, _, adapter in recurrent_in(build_cell(cell, 3, HIDDEN))}
-    assert said.has_gates == all(adapter.memory_gates for adapter in kinds)
-    assert said.has_gates == works(lambda: model_of(cell, init="chrono", t_max=9))
+    told = all(adapter.memory_gates or adapter.has_decays for adapter in kinds)
+    assert said.has_time_scales == told
+    assert told == works(lambda: model_of(cell, init="chrono", t_max=9))
     matrices = [
         matrix
         for _, part, adapter in recurrent_in(build_cell(cell, 3, HIDDEN))
@@ -469,7 +470,7 @@ def test_the_lab_s_settings_know_what_a_cell_needs(cell: Cell) -> None:
         with pytest.raises(SettingError, match=f"--cell {cell} .* needs --hidden {least} or more"):
             MemoryAdding(cell=cell, hidden=least - 1)
     for name, needs in INIT_NEEDS.items():
-        there = {"": True, "matrix": said.has_matrix, "gates": said.has_gates}[needs]
+        there = {"": True, "matrix": said.has_matrix, "time scales": said.has_time_scales}[needs]
         assert there == works(lambda name=name: MemoryAdding(cell=cell, init=name))  # type: ignore[misc]
     assert said.has_matrix == works(lambda: MemoryAdding(cell=cell, gain=0.5))
 

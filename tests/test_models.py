@@ -20,6 +20,7 @@ from backsight.nn import (
     Init,
     NormRNN,
     State,
+    build_cell,
     count_parameters,
     detach,
     generate,
@@ -303,6 +304,27 @@ def gate_biases(rnn: nn.RNNBase, end: str) -> Tensor:
     """The sum of both, ``(gates, H)``."""
     both = getattr(rnn, f"bias_ih_{end}") + getattr(rnn, f"bias_hh_{end}")
     return both.detach().view(-1, rnn.hidden_size)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_chrono_sets_the_decays_of_an_lru_and_scales_what_it_is_fed(dtype: torch.dtype) -> None:
+    """From half of the longest to twice as long; phases stay; a unit's variance is that of 1."""
+    torch.manual_seed(0)
+    rnn = build_cell("lru", 3, 4000).to(dtype)
+    before = {name: p.detach().clone() for name, p in rnn.named_parameters()}
+    initialise(rnn, "chrono", t_max=100)
+    after = {name: p.detach() for name, p in rnn.named_parameters()}
+    changed = {name for name, p in after.items() if not torch.equal(p, before[name])}
+    assert changed == {"l0.nu_log", "l0.gamma_log"}
+    radii = (-after["l0.nu_log"].exp()).exp().double()
+    times = -1 / radii.log()
+    assert after["l0.nu_log"].dtype == dtype
+    assert 49.9 < float(times.min()) < 51
+    assert 199 < float(times.max()) < 200.1
+    assert float(times.mean()) == pytest.approx(125, abs=3)
+    # Fed with white noise of variance 1, h has the variance exp(γ)² / (1 - |λ|²).
+    fed = after["l0.gamma_log"].exp().double() ** 2
+    torch.testing.assert_close(fed / (1 - radii**2), torch.ones(2000).double(), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize(

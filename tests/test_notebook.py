@@ -60,6 +60,15 @@ def test_it_is_one_element_in_the_colours_of_the_notebook(recurrent: Run) -> Non
     assert 'data-jp-theme-light="false"' in dark[1]
 
 
+def test_where_styles_and_pictures_are_taken_away_a_sentence_says_so(recurrent: Run) -> None:
+    """As Jupyter does in a notebook that somebody else has run."""
+    html = run_html(recurrent)
+    left = re.sub(r"<style>.*?</style>|<svg.*?</svg>|<[^>]*>", "", html, flags=re.DOTALL)
+    assert "The pictures are missing here, because this notebook is not trusted" in left
+    assert f"{recurrent.path.name} finished {recurrent.iterations} iterations" in left
+    assert ".backsight-run .plain { display: none; }" in html
+
+
 def test_a_run_without_numbers_and_one_that_is_damaged_show_themselves(run_path: Path) -> None:
     with Recorder(run_path) as recorder:
         recorder.event("sample", 0, {})

@@ -221,6 +221,16 @@ def test_after_ctrl_c(after: int, small: dict[str, Any], tmp_path: Path) -> None
     assert_alike(alone(config, tmp_path), resume(run))
 
 
+def test_a_schedule_knows_how_much_longer_a_run_is_trained(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    """The second half of 24 begins at 12, whatever was done at the end of the first 14."""
+    settings = small | {"lr": 0.01, "lr_schedule": "linear"}
+    run = resume(train(Chars(**settings | {"iterations": 14})), 24)
+    assert run["lr"][12:14] == pytest.approx([0.01 * 2 / 7, 0.01 / 7])
+    assert run["lr"][14:] == pytest.approx([0.01 * left / 12 for left in range(10, 0, -1)])
+
+
 def test_a_finished_run_is_trained_longer(small: dict[str, Any], tmp_path: Path) -> None:
     run = resume(train(Chars(**small | {"iterations": 11})), 24)
     assert run.info["config"]["iterations"] == 24

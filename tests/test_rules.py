@@ -1233,6 +1233,43 @@ def test_a_loss_that_has_exploded_is_an_error_before_all_patience_has_passed() -
         assert "more than 1,000 robust" in finding.message
 
 
+EARLY = [0.2, 0.22, 0.21]
+LATER = [2.0, 3.0, 1.5, 4.0, 2.5, 1.0, 3.5, 2.0, 5.0]
+
+
+@pytest.mark.parametrize("count", [12, 400])
+def test_three_losses_that_are_low_by_chance_make_no_spike_of_what_follows(count: int) -> None:
+    """A tenth of all losses are as low as they; where none is, the run has left them behind."""
+    low, high = [*LATER, 0.21] * 40, [*LATER, 1.2] * 40
+    noisy = the(verdict("BKS202", {"loss": [*EARLY, *low[:count]]}))
+    assert (noisy.iteration, noisy.severity) == (3, "info")
+    assert noisy.resolved_at is not None
+    assert noisy.outcome == {"recovered": "many of its losses are as high"}
+    risen = the(verdict("BKS202", {"loss": [*EARLY, *high[:count]]}))
+    assert (risen.iteration, risen.severity) == (3, "error")
+
+
+@pytest.mark.parametrize(
+    ("usual", "after", "severity"),
+    [(0.01, 0.08, "info"), (0.01, 0.11, "warning"), (0.5, 0.55, "warning")],
+)
+def test_a_spike_of_a_loss_that_could_not_fall_lower(
+    usual: float, after: float, severity: str
+) -> None:
+    """It took 32 iterations to heal; all that was learned, from 4 on, is there again."""
+    loss = [*wavy(60, 4.0), *wavy(100, usual), *[3.0] * 30, *wavy(60, after)]
+    assert the(verdict("BKS202", {"loss": loss})).severity == severity
+
+
+def test_large_updates_are_a_note_while_the_loss_comes_down() -> None:
+    """A small model that learns fast; where it stops, they are too large."""
+    loss = [*(4.0 - 0.05 * i for i in range(60)), *wavy(100, 1.0)]
+    series = {**ratios(0.2, count=6), "loss": loss[:60]}
+    assert the(verdict("BKS404", series)).severity == "info"
+    told = told_live({**ratios(0.2, count=16), "loss": loss}, "BKS404")
+    assert told == [(40, "info"), (120, "warning")]
+
+
 def test_of_several_spikes_the_gravest_is_told() -> None:
     """The first one healed at once."""
     usual = wavy(80, 1.0)
@@ -1266,17 +1303,14 @@ def test_a_spike_after_which_the_loss_falls_lower_is_a_note(after: float, severi
     assert the(verdict("BKS202", {"loss": late})).severity == "warning"
 
 
-def told_live(signals: Series) -> list[tuple[int, str]]:
-    """When a judge tells of a spike, and how grave it is then."""
+def told_live(signals: Series, code: str = "BKS202") -> list[tuple[int, str]]:
+    """When a judge tells of it, and how grave it is then."""
     judge = Judge()
     told: list[tuple[int, str]] = []
+    rare = {name: values for name, values in signals.items() if isinstance(values, dict)}
     for at, loss in enumerate(signals["loss"]):
-        values = {"loss": loss}
-        known = signals.get("val_loss", {})
-        assert isinstance(known, dict)
-        if at in known:
-            values["val_loss"] = known[at]
-        told += [(at, f.severity) for f in judge.update(at, values) if f.code == "BKS202"]
+        values = {"loss": loss, **{name: known[at] for name, known in rare.items() if at in known}}
+        told += [(at, f.severity) for f in judge.update(at, values) if f.code == code]
     return told
 
 

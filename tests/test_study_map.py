@@ -88,7 +88,7 @@ def test_zoom_and_a_chosen_setting(
         (["order", "--cell", "lstm", "--threads", "2"], "process of --engine local has one thread"),
         (["order", "--trial-timeout", "60"], "--trial-timeout needs --engine local"),
         (["order", "--engine", "local", "--trial-timeout", "0"], "above 0, not 0"),
-        (["order", "--init", "chrono"], "--init chrono sets the biases of gates, but rnn has none"),
+        (["order", "--init", "chrono"], "--init chrono sets gates or decays, but rnn has none"),
         (["order", "--guard", "pray"], "pray"),
         (["order", "--x", "momentum=0:0.9:4"], "--momentum has no effect with --optimizer sgd"),
         (["order", "--x", "gain=1:2:3"], "both axes vary gain"),

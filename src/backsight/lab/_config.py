@@ -12,6 +12,7 @@ from backsight.nn import CELL_HELP, CELLS, INIT_NEEDS, Cell, Init
 
 __all__ = ["Chars", "Curriculum", "Optimizer", "Precision", "Training"]
 
+LrSchedule = Literal["linear"]
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Curriculum = Literal["none", "linear", "stepwise", "adaptive"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"]
@@ -47,8 +48,8 @@ class Training:
     dropout: float = 0.0
     """The dropout probability between recurrent layers."""
     init: Init = "default"
-    """The initialisation of the recurrent layers; chrono sets gates to remember for up to the
-    length of a sequence."""
+    """The initialisation of the recurrent layers; chrono sets gates or decays to remember for
+    up to the length of a sequence."""
     gain: float = 1.0
     """A factor on the initial recurrent matrices."""
     batch: int = 32
@@ -59,6 +60,9 @@ class Training:
     """The optimizer; momentum means SGD with momentum."""
     lr: Optional[float] = None
     """The learning rate; by default 0.002 for adam and adamw, 0.5 for sgd, 0.1 for momentum."""
+    lr_schedule: Optional[LrSchedule] = None
+    """How the learning rate changes: linear lets it fall to 0 over the second half of the
+    iterations; by default it stays."""
     momentum: Optional[float] = None
     """The momentum, or Adam's beta1; by default 0.9."""
     weight_decay: float = 0.0
@@ -155,6 +159,13 @@ class Training:
             raise SettingError(
                 "--momentum has no effect with --optimizer sgd: choose --optimizer momentum"
             )
+        if self.lr_schedule not in (None, "linear"):
+            raise SettingError(f"--lr-schedule must be linear, not {self.lr_schedule}")
+        if self.lr_schedule is not None and self.guard_in_force is not None:
+            raise SettingError(
+                "--lr-schedule writes the learning rate in each iteration, and would undo what a "
+                "guard does to it: leave out one of the two"
+            )
 
     def _check_cell(self) -> None:
         """Some settings apply only to some cells."""
@@ -163,11 +174,11 @@ class Training:
         if self.init not in INIT_NEEDS:
             raise SettingError(f"--init must be one of {', '.join(INIT_NEEDS)}, not {self.init}")
         cell, needs = CELLS[self.cell], INIT_NEEDS[self.init]
-        if needs == "gates" and not cell.has_gates:
-            gated = " or ".join(name for name, other in CELLS.items() if other.has_gates)
+        if needs == "time scales" and not cell.has_time_scales:
+            others = " or ".join(name for name, other in CELLS.items() if other.has_time_scales)
             raise SettingError(
-                f"--init {self.init} sets the biases of gates, but {self.cell} has none: choose "
-                f"--cell {gated}"
+                f"--init {self.init} sets gates or decays, but {self.cell} has none: choose "
+                f"--cell {others}"
             )
         if needs == "matrix" and not cell.has_matrix:
             raise SettingError(

@@ -11,7 +11,7 @@ from backsight.state import CheckpointState, load_checkpoint
 __all__ = ["begin_from"]
 
 FREE = MAY_CHANGE | {
-    "seed", "optimizer", "lr", "momentum", "weight_decay", "clip", "guard", "plain",
+    "seed", "optimizer", "lr", "lr_schedule", "momentum", "weight_decay", "clip", "guard", "plain",
     "every", "validate_every", "checkpoint_every",
 }  # fmt: skip
 """Settings in which a fork may differ: how it is trained, and not what."""

@@ -19,6 +19,7 @@ from backsight.guard import Guard
 from backsight.lab._carried_state import CarriedState
 from backsight.lab._config import Training
 from backsight.lab._fork import begin_from
+from backsight.lab._lr_schedule import schedule_lr
 from backsight.lab._run_logger import RunLogger, Screen, View
 from backsight.lab._safety import make_curriculum, make_guard
 from backsight.lab._saved import CHECKPOINTS, saved_settings
@@ -388,6 +389,7 @@ class _Loop:
                 self._measure_sharpness(run_logger.monitor, random, (inputs, targets, before))
         if config.clip is not None and not (config.plain or self._guard_clips):
             nn.utils.clip_grad_norm_(self._model.parameters(), config.clip)
+        schedule_lr(optimizer, config, iteration)
         optimizer.step()
 
     def _forward(self, inputs: Tensor, targets: Tensor, before: Any) -> tuple[Tensor, Any]:

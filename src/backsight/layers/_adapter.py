@@ -121,6 +121,8 @@ class LayerAdapter:
     memory_gates: ClassVar[Mapping[str, int]] = {}
     """Gates that decide how long a unit remembers, and the sign of a bias of theirs that makes it
     remember longer: what the chrono initialisation sets."""
+    has_decays: ClassVar[bool] = False
+    """Whether, without such gates, each unit has a decay that :meth:`set_decays` can draw."""
     has_cell_state: ClassVar[bool] = False
     """Whether a second state ``c`` goes with ``h``."""
     begins_at_zero: ClassVar[bool] = False  # where it is called without a state
@@ -141,6 +143,12 @@ class LayerAdapter:
     def layers(self, module: nn.Module) -> tuple[LayerWeights, ...]:
         """Every layer and direction in the module's own order; nothing where that is not known."""
         return ()
+
+    def set_decays(self, module: nn.Module, t_max: int) -> None:
+        """Draw decays in place by which the units remember for some ``t_max`` steps.
+
+        Called without a graph, and only where the kind :attr:`has_decays`.
+        """
 
     def bounded(self, module: nn.Module) -> bool:
         """Whether every element of the state is known to stay within ±1."""

@@ -56,7 +56,7 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[GateBlock]:
     found: list[GateBlock] = []
     taken: set[int] = set()
     every = list(modules)
-    held = [p for _, module in every for p in module._parameters.values() if p is not None]
+    held = [p for _, module in every for p in _own(module).values() if p is not None]
     there = {id(parameter) for parameter in held if _trained(parameter)}
     for path, module in every:
         mine = [
@@ -70,7 +70,7 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[GateBlock]:
     for path, module in every:
         rest = {
             name: parameter
-            for name, parameter in module._parameters.items()
+            for name, parameter in _own(module).items()
             if parameter is not None and id(parameter) in there - taken
         }
         taken.update(map(id, rest.values()))
@@ -78,6 +78,11 @@ def blocks_of(modules: Iterable[tuple[str, nn.Module]]) -> list[GateBlock]:
             whole = tuple((parameter, slice(None)) for parameter in rest.values())
             found.append(GateBlock(path or next(iter(rest)), "", whole))
     return found
+
+
+def _own(module: nn.Module) -> dict[str, Tensor | None]:
+    """None of a module that has not called ``nn.Module.__init__``."""
+    return vars(module).get("_parameters") or {}
 
 
 def _trained(parameter: Tensor) -> bool:

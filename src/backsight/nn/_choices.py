@@ -14,8 +14,8 @@ class CellChoice:
 
     Example:
         >>> from backsight.nn import CELLS
-        >>> [name for name, cell in CELLS.items() if cell.has_gates]
-        ['gru', 'lstm', 'mingru', 'minlstm']
+        >>> [name for name, cell in CELLS.items() if cell.has_time_scales]
+        ['gru', 'lstm', 'mingru', 'minlstm', 'lru']
         >>> CELLS["rnn-relu"].plain
         'relu'
     """
@@ -34,8 +34,8 @@ class CellChoice:
     """Whether the states are a linear recurrence, which is run over all steps at once."""
     has_matrix: bool = True
     """Whether there is a recurrent matrix, which ``init`` draws and ``gain`` scales."""
-    has_gates: bool = False
-    """Whether there are gates whose biases ``chrono`` sets."""
+    has_time_scales: bool = False
+    """Whether ``chrono`` can set how long each unit remembers: by biases of gates, or by decays."""
     normalised: bool = False
     """Whether a norm takes off what the recurrent matrix's scale would do."""
     least_hidden: int = 1
@@ -52,23 +52,23 @@ class CellChoice:
 CELLS = {
     "rnn": CellChoice("Vanilla RNN (tanh)", "tanh", "_rnn:build_tanh", plain="tanh"),
     "rnn-relu": CellChoice("Vanilla RNN (ReLU)", "ReLU", "_rnn:build_relu", plain="relu"),
-    "gru": CellChoice("GRU", "gated recurrent unit", "_gru:build", has_gates=True),
-    "lstm": CellChoice("LSTM", "long short-term memory", "_lstm:build", has_gates=True),
+    "gru": CellChoice("GRU", "gated recurrent unit", "_gru:build", has_time_scales=True),
+    "lstm": CellChoice("LSTM", "long short-term memory", "_lstm:build", has_time_scales=True),
     "rnn-norm": CellChoice(
         "Layer-normalised RNN", "tanh with layer normalisation", "_rnn_norm:build",
         normalised=True, least_hidden=2,
     ),
     "mingru": CellChoice(
         "minGRU", "a GRU whose gate depends on the input alone", "_mingru:build", scanned=True,
-        has_gates=True, has_matrix=False,
+        has_time_scales=True, has_matrix=False,
     ),
     "minlstm": CellChoice(
         "minLSTM", "an LSTM whose gates depend on the input alone", "_minlstm:build", scanned=True,
-        has_gates=True, has_matrix=False,
+        has_time_scales=True, has_matrix=False,
     ),
     "lru": CellChoice(
         "LRU", "a linear recurrent unit with complex states", "_lru:build", scanned=True,
-        has_matrix=False, hidden_multiple=2, least_hidden=2,
+        has_time_scales=True, has_matrix=False, hidden_multiple=2, least_hidden=2,
     ),
 }  # fmt: skip
 """By name, in the order in which they are offered."""
@@ -83,12 +83,12 @@ CELL_HELP = f"Recurrent cell: {', '.join(f'{n} ({c.about})' for n, c in CELLS.it
 
 Init = Literal["default", "orthogonal", "identity", "gaussian", "smart-tanh", "chrono"]
 
-INIT_NEEDS: dict[Init, Literal["", "matrix", "gates"]] = {
+INIT_NEEDS: dict[Init, Literal["", "matrix", "time scales"]] = {
     "default": "",
     "orthogonal": "matrix",
     "identity": "matrix",
     "gaussian": "matrix",
     "smart-tanh": "matrix",
-    "chrono": "gates",
+    "chrono": "time scales",
 }
 """What of a cell each initialisation draws."""

@@ -32,8 +32,8 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
 
     Raises:
         SettingError: the layer has no recurrent matrix to draw or scale, or for ``smart-tanh`` one
-            that is not square; ``chrono`` of one without gates or biases, or with a ``t_max`` below
-            2. Nothing is changed then.
+            that is not square; ``chrono`` of one without gates, biases or decays, or with a
+            ``t_max`` below 2. Nothing is changed then.
 
     =============  ==========================================================  ================
     name           recurrent matrix, H×H                                       input, biases
@@ -54,7 +54,8 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
     has the new one: b_z = log u; a minGRU's z weighs the new one: b_z = -log u; a minLSTM has
     the biases of an LSTM. At rest a unit then
     forgets in 1 + u steps. Of PyTorch's two biases, which are added up, the second one is 0 for
-    these gates.
+    these gates. An LRU has a decay instead of gates: its units forget in τ ~ U(``t_max`` / 2,
+    2 ``t_max``) steps, and what they are fed is scaled for that.
 
     Example:
         >>> from torch import nn
@@ -64,16 +65,14 @@ def initialise(rnn: nn.Module, name: Init, gain: float = 1.0, *, t_max: int | No
         >>> rnn.weight_hh_l0.tolist()
         [[0.5, 0.0], [0.0, 0.5]]
     """
-    layers = [
-        (adapter, layer)
-        for module in rnn.modules()
-        if (adapter := adapter_of(module)) is not None
-        for layer in adapter.layers(module)
+    modules = [
+        (adapter, module) for module in rnn.modules() if (adapter := adapter_of(module)) is not None
     ]
+    layers = [(adapter, layer) for adapter, module in modules for layer in adapter.layers(module)]
     kind = type(rnn).__name__
     _check_matrices(kind, layers, name, gain)
     if name == "chrono":
-        _chrono(kind, layers, t_max)
+        _chrono(kind, modules, t_max)
     recurrent, spread = _draws(name)
     for adapter, layer in layers:
         if layer.input is not None and spread is not None:
@@ -150,10 +149,12 @@ def _smart_tanh(block: Tensor) -> None:
 
 
 def _chrono(
-    kind: str, layers: Sequence[tuple[LayerAdapter, LayerWeights]], t_max: int | None
+    kind: str, modules: Sequence[tuple[LayerAdapter, nn.Module]], t_max: int | None
 ) -> None:
+    decaying = bool(modules) and all(adapter.has_decays for adapter, _ in modules)
+    layers = [(adapter, layer) for adapter, module in modules for layer in adapter.layers(module)]
     gated = bool(layers) and all(adapter.memory_gates for adapter, _ in layers)
-    if not gated or not all(layer.biases for _, layer in layers):
+    if not decaying and not (gated and all(layer.biases for _, layer in layers)):
         what = f"an {kind} without biases" if gated else kind
         raise SettingError(
             f"chrono sets the biases of gates, but {what} has none: use a gated cell, such as a "
@@ -164,6 +165,10 @@ def _chrono(
             "chrono needs t_max, the longest dependency in steps: a whole number of at least 2, "
             f"not {t_max}"
         )
+    if decaying:
+        for adapter, module in modules:
+            adapter.set_decays(module, t_max)
+        return
     for adapter, layer in layers:
         first, *others = (bias.view(len(adapter.gates), -1) for bias in layer.biases)
         drawn = first.new_empty(first.shape[1]).uniform_(1, t_max - 1).log_()

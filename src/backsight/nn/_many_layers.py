@@ -4,7 +4,7 @@ Shapes: ``K`` networks, ``T`` steps, ``B`` sequences, ``I`` inputs, ``H`` units.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -73,8 +73,8 @@ class _Plain:
         plain = CELLS[model.cell].plain
         assert plain is not None
         self.nonlinearity = plain
-        assert isinstance(model.rnn, nn.RNN)
-        self.units, self.features = model.rnn.hidden_size, model.rnn.input_size
+        rnn: Any = model.rnn  # PyTorch's own
+        self.units, self.features = rnn.hidden_size, rnn.input_size
         self._workspaces = [Workspace() for _ in range(model.layers)]
 
     def run(

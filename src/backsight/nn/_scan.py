@@ -142,7 +142,7 @@ def scan(
     # A column of ones carries the bias: it costs no product and no sum of its own.
     fed = torch.cat([x, x.new_ones(*x.shape[:-1], 1)], -1)
     w_in = torch.cat([w_ih, bias[..., None]], -1)
-    settings = (SQUASH[nonlinearity], every_step, through, workspace or Workspace())
+    settings = (nonlinearity, every_step, through, workspace or Workspace())
     states: Tensor = _Scan.apply(fed, w_in, w_hh, h0, settings)  # type: ignore[no-untyped-call]
     return states
 
@@ -155,13 +155,14 @@ class _Scan(Function):
         ctx: Any, fed: Tensor, w_in: Tensor, w_hh: Tensor, h0: Tensor | None, settings: Any
     ) -> Tensor:
         """``fed`` ``(…, T, B, I + 1)``, its last column 1; ``w_in`` ``(K, H, I + 1)``."""
-        (squash, _), every_step, _, workspace = settings
+        nonlinearity, every_step, _, workspace = settings
+        squash, scale = _squashing(nonlinearity, fed)
         networks, units = w_hh.shape[:2]
         steps, batch = fed.shape[-3:-1]
         h = workspace.take("states", (networks, steps, batch, units), fed)
         # What the inputs add lies where the states will.
-        torch.bmm(_rows(fed, networks), w_in.mT, out=h.view(networks, -1, units))
-        total, recurrent = h.new_empty(networks, batch, units), w_hh.mT.contiguous()
+        torch.bmm(_rows(fed, networks), scale * w_in.mT, out=h.view(networks, -1, units))
+        total, recurrent = h.new_empty(networks, batch, units), (scale * w_hh.mT).contiguous()
         before = h0
         for now in h.unbind(1):
             if before is None:
@@ -186,7 +187,8 @@ class _Scan(Function):
                 "or use nn.RNN"
             )
         fed, w_in, w_hh, h0, h = ctx.saved_tensors
-        (_, slope), every_step, through, workspace = ctx.settings
+        nonlinearity, every_step, through, workspace = ctx.settings
+        slope = SLOPES[nonlinearity]
         networks, steps, batch, units = h.shape
         if through is None:
             delta = workspace.take("delta", h.shape, h)
@@ -226,8 +228,30 @@ def _rows(fed: Tensor, networks: int) -> Tensor:
     return fed.flatten(-3, -2).expand(networks, -1, -1)
 
 
+def _squashing(nonlinearity: Nonlinearity, like: Tensor) -> tuple[Callable[..., None], int]:
+    """What makes the state, and what it wants the weights multiplied by first.
+
+    On a CPU ``torch.tanh`` in float32 takes four times as long as the logistic function, with which
+    a step of 256 networks of 16 units lasted as long as three quarters of one with it.
+    """
+    if nonlinearity == "relu":
+        return _relu, 1
+    fast = like.device.type == "cpu" and like.dtype == torch.float32
+    return (_tanh_of_half, 2) if fast else (_tanh, 1)
+
+
 def _tanh(total: Tensor, out: Tensor) -> None:
     torch.tanh(total, out=out)
+
+
+def _tanh_of_half(twice: Tensor, out: Tensor) -> None:
+    """``tanh(x) = 2 σ(2 x) - 1`` of what is ``2 x`` already; ``twice`` is overwritten.
+
+    At most 2e-7 from it, three times the rounding of a sum with a 1 in it: a state that small
+    has no digit left.
+    """
+    torch.sigmoid(twice, out=twice)
+    torch.add(MINUS_ONE, twice, alpha=2, out=out)
 
 
 def _tanh_slope(gradient: Tensor, h: Tensor, out: Tensor) -> None:
@@ -242,10 +266,12 @@ def _relu_slope(gradient: Tensor, h: Tensor, out: Tensor) -> None:
     torch.ops.aten.threshold_backward.grad_input(gradient, h, 0, grad_input=out)
 
 
-SQUASH: dict[
-    Nonlinearity, tuple[Callable[[Tensor, Tensor], None], Callable[[Tensor, Tensor, Tensor], None]]
-] = {"tanh": (_tanh, _tanh_slope), "relu": (_relu, _relu_slope)}
-"""What makes the state, and what takes a gradient back through it, in one pass over memory."""
+MINUS_ONE = torch.tensor(-1.0)
+SLOPES: dict[Nonlinearity, Callable[[Tensor, Tensor, Tensor], None]] = {
+    "tanh": _tanh_slope,
+    "relu": _relu_slope,
+}
+"""What takes a gradient back through the state, in one pass over memory."""
 
 
 def _check(x: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, h0: Tensor | None) -> None:

@@ -91,10 +91,11 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
-from backsight.probes._rows_within import order_within, puts_back, sorted_apart
+from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
+from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,
@@ -200,6 +201,7 @@ __all__ = [
     "is_drawn",
     "is_padding",
     "is_spent",
+    "keys_within",
     "ladder",
     "largest_value",
     "last_targets",
@@ -220,11 +222,12 @@ __all__ = [
     "memory_capacity",
     "memory_of_whole",
     "mixes",
+    "moves_across",
     "named_modules",
     "named_parameters",
     "no_such_module",
     "on_host",
-    "order_within",
+    "padded_across",
     "padding_of",
     "parameters_of",
     "places_of",
@@ -246,9 +249,11 @@ __all__ = [
     "same_direction",
     "sharpness",
     "skipped",
+    "smooth_across",
     "sorted_apart",
     "spectrum",
     "step_jacobian",
+    "symbols_of",
     "taken_apart",
     "tensor_norm_values",
     "tensor_norms",

@@ -13,6 +13,7 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
+from backsight.probes._time_axis import symbols_of
 
 __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_input"]
 
@@ -250,16 +251,6 @@ def _rows(loss: LossTarget) -> Tensor:
     return loss.target.reshape(-1)
 
 
-def _symbols(given: Tensor) -> Tensor | None:
-    """Indices, of what may be one-hot."""
-    if given.dim() == 2:
-        return given
-    hot = given == 1
-    if bool((hot.sum(-1) == 1).all()) and bool(((given == 0) | hot).all()):
-        return hot.to(torch.int8).argmax(-1)
-    return None
-
-
 def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
     a, b = stream.given.shape[:2]
@@ -267,7 +258,7 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     whole = places is None and loss.of_classes
     if whole and not a * b - max(a, b) <= len(target) <= a * b:
         return None
-    given = _symbols(stream.given) if loss.of_classes else stream.given
+    given = symbols_of(stream.given) if loss.of_classes else stream.given
     if given is None or given.dtype.is_complex or not _varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
@@ -420,7 +411,7 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     targets = torch.stack([_rows(loss) for loss in ordered])
     counted = torch.stack([loss.counted for loss in ordered])
     for stream in streams:
-        given = _symbols(stream.given)
+        given = symbols_of(stream.given)
         if given is None or not _varies(given):
             continue
         for inputs in (given, given.T):

@@ -20,6 +20,9 @@ LARGEST = 1 << 16
 ROWS = 8
 """Different rows that have come again: fewer may be a start symbol, or silence."""
 
+REPEATS = 32
+"""Answers to rows that were there before."""
+
 UNRELATED = 0.3
 """Agreement beyond chance, with two standard errors added, below which there is none."""
 
@@ -98,20 +101,28 @@ class RowAnswers:
     @property
     def agreement(self) -> float:
         """1 - variance within equal rows / variance of all; NaN where nothing differs."""
-        everything = [answer for answers in self._kept.values() for answer in answers]
-        whole = self._squares(everything) / max(1, len(everything) - 1)
+        whole = self._whole
         if not whole or not self.repeats:
             return math.nan
         within = sum(self._squares(answers) for answers in self._kept.values())
         return 1 - within / self.repeats / whole
 
     @property
+    def _whole(self) -> float:
+        """The variance of all answers."""
+        everything = [answer for answers in self._kept.values() for answer in answers]
+        return self._squares(everything) / max(1, len(everything) - 1)
+
+    @property
     def unrelated(self) -> bool | None:
         """Whether equal rows agree no better than others; None where too few have come again."""
         again = sum(len(answers) > 1 for answers in self._kept.values())
-        if again < ROWS or math.isnan(agreement := self.agreement):
+        if again < ROWS or self.repeats < REPEATS or math.isnan(agreement := self.agreement):
             return None
-        return agreement + 2 * math.sqrt(2 / self.repeats) <= UNRELATED
+        # A square of a normal difference varies by twice its mean squared; two classes differ or
+        # do not, by chance as often as any two answers.
+        spread = (1 - self._whole) / self._whole if self._of_classes else 2.0
+        return agreement + 2 * math.sqrt(max(spread, 0.0) / self.repeats) <= UNRELATED
 
     def _squares(self, answers: list[tuple[float, ...]]) -> float:
         """Of the differences from the mean, added up."""

@@ -8,49 +8,47 @@ from torch.autograd.graph import Node
 
 from backsight.probes._row_answers import row_keys
 
-__all__ = ["order_within", "puts_back", "sorted_apart"]
+__all__ = ["keys_within", "puts_back", "sorted_apart"]
 
 FALLS = 4
 """Different lengths, less one, of either batch."""
 
 
 @torch.no_grad()
-def order_within(given: Tensor, packed: Tensor) -> Tensor | None:
-    """Which row of what a model was given each row is that its layer was given.
+def keys_within(given: Tensor, packed: Tensor) -> tuple[Tensor, Tensor] | None:
+    """A number of each row that a model was given, and of each that its layer was given.
 
     Args:
         given: ``(B, …)``, of the model.
         packed: ``(B, …)``, of the layer: the same rows, but for zeros at their ends.
 
     Returns:
-        ``(B,)`` indices into ``given``; None where the rows are others, or not all different.
+        ``(B,)`` of either, equal for equal rows; None where the rows are others.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import order_within
+        >>> from backsight.probes import keys_within
         >>> x = torch.tensor([[3, 0, 0], [5, 6, 7], [8, 9, 0]])
-        >>> order_within(x, x[[1, 2, 0]]).tolist(), order_within(x, x + 1)
-        ([1, 2, 0], None)
+        >>> mine, theirs = keys_within(x, x[[1, 2, 0]])
+        >>> torch.equal(mine[[1, 2, 0]], theirs), keys_within(x, x + 1)
+        (True, None)
     """
     if given.dim() < 2 or len(given) != len(packed) or given.dtype != packed.dtype:
         return None
     mine, theirs = row_keys(given), row_keys(packed)
     if mine is None or theirs is None or mine.device != theirs.device:
         return None
-    ordered, places = mine.sort()
-    if bool((ordered[1:] == ordered[:-1]).any()) or not torch.equal(ordered, theirs.sort().values):
-        return None
-    return places[torch.searchsorted(ordered, theirs)]
+    return (mine, theirs) if torch.equal(mine.sort().values, theirs.sort().values) else None
 
 
 @torch.no_grad()
 def puts_back(
-    order: Tensor, orders: Sequence[tuple[Node, Tensor]], known: Iterable[Tensor]
+    mine: Tensor, theirs: Tensor, orders: Sequence[tuple[Node, Tensor]], known: Iterable[Tensor]
 ) -> bool | None:
     """Whether answers to sorted rows are in the order of before.
 
     Args:
-        order: as of :func:`order_within`.
+        mine, theirs: as of :func:`keys_within`.
         orders: as of :func:`row_orders`, those made after the packing.
         known: what the model returns or keeps beside its answers: who is told the order may sort
             the targets alike.
@@ -62,23 +60,27 @@ def puts_back(
         >>> import torch
         >>> from backsight.probes import puts_back
         >>> order, node = torch.tensor([1, 2, 0]), torch.ones(1, requires_grad=True).exp().grad_fn
-        >>> puts_back(order, [], []), puts_back(order, [], [order])
+        >>> mine = torch.tensor([7, 8, 9])
+        >>> theirs = mine[order]
+        >>> puts_back(mine, theirs, [], []), puts_back(mine, theirs, [], [order])
         (False, None)
-        >>> puts_back(order, [(node, order.argsort())], []), puts_back(order, [(node, order)], [])
-        (True, False)
+        >>> [puts_back(mine, theirs, [(node, by)], []) for by in (order.argsort(), order)]
+        [True, False]
     """
-    straight = torch.arange(len(order), device=order.device)
-    if torch.equal(order, straight):
+    if torch.equal(mine, theirs):
         return None
     if orders:
         (_, first), *others = orders
         if any(not torch.equal(first, other) for _, other in others):
             return None
-        return torch.equal(order[first.to(order.device)], straight)
-    back = order.argsort()
-    told = (one for one in known if one.shape == order.shape and not one.is_floating_point())
-    if any(torch.equal(one.to(order.device), way) for one in told for way in (order, back)):
-        return None
+        return torch.equal(theirs[first.to(theirs.device)], mine)
+    straight = torch.arange(len(mine), device=mine.device)
+    for one in known:
+        way = one.to(mine.device)
+        if way.shape != mine.shape or not torch.equal(way.sort().values, straight):
+            continue
+        if torch.equal(mine[way], theirs) or torch.equal(theirs[way], mine):
+            return None
     return False
 
 

@@ -1,7 +1,5 @@
 """BKS207: steps that grow against the weights, long before the loss goes."""
 
-import math
-from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,7 +7,7 @@ from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
-from backsight.diagnosis.rules._updates import MIDDLE, matrices, middle_of
+from backsight.diagnosis.rules._updates import MIDDLE, Paying, matrices, middle_of
 
 __all__ = ["GrowingUpdates"]
 
@@ -75,8 +73,7 @@ class GrowingUpdates(Rule):
     _recent: Recent | None = field(default=None, init=False, repr=False)
     _lowest: float = field(default=0.0, init=False, repr=False)
     """Of the medians; 0 while there is none."""
-    _levels: deque[float] = field(default_factory=deque, init=False, repr=False)
-    """Of the loss: at this sample, and as many samples before."""
+    _paying: Paying | None = field(default=None, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -90,14 +87,15 @@ class GrowingUpdates(Rule):
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
         self.usable("")
-        self._look(now)
+        self._paying = self._paying or Paying(int(self.samples))
+        pays = self._paying.share(now) > self.pays
         if not self._recent.full:
             return
         self.ready = True
         level = self._recent.median
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
-        if level <= max(self.ratio, self.times * self._lowest) or self._pays(now):
+        if level <= max(self.ratio, self.times * self._lowest) or pays:
             self.resolve(now.label, now.iteration)
             return
         self.found(
@@ -108,16 +106,3 @@ class GrowingUpdates(Rule):
             {"update ratio": level, "lowest": self._lowest, "times": level / self._lowest},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )
-
-    def _look(self, now: Sample) -> None:
-        """Where the loss stands, if there is one."""
-        course = now.courses.get(now.label)
-        self._levels.append(course.level if course else math.nan)
-        if len(self._levels) > self.samples + 1:
-            self._levels.popleft()
-
-    def _pays(self, now: Sample) -> bool:
-        """Whether the loss comes down fast; not so where nothing is known of it."""
-        course = now.courses.get(now.label)
-        fallen = self._levels[0] - self._levels[-1]
-        return course is not None and fallen > self.pays * abs(course.began)

@@ -1,24 +1,36 @@
-"""BKS408: the loss reads one sequence of the batch, because time and batch are swapped."""
+"""BKS408: time and batch are swapped, as what the loss reads shows, or what the layer is given."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, of_module
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["LastColumn"]
 
 
+CURVES = 3.0
+
+TOLD = {
+    1.0: "sequences end in padding",
+    2.0: "the target of each step is the next input",
+    CURVES: "curves run",
+}
+"""By what ``time_across`` says."""
+
+
 @dataclass
 class LastColumn(InARow):
-    """The last sequence at every step, in the place of the last step of every sequence."""
+    """The last sequence at every step, in the place of the last step of every sequence; or a layer
+    that runs along another axis than its data."""
 
     code: ClassVar[str] = "BKS408"
     title: ClassVar[str] = "batch and time swapped"
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("last_column",)
+    reads: ClassVar = ("last_column", "time_across")
     leads_to: ClassVar = (
         "BKS101",
         "BKS105",
@@ -27,15 +39,19 @@ class LastColumn(InARow):
         "BKS303",
     )
     explanation: ClassVar[str] = (
-        "The loss reads the output of the last sequence of the batch at every step, and of no "
-        "other sequence. The code takes the last step of the output where its batch axis is: the "
-        "layer runs over the batch, and what it remembers comes from other sequences."
+        "The layer runs over the batch, and what it remembers comes from other sequences. Either "
+        "the loss reads the output of the last sequence of the batch at every step, and of no "
+        "other one: the code takes the last step of the output where its batch axis is. Or the "
+        "data run along the axis that the layer takes for the batch."
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, the gradient on the output is not zero for the last "
         "of several sequences at every one of several steps, it is exactly zero for all other "
         "sequences, and the loss takes that sequence by an index. A weight of zero for all other "
-        "sequences, such as that of padding, does not count."
+        "sequences, such as that of padding, does not count. Or, in as many, sequences end in "
+        "padding along the axis that the layer takes for the batch and not along the other one, or "
+        "the target of each step is the next input along it. Curves that run along it are an info: "
+        "the sequences of a batch may be neighbours."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
@@ -49,8 +65,34 @@ class LastColumn(InARow):
     )
     source: ClassVar[str] = "Backsight; a frequent question about batch_first"
 
+    _across: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By layer, what its data tell, of the newest iteration that was looked at."""
+    _read: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By layer, of how many sequences the loss reads the last one, of the newest sample."""
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """Negative is what the data tell; of two, the one that says more."""
+        across = now.numbers("time_across")
+        self._across.update(across)
+        read = now.numbers("last_column")
+        self._read.update(read)
+        found = {path: n for path, n in read.items() if n or not self._across.get(path)}
+        for path, told in across.items():
+            if told and not found.get(path):
+                found[path] = -told
+            elif not self._read.get(path):
+                found.setdefault(path, 0.0)
+        return found
+
+    def severity_of(self, value: float) -> Severity:
+        """Of curves alone, it is a hint."""
+        return "info" if value == -CURVES else self.severity
+
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
-        """Of how many sequences."""
+        """Of how many sequences, or by what."""
+        if value < 0:
+            told = f"{TOLD[-value]} along the axis that {where} takes for the batch"
+            return told, {"told by": -value}
         return (
             f"the loss reads only the last of {value:.0f} sequences{of_module(where)}, at "
             "every step: batch and time are swapped",

@@ -16,7 +16,7 @@ from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import middles, sorted_windows, spreads
 from backsight.diagnosis.rules._loss_rule import LossRule
-from backsight.diagnosis.rules._spike_episode import Episode, Past
+from backsight.diagnosis.rules._spike_episode import Episode, Past, lowest_harmless
 from backsight.diagnosis.stability import (
     RECENT,
     SLOW,
@@ -28,6 +28,9 @@ from backsight.diagnosis.stability import (
 __all__ = ["LossSpike"]
 
 GRAVITY: tuple[Severity, ...] = ("info", "warning", "error")
+
+USUAL = "many of its losses are as high"
+"""In the place of when it was over."""
 
 
 @dataclass
@@ -60,8 +63,11 @@ class LossSpike(LossRule):
         "{heals:.0f} iterations is an info. So is one that is over later, if within another "
         "{patience:.0f} iterations the median of 20 losses falls below that of the 20 before it, "
         "by {gain:g} robust standard deviations and by {trace:g} of it, or if the "
-        "validation loss is within {trace:g} of where it was. One that is not over, and leaves the "
-        "loss above where it began, is an error. "
+        "validation loss is within {trace:g} of where it was, or, where the loss was down to a "
+        "twentieth of where it began, if it is back within 2 % of what had been learned. One that "
+        "is not over, and leaves the loss above where it began, is an error. Where there were "
+        "fewer than 20 losses before it, it is an info if more than 5 % of those since are no "
+        "higher than the highest of them. "
         "While a run trains, a spike is an info until this is known."
     )
     causes: ClassVar = (
@@ -162,7 +168,7 @@ class LossSpike(LossRule):
 
     def _is_undecided(self, one: Past) -> bool:
         """Whether what is still to come decides what it has cost."""
-        if not one.recovered or self._healed(one) or one.regained:
+        if not one.recovered or one.usual_here or self._healed(one) or one.regained:
             return False
         before, after = self._validated_around(one)
         awaits = bool(before) and not after
@@ -175,13 +181,17 @@ class LossSpike(LossRule):
         low = level <= episode.back and newest[0] <= episode.back
         recovered = low and member not in self._off
         told = f"after {passed} iterations" if recovered else "not yet"
+        usual = episode.usual_here and member not in self._off
+        told = USUAL if usual and not recovered else told
         episode.finding.outcome = {"recovered": told}
-        episode.finding.resolved_at = episode.last if recovered else None
+        episode.finding.resolved_at = episode.last if recovered or usual else None
         ruined = passed >= self.heals and level > episode.start
         return episode.past(recovered=recovered, ruined=ruined, told=told)
 
     def _gravity(self, one: Past) -> Severity:
         """What it has cost."""
+        if one.usual_here:
+            return "info"
         if not one.recovered:
             return "error" if one.ruined else "warning"
         if self._healed(one) or one.regained:
@@ -310,10 +320,11 @@ class LossSpike(LossRule):
         )
         finding.outcome = {"recovered": "not yet"}
         back = middle + max(3 * spread, 0.1 * height)
-        below = middle - max(self.gain * usual.newest(RECENT)[1], self.trace * abs(middle))
+        below = lowest_harmless(course, middle, self.gain, self.trace)
+        first = max(usual.last(RECENT)) if len(usual) < RECENT else None
         self._open[member] = Episode(
             finding, iteration, middle, value, course.start, back, below, iteration, message,
-            evidence,
+            evidence, first,
         )  # fmt: skip
 
     def _is_tail(self, member: str, height: float) -> bool:
@@ -332,8 +343,7 @@ class LossSpike(LossRule):
 
     def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]
-        episode.recent.add(value)
-        episode.last = iteration
+        episode.follow(iteration, value)
         passed, level = iteration - episode.began, episode.recent.median
         recovered = episode.recent.full and level <= episode.back
         if not recovered and passed < self.patience:
@@ -345,6 +355,8 @@ class LossSpike(LossRule):
             told = f"not within {passed} iterations"
             half = (episode.usual + episode.height) / 2
             episode.finding.resolved_at = iteration if level <= half else None
+            if episode.usual_here:
+                told, episode.finding.resolved_at = USUAL, iteration
         episode.finding.outcome = {"recovered": told}
         past = episode.past(recovered=recovered, ruined=level > episode.start, told=told)
         self._past.append(past)

@@ -4,9 +4,35 @@ from dataclasses import dataclass, field
 
 from backsight.diagnosis._finding import Evidence, Finding
 from backsight.diagnosis._robust import Recent
-from backsight.diagnosis.stability import RECENT
+from backsight.diagnosis.stability import RECENT, LossHistory
 
-__all__ = ["Episode", "Past"]
+__all__ = ["Episode", "Past", "lowest_harmless"]
+
+CHANCE = 0.05
+"""The lowest part of a run's losses, in which its first three lie by chance once in 8,000 runs."""
+
+CONVERGED = 0.05
+"""Of where the loss began: it cannot fall much lower."""
+
+KEPT = 0.02
+"""Of what was learned: to be back within that is to have lost nothing."""
+
+
+def lowest_harmless(course: LossHistory, usual: float, gain: float, trace: float) -> float:
+    """A level at or below which a spike has cost nothing, some iterations after it was over.
+
+    Args:
+        course: of the loss, up to the spike.
+        usual: the level before it.
+        gain: robust standard deviations.
+        trace: of that level.
+
+    Returns:
+        a level below the one before; just above it where there was hardly anything left to learn.
+    """
+    if abs(usual) <= CONVERGED * course.start:
+        return usual + KEPT * (course.start - usual)
+    return usual - max(gain * course.usual.newest(RECENT)[1], trace * abs(usual))
 
 
 @dataclass
@@ -27,14 +53,33 @@ class Episode:
     """The newest iteration with a loss."""
     message: str
     evidence: Evidence
+    first: float | None = None
+    """The highest loss before it, where these are too few to tell what is usual."""
     recent: Recent = field(default_factory=lambda: Recent(5))
+    since: list[float] = field(default_factory=list)
+    """The losses from its beginning on, where :attr:`first` is known."""
+
+    def follow(self, iteration: int, value: float) -> None:
+        """One more loss."""
+        self.recent.add(value)
+        self.last = iteration
+        if self.first is not None:
+            self.since.append(value)
+
+    @property
+    def usual_here(self) -> bool:
+        """Whether the few losses before it were low by chance: many since are no higher."""
+        if self.first is None:
+            return False
+        low = sum(value <= self.first for value in self.since)
+        return low > CHANCE * len(self.since)
 
     def past(self, *, recovered: bool, ruined: bool, told: str) -> "Past":
         """What is kept of it."""
         rise = self.height - self.usual
         return Past(
             self.finding.module, self.began, self.last, rise, recovered, ruined, told,
-            self.message, self.evidence, self.below,
+            self.message, self.evidence, self.below, self.usual_here,
         )  # fmt: skip
 
 
@@ -55,6 +100,8 @@ class Past:
     message: str
     evidence: Evidence
     below: float
+    usual_here: bool = False
+    """Whether losses as high as that turned out to be usual."""
     regained: bool = False
     """Whether the loss has been lower since than before it."""
     since: Recent = field(default_factory=lambda: Recent(RECENT))

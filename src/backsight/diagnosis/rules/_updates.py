@@ -1,5 +1,7 @@
 """BKS404 and BKS405: steps that are far too large, or far too small, for the weights."""
 
+import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,7 +11,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
 
-__all__ = ["LargeUpdates", "SmallUpdates"]
+__all__ = ["LargeUpdates", "Paying", "SmallUpdates"]
 
 MIDDLE = "half of the weight matrices"
 
@@ -25,6 +27,25 @@ def matrices(now: Sample) -> dict[str, float]:
     return {name: ratio for name, ratio in found.items() if ratio} or found
 
 
+class Paying:
+    """How far the loss has come down over the last samples.
+
+    Args:
+        samples: so many.
+    """
+
+    def __init__(self, samples: int) -> None:
+        self._levels: deque[float] = deque(maxlen=samples + 1)
+        """Of the loss: at this sample, and as many samples before."""
+
+    def share(self, now: Sample) -> float:
+        """Of where it began; NaN where nothing is known of it."""
+        course = now.courses.get(now.label)
+        self._levels.append(course.level if course else math.nan)
+        fallen = self._levels[0] - self._levels[-1]
+        return fallen / abs(course.began) if course and course.began else math.nan
+
+
 def middle_of(ratios: Mapping[str, float]) -> float:
     """The median, the higher of two."""
     return sorted(ratios.values())[len(ratios) // 2]
@@ -38,6 +59,7 @@ class LargeUpdates(Rule):
     title: ClassVar[str] = "updates too large"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    optional_signals: ClassVar = ("loss",)
     judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
@@ -56,7 +78,8 @@ class LargeUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
-        "{ratio:g}."
+        "{ratio:g}. While the loss comes down by more than {pays:g} of where it began over these "
+        "samples, as small models do whose weights have to grow, it is an info."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -77,7 +100,10 @@ class LargeUpdates(Rule):
     """A tenth of the weights a step."""
     samples: float = 5
     """Whose median counts."""
+    pays: float = 0.08
+    """As of BKS207."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
+    _paying: Paying | None = field(default=None, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -90,6 +116,8 @@ class LargeUpdates(Rule):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self._paying = self._paying or Paying(int(self.samples))
+        pays = self._paying.share(now) > self.pays
         self.usable("")
         if not self._recent.full:
             return
@@ -97,13 +125,17 @@ class LargeUpdates(Rule):
         if self._recent.median <= self.ratio:
             self.resolve(now.label, now.iteration)
             return
-        self.found(
+        found = self.found(
             now.label,
             now.iteration,
             f"a step moves {MIDDLE} by more than {short(self._recent.median)} of their norm",
             {"update ratio": self._recent.median},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
+            severity="info" if pays else None,
         )
+        if found.severity == "info" and not pays:
+            found.severity = self.severity
+            self.raised.append((now.iteration, found))
 
 
 @dataclass

@@ -5,6 +5,7 @@ from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._forwards import Forwards
 from backsight.monitor.events._iteration_detector import IterationDetector
 from backsight.monitor.events._lone_calls import LoneCalls
+from backsight.monitor.events._moved_by_hand import MovedByHand
 from backsight.monitor.events._owners import Owners
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.monitor.events._sampler import RARELY, Every, Sampler
@@ -17,6 +18,7 @@ __all__ = [
     "Forwards",
     "IterationDetector",
     "LoneCalls",
+    "MovedByHand",
     "ObservedParameters",
     "Owners",
     "Sampler",

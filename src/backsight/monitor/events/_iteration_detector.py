@@ -5,8 +5,9 @@ Gradient accumulation, several optimizers that step one after the other, and a c
 evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
 step begins when that is done. One whose gradients are thrown away
 without a step is an iteration, too, unless they were left there by a loss that another model
-stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, a call of
-``autograd.grad`` that counts as a pass (``_gradient_queries``).
+stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, one after which the
+parameters have moved, whatever becomes of their gradients, and a call of ``autograd.grad`` that
+counts as a pass (``_gradient_queries``).
 """
 
 import threading
@@ -22,6 +23,7 @@ from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
 from backsight.monitor.events._harmless import harmless, harmless_end
+from backsight.monitor.events._moved_by_hand import MovedByHand, nothing_left
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
 from backsight.probes import (
@@ -29,7 +31,6 @@ from backsight.probes import (
     IdentityMap,
     closure_of,
     left_by_compilers,
-    on_host,
 )
 
 __all__ = ["IterationDetector"]
@@ -101,6 +102,7 @@ class IterationDetector:
         self._closures = Closures()
         self.queries = GradientQueries()
         """Calls of ``autograd.grad`` on the parameters."""
+        self._moved = MovedByHand()
         self.begin()
         self._leave = listen(self)
 
@@ -210,6 +212,8 @@ class IterationDetector:
         self.passes += 1
         self._marks, self._passed = marks, self.clock()
         self._shared, self._lent = [], []
+        if self._parameters.by_hand:
+            self._moved.remember(self._parameters.of().values())
         self.observer.backward_ended(passed)
 
     @harmless
@@ -372,17 +376,17 @@ class IterationDetector:
     # -- inside ----------------------------------------------------------------------------
 
     def _notice_discarded(self) -> None:
-        """A forward after a backward without a step: unless its gradients are gone, they add up."""
+        """A forward after a backward without a step: unless its gradients are gone or used, they
+        add up."""
         if self.queries.told:  # which leave none
             if self._parameters.by_hand:
                 self._discard()
             return
-        marks = self._marks_now()
-        if marks == self._marks:
+        marks, by_hand = self._marks_now(), self._parameters.by_hand
+        if marks == self._marks and not by_hand:
             return
-        gradients = [p.grad for p in self._parameters.of().values() if p.grad is not None]
-        zeroed = bool(gradients) and on_host(gradients[0]) and not any(map(_any, gradients))
-        if not gradients or zeroed:
+        here = self._parameters.of().values()
+        if nothing_left(here) or (by_hand and self._moved.since(here)):
             self._discard()
         else:
             self._marks = marks
@@ -409,7 +413,3 @@ class IterationDetector:
             (0, -1) if (gradient := parameter.grad) is None else (id(gradient), gradient._version)
             for parameter in self._parameters.of().values()
         ]
-
-
-def _any(tensor: Tensor) -> bool:
-    return bool(tensor.any())

@@ -148,8 +148,8 @@ def by_recurrence(s: States, g: Tensor, gc: Tensor | None) -> Backward:
 
     Args:
         s: the layer's states.
-        g: direct gradients on ``h_t``, ``(T, S, B, P)``.
-        gc: direct gradients on ``c_t`` of an LSTM, ``(T, S, B, H)``.
+        g: direct gradients on ``h_t``, ``(T, S, B, P)``; contiguous, and turned into total ones.
+        gc: direct gradients on ``c_t`` of an LSTM, ``(T, S, B, H)``; the same.
     """
     if s.layer.mode == "LSTM":
         return _lstm(s, g, gc)
@@ -162,7 +162,7 @@ def _rnn(s: States, g: Tensor) -> Backward:
     """h' = tanh(a) or relu(a), whose slopes the state itself tells."""
     slope = s.layer.slope(s.h).to(g.dtype)[:, None]
     w = s.layer.w_hh
-    total = g.contiguous().clone()  # rows below are views
+    total = g  # rows below are views
     rows = total.flatten(1, 2).unbind()
     slopes = slope.expand_as(g).flatten(1, 2).unbind()
     delta = rows[-1] * slopes[-1]
@@ -179,7 +179,7 @@ def _gru(s: States, g: Tensor) -> Backward:
     # Factors on the gradient of h' that give those of the gates, r's through n's.
     into = torch.stack([rec_n * r * (1 - r) * into_n, (s.before - n) * z * (1 - z), into_n], dim=2)
     through = torch.stack([into[:, :, 0], into[:, :, 1], into_n * r], dim=2)  # n's path is behind r
-    total = g.contiguous().clone()  # rows below are views
+    total = g  # rows below are views
     totals, throughs, zs = total.unbind(), through.unbind(), z.unbind()
     rows = total.flatten(1, 2).unbind()
     gates = g.new_empty(*g.shape[1:3], 3, g.shape[-1])  # of one step: (S, B, 3, H)
@@ -211,7 +211,7 @@ def _lstm(s: States, g: Tensor, gc: Tensor | None) -> Backward:
     into_ifg = torch.stack(
         [candidate * i * (1 - i), c_before * f * (1 - f), i * (1 - candidate * candidate)], dim=2
     ).unbind()
-    total_h, total_c = g.contiguous().clone(), gc.clone()  # rows below are views
+    total_h, total_c = g, gc  # rows below are views
     w, w_hr, units = s.layer.w_hh, s.layer.w_hr, s.c.shape[-1]
     delta = g.new_empty(*g.shape[:-1], 4, units)
     ifg, out = delta[..., :3, :].unbind(), delta[..., 3, :].unbind()

@@ -429,6 +429,6 @@ def _seeds(direct: Tensor, position: Tensor, d: int, directions: int) -> Tensor:
     """``(T, S, B, ·)``: all of it; then, a direction each, that direction's position alone."""
     seeds = direct.new_zeros(len(direct), 1 + directions, *direct.shape[1:])
     seeds[:, 0] = direct
-    t = torch.arange(len(direct), device=direct.device)[:, None]
-    seeds[:, 1 + d] = torch.where((t == position)[..., None], direct, 0)
+    at = position.clamp(min=0), torch.arange(len(position), device=direct.device)
+    seeds[at[0], 1 + d, at[1]] = torch.where((position >= 0)[:, None], direct[at], 0)
     return seeds

@@ -79,4 +79,19 @@ SIGNALS = (
         cost="shared with padding_read",
         source="Backsight",
     ),
+    Signal(
+        name="time_across",
+        title="time where the batch should be",
+        formula="of the input of a fused layer, or of what it is embedded from: 1 if sequences end "
+        "in padding along the axis that the layer takes for the batch, 2 if the target of each "
+        "step is the next input along it, 3 if neighbours correlate by 0.8 or more along it, when "
+        "the means of steps and of sequences are taken out, each of these not along the other "
+        "axis (by 0.4 or less); 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="none where a layer is called more than once",
+        cost="a few looks at the input, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
 )

@@ -34,12 +34,14 @@ SIGNALS = (
         title="gradient left by the last step",
         formula="‖g before backward‖ / ‖g at the last step‖ over the parameters that the step "
         "moved: the least over the passes between two steps; the largest over optimizers; 0 in the "
-        "first iteration",
+        "first iteration; where it is 0 of some of them and not of others, of these, by the module "
+        "that holds them",
         axes=("iteration",),
         unit="1",
         reduction="none",
         cost="two more gradient norms, in the first iterations and then rarely",
         source="Backsight",
+        per="module, and in all",
     ),
     Signal(
         name="loss_squashed",

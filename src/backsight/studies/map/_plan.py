@@ -26,7 +26,7 @@ WORK = 200_000
 """Networks of a part that train one after the other, and steps unrolled in all of them, at most:
 half a minute, beside which the start of a process is little, and so is what a Ctrl-C loses."""
 
-ALONE_FOR: dict[str, Any] = {"dropout": 0.0, "guard": None}
+ALONE_FOR: dict[str, Any] = {"dropout": 0.0, "guard": None, "lr_schedule": None}
 """Settings that a batch has nothing for: where they are others, networks train one by one."""
 
 REFUSED = {"curriculum": "none", "safe": False, "plain": False, "fork": None}

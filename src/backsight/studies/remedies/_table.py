@@ -139,8 +139,8 @@ def _init(name: Init) -> Callable[[Training, Symptoms], Training | str]:
 
 
 def _chrono(settings: Training, symptoms: Symptoms) -> Training:
-    gated: Cell = settings.cell if CELLS[settings.cell].has_gates else "lstm"
-    return replace(settings, cell=gated, init="chrono", gain=1.0)
+    cell: Cell = settings.cell if CELLS[settings.cell].has_time_scales else "lstm"
+    return replace(settings, cell=cell, init="chrono", gain=1.0)
 
 
 def _cell(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, percent, short
+from backsight.diagnosis._rule import Rule, Sample, named, of_module, percent, short
 
 __all__ = ["GradientKept"]
 
@@ -27,13 +27,15 @@ class GradientKept(Rule):
     criterion: ClassVar[str] = (
         "In at least {samples:.0f} of the last {window:.0f} samples, and in half of them, "
         "the gradient that the last step has read is there unchanged when the next backward "
-        "begins, in each pass between the two steps. What is there on purpose (gradients that are "
-        "scaled down instead of zeroed) is told as a note."
+        "begins, in each pass between the two steps; or that of some parameters is, while others "
+        "are zeroed. Without an optimizer, a step is when the parameters move. What is there on "
+        "purpose (gradients that are scaled down instead of zeroed) is told as a note."
     )
     causes: ClassVar = (
         "optimizer.zero_grad() is missing",
         "it stands outside of the loop over batches, and is called once an epoch",
-        "zero_grad() of another optimizer, or of a model that does not hold these parameters",
+        "zero_grad() of another optimizer, of a part of the model, or of a model that does not "
+        "hold these parameters",
     )
     remedies: ClassVar = (
         "call optimizer.zero_grad() before each backward(), or after each step()",
@@ -73,15 +75,20 @@ class GradientKept(Rule):
                 self._tell(where, now.iteration, share, all(one >= 1 - self.same for one in kept))
 
     def _tell(self, where: str, iteration: int, share: float, unchanged: bool) -> None:
-        if unchanged:
+        if unchanged and where:
+            message = (
+                f"the gradient{of_module(where)} in the last step is still there when the next "
+                "backward begins, and that of other parameters is not: it adds up from step to step"
+            )
+        elif unchanged:
             message = (
                 "the gradient of the last step is still there when the next backward begins: "
                 "gradients are not zeroed, and add up from step to step"
             )
         else:
             message = (
-                f"{percent(share)} of the gradient of the last step is left when the next backward "
-                "begins: gradients are scaled, not zeroed"
+                f"{percent(share)} of the gradient{of_module(where)} in the last step is left when "
+                "the next backward begins: gradients are scaled, not zeroed"
             )
         self.found(
             where,

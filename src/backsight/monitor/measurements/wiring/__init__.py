@@ -6,6 +6,7 @@ the model for another forward.
 
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
+from backsight.monitor.measurements.wiring._axis_of_time import AxisOfTime
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
@@ -32,6 +33,7 @@ from backsight.monitor.measurements.wiring._weights_replaced import WeightsRepla
 __all__ = [
     "WIRING",
     "AnswerInInput",
+    "AxisOfTime",
     "ClipMoment",
     "DecayShare",
     "GradientLeft",
@@ -63,6 +65,7 @@ WIRING: tuple[type[Measurement], ...] = (
     MixedRows,
     StepsOfLoss,
     AnswerInInput,
+    AxisOfTime,
     InputScale,
     Guess,
     PersistenceLoss,

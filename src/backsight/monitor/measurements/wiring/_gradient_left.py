@@ -1,13 +1,19 @@
 """Whether gradients are zeroed between two steps."""
 
+import math
+from collections.abc import Iterable, Mapping
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import tensor_norms
 
 __all__ = ["GradientLeft"]
+
+BY_HAND = -1
+"""In the place of an optimizer's number, where the user's own code moves the parameters."""
 
 
 class GradientLeft(Measurement):
@@ -16,7 +22,9 @@ class GradientLeft(Measurement):
     Of two looks in a row, the second tells; where nothing is left, one is enough.
 
     Of several passes between two steps, the least: gradients that add up on purpose are zeroed
-    before the first of them. So are those that another model's loss leaves behind.
+    before the first of them. So are those that another model's loss leaves behind. Where the
+    gradients of some parameters are gone and those of others are not, the share is that of the
+    others, and is recorded under the module that holds them.
 
     Example:
         >>> import torch
@@ -36,10 +44,12 @@ class GradientLeft(Measurement):
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
-        self._stepped: dict[int, tuple[list[nn.Parameter], float]] = {}
-        """By optimizer: what its step has moved, and the norm of the gradient that it has read."""
-        self._left: dict[int, float] = {}
-        """By optimizer, the least share so far."""
+        self._stepped: dict[int, _Read] = {}
+        """By optimizer, what its step has read."""
+        self._left: dict[int, tuple[float, str]] = {}
+        """By optimizer, the least share so far, and where it is."""
+        self._used: _Read | None = None
+        """What the user's own code is about to read."""
         self._zeroed: set[int] = set()
         """Identities of parameters without a gradient at the beginning of a pass."""
         self._passes = 0
@@ -50,24 +60,30 @@ class GradientLeft(Measurement):
         """No pass has been seen; what is known is of the iteration before, or of no use."""
         if now.number != self._newest + 1:
             self._stepped.clear()
-        self._newest = now.number
+        elif self._used is not None:
+            self._stepped[BY_HAND] = self._used
+        self._newest, self._used = now.number, None
         self._left.clear()
         self._zeroed.clear()
         self._passes = 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what is left of the gradient."""
-        for number, (parameters, norm) in self._stepped.items():
-            share = _norm(parameters) / norm
-            self._left[number] = min(share, self._left.get(number, share))
+        for number, read in self._stepped.items():
+            left = read.left()
+            self._left[number] = min(left, self._left.get(number, left))
         if not now.by_hand:
             self._passes += 1
             self._zeroed |= {id(p) for p in now.parameters.values() if not _has_gradient(p)}
 
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """Remember what the user's own code is about to read, in place of an optimizer."""
+        if now.by_hand:
+            self._used = _Read.of(now.parameters)
+
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """No further pass comes before this one."""
-        if self._stepped.pop(step.number, None) is not None and step.number in self._left:
-            self._record(self._left.pop(step.number), now)
+        self._told(step.number, now)
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember what the step has read."""
@@ -77,24 +93,76 @@ class GradientLeft(Measurement):
         if not parameters:
             return
         if not self._zeroed.isdisjoint(map(id, parameters)):
-            self._record(0.0, now)
-        norm = _norm(parameters)
-        if norm:
-            self._stepped[step.number] = parameters, norm
+            self._record(0.0, "", now)
+        read = _Read.of(step.parameters)
+        if read is not None:
+            self._stepped[step.number] = read
 
-    def _record(self, share: float, now: Iteration) -> None:
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Without an optimizer, no step tells when."""
+        if now.by_hand:
+            self._told(BY_HAND, now)
+
+    def _told(self, number: int, now: Iteration) -> None:
+        if self._stepped.pop(number, None) is not None and number in self._left:
+            self._record(*self._left.pop(number), now)
+
+    def _record(self, share: float, where: str, now: Iteration) -> None:
         """The largest over the optimizers that step in an iteration."""
-        before = now.numbers.get("gradient_left", 0.0)
-        now.record("gradient_left", max(share, float(before)))
+        name = f"gradient_left/{where}" if where else "gradient_left"
+        before = now.numbers.get(name, 0.0)
+        now.record(name, max(share, float(before)))
+
+
+class _Read:
+    """The gradients that a step reads, and what becomes of them."""
+
+    def __init__(self, parameters: dict[str, nn.Parameter], norms: list[float]) -> None:
+        self._parameters, self._norms = parameters, norms
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, nn.Parameter]) -> "_Read | None":
+        """None where all are zero."""
+        there = {name: p for name, p in parameters.items() if p.grad is not None}
+        norms = _norms(there.values())
+        read = {name: p for (name, p), norm in zip(there.items(), norms, strict=True) if norm}
+        return cls(read, [norm for norm in norms if norm]) if read else None
+
+    def left(self) -> tuple[float, str]:
+        """The share that is still there of those that are, and which module holds them; no module
+        where that is all of them."""
+        now = _norms(self._parameters.values())
+        kept = [place for place, norm in enumerate(now) if norm]
+        if not kept:
+            return 0.0, ""
+        share = math.hypot(*(now[k] for k in kept)) / math.hypot(*(self._norms[k] for k in kept))
+        if len(kept) == len(now):
+            return share, ""
+        names = list(self._parameters)
+        return share, _holder([names[place] for place in kept])
+
+
+def _holder(names: list[str]) -> str:
+    """The path of the module that holds all of them, or the first of several."""
+    paths = [name.split(".")[:-1] or [name] for name in names]
+    common = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return ".".join(common or paths[0])
 
 
 def _has_gradient(parameter: nn.Parameter) -> bool:
     return parameter.grad is not None and bool(parameter.grad.any())
 
 
-def _norm(parameters: list[nn.Parameter]) -> float:
-    there: list[Tensor] = [g for p in parameters if (g := p.grad) is not None]
+def _norms(parameters: Iterable[nn.Parameter]) -> list[float]:
+    """0 of those without a gradient."""
+    listed = list(parameters)
+    there = [g for p in listed if (g := p.grad) is not None]
     if not there:
-        return 0.0
+        return [0.0] * len(listed)
     with torch.no_grad():
-        return float(total_norm_value(tensor_norms(there)))
+        norms = iter(tensor_norms(there).tolist())
+    return [0.0 if p.grad is None else next(norms) for p in listed]

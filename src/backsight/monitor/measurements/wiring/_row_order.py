@@ -8,15 +8,15 @@ from torch.autograd.graph import Node
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 from backsight.probes import (
     LossOperations,
     LossTarget,
     RowAnswers,
     asks_a_layer,
     given_beside,
+    keys_within,
     loss_terms,
-    order_within,
     padding_of,
     put_elsewhere,
     puts_back,
@@ -63,10 +63,13 @@ class RowOrder(Measurement):
 
     name = "order of rows"
     signals = ("answers_unrelated", "rows_out_of_order", "rows_sorted")
-    schedule = FIRST_AND_RARELY
+    schedule = SAMPLED_AND_LOOKED_AT
     samples_cells = True
 
     def __init__(self) -> None:
+        self._by_hand = False
+        """Whether rows have been sorted by hand: only then are samples of use, as rows have to
+        come again."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
         self._begin()
@@ -91,13 +94,14 @@ class RowOrder(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at the rows that a layer is given."""
-        if call.adapter is None or not torch.is_grad_enabled():
+        if call.adapter is None or not torch.is_grad_enabled() or not self._looks(now):
             return
         self._called = True
         x = now.readers[call.path].input_of(call.inputs, call.named)
         fused = call.adapter.reading == "fused"
         if isinstance(x, PackedSequence):
             self._packed.append(PackedRows(x))
+            self._by_hand |= self._packed[-1].by_hand
             x = torch.nn.utils.rnn.pad_packed_sequence(x, batch_first=True)[0]
             batch = 0
         elif not isinstance(x, Tensor):
@@ -109,6 +113,9 @@ class RowOrder(Measurement):
         if not x.requires_grad:
             whole = x.dim() == 3 if fused else x.dim() > 1
             self._rows.append(x.detach().movedim(batch, 0) if whole else None)
+
+    def _looks(self, now: Iteration) -> bool:
+        return now.looked or self._by_hand
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the model was given, and what it may tell of an order."""
@@ -155,8 +162,10 @@ class RowOrder(Measurement):
                 agree = None if beside else self._agree(number, term.given, batch, embedded, order)
             if agree is False or (rows and _is_part(term.given, batch)):
                 self._note("rows_out_of_order", batch)
-            elif self._packed:
-                self._note("rows_out_of_order" if agree else "rows_sorted", 0 if agree else rows)
+            elif agree:
+                self._note("rows_out_of_order", 0)
+            elif rows or (self._packed and self._in_place(orders)):
+                self._note("rows_sorted", rows)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what was found."""
@@ -191,11 +200,16 @@ class RowOrder(Measurement):
         for x in rows if len(rows) == 1 else ():
             packed_rows = x if len(x) == batch else x.t() if x.dim() == 2 else x
             for one in self._given:
-                order = order_within(one, packed_rows)
-                back = None if order is None else puts_back(order, orders, self._beside)
+                keys = keys_within(one, packed_rows)
+                back = None if keys is None else puts_back(*keys, orders, self._beside)
                 if back is not None:
                     self._note("rows_out_of_order", 0 if back else batch)
                     return
+
+    def _in_place(self, orders: list[tuple[Node, Tensor]]) -> bool:
+        """Whether rows are known to be where they were: PyTorch itself has sorted them, or what
+        was sorted by hand is put back. Else nobody knows who has sorted them, and what beside."""
+        return len(orders) > 1 or not any(one.by_hand for one in self._packed)
 
     def _note(self, name: str, value: float) -> None:
         self._found[name] = max(float(value), self._found.get(name, 0.0))

@@ -54,13 +54,15 @@ class Unowned(Measurement):
         self._seen: dict[int, _Look] = {}
         """By the parameter's identity."""
         self._still: dict[int, nn.Parameter] | None = None
+        self._moving: dict[int, nn.Parameter] = {}
+        """Those that somebody else moves."""
         self._stale = 0
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._still, self._stale = None, 0
+        self._still, self._moving, self._stale = None, {}, 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
@@ -79,6 +81,8 @@ class Unowned(Measurement):
                 known = known and stands is not None
                 if stands:
                     still[number] = parameter
+                elif stands is not None:
+                    self._moving[number] = parameter
         if not known:  # ask again at the next look
             return
         self._still = still
@@ -92,17 +96,22 @@ class Unowned(Measurement):
         """How many they are, in all and by module."""
         if self._still is None:
             return
-        now.record("unowned", float(len(self._still)))
         names = [now.name_of(p) or self._elsewhere(p) for p in self._still.values()]
+        if names and self._moving:
+            # Whoever moves a layer's weight has its bias as well, whose gradient may be zero.
+            others = [now.name_of(p) or self._elsewhere(p) for p in self._moving.values()]
+            moved = {_module_of(name) for name in others if name is not None}
+            names = [name for name in names if name is None or _module_of(name) not in moved]
+        now.record("unowned", float(len(names)))
         for module, count in _by_module(names).items():
             now.record(f"unowned/{module}", float(count))
         now.record("stale", float(self._stale))
-        self._still = None
+        self._still, self._moving = None, {}
 
     def _elsewhere(self, parameter: nn.Parameter) -> str | None:
         """The path of a parameter of no observed model."""
         if id(parameter) not in self._places:
-            strangers = self._still or {}
+            strangers = (self._still or {}) | self._moving
             self._places |= dict.fromkeys(strangers) | places_of(strangers.values())
         return self._places.get(id(parameter))
 
@@ -129,6 +138,10 @@ def _some_of(parameter: nn.Parameter) -> tuple[float, float]:
     flat = parameter.detach().reshape(-1)
     flat = flat[:: max(1, flat.numel() // LOOKED_AT)].to(torch.float64)
     return float(flat.sum()), float((flat * torch.arange(1, len(flat) + 1).to(flat)).sum())
+
+
+def _module_of(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _by_module(paths: list[str | None]) -> Counter[str]:

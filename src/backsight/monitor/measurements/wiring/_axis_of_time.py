@@ -1,0 +1,123 @@
+"""Whether the axis that a layer takes for the batch is time."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import (
+    embedded_from,
+    loss_targets,
+    moves_across,
+    padded_across,
+    smooth_across,
+    symbols_of,
+    tensors_in,
+)
+
+__all__ = ["AxisOfTime"]
+
+PADDING, NEXT, SMOOTH = 1.0, 2.0, 3.0
+"""What tells."""
+
+
+class AxisOfTime(Measurement):
+    """What the data of a fused layer tell of its axes: ``batch_first`` is easily forgotten.
+
+    1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
+    target of each step is the next input along it, 3 where curves run along it; 0 otherwise.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(9, 9)  # without batch_first
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     text = torch.randint(9, (16, 31))  # 16 sequences
+        ...     z = rnn(torch.nn.functional.one_hot(text[:, :-1], 9).float())[0]
+        ...     loss = torch.nn.functional.cross_entropy(z.flatten(0, 1), text[:, 1:].flatten())
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["time_across/model"].tolist()
+        [2.0]
+    """
+
+    name = "axis of time"
+    signals = ("time_across",)
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._calls: dict[str, list[_Call]] = {}
+        self._found: dict[str, float] = {}
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No layer has run."""
+        self._calls, self._found = {}, {}
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """Keep what a fused layer was given."""
+        if call.adapter is None or call.adapter.reading != "fused" or not torch.is_grad_enabled():
+            return
+        x = now.readers[call.path].input_of(call.inputs, call.named)
+        if isinstance(x, PackedSequence) or not isinstance(x, Tensor) or x.dim() != 3:
+            return
+        one = _Call(tuple(x.shape[:2]), int(bool(getattr(call.module, "batch_first", False))))
+        steps, batch = x.shape[one.time], x.shape[1 - one.time]
+        symbols = embedded_from(x, steps, batch)
+        if symbols is not None:
+            one.given = symbols.t()
+        elif x.grad_fn is None:
+            one.given = one.as_taken(x.detach())
+        self._calls.setdefault(call.path or "model", []).append(one)
+
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """What a model was given is what its layer is given, if it has the same two axes."""
+        given = [x for x in tensors_in((call.inputs, call.named)) if x.grad_fn is None]
+        for one in (one for calls in self._calls.values() for one in calls if one.given is None):
+            alike = [x for x in given if x.dim() in (2, 3) and tuple(x.shape[:2]) == one.axes]
+            if len(alike) == 1 and one.axes[0] != one.axes[1]:
+                one.given = one.as_taken(alike[0].detach())
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Hold inputs against targets, and against themselves."""
+        calls, self._calls = self._calls, {}
+        if not calls:
+            return
+        targets = loss_targets(passed.operations)[:8]
+        for path, each in calls.items():
+            known = [one.given for one in each if one.given is not None]
+            if not known:
+                continue
+            told = 0.0
+            for given in known if len(known) == 1 else ():
+                symbols = symbols_of(given)
+                for loss in targets:
+                    read = symbols if loss.of_classes else given
+                    if read is not None and moves_across(read, loss.target, loss.counted):
+                        told = NEXT
+                if not told and padded_across(given):
+                    told = PADDING
+                if not told and smooth_across(given):
+                    told = SMOOTH
+            self._found[path] = told
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it by layer."""
+        for path, told in self._found.items():
+            now.record(f"time_across/{path}", told)
+
+
+@dataclass
+class _Call:
+    axes: tuple[int, ...]
+    """The first two of what the layer was given."""
+    time: int
+    """Which of them it takes for time."""
+    given: Tensor | None = None
+    """``(T, B)`` symbols or ``(T, B, F)`` numbers, as the layer takes it."""
+
+    def as_taken(self, x: Tensor) -> Tensor:
+        return x.transpose(0, 1) if self.time else x

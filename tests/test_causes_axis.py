@@ -1,0 +1,104 @@
+"""Layers that run along another axis than their data, where the loss reads all steps."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.causes import findings, rnn
+
+BATCH, STEPS, UNITS, CLASSES = 12, 16, 4, 7
+LENGTHS = torch.randint(4, STEPS, (BATCH,), generator=torch.manual_seed(0))
+
+Loss = Callable[[nn.ModuleDict], Tensor]
+ce = functional.cross_entropy
+
+
+def layers(batch_first: bool) -> dict[str, nn.Module]:
+    return {
+        "embed": nn.Embedding(CLASSES + 1, UNITS),
+        "rnn": rnn(inputs=UNITS, batch_first=batch_first),
+        "wide": rnn(inputs=CLASSES, batch_first=batch_first),
+        "head": nn.Linear(UNITS, CLASSES),
+        "curve": rnn(inputs=1, batch_first=batch_first),
+    }
+
+
+def squared(m: nn.ModuleDict, x: Tensor) -> Tensor:
+    out: Tensor = m["curve"](x)[0]
+    return out.square().mean()
+
+
+def next_symbol(m: nn.ModuleDict, *, whole: bool = False) -> Tensor:
+    text = torch.randint(CLASSES, (BATCH, STEPS + 1))
+    x, y = (text, text[:, 1:]) if whole else (text[:, :-1], text[:, 1:])
+    z = m["head"](m["rnn"](m["embed"](x))[0])
+    return ce((z[:, :-1] if whole else z).flatten(0, 1), y.flatten())
+
+
+def next_one_hot(m: nn.ModuleDict) -> Tensor:
+    text = torch.randint(CLASSES, (BATCH, STEPS + 1))
+    z = m["head"](m["wide"](functional.one_hot(text[:, :-1], CLASSES).float())[0])
+    return ce(z.transpose(1, 2), text[:, 1:])
+
+
+def next_number(m: nn.ModuleDict) -> Tensor:
+    x = torch.randn(BATCH, STEPS + 1, 1)
+    return functional.mse_loss(m["head"](m["curve"](x[:, :-1])[0])[..., :1], x[:, 1:])
+
+
+def tagged(m: nn.ModuleDict, *, ordered: bool = False) -> Tensor:
+    lengths = LENGTHS.sort(descending=True).values if ordered else LENGTHS
+    there = torch.arange(STEPS) < lengths[:, None]
+    text = torch.randint(1, CLASSES + 1, (BATCH, STEPS)) * there
+    y = torch.where(there, torch.randint(CLASSES, (BATCH, STEPS)), -100)
+    return ce(m["head"](m["rnn"](m["embed"](text))[0]).transpose(1, 2), y)
+
+
+def curves(m: nn.ModuleDict) -> Tensor:
+    x = torch.sin(0.3 * torch.arange(STEPS) + 6.3 * torch.rand(BATCH, 1))[..., None]
+    return squared(m, x)
+
+
+def slid(m: nn.ModuleDict) -> Tensor:
+    """Windows of one series, each a step after the one before: next to each other both ways."""
+    windows = torch.randn(BATCH + STEPS).unfold(0, STEPS, 1)[..., None]
+    x, y = windows[:-1], windows[1:]
+    return functional.mse_loss(m["head"](m["curve"](x)[0])[..., :1], y)
+
+
+def noise(m: nn.ModuleDict) -> Tensor:
+    return squared(m, torch.randn(BATCH, STEPS, 1))
+
+
+TOLD: dict[str, tuple[Loss, str, str]] = {
+    "symbols": (next_symbol, "error", "target of each step is the next input along the axis"),
+    "symbols, whole": (partial(next_symbol, whole=True), "error", "is the next input"),
+    "one-hot": (next_one_hot, "error", "is the next input"),
+    "numbers": (next_number, "error", "is the next input"),
+    "padding": (tagged, "error", "sequences end in padding along the axis that rnn takes"),
+    "curves": (curves, "info", "curves run along the axis that curve takes for the batch"),
+}
+
+
+@pytest.mark.parametrize("which", TOLD)
+def test_a_layer_without_batch_first_is_found(which: str, tmp_path: Path) -> None:
+    loss, severity, words = TOLD[which]
+    (found,) = findings("BKS408", loss, tmp_path, layers(batch_first=False))
+    assert found.severity == severity
+    assert words in found.message
+
+
+@pytest.mark.parametrize("loss", [one[0] for one in TOLD.values()] + [slid, noise])
+def test_with_it_nothing_is(loss: Loss, tmp_path: Path) -> None:
+    assert not findings("BKS408", loss, tmp_path, layers(batch_first=True))
+
+
+@pytest.mark.parametrize("loss", [slid, noise, partial(tagged, ordered=True)])
+def test_nor_is_anything_where_both_axes_look_alike(loss: Loss, tmp_path: Path) -> None:
+    """Sorted by length, a batch ends in padding both ways."""
+    assert not findings("BKS408", loss, tmp_path, layers(batch_first=False))
