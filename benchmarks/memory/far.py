@@ -9,8 +9,7 @@ As in ``temporal_order.py`` there are 50 units and batches of 20. Two rows need 
 
 * At the default learning rate, adding is at chance after 1,000 iterations though reach and memory
   are long enough. Its sharpness is a fraction of what the loss bears, and BKS302, which it then
-  gets, names ``lr-tenfold``. It has ten times the rate, and ``--lr-schedule linear``, without
-  which the answers scatter.
+  gets, names ``lr-tenfold``. It has ten times the rate, and ``--lr-schedule linear``.
 * Copying asks for ten symbols by their place. It has the LRU, the lab's default of 128 units (50
   cannot hold 80 numbers), and ``--lr-schedule linear``.
 
