@@ -22,6 +22,7 @@ class GrowingUpdates(Rule):
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("loss",)
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "steps"
     leads_to: ClassVar = (
         "BKS104",
         "BKS201",

@@ -144,9 +144,7 @@ class RateCourse(Rule):
         for _, member, tooth in told:
             self._tell_again(member, tooth)
 
-    def _rise(
-        self, member: str, iterations: NDArray[np.int64], rates: NDArray[np.float64]
-    ) -> None:
+    def _rise(self, member: str, iterations: NDArray[np.int64], rates: NDArray[np.float64]) -> None:
         for tooth in self._teeth.setdefault(member, Teeth()).add(iterations, rates):
             self._tell_again(member, tooth)
 

@@ -57,8 +57,10 @@ class OptimizerAnew(Measurement):
         self._steps += 1
         if self._had.get(step.number):
             known = self._known.get(step.number)
-            same = known is not None and known() is step.optimizer
-            self._lost += not _has_state(step.optimizer) or not (same or _gathered(step.optimizer))
+            if known is not None and known() is step.optimizer:
+                self._lost += not step.optimizer.state  # in every step: no call of its own
+            else:
+                self._lost += not (_has_state(step.optimizer) and _gathered(step.optimizer))
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Whether there is one."""
