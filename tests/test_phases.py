@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def judged(
                 },
             )
     edges = [0, *(cuts or ()), len(losses)]
-    for begin, end in zip(edges, edges[1:], strict=False) if cuts is not None else ():
+    for begin, end in pairwise(edges) if cuts is not None else ():
         part = {}
         for name, one in given.items():
             inside = (one.iterations >= begin) & (one.iterations < end)
@@ -85,7 +86,7 @@ def test_a_spike_is_found_all_the_same() -> None:
 def test_a_phase_without_a_higher_loss_forgets_nothing() -> None:
     losses = FIRST + [0.05] * 50 + [x + 6 for x in FIRST]
     assert accused(judged(losses, {150: 2.0})) >= {"BKS202"}
-    assert accused(judged(losses, {n: 2.0 for n in range(20, 200, 20)})) >= {"BKS202"}
+    assert accused(judged(losses, dict.fromkeys(range(20, 200, 20), 2.0))) >= {"BKS202"}
 
 
 def test_steps_of_other_parameters_are_no_growth() -> None:

@@ -78,7 +78,7 @@ def _added(
     while waiting and len(found) < LIMIT:
         edge, sign = waiting.pop()
         found.append((edge, sign))
-        numbers = {below: number for below, number in edge[0].next_functions}
+        numbers = dict(edge[0].next_functions)
         waiting += [
             ((below, numbers[below]), sign * factor)
             for below, factor in factors(edge[0]) or ()

@@ -284,8 +284,8 @@ SIGNALS = (
     Signal(
         name="divergence_raised",
         title="distances between distributions that the step makes larger",
-        formula="sums c·(x - exp x), or c·(log y - y), within L, with c > 0; 0 unless the step moves "
-        "all that L depends on",
+        formula="sums c·(x - exp x), or c·(log y - y), within L, with c > 0; 0 unless the step "
+        "moves all that L depends on",
         axes=("iteration",),
         unit="terms",
         reduction="sum over the passes of an iteration",

@@ -35,8 +35,9 @@ class WrongSign(InARow):
         "an adversary that has an optimizer of its own. Or, beside any other terms and in as many "
         "samples, x - exp(x) or log(y) - y is added to the loss, with a positive constant factor: "
         "the Kullback-Leibler divergence of normal distributions has these terms the other way "
-        "round. With maximize=True, all of it is the other way round. A note: log-probabilities are multiplied by numbers that vary, and the step makes "
-        "them smaller where these are positive, which is right for a cost and wrong for a reward."
+        "round. With maximize=True, all of it is the other way round. A note: log-probabilities "
+        "are multiplied by numbers that vary, and the step makes them smaller where these are "
+        "positive, which is right for a cost and wrong for a reward."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
