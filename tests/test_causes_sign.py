@@ -234,7 +234,7 @@ def spreads(t: Maker, sign: float = -1.0) -> None:
     made = t.maker(torch.randn(N, 2))
     logvar = made[:, 1:]
     kl = (made[:, :1] ** 2 + logvar.exp() - 1 - logvar).sum()
-    (f.cross_entropy(made, Y) + sign * 0.1 * kl).backward()  # type: ignore[no-untyped-call]
+    (f.cross_entropy(made, Y) + sign * 0.1 * kl).backward()
     t.of_maker.step()
     t.of_maker.zero_grad()
 
@@ -331,8 +331,8 @@ def by_log_std(x: Tensor) -> Tensor:
 
 
 def of_library(x: Tensor) -> Tensor:
-    one = Normal(x[:3], f.softplus(x[3:]))  # type: ignore[no-untyped-call]
-    other = Normal(torch.zeros(3, CLASSES), torch.ones(3, CLASSES))  # type: ignore[no-untyped-call]
+    one = Normal(x[:3], f.softplus(x[3:]))
+    other = Normal(torch.zeros(3, CLASSES), torch.ones(3, CLASSES))
     return torch.distributions.kl_divergence(one, other).sum(-1).mean()
 
 

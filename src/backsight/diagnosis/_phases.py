@@ -5,7 +5,7 @@ of its steps is made, that past is another training's.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +130,5 @@ def _between(one: Series | Profile, begin: int | None, end: int | None) -> Serie
     first = 0 if begin is None else int(np.searchsorted(at, begin))
     last = len(at) if end is None else int(np.searchsorted(at, end))
     if isinstance(one, Profile):
-        rows: Sequence[object] = one.rows
-        return replace(one, iterations=at[first:last], rows=tuple(rows[first:last]))
+        return replace(one, iterations=at[first:last], rows=tuple(one.rows[first:last]))
     return replace(one, iterations=at[first:last], values=one.values[first:last])

@@ -163,9 +163,9 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not base.is_contiguous():
         return None
     if x.is_contiguous() and x.storage_offset() % base.stride(0) == 0:
-        rows = (x.shape[0], *base.shape[1:])
-        if moved(rows, tuple(x.shape)):
-            return rows, tuple(x.shape)
+        before = (x.shape[0], *base.shape[1:])
+        if moved(before, x.shape):
+            return before, tuple(x.shape)
     features = math.prod(base.shape[2:])
     if features != math.prod(x.shape[2:]) or (x.dim() == 3 and features > 1 and x.stride(2) != 1):
         return None

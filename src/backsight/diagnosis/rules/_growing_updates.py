@@ -42,9 +42,10 @@ class GrowingUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
-        "{ratio:g} and above {times:g} times its lowest value in the run, and over those samples "
-        "the loss has not fallen by {pays:g} of its initial level. (While the loss falls that "
-        "fast, as in a warm-up or where learning takes off, large steps are useful.)"
+        "{ratio:g} and above {times:g} times its lowest value in the run, all of these samples but "
+        "one are above all of those that the lowest value was of (where gradients are noise, "
+        "single steps differ tenfold), and over the newest samples the loss has not fallen by "
+        "{pays:g} of its initial level. (While the loss falls that fast, as in a warm-up or where learning takes off, large steps are useful.)"
     )
     causes: ClassVar = (
         "a learning rate that rises: a warm-up that ends too high, or a schedule with a wrong sign",
@@ -74,6 +75,8 @@ class GrowingUpdates(Rule):
     _recent: Recent | None = field(default=None, init=False, repr=False)
     _lowest: float = field(default=0.0, init=False, repr=False)
     """Of the medians; 0 while there is none."""
+    _calm: float = field(default=0.0, init=False, repr=False)
+    """The highest of the samples whose median that was."""
     _paying: Paying | None = field(default=None, init=False, repr=False)
 
     @property
@@ -96,7 +99,9 @@ class GrowingUpdates(Rule):
         level = self._recent.median
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
-        if level <= max(self.ratio, self.times * self._lowest) or pays:
+            self._calm = self._recent.quantile(1.0)
+        grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
+        if level <= max(self.ratio, self.times * self._lowest) or pays or not grown:
             self.resolve(now.label, now.iteration)
             return
         self.found(

@@ -149,14 +149,14 @@ class RateCourse(Rule):
             self._tell_again(member, tooth)
 
     def _tell_again(self, member: str, tooth: Tooth) -> None:
-        if tooth.count < self.teeth:
+        if tooth.number < self.teeth:
             return
         where = f"{member}.0" if member else "0"
         self._again.add(where)
         self.found(
             where,
             tooth.iteration,
-            f"the learning rate{_whose(where)} has begun again {tooth.count:,} times in the middle "
+            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the middle "
             f"of its rise: every {tooth.steps + 1:,} iterations it falls back from "
             f"{short(tooth.highest)}",
             {"highest": tooth.highest, "iterations": float(tooth.steps + 1)},

@@ -23,7 +23,7 @@ class Tooth(NamedTuple):
     steps: int
     """Iterations of the rise."""
     highest: float
-    count: int
+    number: int
     """Of how many alike, one directly after the other, it is the last."""
 
 
@@ -38,7 +38,7 @@ class Teeth:
         >>> from backsight.diagnosis.rules.wiring._rate_teeth import Teeth
         >>> epoch = [0.01, 0.02, 0.03, 0.04, 0.05]
         >>> found = Teeth().add(np.arange(20), np.array(4 * epoch))
-        >>> [(tooth.iteration, tooth.count) for tooth in found]
+        >>> [(tooth.iteration, tooth.number) for tooth in found]
         [(5, 1), (10, 2), (15, 3)]
     """
 

@@ -65,7 +65,8 @@ class Phase(Measurement):
         if self._seen == now.number:
             return
         self._seen = now.number
-        names, node = [], passed.roots[0].grad_fn
+        names: list[str] = []
+        node = passed.roots[0].grad_fn
         while node is not None and len(names) < DEEP:  # in every iteration: no call of its own
             names.append(node.name())
             below = node.next_functions
