@@ -156,8 +156,8 @@ class RateCourse(Rule):
         self.found(
             where,
             tooth.iteration,
-            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the middle "
-            f"of its rise: every {tooth.steps + 1:,} iterations it falls back from "
+            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the "
+            f"middle of its rise: every {tooth.steps + 1:,} iterations it falls back from "
             f"{short(tooth.highest)}",
             {"highest": tooth.highest, "iterations": float(tooth.steps + 1)},
             signals=(named("lr", member),),
