@@ -15,21 +15,20 @@ torch.set_num_threads(1)
 class SelectiveScan(nn.Module):
     def __init__(self, d_model=16, d_state=4):
         super().__init__()
-        self.A_log = nn.Parameter(torch.log(torch.arange(1, d_state + 1.0)).repeat(d_model, 1))
+        self.register_buffer("A", -torch.arange(1, d_state + 1.0).repeat(d_model, 1))
         self.D = nn.Parameter(torch.ones(d_model))
         self.dt_bias = nn.Parameter(self.default_dt(d_model))
         self.bc = nn.Linear(d_model, 2 * d_state)
 
     @staticmethod
     def default_dt(d_model):
-        dt = torch.full((d_model,), 0.9)
+        dt = torch.full((d_model,), 0.5)
         return dt + torch.log(-torch.expm1(-dt))
 
     def forward(self, u):
-        A = -torch.exp(self.A_log)
         dt = F.softplus(self.dt_bias)
-        decay = torch.exp(dt[:, None] * A)
-        state = u.new_zeros(u.shape[0], *A.shape)
+        decay = torch.exp(dt[:, None] * self.A)
+        state = u.new_zeros(u.shape[0], *self.A.shape)
         B, C = self.bc(u).chunk(2, -1)
         ys = []
         for t in range(u.shape[1]):
@@ -50,11 +49,11 @@ class Model(nn.Module):
         return self.head(self.norm(self.mixer(F.silu(self.embed(x)))))[:, -1, 0]
 
 
-def recall(n=32, t=14):
-    x = torch.randn(n, t, 2) * 0.3
+def recall(n=32, t=8):
+    x = torch.randn(n, t, 2) * 0.5
     first = torch.randn(n)
     x[:, 0, 1] = first
-    return x, torch.tanh(first) + 0.3 * x[:, -1, 0]
+    return x, torch.tanh(first) + 0.2 * x[:, -1, 0]
 
 
 model = Model()

@@ -38,7 +38,7 @@ def clips(n=16, t=15):
 
 
 model = NextFrame()
-opt = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+opt = torch.optim.Adam(model.parameters(), lr=1e-2)
 
 
 def train_step(x, y):
