@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
-from typing import Any
 
 import anyio
 from starlette.applications import Starlette

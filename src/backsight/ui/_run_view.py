@@ -161,8 +161,8 @@ def _tried(run: Run) -> str:
 
 def _moments(run: Run, kept: Kept) -> list[int]:
     """Iterations at which profiles were recorded: where the slider stops; 400 at the most."""
-    for family in ("reach", "grad_time", "hidden_norm"):
-        names = run.members(family, profile=True)
+    for what in ("reach", "grad_time", "hidden_norm"):
+        names = run.members(what, profile=True)
         if names:
             parts = run.stream(names[0]).each(lambda block: block.iterations, "iterations", kept)
             at = np.concatenate(list(parts))
