@@ -24,7 +24,8 @@ METHOD = (
     "backsight run SCRIPT at its default settings, then backsight diagnose --json. '301': the "
     "severity of BKS301, if it was found, and whether it was resolved since; 'others': what else "
     "was, notes left out; 'samples': of memory. The last rows count scripts with BKS301, those of "
-    "them with a warning, and scripts with any warning or error. What is sampled depends on the machine's speed."
+    "them with a warning, and scripts with any warning or error. What is sampled depends on the "
+    "machine's speed."
 )
 FOLDER = ROOT / "benchmarks" / "memory" / "scripts"
 CODE = "BKS301"
