@@ -119,8 +119,12 @@ class Run(InNotebook):
     def heartbeat(self) -> float | None:
         """When the writer last committed, in seconds since the epoch.
 
-        Within a moment, too: it tells whether the writer is alive now.
+        Within a moment, too, it is the newest while the run goes on: it tells whether the writer is
+        alive now.
         """
+        if self.info["status"] != "running":
+            with self._reading() as reader:
+                return reader.heartbeat
         with reading(self.path / STORE, self._known) as reader:
             return reader.heartbeat
 
@@ -303,11 +307,15 @@ class Run(InNotebook):
     def moment(self) -> Iterator[None]:
         """Within it, all signals and events are of one moment, also of a run that is being written.
 
-        The store is opened once. This is for one thread: others read as they do otherwise.
+        The store is opened once; a moment within a moment is the same one. This is for one thread:
+        others read as they do otherwise.
 
         Raises:
             RunError: the store is damaged.
         """
+        if self._held is not None and self._held[0] == threading.get_ident():
+            yield
+            return
         stack = ExitStack()
         reader = stack.enter_context(reading(self.path / STORE, self._known))
         before, self._held = self._held, (threading.get_ident(), reader)

@@ -168,7 +168,7 @@ class _Dashboard:
         def rows() -> bytes:
             if since == 0:
                 self.survey.find()
-            return json_bytes(self.survey.since(since))
+            return self.survey.since(since)
 
         return _json(request, await self.work(rows))
 
