@@ -382,11 +382,12 @@ def test_summary_says_how_often_a_script_clipped(record: Callable[..., Run]) -> 
     def write(recorder: Recorder) -> None:
         for at, factor in enumerate([1.0, 0.5, 1.0, 0.25, float("nan")]):
             recorder.scalars(at, {"grad_norm": 2.0, "clip_factor": factor})
+        recorder.scalars(4, {"clipped_share": 0.6})
 
     text = " ".join(summary(record(write)))
     assert (
         "at iteration 0; clip_grad_norm_ shortened the gradient in 2 of the 5 iterations in which "
-        "it was measured."
+        "it was measured; at iteration 4, 60 % of the last 5 gradients were clipped."
     ) in text
 
 
