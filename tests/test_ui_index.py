@@ -7,14 +7,16 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backsight.report import strip
-from backsight.signals import Recorder, Run, write_json
+from backsight.signals import Recorder, Run, _reading, write_json
 from backsight.studies._progress import Progress, end_progress, write_progress
 from backsight.ui import _app, _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
+from backsight.ui._run_row import run_row
 from backsight.ui._survey import Survey
 
 
@@ -233,6 +235,28 @@ def test_a_row_is_read_again_only_when_its_files_change(
     assert survey.read(60)
     assert asked == ["one"]
     assert [row["loss"] for row in json.loads(survey.since(version))["rows"]] == [0.5]
+
+
+def test_a_row_of_a_run_that_has_ended_opens_its_store_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see that it is whole, and to read it: of a thousand runs, opening takes the time."""
+    with Recorder(tmp_path / "one") as recorder:
+        recorder.series("loss", range(9), [1.0] * 9)
+        recorder.profile("reach/l0", 3, [1.0, 0.5])
+    (place,) = FolderIndex([tmp_path]).scan().values()
+    opened = []
+    connect = _reading._connect_once
+
+    def counted(*given: Any) -> Any:
+        opened.append(given)
+        return connect(*given)
+
+    monkeypatch.setattr(_reading, "_connect_once", counted)
+    row = run_row(place)
+    assert (row["state"], row["iterations"], row["loss"]) == ("finished", 9, 1.0)
+    assert row["duration"] >= 0
+    assert len(opened) == 2
 
 
 def test_what_a_row_says(tmp_path: Path) -> None:
