@@ -29,12 +29,13 @@ class Phase(Measurement):
         >>> import torch
         >>> import backsight
         >>> rnn = torch.nn.RNN(3, 4)
-        >>> with backsight.watch(rnn, path="runs/mine", every=1):
-        ...     for parameters in (rnn.parameters(), [rnn.weight_ih_l0]):
-        ...         optimizer = torch.optim.SGD(parameters, lr=0.1)
-        ...         for _ in range(20):
-        ...             rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
-        ...             optimizer.step()
+        >>> first = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> second = torch.optim.SGD([rnn.weight_ih_l0], lr=0.1)
+        >>> with backsight.watch(rnn, [first, second], "runs/mine", every=1):
+        ...     for optimizer in [first] * 20 + [second] * 20:
+        ...         optimizer.zero_grad()
+        ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...         optimizer.step()
         >>> phase = backsight.Run("runs/mine").series("phase")
         >>> phase.iterations.tolist(), phase.values.tolist()
         ([20], [1.0])
