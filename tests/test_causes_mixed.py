@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -303,6 +304,10 @@ def test_of_data_alone_what_cannot_be_told_is_none() -> None:
     assert data_mixed(torch.randn(10, 6)[:, :3]) is None
     assert data_mixed(torch.zeros(10, 6).expand(3, 10, 6)[0]) is None
     assert data_mixed(torch.randn(10, 6)[1:].view(6, 9)) == ((9, 6), (6, 9))
+    row = torch.from_numpy(np.ones(10, np.float32)[np.newaxis, :, np.newaxis])
+    assert row.stride(0) == 0  # NumPy's new axes have strides of 0
+    assert data_mixed(row[:, 2:8]) is None
+    assert data_mixed(torch.randn(3, 0, 2).view(0, 3, 2)) is None
 
 
 def test_steps_are_taken_from_behind_channels() -> None:

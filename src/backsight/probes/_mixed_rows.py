@@ -160,9 +160,10 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
         (((32, 8, 3), (8, 32, 3)), None)
     """
     base = x._base
-    if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not base.is_contiguous():
+    if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not _in_rows(base):
         return None
-    if x.is_contiguous() and x.storage_offset() % base.stride(0) == 0:
+    begins = x.storage_offset() % math.prod(base.shape[1:]) == 0
+    if x.is_contiguous() and begins:
         before = (x.shape[0], *base.shape[1:])
         if moved(before, x.shape):
             return before, tuple(x.shape)
@@ -178,7 +179,7 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     if rows == first:  # all of the data, of which a part may have been taken since
         if first < 2 or (long != second and short != first):
             return None
-    elif long != second or short != rows or x.storage_offset() % base.stride(0):
+    elif long != second or short != rows or not begins:
         return None
     return (rows, second, *base.shape[2:]), tuple(x.shape)
 
@@ -256,9 +257,15 @@ def _joined_data(node: Node, name: str, rows: int) -> Iterator[tuple[int, int]]:
     if data is None or base is None or base.dim() != 3 or data.shape[1] != base.shape[2]:
         return
     steps = base.shape[1]
-    begins = data.storage_offset() % base.stride(0) == 0 and rows % steps == 0
-    if base.is_contiguous() and data.is_contiguous() and begins:
+    if not _in_rows(base) or not data.is_contiguous() or rows % steps:
+        return
+    if data.storage_offset() % math.prod(base.shape[1:]) == 0:
         yield rows // steps, steps
+
+
+def _in_rows(data: Tensor) -> bool:
+    """Whether its rows lie one behind the other; the strides of a single one may be anything."""
+    return data.is_contiguous() and data.numel() > 0
 
 
 def _main(node: Node, name: str, rows: int) -> Edge | None:
