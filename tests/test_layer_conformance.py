@@ -108,6 +108,27 @@ def alive(module: nn.Module) -> nn.Module:
 
 CASES = cases()
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def quickly(short: Callable[[str], bool]) -> pytest.MarkDecorator:
+    """Every case; those of the lab's cells whose name is not ``short`` at length only."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(
+                case,
+                marks=pytest.mark.long if case.name.startswith("cell ") and not short(case.name)
+                else (),
+                id=str(case),
+            )
+            for case in CASES
+        ],
+    )  # fmt: skip
+
+
+TWO_LAYERS = quickly(lambda name: name.endswith("layers=2"))
+"""Of each cell the stack, whose lowest layer is the cell alone."""
+ONE_LAYER = quickly(lambda name: name.endswith("layers=1"))
 EVERY_CELL = pytest.mark.parametrize("cell", CELLS)
 
 
@@ -198,7 +219,7 @@ def trained(module: nn.Module, form: str, xs: list[Tensor], path: Path | None) -
     return monitor.run
 
 
-@EVERY_CASE
+@TWO_LAYERS
 def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path: Path) -> None:
     module, xs = case.make(), sequences(case.form)
     module.eval()  # a dropout mask is drawn: those have their tests in test_probe.py
@@ -226,7 +247,7 @@ def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path:
             np.testing.assert_allclose(row, cells, 1e-10, err_msg=name)
 
 
-@EVERY_CASE
+@ONE_LAYER
 def test_observing_leaves_training_bit_identical(case: Case, tmp_path: Path) -> None:
     """And what is recorded of how saturated it is has the gates of its kind."""
     xs = sequences(case.form)
@@ -356,7 +377,7 @@ def refusal(action: Callable[[], Any]) -> str | None:
 
 
 @pytest.mark.parametrize("name", get_args(Init))
-@EVERY_CASE
+@TWO_LAYERS
 def test_an_initialisation_works_or_is_refused_in_a_sentence(case: Case, name: Init) -> None:
     module = case.make()
     before = [p.detach().clone() for p in module.parameters()]

@@ -156,14 +156,23 @@ class Forwards:
             calls.let_go()
         self.unhooked.clear()
 
-    def watch(self, path: str, module: nn.Module) -> None:
-        """Watch ``module`` if it is of interest and is not watched yet."""
+    def watch(self, path: str, module: nn.Module, *, holds: bool | None = None) -> None:
+        """Watch ``module`` if it is of interest and is not watched yet.
+
+        Args:
+            path: its own, by which it is told of.
+            module: the caller's.
+            holds: whether a recurrent layer is inside it, where that is known: see
+                :func:`~backsight.probes.modules_above`.
+        """
         number = id(module)
         if number in self._watched:
             return
         self._watched[number] = weakref.ref(module, lambda _: self._watched.pop(number, None))
         adapter = adapter_of(module)
-        if adapter is None and any(adapter_of(part) for _, part in named_modules(module)):
+        if holds is None:
+            holds = any(adapter_of(part) for _, part in named_modules(module))
+        if adapter is None and holds:
             self._models[path] = weakref.ref(module)
             self._evaluations.watch(module)
         reader = self._readers.adopt(path, module)
