@@ -141,6 +141,7 @@ def test_every_task_in_other_precisions(
     assert in_float32.all() == (precision != "64-true")
 
 
+@pytest.mark.long  # the next one learns as well; words of a summary are tested below
 def test_a_short_memory_is_learned_and_the_summary_says_so(small: dict[str, Any]) -> None:
     settings = small | {"iterations": 150, "hidden": 32, "lr": 0.02, "batch": 16}
     run = train(MemoryEcho(**settings, length=16, lag=1, symbols=4))

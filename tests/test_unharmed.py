@@ -635,8 +635,8 @@ RESULTS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]] = {
     "a generator": (lambda h: (one for one in [h]), next),
     "a list in itself": (itself, lambda r: r[0]),
     "deep": (
-        lambda h: functools.reduce(lambda held, _: [held], range(2000), cast(Any, h)),
-        lambda r: functools.reduce(lambda held, _: held[0], range(2000), r),
+        lambda h: functools.reduce(lambda held, _: [held], range(1200), cast(Any, h)),
+        lambda r: functools.reduce(lambda held, _: held[0], range(1200), r),
     ),
     "odd things": (lambda h: (h, object(), 3, "x", None), lambda r: r[0]),
     "sparse": (lambda h: (torch.eye(3).to_sparse(), h), lambda r: r[1]),
