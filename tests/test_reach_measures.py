@@ -166,6 +166,11 @@ def test_the_share_at_a_lag_is_of_the_strongest_earlier_step() -> None:
             "the strongest earlier step; it grows on the way back, by a factor of 1.1 per step",
         ),
         (
+            [1, 0.3, 0.02, 0.02, 0.3, 0.3, 0.02, 0.3, 0.3, 0.02],  # in jumps
+            "the gradient is below half from lag 9 on, and still at least 1 % at the oldest of the "
+            "9 earlier steps, relative to the strongest earlier step; it grows on the way back",
+        ),
+        (
             [1, 0.9, 0.8, 0, 0],
             "the gradient is below 1 % from lag 3 on, relative to the strongest earlier step; it "
             "is exactly zero from lag 3 on",

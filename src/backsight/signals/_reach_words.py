@@ -41,8 +41,9 @@ def reach_words(reach: NDArray[np.floating]) -> str:
         gets = "gets" if found.unreached == 1 else "get"
         told.append(f"{found.unreached} of the {_steps(found)} {gets} almost none of it")
     if found.grows:
-        factor = np.exp(found.growth_rate)
-        told.append(f"it grows on the way back, by a factor of {factor:.3g} per step")
+        factor = f"{np.exp(found.growth_rate):.3g}"  # 1 where it comes in jumps
+        per_step = "" if factor == "1" else f", by a factor of {factor} per step"
+        told.append(f"it grows on the way back{per_step}")
     if found.strength < SMALL:
         told.append(_at_most(found))
     if found.cut is not None:  # last: the reason may follow

@@ -1,12 +1,13 @@
 // Several runs side by side.
 
 import { ask, coalesced, el, fill, listen, note, root, runLink, svg } from "./common.js";
-import { drawOnce, onTheme, runColour } from "./figures.js";
+import { drawOnce, onTheme, runColour, start } from "./figures.js";
 
 const main = document.getElementById("main");
 const keys = new URL(location.href).searchParams.getAll("run");
 let told = null, words = null;
 const problems = el("div");
+start();
 
 /** The line of a run in all figures. */
 function swatch(style) {

@@ -2,21 +2,32 @@
 
 import { ask, el, note } from "./common.js";
 
+/** Until what the page holds by now is painted; a page that nobody sees is not waited for. */
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done, 0));
+    setTimeout(done, 100);
+  });
+}
+
 let library = null;
 
+/** It takes most of a second of the browser to start. The file is under way since the page began,
+    and starts when somebody wants a figure, behind what the page says in words. */
 function plotly() {
-  library ??= new Promise((done, failed) => {
-    if (window.Plotly) {
-      done(window.Plotly);
-      return;
-    }
-    const script = document.getElementById("plotly") ?? document.head.appendChild(el("script", { src: new URL("plotly.js", import.meta.url) }));
+  library ??= painted().then(() => new Promise((done, failed) => {
+    const script = document.head.appendChild(el("script", { src: new URL("plotly.js", import.meta.url) }));
     script.onload = () => done(window.Plotly);
     script.onerror = () => failed(new Error("plotly.js could not be loaded from this server"));
-  });
+  }));
   return library;
 }
-plotly().catch(() => {});
+
+/** Have it started by the time that a figure is there. */
+export function start() {
+  plotly().catch(() => {}); // whoever wants a figure is told
+}
+setTimeout(start, 2000); // for the first figures of a run that has none yet
 
 // The first figure has the server to itself, so that something is there soon; then a few share it.
 const SHARING = 3;
@@ -160,6 +171,7 @@ export class FigureCard {
     const asked = { run: key, figure: this.panel.key };
     if (this.panel.at) asked.until = at;
     else if (range) Object.assign(asked, { from: Math.max(0, Math.floor(range[0])), to: Math.ceil(range[1]) });
+    start(); // while the server draws
     try {
       await inTurn(async () => {
         this.answer = await ask("figure", asked);
