@@ -260,7 +260,7 @@ def plain(content: Any) -> bool:
 
 
 TROUBLE = nan_at(12, 31, 32, 33, 52)
-STEPS = 60
+STEPS = 80
 
 
 def whole(name: str) -> tuple[nn.Module, Any, Data, Guard]:
