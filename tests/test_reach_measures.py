@@ -176,6 +176,10 @@ def test_the_share_at_a_lag_is_of_the_strongest_earlier_step() -> None:
             "is exactly zero from lag 3 on",
         ),
         ([1, 0, 0], "the gradient is exactly zero at every earlier step"),
+        ([1, 0.43], "the one earlier step gets 43 % of what the last one gets"),
+        ([1, 1.7], "the one earlier step gets 1.7 times what the last one gets"),
+        ([1, 30], "the one earlier step gets 30 times what the last one gets"),
+        ([0, 2], "the one earlier step gets all of the gradient"),
         (
             [1, 3e-8, 2e-8],
             "no gradient goes back in time: no earlier step gets more than 3e-06 % of what the "

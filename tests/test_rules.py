@@ -1742,7 +1742,8 @@ def test_where_no_state_can_be_run_again_the_gradient_alone_makes_a_note() -> No
         {"reach/loop:w": every(50, [FADES[:19]] * 6)},
     ):  # fmt: skip
         assert not verdict("BKS301", {**series, **other}).findings
-    assert verdict("BKS301", {**series, "graph_end/loop:w": {50: 100.0}}).findings
+    for end in (-1.0, 100.0):
+        assert verdict("BKS301", {**series, "graph_end/loop:w": {50: end}}).findings
     early = {"memory/top": {0: HOLDS}, "memory_lag/top": {0: MEMORY_LAGS}}
     assert not verdict("BKS301", {**series, **early}).findings
 

@@ -47,6 +47,9 @@ MODELS: dict[str, Callable[[], Subject]] = {
 }  # fmt: skip
 """By name; those of the zoo, and layers that are too slow to be trained there."""
 
+GONE = 1e-200
+"""What is left of a state below this may be left out of float64."""
+
 Logs = list[Tensor]
 """Of each call: ``ln a``, ``(B, T, channels)`` or ``(channels,)``."""
 
@@ -288,7 +291,9 @@ def _through_scan(name: str) -> float:
             SHARES[name](own, logs, args, named)
             for logs, (own, args, named) in zip(read.values(), calls, strict=True)
         ]
-    return max(float((one / other - 1).abs().max().detach()) for one, other in both)
+    return max(
+        float(((one - other).abs() / other.clamp_min(GONE)).max().detach()) for one, other in both
+    )
 
 
 def _difference(read: Tensor, expected: Tensor) -> float:

@@ -116,7 +116,7 @@ class ShortTerm(Rule):
     _guesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, the newest loss of the best constant answer."""
     _ends: dict[str, float] = field(default_factory=dict, init=False, repr=False)
-    """By layer, the last lag that the newest graph led to."""
+    """By layer, the last lag that the newest graph led to; -1 where that cannot be asked."""
     _remembers: bool = field(default=False, init=False, repr=False)
     """Whether any layer's memory was ever measured."""
     _layer: str = field(default="", init=False, repr=False)
@@ -288,7 +288,7 @@ class ShortTerm(Rule):
         guess = self._guesses.get(now.label)
         solved = guess is not None and course.level < self.solved * max(guess, 0.0)
         # What ends with its graph is a matter of how it is built: BKS401's.
-        whole = self._ends.get(layer, math.inf) >= known[layer].earlier
+        whole = not 0 <= self._ends.get(layer, -1.0) < known[layer].earlier
         short_term = far < self.long * window and window >= self.least and whole
         where = self._layer or layer
         if not short_term or solved or not self._rests(course):
