@@ -20,14 +20,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import (
-    Readers,
-    largest_value,
-    modules_above,
-    named_modules,
-    on_host,
-    read_as_loop,
-)
+from backsight.probes import Readers, largest_value, on_host, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -129,11 +122,8 @@ class Observation:
             inputs: paths of the modules that embed its input; where none are given and the model
                 has no recurrent layer, they are found.
         """
-        holders = modules_above(model, lambda module: adapter_of(module) is not None)
-        for path, module in named_modules(model):
-            whole = ".".join(filter(None, (name, path)))
-            self.forwards.watch(whole, module, holds=id(module) in holders)
-        if inputs or id(model) not in holders:
+        has_layers = self.forwards.watch_all(name, model)
+        if inputs or not has_layers:
             self.forwards.search(name, model, inputs or None)
         self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)

@@ -12,7 +12,7 @@ from backsight.monitor._iteration import Followed, LayerCall, Role, those_follow
 from backsight.monitor.events._call_chains import CallChains
 from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._lone_calls import LoneCalls
-from backsight.probes import LayerReader, ModuleCalls, Readers, named_modules
+from backsight.probes import LayerReader, ModuleCalls, Readers, modules_above, named_modules
 
 __all__ = ["Forwards"]
 
@@ -155,6 +155,14 @@ class Forwards:
         for calls in self.unhooked:
             calls.let_go()
         self.unhooked.clear()
+
+    def watch_all(self, name: str, model: nn.Module) -> bool:
+        """Watch whatever in ``model`` is of interest, under paths that begin with ``name``; whether
+        there is a recurrent layer."""
+        holders = modules_above(model, lambda module: adapter_of(module) is not None)
+        for path, module in named_modules(model):
+            self.watch(".".join(filter(None, (name, path))), module, holds=id(module) in holders)
+        return id(model) in holders
 
     def watch(self, path: str, module: nn.Module, *, holds: bool | None = None) -> None:
         """Watch ``module`` if it is of interest and is not watched yet.
