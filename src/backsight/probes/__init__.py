@@ -51,6 +51,7 @@ from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
     listed_optimizers,
+    modules_above,
     named_modules,
     named_parameters,
     parameters_of,
@@ -224,6 +225,7 @@ __all__ = [
     "memory_capacity",
     "memory_of_whole",
     "mixes",
+    "modules_above",
     "moved",
     "moves_across",
     "named_modules",
