@@ -40,7 +40,7 @@ _log = logging.getLogger("backsight.ui")
 
 LIST_EVERY = 2.0
 """Seconds between looks at all folders while the table is open."""
-RUN_EVERY = 0.25
+RUN_EVERY = 0.15
 """Seconds between looks at a run while its page is open: its writer commits twice per second."""
 ALIVE = 3.0
 """Seconds between looks whether the process that writes a run lives."""
@@ -168,7 +168,7 @@ class _Dashboard:
         def rows() -> bytes:
             if since == 0:
                 self.survey.find()
-            return json_bytes(self.survey.since(since))
+            return self.survey.since(since)
 
         return _json(request, await self.work(rows))
 

@@ -4,7 +4,7 @@ import {
   Problem, address, ask, coalesced, count, duration, el, fill, keyHere, listen, monotonic, note, number, param, root,
   severityChip, stateChip,
 } from "./common.js";
-import { FigureCard, drawOnce, onTheme, quiet } from "./figures.js";
+import { FigureCard, downloads, drawOnce, onTheme, quiet } from "./figures.js";
 import { strip, worst } from "./strip.js";
 
 const main = document.getElementById("main");
@@ -195,7 +195,8 @@ function drawFindings(told) {
       details(`${card.code} evidence`, evidence(card)),
       el("p", { class: "quiet" }, el("code", {}, `backsight explain ${card.code}`), " lists all causes."))),
     told.tried ? el("p", { class: "card" }, el("strong", {}, "Study of remedies: "), told.tried) : null,
-    told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" }, chain) : null] : null,
+    told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" },
+      el("header", {}, el("span"), downloads("What changed first", chain, `${view.name}-what-changed-first`)), chain) : null] : null,
     told.thorough && (told.healthy || told.broken.length) ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
       told.broken.length ? ` The signals of these rules were not finite at the end: ${told.broken.join(", ")}.` : "") : null,
     told.lacking.length ? details("lacking", el("details", { class: "quiet" }, el("summary", {}, `Not enough data for ${told.lacking.length} rules`),
