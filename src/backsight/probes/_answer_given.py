@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from backsight.probes._autograd import gradients_of
+from backsight.probes._delayed import lag_of
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
@@ -19,7 +20,7 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_in
 
 MARK = "backsight input"
 
-AnswerKind = Literal["this step", "next step", "reproduced"]
+AnswerKind = Literal["this step", "next step", "reproduced", "earlier step"]
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
@@ -69,9 +70,12 @@ class AnswerGiven:
     kind: AnswerKind
     """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
-    numbers and by a model that may be an autoencoder."""
+    numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
+    before, as where a delay is to be learned."""
     targets: int
     """How many there are."""
+    lag: int = 0
+    """Of an earlier step, how many steps before."""
 
 
 def mark_input(output: Tensor, given: LayerInput) -> None:
@@ -133,8 +137,10 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
             return [by_step]
     found = []
     for loss in losses[:MOST]:
-        answers = (_judge(loss, stream, marks) for stream in streams)
-        one = next((answer for answer in answers if answer is not None), None)
+        ways = (
+            judge(loss, stream, marks) for judge in (_judge, _behind) for stream in streams
+        )
+        one = next((answer for answer in ways if answer is not None), None)
         if one is not None:
             found.append(one)
     return found
@@ -272,6 +278,19 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     if whole:
         return _ahead(loss, given, marks)
     return None
+
+
+def _behind(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
+    """Whether what is asked for was read some steps before."""
+    given = symbols_of(stream.given) if loss.of_classes else stream.given
+    if given is None or stream.places is not None or not bool(loss.counted.all()):
+        return None
+    if any(mark.both_ways for _, mark in marks) or (not loss.of_classes and stream.layer is None):
+        return None
+    lag = lag_of(_rows(loss), given)
+    if not lag or not _newest(loss, stream, (0, 0)):
+        return None
+    return AnswerGiven("earlier step", loss.target.numel(), lag)
 
 
 def _varies(given: Tensor) -> bool:

@@ -19,6 +19,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="first_step_read",
+        title="steps of which the first is read",
+        formula="steps of a layer in one direction, or of a loop of calls of a module that hand "
+        "their state on, if L reads the output or the state of the first one alone; 0 otherwise; "
+        "loop: of states that L's graph has put side by side and takes one of",
+        axes=("iteration",),
+        unit="steps",
+        reduction="of several calls, the smallest; of several loops, the longest",
+        cost="shared with one_step_read; a mark on the graph of each call of a cell",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="one_unit_read",
         title="units of which one is read",
         formula="units of a layer's output if L takes one of them by an index and no gradient "

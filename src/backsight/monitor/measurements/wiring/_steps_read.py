@@ -35,7 +35,8 @@ REVERSE, FORWARD = 1.0, 2.0
 class StepsOfLoss(Measurement):
     """What the gradient on a fused layer's output tells of how the loss reads it.
 
-    ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins.
+    ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins;
+    ``first_step_read``: of any other one, the first step alone is read.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
@@ -57,7 +58,7 @@ class StepsOfLoss(Measurement):
 
     name = "steps of the loss"
     signals = (
-        "one_row_read", "one_step_read", "one_unit_read", "padding_in_loss", "padding_packed",
+        "first_step_read", "one_row_read", "one_step_read", "one_unit_read", "padding_in_loss", "padding_packed",
         "padding_read",
     )  # fmt: skip
     schedule = FIRST_AND_RARELY
@@ -178,6 +179,8 @@ class StepsOfLoss(Measurement):
             return
         if any(read.directions == 2 for read, _ in reached):
             now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
+        else:
+            now.record(f"first_step_read/{name}", float(min(_first(read) for read, _ in reached)))
         now.record(f"padding_read/{name}", max(_behind(*one) for one in reached))
         if any(read.packed for read, _ in reached):
             now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))
@@ -266,6 +269,13 @@ def _begun(read: StepsRead, padding: _Padding | None) -> float:
         if any(bool(((reverse == step) | (reverse < 0)).all()) for step in first):
             value += REVERSE
     return value
+
+
+def _first(read: StepsRead) -> int:
+    """Steps of a layer in one direction of which the first one alone is read; 0 otherwise."""
+    forward = read.read_at(0)
+    alone = forward is not None and int(forward.max()) == 0 and not read.final_read
+    return read.steps if alone and read.directions == 1 and read.steps >= SHORTEST else 0
 
 
 def _behind(read: StepsRead, padding: _Padding | None) -> float:
