@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from backsight.diagnosis import Facts, Sample
+from backsight.diagnosis.rules.wiring._one_step_read import OneStepRead
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings
 
 Read = Callable[[list[Tensor]], Tensor]
@@ -99,8 +101,8 @@ class BothWays(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, T, I)``."""
-        forwards = Cells(self.fw, torch.stack)(x)  # type: ignore[arg-type]
-        backwards = Cells(self.bw, torch.stack)(x.flip(1)).flip(0)  # type: ignore[arg-type]
+        forwards = Cells(self.fw, torch.stack)(x)
+        backwards = Cells(self.bw, torch.stack)(x.flip(1)).flip(0)
         both = torch.cat([forwards, backwards], 2)
         return torch.cat([both[self.at[0], :, :UNITS], both[self.at[1], :, UNITS:]], 1)
 
@@ -139,3 +141,14 @@ def test_calls_that_hand_nothing_on_are_no_loop(tmp_path: Path) -> None:
             return torch.stack(states)[0]
 
     assert found(Apart(), tmp_path) == []
+
+
+def test_of_several_loops_the_module_is_told() -> None:
+    """A loop over a cell whose states are stacked is one."""
+    rule = OneStepRead()
+    for iteration in range(3):
+        found = {"first_step_read/cell": 9.0, "first_step_read/loop": 9.0}
+        rule.update(Sample(iteration, found, {}, Facts()))
+    (one,) = rule.verdict().findings
+    assert (one.module, one.signals) == ("cell", ("first_step_read/cell",))
+    assert one.evidence == {"steps": 9.0}

@@ -137,9 +137,7 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
             return [by_step]
     found = []
     for loss in losses[:MOST]:
-        ways = (
-            judge(loss, stream, marks) for judge in (_judge, _behind) for stream in streams
-        )
+        ways = (judge(loss, stream, marks) for judge in (_judge, _behind) for stream in streams)
         one = next((answer for answer in ways if answer is not None), None)
         if one is not None:
             found.append(one)

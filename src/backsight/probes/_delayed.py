@@ -23,7 +23,8 @@ def lag_of(target: Tensor, given: Tensor) -> int:
         given: ``(a, b)`` symbols or ``(a, b, f)`` numbers, with the steps along either axis.
 
     Returns:
-        0 where they were not, or where the first ones are one value, or the end of the window.
+        0 where they were not, or where the first ones are one value, or the end of the window; or
+        where each is a later input as well, as in a series that repeats itself.
 
     Example:
         >>> import torch
@@ -56,6 +57,9 @@ def _lag(asked: Tensor, given: Tensor) -> int:
     if steps <= FEWEST or given.shape[1] < 2:
         return 0
     asked = asked.to(given.dtype)
+    ahead = (given == asked[:1]).flatten(1).all(1).nonzero().flatten().tolist()
+    if any(0 < n <= steps - FEWEST and torch.equal(asked[:-n], given[n:]) for n in ahead):
+        return 0
     alike = (asked == given[:1]).flatten(1).all(1)
     for lag in alike.nonzero().flatten().tolist():
         if not 0 < lag <= steps - FEWEST or not torch.equal(asked[lag:], given[:-lag]):

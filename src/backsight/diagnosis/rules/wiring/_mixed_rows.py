@@ -28,10 +28,10 @@ class MixedSequences(InARow):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, a view in the graph of the loss, or between the data "
-        "and the input or the initial states of a layer, has an axis of the size of the batch that is not the axis of "
-        "the batch before it. Which axis that is follows from the calls of the recurrent layers, "
-        "or, for data, from the memory that both share. A view that keeps the axis, or joins it "
-        "with another one, does not count."
+        "and the input or the initial states of a layer, has an axis of the size of the batch that "
+        "is not the axis of the batch before it. Which axis that is follows from the calls of the "
+        "recurrent layers, or, for data, from the memory that both share. A view that keeps the "
+        "axis, or joins it with another one, does not count."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",

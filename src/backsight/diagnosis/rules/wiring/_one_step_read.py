@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Sample, of_module
+from backsight.diagnosis._rule import Sample, named, of_module
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["OneStepRead"]
@@ -14,7 +14,7 @@ __all__ = ["OneStepRead"]
 LOOP = "loop"
 """Where it is none of a module's."""
 
-REVERSE, FORWARD = 1, 2
+REVERSE, FORWARD, ONLY = 1, 2, 4
 """Bits of ``one_step_read``."""
 
 
@@ -68,20 +68,31 @@ class OneStepRead(InARow):
         )  # fmt: skip
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
-        """Halves of layers; of loops, and of layers in one direction, minus their steps."""
-        first = {where: -steps for where, steps in now.numbers("first_step_read").items()}
-        if any(steps for where, steps in first.items() if where != LOOP):
-            first.pop(LOOP, None)  # it is one of these
-        return {**first, **now.numbers("one_step_read")}
+        """Directions of layers; of loops, minus their steps."""
+        loops = {where: -steps for where, steps in now.numbers("first_step_read").items()}
+        named_ones = {where: steps for where, steps in loops.items() if not _is_loop(where)}
+        layers = now.numbers("one_step_read")
+        known = any(layers.values()) or any(named_ones.values())  # which may run such a loop
+        return {**(named_ones if known else loops), **layers}
+
+    def signal(self, where: str, value: float) -> str:
+        """By which of the two it is told."""
+        return named(self.reads[value < 0], where)
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """Which half, and where."""
         if value < 0:
             return (
-                f"the loss reads the state{of_module(where) if where != LOOP else ''} after the "
+                f"the loss reads the state{'' if _is_loop(where) else of_module(where)} after the "
                 f"first of {-value:,.0f} "
                 "steps, and no later one: nothing is learned from the rest of the sequence",
                 {"steps": -value},
+            )
+        if int(value) & ONLY:
+            return (
+                f"the loss reads the output{of_module(where)} at the first step alone: nothing is "
+                "learned from the rest of the sequence",
+                {"directions": 1.0},
             )
         reverse = "the reverse half of the output", "last"
         forward = "the forward half", "first"
@@ -91,3 +102,8 @@ class OneStepRead(InARow):
             f"the loss reads {told} alone: it has seen one step of the sequence there",
             {"halves": float(len(halves))},
         )
+
+
+def _is_loop(where: str) -> bool:
+    """Whether it is a loop of no module's, perhaps of one of several models."""
+    return where.rpartition(".")[2] == LOOP

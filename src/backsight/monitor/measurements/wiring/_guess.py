@@ -32,8 +32,8 @@ class Guess(Measurement):
     ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's losses of classes
     and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
     have weights, targets a mask or label smoothing. It has the same reduction. ``guess_answer``:
-    what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes or no, if
-    all of them are the same; otherwise 0.
+    what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes
+    or no, if all of them are the same; otherwise 0.
 
     Example:
         >>> import torch
@@ -164,7 +164,9 @@ class _Known:
     def count(self, term: LossTerm) -> None:
         given = term.given
         yes_or_no = given.loss in YES_OR_NO
-        classes = 1 if yes_or_no else int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
+        classes = (
+            1 if yes_or_no else int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
+        )
         key = given.loss, classes
         answers = given.target.reshape(-1)[term.amounts != 0 if yes_or_no else given.counted]
         if not len(answers):
